@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Software IO TLB: what the DMA API calls.
+ *
+ * A device that cannot reach a buffer, or must not, is given a bounce buffer
+ * instead, and the data is copied. How slots for it are found is the business
+ * of the layers in swiotlb/, see swiotlb/internal.h.
+ */
+
+#define pr_fmt(fmt) "software IO TLB: " fmt
+
+#include "swiotlb/internal.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/swiotlb.h>
+
+/**
+ * swiotlb_dev_init() - a device uses the default allocator
+ * @dev:	Device that is being initialized.
+ *
+ * Context: Any.
+ */
+void swiotlb_dev_init(struct device *dev)
+{
+	dev->dma_io_tlb_mem = &swiotlb_default_mem.pub;
+}
+
+/**
+ * is_swiotlb_active() - can anything be bounced for a device?
+ * @dev:	Device.
+ *
+ * Context: Any.
+ * Return: %true if its allocator has a pool.
+ */
+bool is_swiotlb_active(struct device *dev)
+{
+	struct io_tlb_mem *mem = dev->dma_io_tlb_mem;
+
+	return mem && READ_ONCE(mem->nslabs);
+}
+
+/**
+ * swiotlb_max_mapping_size() - size of the largest mapping of a device
+ * @dev:	Device.
+ *
+ * An area that is empty holds it at any original offset: the run may have to
+ * begin as much as the device's min_align_mask into the area.
+ *
+ * Context: Any.
+ * Return: Bytes.
+ */
+size_t swiotlb_max_mapping_size(struct device *dev)
+{
+	size_t skip = roundup(dma_get_min_align_mask(dev), IO_TLB_SIZE);
+
+	return (SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT) - skip;
+}
+
+/*
+ * A pool has one encryption state, and a device that needs the other must not
+ * be given it. On a host that encrypts its memory (SME) all devices can use
+ * decrypted memory, and there is no other.
+ */
+static bool swiotlb_mem_suits(const struct io_tlb_mem *mem, struct device *dev)
+{
+	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT))
+		pr_warn_once("Memory encryption is active and system is using DMA bounce buffers\n");
+
+	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
+		return mem->cc_shared == force_dma_unencrypted(dev);
+	if (cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT))
+		return mem->cc_shared;
+	return true;
+}
+
+/* Masks are 2^n - 1; should a driver have holes in its own, ask for more. */
+static unsigned int swiotlb_slot_mask(unsigned int byte_mask)
+{
+	unsigned int mask = byte_mask >> IO_TLB_SHIFT;
+
+	return mask ? roundup_pow_of_two((unsigned long)mask + 1) - 1 : 0;
+}
+
+/*
+ * From bytes and masks to slots::
+ *
+ *	|<------------------- nslots ------------------->|
+ *	| pad_slots |offset| buffer            | rounding|
+ *	^           ^
+ *	first slot  first slot with data
+ *
+ * The first slot has no bit of @alloc_align_mask set, and the bits of the
+ * device's min_align_mask above them as the original address has them. The bits
+ * below are the distance from the first slot to the buffer.
+ */
+static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
+				 size_t bytes, unsigned int alloc_align_mask,
+				 struct swiotlb_request *req)
+{
+	unsigned int min_align_mask = dma_get_min_align_mask(dev);
+	unsigned int offset = swiotlb_align_offset(dev, alloc_align_mask,
+						   orig_addr);
+	unsigned int alloc_mask, keep_mask;
+	u64 total;
+
+	total = ALIGN((u64)bytes + offset, (u64)alloc_align_mask + 1);
+	if (!bytes || total > SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT)
+		return false;
+
+	/* Drivers have come to rely on it that pages stay pages. */
+	if (!alloc_align_mask && !min_align_mask && bytes >= PAGE_SIZE)
+		alloc_align_mask = PAGE_SIZE - 1;
+
+	alloc_mask = swiotlb_slot_mask(alloc_align_mask);
+	keep_mask = swiotlb_slot_mask(min_align_mask) & ~alloc_mask;
+
+	req->orig_addr = orig_addr;
+	req->bytes = bytes;
+	req->offset = offset & (IO_TLB_SIZE - 1);
+	req->pad_slots = offset >> IO_TLB_SHIFT;
+	req->nslots = swiotlb_nslots(total);
+	req->align_mask = alloc_mask | keep_mask;
+	req->align = (orig_addr >> IO_TLB_SHIFT) & keep_mask;
+	req->boundary_mask = dma_get_seg_boundary(dev) >> IO_TLB_SHIFT;
+
+	/* "Mapping records" in pool.c says why. */
+	if (req->nslots == 1 && swiotlb_addr_is_long(orig_addr))
+		req->nslots = 2;
+
+	return swiotlb_request_possible(req);
+}
+
+static void swiotlb_report_impossible(struct device *dev, size_t bytes,
+				      unsigned int alloc_align_mask)
+{
+	dev_warn_ratelimited(dev, "swiotlb can never map %zu bytes here: at most %zu, alignment mask of the device 0x%x and of the allocation 0x%x, segment boundary 0x%lx\n",
+			     bytes, swiotlb_max_mapping_size(dev),
+			     dma_get_min_align_mask(dev), alloc_align_mask,
+			     dma_get_seg_boundary(dev));
+}
+
+static void swiotlb_report_full(struct device *dev, struct swiotlb_mem *mem,
+				const struct swiotlb_request *req)
+{
+	unsigned long total = READ_ONCE(mem->pub.nslabs);
+	unsigned long used = swiotlb_mem_used(mem);
+
+	dev_warn_ratelimited(dev, "swiotlb buffer is %s (sz: %zu bytes), total %lu (slots), used %lu (slots)\n",
+			     used + req->nslots > total ? "full" : "fragmented",
+			     req->bytes, total, used);
+}
+
+/**
+ * swiotlb_tbl_map_single() - map a buffer to a bounce buffer
+ * @dev:	Device.
+ * @orig_addr:	Physical address of the buffer.
+ * @mapping_size: Its size in bytes.
+ * @alloc_align_mask: 2^n - 1: alignment of the start and of the size of what is
+ *		allocated, in bytes. It may be larger than the buffer by what is
+ *		before and behind it.
+ * @dir:	Direction of the DMA.
+ * @attrs:	DMA attributes, updated to what the pool is: %DMA_ATTR_CC_SHARED.
+ *
+ * The bounce buffer has the address bits of the device's min_align_mask in
+ * common with @orig_addr, and does not cross its segment boundary. With neither
+ * mask set, a buffer of a page or more begins on a page.
+ *
+ * The buffer is always copied. Even if the device will write: it may write less
+ * than all, and what it leaves alone must still be there after the unmap. What
+ * is allocated around the buffer is not initialized.
+ *
+ * Context: Any.
+ * Return: Physical address of the bounce buffer, or DMA_MAPPING_ERROR. Unless
+ * %DMA_ATTR_NO_WARN is set, the log says why.
+ */
+phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
+				   size_t mapping_size,
+				   unsigned int alloc_align_mask,
+				   enum dma_data_direction dir,
+				   unsigned long *attrs)
+{
+	struct io_tlb_mem *pub = dev->dma_io_tlb_mem;
+	bool quiet = *attrs & DMA_ATTR_NO_WARN;
+	struct swiotlb_request req;
+	struct io_tlb_pool *pool;
+	struct swiotlb_mem *mem;
+	phys_addr_t tlb_addr;
+
+	if (!pub || !READ_ONCE(pub->nslabs)) {
+		dev_warn_ratelimited(dev, "swiotlb has no pool to bounce from\n");
+		return (phys_addr_t)DMA_MAPPING_ERROR;
+	}
+	if (unlikely(!swiotlb_mem_suits(pub, dev)))
+		return (phys_addr_t)DMA_MAPPING_ERROR;
+
+	if (pub->cc_shared)
+		*attrs |= DMA_ATTR_CC_SHARED;
+	else
+		*attrs &= ~DMA_ATTR_CC_SHARED;
+
+	/* The pool begins on a page: room may be lost before the first slot. */
+	dev_WARN_ONCE(dev, alloc_align_mask > ~PAGE_MASK,
+		      "Alloc alignment may prevent fulfilling requests with max mapping_size\n");
+
+	if (!swiotlb_make_request(dev, orig_addr, mapping_size,
+				  alloc_align_mask, &req)) {
+		if (!quiet)
+			swiotlb_report_impossible(dev, mapping_size,
+						  alloc_align_mask);
+		return (phys_addr_t)DMA_MAPPING_ERROR;
+	}
+
+	mem = to_swiotlb_mem(pub);
+	tlb_addr = swiotlb_mem_map(mem, dev, &req, &pool);
+	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL))
+		tlb_addr = swiotlb_transient_map(mem, dev, &req, &pool);
+	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL)) {
+		if (!quiet)
+			swiotlb_report_full(dev, mem, &req);
+		return (phys_addr_t)DMA_MAPPING_ERROR;
+	}
+
+	/* From now on, syncs of this device must reach us. */
+	dma_reset_need_sync(dev);
+
+	swiotlb_copy(dev, pool, tlb_addr, orig_addr, mapping_size,
+		     DMA_TO_DEVICE);
+	return tlb_addr;
+}
+
+/*
+ * The caller found @pool by the address. If there is no mapping, it has unmapped
+ * it before, or was never given that address.
+ */
+static bool swiotlb_find_mapping(struct device *dev,
+				 const struct io_tlb_pool *pool,
+				 phys_addr_t tlb_addr,
+				 struct swiotlb_mapping *map)
+{
+	bool found = swiotlb_pool_lookup(pool, tlb_addr, map);
+
+	dev_WARN_ONCE(dev, !found, "nothing is mapped at %pa\n", &tlb_addr);
+	return found;
+}
+
+/**
+ * __swiotlb_tbl_unmap_single() - unmap a bounce buffer
+ * @dev:	Device that it was mapped for.
+ * @tlb_addr:	What swiotlb_tbl_map_single() returned.
+ * @mapping_size: What it was given, in bytes.
+ * @dir:	What it was given. Data from the device is copied back first.
+ * @attrs:	With %DMA_ATTR_SKIP_CPU_SYNC, it is not.
+ * @pool:	What swiotlb_find_pool() has found.
+ *
+ * Context: Any.
+ */
+void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
+				size_t mapping_size,
+				enum dma_data_direction dir,
+				unsigned long attrs, struct io_tlb_pool *pool)
+{
+	struct swiotlb_mem *mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
+	struct swiotlb_mapping map;
+
+	if (!swiotlb_find_mapping(dev, pool, tlb_addr, &map))
+		return;
+
+	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC) &&
+	    (dir == DMA_FROM_DEVICE || dir == DMA_BIDIRECTIONAL))
+		swiotlb_bounce(dev, pool, &map, tlb_addr, mapping_size,
+			       DMA_FROM_DEVICE);
+
+	if (!swiotlb_mem_unmap(mem, pool, &map))
+		dev_WARN_ONCE(dev, 1, "%pa was unmapped twice at once\n",
+			      &tlb_addr);
+	else if (swiotlb_pool_is_transient(pool))
+		swiotlb_transient_free(mem, pool);
+}
+
+/**
+ * __swiotlb_sync_single_for_device() - hand a part of a mapping to the device
+ * @dev:	Device that it was mapped for.
+ * @tlb_addr:	Physical address of the part in the bounce buffer.
+ * @size:	Its size in bytes.
+ * @dir:	Direction that it was mapped for.
+ * @pool:	What swiotlb_find_pool() has found.
+ *
+ * Context: Any.
+ */
+void __swiotlb_sync_single_for_device(struct device *dev, phys_addr_t tlb_addr,
+				      size_t size, enum dma_data_direction dir,
+				      struct io_tlb_pool *pool)
+{
+	struct swiotlb_mapping map;
+
+	if (dir != DMA_TO_DEVICE && dir != DMA_BIDIRECTIONAL)
+		return;
+	if (swiotlb_find_mapping(dev, pool, tlb_addr, &map))
+		swiotlb_bounce(dev, pool, &map, tlb_addr, size, DMA_TO_DEVICE);
+}
+
+/**
+ * __swiotlb_sync_single_for_cpu() - take a part of a mapping from the device
+ * @dev:	Device that it was mapped for.
+ * @tlb_addr:	Physical address of the part in the bounce buffer.
+ * @size:	Its size in bytes.
+ * @dir:	Direction that it was mapped for.
+ * @pool:	What swiotlb_find_pool() has found.
+ *
+ * Context: Any.
+ */
+void __swiotlb_sync_single_for_cpu(struct device *dev, phys_addr_t tlb_addr,
+				   size_t size, enum dma_data_direction dir,
+				   struct io_tlb_pool *pool)
+{
+	struct swiotlb_mapping map;
+
+	if (dir != DMA_FROM_DEVICE && dir != DMA_BIDIRECTIONAL)
+		return;
+	if (swiotlb_find_mapping(dev, pool, tlb_addr, &map))
+		swiotlb_bounce(dev, pool, &map, tlb_addr, size, DMA_FROM_DEVICE);
+}
+
+/**
+ * swiotlb_map() - map a buffer to a bounce buffer that the device can reach
+ * @dev:	Device.
+ * @paddr:	Physical address of the buffer.
+ * @size:	Its size in bytes.
+ * @dir:	Direction of the DMA.
+ * @attrs:	DMA attributes.
+ *
+ * Context: Any.
+ * Return: Address of the bounce buffer as the device sees it, or
+ * DMA_MAPPING_ERROR.
+ */
+dma_addr_t swiotlb_map(struct device *dev, phys_addr_t paddr, size_t size,
+		       enum dma_data_direction dir, unsigned long attrs)
+{
+	phys_addr_t tlb_addr;
+	dma_addr_t dma_addr;
+
+	trace_swiotlb_bounced(dev, phys_to_dma(dev, paddr), size);
+
+	tlb_addr = swiotlb_tbl_map_single(dev, paddr, size, 0, dir, &attrs);
+	if (tlb_addr == (phys_addr_t)DMA_MAPPING_ERROR)
+		return DMA_MAPPING_ERROR;
+
+	if (attrs & DMA_ATTR_CC_SHARED)
+		dma_addr = phys_to_dma_unencrypted(dev, tlb_addr);
+	else
+		dma_addr = phys_to_dma_encrypted(dev, tlb_addr);
+
+	if (unlikely(!dma_capable(dev, dma_addr, size, true, attrs))) {
+		swiotlb_tbl_unmap_single(dev, tlb_addr, size, dir,
+					 attrs | DMA_ATTR_SKIP_CPU_SYNC);
+		dev_WARN_ONCE(dev, 1,
+			      "swiotlb addr %pad+%zu overflow (mask %llx, bus limit %llx).\n",
+			      &dma_addr, size, *dev->dma_mask,
+			      dev->bus_dma_limit);
+		return DMA_MAPPING_ERROR;
+	}
+
+	if (!dev_is_dma_coherent(dev) && !(attrs & DMA_ATTR_SKIP_CPU_SYNC)) {
+		arch_sync_dma_for_device(tlb_addr, size, dir);
+		arch_sync_dma_flush();
+	}
+	return dma_addr;
+}

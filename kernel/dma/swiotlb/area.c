@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One area: its lock, and the bitmaps behind it.
+ */
+
+#include "internal.h"
+
+static size_t swiotlb_area_map_bytes(unsigned int nslots)
+{
+	return BITS_TO_LONGS(nslots) * sizeof(unsigned long);
+}
+
+/**
+ * swiotlb_area_bytes() - memory that an area takes
+ * @nslots:	Number of slots.
+ *
+ * Return: Bytes for the area and its bitmaps, in whole cache lines.
+ */
+size_t swiotlb_area_bytes(unsigned int nslots)
+{
+	return ALIGN(sizeof(struct io_tlb_area) +
+		     2 * swiotlb_area_map_bytes(nslots), SMP_CACHE_BYTES);
+}
+
+/**
+ * swiotlb_area_init() - all slots of an area are free
+ * @area:	At the start of swiotlb_area_bytes() zeroed bytes.
+ * @nslots:	Number of slots.
+ *
+ * Context: Nobody else knows @area yet.
+ */
+void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots)
+{
+	void *maps = area + 1;
+
+	spin_lock_init(&area->lock);
+	swiotlb_slots_init(&area->slots, maps,
+			   maps + swiotlb_area_map_bytes(nslots), nslots);
+}
+
+static bool swiotlb_area_may_fit(const struct io_tlb_area *area,
+				 const struct swiotlb_fit *fit)
+{
+	return fit->nslots <= area->slots.nslots - swiotlb_area_used(area);
+}
+
+/**
+ * swiotlb_area_alloc() - allocate a run of slots
+ * @area:	The area.
+ * @fit:	What the run must satisfy.
+ * @wait:	What to do when the lock is taken.
+ *
+ * An area that has too few free slots is not locked at all.
+ *
+ * Context: Any, takes the area's lock.
+ * Return: Index of the first slot, %SWIOTLB_NO_SLOT if nothing fits,
+ * %SWIOTLB_BUSY if @wait is %SWIOTLB_TRY and the lock was taken.
+ */
+unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
+				const struct swiotlb_fit *fit,
+				enum swiotlb_wait wait)
+{
+	unsigned long flags;
+	unsigned int index;
+
+	if (!swiotlb_area_may_fit(area, fit))
+		return SWIOTLB_NO_SLOT;
+
+	if (wait == SWIOTLB_SPIN)
+		spin_lock_irqsave(&area->lock, flags);
+	else if (!spin_trylock_irqsave(&area->lock, flags))
+		return SWIOTLB_BUSY;
+
+	index = swiotlb_slots_find(&area->slots, fit);
+	if (index != SWIOTLB_NO_SLOT)
+		swiotlb_slots_claim(&area->slots, index, fit->nslots);
+	spin_unlock_irqrestore(&area->lock, flags);
+	return index;
+}
+
+/**
+ * swiotlb_area_free() - free a run of slots
+ * @area:	The area.
+ * @index:	First slot of the run.
+ * @nslots:	Length of the run.
+ * @record:	The words of the run, the first of which holds the mapping's record.
+ * @word:	What the caller has read there.
+ *
+ * The record turns to free in the same critical section as the slots, or two
+ * CPUs that unmap one address would both succeed. So does its second word: the
+ * slot may be the first of another mapping, before that one is recorded.
+ *
+ * Context: Any, takes the area's lock.
+ * Return: %false, and nothing is changed, if the mapping is no longer there.
+ */
+bool swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
+		       unsigned int nslots, u64 *record, u64 word)
+{
+	unsigned long flags;
+	bool found;
+
+	spin_lock_irqsave(&area->lock, flags);
+	found = READ_ONCE(*record) == word &&
+		swiotlb_slots_release(&area->slots, index, nslots);
+	if (found) {
+		WRITE_ONCE(record[0], SWIOTLB_RECORD_FREE);
+		if (nslots > 1)
+			WRITE_ONCE(record[1], SWIOTLB_RECORD_FREE);
+	}
+	spin_unlock_irqrestore(&area->lock, flags);
+	return found;
+}

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The default allocator: its set-up, early or late, and its end.
+ */
+
+#define pr_fmt(fmt) "software IO TLB: " fmt
+
+#include "internal.h"
+
+struct swiotlb_mem swiotlb_default_mem;
+
+/* Growing needs its lists and locks before anybody can ask for a pool. */
+static void swiotlb_default_init(void)
+{
+	swiotlb_grow_init(&swiotlb_default_mem);
+	swiotlb_default_mem.pub.force_bounce = swiotlb_param.force;
+}
+
+static void swiotlb_announce_size(unsigned long nslots)
+{
+	if (nslots == swiotlb_param.nslots)
+		return;
+
+	pr_info("size adjusted from %lu to %lu slots\n",
+		swiotlb_param.nslots, nslots);
+	swiotlb_param.nslots = nslots;
+}
+
+/**
+ * swiotlb_print_info() - log where the boot pool is
+ *
+ * Context: Any.
+ */
+void swiotlb_print_info(void)
+{
+	struct io_tlb_pool *pool = &swiotlb_default_mem.boot_pool;
+
+	if (!pool->nslots) {
+		pr_warn("No low mem\n");
+		return;
+	}
+
+	pr_info("mapped [mem %pa-%pa] (%luMB)\n", &pool->start, &pool->end,
+		((unsigned long)pool->nslots << IO_TLB_SHIFT) >> 20);
+}
+
+/**
+ * swiotlb_update_mem_attributes() - decrypt the boot pool where devices need it
+ *
+ * The pool is made before an architecture can do that.
+ *
+ * Context: Boot, before the first map. For a pool of swiotlb_init_late(), this
+ * only tells whether to decrypt.
+ */
+void __init swiotlb_update_mem_attributes(void)
+{
+	struct swiotlb_mem *mem = &swiotlb_default_mem;
+	struct io_tlb_pool *pool = &mem->boot_pool;
+
+	mem->pub.cc_shared = cc_platform_has(CC_ATTR_MEM_ENCRYPT);
+	if (!mem->pub.cc_shared || !pool->nslots || pool->late_alloc)
+		return;
+
+	if (set_memory_decrypted((unsigned long)pool->vaddr,
+				 PFN_UP(pool->end - pool->start))) {
+		pr_warn("Failed to decrypt default memory pool, disabling it\n");
+		swiotlb_pool_disable(pool);
+	}
+}
+
+static void __init *swiotlb_memblock_alloc(unsigned long nslots,
+					   unsigned int flags,
+					   int (*remap)(void *tlb, unsigned long nslabs))
+{
+	size_t bytes = PAGE_ALIGN(nslots << IO_TLB_SHIFT);
+	void *tlb;
+
+	if (flags & SWIOTLB_ANY)
+		tlb = memblock_alloc(bytes, PAGE_SIZE);
+	else
+		tlb = memblock_alloc_low(bytes, PAGE_SIZE);
+	if (!tlb) {
+		pr_warn("failed to allocate %zu bytes\n", bytes);
+		return NULL;
+	}
+
+	if (remap && remap(tlb, nslots) < 0) {
+		memblock_free(tlb, bytes);
+		pr_warn("failed to remap %zu bytes\n", bytes);
+		return NULL;
+	}
+	return tlb;
+}
+
+/**
+ * swiotlb_init_remap() - make the boot pool, early
+ * @addressing_limit: Some device may not reach all memory.
+ * @flags:	%SWIOTLB_VERBOSE, %SWIOTLB_ANY.
+ * @remap:	Called for the memory, to make it fit for devices; a pool with it
+ *		does not grow. May be %NULL.
+ *
+ * Nothing is done if nobody needs it. When memory is short, the pool gets half
+ * the size, and so on down to 1 MiB.
+ *
+ * Context: Boot, memblock.
+ */
+void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
+			       int (*remap)(void *tlb, unsigned long nslabs))
+{
+	struct swiotlb_mem *mem = &swiotlb_default_mem;
+	unsigned int nareas, limited;
+	unsigned long nslots;
+	size_t meta_bytes;
+	void *tlb, *meta;
+
+	if (!addressing_limit && !swiotlb_param.force)
+		return;
+	if (swiotlb_param.noforce)
+		return;
+
+	swiotlb_default_init();
+	nareas = swiotlb_param_nareas();
+	nslots = swiotlb_param.nslots;
+	while (!(tlb = swiotlb_memblock_alloc(nslots, flags, remap))) {
+		if (nslots <= SWIOTLB_MIN_POOL_SLOTS)
+			return;
+		nslots = ALIGN(nslots / 2, SWIOTLB_MAX_SLOTS);
+	}
+	swiotlb_announce_size(nslots);
+
+	limited = swiotlb_limit_nareas(nareas, nslots);
+	meta_bytes = swiotlb_pool_meta_bytes(nslots, limited);
+	meta = memblock_alloc(meta_bytes, PAGE_SIZE);
+	if (!meta) {
+		pr_warn("failed to allocate %zu bytes of metadata\n",
+			meta_bytes);
+		memblock_free(tlb, PAGE_ALIGN(nslots << IO_TLB_SHIFT));
+		return;
+	}
+
+	if (!remap)
+		swiotlb_grow_enable(mem, flags & SWIOTLB_ANY ?
+				    virt_to_phys(high_memory - 1) :
+				    ARCH_LOW_ADDRESS_LIMIT, nareas);
+	swiotlb_pool_init(&mem->boot_pool, meta, __pa(tlb), tlb, nslots, limited);
+	swiotlb_mem_set_boot_pool(mem);
+
+	if (flags & SWIOTLB_VERBOSE)
+		swiotlb_print_info();
+}
+
+/**
+ * swiotlb_init() - make the boot pool, early
+ * @addressing_limit: As for swiotlb_init_remap().
+ * @flags:	As for swiotlb_init_remap().
+ *
+ * Context: Boot, memblock.
+ */
+void __init swiotlb_init(bool addressing_limit, unsigned int flags)
+{
+	swiotlb_init_remap(addressing_limit, flags, NULL);
+}
+
+static u64 swiotlb_gfp_limit(gfp_t gfp_mask)
+{
+	if (IS_ENABLED(CONFIG_ZONE_DMA) && (gfp_mask & __GFP_DMA))
+		return zone_dma_limit;
+	if (IS_ENABLED(CONFIG_ZONE_DMA32) && (gfp_mask & __GFP_DMA32))
+		return max(DMA_BIT_MASK(32), zone_dma_limit);
+	return virt_to_phys(high_memory - 1);
+}
+
+/*
+ * Halve until the page allocator has a piece that @remap takes. *@order is what
+ * was wanted, then what was had.
+ */
+static void *swiotlb_late_pages(gfp_t gfp_mask, unsigned int *order,
+				int (*remap)(void *tlb, unsigned long nslabs),
+				int *err)
+{
+	unsigned int min_order = get_order(SZ_1M);
+
+	*err = -ENOMEM;
+	for (;;) {
+		unsigned long nslots = PAGE_SIZE << *order >> IO_TLB_SHIFT;
+		unsigned long tlb = 0;
+
+		if (*order <= MAX_PAGE_ORDER)
+			tlb = __get_free_pages(gfp_mask | __GFP_NOWARN, *order);
+		if (tlb) {
+			*err = remap ? remap((void *)tlb, nslots) : 0;
+			if (!*err)
+				return (void *)tlb;
+			free_pages(tlb, *order);
+		}
+
+		if (*order <= min_order)
+			return NULL;
+		(*order)--;
+	}
+}
+
+static int swiotlb_late_pool(struct swiotlb_mem *mem, void *tlb,
+			     unsigned int order)
+{
+	unsigned long nslots = PAGE_SIZE << order >> IO_TLB_SHIFT;
+	unsigned int nareas = swiotlb_limit_nareas(swiotlb_param_nareas(),
+						   nslots);
+	void *meta;
+	int ret;
+
+	meta = kvzalloc(swiotlb_pool_meta_bytes(nslots, nareas), GFP_KERNEL);
+	if (!meta) {
+		free_pages((unsigned long)tlb, order);
+		return -ENOMEM;
+	}
+
+	if (mem->pub.cc_shared) {
+		ret = set_memory_decrypted((unsigned long)tlb, 1 << order);
+		if (ret) {
+			pr_warn("failed to decrypt %lu bytes, they are lost\n",
+				PAGE_SIZE << order);
+			kvfree(meta);
+			return ret;
+		}
+	}
+
+	mem->boot_pool.late_alloc = true;
+	swiotlb_pool_init(&mem->boot_pool, meta, virt_to_phys(tlb), tlb, nslots,
+			  nareas);
+	return 0;
+}
+
+/**
+ * swiotlb_init_late() - make the boot pool, when the page allocator is up
+ * @size:	Bytes wanted.
+ * @gfp_mask:	As for __get_free_pages().
+ * @remap:	As for swiotlb_init_remap().
+ *
+ * Context: Boot, process context, before the first map.
+ * Return: 0, also if there is a pool already or there must be none; -ENOMEM; or
+ * what @remap or the decryption returned.
+ */
+int swiotlb_init_late(size_t size, gfp_t gfp_mask,
+		      int (*remap)(void *tlb, unsigned long nslabs))
+{
+	struct swiotlb_mem *mem = &swiotlb_default_mem;
+	unsigned int order, wanted;
+	void *tlb;
+	int ret;
+
+	if (mem->pub.nslabs || swiotlb_param.noforce)
+		return 0;
+
+	swiotlb_default_init();
+	wanted = get_order(max_t(size_t, size, SZ_1M));
+	order = wanted;
+	tlb = swiotlb_late_pages(gfp_mask, &order, remap, &ret);
+	if (!tlb)
+		return ret;
+	if (order != wanted)
+		pr_warn("only able to allocate %lu MB\n",
+			(PAGE_SIZE << order) >> 20);
+
+	ret = swiotlb_late_pool(mem, tlb, order);
+	if (ret)
+		return ret;
+
+	if (!remap)
+		swiotlb_grow_enable(mem, swiotlb_gfp_limit(gfp_mask),
+				    swiotlb_param_nareas());
+	swiotlb_mem_set_boot_pool(mem);
+	swiotlb_print_info();
+	return 0;
+}
+
+static void __init swiotlb_free_boot_pool(struct io_tlb_pool *pool,
+					  bool cc_shared)
+{
+	size_t meta_bytes = swiotlb_pool_meta_bytes(pool->nslots, pool->nareas);
+	size_t bytes = PAGE_ALIGN(pool->end - pool->start);
+	unsigned long vaddr = (unsigned long)phys_to_virt(pool->start);
+	bool lost = cc_shared &&
+		    set_memory_encrypted(vaddr, bytes >> PAGE_SHIFT);
+
+	if (lost)
+		pr_warn("%zu bytes stay decrypted and are lost\n", bytes);
+
+	if (pool->late_alloc) {
+		if (!lost)
+			free_pages(vaddr, get_order(bytes));
+		kvfree(pool->areas);
+	} else {
+		if (!lost)
+			memblock_phys_free(pool->start, bytes);
+		memblock_free(pool->areas, meta_bytes);
+	}
+}
+
+/**
+ * swiotlb_exit() - free the boot pool again
+ *
+ * For architectures that find out late that no device needs it. With
+ * swiotlb=force it stays.
+ *
+ * Context: Boot, before the first map.
+ */
+void __init swiotlb_exit(void)
+{
+	struct swiotlb_mem *mem = &swiotlb_default_mem;
+
+	if (swiotlb_param.force || !mem->boot_pool.nslots)
+		return;
+
+	pr_info("tearing down default memory pool\n");
+	swiotlb_grow_disable(mem);
+	swiotlb_free_boot_pool(&mem->boot_pool, mem->pub.cc_shared);
+	memset(&mem->boot_pool, 0, sizeof(mem->boot_pool));
+	mem->pub.start = 0;
+	mem->pub.size = 0;
+	mem->pub.pool = NULL;
+	mem->pub.nslabs = 0;
+	swiotlb_grow_init(mem);
+}
+
+/**
+ * default_swiotlb_base() - lowest address of the boot pool
+ *
+ * Who asks has windows for this range only: the allocator grows no more.
+ *
+ * Return: Physical address.
+ */
+phys_addr_t default_swiotlb_base(void)
+{
+	swiotlb_grow_disable(&swiotlb_default_mem);
+	return swiotlb_default_mem.boot_pool.start;
+}
+
+/**
+ * default_swiotlb_limit() - highest address that a bounce buffer can have
+ *
+ * Return: Physical address: of the boot pool's last byte, or the limit of pools
+ * that may yet be added.
+ */
+phys_addr_t default_swiotlb_limit(void)
+{
+	if (swiotlb_mem_can_grow(&swiotlb_default_mem))
+		return swiotlb_mem_phys_limit(&swiotlb_default_mem);
+	return swiotlb_default_mem.boot_pool.end - 1;
+}
+
+/**
+ * is_swiotlb_allocated() - is there a default pool?
+ *
+ * Context: Any.
+ * Return: %true if there is.
+ */
+bool is_swiotlb_allocated(void)
+{
+	return swiotlb_default_mem.pub.nslabs;
+}

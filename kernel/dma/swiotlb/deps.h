@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The engine's only way to kernel headers.
+ *
+ * tools/testing/swiotlb compiles the engine in user space: it defines the guard
+ * below first and brings its own declarations. Include nothing else from
+ * <linux/...> in an engine file.
+ */
+#ifndef _KERNEL_DMA_SWIOTLB_DEPS_H
+#define _KERNEL_DMA_SWIOTLB_DEPS_H
+
+#include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/bits.h>
+#include <linux/cache.h>
+#include <linux/cc_platform.h>
+#include <linux/ctype.h>
+#include <linux/debugfs.h>
+#include <linux/device.h>
+#include <linux/dma-direct.h>
+#include <linux/dma-map-ops.h>
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/highmem.h>
+#include <linux/init.h>
+#include <linux/io.h>
+#include <linux/jiffies.h>
+#include <linux/jump_label.h>
+#include <linux/kernel.h>
+#include <linux/kmsan-checks.h>
+#include <linux/kstrtox.h>
+#include <linux/log2.h>
+#include <linux/memblock.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/of.h>
+#include <linux/of_fdt.h>
+#include <linux/of_reserved_mem.h>
+#include <linux/overflow.h>
+#include <linux/pfn.h>
+#include <linux/rculist.h>
+#include <linux/set_memory.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/swiotlb.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <trace/events/swiotlb.h>
+
+#endif /* _KERNEL_DMA_SWIOTLB_DEPS_H */

@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Software IO TLB: words, contracts and structures of the engine.
+ */
+#ifndef _KERNEL_DMA_SWIOTLB_INTERNAL_H
+#define _KERNEL_DMA_SWIOTLB_INTERNAL_H
+
+#include "deps.h"
+
+/**
+ * DOC: Glossary
+ *
+ * slot
+ *	%IO_TLB_SIZE (2 KiB) bytes, the unit of space. Public names that come from
+ *	the time before say slab.
+ * area
+ *	A run of slots of one pool behind one lock, on cache lines of its own.
+ * pool
+ *	One physically contiguous range, cut into areas.
+ * mem
+ *	An allocator: the pools of one kind (default or restricted), and what
+ *	feeds them.
+ * mapping
+ *	One bounce buffer in use: its slots, its original address, its size and
+ *	its padding.
+ * transient pool
+ *	A pool made for one mapping, in a context that cannot sleep, when all
+ *	else is full.
+ */
+
+/**
+ * DOC: Layers
+ *
+ * From the ground up; a file calls only files above it in this list::
+ *
+ *	slots.c		bitmaps of one area: find, claim, release
+ *	area.c		lock, slots and occupancy of one area
+ *	pool.c		areas and mapping records of one range
+ *	pages.c		memory of pools made at run time	(SWIOTLB_DYNAMIC)
+ *	index.c		physical address to pool		(SWIOTLB_DYNAMIC)
+ *	watermark.c	when to ask for another pool		(SWIOTLB_DYNAMIC)
+ *	mem.c		the order of search, why a map failed
+ *	grow.c		the worker, transient pools		(SWIOTLB_DYNAMIC)
+ *	bounce.c	the copy
+ *	stats.c		debugfs
+ *	param.c		swiotlb=
+ *	boot.c		set-up and tear-down of the default mem
+ *	restricted.c	device-tree pools			(DMA_RESTRICTED_POOL)
+ *	../swiotlb.c	what the DMA API calls, the tracepoint
+ *
+ * watermark.c asks for growth by queueing mem->grow_work, whose function is in
+ * grow.c.
+ */
+
+/**
+ * DOC: Lock order
+ *
+ * 1. mem->transient_lock: the list of transient pools. Interrupts off.
+ * 2. area->lock: bitmaps, hints and occupancy of one area, and the transition
+ *    of a mapping record from in use to free. Interrupts off.
+ *
+ * Neither nests in the other, no area lock nests in another area lock, and
+ * nothing sleeps or allocates under them. mem->pools and mem->index have one
+ * writer, the grow worker, and are read under RCU; nothing is ever taken out.
+ */
+
+/**
+ * DOC: Barriers
+ *
+ * A pool must be found by the CPU that unmaps or syncs an address, however that
+ * CPU learned the address. C publishes the pool, A maps from it and hands the
+ * address to B through data of its driver::
+ *
+ *	C (grow worker)           A (map)                B (unmap, sync)
+ *	-----------------------   --------------------   ---------------------
+ *	index[pool] = pool        p = pools (RCU)        addr = driver data
+ *	mem->pub.has_more = true
+ *	smp_mb()            [1]   driver data = f(p)     smp_rmb()         [2]
+ *	pools += pool (RCU)                              has_more, index[addr]
+ *
+ * A's store depends on the pointer that it read from the list. [1] pairs with
+ * [2] in swiotlb_find_pool(): B cannot see the address and miss the index. [1]
+ * is a full barrier since the order must hold through A (cumulativity).
+ *
+ * For a transient pool C and A are the same CPU, [3] in swiotlb_index_add_transient()
+ * stands for [1], and the driver's own store for the list.
+ */
+
+#define SWIOTLB_NO_SLOT		UINT_MAX
+#define SWIOTLB_NO_BOUNDARY	(ULONG_MAX >> IO_TLB_SHIFT)
+/* Hints are kept for blocks of 1, 2, 4, ... 32 slots (64 KiB). */
+#define SWIOTLB_MAX_HINT_ORDER	5
+/* The largest mapping, and so the smallest area that can serve all of them. */
+#define SWIOTLB_MAX_SLOTS	IO_TLB_SEGSIZE
+/* Nothing smaller is worth to be booted with, or to grow by. */
+#define SWIOTLB_MIN_POOL_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
+
+/* ------------------------------------------------------------- slots.c --- */
+
+/**
+ * struct swiotlb_slots - which slots of an area are in use
+ * @used:	One bit a slot: in use. Protected by the area's lock.
+ * @head:	One bit a slot: first of a mapping. Written under the area's lock,
+ *		read without it.
+ * @nslots:	Number of slots, constant.
+ * @nused:	Number of bits set in @used. Written under the area's lock, read
+ *		without it as an estimate.
+ * @hint:	For each order o, no free aligned block of 2^o slots begins below
+ *		@hint[o]. Protected by the area's lock.
+ */
+struct swiotlb_slots {
+	unsigned long *used;
+	unsigned long *head;
+	unsigned int nslots;
+	unsigned int nused;
+	unsigned int hint[SWIOTLB_MAX_HINT_ORDER + 1];
+};
+
+/**
+ * struct swiotlb_fit - what a run of slots must satisfy
+ * @nslots:	Length of the run, not 0.
+ * @align_mask:	2^n - 1. For the index i of the first slot, (@align_off + i) &
+ *		@align_mask is 0.
+ * @align_off:	See @align_mask.
+ * @boundary_mask: 2^n - 1, or %SWIOTLB_NO_BOUNDARY. (@boundary_off + i) with its
+ *		bits above @boundary_mask is the same for all slots of the run.
+ * @boundary_off: See @boundary_mask.
+ *
+ * All in slots, relative to the first slot of the area.
+ */
+struct swiotlb_fit {
+	unsigned int nslots;
+	unsigned int align_mask;
+	unsigned int align_off;
+	unsigned long boundary_mask;
+	unsigned long boundary_off;
+};
+
+void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
+			unsigned long *head, unsigned int nslots);
+unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
+				const struct swiotlb_fit *fit);
+void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index,
+			 unsigned int nslots);
+bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index,
+			   unsigned int nslots);
+unsigned int swiotlb_slots_head(const struct swiotlb_slots *slots,
+				unsigned int index);
+void swiotlb_slots_disable(struct swiotlb_slots *slots);
+
+/* -------------------------------------------------------------- area.c --- */
+
+/**
+ * struct io_tlb_area - a run of slots behind one lock
+ * @lock:	See "Lock order".
+ * @slots:	What it protects.
+ *
+ * Two areas in one cache line would make their CPUs share it at every map.
+ */
+struct io_tlb_area {
+	/* protects @slots */
+	spinlock_t lock;
+	struct swiotlb_slots slots;
+} ____cacheline_aligned_in_smp;
+
+/**
+ * enum swiotlb_wait - what to do when an area is busy
+ * @SWIOTLB_TRY:	Leave it, another area may be free.
+ * @SWIOTLB_SPIN:	Wait for its lock.
+ */
+enum swiotlb_wait {
+	SWIOTLB_TRY,
+	SWIOTLB_SPIN,
+};
+
+/* Returned, instead of a slot, by a search that %SWIOTLB_TRY cut short. */
+#define SWIOTLB_BUSY		(UINT_MAX - 1)
+
+/* A mapping record, see pool.c, of a slot where no mapping begins. */
+#define SWIOTLB_RECORD_FREE	(~0ULL)
+
+size_t swiotlb_area_bytes(unsigned int nslots);
+void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots);
+unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
+				const struct swiotlb_fit *fit,
+				enum swiotlb_wait wait);
+bool swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
+		       unsigned int nslots, u64 *record, u64 word);
+
+/**
+ * swiotlb_area_used() - number of slots in use in an area
+ * @area:	An area.
+ *
+ * Context: Any.
+ * Return: An estimate unless the area stands still.
+ */
+static inline unsigned int swiotlb_area_used(const struct io_tlb_area *area)
+{
+	return READ_ONCE(area->slots.nused);
+}
+
+/* -------------------------------------------------------------- pool.c --- */
+
+/**
+ * struct io_tlb_pool - a physically contiguous range of slots
+ * @start:	Physical address of the first byte.
+ * @end:	Physical address behind the last byte.
+ * @vaddr:	Where the CPU sees @start.
+ * @records:	What the slots are used for, one word a slot; see pool.c.
+ * @areas:	The areas, each @area_stride bytes.
+ * @area_stride: Bytes from one area to the next, their bitmaps included.
+ * @area_shift:	Binary logarithm of the slots in each area but the last.
+ * @nareas:	Number of areas.
+ * @nslots:	Number of slots, in all areas.
+ * @late_alloc:	The memory came from the page allocator.
+ * @transient:	Made for one mapping.
+ * @cc_shared:	The memory was decrypted when the pool was made.
+ * @node:	Member of mem->pools or mem->transients.
+ * @free_work:	Frees a transient pool from process context, after readers of
+ *		the index have gone.
+ *
+ * Constant once the pool is published.
+ */
+struct io_tlb_pool {
+	phys_addr_t start;
+	phys_addr_t end;
+	void *vaddr;
+	u64 *records;
+	void *areas;
+	unsigned int area_stride;
+	unsigned int area_shift;
+	unsigned int nareas;
+	unsigned int nslots;
+	bool late_alloc;
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+	bool transient;
+	bool cc_shared;
+	struct list_head node;
+	struct rcu_work free_work;
+#endif
+};
+
+/**
+ * struct swiotlb_request - what a caller wants to have mapped
+ * @orig_addr:	Physical address of the original buffer, or
+ *		%SWIOTLB_NO_ORIG_ADDR when there is none.
+ * @bytes:	Size of the buffer.
+ * @offset:	Bytes from the start of the first slot that holds data to the data.
+ * @pad_slots:	Slots in front of that one, for the alignment of the allocation.
+ * @nslots:	Length of the run: padding, @offset, the buffer, and the
+ *		rounding of the end.
+ * @align_mask:	2^n - 1, in slots: these bits of the number of the run's first
+ *		slot, as the device counts, ...
+ * @align:	... are these.
+ * @boundary_mask: Segment boundary in slots, 2^n - 1 or %SWIOTLB_NO_BOUNDARY.
+ */
+struct swiotlb_request {
+	phys_addr_t orig_addr;
+	size_t bytes;
+	unsigned int offset;
+	unsigned int pad_slots;
+	unsigned int nslots;
+	unsigned int align_mask;
+	unsigned int align;
+	unsigned long boundary_mask;
+};
+
+/* The mapping is an allocation: it has no original, nothing is ever copied. */
+#define SWIOTLB_NO_ORIG_ADDR	((phys_addr_t)-1)
+
+/**
+ * struct swiotlb_mapping - a mapping record, unpacked
+ * @orig_addr:	As in &struct swiotlb_request.
+ * @bytes:	As in &struct swiotlb_request.
+ * @head:	Index in the pool of the first slot, padding included.
+ * @nslots:	As in &struct swiotlb_request.
+ * @pad_slots:	As in &struct swiotlb_request.
+ * @word:	The packed record's first word, to notice that it changed.
+ */
+struct swiotlb_mapping {
+	phys_addr_t orig_addr;
+	size_t bytes;
+	unsigned int head;
+	unsigned int nslots;
+	unsigned int pad_slots;
+	u64 word;
+};
+
+/* Too many bits for the short form of a mapping record, see pool.c. */
+static inline bool swiotlb_addr_is_long(phys_addr_t addr)
+{
+	return (u64)addr >> (63 - IO_TLB_SHIFT);
+}
+
+unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots);
+size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas);
+void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
+		       void *vaddr, unsigned long nslots, unsigned int nareas);
+void swiotlb_pool_disable(struct io_tlb_pool *pool);
+unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool);
+bool swiotlb_pool_tight(const struct io_tlb_pool *pool, unsigned int area_index);
+phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
+			     const struct swiotlb_request *req,
+			     dma_addr_t dma_start, enum swiotlb_wait wait);
+bool swiotlb_pool_lookup(const struct io_tlb_pool *pool, phys_addr_t tlb_addr,
+			 struct swiotlb_mapping *map);
+bool swiotlb_pool_unmap(struct io_tlb_pool *pool,
+			const struct swiotlb_mapping *map);
+
+/* Returned by swiotlb_pool_map() instead of an address. */
+#define SWIOTLB_MAP_FULL	((phys_addr_t)-1)
+#define SWIOTLB_MAP_BUSY	((phys_addr_t)-2)
+
+static inline bool swiotlb_map_failed(phys_addr_t tlb_addr)
+{
+	return tlb_addr >= SWIOTLB_MAP_BUSY;
+}
+
+static inline phys_addr_t swiotlb_slot_addr(const struct io_tlb_pool *pool,
+					    unsigned int index)
+{
+	return pool->start + ((phys_addr_t)index << IO_TLB_SHIFT);
+}
+
+static inline unsigned int swiotlb_nslots(u64 bytes)
+{
+	return DIV_ROUND_UP_ULL(bytes, IO_TLB_SIZE);
+}
+
+/* --------------------------------------------------------------- mem.c --- */
+
+/**
+ * struct swiotlb_mem - an allocator
+ * @pub:	What the inline functions of <linux/swiotlb.h> and the rest of the
+ *		kernel know of it.
+ * @boot_pool:	The pool made at boot, or the range of a restricted pool.
+ * @debugfs:	Its directory.
+ * @total_used:	Slots in use in all pools, kept only with track_hiwater.
+ * @used_hiwater: Highest value of @total_used.
+ * @can_grow:	More pools may be added.
+ * @phys_limit:	Highest address that they may have.
+ * @want_nareas: Areas that a new pool should have.
+ * @max_nareas:	Highest number of areas of any pool.
+ * @pools:	All pools but transient ones; see "Lock order".
+ * @index:	Pools in @pools but @boot_pool, by address; see index.c.
+ * @transient_lock: Protects @transients.
+ * @transients:	Transient pools, read under RCU.
+ * @transient_nslots: Their slots.
+ * @grow_work:	Adds a pool.
+ * @next_check:	When to look at the occupancy again, in jiffies.
+ * @next_try:	When to try again after memory was short, in jiffies.
+ */
+struct swiotlb_mem {
+	struct io_tlb_mem pub;
+	struct io_tlb_pool boot_pool;
+	struct dentry *debugfs;
+#ifdef CONFIG_DEBUG_FS
+	atomic_long_t total_used;
+	atomic_long_t used_hiwater;
+#endif
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+	bool can_grow;
+	u64 phys_limit;
+	unsigned int want_nareas;
+	unsigned int max_nareas;
+	struct list_head pools;
+	struct xarray index;
+	/* protects changes to @transients */
+	spinlock_t transient_lock;
+	struct list_head transients;
+	atomic_long_t transient_nslots;
+	struct work_struct grow_work;
+	unsigned long next_check;
+	unsigned long next_try;
+#endif
+};
+
+extern struct swiotlb_mem swiotlb_default_mem;
+
+static inline struct swiotlb_mem *to_swiotlb_mem(struct io_tlb_mem *pub)
+{
+	return container_of(pub, struct swiotlb_mem, pub);
+}
+
+/* Where @dev sees the start of @pool. */
+static inline dma_addr_t swiotlb_dma_start(const struct swiotlb_mem *mem,
+					   struct device *dev,
+					   const struct io_tlb_pool *pool)
+{
+	if (mem->pub.cc_shared)
+		return phys_to_dma_unencrypted(dev, pool->start);
+	return phys_to_dma_encrypted(dev, pool->start);
+}
+
+void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem);
+unsigned long swiotlb_mem_used(struct swiotlb_mem *mem);
+phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
+			    const struct swiotlb_request *req,
+			    struct io_tlb_pool **pool);
+bool swiotlb_mem_unmap(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
+		       const struct swiotlb_mapping *map);
+bool swiotlb_request_possible(const struct swiotlb_request *req);
+
+#ifdef CONFIG_DEBUG_FS
+DECLARE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
+
+void __swiotlb_account(struct swiotlb_mem *mem, long nslots);
+
+/**
+ * swiotlb_account() - keep the exact number of slots in use
+ * @mem:	Allocator.
+ * @nslots:	Slots that were allocated, negative for freed.
+ *
+ * Only with swiotlb=track_hiwater: the sum is one cache line that all CPUs
+ * write. Otherwise swiotlb_mem_used() adds up the areas when somebody reads.
+ */
+static inline void swiotlb_account(struct swiotlb_mem *mem, long nslots)
+{
+	if (static_branch_unlikely(&swiotlb_track_hiwater))
+		__swiotlb_account(mem, nslots);
+}
+#else
+static inline void swiotlb_account(struct swiotlb_mem *mem, long nslots)
+{
+}
+#endif
+
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+
+#define swiotlb_for_each_pool(pool, mem) \
+	list_for_each_entry_rcu(pool, &(mem)->pools, node)
+
+static inline unsigned int swiotlb_mem_max_nareas(const struct swiotlb_mem *mem)
+{
+	return READ_ONCE(mem->max_nareas);
+}
+
+static inline bool swiotlb_mem_can_grow(const struct swiotlb_mem *mem)
+{
+	return READ_ONCE(mem->can_grow);
+}
+
+static inline u64 swiotlb_mem_phys_limit(const struct swiotlb_mem *mem)
+{
+	return mem->phys_limit;
+}
+
+static inline unsigned long swiotlb_mem_transient_nslots(struct swiotlb_mem *mem)
+{
+	return atomic_long_read(&mem->transient_nslots);
+}
+
+static inline bool swiotlb_pool_is_transient(const struct io_tlb_pool *pool)
+{
+	return pool->transient;
+}
+
+/* ------------------------------------------------------------- pages.c --- */
+
+void *swiotlb_pages_alloc(struct device *dev, size_t bytes, u64 phys_limit,
+			  bool cc_shared, gfp_t gfp, phys_addr_t *start);
+void swiotlb_pages_free(void *vaddr, size_t bytes, bool cc_shared);
+
+/* ------------------------------------------------------------- index.c --- */
+
+int swiotlb_mem_add_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+void swiotlb_index_add_transient(struct swiotlb_mem *mem,
+				 struct io_tlb_pool *pool);
+void swiotlb_index_del_transient(struct swiotlb_mem *mem,
+				 struct io_tlb_pool *pool);
+
+/* --------------------------------------------------------- watermark.c --- */
+
+bool swiotlb_at_limit(const struct swiotlb_mem *mem);
+void swiotlb_want_pool(struct swiotlb_mem *mem);
+void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used);
+
+/* The occupancy takes a look at every area: at most once in a jiffy. */
+static inline bool swiotlb_watermark_due(const struct swiotlb_mem *mem)
+{
+	return time_after(jiffies, READ_ONCE(mem->next_check));
+}
+
+/* -------------------------------------------------------------- grow.c --- */
+
+void swiotlb_grow_init(struct swiotlb_mem *mem);
+void swiotlb_grow_enable(struct swiotlb_mem *mem, u64 phys_limit,
+			 unsigned int nareas);
+void swiotlb_grow_disable(struct swiotlb_mem *mem);
+phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
+				  const struct swiotlb_request *req,
+				  struct io_tlb_pool **pool);
+void swiotlb_transient_free(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+
+#else /* !CONFIG_SWIOTLB_DYNAMIC */
+
+static inline int swiotlb_mem_add_pool(struct swiotlb_mem *mem,
+				       struct io_tlb_pool *pool)
+{
+	mem->pub.nslabs = pool->nslots;
+	return 0;
+}
+
+static inline void swiotlb_want_pool(struct swiotlb_mem *mem)
+{
+}
+
+static inline bool swiotlb_watermark_due(const struct swiotlb_mem *mem)
+{
+	return false;
+}
+
+static inline void swiotlb_watermark_check(struct swiotlb_mem *mem,
+					   unsigned long used)
+{
+}
+
+#define swiotlb_for_each_pool(pool, mem) \
+	for (pool = (mem)->pub.pool; pool; pool = NULL)
+
+static inline unsigned int swiotlb_mem_max_nareas(const struct swiotlb_mem *mem)
+{
+	return mem->boot_pool.nareas;
+}
+
+static inline bool swiotlb_mem_can_grow(const struct swiotlb_mem *mem)
+{
+	return false;
+}
+
+static inline u64 swiotlb_mem_phys_limit(const struct swiotlb_mem *mem)
+{
+	return 0;
+}
+
+static inline unsigned long swiotlb_mem_transient_nslots(struct swiotlb_mem *mem)
+{
+	return 0;
+}
+
+static inline bool swiotlb_pool_is_transient(const struct io_tlb_pool *pool)
+{
+	return false;
+}
+
+static inline void swiotlb_grow_init(struct swiotlb_mem *mem)
+{
+}
+
+static inline void swiotlb_grow_enable(struct swiotlb_mem *mem, u64 phys_limit,
+				       unsigned int nareas)
+{
+}
+
+static inline void swiotlb_grow_disable(struct swiotlb_mem *mem)
+{
+}
+
+static inline phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem,
+						struct device *dev,
+						const struct swiotlb_request *req,
+						struct io_tlb_pool **pool)
+{
+	return SWIOTLB_MAP_FULL;
+}
+
+static inline void swiotlb_transient_free(struct swiotlb_mem *mem,
+					  struct io_tlb_pool *pool)
+{
+}
+
+#endif /* CONFIG_SWIOTLB_DYNAMIC */
+
+/* ------------------------------------------------------------ bounce.c --- */
+
+void swiotlb_copy(struct device *dev, const struct io_tlb_pool *pool,
+		  phys_addr_t tlb_addr, phys_addr_t orig_addr, size_t bytes,
+		  enum dma_data_direction dir);
+void swiotlb_bounce(struct device *dev, const struct io_tlb_pool *pool,
+		    const struct swiotlb_mapping *map, phys_addr_t tlb_addr,
+		    size_t bytes, enum dma_data_direction dir);
+
+/* ------------------------------------------------------------- param.c --- */
+
+/**
+ * struct swiotlb_param - what swiotlb= asks for
+ * @nslots:	Slots of the boot pool.
+ * @nareas:	Areas of a pool, a power of two; 0 for one a CPU.
+ * @size_given:	@nslots came from the command line.
+ * @force:	Bounce all DMA.
+ * @noforce:	Bounce none.
+ * @dynamic:	Boot with a small pool.
+ * @track_hiwater: Keep the peak of slots in use.
+ *
+ * Written at boot, by the parser and by who makes the boot pool.
+ */
+struct swiotlb_param {
+	unsigned long nslots;
+	unsigned int nareas;
+	bool size_given;
+	bool force;
+	bool noforce;
+	bool dynamic;
+	bool track_hiwater;
+};
+
+extern struct swiotlb_param swiotlb_param;
+
+unsigned int swiotlb_param_nareas(void);
+
+/* ------------------------------------------------------------- stats.c --- */
+
+#ifdef CONFIG_DEBUG_FS
+void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name);
+#else
+static inline void swiotlb_debugfs_add(struct swiotlb_mem *mem,
+				       const char *name)
+{
+}
+#endif
+
+/* ---------------------------------------------------------- swiotlb.c --- */
+
+/* Bytes from the start of an allocation to a buffer that came from @addr. */
+static inline unsigned int swiotlb_align_offset(struct device *dev,
+						unsigned int alloc_align_mask,
+						u64 addr)
+{
+	return addr & dma_get_min_align_mask(dev) &
+	       (alloc_align_mask | (IO_TLB_SIZE - 1));
+}
+
+#endif /* _KERNEL_DMA_SWIOTLB_INTERNAL_H */

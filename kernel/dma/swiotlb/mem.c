@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One allocator: in which order its pools and areas are searched, how many
+ * slots are in use, and why a map failed.
+ */
+
+#include "internal.h"
+
+/**
+ * swiotlb_mem_used() - number of slots in use
+ * @mem:	Allocator.
+ *
+ * Transient pools are not counted.
+ *
+ * Context: Any.
+ * Return: An estimate unless nothing is mapped or unmapped meanwhile.
+ */
+unsigned long swiotlb_mem_used(struct swiotlb_mem *mem)
+{
+	struct io_tlb_pool *pool;
+	unsigned long used = 0;
+
+	rcu_read_lock();
+	swiotlb_for_each_pool(pool, mem)
+		used += swiotlb_pool_used(pool);
+	rcu_read_unlock();
+	return used;
+}
+
+/**
+ * swiotlb_mem_set_boot_pool() - publish the pool made at boot
+ * @mem:	Allocator, with an initialized @mem->boot_pool.
+ *
+ * Context: Before the first map.
+ */
+void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem)
+{
+	struct io_tlb_pool *pool = &mem->boot_pool;
+
+	mem->pub.start = pool->start;
+	mem->pub.size = pool->end - pool->start;
+	mem->pub.pool = pool;
+	swiotlb_mem_add_pool(mem, pool);
+}
+
+/**
+ * swiotlb_request_possible() - can a request ever be served?
+ * @req:	What to map.
+ *
+ * The lowest position inside a segment that has the alignment is the one that
+ * has no higher bits set; if the run crosses the boundary there, it does so
+ * everywhere.
+ *
+ * Return: %false if no pool, however large and empty, has room for it.
+ */
+bool swiotlb_request_possible(const struct swiotlb_request *req)
+{
+	unsigned long lowest = req->align & req->boundary_mask;
+
+	return req->nslots <= SWIOTLB_MAX_SLOTS &&
+	       req->nslots - 1 <= req->boundary_mask - lowest;
+}
+
+/**
+ * struct swiotlb_hit - where a search found room
+ * @pool:	The pool.
+ * @tight:	Not in the CPU's own area, or there was not much left there.
+ */
+struct swiotlb_hit {
+	struct io_tlb_pool *pool;
+	bool tight;
+};
+
+/*
+ * The CPU's own area of each pool comes first, the oldest pool in front, then
+ * the next area of each: going through one pool after the other would send all
+ * CPUs to the areas of the first.
+ */
+static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
+				      struct device *dev,
+				      const struct swiotlb_request *req,
+				      enum swiotlb_wait wait,
+				      struct swiotlb_hit *hit)
+{
+	unsigned int i, area_index, nareas = swiotlb_mem_max_nareas(mem);
+	unsigned int cpu = raw_smp_processor_id();
+	phys_addr_t tlb_addr, ret = SWIOTLB_MAP_FULL;
+	struct io_tlb_pool *pool;
+
+	for (i = 0; i < nareas; i++) {
+		swiotlb_for_each_pool(pool, mem) {
+			if (i >= pool->nareas)
+				continue;
+
+			area_index = (cpu + i) % pool->nareas;
+			tlb_addr = swiotlb_pool_map(pool, area_index, req,
+						    swiotlb_dma_start(mem, dev, pool),
+						    wait);
+			if (!swiotlb_map_failed(tlb_addr)) {
+				hit->pool = pool;
+				hit->tight = i || swiotlb_pool_tight(pool, area_index);
+				return tlb_addr;
+			}
+			if (tlb_addr == SWIOTLB_MAP_BUSY)
+				ret = SWIOTLB_MAP_BUSY;
+		}
+	}
+	return ret;
+}
+
+/**
+ * swiotlb_mem_map() - allocate and record a mapping
+ * @mem:	Allocator.
+ * @dev:	Device that will use it.
+ * @req:	What to map, swiotlb_request_possible().
+ * @pool:	Filled in on success.
+ *
+ * First all areas whose lock is free, then all. Asks for another pool when
+ * nothing is found, and before that when it gets tight.
+ *
+ * Context: Any, takes area locks, one after the other.
+ * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
+ */
+phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
+			    const struct swiotlb_request *req,
+			    struct io_tlb_pool **pool)
+{
+	struct swiotlb_hit hit;
+	phys_addr_t tlb_addr;
+
+	rcu_read_lock();
+	tlb_addr = swiotlb_mem_search(mem, dev, req, SWIOTLB_TRY, &hit);
+	if (tlb_addr == SWIOTLB_MAP_BUSY)
+		tlb_addr = swiotlb_mem_search(mem, dev, req, SWIOTLB_SPIN, &hit);
+	rcu_read_unlock();
+
+	if (tlb_addr == SWIOTLB_MAP_FULL) {
+		swiotlb_want_pool(mem);
+		return tlb_addr;
+	}
+
+	if (hit.tight && swiotlb_watermark_due(mem))
+		swiotlb_watermark_check(mem, swiotlb_mem_used(mem));
+	swiotlb_account(mem, req->nslots);
+	*pool = hit.pool;
+	return tlb_addr;
+}
+
+/**
+ * swiotlb_mem_unmap() - free a mapping
+ * @mem:	Allocator.
+ * @pool:	A pool of it.
+ * @map:	What swiotlb_pool_lookup() has found there.
+ *
+ * Context: Any, takes an area lock.
+ * Return: %false if it was freed meanwhile.
+ */
+bool swiotlb_mem_unmap(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
+		       const struct swiotlb_mapping *map)
+{
+	if (!swiotlb_pool_unmap(pool, map))
+		return false;
+	swiotlb_account(mem, -(long)map->nslots);
+	return true;
+}

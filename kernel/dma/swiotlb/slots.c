@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Slots of one area: find a free run, claim it, give it back.
+ *
+ * Pure bookkeeping on two bitmaps. Whoever calls holds the area's lock, except
+ * for swiotlb_slots_head(), which only looks at bits that its caller owns.
+ */
+
+#include "internal.h"
+
+/**
+ * DOC: First fit, with hints
+ *
+ * A search always takes the lowest run that fits. That packs the area, and it
+ * hands a buffer that was just freed out again while it is still in a cache: a
+ * next-fit cursor walks through the whole area instead and makes each copy go
+ * to the page that was used longest ago.
+ *
+ * First fit alone would pass over the same full words again and again. So each
+ * area keeps, for each order o up to %SWIOTLB_MAX_HINT_ORDER, a lower bound::
+ *
+ *	no free, naturally aligned block of 2^o slots begins below hint[o]
+ *
+ * Releasing slots lowers the bounds, claiming the slots that a bound points at
+ * raises it, and a search for just such a block sets it to what it found, or to
+ * the end of the area: the next request of this size fails without a search.
+ * Any run of n slots holds an aligned block of 2^o slots if n >= 2^(o+1) - 1,
+ * and begins less than 2^o slots before it: that bounds all other searches.
+ */
+
+static void swiotlb_slots_lower_hints(struct swiotlb_slots *slots,
+				      unsigned int index)
+{
+	unsigned int order;
+
+	for (order = 0; order <= SWIOTLB_MAX_HINT_ORDER; order++) {
+		index &= ~0U << order;
+		if (slots->hint[order] > index)
+			slots->hint[order] = index;
+	}
+}
+
+static void swiotlb_slots_raise_hints(struct swiotlb_slots *slots,
+				      unsigned int index, unsigned int end)
+{
+	unsigned int order;
+
+	for (order = 0; order <= SWIOTLB_MAX_HINT_ORDER; order++)
+		if (slots->hint[order] >= index && slots->hint[order] < end)
+			slots->hint[order] = end;
+}
+
+/* The order of the aligned block that @fit asks for, or -1 if it is no such. */
+static int swiotlb_fit_block_order(const struct swiotlb_fit *fit)
+{
+	unsigned int order = ilog2(fit->nslots);
+
+	if (order > SWIOTLB_MAX_HINT_ORDER || fit->nslots != 1U << order)
+		return -1;
+	if (fit->align_mask != fit->nslots - 1 ||
+	    (fit->align_off & fit->align_mask))
+		return -1;
+	return order;
+}
+
+static unsigned int swiotlb_slots_first_candidate(const struct swiotlb_slots *slots,
+						  const struct swiotlb_fit *fit)
+{
+	unsigned int order = min_t(unsigned int, ilog2(fit->nslots + 1) - 1,
+				   SWIOTLB_MAX_HINT_ORDER);
+	unsigned int before = (1U << order) - 1;
+	unsigned int hint = slots->hint[order];
+
+	return hint > before ? hint - before : 0;
+}
+
+static unsigned int swiotlb_slots_search(const struct swiotlb_slots *slots,
+					 const struct swiotlb_fit *fit,
+					 unsigned int index)
+{
+	unsigned long pos;
+
+	for (;;) {
+		index = bitmap_find_next_zero_area_off(slots->used,
+						       slots->nslots, index,
+						       fit->nslots,
+						       fit->align_mask,
+						       fit->align_off);
+		if (index >= slots->nslots)
+			return SWIOTLB_NO_SLOT;
+
+		pos = (fit->boundary_off + index) & fit->boundary_mask;
+		if (fit->nslots - 1 <= fit->boundary_mask - pos)
+			return index;
+		if (fit->boundary_mask - pos >= slots->nslots - index)
+			return SWIOTLB_NO_SLOT;
+		index += fit->boundary_mask - pos + 1;
+	}
+}
+
+/**
+ * swiotlb_slots_init() - all slots of an area are free
+ * @slots:	To be initialized.
+ * @used:	Bitmap of at least @nslots bits, all zero.
+ * @head:	Bitmap of at least @nslots bits, all zero.
+ * @nslots:	Number of slots.
+ *
+ * Context: Nobody else knows @slots yet.
+ */
+void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
+			unsigned long *head, unsigned int nslots)
+{
+	slots->used = used;
+	slots->head = head;
+	slots->nslots = nslots;
+	slots->nused = 0;
+	memset(slots->hint, 0, sizeof(slots->hint));
+}
+
+/**
+ * swiotlb_slots_find() - find the lowest free run that fits
+ * @slots:	Slots of one area.
+ * @fit:	What the run must satisfy.
+ *
+ * Nothing is claimed yet. The search is linear in the words of the bitmap above
+ * the hint, see "First fit, with hints".
+ *
+ * Context: The area's lock is held.
+ * Return: Index of the run's first slot, or %SWIOTLB_NO_SLOT.
+ */
+unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
+				const struct swiotlb_fit *fit)
+{
+	int order = swiotlb_fit_block_order(fit);
+	unsigned int index;
+
+	if (fit->nslots > slots->nslots - slots->nused)
+		return SWIOTLB_NO_SLOT;
+
+	if (order < 0)
+		return swiotlb_slots_search(slots, fit,
+				swiotlb_slots_first_candidate(slots, fit));
+
+	index = swiotlb_slots_search(slots, fit, slots->hint[order]);
+	/* A block that a boundary ruled out is free for another request. */
+	if (fit->boundary_mask == SWIOTLB_NO_BOUNDARY)
+		slots->hint[order] = min(index, slots->nslots);
+	return index;
+}
+
+/**
+ * swiotlb_slots_claim() - take a run that swiotlb_slots_find() has found
+ * @slots:	Slots of one area.
+ * @index:	First slot of the run.
+ * @nslots:	Length of the run.
+ *
+ * Context: The area's lock is held, and was since the run was found.
+ */
+void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index,
+			 unsigned int nslots)
+{
+	unsigned long *head = &slots->head[BIT_WORD(index)];
+
+	bitmap_set(slots->used, index, nslots);
+	WRITE_ONCE(*head, *head | BIT_MASK(index));
+	slots->nused += nslots;
+	swiotlb_slots_raise_hints(slots, index, index + nslots);
+}
+
+/**
+ * swiotlb_slots_release() - give a run back
+ * @slots:	Slots of one area.
+ * @index:	First slot of a run that was claimed.
+ * @nslots:	Length of that run.
+ *
+ * Context: The area's lock is held.
+ * Return: %false, and nothing is changed, if no run begins at @index.
+ */
+bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index,
+			   unsigned int nslots)
+{
+	unsigned long *head = &slots->head[BIT_WORD(index)];
+
+	if (!(*head & BIT_MASK(index)))
+		return false;
+
+	WRITE_ONCE(*head, *head & ~BIT_MASK(index));
+	bitmap_clear(slots->used, index, nslots);
+	slots->nused -= nslots;
+	swiotlb_slots_lower_hints(slots, index);
+	return true;
+}
+
+/**
+ * swiotlb_slots_head() - find the first slot of the run that holds a slot
+ * @slots:	Slots of one area.
+ * @index:	Any slot.
+ *
+ * Other runs come and go in the same words meanwhile, but the bits from the
+ * head of the caller's own run up to @index stand still.
+ *
+ * Context: Any; the area's lock is not needed by the owner of the run.
+ * Return: The nearest head at or below @index, or %SWIOTLB_NO_SLOT. If @index
+ * is free, what is returned is the head of another run, or of none.
+ */
+unsigned int swiotlb_slots_head(const struct swiotlb_slots *slots,
+				unsigned int index)
+{
+	unsigned int word = BIT_WORD(index);
+	unsigned long bits;
+
+	bits = READ_ONCE(slots->head[word]) &
+	       (~0UL >> (BITS_PER_LONG - 1 - index % BITS_PER_LONG));
+	while (!bits) {
+		if (!word)
+			return SWIOTLB_NO_SLOT;
+		bits = READ_ONCE(slots->head[--word]);
+	}
+	return word * BITS_PER_LONG + __fls(bits);
+}
+
+/**
+ * swiotlb_slots_disable() - hand out no slot any more
+ * @slots:	Slots of one area, none of which is in use.
+ *
+ * Context: The area's lock is held, or nobody else knows @slots.
+ */
+void swiotlb_slots_disable(struct swiotlb_slots *slots)
+{
+	bitmap_fill(slots->used, slots->nslots);
+	slots->nused = slots->nslots;
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What can be seen of allocators in debugfs.
+ */
+
+#include "internal.h"
+
+DEFINE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
+
+/* Before the first driver maps anything: the sum must see every mapping. */
+static int __init swiotlb_hiwater_init(void)
+{
+	if (swiotlb_param.track_hiwater)
+		static_branch_enable(&swiotlb_track_hiwater);
+	return 0;
+}
+early_initcall(swiotlb_hiwater_init);
+
+/**
+ * __swiotlb_account() - keep the exact number of slots in use, and its peak
+ * @mem:	Allocator.
+ * @nslots:	Slots that were allocated, negative for freed.
+ *
+ * A sum of peaks of areas would be another figure, and a wrong one.
+ *
+ * Context: Any.
+ */
+void __swiotlb_account(struct swiotlb_mem *mem, long nslots)
+{
+	long used = atomic_long_add_return(nslots, &mem->total_used);
+	long peak = atomic_long_read(&mem->used_hiwater);
+
+	while (used > peak)
+		if (atomic_long_try_cmpxchg(&mem->used_hiwater, &peak, used))
+			break;
+}
+
+static int swiotlb_used_get(void *data, u64 *val)
+{
+	struct swiotlb_mem *mem = data;
+
+	if (static_branch_unlikely(&swiotlb_track_hiwater))
+		*val = atomic_long_read(&mem->total_used);
+	else
+		*val = swiotlb_mem_used(mem);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_used_fops, swiotlb_used_get, NULL, "%llu\n");
+
+static int swiotlb_hiwater_get(void *data, u64 *val)
+{
+	struct swiotlb_mem *mem = data;
+
+	*val = atomic_long_read(&mem->used_hiwater);
+	return 0;
+}
+
+static int swiotlb_hiwater_set(void *data, u64 val)
+{
+	struct swiotlb_mem *mem = data;
+
+	if (val)
+		return -EINVAL;
+
+	atomic_long_set(&mem->used_hiwater, 0);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_hiwater_fops, swiotlb_hiwater_get,
+			 swiotlb_hiwater_set, "%llu\n");
+
+static int swiotlb_transient_get(void *data, u64 *val)
+{
+	*val = swiotlb_mem_transient_nslots(data);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_transient_fops, swiotlb_transient_get, NULL,
+			 "%llu\n");
+
+/**
+ * swiotlb_debugfs_add() - show an allocator in debugfs
+ * @mem:	Allocator.
+ * @name:	Of its directory: below that of the default allocator, which is
+ *		below the root.
+ *
+ * Context: Process context.
+ */
+void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name)
+{
+	mem->debugfs = debugfs_create_dir(name, swiotlb_default_mem.debugfs);
+	if (!mem->pub.nslabs)
+		return;
+
+	debugfs_create_ulong("io_tlb_nslabs", 0400, mem->debugfs,
+			     &mem->pub.nslabs);
+	debugfs_create_file("io_tlb_used", 0400, mem->debugfs, mem,
+			    &swiotlb_used_fops);
+	debugfs_create_file("io_tlb_used_hiwater", 0600, mem->debugfs, mem,
+			    &swiotlb_hiwater_fops);
+	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
+		debugfs_create_file("io_tlb_transient_nslabs", 0400,
+				    mem->debugfs, mem, &swiotlb_transient_fops);
+}
+
+static int __init swiotlb_debugfs_init(void)
+{
+	swiotlb_debugfs_add(&swiotlb_default_mem, "swiotlb");
+	return 0;
+}
+late_initcall(swiotlb_debugfs_init);
