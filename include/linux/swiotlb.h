@@ -32,9 +32,9 @@ struct page;
 
 unsigned long swiotlb_size_or_default(void);
 void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
-	int (*remap)(void *tlb, unsigned long nslabs));
+			       int (*remap)(void *tlb, unsigned long nslabs));
 int swiotlb_init_late(size_t size, gfp_t gfp_mask,
-	int (*remap)(void *tlb, unsigned long nslabs));
+		      int (*remap)(void *tlb, unsigned long nslabs));
 void __init swiotlb_update_mem_attributes(void);
 
 #ifdef CONFIG_SWIOTLB
@@ -78,7 +78,7 @@ struct io_tlb_pool *__swiotlb_find_pool(struct device *dev, phys_addr_t paddr);
  * Return: The pool, or %NULL if @paddr is not in a bounce buffer of @dev.
  */
 static inline struct io_tlb_pool *swiotlb_find_pool(struct device *dev,
-		phys_addr_t paddr)
+						    phys_addr_t paddr)
 {
 	struct io_tlb_mem *mem = dev->dma_io_tlb_mem;
 
@@ -119,7 +119,7 @@ phys_addr_t default_swiotlb_base(void);
 phys_addr_t default_swiotlb_limit(void);
 #else /* !CONFIG_SWIOTLB */
 static inline struct io_tlb_pool *swiotlb_find_pool(struct device *dev,
-		phys_addr_t paddr)
+						    phys_addr_t paddr)
 {
 	return NULL;
 }
@@ -171,27 +171,31 @@ static inline phys_addr_t default_swiotlb_limit(void)
 }
 #endif /* CONFIG_SWIOTLB */
 
-phys_addr_t swiotlb_tbl_map_single(struct device *hwdev, phys_addr_t phys,
-		size_t mapping_size, unsigned int alloc_aligned_mask,
-		enum dma_data_direction dir, unsigned long *attrs);
-dma_addr_t swiotlb_map(struct device *dev, phys_addr_t phys,
-		size_t size, enum dma_data_direction dir, unsigned long attrs);
+phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
+				   size_t mapping_size,
+				   unsigned int alloc_align_mask,
+				   enum dma_data_direction dir,
+				   unsigned long *attrs);
+dma_addr_t swiotlb_map(struct device *dev, phys_addr_t paddr, size_t size,
+		       enum dma_data_direction dir, unsigned long attrs);
 
-void __swiotlb_tbl_unmap_single(struct device *hwdev, phys_addr_t tlb_addr,
-		size_t mapping_size, enum dma_data_direction dir,
-		unsigned long attrs, struct io_tlb_pool *pool);
+void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
+				size_t mapping_size,
+				enum dma_data_direction dir,
+				unsigned long attrs, struct io_tlb_pool *pool);
 void __swiotlb_sync_single_for_device(struct device *dev, phys_addr_t tlb_addr,
-		size_t size, enum dma_data_direction dir,
-		struct io_tlb_pool *pool);
+				      size_t size, enum dma_data_direction dir,
+				      struct io_tlb_pool *pool);
 void __swiotlb_sync_single_for_cpu(struct device *dev, phys_addr_t tlb_addr,
-		size_t size, enum dma_data_direction dir,
-		struct io_tlb_pool *pool);
+				   size_t size, enum dma_data_direction dir,
+				   struct io_tlb_pool *pool);
 
 /* These do nothing to an address that is not in a bounce buffer. */
 
-static inline void swiotlb_tbl_unmap_single(struct device *dev,
-		phys_addr_t addr, size_t size, enum dma_data_direction dir,
-		unsigned long attrs)
+static inline void swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t addr,
+					    size_t size,
+					    enum dma_data_direction dir,
+					    unsigned long attrs)
 {
 	struct io_tlb_pool *pool = swiotlb_find_pool(dev, addr);
 
@@ -200,7 +204,8 @@ static inline void swiotlb_tbl_unmap_single(struct device *dev,
 }
 
 static inline void swiotlb_sync_single_for_device(struct device *dev,
-		phys_addr_t addr, size_t size, enum dma_data_direction dir)
+						  phys_addr_t addr, size_t size,
+						  enum dma_data_direction dir)
 {
 	struct io_tlb_pool *pool = swiotlb_find_pool(dev, addr);
 
@@ -209,7 +214,8 @@ static inline void swiotlb_sync_single_for_device(struct device *dev,
 }
 
 static inline void swiotlb_sync_single_for_cpu(struct device *dev,
-		phys_addr_t addr, size_t size, enum dma_data_direction dir)
+					       phys_addr_t addr, size_t size,
+					       enum dma_data_direction dir)
 {
 	struct io_tlb_pool *pool = swiotlb_find_pool(dev, addr);
 
@@ -221,10 +227,10 @@ void swiotlb_print_info(void);
 
 #ifdef CONFIG_DMA_RESTRICTED_POOL
 struct page *swiotlb_alloc(struct device *dev, size_t size,
-		unsigned long attrs);
+			   unsigned long attrs);
 bool swiotlb_free(struct device *dev, struct page *page, size_t size);
-void swiotlb_free_from_pool(struct device *dev,
-		phys_addr_t tlb_addr, struct io_tlb_pool *pool);
+void swiotlb_free_from_pool(struct device *dev, phys_addr_t tlb_addr,
+			    struct io_tlb_pool *pool);
 
 static inline bool is_swiotlb_for_alloc(struct device *dev)
 {
@@ -232,7 +238,7 @@ static inline bool is_swiotlb_for_alloc(struct device *dev)
 }
 #else
 static inline struct page *swiotlb_alloc(struct device *dev, size_t size,
-		unsigned long attrs)
+					 unsigned long attrs)
 {
 	return NULL;
 }
@@ -244,7 +250,8 @@ static inline bool swiotlb_free(struct device *dev, struct page *page,
 }
 
 static inline void swiotlb_free_from_pool(struct device *dev,
-		phys_addr_t tlb_addr, struct io_tlb_pool *pool)
+					  phys_addr_t tlb_addr,
+					  struct io_tlb_pool *pool)
 {
 }
 

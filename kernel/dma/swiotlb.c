@@ -64,7 +64,7 @@ size_t swiotlb_max_mapping_size(struct device *dev)
 static bool swiotlb_mem_suits(const struct io_tlb_mem *mem, struct device *dev)
 {
 	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT))
-		pr_warn_once("Memory encryption is active and system is using DMA bounce buffers\n");
+		pr_warn_once("memory is encrypted, and DMA is bounced\n");
 
 	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
 		return mem->cc_shared == force_dma_unencrypted(dev);
@@ -145,8 +145,11 @@ static void swiotlb_report_full(struct device *dev, struct swiotlb_mem *mem,
 	unsigned long total = READ_ONCE(mem->pub.nslabs);
 	unsigned long used = swiotlb_mem_used(mem);
 
-	dev_warn_ratelimited(dev, "swiotlb buffer is %s (sz: %zu bytes), total %lu (slots), used %lu (slots)\n",
+	dev_warn_ratelimited(dev, "swiotlb buffer is %s%s (sz: %zu bytes), total %lu (slots), used %lu (slots)\n",
 			     used + req->nslots > total ? "full" : "fragmented",
+			     !swiotlb_mem_can_grow(mem) ? "" :
+			     swiotlb_at_limit(mem) ? ", its limit is reached" :
+			     ", no memory for more in this context",
 			     req->bytes, total, used);
 }
 
@@ -200,7 +203,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 
 	/* The pool begins on a page: room may be lost before the first slot. */
 	dev_WARN_ONCE(dev, alloc_align_mask > ~PAGE_MASK,
-		      "Alloc alignment may prevent fulfilling requests with max mapping_size\n");
+		      "a mapping aligned to more than a page may not fit at its largest size\n");
 
 	if (!swiotlb_make_request(dev, orig_addr, mapping_size,
 				  alloc_align_mask, &req)) {
@@ -225,6 +228,8 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 
 	swiotlb_copy(dev, pool, tlb_addr, orig_addr, mapping_size,
 		     DMA_TO_DEVICE);
+	/* [4] Pairs with the address dependency in swiotlb_pool_lookup(). */
+	smp_wmb();
 	return tlb_addr;
 }
 
@@ -241,6 +246,19 @@ static bool swiotlb_find_mapping(struct device *dev,
 
 	dev_WARN_ONCE(dev, !found, "nothing is mapped at %pa\n", &tlb_addr);
 	return found;
+}
+
+/* A mapping ends as a whole: from its first slot with data, or not at all. */
+static bool swiotlb_is_start(struct device *dev, const struct io_tlb_pool *pool,
+			     phys_addr_t tlb_addr,
+			     const struct swiotlb_mapping *map)
+{
+	phys_addr_t first = swiotlb_slot_addr(pool, map->head + map->pad_slots);
+	bool inside = tlb_addr - first < IO_TLB_SIZE;
+
+	dev_WARN_ONCE(dev, !inside, "%pa is not the start of a mapping\n",
+		      &tlb_addr);
+	return inside;
 }
 
 /**
@@ -262,7 +280,8 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 	struct swiotlb_mem *mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
 	struct swiotlb_mapping map;
 
-	if (!swiotlb_find_mapping(dev, pool, tlb_addr, &map))
+	if (!swiotlb_find_mapping(dev, pool, tlb_addr, &map) ||
+	    !swiotlb_is_start(dev, pool, tlb_addr, &map))
 		return;
 
 	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC) &&
@@ -345,18 +364,15 @@ dma_addr_t swiotlb_map(struct device *dev, phys_addr_t paddr, size_t size,
 	if (tlb_addr == (phys_addr_t)DMA_MAPPING_ERROR)
 		return DMA_MAPPING_ERROR;
 
-	if (attrs & DMA_ATTR_CC_SHARED)
-		dma_addr = phys_to_dma_unencrypted(dev, tlb_addr);
-	else
-		dma_addr = phys_to_dma_encrypted(dev, tlb_addr);
-
+	dma_addr = attrs & DMA_ATTR_CC_SHARED ?
+		   phys_to_dma_unencrypted(dev, tlb_addr) :
+		   phys_to_dma_encrypted(dev, tlb_addr);
 	if (unlikely(!dma_capable(dev, dma_addr, size, true, attrs))) {
-		swiotlb_tbl_unmap_single(dev, tlb_addr, size, dir,
-					 attrs | DMA_ATTR_SKIP_CPU_SYNC);
-		dev_WARN_ONCE(dev, 1,
-			      "swiotlb addr %pad+%zu overflow (mask %llx, bus limit %llx).\n",
+		dev_WARN_ONCE(dev, 1, "buffer %pad+%zu is out of reach (mask %llx, bus %llx)\n",
 			      &dma_addr, size, *dev->dma_mask,
 			      dev->bus_dma_limit);
+		attrs |= DMA_ATTR_SKIP_CPU_SYNC;
+		swiotlb_tbl_unmap_single(dev, tlb_addr, size, dir, attrs);
 		return DMA_MAPPING_ERROR;
 	}
 

@@ -33,15 +33,13 @@ static void swiotlb_announce_size(unsigned long nslots)
  */
 void swiotlb_print_info(void)
 {
-	struct io_tlb_pool *pool = &swiotlb_default_mem.boot_pool;
+	const struct io_tlb_pool *pool = &swiotlb_default_mem.boot_pool;
 
-	if (!pool->nslots) {
-		pr_warn("No low mem\n");
-		return;
-	}
-
-	pr_info("mapped [mem %pa-%pa] (%luMB)\n", &pool->start, &pool->end,
-		((unsigned long)pool->nslots << IO_TLB_SHIFT) >> 20);
+	if (pool->nslots)
+		pr_info("mapped [mem %pa-%pa] (%uMB)\n", &pool->start,
+			&pool->end, pool->nslots >> (20 - IO_TLB_SHIFT));
+	else
+		pr_warn("no pool, memory was short\n");
 }
 
 /**
@@ -63,7 +61,7 @@ void __init swiotlb_update_mem_attributes(void)
 
 	if (set_memory_decrypted((unsigned long)pool->vaddr,
 				 PFN_UP(pool->end - pool->start))) {
-		pr_warn("Failed to decrypt default memory pool, disabling it\n");
+		pr_warn("the default pool cannot be decrypted, nothing will be mapped in it\n");
 		swiotlb_pool_disable(pool);
 	}
 }
@@ -73,23 +71,19 @@ static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 					   int (*remap)(void *tlb, unsigned long nslabs))
 {
 	size_t bytes = PAGE_ALIGN(nslots << IO_TLB_SHIFT);
-	void *tlb;
+	const char *failed = "allocate";
+	void *tlb = flags & SWIOTLB_ANY ? memblock_alloc(bytes, PAGE_SIZE) :
+					  memblock_alloc_low(bytes, PAGE_SIZE);
 
-	if (flags & SWIOTLB_ANY)
-		tlb = memblock_alloc(bytes, PAGE_SIZE);
-	else
-		tlb = memblock_alloc_low(bytes, PAGE_SIZE);
-	if (!tlb) {
-		pr_warn("failed to allocate %zu bytes\n", bytes);
-		return NULL;
-	}
+	if (tlb && (!remap || remap(tlb, nslots) >= 0))
+		return tlb;
 
-	if (remap && remap(tlb, nslots) < 0) {
+	if (tlb) {
 		memblock_free(tlb, bytes);
-		pr_warn("failed to remap %zu bytes\n", bytes);
-		return NULL;
+		failed = "remap";
 	}
-	return tlb;
+	pr_warn("failed to %s %zu bytes\n", failed, bytes);
+	return NULL;
 }
 
 /**
@@ -119,6 +113,8 @@ void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 		return;
 
 	swiotlb_default_init();
+	if (remap)
+		swiotlb_param_fixed_size();
 	nareas = swiotlb_param_nareas();
 	nslots = swiotlb_param.nslots;
 	while (!(tlb = swiotlb_memblock_alloc(nslots, flags, remap))) {
@@ -259,8 +255,8 @@ int swiotlb_init_late(size_t size, gfp_t gfp_mask,
 	if (!tlb)
 		return ret;
 	if (order != wanted)
-		pr_warn("only able to allocate %lu MB\n",
-			(PAGE_SIZE << order) >> 20);
+		pr_warn("memory is short, the pool gets %lu KiB\n",
+			(PAGE_SIZE << order) / SZ_1K);
 
 	ret = swiotlb_late_pool(mem, tlb, order);
 	if (ret)
@@ -312,7 +308,7 @@ void __init swiotlb_exit(void)
 	if (swiotlb_param.force || !mem->boot_pool.nslots)
 		return;
 
-	pr_info("tearing down default memory pool\n");
+	pr_info("no device needs the default pool, it is freed\n");
 	swiotlb_grow_disable(mem);
 	swiotlb_free_boot_pool(&mem->boot_pool, mem->pub.cc_shared);
 	memset(&mem->boot_pool, 0, sizeof(mem->boot_pool));

@@ -19,6 +19,14 @@ static void swiotlb_pool_destroy(struct io_tlb_pool *pool)
 	kvfree(pool);
 }
 
+/* vmalloc() is not for interrupts, whatever the flags. */
+static void *swiotlb_meta_alloc(size_t bytes, gfp_t gfp)
+{
+	if (gfpflags_allow_blocking(gfp))
+		return kvzalloc(bytes, gfp);
+	return kzalloc(bytes, gfp);
+}
+
 static struct io_tlb_pool *swiotlb_pool_create(struct device *dev,
 					       struct swiotlb_mem *mem,
 					       unsigned long nslots,
@@ -31,7 +39,8 @@ static struct io_tlb_pool *swiotlb_pool_create(struct device *dev,
 	phys_addr_t start;
 	void *vaddr;
 
-	pool = kvzalloc(head + swiotlb_pool_meta_bytes(nslots, nareas), gfp);
+	pool = swiotlb_meta_alloc(head + swiotlb_pool_meta_bytes(nslots, nareas),
+				  gfp);
 	if (!pool)
 		return NULL;
 
@@ -93,7 +102,7 @@ static void swiotlb_grow_work(struct work_struct *work)
 		pool = NULL;
 	}
 	if (!pool) {
-		WRITE_ONCE(mem->next_try, jiffies + HZ);
+		WRITE_ONCE(mem->next_try, jiffies + SWIOTLB_GROW_BACKOFF);
 		pr_warn_ratelimited("no memory for another pool\n");
 	}
 }
@@ -113,7 +122,7 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
 	xa_init(&mem->index);
 	atomic_long_set(&mem->transient_nslots, 0);
 	INIT_WORK(&mem->grow_work, swiotlb_grow_work);
-	mem->next_check = jiffies;
+	mem->last_check = jiffies;
 	mem->next_try = jiffies;
 }
 
@@ -150,19 +159,25 @@ static void swiotlb_transient_free_work(struct work_struct *work)
 					  free_work));
 }
 
+/* Others may still look at the pool while they walk through the list. */
 static void swiotlb_transient_queue_free(struct io_tlb_pool *pool)
 {
 	INIT_RCU_WORK(&pool->free_work, swiotlb_transient_free_work);
-	queue_rcu_work(system_wq, &pool->free_work);
+	queue_rcu_work(system_dfl_wq, &pool->free_work);
 }
 
 /*
- * The first slot must have the alignment that the device asks for, but the pool
- * begins on a page, and a page may be the wrong half: make room to move.
+ * A pool begins on a multiple of its size. Once that is not less than the
+ * alignment, the slot to begin with is number req->align, and there must be
+ * slots from there on. Where the device sees memory at another address, its
+ * alignment may begin anywhere.
  */
-static unsigned long swiotlb_transient_nslots(const struct swiotlb_request *req)
+static unsigned long swiotlb_transient_nslots(struct device *dev,
+					      const struct swiotlb_request *req)
 {
-	return req->nslots + req->align_mask;
+	if (IS_ENABLED(CONFIG_ARCH_HAS_PHYS_TO_DMA) || dev->dma_range_map)
+		return req->nslots + req->align_mask;
+	return max(req->nslots + req->align, req->align_mask + 1);
 }
 
 /**
@@ -179,7 +194,7 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 				  const struct swiotlb_request *req,
 				  struct io_tlb_pool **pool)
 {
-	unsigned long nslots = swiotlb_transient_nslots(req);
+	unsigned long nslots = swiotlb_transient_nslots(dev, req);
 	struct io_tlb_pool *new;
 	phys_addr_t tlb_addr;
 

@@ -60,7 +60,8 @@
  *    of a mapping record from in use to free. Interrupts off.
  *
  * Neither nests in the other, no area lock nests in another area lock, and
- * nothing sleeps or allocates under them. mem->pools and mem->index have one
+ * nothing sleeps or allocates under them. The lock inside of mem->index is taken
+ * by its writer alone, in process context. mem->pools and mem->index have one
  * writer, the grow worker, and are read under RCU; nothing is ever taken out.
  */
 
@@ -81,6 +82,17 @@
  * A's store depends on the pointer that it read from the list. [1] pairs with
  * [2] in swiotlb_find_pool(): B cannot see the address and miss the index. [1]
  * is a full barrier since the order must hold through A (cumulativity).
+ *
+ * What A writes about the mapping itself must not come after the address either:
+ * B would find nothing there, and never free it::
+ *
+ *	A (map)                          B (unmap, sync)
+ *	------------------------------   -----------------------------------
+ *	head bit, record, content        addr = driver data
+ *	smp_wmb()                  [4]   head[f(addr)], record[f(addr)]
+ *	driver data = addr
+ *
+ * [4] pairs with the address dependency in swiotlb_pool_lookup().
  *
  * For a transient pool C and A are the same CPU, [3] in swiotlb_index_add_transient()
  * stands for [1], and the driver's own store for the list.
@@ -185,7 +197,7 @@ unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
 				const struct swiotlb_fit *fit,
 				enum swiotlb_wait wait);
 bool swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
-		       unsigned int nslots, u64 *record, u64 word);
+		       unsigned int nslots, u64 *record, const u64 *words);
 
 /**
  * swiotlb_area_used() - number of slots in use in an area
@@ -275,7 +287,7 @@ struct swiotlb_request {
  * @head:	Index in the pool of the first slot, padding included.
  * @nslots:	As in &struct swiotlb_request.
  * @pad_slots:	As in &struct swiotlb_request.
- * @word:	The packed record's first word, to notice that it changed.
+ * @words:	The packed record, to notice that it changed.
  */
 struct swiotlb_mapping {
 	phys_addr_t orig_addr;
@@ -283,7 +295,7 @@ struct swiotlb_mapping {
 	unsigned int head;
 	unsigned int nslots;
 	unsigned int pad_slots;
-	u64 word;
+	u64 words[2];
 };
 
 /* Too many bits for the short form of a mapping record, see pool.c. */
@@ -347,7 +359,7 @@ static inline unsigned int swiotlb_nslots(u64 bytes)
  * @transients:	Transient pools, read under RCU.
  * @transient_nslots: Their slots.
  * @grow_work:	Adds a pool.
- * @next_check:	When to look at the occupancy again, in jiffies.
+ * @last_check:	When the occupancy was looked at, in jiffies.
  * @next_try:	When to try again after memory was short, in jiffies.
  */
 struct swiotlb_mem {
@@ -370,7 +382,7 @@ struct swiotlb_mem {
 	struct list_head transients;
 	atomic_long_t transient_nslots;
 	struct work_struct grow_work;
-	unsigned long next_check;
+	unsigned long last_check;
 	unsigned long next_try;
 #endif
 };
@@ -471,6 +483,9 @@ void swiotlb_index_del_transient(struct swiotlb_mem *mem,
 
 /* --------------------------------------------------------- watermark.c --- */
 
+/* No growth is tried for this long after memory was short, in jiffies. */
+#define SWIOTLB_GROW_BACKOFF	HZ
+
 bool swiotlb_at_limit(const struct swiotlb_mem *mem);
 void swiotlb_want_pool(struct swiotlb_mem *mem);
 void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used);
@@ -478,7 +493,7 @@ void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used);
 /* The occupancy takes a look at every area: at most once in a jiffy. */
 static inline bool swiotlb_watermark_due(const struct swiotlb_mem *mem)
 {
-	return time_after(jiffies, READ_ONCE(mem->next_check));
+	return jiffies - READ_ONCE(mem->last_check);
 }
 
 /* -------------------------------------------------------------- grow.c --- */
@@ -499,6 +514,11 @@ static inline int swiotlb_mem_add_pool(struct swiotlb_mem *mem,
 {
 	mem->pub.nslabs = pool->nslots;
 	return 0;
+}
+
+static inline bool swiotlb_at_limit(const struct swiotlb_mem *mem)
+{
+	return true;
 }
 
 static inline void swiotlb_want_pool(struct swiotlb_mem *mem)
@@ -607,6 +627,7 @@ struct swiotlb_param {
 extern struct swiotlb_param swiotlb_param;
 
 unsigned int swiotlb_param_nareas(void);
+void swiotlb_param_fixed_size(void);
 
 /* ------------------------------------------------------------- stats.c --- */
 

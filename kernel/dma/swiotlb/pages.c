@@ -4,6 +4,8 @@
  * reach, and decrypted if they need that.
  */
 
+#define pr_fmt(fmt) "software IO TLB: " fmt
+
 #include "internal.h"
 
 /* The widest zone whose pages may all be used, given the limit. */
@@ -47,8 +49,10 @@ static struct page *swiotlb_pages_below(unsigned int order, u64 phys_limit,
 
 static void swiotlb_pages_leak(void *vaddr, size_t bytes)
 {
-	pr_warn_ratelimited("software IO TLB: %zu bytes at %p stay decrypted and are lost\n",
-			    bytes, vaddr);
+	phys_addr_t start = virt_to_phys(vaddr);
+
+	pr_warn_ratelimited("%zu bytes at %pa stay decrypted and are lost\n",
+			    bytes, &start);
 }
 
 /* Decrypting runs over all pages, so does undoing what it did before it failed. */

@@ -7,12 +7,13 @@
 
 #include "internal.h"
 
-struct swiotlb_param swiotlb_param = {
+struct swiotlb_param swiotlb_param __ro_after_init = {
 	.nslots = IO_TLB_DEFAULT_SIZE >> IO_TLB_SHIFT,
 };
 
-/* More slots than this do not fit in the address space of a 32-bit kernel. */
-#define SWIOTLB_MAX_PARAM_SLOTS	(SZ_2G >> IO_TLB_SHIFT)
+/* What a 32-bit kernel can address; elsewhere 64 GiB, more must be a mistake. */
+#define SWIOTLB_MAX_PARAM_SLOTS \
+	(IS_ENABLED(CONFIG_64BIT) ? BIT(36 - IO_TLB_SHIFT) : SZ_2G >> IO_TLB_SHIFT)
 /* One area a CPU is the most that is of use. */
 #define SWIOTLB_MAX_PARAM_AREAS	roundup_pow_of_two(MAX(NR_CPUS, 64))
 
@@ -103,7 +104,7 @@ static void __init swiotlb_param_word(const char *token)
 		swiotlb_param.noforce = true;
 	else if (!strcmp(token, "dynamic"))
 		swiotlb_param_dynamic();
-	else if (!strcmp(token, "track_hiwater"))
+	else if (!strcmp(token, "track_hiwater") && IS_ENABLED(CONFIG_DEBUG_FS))
 		swiotlb_param.track_hiwater = true;
 	else
 		pr_warn("swiotlb=: \"%s\" is not understood and ignored\n",
@@ -113,8 +114,9 @@ static void __init swiotlb_param_word(const char *token)
 /*
  * [<slots>][,<areas>][,force|noforce|dynamic|track_hiwater]...
  *
- * Words may stand in any order and also before the numbers. An empty place
- * counts: "swiotlb=,4" sets the areas alone.
+ * Words may stand in any order, also before the numbers: the first number is
+ * that of slots wherever it stands. An empty place counts for a number:
+ * "swiotlb=,4" sets the areas alone.
  */
 static int __init swiotlb_setup(char *str)
 {
@@ -132,6 +134,23 @@ static int __init swiotlb_setup(char *str)
 	return 0;
 }
 early_param("swiotlb", swiotlb_setup);
+
+/**
+ * swiotlb_param_fixed_size() - the boot pool is all there will ever be
+ *
+ * A small pool to start from, as swiotlb=dynamic has it, would be too small.
+ *
+ * Context: Boot, before the pool is made.
+ */
+void __init swiotlb_param_fixed_size(void)
+{
+	if (!swiotlb_param.dynamic || swiotlb_param.size_given)
+		return;
+
+	pr_warn("swiotlb=: the pool cannot grow on this platform, \"dynamic\" is ignored\n");
+	swiotlb_param.dynamic = false;
+	swiotlb_param.nslots = IO_TLB_DEFAULT_SIZE >> IO_TLB_SHIFT;
+}
 
 /**
  * swiotlb_size_or_default() - size of the boot pool
@@ -160,6 +179,6 @@ void __init swiotlb_adjust_size(unsigned long size)
 
 	swiotlb_param.nslots = ALIGN(swiotlb_nslots(size), SWIOTLB_MAX_SLOTS);
 	swiotlb_round_up_nslots();
-	pr_info("SWIOTLB bounce buffer size adjusted to %luMB",
+	pr_info("size set to %luMB for this platform\n",
 		(swiotlb_param.nslots << IO_TLB_SHIFT) >> 20);
 }

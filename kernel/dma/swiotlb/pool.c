@@ -72,18 +72,20 @@ static void swiotlb_record_write(u64 *record, const struct swiotlb_request *req)
 static void swiotlb_record_read(const u64 *record, struct swiotlb_mapping *map)
 {
 	union swiotlb_record_tail tail;
+	u64 word = map->words[0];
 
-	if (!(map->word & SWIOTLB_RECORD_LONG)) {
-		map->orig_addr = map->word >> IO_TLB_SHIFT;
-		map->bytes = (map->word & (IO_TLB_SIZE - 1)) + 1;
+	if (!(word & SWIOTLB_RECORD_LONG)) {
+		map->orig_addr = word >> IO_TLB_SHIFT;
+		map->bytes = (word & (IO_TLB_SIZE - 1)) + 1;
 		map->nslots = 1;
 		map->pad_slots = 0;
 		return;
 	}
 
 	tail.word = READ_ONCE(record[1]);
-	map->orig_addr = map->word & SWIOTLB_RECORD_NO_ORIG ?
-			 SWIOTLB_NO_ORIG_ADDR : map->word & SWIOTLB_RECORD_ADDR;
+	map->words[1] = tail.word;
+	map->orig_addr = word & SWIOTLB_RECORD_NO_ORIG ?
+			 SWIOTLB_NO_ORIG_ADDR : word & SWIOTLB_RECORD_ADDR;
 	map->bytes = tail.bytes;
 	map->nslots = tail.nslots;
 	map->pad_slots = tail.pad_slots;
@@ -146,8 +148,7 @@ size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas)
  *
  * The memory is cleared: a device must not read what was there before.
  *
- * Context: Nobody else knows @pool yet. The range is mapped, and decrypted if
- * it will be.
+ * Context: Nobody else knows @pool yet.
  */
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 		       void *vaddr, unsigned long nslots, unsigned int nareas)
@@ -251,6 +252,10 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 	};
 	unsigned int index;
 
+	/* All PCI devices have a boundary, of 4 GiB: few areas ever cross it. */
+	if (fit.boundary_mask - fit.boundary_off >= BIT(pool->area_shift) - 1)
+		fit.boundary_mask = SWIOTLB_NO_BOUNDARY;
+
 	index = swiotlb_area_alloc(swiotlb_pool_area(pool, area_index), &fit,
 				   wait);
 	if (index == SWIOTLB_NO_SLOT)
@@ -287,8 +292,8 @@ bool swiotlb_pool_lookup(const struct io_tlb_pool *pool, phys_addr_t tlb_addr,
 		return false;
 
 	map->head = first + head;
-	map->word = READ_ONCE(pool->records[map->head]);
-	if (map->word == SWIOTLB_RECORD_FREE)
+	map->words[0] = READ_ONCE(pool->records[map->head]);
+	if (map->words[0] == SWIOTLB_RECORD_FREE)
 		return false;
 
 	swiotlb_record_read(&pool->records[map->head], map);
@@ -311,5 +316,5 @@ bool swiotlb_pool_unmap(struct io_tlb_pool *pool,
 
 	return swiotlb_area_free(swiotlb_pool_area(pool, area_index),
 				 map->head - first, map->nslots,
-				 &pool->records[map->head], map->word);
+				 &pool->records[map->head], map->words);
 }

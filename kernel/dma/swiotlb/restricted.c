@@ -67,6 +67,9 @@ struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 		swiotlb_free_from_pool(dev, tlb_addr, pool);
 		return NULL;
 	}
+
+	/* [4] As in swiotlb_tbl_map_single(). */
+	smp_wmb();
 	return pfn_to_page(PFN_DOWN(tlb_addr));
 }
 
@@ -84,11 +87,9 @@ bool swiotlb_free(struct device *dev, struct page *page, size_t size)
 	phys_addr_t tlb_addr = page_to_phys(page);
 	struct io_tlb_pool *pool = swiotlb_find_pool(dev, tlb_addr);
 
-	if (!pool)
-		return false;
-
-	swiotlb_free_from_pool(dev, tlb_addr, pool);
-	return true;
+	if (pool)
+		swiotlb_free_from_pool(dev, tlb_addr, pool);
+	return pool;
 }
 
 static int swiotlb_rmem_decrypt(struct reserved_mem *rmem,
@@ -103,7 +104,8 @@ static int swiotlb_rmem_decrypt(struct reserved_mem *rmem,
 	ret = set_memory_decrypted((unsigned long)phys_to_virt(rmem->base),
 				   rmem->size >> PAGE_SHIFT);
 	if (ret)
-		dev_err(dev, "Failed to decrypt restricted DMA pool\n");
+		dev_err(dev, "restricted pool %s cannot be decrypted\n",
+			rmem->name);
 	return ret;
 }
 
@@ -142,7 +144,7 @@ static int swiotlb_rmem_device_init(struct reserved_mem *rmem,
 	struct swiotlb_mem *mem = rmem->priv;
 
 	if (PageHighMem(pfn_to_page(PHYS_PFN(rmem->base)))) {
-		dev_err(dev, "Restricted DMA pool must be accessible within the linear mapping.");
+		dev_err(dev, "restricted pool %s lies in high memory\n", rmem->name);
 		return -EINVAL;
 	}
 
@@ -164,17 +166,22 @@ static void swiotlb_rmem_device_release(struct reserved_mem *rmem,
 	dev->dma_io_tlb_mem = &swiotlb_default_mem.pub;
 }
 
+/* Memory that others may use, or that the kernel does not map, will not do. */
+static const char * const swiotlb_rmem_excluded[] __initconst = {
+	"reusable", "no-map", "linux,cma-default", "linux,dma-default",
+};
+
 static int __init swiotlb_rmem_setup(unsigned long node,
 				     struct reserved_mem *rmem)
 {
-	if (of_get_flat_dt_prop(node, "reusable", NULL) ||
-	    of_get_flat_dt_prop(node, "linux,cma-default", NULL) ||
-	    of_get_flat_dt_prop(node, "linux,dma-default", NULL) ||
-	    of_get_flat_dt_prop(node, "no-map", NULL))
-		return -EINVAL;
+	unsigned int i;
 
-	pr_info("Reserved memory: created restricted DMA pool at %pa, size %ld MiB\n",
-		&rmem->base, (unsigned long)rmem->size / SZ_1M);
+	for (i = 0; i < ARRAY_SIZE(swiotlb_rmem_excluded); i++)
+		if (of_get_flat_dt_prop(node, swiotlb_rmem_excluded[i], NULL))
+			return -EINVAL;
+
+	pr_info("restricted pool at %pa, %llu KiB\n", &rmem->base,
+		(u64)rmem->size / SZ_1K);
 	return 0;
 }
 

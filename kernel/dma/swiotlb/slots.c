@@ -24,6 +24,8 @@
  * Releasing slots lowers the bounds, claiming the slots that a bound points at
  * raises it, and a search for just such a block sets it to what it found, or to
  * the end of the area: the next request of this size fails without a search.
+ * That is so for one slot and for a page, which is what drivers map most. Larger
+ * mappings ask for the alignment of a page only, and any run of theirs may do.
  * Any run of n slots holds an aligned block of 2^o slots if n >= 2^(o+1) - 1,
  * and begins less than 2^o slots before it: that bounds all other searches.
  */
@@ -122,8 +124,8 @@ void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
  * @slots:	Slots of one area.
  * @fit:	What the run must satisfy.
  *
- * Nothing is claimed yet. The search is linear in the words of the bitmap above
- * the hint, see "First fit, with hints".
+ * Nothing is claimed yet. The search goes from hole to hole above the hint, see
+ * "First fit, with hints".
  *
  * Context: The area's lock is held.
  * Return: Index of the run's first slot, or %SWIOTLB_NO_SLOT.
@@ -163,7 +165,7 @@ void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index,
 
 	bitmap_set(slots->used, index, nslots);
 	WRITE_ONCE(*head, *head | BIT_MASK(index));
-	slots->nused += nslots;
+	WRITE_ONCE(slots->nused, slots->nused + nslots);
 	swiotlb_slots_raise_hints(slots, index, index + nslots);
 }
 
@@ -186,7 +188,7 @@ bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index,
 
 	WRITE_ONCE(*head, *head & ~BIT_MASK(index));
 	bitmap_clear(slots->used, index, nslots);
-	slots->nused -= nslots;
+	WRITE_ONCE(slots->nused, slots->nused - nslots);
 	swiotlb_slots_lower_hints(slots, index);
 	return true;
 }
@@ -228,5 +230,5 @@ unsigned int swiotlb_slots_head(const struct swiotlb_slots *slots,
 void swiotlb_slots_disable(struct swiotlb_slots *slots)
 {
 	bitmap_fill(slots->used, slots->nslots);
-	slots->nused = slots->nslots;
+	WRITE_ONCE(slots->nused, slots->nslots);
 }

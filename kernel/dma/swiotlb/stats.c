@@ -47,26 +47,21 @@ static int swiotlb_used_get(void *data, u64 *val)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_used_fops, swiotlb_used_get, NULL, "%llu\n");
 
-static int swiotlb_hiwater_get(void *data, u64 *val)
+static int swiotlb_peak_read(void *mem, u64 *val)
 {
-	struct swiotlb_mem *mem = data;
-
-	*val = atomic_long_read(&mem->used_hiwater);
+	*val = atomic_long_read(&((struct swiotlb_mem *)mem)->used_hiwater);
 	return 0;
 }
 
-static int swiotlb_hiwater_set(void *data, u64 val)
+/* A new measurement begins with 0; there is no other value to set it to. */
+static int swiotlb_peak_reset(void *mem, u64 val)
 {
-	struct swiotlb_mem *mem = data;
-
-	if (val)
-		return -EINVAL;
-
-	atomic_long_set(&mem->used_hiwater, 0);
-	return 0;
+	if (!val)
+		atomic_long_set(&((struct swiotlb_mem *)mem)->used_hiwater, 0);
+	return val ? -EINVAL : 0;
 }
-DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_hiwater_fops, swiotlb_hiwater_get,
-			 swiotlb_hiwater_set, "%llu\n");
+DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_peak_fops, swiotlb_peak_read,
+			 swiotlb_peak_reset, "%llu\n");
 
 static int swiotlb_transient_get(void *data, u64 *val)
 {
@@ -95,7 +90,7 @@ void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name)
 	debugfs_create_file("io_tlb_used", 0400, mem->debugfs, mem,
 			    &swiotlb_used_fops);
 	debugfs_create_file("io_tlb_used_hiwater", 0600, mem->debugfs, mem,
-			    &swiotlb_hiwater_fops);
+			    &swiotlb_peak_fops);
 	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
 		debugfs_create_file("io_tlb_transient_nslabs", 0400,
 				    mem->debugfs, mem, &swiotlb_transient_fops);

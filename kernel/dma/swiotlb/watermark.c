@@ -37,8 +37,12 @@ bool swiotlb_at_limit(const struct swiotlb_mem *mem)
  */
 void swiotlb_want_pool(struct swiotlb_mem *mem)
 {
-	if (!swiotlb_mem_can_grow(mem) || swiotlb_at_limit(mem) ||
-	    time_before(jiffies, READ_ONCE(mem->next_try)))
+	unsigned long next_try = READ_ONCE(mem->next_try);
+
+	if (!swiotlb_mem_can_grow(mem) || swiotlb_at_limit(mem))
+		return;
+	/* A range: next_try may lie so far back that jiffies have wrapped. */
+	if (time_in_range_open(jiffies, next_try - SWIOTLB_GROW_BACKOFF, next_try))
 		return;
 
 	schedule_work(&mem->grow_work);
@@ -58,7 +62,7 @@ void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used)
 {
 	unsigned long nslots = READ_ONCE(mem->pub.nslabs);
 
-	WRITE_ONCE(mem->next_check, jiffies);
+	WRITE_ONCE(mem->last_check, jiffies);
 	if (used > nslots - nslots / 4)
 		swiotlb_want_pool(mem);
 }

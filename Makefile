@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Everything that a person types. The work is done by what is in scripts/.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+V ?=
+export V
+Q := $(if $(filter 1,$(V)),,@)
+PYTHON := python3 -B
+
+.PHONY: help packages base compose kernels run quick test clean distclean
+
+##@ Measure
+run: packages kernels	## Compare base, ours and no bouncing in QEMU: table and picture in results/run/latest
+	$(Q)$(PYTHON) scripts/compare.py
+
+quick: packages kernels	## The same in three minutes, for a developer
+	$(Q)$(PYTHON) scripts/compare.py --quick
+
+##@ Check
+test:			## Run all tests; ends with "N passed, N failed", reports in build/test
+	$(Q)scripts/test.sh
+
+##@ Build
+base:			## Fetch Linux 7.3 (KSRC=<tree or tarball>: use that), print where it is
+	$(Q)scripts/base.sh
+
+compose:		## Lay our files and hunks over the base, in build/src-ours
+	$(Q)base=$$(scripts/base.sh) && $(PYTHON) scripts/compose.py --base "$$base" ours
+
+kernels:		## Build both guest kernels: build/kernels/{base,ours}.bzImage
+	$(Q)scripts/kernel.sh base ours
+
+##@ Clean
+clean:			## Remove build/
+	$(Q)rm -rf build
+
+distclean: clean	## Remove results/ too; downloads and finished builds stay in the cache
+	$(Q)rm -rf results
+
+packages:
+	$(Q)scripts/packages.sh
+
+help:
+	@awk -f scripts/help.awk $(MAKEFILE_LIST)
+	@echo
+	@echo 'V=1 shows every command and its output. SWIOTLB_CACHE= moves the cache'
+	@echo '(~/.cache/swiotlb), REPEATS= is how often run measures each kernel.'

@@ -1,0 +1,332 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Compose build/src-<name>: the base, our files over it, the hunks applied.
+
+The tree is made of hard links to the base. What we change is always written
+to a new file that takes the old one's place, so that the base stays as it is.
+On a tree that is there, only files whose content changes are written: kbuild
+goes by the times of files.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import series
+
+# Directories of the base in which ours are not part of the series.
+NOT_IN_SERIES = {"scripts"}
+HEARTBEAT_SECONDS = 10
+
+
+class Failure(Exception):
+    """Messages for whoever called."""
+
+    def __init__(self, *messages):
+        super().__init__(*messages)
+        self.messages = messages
+
+
+def say(verb, text):
+    print("  %-7s %s" % (verb, text), file=sys.stderr, flush=True)
+
+
+# --- what the tree should hold ------------------------------------------------
+
+def candidates(repo, base):
+    """Our files that lie where the kernel has its own."""
+    tops = sorted(p.name for p in base.iterdir() if p.is_dir() and p.name not in NOT_IN_SERIES)
+    tops = [t for t in tops if (repo / t).is_dir()]
+    if not tops:
+        return set()
+    git = subprocess.run(
+        ["git", "-C", str(repo), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *tops],
+        capture_output=True, text=True, check=False)
+    if git.returncode:
+        raise Failure(f"cannot list the files of {repo}: {git.stderr.strip()}")
+    return {p for p in git.stdout.split("\0") if p and (repo / p).is_file()}
+
+
+def owned_files(entry, files):
+    """What an entry owns; a path that ends in / is all files below it."""
+    for path in entry.owns:
+        below = sorted(f for f in files if f.startswith(path)) if path.endswith("/") else []
+        yield from below or [path]
+
+
+def check_owners(entries, files, repo, problems):
+    """Who owns each file: path -> entry."""
+    owner = {}
+    for entry in entries:
+        for path in owned_files(entry, files):
+            if path in owner:
+                problems.append(f"{path}: owned by both {owner[path].name} and {entry.name}")
+            elif path not in files:
+                reason = "is not there" if not (repo / path).exists() else \
+                    "is ignored by git, or lies outside the directories of the kernel"
+                problems.append(f"{entry.name}: owns {path}, which {reason}")
+            owner.setdefault(path, entry)
+    for path in sorted(files - owner.keys()):
+        problems.append(f"{path}: no entry of the series owns it")
+    return owner
+
+
+def overlay(entries, repo, base, problems):
+    """path -> (content, mode), or None for a file that goes."""
+    owner = check_owners(entries, candidates(repo, base), repo, problems)
+    wanted = {}
+    for path in owner:
+        if (repo / path).is_file():
+            wanted[path] = ((repo / path).read_bytes(), (repo / path).stat().st_mode & 0o777)
+    for entry in entries:
+        for diff in entry.diffs:
+            if diff.path in owner:
+                problems.append(f"{entry.name}: has a hunk on {diff.path}, which {owner[diff.path].name} owns")
+            else:
+                apply_to(entry, diff, wanted, base, problems)
+    return wanted
+
+
+def apply_to(entry, diff, wanted, base, problems):
+    """One FileDiff on what the entries before left of the file."""
+    path = base / diff.path
+    if diff.path not in wanted and path.is_file():
+        wanted[diff.path] = (path.read_bytes(), path.stat().st_mode & 0o777)
+    if wanted.get(diff.path) is None:
+        why = "deleted by an entry before" if diff.path in wanted else "not in the base"
+        problems.append(f"{entry.name}: {diff.path}: {why}")
+        return
+    data, mode = wanted[diff.path]
+    try:
+        data = series.apply_diff(diff, data)
+    except series.DoesNotApply as error:
+        problems.append(f"{entry.name}: {diff.path}: {error}")
+        return
+    wanted[diff.path] = None if data is None else (data, mode)
+
+
+# --- the base -------------------------------------------------------------------
+
+def base_id(base):
+    """A name for exactly this base: a tree of the cache has one, another is
+    known by the names, sizes and times of its files."""
+    if Path(f"{base}.sha256").is_file():
+        return base.name
+    digest = hashlib.sha256(str(base).encode())
+    for directory, names, files in os.walk(base):
+        names[:] = sorted(n for n in names if n != ".git")
+        for name in sorted(files):
+            stat = os.lstat(os.path.join(directory, name))
+            digest.update(f"{directory}/{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return "tree-" + digest.hexdigest()[:16]
+
+
+def check_base(base, paths):
+    """That what we lay something over still is what was unpacked."""
+    try:
+        with open(f"{base}.sha256", encoding="utf-8") as f:
+            sums = dict(reversed(line.rstrip("\n").split("  ./", 1)) for line in f)
+    except FileNotFoundError:
+        return
+    changed = [p for p in paths if p in sums
+               and hashlib.sha256((base / p).read_bytes()).hexdigest() != sums[p]]
+    if changed:
+        raise Failure("the base in the cache was changed: " + " ".join(sorted(changed)),
+                      f"remove {base} to have it unpacked again")
+
+
+# --- the tree -------------------------------------------------------------------
+
+def can_link(base, directory):
+    probe = directory / ".link"
+    try:
+        os.link(base / "Makefile", probe)
+    except OSError:
+        return False
+    probe.unlink()
+    return True
+
+
+def wait_for(process, what):
+    """Wait, with a line now and then; the process's errors, if it failed."""
+    start = time.monotonic()
+    while True:
+        try:
+            return process.communicate(timeout=HEARTBEAT_SECONDS)[1]
+        except subprocess.TimeoutExpired:
+            say("", "%s: %d s elapsed" % (what, time.monotonic() - start))
+
+
+def copy_base(base, tree):
+    """tree becomes a copy of base, whole or not at all."""
+    temp = tree.with_name(f".{tree.name}.tmp")
+    shutil.rmtree(temp, ignore_errors=True)
+    temp.mkdir(parents=True)
+    how = ["cp", "-al"] if can_link(base, temp) else ["cp", "-a", "--reflink=auto"]
+    names = [str(p) for p in sorted(base.iterdir()) if p.name != ".git"]
+    try:
+        with subprocess.Popen([*how, "--", *names, str(temp)], stderr=subprocess.PIPE, text=True) as process:
+            errors = wait_for(process, f"copying {base.name}")
+        if process.returncode:
+            raise Failure(f"cannot copy {base} to {tree}: {errors.strip().splitlines()[-1]}")
+        shutil.rmtree(tree, ignore_errors=True)
+        temp.rename(tree)
+    finally:
+        shutil.rmtree(temp, ignore_errors=True)
+
+
+def put(path, data, mode):
+    """The file gets this content in one step, and never through a link."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temp = path.with_name(f".{path.name}.tmp")
+    try:
+        temp.write_bytes(data)
+        temp.chmod(mode)
+        os.replace(temp, path)
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+def drop(path, top):
+    """Remove a file, and the directories that it leaves empty."""
+    path.unlink(missing_ok=True)
+    for parent in path.parents:
+        if parent == top or any(parent.iterdir()):
+            return
+        parent.rmdir()
+
+
+def settle(tree, base, relative, content):
+    """Make one file what it should be; whether that changed anything."""
+    path = tree / relative
+    if content is None:
+        if not path.exists():
+            return False
+        drop(path, tree)
+        return True
+    data, mode = content
+    # A link to the base must be broken even where the content is the same.
+    own = path.is_file() and not (
+        (base / relative).exists() and path.samefile(base / relative))
+    if own and path.read_bytes() == data and path.stat().st_mode & 0o777 == mode:
+        return False
+    put(path, data, mode)
+    return True
+
+
+def from_base(base, relative):
+    """What a file is that we do not touch any more. Never the link of old: its
+    time would tell kbuild that nothing happened."""
+    path = base / relative
+    return (path.read_bytes(), path.stat().st_mode & 0o777) if path.is_file() else None
+
+
+def read_state(state):
+    """The base and the overlaid files of the tree as it is."""
+    try:
+        lines = state.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return None, set()
+    return (lines[0] if lines else None), set(lines[1:])
+
+
+def write_state(state, ident, paths):
+    put(state, "".join(f"{line}\n" for line in [ident, *sorted(paths)]).encode(), 0o644)
+
+
+def compose(name, base, build, wanted):
+    """Bring build/src-<name> up to date; how many files were written."""
+    tree, state = build / f"src-{name}", build / f"src-{name}.state"
+    check_base(base, wanted)
+    ident = base_id(base)
+    old_ident, old = read_state(state)
+    if old_ident != ident or not tree.is_dir():
+        state.unlink(missing_ok=True)
+        (build / f"src-{name}.sum").unlink(missing_ok=True)
+        copy_base(base, tree)
+        old = set()
+    # Names all files that may differ from the base before the first one does.
+    write_state(state, ident, old | wanted.keys())
+    changed = 0
+    for relative in sorted(old - wanted.keys()):
+        changed += settle(tree, base, relative, from_base(base, relative))
+    for relative, content in sorted(wanted.items()):
+        changed += settle(tree, base, relative, content)
+    write_state(state, ident, wanted.keys())
+    check_base(base, wanted)
+    put(build / f"src-{name}.sum", checksum(ident, wanted), 0o644)
+    return changed
+
+
+def checksum(ident, wanted):
+    """What identifies the content of the composed tree."""
+    digest = hashlib.sha256(ident.encode())
+    for path, content in sorted(wanted.items()):
+        digest.update(f"\n{path} ".encode())
+        digest.update(b"-" if content is None else hashlib.sha256(content[0]).digest())
+    return (digest.hexdigest() + "\n").encode()
+
+
+@contextlib.contextmanager
+def locked(path, what):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8") as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("WAIT", f"another run is at work on {what}")
+            fcntl.flock(f, fcntl.LOCK_EX)
+        yield
+
+
+def plan(repo, base, directory):
+    """The overlay of the series, or a Failure with everything that is wrong."""
+    problems = []
+    entries = series.read_series(directory, problems)
+    if not entries and not problems:
+        say("NOTE", f"{directory / 'series'} is empty: composing the plain base")
+        return {}, 0
+    wanted = overlay(entries, repo, base, problems)
+    if problems:
+        raise Failure(*problems)
+    return wanted, len(entries)
+
+
+def main():
+    top = Path(__file__).resolve().parent.parent
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--base", type=Path, required=True, help="a pristine tree (scripts/base.sh prints it)")
+    parser.add_argument("--repo", type=Path, default=top, help="the checkout with our files")
+    parser.add_argument("--series", type=Path, help="default: <repo>/patches/7.3")
+    parser.add_argument("--build", type=Path, help="default: <repo>/build")
+    parser.add_argument("name", choices=["base", "ours"], help="base: a plain copy")
+    args = parser.parse_args()
+    repo, base = args.repo.resolve(), args.base.resolve()
+    build = (args.build or repo / "build").resolve()
+    with locked(build / f".src-{args.name}.lock", f"src-{args.name}"):
+        wanted, entries = {}, 0
+        if args.name == "ours":
+            wanted, entries = plan(repo, base, args.series or repo / "patches" / "7.3")
+        changed = compose(args.name, base, build, wanted)
+    say("COMPOSE", f"{args.name}: {entries} entries, {len(wanted)} files, {changed} written")
+
+
+if __name__ == "__main__":
+    sys.dont_write_bytecode = True
+    try:
+        main()
+    except Failure as failure:
+        for message in failure.messages:
+            print("error:", message, file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

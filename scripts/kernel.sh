@@ -1,0 +1,211 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Build guest kernels: build/kernels/<name>.bzImage, a link into build/<name>/.
+#
+# <name> is base or ours, then fragments of the configuration: ours-debug is
+# ours with debug.config on top of kernel.config. Each tree is built in a
+# directory inside its own source, so that the compiler sees the same relative
+# names whatever the tree, the checkout or the cache: with ccache the second
+# kernel then costs only what differs.
+
+# shellcheck disable=SC2317 # functions are called by name, through run_logged
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+BUILD=$TOP/build
+CONFIGS=$TOP/tools/testing/selftests/swiotlb/qemu
+ARCH=$(uname -m)
+temp=
+
+usage() {
+	cat <<EOF
+Usage: ${0##*/} NAME...
+Build build/kernels/NAME.bzImage. NAME: base or ours, with any of
+$(cd "$CONFIGS" && for f in *.config; do [[ $f == kernel.config ]] || printf ' -%s' "${f%.config}"; done)
+after it, as in ours-debug.
+EOF
+	exit "${1:-0}"
+}
+
+# fragments NAME: the files of its configuration, in the order of the merge.
+fragments() {
+	local part parts
+
+	IFS=- read -ra parts <<<"$1"
+	echo "$CONFIGS/kernel.config"
+	echo "$CONFIGS/arch/$ARCH.config"
+	for part in "${parts[@]:1}"; do
+		echo "$CONFIGS/$part.config"
+	done
+}
+
+# merge FILE...: one line an option, the last file that has it wins.
+merge() {
+	awk '/^(# )?CONFIG_/ {
+		option = $0
+		sub(/^# /, "", option)
+		sub(/[ =].*/, "", option)
+		if (!(option in last))
+			order[++n] = option
+		last[option] = $0
+	}
+	END { for (i = 1; i <= n; i++) print last[order[i]] }' "$@"
+}
+
+# lost WANTED GOT: the options of WANTED that GOT does not have.
+lost() {
+	awk 'function off(line) { return line ~ /=n$/ || line ~ / is not set$/ }
+	{
+		option = $0
+		sub(/^# /, "", option)
+		sub(/[ =].*/, "", option)
+	}
+	FNR == NR { if (!off($0)) got[option] = $0; next }
+	off($0) ? option in got : got[option] != $0' "$2" "$1"
+}
+
+kbuild() {
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u CROSS_COMPILE -u KCFLAGS -u KCPPFLAGS LC_ALL=C \
+		CCACHE_DIR="$CACHE/ccache" CCACHE_BASEDIR="$TOP" CCACHE_NOHASHDIR=1 \
+		CCACHE_DEPEND=1 CCACHE_COMPILERCHECK=content CCACHE_MAXSIZE=5G \
+		KBUILD_BUILD_TIMESTAMP=1970-01-01 KBUILD_BUILD_USER=swiotlb KBUILD_BUILD_HOST=guest \
+		KBUILD_BUILD_VERSION=1 \
+		make -C "$src" O="$out" ARCH="$ARCH" LOCALVERSION="-$name" \
+		CC="ccache gcc" HOSTCC="ccache gcc" V="${V:-0}" "$@"
+}
+
+# configure: allnoconfig with the fragments. Each option that was asked for must
+# be there afterwards, or a test would run without what it is meant to test.
+configure() {
+	local wanted=$out/.wanted.config missing
+
+	printf '%s\n' "$config" >"$wanted"
+	msg CONFIG "$name"
+	run_logged "configure $name" "$out/config.log" 10 0 \
+		kbuild KCONFIG_ALLCONFIG="$wanted" allnoconfig
+	missing=$(lost "$wanted" "$out/.config")
+	if [[ $missing ]]; then
+		rm -f "$out/.config"
+		mapfile -t missing <<<"$missing"
+		die "$name: the configuration does not get what its fragments ask for:" "${missing[@]}" \
+			"(a dependency is missing, or the option has another name)"
+	fi
+	publish "$wanted" "$out/fragments.config"
+}
+
+# Where a finished image of the base is kept for other checkouts; nothing for a
+# tree that is not from the cache, as that may change.
+cached_image() {
+	[[ $tree != base || ! -f $base.sha256 ]] ||
+		echo "$CACHE/kernels/$(printf '%s\n' "${base##*/}" "$name" "$config" "$TOOLCHAIN" | sha256sum | cut -c 1-24)"
+}
+
+# use_cached DIRECTORY: the image of another checkout, or of this one's past.
+use_cached() {
+	mkdir -p "$(dirname "$image")"
+	cp "$1/config" "$BUILD/$name/.config"
+	cp "$1/bzImage" "$image.tmp"
+	publish "$image.tmp" "$image"
+}
+
+# store DIRECTORY: keep the image there, whole or not at all.
+store() {
+	[[ ! -d $1 ]] || return 0
+	mkdir -p "$CACHE/kernels"
+	temp=$(mktemp -d "$CACHE/kernels/.tmp.XXXXXX")
+	cp -L "$image" "$temp/bzImage"
+	cp "$out/.config" "$temp/config"
+	chmod 755 "$temp"
+	mv -T "$temp" "$1" 2>/dev/null || rm -rf "$temp"
+}
+
+compile() {
+	msg BUILD "$name"
+	run_logged "build $name" "$out/build.log" 300 1320 kbuild -j"$(nproc)" bzImage
+	# What the compiler has to say about the code in question is always shown.
+	grep -A 3 -E '(kernel/dma|include/linux/swiotlb|include/trace/events/swiotlb).*: warning:' "$out/build.log" >&2 || :
+}
+
+compose() {
+	python3 "$TOP/scripts/compose.py" --base "$base" "$tree"
+}
+
+# build: name, tree, config and base are set.
+build() {
+	local key src=$BUILD/src-$tree out=$BUILD/src-$tree/O-$name image cached
+
+	image=$BUILD/$name/arch/x86/boot/bzImage
+	cached=$(cached_image)
+	if [[ $cached && -d $cached ]]; then
+		key=${cached##*/}
+		up_to_date && return
+		[[ ! -L $BUILD/$name ]] || rm "$BUILD/$name"
+		mkdir -p "$BUILD/$name"
+		msg CACHED "$name"
+		use_cached "$cached"
+	else
+		compose
+		key=$(printf '%s\n' "$(cat "$src.sum")" "$name" "$config" "$TOOLCHAIN" | sha256sum)
+		up_to_date && return
+		[[ $tree != base ]] || "$TOP/scripts/base.sh" --verify >/dev/null
+		mkdir -p "$out"
+		[[ -L $BUILD/$name ]] || rm -rf "${BUILD:?}/$name"
+		ln -sfn "src-$tree/O-$name" "$BUILD/$name"
+		if [[ ! -f $out/.config || $(cat "$out/fragments.config" 2>/dev/null) != "$config" ]]; then
+			configure
+		fi
+		compile
+		[[ -z $cached ]] || store "$cached"
+	fi
+	ln -sfn "../$name/arch/x86/boot/bzImage" "$BUILD/kernels/$name.bzImage"
+	echo "$key" >"$BUILD/kernels/.$name.key.tmp"
+	publish "$BUILD/kernels/.$name.key.tmp" "$BUILD/kernels/.$name.key"
+}
+
+up_to_date() {
+	[[ -f $image && -f $BUILD/kernels/$name.bzImage && $(cat "$BUILD/kernels/.$name.key" 2>/dev/null) == "$key" ]]
+}
+
+cleanup() {
+	[[ -z ${temp:-} ]] || rm -rf "$temp"
+}
+
+check_name() {
+	local file
+
+	[[ $1 =~ ^(base|ours)(-[a-z0-9]+)*$ ]] || die "no such kernel: $1 (base or ours, then -<fragment>...)"
+	while read -r file; do
+		[[ -f $file ]] || die "no such kernel: $1: there is no ${file#"$TOP"/}"
+	done < <(fragments "$1")
+}
+
+# All in a function, which bash reads whole: an edit of this file does not reach
+# a build that is under way.
+main() {
+	local files
+
+	[[ $# -gt 0 ]] || usage 1 >&2
+	[[ $1 != -h && $1 != --help ]] || usage
+	for name; do
+		check_name "$name"
+	done
+	need python3=python3 git=git gcc=gcc make=make /usr/include/stdio.h=libc6-dev bison=bison \
+		flex=flex bc=bc ccache=ccache perl=perl /usr/include/gelf.h=libelf-dev flock=util-linux
+	CACHE=$(cache_dir)
+	TOOLCHAIN=$(gcc --version | head -n 1; ld --version | head -n 1)
+	trap cleanup EXIT
+	mkdir -p "$BUILD/kernels"
+	base=$("$TOP/scripts/base.sh")
+	lock "$BUILD/kernels/.lock" "the kernels of this checkout"
+	for name; do
+		tree=${name%%-*}
+		mapfile -t files < <(fragments "$name")
+		config=$(merge "${files[@]}")
+		build
+	done
+	exit
+}
+
+main "$@"

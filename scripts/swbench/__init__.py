@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The headline comparison: fio in QEMU on the base kernel and on ours.
+
+    plan         what is compared: configurations, rows, how long
+    measure      the boots, verify pass first, then in turn
+    stats        medians, spread and ratios; table.csv
+    environment  what it ran on
+    report       table.md and cpu.csv
+    plot         table.svg and table.png
+"""

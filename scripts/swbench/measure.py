@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The boots: bytes first, then time, one configuration after the other."""
+
+import json
+import os
+import pathlib
+import resource
+import time
+
+from swguest import machine, run
+
+from . import plan as plans
+from .stats import Samples, median
+
+# Seconds that a boot and a row cost beyond what they are told to take. Only
+# the first estimate of the time left uses them; then it goes by what was seen.
+BOOT_SECONDS = 5.0
+ROW_SECONDS = 1.5
+VERIFY_SECONDS = 12.0
+
+
+class Progress:
+    """A heartbeat: how much is done, how long it took, how long it may take."""
+
+    EVERY = 10.0
+
+    def __init__(self, weight, terminal):
+        self._weight, self._done = weight, 0.0
+        self._started = self._spoken = time.monotonic()
+        self._terminal = terminal
+        self._what = ""
+
+    def begin(self, what):
+        self._what = what
+        print(f"  QEMU    {what}", flush=True)
+        self._spoken = time.monotonic()
+
+    def done(self, weight):
+        self._done += weight
+
+    def left(self):
+        elapsed = time.monotonic() - self._started
+        pace = elapsed / self._done if self._done > 0.05 * self._weight else 1
+        return max(0.0, (self._weight - self._done) * pace)
+
+    def tick(self):
+        now = time.monotonic()
+        if now - self._spoken < (1.0 if self._terminal else self.EVERY):
+            return
+        self._spoken = now
+        line = (f"          {min(100, 100 * self._done / self._weight):3.0f} % after "
+                f"{_clock(now - self._started)}, about {_clock(self.left())} "
+                f"left")
+        if self._terminal:
+            print(f"\r{line}\033[K", end="", flush=True)
+        else:
+            print(line, flush=True)
+
+    def clear(self):
+        if self._terminal:
+            print("\r\033[K", end="", flush=True)
+
+
+class HostLoad:
+    """CPUs of the host that something other than this run was using."""
+
+    def __init__(self):
+        self._samples = []
+        self._last = self._snapshot()
+
+    @staticmethod
+    def _snapshot():
+        fields = pathlib.Path("/proc/stat").read_text().splitlines()[0].split()
+        user, nice, system, _idle, _wait, irq, softirq, steal = \
+            map(int, fields[1:9])
+        busy = (user + nice + system + irq + softirq + steal) \
+            / os.sysconf("SC_CLK_TCK")
+        own = sum(usage.ru_utime + usage.ru_stime for usage in
+                  map(resource.getrusage, (resource.RUSAGE_SELF,
+                                           resource.RUSAGE_CHILDREN)))
+        return time.monotonic(), busy - own
+
+    def note(self):
+        """What the others took since the last note."""
+        before, self._last = self._last, self._snapshot()
+        self._samples.append(max(0.0, (self._last[1] - before[1])
+                                 / max(0.1, self._last[0] - before[0])))
+
+    def others(self):
+        return median(self._samples) or 0.0
+
+
+def _clock(seconds):
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+class Measurement:
+    """One whole comparison. @problems says what went wrong, boot by boot."""
+
+    def __init__(self, plan, images, directory, terminal):
+        self.plan = plan
+        self.images = images
+        self.directory = directory
+        self.samples = Samples()
+        self.problems = []
+        self.boots = {}
+        self.seconds = {}
+        self.accel = None
+        self.emulator_faults = 0
+        self.host = HostLoad()
+        self._progress = Progress(self._weight(), terminal)
+
+    def _row_seconds(self):
+        return self.plan.ramp + self.plan.runtime + ROW_SECONDS
+
+    def _verify_seconds(self):
+        return VERIFY_SECONDS * (0.4 + self.plan.verify_mib / 40)
+
+    def _weight(self):
+        timed = BOOT_SECONDS + len(self.plan.rows) * self._row_seconds()
+        checked = BOOT_SECONDS + 3 * self._verify_seconds()
+        return (self.plan.repeats * len(self.plan.configs) * timed
+                + len(self._verified()) * checked)
+
+    def _verified(self):
+        return [c for c in self.plan.configs if c.name in plans.VERIFIED]
+
+    # --- one boot ---------------------------------------------------------
+
+    def _boot(self, config, what, spec, log, weigh):
+        self._progress.begin(what)
+
+        def heard(frame):
+            if frame:
+                self._progress.done(weigh(frame))
+            self._progress.tick()
+        result = run.boot(spec, self.accel, log, heard)
+        self._progress.clear()
+        self.host.note()
+        self.emulator_faults += len(result.emulator_faults)
+        self.seconds.setdefault(spec.scenario, []).append(result.seconds)
+        if "boot" in result.reader.frames:
+            self.boots.setdefault(config.name, result.values("boot"))
+        if not result.ok:
+            self._complain(what, result)
+        return result
+
+    def _complain(self, what, result):
+        self.problems.append(f"{what}: {result.problems[0]} (log: {result.log})")
+        print(f"FAILED: {what}")
+        for problem in result.problems[:8]:
+            print(f"        {problem}")
+        print(f"        log: {result.log}", flush=True)
+
+    def _spec(self, config, scenario, disks, disk_mib, conf, files, timeout):
+        return run.Spec(
+            self.images[config.kernel], scenario, config.append, plans.VCPUS,
+            plans.MEMORY_MIB, [machine.Disk(kind, disk_mib) for kind in disks],
+            {"ENGINE": plans.ENGINE, "BOUNCE": int(config.bounce), **conf},
+            files, timeout)
+
+    # --- the two passes ---------------------------------------------------
+
+    def verify(self):
+        """True if every byte came back on every kernel."""
+        mib = self.plan.verify_mib
+        for config in self._verified():
+            spec = self._spec(
+                config, "verify", plans.VERIFY_DISKS, 4 * mib,
+                {"DISKS": " ".join(plans.VERIFY_DISKS), "SIZE": mib}, {},
+                120 + 10 * mib)
+            self._boot(config, f"{config.name} verify {config.append}", spec,
+                       self.directory / "logs" / f"verify.{config.name}.log",
+                       lambda frame: self._verify_seconds()
+                       if frame.endswith(".fio") else BOOT_SECONDS / 4)
+        return not self.problems
+
+    def timed(self):
+        for number in range(1, self.plan.repeats + 1):
+            for config in self.plan.configs:
+                self._timed_boot(config, number)
+
+    def _timed_boot(self, config, number):
+        plan = self.plan
+        conf = {"RUNTIME_MS": round(1000 * plan.runtime), "RAMP": plan.ramp,
+                "RAMP_MS": round(1000 * plan.ramp),
+                "STEP": round(plan.runtime / 5, 2), "SIZE": f"{plans.JOB_MIB}m"}
+        rows = "".join(row.guest_line() + "\n" for row in plan.rows)
+        spec = self._spec(config, "timed", ("virtio-blk", "nvme"),
+                          plans.DISK_MIB, conf, {"etc/rows": rows},
+                          60 + 3 * len(plan.rows) * round(self._row_seconds()))
+        result = self._boot(
+            config, f"{config.name} ({number}/{plan.repeats}) {config.append}",
+            spec, self.directory / "logs" / f"{config.name}.{number}.log",
+            lambda frame: self._row_seconds() if frame.endswith(".fio")
+            else BOOT_SECONDS / 3 if "." not in frame else 0)
+        for row in plan.rows:
+            self._take(row, config, number, result)
+
+    def _take(self, row, config, number, result):
+        if f"{row.name}.fio" not in result.reader.frames:
+            self.samples.add_errors(row, config.name, 1)
+            return
+        text = result.text(f"{row.name}.fio")
+        raw = self.directory / "fio" / f"{config.name}.{number}.{row.name}.json"
+        raw.parent.mkdir(parents=True, exist_ok=True)
+        raw.write_text(text)
+        iops, usr, system, errors = read_fio(text)
+        busy = read_busy(result.values(f"{row.name}.sample"))
+        self.samples.add(row, config.name, iops, (busy, usr, system), errors)
+        if errors:
+            self.problems.append(f"{config.name} ({number}) {row.name}: "
+                                 f"{errors} fio errors ({raw})")
+
+
+def read_fio(text):
+    """IOPS, user and system CPU in percent of a job, errors."""
+    job, = json.loads(text)["jobs"]
+    iops = job["read"]["iops"] + job["write"]["iops"]
+    errors = job.get("total_err", 0) or int(bool(job["error"]))
+    return iops, job["usr_cpu"], job["sys_cpu"], errors
+
+
+def read_busy(sample):
+    """CPUs busy in the middle of a row, of all that the guest has."""
+    busy0, all0, busy1, all1 = map(int, sample["ticks"].split())
+    return plans.VCPUS * (busy1 - busy0) / max(1, all1 - all0)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is compared, on which rows, and for how long."""
+
+from typing import NamedTuple
+
+
+class Config(NamedTuple):
+    """One column: a kernel and its swiotlb= parameter."""
+
+    name: str
+    label: str
+    kernel: str
+    append: str
+    bounce: bool
+
+
+# In the order in which they are booted, round after round. Not bouncing is
+# measured on the base kernel: it is what both of them are held against.
+CONFIGS = (
+    Config("base1", "base, one area", "base", "swiotlb=32768,1,force", True),
+    Config("base", "base", "base", "swiotlb=force", True),
+    Config("ours", "ours", "ours", "swiotlb=force", True),
+    Config("dynamic", "ours, dynamic", "ours", "swiotlb=dynamic,force", True),
+    Config("none", "no bouncing", "base", "swiotlb=noforce", False),
+)
+
+# Bytes are checked on these before anything is timed.
+VERIFIED = ("base", "ours", "dynamic")
+VERIFY_DISKS = ("virtio-blk", "nvme", "ahci")
+
+
+class Row(NamedTuple):
+    """One fio run."""
+
+    device: str
+    bs: str
+    depth: int
+    jobs: int
+    rw: str
+
+    @property
+    def name(self):
+        return f"{self.device}.{self.bs}.{self.depth}.{self.jobs}.{self.rw}"
+
+    def guest_line(self):
+        return (f"{self.name} {self.device} {self.bs} {self.depth} "
+                f"{self.jobs} {self.rw}")
+
+
+class Plan(NamedTuple):
+    """How much of it is done. Seconds are those of one row."""
+
+    kind: str
+    configs: tuple
+    rows: tuple
+    repeats: int
+    ramp: float
+    runtime: float
+    verify_mib: int
+
+
+VCPUS = 8
+MEMORY_MIB = 2048
+DISK_MIB = 1024
+ENGINE = "io_uring"
+JOB_MIB = 128
+
+
+def _rows(device, shapes):
+    return tuple(Row(device, bs, 256, jobs, rw)
+                 for bs, jobs in shapes for rw in ("read", "write"))
+
+
+_FULL = (("4k", 1), ("4k", 4), ("64k", 1))
+
+
+def chosen(names):
+    """The configurations of these names, all without any."""
+    return tuple(c for c in CONFIGS if not names or c.name in names)
+
+
+def full(repeats, names=None):
+    rows = _rows("virtio-blk", _FULL) + _rows("nvme", _FULL)
+    return Plan("run", chosen(names), rows, repeats or 3, 0.5, 2.0, 24)
+
+
+def quick(repeats, names=None):
+    rows = _rows("virtio-blk", (("4k", 1), ("4k", 4))) + \
+        _rows("nvme", (("4k", 4),))
+    return Plan("quick", chosen(names), rows, repeats or 1, 0.5, 1.5, 4)

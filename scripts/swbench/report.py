@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""table.md for people, cpu.csv for what table.csv has no columns for."""
+
+import csv
+import io
+
+from . import plan as plans
+from .stats import median
+
+CPU_COLUMNS = ("device", "bs", "depth", "jobs", "rw", "config", "cpus_busy",
+               "fio_usr", "fio_sys", "cpu_us_per_io")
+
+
+def _k(value):
+    return "-" if value is None else f"{value / 1000:.1f}"
+
+
+def _percent(value):
+    return "-" if value is None else f"{100 * value:.0f} %"
+
+
+def _rows(entries):
+    """The entries of one row together, as (row, {config: entry})."""
+    grouped = {}
+    for entry in entries:
+        key = tuple(entry[name] for name in ("device", "bs", "depth", "jobs", "rw"))
+        grouped.setdefault(key, {})[entry["config"]] = entry
+    return grouped
+
+
+def _name(row):
+    device, bs, depth, jobs, rw = row
+    return f"{device} {bs} {rw}, {jobs} job{'s' if jobs > 1 else ''}, depth {depth}"
+
+
+def _grid(header, lines):
+    """A Markdown table whose columns also line up in a terminal."""
+    cells = [header, *lines]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
+
+    def draw(line):
+        first = line[0].ljust(widths[0])
+        rest = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:])]
+        return "| " + " | ".join([first, *rest]) + " |"
+    rule = "|" + "|".join(["-" * (widths[0] + 2)]
+                          + ["-" * (width + 1) + ":" for width in widths[1:]]) + "|"
+    return "\n".join([draw(header), rule, *map(draw, lines)])
+
+
+def _configs(entries):
+    present = {entry["config"] for entry in entries}
+    return [config for config in plans.CONFIGS if config.name in present]
+
+
+def _throughput(entries):
+    configs = _configs(entries)
+    header = ["k IOPS (spread)"] + [config.label for config in configs]
+    lines = []
+    for row, cells in _rows(entries).items():
+        line = [_name(row)]
+        for config in configs:
+            entry = cells[config.name]
+            spread = "" if entry["cv"] is None else f" ({_percent(entry['cv'])})"
+            line.append(_k(entry["iops"]) + spread)
+        lines.append(line)
+    return _grid(header, lines)
+
+
+def _ratios(entries):
+    against_base = [c for c in _configs(entries) if c.name not in ("base", "none")]
+    against_none = [c for c in _configs(entries) if c.name != "none"]
+    header = (["ratios"] + [f"{c.label} / base" for c in against_base]
+              + [f"{c.label} / none" for c in against_none])
+    lines = []
+    for row, cells in _rows(entries).items():
+        lines.append([_name(row)]
+                     + [_percent(cells[c.name]["vs_base"]) for c in against_base]
+                     + [_percent(cells[c.name]["vs_none"]) for c in against_none])
+    return _grid(header, lines)
+
+
+def _cpu(samples, row, config):
+    """Medians of CPUs busy, fio's user and system share, and CPU an I/O."""
+    parts = samples.cpu(row, config)
+    if not parts:
+        return None
+    busy, usr, system = (median([part[i] for part in parts]) for i in range(3))
+    per_io = median([1e6 * part[0] / iops for part, iops
+                     in zip(parts, samples.iops(row, config)) if iops])
+    return busy, usr, system, per_io
+
+
+def _cpu_table(samples, rows, configs):
+    header = ["guest CPUs busy (us a I/O)"] + [c.label for c in configs]
+    lines = []
+    for row in rows:
+        line = [_name(row)]
+        for config in configs:
+            cpu = _cpu(samples, row, config.name)
+            line.append(f"{cpu[0]:.1f} ({cpu[3]:.0f})" if cpu else "-")
+        lines.append(line)
+    return _grid(header, lines)
+
+
+def cpu_csv(samples, rows, configs):
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CPU_COLUMNS)
+    for row in rows:
+        for config in configs:
+            cpu = _cpu(samples, row, config.name)
+            writer.writerow([*row, config.name]
+                            + ([f"{cpu[0]:.2f}", f"{cpu[1]:.1f}",
+                                f"{cpu[2]:.1f}", f"{cpu[3]:.1f}"]
+                               if cpu else [""] * 4))
+    return text.getvalue()
+
+
+def disturbance(environment):
+    """A sentence on a host that had other things to do; empty if it had not."""
+    host = environment["host"]
+    if host["cpus_used_by_others"] < 0.1 * host["cpus"]:
+        return ""
+    return (f"Other work took {host['cpus_used_by_others']:.1f} of the host's "
+            f"{host['cpus']} CPUs meanwhile: expect noise.")
+
+
+def summary(entries, environment):
+    """What is also shown in the terminal at the end."""
+    return "\n\n".join((_throughput(entries), _ratios(entries),
+                        f"Accelerator: {environment['accelerator']}. "
+                        f"Medians of {environment['plan']['repeats']}, boots "
+                        "in turn; the spread is the coefficient of variation. "
+                        "Only ratios within one run mean anything. "
+                        + disturbance(environment)))
+
+
+def _identical(environment):
+    images = environment["images"]
+    if images["base"]["sha256"] != images["ours"]["sha256"]:
+        return ""
+    return ("**Both images are the same kernel: the columns differ by noise "
+            "alone.**\n\n")
+
+
+def _columns(configs, environment):
+    lines = []
+    for config in configs:
+        booted = environment["configurations"][config.name].get("booted", {})
+        lines.append([config.label, config.kernel,
+                      f"{booted.get('release', '?')} {booted.get('version', '')}".strip(),
+                      f"`{config.append}`"])
+    return _grid(["column", "image", "kernel", "parameter"], lines)
+
+
+def markdown(entries, samples, plan, environment):
+    host, guest = environment["host"], environment["guest"]
+    verified = ", ".join(c.name for c in plan.configs if c.name in plans.VERIFIED)
+    return f"""<!-- SPDX-License-Identifier: GPL-2.0-only -->
+# swiotlb in a guest: base, ours, no bouncing
+
+{_identical(environment)}{_throughput(entries)}
+
+{_ratios(entries)}
+
+{_cpu_table(samples, plan.rows, plan.configs)}
+
+{_columns(plan.configs, environment)}
+
+- {environment['started']}, `{environment['command']}`
+- {environment['qemu']}, accelerator {environment['accelerator']}, CPU
+  {guest['cpu']}, {guest['vcpus']} vCPUs, {guest['memory_mib']} MiB, disks on
+  {guest['backing']}
+- host: {host['cpu']}, {host['cpus']} CPUs, Linux {host['kernel']}, load
+  {host['load_at_start'][0]:.1f} at the start and {host['load_at_end'][0]:.1f} at the end;
+  other work took {host['cpus_used_by_others']:.1f} CPUs
+- {environment['fio']}, {plans.ENGINE}, direct, sequential with merging off,
+  {plan.runtime} s a row after {plan.ramp} s, {plan.repeats} times, in turn;
+  median, and the coefficient of variation as spread
+- before anything was timed, crc32c verified every byte on virtio-blk, NVMe and
+  AHCI, 512 B to 1 MiB from uneven buffers ({verified})
+- emulated or not, a guest on a shared host gives ratios, not speeds
+"""

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Samples to medians, spread and ratios. No figure comes from elsewhere."""
+
+import csv
+import io
+import statistics
+
+COLUMNS = ("device", "bs", "depth", "jobs", "rw", "config",
+           "iops", "cv", "vs_base", "vs_none", "errors")
+
+
+def median(values):
+    return statistics.median(values) if values else None
+
+
+def variation(values):
+    """Coefficient of variation: deviation of the sample over its mean."""
+    if len(values) < 2 or not statistics.fmean(values):
+        return None
+    return statistics.stdev(values) / statistics.fmean(values)
+
+
+def ratio(value, reference):
+    return value / reference if value is not None and reference else None
+
+
+class Samples:
+    """All that was measured: IOPS and CPU by row and configuration."""
+
+    def __init__(self):
+        self._iops = {}
+        self._cpu = {}
+        self._errors = {}
+
+    def add(self, row, config, iops, cpu, errors):
+        self._iops.setdefault((row, config), []).append(iops)
+        self._cpu.setdefault((row, config), []).append(cpu)
+        self.add_errors(row, config, errors)
+
+    def add_errors(self, row, config, errors):
+        key = row, config
+        self._errors[key] = self._errors.get(key, 0) + errors
+
+    def iops(self, row, config):
+        return self._iops.get((row, config), [])
+
+    def cpu(self, row, config):
+        return self._cpu.get((row, config), [])
+
+    def errors(self, row, config):
+        return self._errors.get((row, config), 0)
+
+
+def table(samples, rows, configs):
+    """table.csv as a list of dictionaries, None where nothing was measured."""
+    out = []
+    for row in rows:
+        medians = {name: median(samples.iops(row, name)) for name in configs}
+        for name in configs:
+            out.append(dict(
+                row._asdict(), config=name, iops=medians[name],
+                cv=variation(samples.iops(row, name)),
+                vs_base=ratio(medians[name], medians.get("base")),
+                vs_none=ratio(medians[name], medians.get("none")),
+                errors=samples.errors(row, name)))
+    return out
+
+
+def _cell(column, value):
+    if value is None:
+        return ""
+    if column == "iops":
+        return f"{value:.0f}"
+    if column in ("cv", "vs_base", "vs_none"):
+        return f"{value:.3f}"
+    return str(value)
+
+
+def to_csv(entries, columns=COLUMNS):
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for entry in entries:
+        writer.writerow([_cell(name, entry[name]) for name in columns])
+    return text.getvalue()

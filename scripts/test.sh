@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make test: run every step, also after one failed, and end with the sum,
+# "N passed, N failed". In build/test: <step>.log, <step>.ktap and
+# <step>.xml (JUnit).
+
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+OUT=$TOP/build/test
+SELFTESTS=$TOP/tools/testing/selftests/swiotlb/qemu
+passed=0
+failed=0
+
+# outcome STEP PASSED FAILED SKIPPED: one line a step.
+outcome() {
+	local line="$1: $2 passed"
+
+	passed=$((passed + $2))
+	failed=$((failed + $3))
+	(($4 == 0)) || line+=", $4 skipped"
+	if (($3)); then
+		line+=", $3 failed: see ${OUT#"$TOP"/}/$1.log"
+		grep -B 4 '^not ok' "$OUT/$1.ktap" | sed 's/^/    /' >&2
+	fi
+	msg TEST "$line"
+}
+
+# step NAME SECONDS command...: run a test and count its results.
+step() {
+	local name=$1 seconds=$2 rc=0 counts
+
+	shift 2
+	msg TEST "$name ..."
+	try_logged "test $name" "$OUT/$name.log" "$seconds" 0 "$@" || rc=$?
+	counts=$(python3 -B "$TOP/scripts/testlog.py" "$OUT/$name.log" "$rc" "$OUT/$name")
+	# shellcheck disable=SC2086 # three numbers
+	outcome "$name" $counts
+}
+
+# guest: build our kernel here, with its own heartbeat, then boot it.
+guest() {
+	if "$TOP/scripts/kernel.sh" ours; then
+		step guest 600 python3 -B "$SELFTESTS/tests.py" --kernel "$TOP/build/kernels/ours.bzImage"
+	else
+		step kernel 1 false
+	fi
+}
+
+# All in a function, which bash reads whole: an edit of this file does not reach
+# a run that is under way.
+main() {
+	local file name base
+
+	need python3=python3 git=git make=make gcc=gcc /usr/include/stdio.h=libc6-dev
+	"$TOP/scripts/packages.sh"
+	rm -rf "$OUT"
+	mkdir -p "$OUT"
+
+	for file in "$TOP"/scripts/tests/*_test.py; do
+		name=$(basename "$file" .py)
+		step "${name//_/-}" 10 python3 -B "$file" -v
+	done
+	base=$("$TOP/scripts/base.sh")
+	step compose 10 python3 -B "$TOP/scripts/compose.py" --base "$base" ours
+	if [[ -f $TOP/tools/testing/swiotlb/Makefile ]]; then
+		step harness 60 make -C "$TOP/tools/testing/swiotlb" check
+	fi
+	if [[ -f $SELFTESTS/tests.py ]]; then
+		guest
+	fi
+
+	echo "$passed passed, $failed failed"
+	exit $((failed > 0 || passed == 0))
+}
+
+main "$@"

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The comparison's arithmetic and its files, without a guest."""
+
+import csv
+import io
+import json
+import pathlib
+import sys
+import unittest
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(TREE / "scripts"),
+                str(TREE / "tools/testing/selftests/swiotlb/qemu")]
+
+from swbench import measure, plan, plot, report, stats  # noqa: E402
+
+ROW = plan.Row("nvme", "4k", 256, 4, "read")
+NAMES = [config.name for config in plan.CONFIGS]
+
+
+def filled(values):
+    """Samples of one row: {configuration: list of IOPS}."""
+    samples = stats.Samples()
+    for name, numbers in values.items():
+        for number in numbers:
+            samples.add(ROW, name, number, (4.0, 10.0, 30.0), 0)
+    return samples
+
+
+class Arithmetic(unittest.TestCase):
+    def test_median(self):
+        self.assertEqual(stats.median([9.0, 1.0, 5.0]), 5.0)
+        self.assertEqual(stats.median([1.0, 2.0]), 1.5)
+        self.assertIsNone(stats.median([]))
+
+    def test_variation_is_that_of_a_sample(self):
+        # mean 4, squared deviations 4 + 0 + 4 over n - 1 = 2: deviation 2
+        self.assertAlmostEqual(stats.variation([2.0, 4.0, 6.0]), 0.5)
+        self.assertEqual(stats.variation([3.0, 3.0]), 0.0)
+
+    def test_variation_needs_two_samples_and_a_mean(self):
+        self.assertIsNone(stats.variation([7.0]))
+        self.assertIsNone(stats.variation([0.0, 0.0]))
+
+    def test_ratio_of_nothing_is_nothing(self):
+        self.assertEqual(stats.ratio(3.0, 4.0), 0.75)
+        self.assertIsNone(stats.ratio(None, 4.0))
+        self.assertIsNone(stats.ratio(3.0, None))
+        self.assertIsNone(stats.ratio(3.0, 0))
+
+
+class Table(unittest.TestCase):
+    def entries(self):
+        samples = filled({"base1": [50.0, 40.0, 60.0], "base": [100.0] * 3,
+                          "ours": [150.0] * 3, "none": [200.0] * 3})
+        samples.add_errors(ROW, "dynamic", 1)
+        return {entry["config"]: entry
+                for entry in stats.table(samples, [ROW], NAMES)}
+
+    def test_ratios_are_those_of_medians(self):
+        entries = self.entries()
+        self.assertEqual(entries["base1"]["iops"], 50.0)
+        self.assertEqual(entries["base1"]["vs_base"], 0.5)
+        self.assertEqual(entries["ours"]["vs_base"], 1.5)
+        self.assertEqual(entries["ours"]["vs_none"], 0.75)
+        self.assertEqual(entries["none"]["vs_none"], 1.0)
+
+    def test_a_configuration_without_samples_is_empty_and_in_error(self):
+        entry = self.entries()["dynamic"]
+        self.assertIsNone(entry["iops"])
+        self.assertIsNone(entry["vs_base"])
+        self.assertEqual(entry["errors"], 1)
+
+    def test_csv(self):
+        lines = list(csv.reader(io.StringIO(
+            stats.to_csv(self.entries().values()))))
+        self.assertEqual(",".join(lines[0]), "device,bs,depth,jobs,rw,config,"
+                         "iops,cv,vs_base,vs_none,errors")
+        self.assertEqual(lines[1], ["nvme", "4k", "256", "4", "read", "base1",
+                                    "50", "0.200", "0.500", "0.250", "0"])
+        self.assertEqual([line[5] for line in lines[1:]], NAMES)
+        self.assertEqual(lines[4][6:], ["", "", "", "", "1"])
+
+
+class Fio(unittest.TestCase):
+    def job(self, **more):
+        return json.dumps({"jobs": [{
+            "read": {"iops": 10.5}, "write": {"iops": 2.0}, "usr_cpu": 3.0,
+            "sys_cpu": 4.0, "error": 0, **more}]})
+
+    def test_iops_of_both_directions(self):
+        self.assertEqual(measure.read_fio(self.job()), (12.5, 3.0, 4.0, 0))
+
+    def test_errors_are_counted(self):
+        self.assertEqual(measure.read_fio(self.job(total_err=7, error=5))[3], 7)
+        self.assertEqual(measure.read_fio(self.job(error=5))[3], 1)
+
+    def test_busy_cpus(self):
+        sample = {"ticks": "100 1000 300 1800"}
+        self.assertEqual(measure.read_busy(sample), plan.VCPUS * 200 / 800)
+
+
+class Plan(unittest.TestCase):
+    def test_every_row_has_a_name_of_its_own(self):
+        for chosen in (plan.full(None), plan.quick(None)):
+            names = [row.name for row in chosen.rows]
+            self.assertEqual(len(names), len(set(names)))
+
+    def test_repeats(self):
+        self.assertEqual(plan.full(None).repeats, 3)
+        self.assertEqual(plan.full(5).repeats, 5)
+
+    def test_names_choose_configurations_in_order(self):
+        names = [c.name for c in plan.full(None, ["none", "base"]).configs]
+        self.assertEqual(names, ["base", "none"])
+        self.assertEqual(plan.full(None).configs, plan.CONFIGS)
+
+    def test_only_one_configuration_does_not_bounce(self):
+        self.assertEqual([c.name for c in plan.CONFIGS if not c.bounce],
+                         ["none"])
+
+
+class Host(unittest.TestCase):
+    ENVIRONMENT = {"host": {"cpus": 2, "cpus_used_by_others": 0.1}}
+
+    def test_a_quiet_host_needs_no_word(self):
+        self.assertEqual(report.disturbance(self.ENVIRONMENT), "")
+
+    def test_a_busy_host_is_told(self):
+        busy = {"host": {"cpus": 2, "cpus_used_by_others": 1.2}}
+        self.assertIn("1.2 of the host's 2 CPUs", report.disturbance(busy))
+
+
+class Pictures(unittest.TestCase):
+    def entries(self):
+        samples = filled({name: [100.0, 110.0] for name in NAMES})
+        return stats.table(samples, [ROW], NAMES)
+
+    def test_the_script_has_a_bar_for_each_configuration(self):
+        text = plot.script(self.entries(), "tcg", False)
+        for config in plan.CONFIGS:
+            self.assertIn(f"title '{config.label}'", text)
+        self.assertNotIn("same kernel", text)
+        self.assertIn("same kernel", plot.script(self.entries(), "tcg", True))
+
+    def test_markdown_columns_line_up(self):
+        lines = report._throughput(self.entries()).splitlines()
+        self.assertEqual(len({len(line) for line in lines}), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The guest runner's judgement, without a guest."""
+
+import base64
+import gzip
+import hashlib
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(TREE / "tools/testing/selftests/swiotlb/qemu"))
+
+from swguest import initramfs, klog, verdict  # noqa: E402
+
+# One line that a kernel really prints for each signature.
+BAD = {
+    "panic": "[    1.78] Kernel panic - not syncing: Fatal exception",
+    "kasan": "[    5.10] BUG: KASAN: slab-use-after-free in foo+0x1/0x2",
+    "kcsan": "[    5.10] BUG: KCSAN: data-race in a / b",
+    "kfence": "[    5.10] BUG: KFENCE: out-of-bounds read in foo+0x1/0x2",
+    "ubsan": "[    5.10] UBSAN: array-index-out-of-bounds in kernel/dma/x.c:1",
+    "kmemleak": "[   65.10] kmemleak: 3 new suspected memory leaks (see ...)",
+    "lockup": "[   40.10] watchdog: BUG: soft lockup - CPU#3 stuck for 26s!",
+    "rcu-stall": "[   60.10] rcu: INFO: rcu_preempt self-detected stall on CPU",
+    "hung-task": "[  120.10] INFO: task fio:71 blocked for more than 60 seconds.",
+    "lockdep": "[    3.00] WARNING: possible circular locking dependency detected",
+    "atomic": "[    3.00] BUG: sleeping function called from invalid context at x",
+    "odebug": "[    3.00] ODEBUG: free active (active state 0) object: 0x1",
+    "corruption": "[    3.00] list_del corruption. prev->next should be ...",
+    "dma-api": "[    3.00] DMA-API: nvme 0000:00:03.0: device driver tries to "
+               "free DMA memory it has not allocated [device address=0x1]",
+    "oops": "[    1.70] Oops: int3: 0000 [#1] SMP",
+    "bug": "[    3.00] kernel BUG at kernel/dma/swiotlb.c:100!",
+    "warning": "[    3.00] WARNING: kernel/dma/swiotlb.c:100 at f+0x1/0x2, CPU#1",
+    "swiotlb-full": "[    3.00] virtio-pci 0000:00:02.0: swiotlb buffer is full "
+                    "(sz: 4096 bytes), total 512 (slots), used 512 (slots)",
+    "io-error": "[    3.00] I/O error, dev vda, sector 8 op 0x0:(READ) flags 0x0",
+    "memory": "[    3.00] Out of memory: Killed process 70 (fio)",
+    "user-fault": "[    3.00] fio[70]: segfault at 0 ip 1 sp 2 error 4",
+    "trace": "[    3.00] Call Trace:",
+}
+
+CLEAN = """\
+[    0.000000] Linux version 7.3.4 (a@b) (gcc) #1 SMP PREEMPT
+[    0.000000] software IO TLB: area num 8.
+[    0.000000] rcu: Hierarchical RCU implementation.
+[    0.000000] rcu: \tRCU restricting CPUs from NR_CPUS=64 to nr_cpu_ids=8.
+[    0.010000] DMA-API: preallocated 65536 debug entries
+[    0.010000] DMA-API: debugging enabled by kernel config
+[    0.300000] software IO TLB: mapped [mem 0x7bfe0000-0x7ffe0000] (64MB)
+[    0.400000] kmemleak: Kernel memory leak detector initialized (mem pool)
+[    1.037049] ata3: SATA link down (SStatus 0 SControl 300)
+[    1.600000] nvme nvme0: 8/0/0 default/read/poll queues
+[    1.601000] NET: Registered PF_INET protocol family
+[    2.636945] clocksource: Switched to clocksource tsc
+[    2.706735] reboot: machine restart
+"""
+
+
+class KernelLog(unittest.TestCase):
+    def test_a_clean_log_passes(self):
+        self.assertEqual(list(map(str, klog.scan(CLEAN))), [])
+
+    def test_every_signature_has_an_example_and_is_seen(self):
+        self.assertEqual(set(BAD), {name for name, _ in klog.SIGNATURES})
+        for name, line in BAD.items():
+            with self.subTest(name):
+                findings = klog.scan(CLEAN + line + "\n" + CLEAN)
+                self.assertEqual([f.name for f in findings], [name])
+                self.assertEqual(findings[0].number,
+                                 len(CLEAN.splitlines()) + 1)
+
+    def test_an_expected_message_is_ignored_and_nothing_else(self):
+        log = BAD["swiotlb-full"] + "\n" + BAD["bug"] + "\n"
+        findings = klog.scan(log, ignore=["swiotlb-full"])
+        self.assertEqual([f.name for f in findings], ["bug"])
+
+    def test_a_mistyped_name_is_refused(self):
+        with self.assertRaises(ValueError):
+            klog.scan(CLEAN, ignore=["swiotlb_full"])
+
+
+class StaleInt3(unittest.TestCase):
+    OOPS = ("[ 3.0] Oops: int3: 0000 [#1] SMP\n"
+            "[ 3.0] RIP: 0010:sched_clock_cpu+0x5/0x190\n"
+            "[ 3.0] Code: 41 54 55 53 {} <90> e8 a5 10\n"
+            "[ 3.0] Call Trace:\n")
+
+    def test_no_int3_in_memory(self):
+        self.assertTrue(klog.stale_int3(CLEAN + self.OOPS.format("66")))
+
+    def test_a_real_int3_is_the_kernel_s(self):
+        self.assertFalse(klog.stale_int3(CLEAN + self.OOPS.format("cc")))
+
+    def test_an_earlier_finding_is_the_kernel_s(self):
+        log = BAD["swiotlb-full"] + "\n" + self.OOPS.format("66")
+        self.assertFalse(klog.stale_int3(log))
+
+    def test_another_oops_or_no_code(self):
+        self.assertFalse(klog.stale_int3(CLEAN))
+        self.assertFalse(klog.stale_int3(BAD["oops"] + "\n"))
+        self.assertFalse(klog.stale_int3(
+            self.OOPS.format("66").replace("int3", "invalid opcode")))
+
+
+def frame(seq, name, payload, packed=False):
+    body = gzip.compress(payload) if packed else payload
+    return (f"SWV {seq} {name} {'gzip' if packed else 'plain'} {len(payload)} "
+            f"{hashlib.md5(payload).hexdigest()}\n").encode() + \
+        base64.encodebytes(body) + f"SWE {seq}\n".encode()
+
+
+class Verdict(unittest.TestCase):
+    GOOD = frame(1, "boot", b"cpus=8\nrelease=7.3.4\n") + \
+        frame(2, "fio", b"{}" * 900, packed=True) + frame(3, "end", b"status=0\n")
+
+    def test_whole(self):
+        reader = verdict.Reader()
+        self.assertEqual(reader.feed(self.GOOD), ["boot", "fio", "end"])
+        self.assertTrue(reader.ended)
+        self.assertEqual(reader.values("boot")["cpus"], "8")
+        self.assertEqual(reader.text("fio"), "{}" * 900)
+
+    def test_byte_by_byte(self):
+        reader = verdict.Reader()
+        for byte in self.GOOD:
+            reader.feed(bytes([byte]))
+        self.assertTrue(reader.ended)
+
+    def test_cut_short_is_no_end(self):
+        for length in range(0, len(self.GOOD) - 1, 7):
+            reader = verdict.Reader()
+            reader.feed(self.GOOD[:length])
+            self.assertFalse(reader.ended)
+
+    def test_a_lost_line_is_an_error(self):
+        lines = self.GOOD.splitlines(keepends=True)
+        for lost in range(len(lines) - 1):
+            with self.subTest(lost), self.assertRaises(verdict.VerdictError):
+                reader = verdict.Reader()
+                reader.feed(b"".join(lines[:lost] + lines[lost + 1:]))
+                reader.text("boot"), reader.text("fio"), reader.text("end")
+
+    def test_a_changed_byte_is_an_error(self):
+        with self.assertRaises(verdict.VerdictError):
+            verdict.Reader().feed(frame(1, "end", b"status=0\n").replace(
+                base64.b64encode(b"status=0\n"), base64.b64encode(b"status=1\n")))
+
+    def test_foreign_text_is_an_error(self):
+        for text in (b"hello\n", b"SWV 2 boot plain 0 x\n", b"SWV x\n"):
+            with self.subTest(text), self.assertRaises(verdict.VerdictError):
+                verdict.Reader().feed(text)
+
+    def test_nothing_may_follow_the_end(self):
+        with self.assertRaises(verdict.VerdictError):
+            verdict.Reader().feed(self.GOOD + frame(4, "more", b""))
+
+
+class Archive(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("cpio"), "no cpio here")
+    def test_cpio_reads_it_back(self):
+        cpio = initramfs.Cpio()
+        cpio.file("etc/one", b"1")
+        cpio.file("bin/two", b"22\n" * 1000, executable=True)
+        cpio.link("bin/three", "two")
+        packed = cpio.pack()
+        self.assertEqual(len(packed) % 512, 0)
+        with tempfile.TemporaryDirectory() as name:
+            subprocess.run(["cpio", "-id", "--quiet"], input=packed, cwd=name,
+                           check=True)
+            root = pathlib.Path(name)
+            self.assertEqual((root / "etc/one").read_bytes(), b"1")
+            self.assertEqual((root / "bin/three").read_bytes(), b"22\n" * 1000)
+            self.assertTrue((root / "bin/two").stat().st_mode & 0o100)
+
+    def test_the_same_whatever_the_order(self):
+        def archive(names):
+            cpio = initramfs.Cpio()
+            for name in names:
+                cpio.file(name, name.encode())
+            return cpio.pack()
+        self.assertEqual(archive(["a/b", "c"]), archive(["c", "a/b"]))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,54 @@
+# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Disks, and the bounce buffers behind them.
+
+SWIOTLB=/sys/kernel/debug/swiotlb
+
+# disk_node NAME: which device node a disk of the runner's has. There is at
+# most one of each kind in a machine.
+disk_node()
+{
+	case $1 in
+	virtio-blk)	echo vda ;;
+	nvme)		echo nvme0n1 ;;
+	*)		echo sda ;;
+	esac
+}
+
+# disk_wait DISK NODE: probing is asynchronous. A kernel without the driver
+# cannot be tested; one with it that finds no disk has failed.
+disk_wait()
+{
+	case $1 in
+	am53c974)	driver=am53c974 ;;
+	ahci)		driver=ahci ;;
+	nvme)		driver=nvme ;;
+	*)		driver=virtio-pci ;;
+	esac
+	[ -d "/sys/bus/pci/drivers/$driver" ] || skip "kernel without $driver"
+	for _ in $(seq 100); do
+		[ -b "/dev/$2" ] && return
+		sleep 0.1
+	done
+	fail "no disk $1 (/dev/$2)"
+}
+
+# Everything that debugfs says about the pools, as NAME=value.
+swiotlb_state()
+{
+	for file in "$SWIOTLB"/*; do
+		[ -f "$file" ] && echo "${file##*/}=$(cat "$file")"
+	done
+}
+
+swiotlb_used()
+{
+	cat $SWIOTLB/io_tlb_used 2>/dev/null || echo 0
+}
+
+# Busy and total ticks of all CPUs so far.
+cpu_ticks()
+{
+	awk '/^cpu / { print $2 + $3 + $4 + $7 + $8, $2 + $3 + $4 + $5 + $6 + $7 + $8 }' /proc/stat
+}

@@ -1,0 +1,67 @@
+# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The verdict port: frames of base64 with a count, a length and a checksum, as
+# swguest/verdict.py reads them. The sequence number is kept in a file, because
+# a scenario runs in another shell than init.
+
+VERDICT=/dev/ttyS1
+SEQUENCE=/tmp/.sequence
+
+report_open()
+{
+	stty -F "$VERDICT" raw -echo 115200
+	echo 0 > "$SEQUENCE"
+}
+
+# report_frame NAME FILE ENCODING
+report_frame()
+{
+	read -r seq < "$SEQUENCE"
+	seq=$((seq + 1))
+	echo "$seq" > "$SEQUENCE"
+	digest=$(md5sum < "$2")
+	{
+		echo "SWV $seq $1 $3 $(wc -c < "$2") ${digest%% *}"
+		if [ "$3" = gzip ]; then
+			gzip -c "$2" | base64
+		else
+			base64 "$2"
+		fi
+		echo "SWE $seq"
+	} > "$VERDICT"
+}
+
+# report_text NAME < small text
+report_text()
+{
+	cat > /tmp/.frame
+	report_frame "$1" /tmp/.frame plain
+}
+
+# report_file NAME FILE
+report_file()
+{
+	report_frame "$1" "$2" gzip
+}
+
+# Nothing may still sit in the port's buffer when the machine goes away:
+# setting it again waits for what was written.
+report_close()
+{
+	stty -F "$VERDICT" raw
+}
+
+# What a scenario says before it gives up.
+fail()
+{
+	echo "FAIL: $*"
+	exit 1
+}
+
+# The same where the test cannot be made with this kernel.
+skip()
+{
+	echo "$*"
+	exit 4
+}

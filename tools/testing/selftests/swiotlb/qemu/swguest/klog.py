@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Signatures in a kernel's log that fail a run, whatever the verdict says."""
+
+import re
+
+# name, pattern. The name is what a scenario gives to say that it provokes
+# the message on purpose. Order matters only for which name is reported when
+# several match the same line: the first.
+SIGNATURES = (
+    ("panic", r"Kernel panic"),
+    ("kasan", r"BUG: KASAN|KASAN: "),
+    ("kcsan", r"BUG: KCSAN"),
+    ("kfence", r"BUG: KFENCE"),
+    ("ubsan", r"UBSAN: "),
+    ("kmemleak", r"kmemleak: \d+ new suspected|unreferenced object 0x"),
+    ("lockup", r"soft lockup|hard LOCKUP|Watchdog detected"),
+    ("rcu-stall", r"rcu: INFO: .*(stall|kthread)|rcu_\w+ .*stall|"
+                  r"self-detected stall|expedited stalls|"
+                  r"kthread (starved|timer wakeup didn't happen)"),
+    ("hung-task", r"INFO: task .* blocked for more than"),
+    ("lockdep", r"possible (circular|recursive) locking|"
+                r"possible irq lock inversion|inconsistent lock state|"
+                r"suspicious RCU usage|bad unlock balance|"
+                r"Invalid wait context|lock held when returning|"
+                r"lockdep is turned off|DEBUG_LOCKS_WARN_ON|"
+                r"HARDIRQ-safe.*unsafe|SOFTIRQ-safe.*unsafe"),
+    ("atomic", r"sleeping function called from invalid context|"
+               r"scheduling while atomic"),
+    ("odebug", r"ODEBUG: "),
+    ("corruption", r"refcount_t: |list_(add|del) corruption|"
+                   r"Bad page state|Redzone|Poison overwritten|"
+                   r"Object corrupt|double[- ]free"),
+    ("dma-api", r"DMA-API: .*(warning|error|exceed|leak|without|not allocated|"
+                r"overlap|mismatch|invalid|free|sync|different)"),
+    ("oops", r"\bOops\b|general protection fault|Unable to handle kernel|"
+             r"Internal error: |kernel NULL pointer|unable to handle page"),
+    ("bug", r"\bBUG: |kernel BUG at"),
+    ("warning", r"\bWARNING: "),
+    ("swiotlb-full", r"swiotlb buffer is full"),
+    ("io-error", r"I/O error|critical (target|medium|space allocation) error|"
+                 r"Buffer I/O|Aborting journal|"
+                 r"nvme\d*\S*: .*(timeout|abort|reset|Device not ready)|"
+                 r"ata\d+(\.\d+)?: .*(exception Emask|failed command|"
+                 r"hard resetting|SError: \{ [A-Z])|"
+                 r"mapping error|DMA mapping failed"),
+    ("memory", r"Out of memory|oom-kill|invoked oom-killer|"
+               r"page allocation failure"),
+    ("user-fault", r"segfault at|traps: |trap invalid opcode"),
+    ("trace", r"\bCall [Tt]race:|---\[ (cut here|end trace)"),
+)
+
+_COMPILED = tuple((name, re.compile(pattern)) for name, pattern in SIGNATURES)
+
+# A kernel's word on its own tests is not a finding.
+_HARMLESS = re.compile(
+    r"ata\d+: SATA link|kmemleak: (Kernel memory leak detector|Automatic)|"
+    r"DMA-API: (preallocated|debugging (enabled|disabled)|disable)|"
+    r"KCSAN: (enabled|strict)|KASAN: init|kcsan: ")
+
+
+_OOPS_INT3 = re.compile(r"Oops: int3: ")
+_BEFORE_IP = re.compile(r"Code: (?:[0-9a-f]{2} )*([0-9a-f]{2}) <")
+
+
+def stale_int3(text):
+    """Whether the emulator, not the kernel, is what broke.
+
+    QEMU before 8.1 can keep a translation of the int3 that the kernel's
+    text_poke() writes for a moment: a vCPU then traps where memory has had the
+    real instruction for long. The oops tells: the byte that it trapped on, the
+    one before the instruction pointer, is no int3 (cc). A kernel that jumps
+    astray into padding does trap on a cc.
+    """
+    found = _OOPS_INT3.search(text)
+    if not found or scan(text[:found.start()]):
+        return False
+    code = _BEFORE_IP.search(text, found.end())
+    return bool(code) and code[1] != "cc"
+
+
+class Finding:
+    """One line of the log that fails the run."""
+
+    def __init__(self, name, number, line):
+        self.name = name
+        self.number = number
+        self.line = line
+
+    def __str__(self):
+        return f"{self.name}, line {self.number}: {self.line}"
+
+
+def scan(text, ignore=()):
+    """All findings in a log, without those whose names are in @ignore."""
+    unknown = set(ignore) - {name for name, _ in SIGNATURES}
+    if unknown:
+        raise ValueError(f"no such signature: {', '.join(sorted(unknown))}")
+    findings = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if _HARMLESS.search(line):
+            continue
+        for name, pattern in _COMPILED:
+            if pattern.search(line):
+                if name not in ignore:
+                    findings.append(Finding(name, number, line.strip()))
+                break
+    return findings

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The QEMU command line, and a process that does not outlive its parent."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+
+QEMU = "qemu-system-x86_64"
+PACKAGE = {QEMU: "qemu-system-x86", "setpriv": "util-linux"}
+
+# TCG carries out rep movsb a byte at a time. A QEMU whose TCG offers FSRM (7.2
+# does not) makes the kernel copy that way, and the table would show QEMU's
+# string instructions: without it every version runs the same copy loop. Four
+# levels of page tables, as nearly all guests have.
+CPU = {"kvm": "host", "tcg": "max,-fsrm,-la57"}
+
+# Nothing is silenced, but a vCPU that a busy host does not run for some seconds
+# is no stall of the guest's: RCU stalls are reported after 60 s (default 21),
+# soft lockups after 40 s (default 20), well before the runner gives up.
+APPEND = ("console=ttyS0 panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=60 "
+          "watchdog_thresh=20 mitigations=off tsc=reliable no_timer_check "
+          "random.trust_cpu=on")
+
+
+class MachineError(Exception):
+    """QEMU cannot be started; the message says what to do."""
+
+
+class Disk:
+    """@kind is virtio-blk, nvme, ahci or am53c974; @mib its size.
+
+    The backing is anonymous memory of this process handed over as a file
+    descriptor: raw, sparse, without a trace on any disk, and gone with QEMU.
+    """
+
+    def __init__(self, kind, mib):
+        self.kind = kind
+        self.mib = mib
+
+    def device(self, node, vcpus, iothread):
+        if self.kind == "virtio-blk":
+            thread = f",iothread={iothread}" if iothread else ""
+            return [f"virtio-blk-pci,drive={node},disable-legacy=on,"
+                    f"iommu_platform=on,num-queues={vcpus},queue-size=256"
+                    f"{thread}"]
+        if self.kind == "nvme":
+            return [f"nvme,drive={node},serial={node},max_ioqpairs={vcpus}"]
+        if self.kind == "ahci":
+            return [f"ide-hd,drive={node},bus=ide.0"]
+        if self.kind == "am53c974":
+            return ["am53c974,id=esp", f"scsi-hd,drive={node},bus=esp.0"]
+        raise MachineError(f"no such kind of disk: {self.kind}")
+
+
+def tool(name):
+    found = shutil.which(name)
+    if not found:
+        raise MachineError(f"{name} is missing: "
+                           f"apt-get install {PACKAGE.get(name, name)}")
+    return found
+
+
+def version():
+    done = subprocess.run([tool(QEMU), "--version"], capture_output=True,
+                          text=True, check=True)
+    return done.stdout.splitlines()[0]
+
+
+def accel_argument(accel):
+    return "tcg,thread=multi" if accel == "tcg" else accel
+
+
+def command(spec, accel, initrd, console, port):
+    """QEMU's arguments without the disks."""
+    return [tool(QEMU), "-nodefaults", "-no-user-config", "-no-reboot",
+            "-display", "none", "-machine", "q35,usb=off",
+            "-accel", accel_argument(accel), "-cpu", CPU[accel],
+            "-smp", str(spec.vcpus), "-m", f"{spec.memory_mib}M",
+            "-kernel", str(spec.kernel), "-initrd", str(initrd),
+            "-append", f"{APPEND} {spec.append}".strip(),
+            "-chardev", f"file,id=console,path={console}",
+            "-serial", "chardev:console",
+            "-chardev", f"file,id=verdict,path={port}",
+            "-serial", "chardev:verdict"]
+
+
+def _disk_arguments(spec, fds):
+    arguments = []
+    for number, (disk, fd) in enumerate(zip(spec.disks, fds)):
+        node, thread = f"disk{number}", None
+        if disk.kind == "virtio-blk" and spec.iothread:
+            thread = f"thread{number}"
+            arguments += ["-object", f"iothread,id={thread}"]
+        arguments += [
+            "-add-fd", f"fd={fd},set={number + 1}",
+            "-blockdev", f"driver=file,node-name={node}-file,aio=threads,"
+                         f"filename=/dev/fdset/{number + 1},locking=off,"
+                         "cache.no-flush=on",
+            "-blockdev", f"driver=raw,node-name={node},file={node}-file"]
+        for device in disk.device(node, spec.vcpus, thread):
+            arguments += ["-device", device]
+    return arguments
+
+
+class Machine:
+    """A running QEMU. Leave the with block and it is gone, however one leaves.
+
+    It sits in a session of its own, so that Ctrl-C reaches only us, and the
+    kernel kills it should we die without a chance to.
+    """
+
+    def __init__(self, spec, accel, initrd, directory):
+        self.console = directory / "console.log"
+        self.port = directory / "verdict"
+        self.errors = directory / "qemu.err"
+        self._spec, self._accel, self._initrd = spec, accel, initrd
+        self._process = None
+
+    def __enter__(self):
+        self.console.touch()
+        self.port.touch()
+        fds = []
+        try:
+            for number, disk in enumerate(self._spec.disks):
+                fds.append(os.memfd_create(f"swiotlb-disk{number}"))
+                os.ftruncate(fds[-1], disk.mib << 20)
+            arguments = command(self._spec, self._accel, self._initrd,
+                                self.console, self.port)
+            arguments += _disk_arguments(self._spec, fds)
+            if os.environ.get("V") == "1":
+                print(shlex.join(arguments), file=sys.stderr, flush=True)
+            with open(self.errors, "wb") as errors:
+                self._process = subprocess.Popen(
+                    [tool("setpriv"), "--pdeathsig", "KILL", "--", *arguments],
+                    stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
+                    pass_fds=fds, start_new_session=True)
+        finally:
+            for fd in fds:
+                os.close(fd)
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def exited(self):
+        return self._process.poll() is not None
+
+    def exit_status(self):
+        return self._process.returncode
+
+    def wait(self, seconds):
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            pass
+
+    def stop(self):
+        if self._process and not self.exited():
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One boot, from a specification to a judged result."""
+
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+from . import accel, initramfs, klog, machine, paths, verdict
+
+
+class Spec:
+    """What to boot and what to run in it.
+
+    @conf: shell variables for the scenario; @files: more files that it reads,
+    by their path in the guest; @ignore: names of klog signatures that the
+    scenario provokes on purpose.
+    """
+
+    def __init__(self, kernel, scenario, append="", vcpus=8, memory_mib=2048,
+                 disks=(), conf=None, files=None, timeout=120, ignore=(),
+                 iothread=True):
+        self.kernel = pathlib.Path(kernel)
+        self.scenario = scenario
+        self.append = append
+        self.vcpus = vcpus
+        self.memory_mib = memory_mib
+        self.disks = tuple(disks)
+        self.conf = dict(conf or {})
+        self.files = dict(files or {})
+        self.timeout = timeout
+        self.ignore = tuple(ignore)
+        self.iothread = iothread
+
+    def overlay(self):
+        lines = [f"SCENARIO='{self.scenario}'"]
+        for key, value in self.conf.items():
+            quoted = str(value).replace("'", "'\\''")
+            lines.append(f"{key}='{quoted}'")
+        text = "\n".join(lines) + "\n"
+        return initramfs.overlay({**self.files, "etc/run.conf": text})
+
+
+class Result:
+    """How it went. @problems is empty exactly if everything was in order."""
+
+    def __init__(self, reader, problems, log, seconds, accel_name):
+        self.reader = reader
+        self.problems = problems
+        self.log = log
+        self.seconds = seconds
+        self.accel = accel_name
+        self.emulator_faults = []
+
+    @property
+    def ok(self):
+        return not self.problems
+
+    def text(self, name):
+        return self.reader.text(name)
+
+    def values(self, name):
+        return self.reader.values(name)
+
+
+class Interrupted(Exception):
+    """A signal asked us to end."""
+
+
+def handle_signals():
+    """SIGTERM and SIGHUP unwind like Ctrl-C, so that QEMU is taken down."""
+    def stop(number, _frame):
+        raise Interrupted(signal.Signals(number).name)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+
+
+def say(line):
+    print(line, flush=True)
+
+
+TEMPORARY = "swiotlb-guest."
+
+
+def _sweep():
+    """Takes away what a run left that was killed without a chance to."""
+    for path in pathlib.Path(tempfile.gettempdir()).glob(TEMPORARY + "*"):
+        pid = path.name[len(TEMPORARY):].partition(".")[0]
+        if pid.isdigit() and not pathlib.Path("/proc", pid).exists():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _initrd(spec, directory):
+    target = directory / "initrd"
+    with open(target, "wb") as out:
+        out.write(initramfs.build(say).read_bytes())
+        out.write(spec.overlay())
+    return target
+
+
+def _follow(running, reader, spec, progress):
+    """Reads the port until the end, an error or the time-out: why it ended."""
+    deadline = time.monotonic() + spec.timeout
+    with open(running.port, "rb") as port:
+        while True:
+            gone = running.exited()
+            for name in reader.feed(port.read()):
+                progress(name)
+            progress(None)
+            if reader.ended:
+                running.wait(10)
+                return None
+            if gone:
+                return _gone(running)
+            if time.monotonic() > deadline:
+                return f"no verdict within {spec.timeout} s"
+            time.sleep(0.05)
+
+
+def _gone(running):
+    said = running.errors.read_text(errors="replace").strip()
+    return (f"QEMU ended before the verdict (status {running.exit_status()})"
+            + (f": {said.splitlines()[-1]}" if said else ""))
+
+
+def _judge(reader, log_text, ignore):
+    problems = [str(finding) for finding in klog.scan(log_text, ignore)]
+    if not reader.ended:
+        return problems
+    end = reader.values("end")
+    if end.get("status") != "0":
+        said = reader.frames.get("output", b"").decode(errors="replace")
+        problems.insert(0, "scenario failed: " + (said.strip() or "no reason"))
+    if end.get("tainted") != "0" and not ignore:
+        problems.append(f"kernel is tainted ({end.get('tainted')})")
+    return problems
+
+
+# How often a boot that the emulator itself broke is made again.
+STALE_INT3_TRIES = 8
+
+
+def boot(spec, accel_name, keep, progress=lambda frame: None):
+    """Boots under a given accelerator. @keep: where the console log goes.
+
+    A boot that ended in QEMU's stale int3 (klog.stale_int3()) says nothing
+    about the kernel: it is made again, with a line that says so and the log
+    kept beside the good one.
+
+    @progress is called with the name of every frame that arrives, and with
+    None many times a second in between.
+    """
+    keep = pathlib.Path(keep)
+    faults = []
+    while True:
+        result = _boot_once(spec, accel_name, keep, progress)
+        result.emulator_faults = faults
+        if result.ok or accel_name != "tcg" or \
+           len(faults) + 1 == STALE_INT3_TRIES or \
+           not klog.stale_int3(keep.read_text(errors="replace")):
+            return result
+        faults.append(keep.with_suffix(f".int3-{len(faults) + 1}.log"))
+        keep.replace(faults[-1])
+        say(f"  AGAIN   QEMU ran an int3 that was gone from memory: {faults[-1]}")
+
+
+def _boot_once(spec, accel_name, keep, progress):
+    keep.parent.mkdir(parents=True, exist_ok=True)
+    reader, started = verdict.Reader(), time.monotonic()
+    _sweep()
+    with tempfile.TemporaryDirectory(prefix=f"{TEMPORARY}{os.getpid()}.") as name:
+        directory = pathlib.Path(name)
+        initrd = _initrd(spec, directory)
+        with machine.Machine(spec, accel_name, initrd, directory) as running:
+            try:
+                why = _follow(running, reader, spec, progress)
+            except verdict.VerdictError as err:
+                why = str(err)
+            finally:
+                running.stop()
+                shutil.copyfile(running.console, keep)
+        text = keep.read_text(errors="replace")
+    problems = _judge(reader, text, spec.ignore)
+    if why:
+        problems.insert(0, why)
+    return Result(reader, problems, keep, time.monotonic() - started,
+                  accel_name)
+
+
+def choose_accel(kernel):
+    """The accelerator for this host, found by booting @kernel."""
+    log = paths.build_dir() / "guest" / "accel.log"
+
+    def fails_under(name, seconds):
+        spec = Spec(kernel, "boot", vcpus=2, memory_mib=512, timeout=seconds)
+        result = boot(spec, name, log)
+        return result.problems[0] if result.problems else None
+    return accel.choose(fails_under, say)
+
+
+def run(spec, keep, progress=lambda frame: None):
+    if not spec.kernel.is_file():
+        raise machine.MachineError(f"no kernel image {spec.kernel}")
+    return boot(spec, choose_accel(spec.kernel), keep, progress)
+
+
+def main(function):
+    """Runs a command's main function with the errors a person can act on."""
+    handle_signals()
+    try:
+        return function()
+    except (machine.MachineError, initramfs.BuildError,
+            verdict.VerdictError) as err:
+        print(f"error: {err}", file=sys.stderr)
+        return 2
+    except OSError as err:
+        print(f"error: {err.strerror}: {err.filename or ''}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, Interrupted):
+        print("\ninterrupted", file=sys.stderr)
+        return 130

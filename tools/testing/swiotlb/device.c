@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Boot, devices, buffers and mappings of the test programs. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "harness.h"
+
+struct test_device {
+	struct device dev;
+	struct device_dma_parameters parms;
+	u64 mask;
+};
+
+void boot(const char *swiotlb_arg)
+{
+	shim_init();
+	if (swiotlb_arg)
+		shim_boot_param("swiotlb", swiotlb_arg);
+	swiotlb_init(true, 0);
+	swiotlb_update_mem_attributes();
+	shim_initcalls_run();
+}
+
+void boot_encrypted(const char *swiotlb_arg)
+{
+	shim_cc[CC_ATTR_MEM_ENCRYPT] = true;
+	shim_cc[CC_ATTR_GUEST_MEM_ENCRYPT] = true;
+	boot(swiotlb_arg);
+}
+
+phys_addr_t boot_fixed(const char *swiotlb_arg, size_t *bytes)
+{
+	phys_addr_t start;
+
+	boot(swiotlb_arg);
+	start = default_swiotlb_base();
+	if (bytes)
+		*bytes = default_swiotlb_limit() - start + 1;
+	return start;
+}
+
+static long debugfs_number(const char *file)
+{
+	const char *s = shim_debugfs_read("swiotlb", file);
+
+	return s ? atol(s) : -1;
+}
+
+long slots_used(void)
+{
+	return debugfs_number("io_tlb_used");
+}
+
+long slots_total(void)
+{
+	return debugfs_number("io_tlb_nslabs");
+}
+
+long slots_transient(void)
+{
+	return debugfs_number("io_tlb_transient_nslabs");
+}
+
+void check_used(long nslots)
+{
+#ifdef CONFIG_DEBUG_FS
+	CHECK_EQ(slots_used(), nslots);
+#endif
+}
+
+struct device *new_device(unsigned int min_align_mask, unsigned long boundary)
+{
+	struct test_device *t = aligned_alloc(64, ALIGN(sizeof(*t), 64));
+
+	memset(t, 0, sizeof(*t));
+	t->mask = DMA_BIT_MASK(32);
+	t->parms.min_align_mask = min_align_mask;
+	t->parms.segment_boundary_mask = boundary;
+	t->dev.name = "test";
+	t->dev.dma_mask = &t->mask;
+	t->dev.coherent_dma_mask = t->mask;
+	t->dev.dma_parms = &t->parms;
+	t->dev.dma_coherent = true;
+	t->dev.shim_unencrypted = shim_cc[CC_ATTR_GUEST_MEM_ENCRYPT];
+	swiotlb_dev_init(&t->dev);
+	return &t->dev;
+}
+
+struct device *restricted_device(phys_addr_t base, size_t size, const char *name)
+{
+	const struct reserved_mem_ops *ops = shim_rmem_ops();
+	struct device *dev = new_device(0, 0);
+	struct reserved_mem *rmem;
+
+	if (!ops)
+		skip_test("built without DMA_RESTRICTED_POOL");
+	rmem = calloc(1, sizeof(*rmem));
+	rmem->name = name;
+	rmem->base = base;
+	rmem->size = size;
+	if (!CHECK_EQ(ops->node_init(0, rmem), 0) ||
+	    !CHECK_EQ(ops->device_init(rmem, dev), 0))
+		return NULL;
+	return dev;
+}
+
+phys_addr_t new_buffer(size_t size, unsigned int offset)
+{
+	unsigned long first = offset >> PAGE_SHIFT;
+	size_t pages = first + PFN_UP(size + (offset & ~PAGE_MASK)) + 2;
+
+	/* Twice that, aligned: the middle has no low bits but the offset's */
+	pages = roundup_pow_of_two(pages);
+	return shim_take_ram(2 * pages * PAGE_SIZE) + pages * PAGE_SIZE + offset;
+}
+
+void fill_pattern(void *p, size_t size, u32 seed)
+{
+	struct rng r = { seed };
+	u8 *b = p;
+	u64 v = 0;
+	size_t i;
+
+	for (i = 0; i < size; i++) {
+		if (!(i & 7))
+			v = rng_next(&r);
+		b[i] = v >> 8 * (i & 7);
+	}
+}
+
+bool has_pattern(const void *p, size_t size, u32 seed)
+{
+	struct rng r = { seed };
+	const u8 *b = p;
+	u64 v = 0;
+	size_t i;
+
+	for (i = 0; i < size; i++) {
+		if (!(i & 7))
+			v = rng_next(&r);
+		if (b[i] != (u8)(v >> 8 * (i & 7)))
+			return false;
+	}
+	return true;
+}
+
+bool all_bytes(const void *p, size_t size, u8 value)
+{
+	const u8 *b = p;
+
+	return !size || (b[0] == value && !memcmp(b, b + 1, size - 1));
+}
+
+phys_addr_t map_full(struct device *dev, phys_addr_t orig, size_t size,
+		     unsigned int alloc_mask, enum dma_data_direction dir,
+		     unsigned long attrs)
+{
+	return swiotlb_tbl_map_single(dev, orig, size, alloc_mask, dir, &attrs);
+}
+
+phys_addr_t map(struct device *dev, phys_addr_t orig, size_t size,
+		enum dma_data_direction dir)
+{
+	return map_full(dev, orig, size, 0, dir, 0);
+}
+
+void unmap(struct device *dev, phys_addr_t tlb, size_t size,
+	   enum dma_data_direction dir)
+{
+	swiotlb_tbl_unmap_single(dev, tlb, size, dir, 0);
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The runner: each test in a process of its own, some at a time, KTAP out. */
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "harness.h"
+
+/* Absent from programs that have no named tests */
+extern const struct test __start_harness_tests[] __weak;
+extern const struct test __stop_harness_tests[] __weak;
+
+enum outcome { RUNNING, PASSED, FAILED, SKIPPED };
+#define EXIT_SKIP 77
+#define MAX_MESSAGES 20
+
+struct job {
+	const struct test *test;
+	pid_t pid;
+	int out;
+	enum outcome outcome;
+	char why[128];
+};
+
+/*
+ * Tests end with mappings alive and pools in place, on purpose; what must not
+ * be lost is counted by shim_usage() instead.
+ */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "detect_leaks=0:detect_stack_use_after_return=0";
+}
+
+const char *__ubsan_default_options(void);
+const char *__ubsan_default_options(void)
+{
+	return "print_stacktrace=1";
+}
+
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "history_size=4";
+}
+
+static unsigned int failures;
+static unsigned long warns_expected, misuse_expected;
+
+void check_failed(const char *file, int line, const char *fmt, ...)
+{
+	const char *base = strrchr(file, '/');
+	va_list ap;
+
+	if (__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED) >= MAX_MESSAGES)
+		return;
+	printf("# %s:%d: ", base ? base + 1 : file, line);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+	fflush(stdout);
+}
+
+unsigned int check_failures(void)
+{
+	return __atomic_load_n(&failures, __ATOMIC_RELAXED);
+}
+
+void skip_test(const char *why)
+{
+	printf("%s\n", why);
+	fflush(stdout);
+	_exit(EXIT_SKIP);
+}
+
+void expect_warns(unsigned long n)
+{
+	warns_expected = n;
+}
+
+void expect_misuse(unsigned long n)
+{
+	misuse_expected = n;
+}
+
+static int verdict(void)
+{
+	if (shim_reports[SHIM_WARN] != warns_expected)
+		CHECK_EQ(shim_reports[SHIM_WARN], warns_expected);
+	if (shim_reports[SHIM_MISUSE] != misuse_expected)
+		CHECK_EQ(shim_reports[SHIM_MISUSE], misuse_expected);
+	return check_failures() ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static const char *describe_status(int status, char *buf, size_t size)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+		snprintf(buf, size, "timed out");
+	else if (WIFSIGNALED(status))
+		snprintf(buf, size, "killed by signal %d (%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
+	else
+		snprintf(buf, size, "exit status %d", WEXITSTATUS(status));
+	return buf;
+}
+
+void in_child(void (*fn)(const void *), const void *arg, const char *what)
+{
+	char buf[128];
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		failures = 0;
+		fn(arg);
+		status = verdict();
+		fflush(stdout);
+		_exit(status);
+	}
+	BUG_ON(pid < 0 || waitpid(pid, &status, 0) != pid);
+	if (status)
+		check_failed(__FILE__, __LINE__, "case \"%s\": %s", what,
+			     describe_status(status, buf, sizeof(buf)));
+}
+
+static void start(struct job *job)
+{
+	int status;
+
+	fflush(stdout);
+	job->out = memfd_create("test", 0);
+	BUG_ON(job->out < 0);
+	job->pid = fork();
+	BUG_ON(job->pid < 0);
+	if (job->pid)
+		return;
+
+	dup2(job->out, STDOUT_FILENO);
+	dup2(job->out, STDERR_FILENO);
+	alarm(job->test->seconds);
+	job->test->fn();
+	status = verdict();
+	fflush(stdout);
+	exit(status);
+}
+
+static void read_back(struct job *job, char *buf, size_t size)
+{
+	ssize_t n = pread(job->out, buf, size - 1, 0);
+
+	buf[n < 0 ? 0 : n] = 0;
+}
+
+static void finish(struct job *job, int status)
+{
+	char *nl;
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP) {
+		job->outcome = SKIPPED;
+		read_back(job, job->why, sizeof(job->why));
+		nl = strchr(job->why, '\n');
+		if (nl)
+			*nl = 0;
+		return;
+	}
+	job->outcome = status ? FAILED : PASSED;
+	if (status)
+		describe_status(status, job->why, sizeof(job->why));
+}
+
+static void print_output(struct job *job)
+{
+	char buf[16384], *line, *next;
+
+	read_back(job, buf, sizeof(buf));
+	for (line = buf; *line; line = next) {
+		next = strchrnul(line, '\n');
+		if (*next)
+			*next++ = 0;
+		printf("%s%s\n", *line == '#' ? "" : "# ", line);
+	}
+}
+
+/* One result line; returns true if it counts as passed */
+static bool print_result(struct job *job, unsigned int nr, bool verbose)
+{
+	const char *differs = NULL;
+	bool ok = job->outcome != FAILED;
+
+#ifdef ENGINE_base
+	differs = job->test->base_differs;
+#endif
+	if (job->outcome == SKIPPED) {
+		printf("ok %u %s # SKIP %s\n", nr, job->test->name, job->why);
+		return true;
+	}
+	if (differs && !ok) {
+		if (verbose)
+			print_output(job);
+		printf("ok %u %s # XFAIL %s\n", nr, job->test->name, differs);
+		return true;
+	}
+	if (!ok || verbose)
+		print_output(job);
+	if (!ok)
+		printf("# %s: %s\n", job->test->name, job->why);
+	if (differs && ok)
+		printf("# %s: passes, although \"%s\"\n", job->test->name, differs);
+	ok = ok && !differs;
+	printf("%s %u %s\n", ok ? "ok" : "not ok", nr, job->test->name);
+	return ok;
+}
+
+static void stop_running(struct job *jobs, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (jobs[i].pid && jobs[i].outcome == RUNNING)
+			kill(jobs[i].pid, SIGKILL);
+}
+
+/* With @stop_early, only the first failure is of interest */
+static unsigned int run_jobs(struct job *jobs, unsigned int n,
+			     unsigned int parallel, bool verbose, bool stop_early)
+{
+	unsigned int started = 0, running = 0, printed = 0, passed = 0, i;
+	int status;
+	pid_t pid;
+
+	while (printed < n) {
+		while (started < n && running < parallel) {
+			start(&jobs[started++]);
+			running++;
+		}
+		pid = wait(&status);
+		BUG_ON(pid < 0);
+		for (i = 0; i < started; i++)
+			if (jobs[i].pid == pid && jobs[i].outcome == RUNNING)
+				finish(&jobs[i], status);
+		running--;
+		if (stop_early && status && WEXITSTATUS(status) != EXIT_SKIP) {
+			for (i = 0; i < started; i++)
+				if (jobs[i].outcome == FAILED)
+					printf("# %s failed\n", jobs[i].test->name);
+			stop_running(jobs, started);
+			return 0;
+		}
+		while (printed < started && jobs[printed].outcome != RUNNING) {
+			passed += print_result(&jobs[printed], printed + 1, verbose);
+			close(jobs[printed].out);
+			printed++;
+		}
+		fflush(stdout);
+	}
+	return passed;
+}
+
+static void usage(const char *prog)
+{
+	printf("usage: %s [-v] [-l] [-x] [-j jobs] [name ...]\n"
+	       "  -v  show what tests print, and the kernel log\n"
+	       "  -l  list the tests\n"
+	       "  -x  stop at the first failure\n"
+	       "  -j  run so many at a time (default: 2)\n"
+	       "  A name runs the tests whose names contain it.\n", prog);
+}
+
+static bool selected(const struct test *t, char **names, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (strstr(t->name, names[i]))
+			return true;
+	return !n;
+}
+
+int harness_main(int argc, char **argv)
+{
+	size_t total = __stop_harness_tests - __start_harness_tests;
+	struct job *jobs = calloc(total, sizeof(*jobs));
+	unsigned int n = 0, passed, parallel = 2;
+	const struct test *t;
+	bool verbose = false, list = false, stop_early = false;
+	int opt;
+
+	while ((opt = getopt(argc, argv, "vlxj:h")) != -1) {
+		switch (opt) {
+		case 'v': verbose = shim_verbose = true; break;
+		case 'l': list = true; break;
+		case 'x': stop_early = true; break;
+		case 'j': parallel = max_t(int, atoi(optarg), 1); break;
+		default: usage(argv[0]); return opt == 'h' ? 0 : 2;
+		}
+	}
+	for (t = __start_harness_tests; t < __stop_harness_tests; t++)
+		if (selected(t, argv + optind, argc - optind))
+			jobs[n++].test = t;
+	if (list) {
+		for (parallel = 0; parallel < n; parallel++)
+			printf("%s\n", jobs[parallel].test->name);
+		return 0;
+	}
+	if (!n) {
+		fprintf(stderr, "no test of that name; -l lists them\n");
+		return 2;
+	}
+	/* Once for all: what is untouched is shared by the tests' processes */
+	shim_init();
+	printf("KTAP version 1\n1..%u\n", n);
+	passed = run_jobs(jobs, n, parallel, verbose, stop_early);
+	printf("# %u passed, %u failed\n", passed, n - passed);
+	free(jobs);
+	return passed == n ? 0 : 1;
+}
+
+/* splitmix64 */
+u64 rng_next(struct rng *r)
+{
+	u64 z = r->s += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+u32 rng_below(struct rng *r, u32 n)
+{
+	return (u32)(((u64)(u32)rng_next(r) * n) >> 32);
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* From a seed to a pool, devices and a list of operations. */
+#include "oracle.h"
+
+#define PICK(rng, array) ((array)[rng_below(rng, ARRAY_SIZE(array))])
+
+static const unsigned int min_align_masks[] = {
+	0, 0, 0x1ff, 0x3ff, 0x7ff, 0xfff, 0xfff, 0x1fff, 0x3fff, 0xffff,
+};
+static const unsigned long boundaries[] = {
+	0, 0, 0, 0xffffffff, 0x7ff, 0xfff, 0x3fff, 0xffff, 0x1ffff, 0x3ffff,
+};
+static const u64 bus_offsets[] = { 0, 0, 0, 0x1000, 0x40000000, 0x3000 };
+
+/* Mixes of sizes; half of the cases have all sizes */
+enum { MIXED, MIXED_TOO, SMALL, POWERS_OF_TWO, NMIXES };
+
+bool oracle_has_family(enum oracle_family family)
+{
+	if (family == ORACLE_RESTRICTED)
+		return IS_ENABLED(CONFIG_DMA_RESTRICTED_POOL);
+	if (family == ORACLE_GROWING)
+		return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC);
+	return true;
+}
+
+static void make_pool(struct oracle_case *c, struct rng *rng)
+{
+	if (c->family == ORACLE_RESTRICTED) {
+		c->nslots = 2 * (1 + rng_below(rng, 1000));
+#ifdef ENGINE_base
+		/* It cannot free the end of any other: pools_of_odd_sizes */
+		c->nslots = ALIGN(c->nslots, IO_TLB_SEGSIZE);
+#endif
+		c->nareas = 1;
+	} else {
+		c->nareas = 1 << rng_below(rng, 5);
+		c->nslots = max(512U, c->nareas * 128) << rng_below(rng, 3);
+	}
+	c->ncpus = 1 + rng_below(rng, 2 * c->nareas);
+	c->encrypted = c->family == ORACLE_GROWING && !rng_below(rng, 3);
+}
+
+void oracle_make_case(struct oracle_case *c, enum oracle_family family, u64 seed)
+{
+	struct rng rng = { seed * ORACLE_NFAMILIES + family };
+	unsigned int i, at;
+
+	memset(c, 0, sizeof(*c));
+	c->family = family;
+	c->seed = seed;
+	make_pool(c, &rng);
+	at = snprintf(c->describe, sizeof(c->describe),
+		      "%u slots, %u areas, %u CPUs%s; devices:", c->nslots,
+		      c->nareas, c->ncpus, c->encrypted ? ", encrypted" : "");
+	c->sizes = rng_below(&rng, NMIXES);
+	for (i = 0; i < ORACLE_NDEVS; i++) {
+		struct oracle_dev *d = &c->devs[i];
+
+		d->min_align_mask = PICK(&rng, min_align_masks);
+		d->boundary = PICK(&rng, boundaries);
+#ifdef ENGINE_base
+		/* It aligns what is left of an address after the boundary mask */
+		if (d->boundary)
+			d->boundary |= d->min_align_mask | 0xfff;
+#endif
+		d->bus_offset = PICK(&rng, bus_offsets);
+		at += snprintf(c->describe + at, sizeof(c->describe) - at,
+			       " 0x%x/0x%lx/+0x%llx", d->min_align_mask,
+			       d->boundary, d->bus_offset);
+	}
+}
+
+static u32 make_size(const struct oracle_case *c, struct rng *rng)
+{
+	u32 r = rng_below(rng, 100);
+
+	/* Uniform sizes leave but one place, in the end: hints must find it */
+	if (c->sizes == SMALL)
+		return r < 40 ? 2048 : r < 80 ? 4096 : 1 + rng_below(rng, 6144);
+	if (c->sizes == POWERS_OF_TWO)
+		return 512 << rng_below(rng, 9);
+	if (r < 30)
+		return 1 + rng_below(rng, 2048);
+	if (r < 55)
+		return 4096 * (1 + rng_below(rng, 4));
+	if (r < 75)
+		return 1 + rng_below(rng, 16384);
+	if (r < 93)
+		return 512 * (1 + rng_below(rng, 128));
+	if (r < 97)
+		return 1 + rng_below(rng, 262144);
+	/* The largest, and a little more: impossible */
+	return 262144 - 4096 * rng_below(rng, 18) + rng_below(rng, 3);
+}
+
+static unsigned int make_alloc_mask(const struct oracle_case *c, struct rng *rng,
+				    u32 size)
+{
+	u32 r = rng_below(rng, 20);
+
+	if (c->sizes == POWERS_OF_TWO && r < 10)
+		return max(size, 4096U) - 1;
+	if (r == 0)
+		return (0x1000 << rng_below(rng, 5)) - 1;
+	return r < 5 ? 0xfff : 0;
+}
+
+static u8 make_kind(const struct oracle_case *c, struct rng *rng,
+		    unsigned int full)
+{
+	u32 r = rng_below(rng, 100);
+
+	/* @full percent of what maps or unmaps does map */
+	if (r < 80) {
+		if (rng_below(rng, 100) >= full)
+			return OP_UNMAP;
+		return c->family == ORACLE_RESTRICTED && r < 20 ? OP_ALLOC : OP_MAP;
+	}
+	if (c->family == ORACLE_GROWING && r >= 97)
+		return r == 99 ? OP_FAULT : OP_WORK;
+	return r & 1 ? OP_SYNC_CPU : OP_SYNC_DEVICE;
+}
+
+void oracle_make_ops(const struct oracle_case *c, struct op *ops, unsigned int n)
+{
+	static const unsigned int fullness[] = { 20, 45, 50, 52, 60, 80, 50 };
+	static const u8 dirs[] = { DMA_TO_DEVICE, DMA_FROM_DEVICE, DMA_BIDIRECTIONAL };
+	struct rng rng = { ~c->seed };
+	unsigned int i, full = 60;
+
+	for (i = 0; i < n; i++) {
+		if (!(i % 500))
+			full = PICK(&rng, fullness);
+		ops[i] = (struct op){
+			.kind = make_kind(c, &rng, full),
+			.dir = PICK(&rng, dirs),
+			.cpu = rng_below(&rng, c->ncpus),
+			.dev = rng_below(&rng, ORACLE_NDEVS),
+			.skip_sync = !rng_below(&rng, 4),
+			.size = make_size(c, &rng),
+			.offset = rng_next(&rng),
+			.pick = rng_next(&rng),
+		};
+		ops[i].alloc_mask = make_alloc_mask(c, &rng, ops[i].size);
+		/* Sector-aligned buffers are the common case */
+		if (rng_below(&rng, 2))
+			ops[i].offset &= ~0x1ffU;
+	}
+}
+
+void oracle_print_op(const struct op *op)
+{
+	static const char *const kinds[] = {
+		"map", "unmap", "sync_for_cpu", "sync_for_device", "alloc",
+		"run_work", "fault",
+	};
+	static const char *const dirs[] = { "bidirectional", "to_device", "from_device" };
+
+	printf("#   %s dev %u cpu %u %s%s size %u offset 0x%x pick %u alloc_mask 0x%x\n",
+	       kinds[op->kind], op->dev, op->cpu, dirs[op->dir],
+	       op->skip_sync ? " skip_sync" : "", op->size, op->offset, op->pick,
+	       op->alloc_mask);
+}
+
+void oracle_add_stats(struct oracle_stats *sum, const struct oracle_stats *s)
+{
+	sum->ops += s->ops;
+	sum->maps += s->maps;
+	sum->unmaps += s->unmaps;
+	sum->syncs += s->syncs;
+	sum->full += s->full;
+	sum->spurious += s->spurious;
+	sum->transients += s->transients;
+	sum->most_used = max(sum->most_used, s->most_used);
+}
+
+void oracle_print_stats(const struct oracle_stats *s)
+{
+	printf("# %lu operations: %lu maps, %lu unmaps, %lu syncs, %lu maps found no room (%lu though there was some), at most %lu slots in use\n",
+	       s->ops, s->maps, s->unmaps, s->syncs, s->full, s->spurious,
+	       s->most_used);
+}

@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One operation on the engine and on the reference, and all that must hold. */
+#include "oracle.h"
+
+#define GUARD 32
+#define GUARD_BYTE 0xc3
+/* Room for originals: many small ones, some of any size */
+#define SMALL_REGION 16384
+#define SMALL_COUNT 4096
+#define LARGE_REGION 524288
+#define LARGE_COUNT 96
+#define MAX_LIVE (SMALL_COUNT + LARGE_COUNT)
+
+struct live {
+	struct ref_request req;
+	struct ref_shape shape;
+	phys_addr_t tlb;
+	enum dma_data_direction dir;
+	unsigned int region;
+	u8 *orig_model, *slot_model;	/* what memory should hold */
+};
+
+struct oracle_stats oracle_stats;
+
+static const struct oracle_case *the_case;
+static struct reference ref;
+static struct device *devs[ORACLE_NDEVS];
+static struct bus_dma_region ranges[ORACLE_NDEVS][2];
+static struct live *live[MAX_LIVE];
+static unsigned int nlive;
+static unsigned int free_small[SMALL_COUNT], nfree_small;
+static unsigned int free_large[LARGE_COUNT], nfree_large;
+static phys_addr_t small_base, large_base;
+static u32 fill_seed;
+
+/* ---- originals */
+
+static void originals_init(void)
+{
+	unsigned int i;
+
+	small_base = shim_take_ram((size_t)SMALL_REGION * SMALL_COUNT);
+	large_base = shim_take_ram((size_t)LARGE_REGION * LARGE_COUNT);
+	for (i = 0; i < SMALL_COUNT; i++)
+		free_small[nfree_small++] = i;
+	for (i = 0; i < LARGE_COUNT; i++)
+		free_large[nfree_large++] = SMALL_COUNT + i;
+}
+
+/* Returns false when all places of this size are taken */
+static bool original_get(struct live *l, u32 offset)
+{
+	size_t room;
+
+	if (l->req.size + 2 * GUARD + 64 <= SMALL_REGION && nfree_small) {
+		l->region = free_small[--nfree_small];
+		l->req.orig = small_base + (phys_addr_t)l->region * SMALL_REGION;
+		room = SMALL_REGION;
+	} else if (nfree_large) {
+		l->region = free_large[--nfree_large];
+		l->req.orig = large_base +
+			      (phys_addr_t)(l->region - SMALL_COUNT) * LARGE_REGION;
+		room = LARGE_REGION;
+	} else {
+		return false;
+	}
+	offset %= room - l->req.size - 2 * GUARD;
+	l->req.orig += offset + GUARD;
+	return true;
+}
+
+static void original_put(struct live *l)
+{
+	if (l->region < SMALL_COUNT)
+		free_small[nfree_small++] = l->region;
+	else
+		free_large[nfree_large++] = l->region;
+}
+
+static u8 *orig_ptr(const struct live *l)
+{
+	return phys_to_virt(l->req.orig);
+}
+
+static u8 *slot_ptr(const struct live *l)
+{
+	return phys_to_virt(l->tlb);
+}
+
+/* Whatever was there, it is something else now */
+static void scribble(u8 *mem, u8 *model, size_t n)
+{
+	u64 v = ++fill_seed * 0x9e3779b97f4a7c15ULL;
+	size_t i;
+
+	for (i = 0; i + 8 <= n; i += 8, v += 0x0101010101010107ULL)
+		memcpy(model + i, &v, 8);
+	for (; i < n; i++)
+		model[i] = v >> (i & 7) * 8;
+	memcpy(mem, model, n);
+}
+
+static void expect_same(const struct live *l, const u8 *mem, const u8 *model,
+			size_t n, const char *what, const char *when)
+{
+	size_t i;
+
+	if (!memcmp(mem, model, n))
+		return;
+	for (i = 0; mem[i] == model[i]; i++)
+		;
+	check_failed(__FILE__, __LINE__,
+		     "%s: byte %zu of the %s of %zu bytes (orig %llx, tlb %llx) is %02x, not %02x",
+		     when, i, what, l->req.size, l->req.orig, l->tlb, mem[i], model[i]);
+}
+
+static void expect_guards(const struct live *l, const char *when)
+{
+	const u8 *orig = orig_ptr(l);
+
+	CHECK_MSG(all_bytes(orig - GUARD, GUARD, GUARD_BYTE) &&
+		  all_bytes(orig + l->req.size, GUARD, GUARD_BYTE),
+		  "%s: guard bytes around the original of %zu bytes at %llx changed",
+		  when, l->req.size, l->req.orig);
+}
+
+/* ---- the engine's answer against the rules */
+
+static void expect_rules(struct live *l)
+{
+	phys_addr_t start = l->tlb - l->shape.offset;
+	const char *broken;
+
+	CHECK_MSG(!((start - ref.areas[0].start) & (IO_TLB_SIZE - 1)) ||
+		  the_case->family == ORACLE_GROWING,
+		  "%llx is in the middle of a slot", start);
+	broken = ref_breaks(&l->req, &l->shape, start);
+	if (!broken)
+		broken = ref_take(&ref, start, l->shape.nslots, 1);
+	CHECK_MSG(!broken,
+		  "%zu bytes of %llx (alloc_mask 0x%x, min_align 0x%x, boundary 0x%lx) at %llx: %s",
+		  l->req.size, l->req.orig, l->req.alloc_mask,
+		  dma_get_min_align_mask(l->req.dev),
+		  dma_get_seg_boundary(l->req.dev), l->tlb, broken);
+	if (the_case->encrypted)
+		CHECK(shim_page_decrypted(l->tlb) ||
+		      l->tlb < SHIM_ZONE_DMA_END);	/* the atomic pool */
+	oracle_stats.most_used = max(oracle_stats.most_used, ref.used);
+}
+
+/* It is allowed to fail only if the reference finds no room either */
+static void expect_no_room(const struct live *l)
+{
+	phys_addr_t room;
+
+	oracle_stats.full++;
+	if (the_case->family == ORACLE_GROWING)
+		return;		/* memory was short, or an interrupt is */
+	room = ref_room(&ref, &l->req);
+	if (!room)
+		return;
+	oracle_stats.spurious++;
+#ifndef ENGINE_base	/* L4, and runs that cross a multiple of 128 slots */
+	check_failed(__FILE__, __LINE__,
+		     "%zu bytes of %llx (%zu slots, alloc_mask 0x%x, min_align 0x%x, boundary 0x%lx%s) fail, but fit at %llx",
+		     l->req.size, l->req.orig, l->shape.nslots, l->req.alloc_mask,
+		     dma_get_min_align_mask(l->req.dev),
+		     dma_get_seg_boundary(l->req.dev),
+		     l->req.coherent ? ", coherent" : "", room);
+#endif
+}
+
+/* ---- operations */
+
+static void step_map(const struct op *op)
+{
+	struct live *l = calloc(1, sizeof(*l));
+
+	l->req.dev = devs[op->dev];
+	l->req.size = op->size;
+	l->req.alloc_mask = op->alloc_mask;
+	l->dir = op->dir;
+	if (nlive == MAX_LIVE || !original_get(l, op->offset)) {
+		free(l);
+		return;
+	}
+	ref_shape(&l->req, &l->shape);
+	l->orig_model = malloc(2 * l->req.size);
+	l->slot_model = l->orig_model + l->req.size;
+	memset(orig_ptr(l) - GUARD, GUARD_BYTE, GUARD);
+	memset(orig_ptr(l) + l->req.size, GUARD_BYTE, GUARD);
+	scribble(orig_ptr(l), l->orig_model, l->req.size);
+
+	l->tlb = map_full(l->req.dev, l->req.orig, l->req.size, l->req.alloc_mask,
+			  l->dir, DMA_ATTR_NO_WARN |
+			  (op->skip_sync ? DMA_ATTR_SKIP_CPU_SYNC : 0));
+	expect_same(l, orig_ptr(l), l->orig_model, l->req.size, "original", "map");
+	if (l->tlb == MAP_FAILED_ADDR) {
+		expect_no_room(l);
+		original_put(l);
+		free(l->orig_model);
+		free(l);
+		return;
+	}
+	oracle_stats.maps++;
+	expect_rules(l);
+	if (check_failures())
+		return;
+	memcpy(l->slot_model, l->orig_model, l->req.size);
+	expect_same(l, slot_ptr(l), l->slot_model, l->req.size, "bounce buffer", "map");
+	live[nlive++] = l;
+}
+
+static void step_alloc(const struct op *op)
+{
+#ifdef CONFIG_DMA_RESTRICTED_POOL
+	struct live *l = calloc(1, sizeof(*l));
+	struct page *page;
+
+	l->req.dev = devs[op->dev];
+	l->req.size = PAGE_ALIGN(min(op->size, 262144U));
+	l->req.coherent = true;
+	ref_shape(&l->req, &l->shape);
+	page = swiotlb_alloc(l->req.dev, l->req.size, 0);
+	if (!page || nlive == MAX_LIVE) {
+		if (!page)
+			expect_no_room(l);
+		else
+			swiotlb_free(l->req.dev, page, l->req.size);
+		free(l);
+		return;
+	}
+	oracle_stats.maps++;
+	l->tlb = page_to_phys(page);
+	expect_rules(l);
+	l->slot_model = malloc(l->req.size);
+	scribble(slot_ptr(l), l->slot_model, l->req.size);
+	live[nlive++] = l;
+#endif
+}
+
+static void finish_coherent(struct live *l)
+{
+#ifdef CONFIG_DMA_RESTRICTED_POOL
+	CHECK(swiotlb_free(l->req.dev, phys_to_page(l->tlb), l->req.size));
+	free(l->slot_model);
+#endif
+}
+
+static void finish_streaming(struct live *l, bool skip_sync)
+{
+	/* The device may have written last of all */
+	if (l->dir != DMA_TO_DEVICE)
+		scribble(slot_ptr(l), l->slot_model, l->req.size / 2);
+	swiotlb_tbl_unmap_single(l->req.dev, l->tlb, l->req.size, l->dir,
+				 skip_sync ? DMA_ATTR_SKIP_CPU_SYNC : 0);
+	if (l->dir != DMA_TO_DEVICE && !skip_sync)
+		memcpy(l->orig_model, l->slot_model, l->req.size);
+	expect_same(l, orig_ptr(l), l->orig_model, l->req.size, "original", "unmap");
+	expect_guards(l, "unmap");
+	original_put(l);
+	free(l->orig_model);
+}
+
+static void step_unmap(const struct op *op)
+{
+	struct live *l;
+
+	if (!nlive)
+		return;
+	l = live[op->pick % nlive];
+	live[op->pick % nlive] = live[nlive - 1];
+	nlive--;
+	oracle_stats.unmaps++;
+	/* Nobody else wrote here, and what was synced is there */
+	expect_same(l, slot_ptr(l), l->slot_model, l->req.size, "bounce buffer",
+		    "before unmap");
+	ref_give(&ref, l->tlb - l->shape.offset, l->shape.nslots);
+	if (l->req.coherent)
+		finish_coherent(l);
+	else
+		finish_streaming(l, op->skip_sync);
+	free(l);
+}
+
+static void step_sync(const struct op *op, bool for_cpu)
+{
+	struct live *l;
+	size_t off, n;
+
+	if (!nlive)
+		return;
+	l = live[op->pick % nlive];
+	if (l->req.coherent)
+		return;
+	off = op->offset % l->req.size;
+	n = op->size % (l->req.size - off + 1);
+	oracle_stats.syncs++;
+	if (for_cpu) {
+		if (l->dir != DMA_TO_DEVICE)
+			scribble(slot_ptr(l) + off / 2, l->slot_model + off / 2, n);
+		swiotlb_sync_single_for_cpu(l->req.dev, l->tlb + off, n, l->dir);
+		if (l->dir != DMA_TO_DEVICE)
+			memcpy(l->orig_model + off, l->slot_model + off, n);
+	} else {
+		scribble(orig_ptr(l) + off / 2, l->orig_model + off / 2, n);
+		swiotlb_sync_single_for_device(l->req.dev, l->tlb + off, n, l->dir);
+		if (l->dir != DMA_FROM_DEVICE)
+			memcpy(l->slot_model + off, l->orig_model + off, n);
+	}
+	expect_same(l, orig_ptr(l), l->orig_model, l->req.size, "original", "sync");
+	expect_same(l, slot_ptr(l), l->slot_model, l->req.size, "bounce buffer", "sync");
+}
+
+static void step_fault(const struct op *op)
+{
+	static const enum shim_fault_kind kinds[] = {
+		SHIM_FAULT_PAGES, SHIM_FAULT_KMALLOC, SHIM_FAULT_CONTIG,
+		SHIM_FAULT_ATOMIC_POOL, SHIM_FAULT_DECRYPT,
+	};
+	unsigned int i;
+
+	shim_fail_none();
+	if (op->pick & 1)
+		for (i = 0; i < ARRAY_SIZE(kinds); i++)
+			shim_fail_rate(kinds[i], (op->pick >> 4 * i & 3) * 2);
+}
+
+static void check_counters(void)
+{
+	if (!IS_ENABLED(CONFIG_DEBUG_FS) || the_case->family == ORACLE_RESTRICTED)
+		return;
+	/* Transient pools are not counted among the slots in use */
+	if (the_case->family == ORACLE_GROWING)
+		CHECK(slots_used() <= (long)ref.used);
+	else
+		CHECK_EQ(slots_used(), ref.used);
+}
+
+void oracle_step(const struct op *op)
+{
+	shim_set_cpu(op->cpu);
+	/* Every eighth is an interrupt */
+	if (op->kind != OP_WORK && !(op->pick >> 29))
+		shim_hardirq_enter();
+	switch (op->kind) {
+	case OP_MAP: step_map(op); break;
+	case OP_UNMAP: step_unmap(op); break;
+	case OP_SYNC_CPU: step_sync(op, true); break;
+	case OP_SYNC_DEVICE: step_sync(op, false); break;
+	case OP_ALLOC: step_alloc(op); break;
+	case OP_WORK: shim_run_work(); shim_advance(op->pick % 2000); break;
+	case OP_FAULT: step_fault(op); break;
+	}
+	shim_hardirq_exit();
+	if (!(++oracle_stats.ops % 64))
+		check_counters();
+}
+
+void oracle_begin(const struct oracle_case *c)
+{
+	char arg[32];
+	phys_addr_t base;
+	unsigned int i;
+
+	the_case = c;
+	shim_init();
+	ref_init(&ref);
+	shim_nr_cpus = max(c->ncpus, 1U);
+	if (c->family == ORACLE_RESTRICTED)
+		snprintf(arg, sizeof(arg), "512,1");
+	else
+		snprintf(arg, sizeof(arg), "%u,%u", c->nslots, c->nareas);
+	if (c->encrypted)
+		boot_encrypted(arg);
+	else
+		boot(arg);
+	originals_init();
+	if (c->family == ORACLE_RESTRICTED) {
+		base = shim_take_ram((size_t)c->nslots << IO_TLB_SHIFT);
+		for (i = 0; i < ORACLE_NDEVS; i++)
+			devs[i] = i ? new_device(0, 0) :
+				  restricted_device(base, (size_t)c->nslots << IO_TLB_SHIFT,
+						    "oracle");
+		for (i = 1; i < ORACLE_NDEVS; i++)
+			devs[i]->dma_io_tlb_mem = devs[0]->dma_io_tlb_mem;
+		ref_add_pool(&ref, base, c->nslots, 1);
+	} else {
+		for (i = 0; i < ORACLE_NDEVS; i++)
+			devs[i] = new_device(0, 0);
+		if (c->family == ORACLE_PLAIN)
+			ref_add_pool(&ref, default_swiotlb_base(), c->nslots, c->nareas);
+	}
+	for (i = 0; i < ORACLE_NDEVS; i++) {
+		devs[i]->dma_parms->min_align_mask = c->devs[i].min_align_mask;
+		devs[i]->dma_parms->segment_boundary_mask = c->devs[i].boundary;
+		*devs[i]->dma_mask = ~0ULL;
+		if (!c->devs[i].bus_offset)
+			continue;
+		ranges[i][0] = (struct bus_dma_region){
+			.cpu_start = 0, .dma_start = c->devs[i].bus_offset,
+			.size = SHIM_PHYS_END,
+		};
+		devs[i]->dma_range_map = ranges[i];
+	}
+}
+
+/* Everything is free at the end, and stays of use */
+void oracle_end(void)
+{
+	struct op op = { .kind = OP_UNMAP };
+	struct device *dev = the_case->family == ORACLE_RESTRICTED ?
+			     devs[0] : new_device(0, 0);
+	size_t max_size;
+
+	shim_fail_none();
+	while (nlive && !check_failures())
+		oracle_step(&op);
+	CHECK_EQ(ref.used, 0);
+	check_counters();
+	if (the_case->family == ORACLE_GROWING) {
+		shim_run_work();
+		if (IS_ENABLED(CONFIG_DEBUG_FS)) {
+			CHECK_EQ(slots_transient(), 0);
+			CHECK_EQ(slots_used(), 0);
+		}
+	}
+	dev->dma_parms->min_align_mask = 0;
+	dev->dma_parms->segment_boundary_mask = 0;
+	dev->dma_range_map = NULL;
+	max_size = min_t(size_t, swiotlb_max_mapping_size(dev),
+			 (size_t)the_case->nslots / 2 * PAGE_SIZE);
+	CHECK(map(dev, large_base, max_size, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
+	/* Masks above a page are reported, once */
+	CHECK(shim_reports[SHIM_WARN] <= 1);
+	CHECK_EQ(shim_reports[SHIM_MISUSE], 0);
+}

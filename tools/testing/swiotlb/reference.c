@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The rules of design, one after the other; see reference.h. */
+#include "reference.h"
+
+void ref_init(struct reference *ref)
+{
+	memset(ref, 0, sizeof(*ref));
+	ref->owner = calloc(SHIM_PHYS_END >> IO_TLB_SHIFT, sizeof(u16));
+	BUG_ON(!ref->owner);
+}
+
+void ref_add_pool(struct reference *ref, phys_addr_t start, size_t nslots,
+		  unsigned int nareas)
+{
+	unsigned int i;
+
+	for (i = 0; i < nareas; i++) {
+		BUG_ON(ref->nareas == REF_MAX_AREAS);
+		ref->areas[ref->nareas].start = start;
+		ref->areas[ref->nareas++].nslots = nslots / nareas;
+		start += nslots / nareas * IO_TLB_SIZE;
+	}
+}
+
+/* False if it is larger than anything that can be mapped */
+bool ref_shape(const struct ref_request *req, struct ref_shape *shape)
+{
+	unsigned long min_mask = req->coherent ? 0 :
+				 dma_get_min_align_mask(req->dev);
+	unsigned long alloc_mask = req->alloc_mask;
+	size_t bytes;
+
+	if (req->coherent)
+		alloc_mask = (PAGE_SIZE << get_order(req->size)) - 1;
+	shape->offset = req->orig & min_mask & (alloc_mask | (IO_TLB_SIZE - 1));
+	if (req->coherent)
+		bytes = PAGE_ALIGN(req->size);
+	else
+		bytes = DIV_ROUND_UP(req->size + shape->offset, alloc_mask + 1) *
+			(alloc_mask + 1);
+	shape->nslots = DIV_ROUND_UP(bytes, IO_TLB_SIZE);
+
+	if (!alloc_mask && !min_mask && req->size >= PAGE_SIZE)
+		alloc_mask = PAGE_SIZE - 1;
+	shape->start_mask = alloc_mask | (IO_TLB_SIZE - 1);
+	shape->keep_mask = min_mask & ~shape->start_mask;
+	return bytes <= IO_TLB_SEGSIZE * IO_TLB_SIZE;
+}
+
+const char *ref_breaks(const struct ref_request *req,
+		       const struct ref_shape *shape, phys_addr_t start)
+{
+	dma_addr_t first = phys_to_dma(req->dev, start);
+	dma_addr_t last = first + shape->nslots * IO_TLB_SIZE - 1;
+	unsigned long boundary = dma_get_seg_boundary(req->dev) |
+				 (IO_TLB_SIZE - 1);
+
+	if (first & shape->start_mask)
+		return "alignment of the allocation";
+	if ((first ^ req->orig) & shape->keep_mask)
+		return "min_align_mask";
+	if ((first & ~boundary) != (last & ~boundary))
+		return "segment boundary";
+	return NULL;
+}
+
+const char *ref_take(struct reference *ref, phys_addr_t start, size_t nslots,
+		     u16 id)
+{
+	u16 *owner = &ref->owner[start >> IO_TLB_SHIFT];
+	size_t i;
+
+	for (i = 0; i < nslots; i++) {
+		if (owner[i])
+			return "overlap with a live mapping";
+		if (!shim_page_allocated(start + i * IO_TLB_SIZE))
+			return "memory that is no pool's";
+	}
+	for (i = 0; i < nslots; i++)
+		owner[i] = id;
+	ref->used += nslots;
+	return NULL;
+}
+
+void ref_give(struct reference *ref, phys_addr_t start, size_t nslots)
+{
+	memset(&ref->owner[start >> IO_TLB_SHIFT], 0, nslots * sizeof(u16));
+	ref->used -= nslots;
+}
+
+static phys_addr_t room_in(const struct reference *ref,
+			   const struct ref_area *area,
+			   const struct ref_request *req,
+			   const struct ref_shape *shape)
+{
+	const u16 *owner = &ref->owner[area->start >> IO_TLB_SHIFT];
+	phys_addr_t start = 0, at;
+	size_t i, run = 0;
+
+	/* From the end: how long is the free run that begins here? */
+	for (i = area->nslots; i--; ) {
+		run = owner[i] ? 0 : run + 1;
+		at = area->start + i * IO_TLB_SIZE;
+		if (run >= shape->nslots && !ref_breaks(req, shape, at))
+			start = at;
+	}
+	return start;
+}
+
+phys_addr_t ref_room(const struct reference *ref, const struct ref_request *req)
+{
+	struct ref_shape shape;
+	phys_addr_t start;
+	unsigned int i;
+
+	if (!ref_shape(req, &shape))
+		return 0;
+	for (i = 0; i < ref->nareas; i++) {
+		start = room_in(ref, &ref->areas[i], req, &shape);
+		if (start)
+			return start;
+	}
+	return 0;
+}

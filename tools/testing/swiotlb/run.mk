@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What a person runs.
+
+# check: the quick set. An oracle of 2 million operations, 1 second a stress
+OPS ?= 2000000
+SECONDS_EACH ?= 1
+JOBS ?= 2
+TEST ?=
+SEED ?=
+FAMILY ?=
+RUN := $(HERE)/run.sh
+
+# AddressSanitizer costs a factor of 5
+OPS_ASAN ?= 300000
+OPS_LONG ?= 100000000
+
+# Two runs of one variant would build into the same place: one waits
+LOCKED = +$(Q)mkdir -p $(OUTPUT) && { flock -n $(O).lock true || \
+	echo '  WAIT    for another run of $(VARIANT)'; } && \
+	flock $(O).lock $(MAKE) --no-print-directory -f $(HERE)/Makefile run-$@
+
+.PHONY: run-check run-check-long run-check-threads run-build
+check check-long check-threads build:
+	$(LOCKED)
+
+run-build: $(PROGS)
+	@:
+
+run-check: $(PROGS)
+	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) \
+		$(RUN) '$(O)' basic oracle stress
+
+run-check-long: $(PROGS)
+	$(Q)OPS=$(OPS_LONG) SECONDS_EACH=60 JOBS=$(JOBS) V=$(V) \
+		$(RUN) '$(O)' basic oracle stress
+
+check-asan:
+	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=address \
+		OPS=$(OPS_ASAN) check
+
+# All else has one thread: nothing for this sanitizer to see
+check-tsan:
+	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=thread check-threads
+
+.PHONY: check-threads check-configs oracle stress basic
+run-check-threads: $(O)/stress
+	$(Q)SECONDS_EACH=$(SECONDS_EACH) JOBS=1 V=$(V) \
+		$(RUN) '$(O)' stress
+
+# Every configuration that Kconfig allows
+check-configs:
+	+$(Q)for d in y n; do for g in y n; do for r in y n; do \
+		$(MAKE) --no-print-directory -C $(HERE) DYNAMIC=$$d DEBUGFS=$$g \
+			RESTRICTED=$$r OPS=200000 check || exit 1; \
+	done; done; done
+
+# Each fault of mutants.list must be found; MUTANT=part runs those of that name
+MUTANT ?=
+.PHONY: check-mutants check-mutant-basic check-mutant-oracle check-mutant-stress
+check-mutants:
+	$(Q)BASE_SRC='$(BASE_SRC)' $(HERE)/mutants.sh '$(ENGINE_SRC)' \
+		'$(OUTPUT)/mutants' '$(MUTANT)'
+
+check-mutant-basic: $(O)/test_basic
+	$(Q)$(O)/test_basic -x -j $(JOBS)
+
+check-mutant-oracle: $(O)/oracle
+	$(Q)$(O)/oracle -q -n 600000 -j $(JOBS)
+
+check-mutant-stress: $(O)/stress
+	$(Q)SECONDS_EACH=1 $(O)/stress -x -j $(JOBS)
+
+basic: $(O)/test_basic
+	$(Q)$(O)/test_basic -j $(JOBS) $(if $(filter 1,$(V)),-v) $(TEST)
+
+stress: $(O)/stress
+	$(Q)SECONDS_EACH=$(SECONDS_EACH) $(O)/stress -j 1 -v $(TEST)
+
+oracle: $(O)/oracle
+	$(Q)$(O)/oracle -n $(OPS) -j $(JOBS) $(if $(FAMILY),-f $(FAMILY)) \
+		$(if $(SEED),-r $(SEED))
+
+help:
+	@echo 'Tests:'
+	@echo '  check          build and run the quick set (about half a minute)'
+	@echo '  check-long     the same with $(OPS_LONG) operations of the oracle'
+	@echo '  check-asan     with AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo '  check-tsan     with ThreadSanitizer'
+	@echo '  check-mutants  plant faults in a copy of the engine: each must be found'
+	@echo '  check-configs  with each of DYNAMIC, DEBUGFS and RESTRICTED y and n'
+	@echo 'One program:'
+	@echo '  basic          the named tests; TEST="words" runs those that contain one'
+	@echo '  oracle         random sequences; SEED=n FAMILY=f OPS=n replays one case'
+	@echo '  stress         threads; SECONDS_EACH=n'
+	@echo 'Variables:'
+	@echo '  ENGINE=base    the base kernel'\''s swiotlb.c instead of ours'
+	@echo '  ENGINE_SRC=    tree that the engine is taken from'
+	@echo '  BASE_SRC=      unpacked Linux 7.3 tree'
+	@echo '  DYNAMIC= DEBUGFS= RESTRICTED=   configuration, y (default) or n'
+	@echo '  SAN=           none (default), address, thread, coverage'
+	@echo '  CC=clang       another compiler'
+	@echo '  V=1            show commands, the kernel log and what tests print'

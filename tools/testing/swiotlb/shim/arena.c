@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Shim: the fake physical memory and its page allocator, memblock, encryption
+ * state and the coherent atomic pool. First fit, naturally aligned.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include "private.h"
+
+#ifdef SHIM_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
+char *shim_ram;
+struct page *shim_memmap;
+phys_addr_t shim_highmem_start = ~0ULL;
+u64 zone_dma_limit = SHIM_ZONE_DMA_END - 1;
+unsigned long min_low_pfn = PHYS_PFN(SHIM_RAM_START);
+unsigned long max_low_pfn = PHYS_PFN(SHIM_LOW_END);
+unsigned long max_pfn = PHYS_PFN(SHIM_HIGH_END);
+
+#define NPAGES PHYS_PFN(SHIM_PHYS_END)
+
+/* One byte a page */
+enum { PG_FREE, PG_BUDDY, PG_MEMBLOCK, PG_ATOMIC, PG_HOLE };
+static unsigned char *owner;
+static unsigned char *decrypted;
+static pthread_mutex_t arena_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct shim_usage usage;
+
+void shim_poison(void *p, size_t n)
+{
+#ifdef SHIM_ASAN
+	ASAN_POISON_MEMORY_REGION(p, n);
+#endif
+}
+
+void shim_unpoison(void *p, size_t n)
+{
+#ifdef SHIM_ASAN
+	ASAN_UNPOISON_MEMORY_REGION(p, n);
+#endif
+}
+
+phys_addr_t shim_virt_to_phys(const volatile void *addr)
+{
+	u64 off = (const volatile char *)addr - shim_ram;
+
+	if (off >= SHIM_PHYS_END)
+		shim_report(SHIM_MISUSE, NULL, "virt_to_phys of %px\n", addr);
+	return off;
+}
+
+void *shim_phys_to_virt(phys_addr_t paddr)
+{
+	if (paddr >= SHIM_PHYS_END || paddr >= shim_highmem_start)
+		shim_report(SHIM_MISUSE, NULL,
+			    "phys_to_virt of %llx, not in the linear mapping\n",
+			    paddr);
+	return shim_ram + paddr;
+}
+
+static void *reserve(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	BUG_ON(p == MAP_FAILED);
+	return p;
+}
+
+void shim_arena_init(void)
+{
+	/* Alignment of addresses and of physical addresses must agree */
+	char *p = reserve(SHIM_PHYS_END + (1UL << 30));
+
+	shim_ram = PTR_ALIGN(p, 1UL << 30);
+	shim_memmap = reserve(NPAGES * sizeof(struct page));
+	owner = reserve(NPAGES);
+	decrypted = reserve(NPAGES);
+	memset(owner, PG_HOLE, PHYS_PFN(SHIM_RAM_START));
+	memset(owner + PHYS_PFN(SHIM_LOW_END), PG_HOLE,
+	       PHYS_PFN(SHIM_HIGH_START - SHIM_LOW_END));
+	shim_poison(shim_ram, SHIM_PHYS_END);
+}
+
+static unsigned long find_run(unsigned long first, unsigned long end,
+			      unsigned long n, unsigned long align)
+{
+	unsigned long pfn = ALIGN(first, align), i;
+
+	while (pfn + n <= end) {
+		for (i = n; i; i--)
+			if (owner[pfn + i - 1] != PG_FREE)
+				break;
+		if (!i)
+			return pfn;
+		pfn = ALIGN(pfn + i, align);
+	}
+	return 0;
+}
+
+/* Returns a page frame number, 0 if there is no such run */
+static unsigned long take_run(phys_addr_t lo, phys_addr_t hi, unsigned long n,
+			      unsigned long align, unsigned char who)
+{
+	unsigned long pfn;
+
+	pthread_mutex_lock(&arena_lock);
+	pfn = find_run(PHYS_PFN(lo), PHYS_PFN(hi), n, align);
+	if (pfn) {
+		memset(owner + pfn, who, n);
+		*(who == PG_BUDDY ? &usage.pages : &usage.memblock_pages) += n;
+	}
+	pthread_mutex_unlock(&arena_lock);
+	return pfn;
+}
+
+static void put_run(unsigned long pfn, unsigned long n, unsigned char who)
+{
+	unsigned long i;
+
+	pthread_mutex_lock(&arena_lock);
+	for (i = pfn; i < pfn + n; i++) {
+		if (owner[i] != who) {
+			shim_report(SHIM_MISUSE, NULL,
+				    "free of page %lx, which is not allocated\n", i);
+			break;
+		}
+		if (decrypted[i]) {
+			shim_report(SHIM_MISUSE, NULL,
+				    "page %lx freed while decrypted\n", i);
+			break;
+		}
+		owner[i] = PG_FREE;
+		*(who == PG_BUDDY ? &usage.pages : &usage.memblock_pages) -= 1;
+	}
+	pthread_mutex_unlock(&arena_lock);
+	shim_poison(shim_ram + PFN_PHYS(pfn), n * PAGE_SIZE);
+}
+
+static unsigned long zoned_run(gfp_t gfp, unsigned long n, unsigned long align)
+{
+	unsigned long pfn;
+
+	if (gfp & __GFP_DMA)
+		return take_run(SHIM_RAM_START, SHIM_ZONE_DMA_END, n, align, PG_BUDDY);
+	if (gfp & __GFP_DMA32)
+		return take_run(SHIM_ZONE_DMA_END, SHIM_LOW_END, n, align, PG_BUDDY);
+	pfn = take_run(SHIM_HIGH_START, SHIM_HIGH_END, n, align, PG_BUDDY);
+	if (!pfn)
+		pfn = take_run(SHIM_ZONE_DMA_END, SHIM_LOW_END, n, align, PG_BUDDY);
+	return pfn;
+}
+
+static void *fresh(unsigned long pfn, unsigned long n, gfp_t gfp)
+{
+	char *p = shim_ram + PFN_PHYS(pfn);
+
+	shim_unpoison(p, n * PAGE_SIZE);
+	/* What was there before must not look like zeroes by luck */
+	memset(p, gfp & __GFP_ZERO ? 0 : 0xa5, n * PAGE_SIZE);
+	return p;
+}
+
+phys_addr_t shim_take_ram(size_t bytes)
+{
+	unsigned long n = roundup_pow_of_two(PFN_UP(bytes));
+	unsigned long pfn = take_run(SHIM_ZONE_DMA_END, SHIM_LOW_END, n, n, PG_BUDDY);
+
+	BUG_ON(!pfn);
+	shim_unpoison(shim_ram + PFN_PHYS(pfn), n * PAGE_SIZE);
+	return PFN_PHYS(pfn);
+}
+
+struct page *shim_alloc_pages(gfp_t gfp, unsigned int order)
+{
+	unsigned long pfn, n = 1UL << order;
+
+	might_sleep_if(gfpflags_allow_blocking(gfp));
+	if (order > MAX_PAGE_ORDER) {
+		WARN_ON_ONCE(!(gfp & __GFP_NOWARN));
+		return NULL;
+	}
+	if (shim_should_fail(SHIM_FAULT_PAGES, order))
+		return NULL;
+	pfn = zoned_run(gfp, n, n);
+	if (!pfn)
+		return NULL;
+	fresh(pfn, n, gfp);
+	return pfn_to_page(pfn);
+}
+
+void __free_pages(struct page *page, unsigned int order)
+{
+	put_run(page_to_pfn(page), 1UL << order, PG_BUDDY);
+}
+
+void free_pages(unsigned long addr, unsigned int order)
+{
+	if (addr)
+		__free_pages(virt_to_page((void *)addr), order);
+}
+
+unsigned long __get_free_pages(gfp_t gfp, unsigned int order)
+{
+	struct page *page = shim_alloc_pages(gfp & ~__GFP_HIGHMEM, order);
+
+	return page ? (unsigned long)page_address(page) : 0;
+}
+
+struct page *alloc_contig_pages(unsigned long nr_pages, gfp_t gfp, int nid,
+				void *nodemask)
+{
+	unsigned long pfn;
+
+	might_sleep();
+	if (shim_should_fail(SHIM_FAULT_CONTIG, 0))
+		return NULL;
+	pfn = zoned_run(gfp, nr_pages,
+			is_power_of_2(nr_pages) ? nr_pages : 1UL << pageblock_order);
+	if (!pfn)
+		return NULL;
+	fresh(pfn, nr_pages, gfp);
+	return pfn_to_page(pfn);
+}
+
+void free_contig_range(unsigned long pfn, unsigned long nr_pages)
+{
+	put_run(pfn, nr_pages, PG_BUDDY);
+}
+
+void *alloc_pages_exact(size_t size, gfp_t gfp)
+{
+	unsigned long n = PFN_UP(size), pfn;
+
+	might_sleep_if(gfpflags_allow_blocking(gfp));
+	if (get_order(size) > MAX_PAGE_ORDER ||
+	    shim_should_fail(SHIM_FAULT_PAGES, get_order(size)))
+		return NULL;
+	pfn = zoned_run(gfp, n, roundup_pow_of_two(n));
+	return pfn ? fresh(pfn, n, gfp) : NULL;
+}
+
+void free_pages_exact(void *virt, size_t size)
+{
+	put_run(PHYS_PFN(virt_to_phys(virt)), PFN_UP(size), PG_BUDDY);
+}
+
+static void *memblock_take(phys_addr_t size, phys_addr_t align, phys_addr_t limit)
+{
+	unsigned long n = PFN_UP(size), pfn = 0;
+	char *p;
+
+	if (shim_should_fail(SHIM_FAULT_MEMBLOCK, 0))
+		return NULL;
+	align = PFN_UP(max_t(phys_addr_t, align, PAGE_SIZE));
+	if (limit > SHIM_HIGH_START)
+		pfn = take_run(SHIM_HIGH_START, SHIM_HIGH_END, n, align, PG_MEMBLOCK);
+	if (!pfn)
+		pfn = take_run(SHIM_ZONE_DMA_END, SHIM_LOW_END, n, align, PG_MEMBLOCK);
+	if (!pfn)
+		return NULL;
+	p = shim_ram + PFN_PHYS(pfn);
+	shim_unpoison(p, size);
+	memset(p, 0, size);
+	return p;
+}
+
+void *memblock_alloc(phys_addr_t size, phys_addr_t align)
+{
+	return memblock_take(size, align, ~0ULL);
+}
+
+void *memblock_alloc_low(phys_addr_t size, phys_addr_t align)
+{
+	return memblock_take(size, align, SHIM_HIGH_START);
+}
+
+void *memblock_alloc_or_panic_shim(phys_addr_t size, phys_addr_t align)
+{
+	void *p = memblock_alloc(size, align);
+
+	BUG_ON(!p);
+	return p;
+}
+
+void memblock_phys_free(phys_addr_t base, phys_addr_t size)
+{
+	put_run(PHYS_PFN(base), PFN_UP(size), PG_MEMBLOCK);
+}
+
+void memblock_free(void *ptr, size_t size)
+{
+	if (ptr)
+		memblock_phys_free(virt_to_phys(ptr), size);
+}
+
+static void set_state(unsigned long pfn, int n, bool state)
+{
+	pthread_mutex_lock(&arena_lock);
+	while (n--) {
+		usage.decrypted_pages += state - decrypted[pfn];
+		decrypted[pfn++] = state;
+	}
+	pthread_mutex_unlock(&arena_lock);
+}
+
+static int change_state(unsigned long addr, int npages, bool state,
+			enum shim_fault_kind kind)
+{
+	unsigned long pfn = PHYS_PFN(virt_to_phys((void *)addr));
+
+	might_sleep();
+	if (!PAGE_ALIGNED(addr) || npages <= 0 || owner[pfn] == PG_FREE)
+		shim_report(SHIM_MISUSE, NULL, "set_memory of %lx, %d pages\n",
+			    addr, npages);
+	if (shim_should_fail(kind, 0)) {
+		/* A failure leaves some of the pages changed */
+		set_state(pfn, npages / 2, state);
+		return -EIO;
+	}
+	set_state(pfn, npages, state);
+	return 0;
+}
+
+int set_memory_decrypted(unsigned long addr, int npages)
+{
+	return change_state(addr, npages, true, SHIM_FAULT_DECRYPT);
+}
+
+int set_memory_encrypted(unsigned long addr, int npages)
+{
+	return change_state(addr, npages, false, SHIM_FAULT_ENCRYPT);
+}
+
+bool shim_page_decrypted(phys_addr_t paddr)
+{
+	return decrypted[PHYS_PFN(paddr)];
+}
+
+bool shim_page_allocated(phys_addr_t paddr)
+{
+	unsigned char who = paddr < SHIM_PHYS_END ? owner[PHYS_PFN(paddr)] : PG_HOLE;
+
+	return who != PG_FREE && who != PG_HOLE;
+}
+
+void shim_arena_usage(struct shim_usage *u)
+{
+	pthread_mutex_lock(&arena_lock);
+	*u = usage;
+	pthread_mutex_unlock(&arena_lock);
+}
+
+void memcpy_from_page(char *to, struct page *page, size_t offset, size_t len)
+{
+	BUG_ON(offset + len > PAGE_SIZE);
+	memcpy(to, shim_ram + page_to_phys(page) + offset, len);
+}
+
+void memcpy_to_page(struct page *page, size_t offset, const char *from, size_t len)
+{
+	BUG_ON(offset + len > PAGE_SIZE);
+	memcpy(shim_ram + page_to_phys(page) + offset, from, len);
+}
+
+void *kmap_local_page(struct page *page)
+{
+	return shim_ram + page_to_phys(page);
+}
+
+/* ---- the coherent atomic pool: 256 KiB below 16 MiB, shared from the start */
+
+#define ATOMIC_PAGES 64
+static unsigned long atomic_pfn;
+static unsigned char atomic_used[ATOMIC_PAGES];
+
+static void atomic_pool_init(void)
+{
+	atomic_pfn = take_run(SHIM_RAM_START, SHIM_ZONE_DMA_END, ATOMIC_PAGES,
+			      ATOMIC_PAGES, PG_ATOMIC);
+	usage.memblock_pages -= ATOMIC_PAGES;
+	shim_unpoison(shim_ram + PFN_PHYS(atomic_pfn), ATOMIC_PAGES * PAGE_SIZE);
+}
+
+struct page *dma_alloc_from_pool(struct device *dev, size_t size, void **vaddr,
+		gfp_t gfp, unsigned long attrs,
+		bool (*ok)(struct device *, phys_addr_t, size_t))
+{
+	unsigned int n = 1U << get_order(size), i, j;
+	struct page *page = NULL;
+
+	if (shim_should_fail(SHIM_FAULT_ATOMIC_POOL, 0))
+		return NULL;
+	pthread_mutex_lock(&arena_lock);
+	if (!atomic_pfn) {
+		pthread_mutex_unlock(&arena_lock);
+		atomic_pool_init();
+		pthread_mutex_lock(&arena_lock);
+	}
+	for (i = 0; i + n <= ATOMIC_PAGES && !page; i += n) {
+		for (j = 0; j < n && !atomic_used[i + j]; j++)
+			;
+		if (j < n || !ok(dev, PFN_PHYS(atomic_pfn + i), size))
+			continue;
+		memset(atomic_used + i, 1, n);
+		page = pfn_to_page(atomic_pfn + i);
+		*vaddr = shim_ram + page_to_phys(page);
+	}
+	pthread_mutex_unlock(&arena_lock);
+	return page;
+}
+
+bool dma_free_from_pool(struct device *dev, void *start, size_t size)
+{
+	unsigned long pfn = PHYS_PFN((char *)start - shim_ram);
+	unsigned int n = 1U << get_order(size);
+
+	if (!atomic_pfn || pfn < atomic_pfn || pfn >= atomic_pfn + ATOMIC_PAGES)
+		return false;
+	pthread_mutex_lock(&arena_lock);
+	memset(atomic_used + pfn - atomic_pfn, 0, n);
+	pthread_mutex_unlock(&arena_lock);
+	return true;
+}
+
+bool dma_coherent_ok(struct device *dev, phys_addr_t phys, size_t size)
+{
+	return phys + size - 1 <= min_not_zero(dev->coherent_dma_mask,
+					       dev->bus_dma_limit);
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Shim: start-up, boot parameters, initcalls, device hooks, debugfs. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "private.h"
+
+bool shim_cc[SHIM_NR_CC_ATTRS];
+u64 shim_c_bit;
+unsigned long shim_arch_syncs, shim_arch_flushes, shim_traced;
+bool shim_flat_dt_reject;
+
+bool force_dma_unencrypted(struct device *dev)
+{
+	return dev->shim_unencrypted;
+}
+
+const void *of_get_flat_dt_prop(unsigned long node, const char *name, int *size)
+{
+	return shim_flat_dt_reject ? "" : NULL;
+}
+
+void shim_init(void)
+{
+	static bool done;
+
+	if (done)
+		return;
+	done = true;
+	shim_arena_init();
+	shim_pcpu_init();
+	shim_fatal[SHIM_BUG] = true;
+}
+
+/*
+ * The sections below may be absent from a variant, for instance when neither
+ * debugfs nor restricted pools are built: hence weak.
+ */
+extern const struct shim_param __start_shim_params[] __weak;
+extern const struct shim_param __stop_shim_params[] __weak;
+extern const initcall_t __start_shim_initcalls[] __weak;
+extern const initcall_t __stop_shim_initcalls[] __weak;
+extern struct reserved_mem_ops *const __start_shim_rmems[] __weak;
+extern struct reserved_mem_ops *const __stop_shim_rmems[] __weak;
+
+int shim_boot_param(const char *name, const char *arg)
+{
+	const struct shim_param *p;
+	char buf[256];
+	int ret = -ENOENT;
+
+	for (p = __start_shim_params; p && p < __stop_shim_params; p++) {
+		if (strcmp(p->name, name))
+			continue;
+		/* Writable and exactly as long as the argument */
+		snprintf(buf, sizeof(buf), "%s", arg ? arg : "");
+		ret = p->setup(arg ? buf : NULL);
+	}
+	return ret;
+}
+
+void shim_initcalls_run(void)
+{
+	const initcall_t *fn;
+
+	for (fn = __start_shim_initcalls; fn && fn < __stop_shim_initcalls; fn++)
+		(*fn)();
+}
+
+const struct reserved_mem_ops *shim_rmem_ops(void)
+{
+	return __start_shim_rmems ? *__start_shim_rmems : NULL;
+}
+
+/* ---- debugfs */
+
+struct dentry {
+	struct dentry *next, *parent;
+	char name[64];
+	void *data;
+	const struct file_operations *fops;
+	bool dir;
+};
+static struct dentry *entries;
+static char read_buf[65536];
+
+static struct dentry *add_entry(const char *name, struct dentry *parent)
+{
+	struct dentry *d = calloc(1, sizeof(*d));
+
+	snprintf(d->name, sizeof(d->name), "%s", name);
+	d->parent = parent;
+	d->next = entries;
+	entries = d;
+	return d;
+}
+
+struct dentry *debugfs_create_dir(const char *name, struct dentry *parent)
+{
+	struct dentry *d = add_entry(name, parent);
+
+	d->dir = true;
+	return d;
+}
+
+struct dentry *debugfs_create_file(const char *name, umode_t mode,
+		struct dentry *parent, void *data,
+		const struct file_operations *fops)
+{
+	struct dentry *d = add_entry(name, parent);
+
+	d->data = data;
+	d->fops = fops;
+	return d;
+}
+
+#define SHIM_DEBUGFS_VALUE(pfx, type)					\
+static int pfx##_get(void *data, u64 *val)				\
+{ *val = READ_ONCE(*(type *)data); return 0; }				\
+static const struct file_operations pfx##_fops = {			\
+	.get = pfx##_get, .fmt = "%llu\n" };				\
+void debugfs_create_##pfx(const char *name, umode_t mode,		\
+			  struct dentry *parent, type *value)		\
+{ debugfs_create_file(name, mode, parent, value, &pfx##_fops); }
+SHIM_DEBUGFS_VALUE(ulong, unsigned long)
+SHIM_DEBUGFS_VALUE(u64, u64)
+SHIM_DEBUGFS_VALUE(u32, u32)
+SHIM_DEBUGFS_VALUE(bool, bool)
+
+static struct dentry *find_entry(const char *dir, const char *file)
+{
+	struct dentry *d;
+
+	for (d = entries; d; d = d->next)
+		if (!d->dir && !strcmp(d->name, file) && d->parent &&
+		    !strcmp(d->parent->name, dir))
+			return d;
+	return NULL;
+}
+
+struct dentry *debugfs_lookup(const char *name, struct dentry *parent)
+{
+	struct dentry *d;
+
+	for (d = entries; d; d = d->next)
+		if (d->parent == parent && !strcmp(d->name, name))
+			return d;
+	return NULL;
+}
+
+void debugfs_remove(struct dentry *dentry)
+{
+	struct dentry **p;
+
+	for (p = &entries; *p; ) {
+		if (*p == dentry || (*p)->parent == dentry)
+			*p = (*p)->next;
+		else
+			p = &(*p)->next;
+	}
+}
+
+const char *shim_debugfs_read(const char *dir, const char *file)
+{
+	struct dentry *d = find_entry(dir, file);
+	u64 val = 0;
+
+	if (!d)
+		return NULL;
+	read_buf[0] = 0;
+	if (d->fops->get) {
+		d->fops->get(d->data, &val);
+		snprintf(read_buf, sizeof(read_buf), "%llu", val);
+	} else if (d->fops->show) {
+		struct seq_file m = { .buf = read_buf, .size = sizeof(read_buf),
+				      .private = d->data };
+
+		d->fops->show(&m, NULL);
+	}
+	return read_buf;
+}
+
+int shim_debugfs_write(const char *dir, const char *file, u64 val)
+{
+	struct dentry *d = find_entry(dir, file);
+
+	return d && d->fops->set ? d->fops->set(d->data, val) : -ENOENT;
+}

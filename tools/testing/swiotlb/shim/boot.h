@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Shim: what happens once, at boot, and what looks in from outside: boot
+ * parameters, initcalls, reserved memory, static keys and calls, debugfs,
+ * strings.
+ */
+#ifndef SHIM_BOOT_H
+#define SHIM_BOOT_H
+
+struct shim_param { const char *name; int (*setup)(char *arg); };
+typedef int (*initcall_t)(void);
+
+#define SHIM_ENTRY(sec, type, id, ...)					\
+	static const type id __attribute__((section(#sec), used, aligned(8))) \
+		= __VA_ARGS__
+#define early_param(name, fn) \
+	SHIM_ENTRY(shim_params, struct shim_param, shim_param_##fn, { name, fn })
+#define __setup(name, fn) early_param(name, fn)
+#define SHIM_INITCALL(fn) SHIM_ENTRY(shim_initcalls, initcall_t, shim_init_##fn, fn)
+#define early_initcall(fn) SHIM_INITCALL(fn)
+#define core_initcall(fn) SHIM_INITCALL(fn)
+#define postcore_initcall(fn) SHIM_INITCALL(fn)
+#define arch_initcall(fn) SHIM_INITCALL(fn)
+#define subsys_initcall(fn) SHIM_INITCALL(fn)
+#define fs_initcall(fn) SHIM_INITCALL(fn)
+#define device_initcall(fn) SHIM_INITCALL(fn)
+#define late_initcall(fn) SHIM_INITCALL(fn)
+#define module_init(fn) SHIM_INITCALL(fn)
+
+struct reserved_mem;
+struct reserved_mem_ops {
+	int (*node_validate)(unsigned long node, phys_addr_t *align);
+	int (*node_fixup)(unsigned long node, phys_addr_t base, phys_addr_t size);
+	int (*node_init)(unsigned long node, struct reserved_mem *rmem);
+	int (*device_init)(struct reserved_mem *rmem, struct device *dev);
+	void (*device_release)(struct reserved_mem *rmem, struct device *dev);
+};
+struct reserved_mem {
+	const char *name;
+	const struct reserved_mem_ops *ops;
+	phys_addr_t base;
+	phys_addr_t size;
+	void *priv;
+};
+#define RESERVEDMEM_OF_DECLARE(name, compat, ops) \
+	SHIM_ENTRY(shim_rmems, struct reserved_mem_ops *, shim_rmem_##name, \
+		   (struct reserved_mem_ops *)(ops))
+const void *of_get_flat_dt_prop(unsigned long node, const char *name, int *size);
+
+/* Static keys are plain flags, static calls plain pointers */
+struct static_key { bool on; };
+struct static_key_true { struct static_key key; };
+struct static_key_false { struct static_key key; };
+#define DEFINE_STATIC_KEY_FALSE(n) struct static_key_false n = { { false } }
+#define DEFINE_STATIC_KEY_TRUE(n) struct static_key_true n = { { true } }
+#define DECLARE_STATIC_KEY_FALSE(n) extern struct static_key_false n
+#define DECLARE_STATIC_KEY_TRUE(n) extern struct static_key_true n
+#define DEFINE_STATIC_KEY_FALSE_RO DEFINE_STATIC_KEY_FALSE
+#define static_branch_unlikely(k) unlikely(READ_ONCE((k)->key.on))
+#define static_branch_likely(k) likely(READ_ONCE((k)->key.on))
+#define static_key_enabled(k) READ_ONCE((k)->key.on)
+#define static_branch_enable(k) WRITE_ONCE((k)->key.on, true)
+#define static_branch_disable(k) WRITE_ONCE((k)->key.on, false)
+#define static_branch_inc static_branch_enable
+#define DEFINE_STATIC_CALL(n, fn) typeof(&fn) shim_call_##n = fn
+#define DECLARE_STATIC_CALL(n, fn) extern typeof(&fn) shim_call_##n
+#define static_call(n) (*shim_call_##n)
+#define static_call_update(n, fn) (shim_call_##n = (fn))
+
+struct seq_file { char *buf; size_t size, len; void *private; };
+void seq_printf(struct seq_file *m, const char *fmt, ...);
+void seq_puts(struct seq_file *m, const char *s);
+void seq_putc(struct seq_file *m, char c);
+
+struct inode { void *i_private; };
+struct file { void *private_data; };
+struct file_operations {
+	int (*show)(struct seq_file *m, void *v);
+	int (*get)(void *data, u64 *val);
+	int (*set)(void *data, u64 val);
+	const char *fmt;
+};
+#define DEFINE_SHOW_ATTRIBUTE(n) \
+	static const struct file_operations n##_fops = { .show = n##_show }
+#define DEFINE_DEBUGFS_ATTRIBUTE(n, g, s, f) \
+	static const struct file_operations n = { .get = g, .set = s, .fmt = f }
+#define DEFINE_SIMPLE_ATTRIBUTE DEFINE_DEBUGFS_ATTRIBUTE
+
+struct dentry;
+struct dentry *debugfs_create_dir(const char *name, struct dentry *parent);
+struct dentry *debugfs_create_file(const char *name, umode_t mode,
+		struct dentry *parent, void *data,
+		const struct file_operations *fops);
+void debugfs_create_ulong(const char *name, umode_t mode, struct dentry *parent,
+			  unsigned long *value);
+void debugfs_create_u64(const char *name, umode_t mode, struct dentry *parent,
+			u64 *value);
+void debugfs_create_u32(const char *name, umode_t mode, struct dentry *parent,
+			u32 *value);
+void debugfs_create_bool(const char *name, umode_t mode, struct dentry *parent,
+			 bool *value);
+struct dentry *debugfs_lookup(const char *name, struct dentry *parent);
+void debugfs_remove(struct dentry *dentry);
+#define debugfs_remove_recursive debugfs_remove
+#define debugfs_create_file_unsafe debugfs_create_file
+
+unsigned long simple_strtoul(const char *s, char **end, unsigned int base);
+unsigned long long simple_strtoull(const char *s, char **end, unsigned int base);
+unsigned long long memparse(const char *s, char **end);
+int kstrtoul(const char *s, unsigned int base, unsigned long *res);
+int kstrtouint(const char *s, unsigned int base, unsigned int *res);
+int kstrtobool(const char *s, bool *res);
+int match_string(const char *const *array, size_t n, const char *string);
+bool sysfs_streq(const char *a, const char *b);
+ssize_t shim_strscpy(char *dst, const char *src, size_t size);
+#define strscpy(dst, src, ...) shim_strscpy(dst, src, sizeof(dst))
+char *skip_spaces(const char *s);
+char *strim(char *s);
+size_t str_has_prefix(const char *s, const char *prefix);
+int scnprintf(char *buf, size_t size, const char *fmt, ...);
+int snprintf(char *buf, size_t size, const char *fmt, ...);
+char *strsep(char **s, const char *delim);
+#define isdigit(c) ((unsigned int)(c) - '0' < 10)
+#define isspace(c) ((c) == ' ' || ((c) >= '\t' && (c) <= '\r'))
+#define isalpha(c) (((unsigned int)(c) | 32) - 'a' < 26)
+#define memzero_explicit(p, n) memset(p, 0, n)
+#define str_plural(n) ((n) == 1 ? "" : "s")
+#define str_yes_no(v) ((v) ? "yes" : "no")
+#define str_on_off(v) ((v) ? "on" : "off")
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Shim: what a test turns and reads. Nothing here is seen by the engine. */
+#ifndef SHIM_CONTROL_H
+#define SHIM_CONTROL_H
+
+void shim_init(void);
+
+/* context */
+void shim_set_cpu(unsigned int cpu);
+void shim_hardirq_enter(void);
+void shim_hardirq_exit(void);
+
+/* Work, RCU callbacks and time: nothing runs unless asked, or in threads */
+void shim_threads_start(void);
+void shim_threads_stop(void);
+unsigned int shim_run_work(void);
+unsigned int shim_work_queued(void);
+
+/*
+ * Fault injection: let @skip calls pass, then fail @times calls (-1: all).
+ * @rate, if not 0, fails one call in @rate at random instead.
+ */
+enum shim_fault_kind {
+	SHIM_FAULT_PAGES,
+	SHIM_FAULT_CONTIG,
+	SHIM_FAULT_KMALLOC,
+	SHIM_FAULT_MEMBLOCK,
+	SHIM_FAULT_DECRYPT,
+	SHIM_FAULT_ENCRYPT,
+	SHIM_FAULT_ATOMIC_POOL,
+	SHIM_NR_FAULTS,
+};
+struct shim_fault {
+	long skip, times;
+	unsigned int rate;
+	unsigned int min_order;	/* page requests below this order never fail */
+	unsigned long calls, failed;
+};
+extern struct shim_fault shim_faults[SHIM_NR_FAULTS];
+void shim_fail(enum shim_fault_kind kind, long skip, long times);
+void shim_fail_rate(enum shim_fault_kind kind, unsigned int rate);
+void shim_fail_none(void);
+
+/* What is alive, for leak checks */
+struct shim_usage {
+	long pages;		/* handed out by the page allocator */
+	long memblock_pages;
+	long kmallocs;
+	long decrypted_pages;
+	long pcpu_allocs;
+};
+struct shim_usage shim_usage(void);
+bool shim_page_decrypted(phys_addr_t paddr);
+bool shim_page_allocated(phys_addr_t paddr);
+
+/* Memory for a test's own buffers, naturally aligned; not touched before use */
+phys_addr_t shim_take_ram(size_t bytes);
+
+/* boot */
+extern bool shim_flat_dt_reject;	/* every property is present */
+int shim_boot_param(const char *name, const char *arg);
+void shim_initcalls_run(void);
+const struct reserved_mem_ops *shim_rmem_ops(void);
+
+/* debugfs: contents of a file, NULL if there is none; valid until the next call */
+const char *shim_debugfs_read(const char *dir, const char *file);
+int shim_debugfs_write(const char *dir, const char *file, u64 val);
+
+#endif

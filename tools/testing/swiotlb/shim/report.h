@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Shim: printk, WARN and BUG. Every report is counted by kind; the test runner
+ * fails a test that leaves a report which it did not announce.
+ */
+#ifndef SHIM_REPORT_H
+#define SHIM_REPORT_H
+
+enum shim_kind {
+	SHIM_INFO,	/* pr_info and below */
+	SHIM_NOTE,	/* pr_warn, dev_warn: allowed, but countable */
+	SHIM_WARN,	/* WARN*: a test must announce it */
+	SHIM_BUG,	/* BUG_ON: ends the process */
+	SHIM_MISUSE,	/* the shim's own verdict: sleeping while atomic, ... */
+	SHIM_NKINDS,
+};
+
+extern unsigned long shim_reports[SHIM_NKINDS];
+extern bool shim_fatal[SHIM_NKINDS];
+extern bool shim_verbose;
+
+struct device;
+
+void shim_report(enum shim_kind kind, const struct device *dev,
+		 const char *fmt, ...);
+void shim_bug(const char *file, int line, const char *what)
+	__attribute__((noreturn));
+bool shim_log_has(const char *text);
+unsigned int shim_log_count(const char *text);
+void shim_log_clear(void);
+void shim_once_reset(void);
+
+/* A function, so that a file may define the macro without a word */
+static inline const char *pr_fmt(const char *fmt)
+{
+	return fmt;
+}
+
+#define shim_pr(kind, dev, fmt, ...) shim_report(kind, dev, fmt, ##__VA_ARGS__)
+#define pr_debug(fmt, ...) shim_pr(SHIM_INFO, NULL, pr_fmt(fmt), ##__VA_ARGS__)
+#define pr_info(fmt, ...) shim_pr(SHIM_INFO, NULL, pr_fmt(fmt), ##__VA_ARGS__)
+#define pr_notice(fmt, ...) shim_pr(SHIM_INFO, NULL, pr_fmt(fmt), ##__VA_ARGS__)
+#define pr_warn(fmt, ...) shim_pr(SHIM_NOTE, NULL, pr_fmt(fmt), ##__VA_ARGS__)
+#define pr_err(fmt, ...) shim_pr(SHIM_NOTE, NULL, pr_fmt(fmt), ##__VA_ARGS__)
+#define pr_crit pr_err
+#define pr_emerg pr_err
+#define pr_cont pr_info
+#define printk(fmt, ...) shim_pr(SHIM_INFO, NULL, fmt, ##__VA_ARGS__)
+#define KERN_INFO
+#define KERN_WARNING
+#define KERN_ERR
+#define dev_dbg(dev, fmt, ...) shim_pr(SHIM_INFO, dev, fmt, ##__VA_ARGS__)
+#define dev_info(dev, fmt, ...) shim_pr(SHIM_INFO, dev, fmt, ##__VA_ARGS__)
+#define dev_warn(dev, fmt, ...) shim_pr(SHIM_NOTE, dev, fmt, ##__VA_ARGS__)
+#define dev_err(dev, fmt, ...) shim_pr(SHIM_NOTE, dev, fmt, ##__VA_ARGS__)
+
+/* Not limited here: a test wants to see each one */
+#define pr_warn_ratelimited pr_warn
+#define pr_info_ratelimited pr_info
+#define pr_err_ratelimited pr_err
+#define dev_warn_ratelimited dev_warn
+#define dev_err_ratelimited dev_err
+#define dev_info_ratelimited dev_info
+
+/* The flags of all "once" sites lie together, so that a test can reset them */
+#define shim_once(cond) ({						\
+	static unsigned char __done					\
+		__attribute__((section("shim_once"), used));		\
+	(cond) && !__atomic_exchange_n(&__done, 1, __ATOMIC_RELAXED); })
+
+#define pr_warn_once(fmt, ...) \
+	do { if (shim_once(1)) pr_warn(fmt, ##__VA_ARGS__); } while (0)
+#define pr_info_once(fmt, ...) \
+	do { if (shim_once(1)) pr_info(fmt, ##__VA_ARGS__); } while (0)
+#define pr_err_once(fmt, ...) \
+	do { if (shim_once(1)) pr_err(fmt, ##__VA_ARGS__); } while (0)
+#define dev_warn_once(dev, fmt, ...) \
+	do { if (shim_once(1)) dev_warn(dev, fmt, ##__VA_ARGS__); } while (0)
+#define dev_err_once(dev, fmt, ...) \
+	do { if (shim_once(1)) dev_err(dev, fmt, ##__VA_ARGS__); } while (0)
+
+#define WARN(cond, fmt...) ({						\
+	bool __w = !!(cond);						\
+	if (unlikely(__w))						\
+		shim_report(SHIM_WARN, NULL, fmt);			\
+	unlikely(__w); })
+#define WARN_ON(cond) \
+	WARN(cond, "WARN_ON(%s) at %s:%d\n", #cond, __FILE__, __LINE__)
+#define WARN_ONCE(cond, fmt...) ({					\
+	bool __wo = !!(cond);						\
+	if (unlikely(__wo) && shim_once(1))				\
+		shim_report(SHIM_WARN, NULL, fmt);			\
+	unlikely(__wo); })
+#define WARN_ON_ONCE(cond) \
+	WARN_ONCE(cond, "WARN_ON_ONCE(%s) at %s:%d\n", #cond, __FILE__, __LINE__)
+#define dev_WARN(dev, fmt...) shim_report(SHIM_WARN, dev, fmt)
+#define dev_WARN_ONCE(dev, cond, fmt...) ({				\
+	bool __wd = !!(cond);						\
+	if (unlikely(__wd) && shim_once(1))				\
+		shim_report(SHIM_WARN, dev, fmt);			\
+	unlikely(__wd); })
+#define VM_WARN_ON_ONCE(cond) WARN_ON_ONCE(cond)
+#define VM_BUG_ON(cond) BUG_ON(cond)
+#define BUG() shim_bug(__FILE__, __LINE__, "BUG()")
+#define BUG_ON(cond) \
+	do { if (unlikely(cond)) shim_bug(__FILE__, __LINE__, #cond); } while (0)
+#define dump_stack() do { } while (0)
+
+#endif

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Shim: workqueues. One queue. Stepped: shim_run_work() runs what is due, in
+ * the caller's thread. Threaded: one thread runs work, one RCU callbacks.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+#include "private.h"
+
+struct workqueue_struct { int unused; };
+static struct workqueue_struct the_wq;
+struct workqueue_struct *shim_wq = &the_wq;
+unsigned long shim_jiffies = INITIAL_JIFFIES;
+
+static pthread_mutex_t wq_lock = PTHREAD_MUTEX_INITIALIZER;
+static LIST_HEAD(ready);
+static LIST_HEAD(timed);		/* delayed_work.work.entry */
+static struct work_struct *running;
+static pthread_t worker, reclaimer;
+static bool threads_on, threads_stop;
+
+/* States of work_struct.pending */
+#define WORK_IDLE 0
+#define WORK_READY 1
+#define WORK_TIMED 2
+#define WORK_RCU 3
+
+bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
+{
+	bool queued = false;
+
+	(void)wq;
+	pthread_mutex_lock(&wq_lock);
+	if (work->pending == WORK_IDLE) {
+		WRITE_ONCE(work->pending, WORK_READY);
+		list_add_tail(&work->entry, &ready);
+		queued = true;
+	}
+	pthread_mutex_unlock(&wq_lock);
+	return queued;
+}
+
+static void rcu_work_due(struct rcu_head *rcu)
+{
+	struct rcu_work *rwork = container_of(rcu, struct rcu_work, rcu);
+
+	pthread_mutex_lock(&wq_lock);
+	WRITE_ONCE(rwork->work.pending, WORK_READY);
+	list_add_tail(&rwork->work.entry, &ready);
+	pthread_mutex_unlock(&wq_lock);
+}
+
+bool queue_rcu_work(struct workqueue_struct *wq, struct rcu_work *rwork)
+{
+	bool queued = false;
+
+	(void)wq;
+	pthread_mutex_lock(&wq_lock);
+	if (rwork->work.pending == WORK_IDLE) {
+		WRITE_ONCE(rwork->work.pending, WORK_RCU);
+		queued = true;
+	}
+	pthread_mutex_unlock(&wq_lock);
+	if (queued)
+		call_rcu(&rwork->rcu, rcu_work_due);
+	return queued;
+}
+
+static void set_timer(struct delayed_work *dwork, unsigned long delay)
+{
+	dwork->expires = jiffies + delay;
+	WRITE_ONCE(dwork->work.pending, delay ? WORK_TIMED : WORK_READY);
+	list_add_tail(&dwork->work.entry, delay ? &timed : &ready);
+}
+
+bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
+			unsigned long delay)
+{
+	bool queued = false;
+
+	(void)wq;
+	pthread_mutex_lock(&wq_lock);
+	if (dwork->work.pending == WORK_IDLE) {
+		set_timer(dwork, delay);
+		queued = true;
+	}
+	pthread_mutex_unlock(&wq_lock);
+	return queued;
+}
+
+bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
+		      unsigned long delay)
+{
+	bool was_pending = cancel_delayed_work(dwork);
+
+	queue_delayed_work(wq, dwork, delay);
+	return was_pending;
+}
+
+static bool unqueue(struct work_struct *work)
+{
+	bool queued;
+
+	pthread_mutex_lock(&wq_lock);
+	queued = work->pending == WORK_READY || work->pending == WORK_TIMED;
+	if (queued) {
+		list_del(&work->entry);
+		WRITE_ONCE(work->pending, WORK_IDLE);
+	}
+	pthread_mutex_unlock(&wq_lock);
+	return queued;
+}
+
+static void wait_not_running(struct work_struct *work)
+{
+	might_sleep();
+	while (__atomic_load_n(&running, __ATOMIC_ACQUIRE) == work)
+		sched_yield();
+}
+
+bool cancel_work_sync(struct work_struct *work)
+{
+	bool queued = unqueue(work);
+
+	wait_not_running(work);
+	return queued;
+}
+
+bool cancel_delayed_work(struct delayed_work *dwork)
+{
+	return unqueue(&dwork->work);
+}
+
+bool cancel_delayed_work_sync(struct delayed_work *dwork)
+{
+	return cancel_work_sync(&dwork->work);
+}
+
+static struct work_struct *take_due(void)
+{
+	struct delayed_work *dwork, *tmp;
+	struct work_struct *work;
+
+	pthread_mutex_lock(&wq_lock);
+	list_for_each_entry_safe(dwork, tmp, &timed, work.entry) {
+		if (time_before(jiffies, dwork->expires))
+			continue;
+		WRITE_ONCE(dwork->work.pending, WORK_READY);
+		list_move_tail(&dwork->work.entry, &ready);
+	}
+	work = list_first_entry_or_null(&ready, struct work_struct, entry);
+	if (work) {
+		list_del(&work->entry);
+		/* From here on the work may be queued again, or freed by itself */
+		WRITE_ONCE(work->pending, WORK_IDLE);
+		__atomic_store_n(&running, work, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&wq_lock);
+	return work;
+}
+
+static bool run_one(void)
+{
+	struct work_struct *work = take_due();
+
+	if (!work)
+		return false;
+	work->func(work);
+	__atomic_store_n(&running, NULL, __ATOMIC_RELEASE);
+	return true;
+}
+
+unsigned int shim_run_work(void)
+{
+	unsigned int n = 0, more;
+
+	BUG_ON(threads_on);
+	do {
+		more = shim_rcu_run();
+		while (run_one())
+			more++;
+		n += more;
+		/* Work that queues itself for ever must not hang a test */
+		BUG_ON(n > 1000000);
+	} while (more);
+	return n;
+}
+
+unsigned int shim_work_queued(void)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&wq_lock);
+	n = list_count_nodes(&ready) + list_count_nodes(&timed);
+	pthread_mutex_unlock(&wq_lock);
+	return n;
+}
+
+void shim_flush_all(void)
+{
+	might_sleep();
+	if (!threads_on) {
+		shim_run_work();
+		return;
+	}
+	for (;;) {
+		bool idle;
+
+		pthread_mutex_lock(&wq_lock);
+		idle = list_empty(&ready) && !running;
+		pthread_mutex_unlock(&wq_lock);
+		if (idle && shim_rcu_idle())
+			return;
+		usleep(200);
+	}
+}
+
+bool flush_work(struct work_struct *work)
+{
+	bool waited = READ_ONCE(work->pending) != WORK_IDLE;
+
+	might_sleep();
+	if (!threads_on) {
+		/* Nobody else would run it; out of turn is allowed */
+		if (unqueue(work))
+			work->func(work);
+		return waited;
+	}
+	while (READ_ONCE(work->pending) == WORK_READY ||
+	       __atomic_load_n(&running, __ATOMIC_ACQUIRE) == work)
+		usleep(100);
+	return waited;
+}
+
+bool flush_delayed_work(struct delayed_work *dwork)
+{
+	if (!unqueue(&dwork->work))
+		return flush_work(&dwork->work);
+	queue_work(shim_wq, &dwork->work);
+	return flush_work(&dwork->work);
+}
+
+bool flush_rcu_work(struct rcu_work *rwork)
+{
+	rcu_barrier();
+	return flush_work(&rwork->work);
+}
+
+void shim_advance(unsigned long ms)
+{
+	__atomic_fetch_add(&shim_jiffies, ms, __ATOMIC_RELAXED);
+}
+
+static unsigned long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void *worker_thread(void *arg)
+{
+	unsigned long last = now_ms(), now;
+
+	(void)arg;
+	shim_set_cpu(NR_CPUS - 1);
+	while (!READ_ONCE(threads_stop)) {
+		if (run_one())
+			continue;
+		usleep(200);
+		now = now_ms();
+		shim_advance(now - last);
+		last = now;
+	}
+	return NULL;
+}
+
+static void *reclaimer_thread(void *arg)
+{
+	(void)arg;
+	shim_set_cpu(NR_CPUS - 2);
+	while (!READ_ONCE(threads_stop))
+		if (!shim_rcu_run())
+			usleep(200);
+	return NULL;
+}
+
+void shim_threads_start(void)
+{
+	threads_stop = false;
+	threads_on = true;
+	BUG_ON(pthread_create(&worker, NULL, worker_thread, NULL));
+	BUG_ON(pthread_create(&reclaimer, NULL, reclaimer_thread, NULL));
+}
+
+void shim_threads_stop(void)
+{
+	WRITE_ONCE(threads_stop, true);
+	pthread_join(worker, NULL);
+	pthread_join(reclaimer, NULL);
+	threads_on = false;
+}

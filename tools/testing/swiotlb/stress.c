@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Threads on one allocator: each maps, checks, syncs and unmaps; a part of the
+ * mappings is handed to another thread, which unmaps them there, as a driver's
+ * interrupt does. Growth, transient pools and RCU run in threads of their own.
+ *
+ * What each thread wrote it must read again: two mappings that share a byte,
+ * or a pool that is freed too early, show as wrong data (or under a sanitizer).
+ */
+#include <pthread.h>
+#include "harness.h"
+
+#define MAX_THREADS 16
+#define SLOTS_PER_THREAD 256
+#define BUFFER 65536
+
+struct item {
+	struct device *dev;
+	phys_addr_t orig, tlb;
+	size_t size;
+	enum dma_data_direction dir;
+	u32 seed;
+	u32 busy;
+};
+
+/* A mailbox a thread: whoever finds a place free fills it, the owner empties */
+struct mailbox { struct item *items[64]; };
+
+struct worker {
+	pthread_t thread;
+	unsigned int id;
+	struct rng rng;
+	phys_addr_t buffers;
+	struct item items[SLOTS_PER_THREAD], *live[SLOTS_PER_THREAD];
+	struct mailbox box;
+	unsigned long maps, unmaps, failed;
+};
+
+struct scenario {
+	const char *name;
+	const char *arg;
+	unsigned int threads, pressure;	/* pressure: live mappings a thread */
+	size_t max_size;
+	bool growing, encrypted, faults;
+	bool must_fit;		/* there is always room, if somebody waits */
+};
+
+static struct worker *workers;
+static const struct scenario *scn;
+static struct device *shared_dev[3];
+static bool stop;
+static pthread_barrier_t all_stopped;
+
+static void fill_item(struct item *it, void *p)
+{
+	u32 *w = p;
+	size_t i;
+
+	for (i = 0; i < it->size / 4; i++)
+		w[i] = it->seed + i;
+	memset((u8 *)p + (it->size & ~3UL), it->seed, it->size & 3);
+}
+
+static bool check_item(const struct item *it, const void *p)
+{
+	const u32 *w = p;
+	size_t i;
+
+	for (i = 0; i < it->size / 4; i++)
+		if (w[i] != it->seed + (u32)i)
+			return false;
+	return true;
+}
+
+static void finish(struct worker *w, struct item *it)
+{
+	bool ok = check_item(it, phys_to_virt(it->tlb));
+
+	CHECK_MSG(ok, "%s: bounce buffer %llx of %zu bytes was changed", scn->name,
+		  it->tlb, it->size);
+	if (it->dir != DMA_TO_DEVICE) {
+		it->seed = rng_next(&w->rng);
+		fill_item(it, phys_to_virt(it->tlb));
+	}
+	unmap(it->dev, it->tlb, it->size, it->dir);
+	CHECK_MSG(check_item(it, phys_to_virt(it->orig)),
+		  "%s: original %llx of %zu bytes is wrong after unmap", scn->name,
+		  it->orig, it->size);
+	w->unmaps++;
+	/* Last: the thread that it came from may use it again */
+	__atomic_store_n(&it->busy, 0, __ATOMIC_RELEASE);
+}
+
+static struct item *begin(struct worker *w, struct item *it)
+{
+	u32 offset = rng_below(&w->rng, 8) * 512;
+
+	it->dev = shared_dev[rng_below(&w->rng, ARRAY_SIZE(shared_dev))];
+	it->dir = rng_below(&w->rng, 3);
+	it->size = 4 + rng_below(&w->rng, rng_below(&w->rng, 4) ? 4096 : scn->max_size);
+	it->seed = rng_next(&w->rng);
+	it->orig = (it->orig & ~(phys_addr_t)(2 * BUFFER - 1)) + offset;
+	fill_item(it, phys_to_virt(it->orig));
+	it->tlb = map_full(it->dev, it->orig, it->size, 0, it->dir, DMA_ATTR_NO_WARN);
+	if (it->tlb == MAP_FAILED_ADDR) {
+		w->failed++;
+		return NULL;
+	}
+	w->maps++;
+	__atomic_store_n(&it->busy, 1, __ATOMIC_RELAXED);
+	return it;
+}
+
+static void sync_item(struct worker *w, struct item *it)
+{
+	if (it->dir != DMA_TO_DEVICE)
+		swiotlb_sync_single_for_cpu(it->dev, it->tlb, it->size / 2, it->dir);
+	else
+		swiotlb_sync_single_for_device(it->dev, it->tlb, it->size / 2, it->dir);
+}
+
+static bool hand_over(struct worker *w, struct item *it)
+{
+	struct worker *to = &workers[rng_below(&w->rng, scn->threads)];
+	struct item **place = &to->box.items[rng_below(&w->rng, 64)], *none = NULL;
+
+	return __atomic_compare_exchange_n(place, &none, it, false,
+					   __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+static void empty_mailbox(struct worker *w)
+{
+	unsigned int i;
+	struct item *it;
+
+	for (i = 0; i < 64; i++) {
+		if (!__atomic_load_n(&w->box.items[i], __ATOMIC_RELAXED))
+			continue;
+		it = __atomic_exchange_n(&w->box.items[i], NULL, __ATOMIC_ACQUIRE);
+		if (it)
+			finish(w, it);
+	}
+}
+
+static void *churn(void *arg)
+{
+	struct worker *w = arg;
+	struct item *items = w->items;
+	unsigned int i, steps = 0;
+
+	shim_set_cpu(w->id);
+	for (i = 0; i < SLOTS_PER_THREAD; i++)
+		items[i].orig = w->buffers + i * 2 * BUFFER;
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED) && !check_failures()) {
+		i = rng_below(&w->rng, scn->pressure);
+		if (!__atomic_load_n(&items[i].busy, __ATOMIC_ACQUIRE)) {
+			if (begin(w, &items[i]))
+				w->live[i] = &items[i];
+		} else if (w->live[i] && !rng_below(&w->rng, 3)) {
+			sync_item(w, w->live[i]);
+		} else if (w->live[i]) {
+			if (rng_below(&w->rng, 2) || !hand_over(w, w->live[i]))
+				finish(w, w->live[i]);
+			w->live[i] = NULL;
+		}
+		if (!(++steps & 15))
+			empty_mailbox(w);
+	}
+	for (i = 0; i < SLOTS_PER_THREAD; i++)
+		if (w->live[i])
+			finish(w, w->live[i]);
+	/* Nobody hands anything over any more: what has arrived is all there is */
+	pthread_barrier_wait(&all_stopped);
+	empty_mailbox(w);
+	return NULL;
+}
+
+static void *faults(void *arg)
+{
+	struct rng rng = { 7 };
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		WRITE_ONCE(shim_faults[SHIM_FAULT_PAGES].rate, rng_below(&rng, 4));
+		WRITE_ONCE(shim_faults[SHIM_FAULT_KMALLOC].rate, rng_below(&rng, 6));
+		usleep(2000);
+	}
+	return NULL;
+}
+
+/* Somebody looks at the statistics all the time */
+static void *observer(void *arg)
+{
+	shim_set_cpu(NR_CPUS - 3);
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		slots_used();
+		slots_transient();
+		usleep(300);
+	}
+	return NULL;
+}
+
+static unsigned int seconds_of_run(void)
+{
+	const char *s = getenv("SECONDS_EACH");
+
+	return s ? max_t(int, atoi(s), 1) : 2;
+}
+
+static void stress(const struct scenario *s)
+{
+	unsigned long maps = 0, unmaps = 0, failed = 0;
+	pthread_t fault_thread, observer_thread;
+	unsigned int i;
+
+	scn = s;
+	shim_nr_cpus = s->threads;
+	if (s->encrypted)
+		boot_encrypted(s->arg);
+	else
+		boot(s->arg);
+	if (!s->growing)
+		default_swiotlb_base();
+	shared_dev[0] = new_device(0, 0);
+	shared_dev[1] = new_device(0xfff, 0);
+	shared_dev[2] = new_device(0x1ff, 0xffffffff);
+	workers = calloc(s->threads, sizeof(*workers));
+	pthread_barrier_init(&all_stopped, NULL, s->threads);
+	shim_threads_start();
+	for (i = 0; i < s->threads; i++) {
+		workers[i].id = i;
+		workers[i].rng.s = i + 1;
+		workers[i].buffers = shim_take_ram(SLOTS_PER_THREAD * 2 * BUFFER);
+	}
+	for (i = 0; i < s->threads; i++)
+		pthread_create(&workers[i].thread, NULL, churn, &workers[i]);
+	pthread_create(&observer_thread, NULL, observer, NULL);
+	if (s->faults)
+		pthread_create(&fault_thread, NULL, faults, NULL);
+	sleep(seconds_of_run());
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < s->threads; i++) {
+		pthread_join(workers[i].thread, NULL);
+		maps += workers[i].maps;
+		unmaps += workers[i].unmaps;
+		failed += workers[i].failed;
+	}
+	pthread_join(observer_thread, NULL);
+	if (s->faults)
+		pthread_join(fault_thread, NULL);
+	shim_fail_none();
+	shim_flush_all();
+	shim_threads_stop();
+	printf("# %lu maps, %lu unmaps, %lu found no room\n", maps, unmaps, failed);
+	CHECK(maps > 100);
+	CHECK_EQ(maps, unmaps);
+	if (s->must_fit)
+		CHECK_EQ(failed, 0);
+	check_used(0);
+	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && IS_ENABLED(CONFIG_DEBUG_FS))
+		CHECK_EQ(slots_transient(), 0);
+}
+
+#define STRESS(id, ...)							\
+	TEST(id)							\
+	{								\
+		static const struct scenario s = { .name = #id, __VA_ARGS__ }; \
+									\
+		stress(&s);						\
+	}
+
+STRESS(stress_own_areas, .arg = "8192,4", .threads = 4, .pressure = 100,
+       .max_size = 30000, .must_fit = true)
+STRESS(stress_one_area, .arg = "2048,1", .threads = 4, .pressure = 60,
+       .max_size = 30000, .must_fit = true)
+STRESS(stress_full_pool, .arg = "512,2", .threads = 4, .pressure = 200, .max_size = 30000)
+STRESS(stress_many_threads, .arg = "4096,8", .threads = 12, .pressure = 100,
+       .max_size = 8192, .must_fit = true)
+STRESS(stress_hiwater, .arg = "2048,4,track_hiwater", .threads = 4, .pressure = 80,
+       .max_size = 30000)
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+STRESS(stress_growing, .arg = "512,2", .threads = 4, .pressure = 250,
+       .max_size = 60000, .growing = true)
+STRESS(stress_growing_with_faults, .arg = "512,2", .threads = 4, .pressure = 250,
+       .max_size = 60000, .growing = true, .faults = true)
+STRESS(stress_growing_encrypted, .arg = "512,2", .threads = 4, .pressure = 250,
+       .max_size = 60000, .growing = true, .encrypted = true)
+#endif
+
+int main(int argc, char **argv)
+{
+	return harness_main(argc, argv);
+}

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Restricted pools, and coherent memory out of them. */
+#include "harness.h"
+
+#ifdef CONFIG_DMA_RESTRICTED_POOL
+
+TEST(restricted_alloc_and_free)
+{
+	phys_addr_t base, prev = 0;
+	struct page *pages[64];
+	struct device *dev;
+	unsigned int i;
+
+	boot("512,1");
+	base = shim_take_ram(SZ_256K);
+	memset(phys_to_virt(base), 0xa5, SZ_256K);
+	dev = restricted_device(base, SZ_256K, "rmem");
+	/* A device must not read what was in that memory before */
+	CHECK(all_bytes(phys_to_virt(base), SZ_256K, 0));
+	CHECK(is_swiotlb_force_bounce(dev));
+	CHECK(is_swiotlb_for_alloc(dev));
+	CHECK(is_swiotlb_active(dev));
+	for (i = 0; i < 64; i++) {
+		pages[i] = swiotlb_alloc(dev, 4096, 0);
+		if (!CHECK(pages[i]))
+			return;
+		CHECK(page_to_phys(pages[i]) >= base &&
+		      page_to_phys(pages[i]) < base + SZ_256K);
+		CHECK(page_to_phys(pages[i]) != prev);
+		prev = page_to_phys(pages[i]);
+	}
+	CHECK(!swiotlb_alloc(dev, 4096, 0));
+	for (i = 0; i < 64; i++)
+		CHECK(swiotlb_free(dev, pages[i], 4096));
+	CHECK(!swiotlb_free(dev, pfn_to_page(1), 4096));
+	pages[0] = swiotlb_alloc(dev, SZ_256K, 0);
+	CHECK(pages[0]);
+	CHECK(!swiotlb_alloc(dev, 2048, 0));
+	CHECK(swiotlb_free(dev, pages[0], SZ_256K));
+}
+
+/* Coherent memory is naturally aligned, like the page allocator's */
+TEST(restricted_alloc_is_naturally_aligned)
+{
+	phys_addr_t base, tlb;
+	struct device *dev;
+	struct page *page;
+	size_t size;
+
+	boot("512,1");
+	base = shim_take_ram(SZ_1M);
+	dev = restricted_device(base, SZ_1M, "rmem");
+	tlb = map(dev, new_buffer(512, 0), 512, DMA_TO_DEVICE);
+	for (size = 1; size <= 65536; size = size * 2 + 1) {
+		page = swiotlb_alloc(dev, size, 0);
+		if (CHECK_MSG(page, "%zu bytes", size))
+			CHECK_EQ(page_to_phys(page) &
+				 ((PAGE_SIZE << get_order(size)) - 1), 0);
+	}
+	unmap(dev, tlb, 512, DMA_TO_DEVICE);
+}
+
+/* Coherent and streaming from one pool: CVE-2024-35814 gave half a page twice */
+static void mixed_use(unsigned int min_align_mask)
+{
+	enum { N = 200, BYTES = SZ_1M };
+	struct { phys_addr_t at; size_t size; bool coherent; } live[N] = { };
+	phys_addr_t base = shim_take_ram(BYTES), buf;
+	struct rng rng = { 42 };
+	struct device *dev;
+	u8 *owner = calloc(BYTES / 512, 1);
+	unsigned int i, step;
+	size_t j;
+
+	dev = restricted_device(base, BYTES, "rmem");
+	dev->dma_parms->min_align_mask = min_align_mask;
+	buf = new_buffer(65536, 0);
+	for (step = 0; step < 20000 && !check_failures(); step++) {
+		i = rng_below(&rng, N);
+		if (!live[i].at) {
+			struct page *page;
+			u32 off = rng_below(&rng, 8) * 512;
+
+			live[i].size = 512 << rng_below(&rng, 6);
+			live[i].coherent = rng_below(&rng, 2);
+			if (live[i].coherent) {
+				live[i].size = ALIGN(live[i].size, PAGE_SIZE);
+				page = swiotlb_alloc(dev, live[i].size, 0);
+				live[i].at = page ? page_to_phys(page) : 0;
+			} else {
+				live[i].at = map_full(dev, buf + off, live[i].size, 0,
+						      DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+				if (live[i].at == MAP_FAILED_ADDR)
+					live[i].at = 0;
+			}
+			if (!live[i].at)
+				continue;
+			CHECK(live[i].at >= base &&
+			      live[i].at + live[i].size <= base + BYTES);
+			if (live[i].coherent)
+				CHECK_EQ(live[i].at & ~PAGE_MASK, 0);
+			for (j = 0; j < live[i].size; j += 512)
+				CHECK_MSG(!owner[(live[i].at + j - base) / 512]++,
+					  "step %u: %llx is given out twice", step,
+					  live[i].at + j);
+			continue;
+		}
+		for (j = 0; j < live[i].size; j += 512)
+			owner[(live[i].at + j - base) / 512]--;
+		if (live[i].coherent)
+			CHECK(swiotlb_free(dev, phys_to_page(live[i].at), live[i].size));
+		else
+			unmap(dev, live[i].at, live[i].size, DMA_TO_DEVICE);
+		live[i].at = 0;
+	}
+	free(owner);
+}
+
+TEST(restricted_coherent_and_streaming_do_not_overlap)
+{
+	boot("512,1");
+	mixed_use(0);
+	mixed_use(0xfff);
+	mixed_use(0x1ff);
+}
+
+/* Devices that name one range share one pool; each may leave */
+TEST(restricted_pool_is_shared)
+{
+	const struct reserved_mem_ops *ops = shim_rmem_ops();
+	phys_addr_t base = (shim_init(), shim_take_ram(SZ_1M));
+	struct reserved_mem rmem = { .name = "two", .base = base, .size = SZ_1M };
+	struct device *a, *b;
+	phys_addr_t tlb;
+
+	boot("512,1");
+	a = new_device(0, 0);
+	b = new_device(0, 0);
+	CHECK_EQ(ops->device_init(&rmem, a), 0);
+	CHECK_EQ(ops->device_init(&rmem, b), 0);
+	CHECK(a->dma_io_tlb_mem == b->dma_io_tlb_mem);
+	tlb = map(a, new_buffer(64, 0), 64, DMA_TO_DEVICE);
+	CHECK(tlb >= base && tlb < base + SZ_1M);
+	unmap(a, tlb, 64, DMA_TO_DEVICE);
+	ops->device_release(&rmem, a);
+	tlb = map(a, new_buffer(64, 0), 64, DMA_TO_DEVICE);
+	CHECK(tlb != MAP_FAILED_ADDR && (tlb < base || tlb >= base + SZ_1M));
+}
+
+/* It never borrows and never grows */
+TEST(restricted_pool_stays_as_it_is)
+{
+	phys_addr_t base, buf;
+	struct device *dev;
+	unsigned int n = 0;
+
+	boot("512,1");
+	base = shim_take_ram(SZ_256K);
+	dev = restricted_device(base, SZ_256K, "rmem");
+	buf = new_buffer(4096, 0);
+	while (n < 1000 && map_full(dev, buf, 4096, 0, DMA_TO_DEVICE,
+				    DMA_ATTR_NO_WARN) != MAP_FAILED_ADDR)
+		n++;
+	CHECK_EQ(n, 64);
+	CHECK_EQ(shim_work_queued(), 0);
+	shim_run_work();
+	CHECK(map_full(dev, buf, 4096, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN) ==
+	      MAP_FAILED_ADDR);
+}
+
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+#define L3_WHY "L3: the number of areas to search is that of the default pool: none"
+#else
+#define L3_WHY NULL
+#endif
+TEST_BASE_FAILS(restricted_pool_without_a_default_pool, L3_WHY)
+{
+	phys_addr_t base;
+	struct device *dev;
+
+	shim_init();
+	shim_boot_param("swiotlb", "noforce");
+	swiotlb_init(true, 0);
+	swiotlb_update_mem_attributes();
+	base = shim_take_ram(SZ_1M);
+	dev = restricted_device(base, SZ_1M, "rmem");
+	CHECK(map(dev, new_buffer(64, 0), 64, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
+	CHECK(swiotlb_alloc(dev, 4096, 0));
+}
+
+TEST(restricted_pool_by_encryption_state)
+{
+	phys_addr_t base;
+	struct device *dev;
+
+	boot_encrypted("512,1");
+	base = shim_take_ram(SZ_1M);
+	dev = restricted_device(base, SZ_1M, "rmem");
+	CHECK(shim_page_decrypted(base));
+	CHECK(shim_page_decrypted(base + SZ_1M - 1));
+	CHECK(swiotlb_alloc(dev, 4096, __DMA_ATTR_ALLOC_CC_SHARED));
+	CHECK(!swiotlb_alloc(dev, 4096, 0));
+}
+
+TEST(restricted_pool_that_cannot_be_decrypted)
+{
+	const struct reserved_mem_ops *ops = shim_rmem_ops();
+	struct reserved_mem rmem = { .name = "bad", .size = SZ_1M };
+	struct shim_usage before;
+	struct device *dev;
+
+	boot_encrypted("512,1");
+	rmem.base = shim_take_ram(SZ_1M);
+	dev = new_device(0, 0);
+	before = shim_usage();
+	shim_fail(SHIM_FAULT_DECRYPT, 0, 1);
+	CHECK(ops->device_init(&rmem, dev) < 0);
+	CHECK(!rmem.priv);
+	CHECK_EQ(shim_usage().kmallocs, before.kmallocs);
+	CHECK(!is_swiotlb_for_alloc(dev));
+}
+
+TEST(restricted_pool_without_memory)
+{
+	const struct reserved_mem_ops *ops = shim_rmem_ops();
+	struct reserved_mem rmem = { .name = "none", .size = SZ_1M };
+	struct shim_usage before;
+	struct device *dev;
+	int nth;
+
+	boot("512,1");
+	rmem.base = shim_take_ram(SZ_1M);
+	dev = new_device(0, 0);
+	before = shim_usage();
+	for (nth = 0; nth < 8; nth++) {
+		shim_fail(SHIM_FAULT_KMALLOC, nth, 1);
+		if (!ops->device_init(&rmem, dev))
+			break;
+		CHECK(!rmem.priv);
+		CHECK_EQ(shim_usage().kmallocs, before.kmallocs);
+	}
+	CHECK(nth > 0 && nth < 8);
+}
+
+TEST(restricted_pool_in_highmem_is_refused)
+{
+	const struct reserved_mem_ops *ops = shim_rmem_ops();
+	struct reserved_mem rmem = { .name = "high", .base = SHIM_HIGH_START,
+				     .size = SZ_1M };
+
+	boot("512,1");
+	shim_highmem_start = SHIM_HIGH_START;
+	CHECK_EQ(ops->device_init(&rmem, new_device(0, 0)), -EINVAL);
+	shim_highmem_start = ~0ULL;
+	shim_flat_dt_reject = true;
+	CHECK_EQ(ops->node_init(0, &rmem), -EINVAL);
+}
+
+/*
+ * Alignment counts on the bus, pages count in memory. Where the two are not a
+ * multiple of a page apart, a page that is only half its own must not be given.
+ */
+TEST(restricted_alloc_with_an_odd_bus_offset)
+{
+	static struct bus_dma_region range[2];
+	struct page *page;
+	struct device *dev;
+	phys_addr_t base, tlb;
+
+	boot("512,1");
+	base = shim_take_ram(SZ_256K);
+	dev = restricted_device(base, SZ_256K, "rmem");
+	tlb = map(dev, new_buffer(512, 0), 512, DMA_TO_DEVICE);
+	range[0] = (struct bus_dma_region){
+		.cpu_start = 0, .dma_start = 0x1800, .size = SHIM_LOW_END,
+	};
+	dev->dma_range_map = range;
+	page = swiotlb_alloc(dev, 8192, 0);
+	CHECK(!page || page_to_phys(page) != tlb);
+	CHECK(!page || swiotlb_find_pool(dev, page_to_phys(page)));
+	if (page) {
+		CHECK(swiotlb_free(dev, page, 8192));
+		expect_warns(0);
+	} else {
+		expect_warns(1);	/* it says why */
+	}
+}
+
+TEST_BASE_FAILS(restricted_double_free_is_reported,
+		"it corrupts the free lists, without a word")
+{
+	struct page *a, *b, *c;
+	struct device *dev;
+	phys_addr_t base;
+
+	boot("512,1");
+	base = shim_take_ram(SZ_256K);
+	dev = restricted_device(base, SZ_256K, "rmem");
+	a = swiotlb_alloc(dev, 8192, 0);
+	swiotlb_free(dev, a, 8192);
+	swiotlb_free(dev, a, 8192);
+	CHECK_EQ(shim_reports[SHIM_WARN], 1);
+	b = swiotlb_alloc(dev, 8192, 0);
+	c = swiotlb_alloc(dev, 8192, 0);
+	CHECK(b && c && b != c);
+	expect_warns(1);
+}
+#endif
