@@ -52,7 +52,10 @@ static void swiotlb_slots_raise_hints(struct swiotlb_slots *slots,
 			slots->hint[order] = end;
 }
 
-/* The order of the aligned block that @fit asks for, or -1 if it is no such. */
+/*
+ * The order of the aligned block that @fit asks for, or -1 if it is no such. A
+ * block that a boundary rules out would be free for another request.
+ */
 static int swiotlb_fit_block_order(const struct swiotlb_fit *fit)
 {
 	unsigned int order = ilog2(fit->nslots);
@@ -60,7 +63,8 @@ static int swiotlb_fit_block_order(const struct swiotlb_fit *fit)
 	if (order > SWIOTLB_MAX_HINT_ORDER || fit->nslots != 1U << order)
 		return -1;
 	if (fit->align_mask != fit->nslots - 1 ||
-	    (fit->align_off & fit->align_mask))
+	    (fit->align_off & fit->align_mask) ||
+	    fit->boundary_mask != SWIOTLB_NO_BOUNDARY)
 		return -1;
 	return order;
 }
@@ -74,6 +78,44 @@ static unsigned int swiotlb_slots_first_candidate(const struct swiotlb_slots *sl
 	unsigned int hint = slots->hint[order];
 
 	return hint > before ? hint - before : 0;
+}
+
+/* The bits of a word at which an aligned block of 2^order slots can begin. */
+#define SWIOTLB_BLOCK_STARTS(order)	(~0UL / GENMASK((1 << (order)) - 1, 0))
+
+static const unsigned long swiotlb_block_starts[] = {
+	SWIOTLB_BLOCK_STARTS(0), SWIOTLB_BLOCK_STARTS(1),
+	SWIOTLB_BLOCK_STARTS(2), SWIOTLB_BLOCK_STARTS(3),
+	SWIOTLB_BLOCK_STARTS(4), SWIOTLB_BLOCK_STARTS(5),
+};
+static_assert(ARRAY_SIZE(swiotlb_block_starts) == SWIOTLB_MAX_HINT_ORDER + 1);
+
+/*
+ * Aligned blocks do not cross words, so a word tells all of those in it: a run of
+ * 2k begins where two of k begin, k apart.
+ */
+static unsigned int swiotlb_slots_find_block(const struct swiotlb_slots *slots,
+					     unsigned int order,
+					     unsigned int index)
+{
+	unsigned int word, run, nwords = BITS_TO_LONGS(slots->nslots);
+	unsigned long rest = ~0UL << (index % BITS_PER_LONG);
+	unsigned long starts;
+
+	for (word = BIT_WORD(index); word < nwords; word++) {
+		starts = ~slots->used[word];
+		for (run = 1; run < 1U << order; run *= 2)
+			starts &= starts >> run;
+		starts &= swiotlb_block_starts[order] & rest;
+		if (starts) {
+			index = word * BITS_PER_LONG + __ffs(starts);
+			/* The bits behind the last slot are clear as well. */
+			return index + (1U << order) <= slots->nslots ?
+			       index : SWIOTLB_NO_SLOT;
+		}
+		rest = ~0UL;
+	}
+	return SWIOTLB_NO_SLOT;
 }
 
 static unsigned int swiotlb_slots_search(const struct swiotlb_slots *slots,
@@ -124,8 +166,8 @@ void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
  * @slots:	Slots of one area.
  * @fit:	What the run must satisfy.
  *
- * Nothing is claimed yet. The search goes from hole to hole above the hint, see
- * "First fit, with hints".
+ * Nothing is claimed yet. The search for a block goes from word to word above the
+ * hint, any other from hole to hole, see "First fit, with hints".
  *
  * Context: The area's lock is held.
  * Return: Index of the run's first slot, or %SWIOTLB_NO_SLOT.
@@ -143,10 +185,8 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
 		return swiotlb_slots_search(slots, fit,
 				swiotlb_slots_first_candidate(slots, fit));
 
-	index = swiotlb_slots_search(slots, fit, slots->hint[order]);
-	/* A block that a boundary ruled out is free for another request. */
-	if (fit->boundary_mask == SWIOTLB_NO_BOUNDARY)
-		slots->hint[order] = min(index, slots->nslots);
+	index = swiotlb_slots_find_block(slots, order, slots->hint[order]);
+	slots->hint[order] = min(index, slots->nslots);
 	return index;
 }
 
