@@ -71,6 +71,15 @@ struct swiotlb_hit {
 	bool tight;
 };
 
+/* Nearly all pools have a power of two of areas, and a division is slow. */
+static unsigned int swiotlb_area_of(const struct io_tlb_pool *pool,
+				    unsigned int number)
+{
+	if (is_power_of_2(pool->nareas))
+		return number & (pool->nareas - 1);
+	return number % pool->nareas;
+}
+
 /*
  * The CPU's own area of each pool comes first, the oldest pool in front, then
  * the next area of each: going through one pool after the other would send all
@@ -92,7 +101,7 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 			if (i >= pool->nareas)
 				continue;
 
-			area_index = (cpu + i) % pool->nareas;
+			area_index = swiotlb_area_of(pool, cpu + i);
 			tlb_addr = swiotlb_pool_map(pool, area_index, req,
 						    swiotlb_dma_start(mem, dev, pool),
 						    wait);

@@ -190,6 +190,19 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
 	return index;
 }
 
+/* Nearly all runs lie in one word, and need no loop. */
+static bool swiotlb_run_in_word(unsigned int index, unsigned int nslots)
+{
+	return index % BITS_PER_LONG + nslots <= BITS_PER_LONG;
+}
+
+static unsigned long swiotlb_run_mask(unsigned int index, unsigned int nslots)
+{
+	unsigned int bit = index % BITS_PER_LONG;
+
+	return GENMASK(bit + nslots - 1, bit);
+}
+
 /**
  * swiotlb_slots_claim() - take a run that swiotlb_slots_find() has found
  * @slots:	Slots of one area.
@@ -203,7 +216,10 @@ void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index,
 {
 	unsigned long *head = &slots->head[BIT_WORD(index)];
 
-	bitmap_set(slots->used, index, nslots);
+	if (swiotlb_run_in_word(index, nslots))
+		slots->used[BIT_WORD(index)] |= swiotlb_run_mask(index, nslots);
+	else
+		bitmap_set(slots->used, index, nslots);
 	WRITE_ONCE(*head, *head | BIT_MASK(index));
 	WRITE_ONCE(slots->nused, slots->nused + nslots);
 	swiotlb_slots_raise_hints(slots, index, index + nslots);
@@ -227,7 +243,10 @@ bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index,
 		return false;
 
 	WRITE_ONCE(*head, *head & ~BIT_MASK(index));
-	bitmap_clear(slots->used, index, nslots);
+	if (swiotlb_run_in_word(index, nslots))
+		slots->used[BIT_WORD(index)] &= ~swiotlb_run_mask(index, nslots);
+	else
+		bitmap_clear(slots->used, index, nslots);
 	WRITE_ONCE(slots->nused, slots->nused - nslots);
 	swiotlb_slots_lower_hints(slots, index);
 	return true;
