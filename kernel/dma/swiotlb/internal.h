@@ -100,8 +100,8 @@
 
 #define SWIOTLB_NO_SLOT		UINT_MAX
 #define SWIOTLB_NO_BOUNDARY	(ULONG_MAX >> IO_TLB_SHIFT)
-/* Hints are kept for blocks of 1, 2, 4, ... 32 slots (64 KiB). */
-#define SWIOTLB_MAX_HINT_ORDER	5
+/* Hints are kept for blocks of 1, 2, 4 and 8 slots (16 KiB). */
+#define SWIOTLB_MAX_HINT_ORDER	3
 /* The largest mapping, and so the smallest area that can serve all of them. */
 #define SWIOTLB_MAX_SLOTS	IO_TLB_SEGSIZE
 /* Nothing smaller is worth to be booted with, or to grow by. */

@@ -52,10 +52,7 @@ static void swiotlb_slots_raise_hints(struct swiotlb_slots *slots,
 			slots->hint[order] = end;
 }
 
-/*
- * The order of the aligned block that @fit asks for, or -1 if it is no such. A
- * block that a boundary rules out would be free for another request.
- */
+/* The order of the aligned block that @fit asks for, or -1 if it is no such. */
 static int swiotlb_fit_block_order(const struct swiotlb_fit *fit)
 {
 	unsigned int order = ilog2(fit->nslots);
@@ -63,8 +60,7 @@ static int swiotlb_fit_block_order(const struct swiotlb_fit *fit)
 	if (order > SWIOTLB_MAX_HINT_ORDER || fit->nslots != 1U << order)
 		return -1;
 	if (fit->align_mask != fit->nslots - 1 ||
-	    (fit->align_off & fit->align_mask) ||
-	    fit->boundary_mask != SWIOTLB_NO_BOUNDARY)
+	    (fit->align_off & fit->align_mask))
 		return -1;
 	return order;
 }
@@ -80,40 +76,60 @@ static unsigned int swiotlb_slots_first_candidate(const struct swiotlb_slots *sl
 	return hint > before ? hint - before : 0;
 }
 
-/* The bits of a word at which an aligned block of 2^order slots can begin. */
-#define SWIOTLB_BLOCK_STARTS(order)	(~0UL / GENMASK((1 << (order)) - 1, 0))
+/* Every (1 << order)th bit of a word, from bit 0 on. */
+#define SWIOTLB_EVERY(order)	(~0UL / GENMASK((1 << (order)) - 1, 0))
 
-static const unsigned long swiotlb_block_starts[] = {
-	SWIOTLB_BLOCK_STARTS(0), SWIOTLB_BLOCK_STARTS(1),
-	SWIOTLB_BLOCK_STARTS(2), SWIOTLB_BLOCK_STARTS(3),
-	SWIOTLB_BLOCK_STARTS(4), SWIOTLB_BLOCK_STARTS(5),
+static const unsigned long swiotlb_every[] = {
+	SWIOTLB_EVERY(0), SWIOTLB_EVERY(1), SWIOTLB_EVERY(2),
+	SWIOTLB_EVERY(3), SWIOTLB_EVERY(4), SWIOTLB_EVERY(5),
 };
-static_assert(ARRAY_SIZE(swiotlb_block_starts) == SWIOTLB_MAX_HINT_ORDER + 1);
+
+/* A run that lies in two words at most, and positions that repeat in each. */
+static bool swiotlb_fits_in_words(const struct swiotlb_fit *fit)
+{
+	return fit->nslots <= BITS_PER_LONG / 2 &&
+	       fls(fit->align_mask) < ARRAY_SIZE(swiotlb_every) &&
+	       fit->boundary_mask == SWIOTLB_NO_BOUNDARY;
+}
 
 /*
- * Aligned blocks do not cross words, so a word tells all of those in it: a run of
- * 2k begins where two of k begin, k apart.
+ * The bits of @low at which @nslots free slots begin; @high is the word behind. A
+ * run of a + b begins where one of a does, and one of b after those.
  */
-static unsigned int swiotlb_slots_find_block(const struct swiotlb_slots *slots,
-					     unsigned int order,
-					     unsigned int index)
+static unsigned long swiotlb_run_starts(unsigned long low, unsigned long high,
+					unsigned int nslots)
 {
-	unsigned int word, run, nwords = BITS_TO_LONGS(slots->nslots);
-	unsigned long rest = ~0UL << (index % BITS_PER_LONG);
-	unsigned long starts;
+	unsigned int have, step;
 
+	for (have = 1; have < nslots; have += step) {
+		step = min(have, nslots - have);
+		low &= low >> step | high << (BITS_PER_LONG - step);
+		high &= high >> step;
+	}
+	return low;
+}
+
+static unsigned int swiotlb_slots_search_words(const struct swiotlb_slots *slots,
+					       const struct swiotlb_fit *fit,
+					       unsigned int index)
+{
+	unsigned int word, nwords = BITS_TO_LONGS(slots->nslots);
+	unsigned long low, high, starts, allowed;
+
+	allowed = swiotlb_every[fls(fit->align_mask)] <<
+		  (-fit->align_off & fit->align_mask);
+	starts = allowed & (~0UL << (index % BITS_PER_LONG));
 	for (word = BIT_WORD(index); word < nwords; word++) {
-		starts = ~slots->used[word];
-		for (run = 1; run < 1U << order; run *= 2)
-			starts &= starts >> run;
-		starts &= swiotlb_block_starts[order] & rest;
+		low = ~slots->used[word];
+		high = word + 1 < nwords ? ~slots->used[word + 1] : 0;
+		starts &= swiotlb_run_starts(low, high, fit->nslots);
 		if (starts) {
 			index = word * BITS_PER_LONG + __ffs(starts);
-			/* The bits behind the last slot are clear as well. */
-			return index + (1U << order) <= slots->nslots ?
+			/* Bits behind the last slot look free, too. */
+			return index + fit->nslots <= slots->nslots ?
 			       index : SWIOTLB_NO_SLOT;
 		}
-		rest = ~0UL;
+		starts = allowed;
 	}
 	return SWIOTLB_NO_SLOT;
 }
@@ -166,8 +182,8 @@ void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
  * @slots:	Slots of one area.
  * @fit:	What the run must satisfy.
  *
- * Nothing is claimed yet. The search for a block goes from word to word above the
- * hint, any other from hole to hole, see "First fit, with hints".
+ * Nothing is claimed yet. Above the hint, see "First fit, with hints", the search
+ * goes from word to word, for large runs and across boundaries from hole to hole.
  *
  * Context: The area's lock is held.
  * Return: Index of the run's first slot, or %SWIOTLB_NO_SLOT.
@@ -181,11 +197,14 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
 	if (fit->nslots > slots->nslots - slots->nused)
 		return SWIOTLB_NO_SLOT;
 
-	if (order < 0)
+	if (!swiotlb_fits_in_words(fit))
 		return swiotlb_slots_search(slots, fit,
 				swiotlb_slots_first_candidate(slots, fit));
+	if (order < 0)
+		return swiotlb_slots_search_words(slots, fit,
+				swiotlb_slots_first_candidate(slots, fit));
 
-	index = swiotlb_slots_find_block(slots, order, slots->hint[order]);
+	index = swiotlb_slots_search_words(slots, fit, slots->hint[order]);
 	slots->hint[order] = min(index, slots->nslots);
 	return index;
 }
