@@ -66,7 +66,7 @@ main() {
 	base=$("$TOP/scripts/base.sh")
 	step compose 10 python3 -B "$TOP/scripts/compose.py" --base "$base" ours
 	if [[ -f $TOP/tools/testing/swiotlb/Makefile ]]; then
-		step harness 60 make -C "$TOP/tools/testing/swiotlb" check
+		step harness 60 make -C "$TOP/tools/testing/swiotlb" V=1 check
 	fi
 	if [[ -f $SELFTESTS/tests.py ]]; then
 		guest
