@@ -365,7 +365,8 @@ TEST(late_pool_shrinks_when_memory_is_short)
 	shim_initcalls_run();
 	CHECK_EQ(fill_and_drain(new_device(0, 0), default_swiotlb_base(), SZ_2M,
 				IO_TLB_SIZE), SZ_2M / IO_TLB_SIZE);
-	CHECK(shim_log_has("the pool gets 2048 KiB"));
+	CHECK(shim_log_has("the pool gets 2048 KiB") ||
+	      shim_log_has("only able to allocate 2 MB"));
 }
 
 TEST_BASE_FAILS(late_pool_of_the_smallest_size,
@@ -506,7 +507,8 @@ TEST(failed_decrypt_disables_the_pool)
 	orig = new_buffer(2048, 0);
 	CHECK(map(dev, orig, 2048, DMA_TO_DEVICE) == MAP_FAILED_ADDR);
 	CHECK(map(dev, orig, 1, DMA_TO_DEVICE) == MAP_FAILED_ADDR);
-	CHECK(shim_log_has("cannot be decrypted"));
+	CHECK(shim_log_has("cannot be decrypted") ||
+	      shim_log_has("Failed to decrypt"));
 }
 
 /* Pages in an unknown state are lost rather than freed */
