@@ -136,8 +136,9 @@ static void put_run(unsigned long pfn, unsigned long n, unsigned char who)
 		owner[i] = PG_FREE;
 		*(who == PG_BUDDY ? &usage.pages : &usage.memblock_pages) -= 1;
 	}
-	pthread_mutex_unlock(&arena_lock);
+	/* Before anybody else can take it */
 	shim_poison(shim_ram + PFN_PHYS(pfn), n * PAGE_SIZE);
+	pthread_mutex_unlock(&arena_lock);
 }
 
 static unsigned long zoned_run(gfp_t gfp, unsigned long n, unsigned long align)
@@ -376,6 +377,7 @@ void *kmap_local_page(struct page *page)
 #define ATOMIC_PAGES 64
 static unsigned long atomic_pfn;
 static unsigned char atomic_used[ATOMIC_PAGES];
+static pthread_once_t atomic_once = PTHREAD_ONCE_INIT;
 
 static void atomic_pool_init(void)
 {
@@ -394,12 +396,8 @@ struct page *dma_alloc_from_pool(struct device *dev, size_t size, void **vaddr,
 
 	if (shim_should_fail(SHIM_FAULT_ATOMIC_POOL, 0))
 		return NULL;
+	pthread_once(&atomic_once, atomic_pool_init);
 	pthread_mutex_lock(&arena_lock);
-	if (!atomic_pfn) {
-		pthread_mutex_unlock(&arena_lock);
-		atomic_pool_init();
-		pthread_mutex_lock(&arena_lock);
-	}
 	for (i = 0; i + n <= ATOMIC_PAGES && !page; i += n) {
 		for (j = 0; j < n && !atomic_used[i + j]; j++)
 			;
