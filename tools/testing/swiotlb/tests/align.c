@@ -186,11 +186,24 @@ TEST(segment_boundary_is_not_crossed)
 	}
 }
 
+static bool fits(struct device *dev, phys_addr_t buf, size_t size,
+		 unsigned int off)
+{
+	phys_addr_t tlb = map(dev, buf + off, size, DMA_TO_DEVICE);
+
+	if (!CHECK_MSG(tlb != MAP_FAILED_ADDR,
+		       "min_align 0x%x: %zu bytes at offset 0x%x fail",
+		       dma_get_min_align_mask(dev), size, off))
+		return false;
+	unmap(dev, tlb, size, DMA_TO_DEVICE);
+	return true;
+}
+
 static void map_max_everywhere(struct device *dev)
 {
 	unsigned int mask = dma_get_min_align_mask(dev);
 	size_t max_size = swiotlb_max_mapping_size(dev);
-	phys_addr_t buf, tlb;
+	phys_addr_t buf;
 	unsigned int off;
 
 	CHECK(max_size > 65536);
@@ -198,18 +211,9 @@ static void map_max_everywhere(struct device *dev)
 	for (off = 0; off <= max_t(unsigned int, mask, 0xfff); off += 256) {
 		unsigned int odd = off ? off - 1 : mask;
 
-		tlb = map(dev, buf + off, max_size, DMA_TO_DEVICE);
-		if (!CHECK_MSG(tlb != MAP_FAILED_ADDR,
-			       "min_align 0x%x: %zu bytes at offset 0x%x fail",
-			       mask, max_size, off))
+		if (!fits(dev, buf, max_size, off) ||
+		    !fits(dev, buf, max_size, odd))
 			return;
-		unmap(dev, tlb, max_size, DMA_TO_DEVICE);
-		tlb = map(dev, buf + odd, max_size, DMA_TO_DEVICE);
-		if (!CHECK_MSG(tlb != MAP_FAILED_ADDR,
-			       "min_align 0x%x: %zu bytes at offset 0x%x fail",
-			       mask, max_size, odd))
-			return;
-		unmap(dev, tlb, max_size, DMA_TO_DEVICE);
 	}
 }
 
