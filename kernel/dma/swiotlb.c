@@ -10,6 +10,7 @@
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
 #include "swiotlb/internal.h"
+#include "swiotlb/record.h"
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/swiotlb.h>
@@ -123,7 +124,7 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 	req->align = (orig_addr >> IO_TLB_SHIFT) & keep_mask;
 	req->boundary_mask = dma_get_seg_boundary(dev) >> IO_TLB_SHIFT;
 
-	/* "Mapping records" in pool.c says why. */
+	/* "Mapping records" in swiotlb/record.h says why. */
 	if (req->nslots == 1 && swiotlb_addr_is_long(orig_addr))
 		req->nslots = 2;
 

@@ -83,32 +83,18 @@ unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
  * @area:	The area.
  * @index:	First slot of the run.
  * @nslots:	Length of the run.
- * @record:	The words of the run, the first of which holds the mapping's record.
- * @words:	What the caller has read there: the first word, and the second if
- *		the run has one.
- *
- * The record turns to free in the same critical section as the slots, or two
- * CPUs that unmap one address would both succeed. So does its second word: the
- * slot may be the first of another mapping, before that one is recorded.
  *
  * Context: Any, takes the area's lock.
- * Return: %false, and nothing is changed, if the mapping is no longer there.
+ * Return: %false, and nothing is changed, if no run begins at @index.
  */
 bool swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
-		       unsigned int nslots, u64 *record, const u64 *words)
+		       unsigned int nslots)
 {
 	unsigned long flags;
 	bool found;
 
 	spin_lock_irqsave(&area->lock, flags);
-	found = record[0] == words[0] &&
-		(nslots == 1 || record[1] == words[1]) &&
-		swiotlb_slots_release(&area->slots, index, nslots);
-	if (found) {
-		WRITE_ONCE(record[0], SWIOTLB_RECORD_FREE);
-		if (nslots > 1)
-			WRITE_ONCE(record[1], SWIOTLB_RECORD_FREE);
-	}
+	found = swiotlb_slots_release(&area->slots, index, nslots);
 	spin_unlock_irqrestore(&area->lock, flags);
 	return found;
 }

@@ -6,6 +6,7 @@
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
 #include "internal.h"
+#include "magazine.h"
 
 struct swiotlb_mem swiotlb_default_mem;
 
@@ -267,8 +268,27 @@ int swiotlb_init_late(size_t size, gfp_t gfp_mask,
 				    swiotlb_param_nareas());
 	swiotlb_mem_set_boot_pool(mem);
 	swiotlb_print_info();
+	if (swiotlb_magazines_start(mem))
+		pr_warn("no memory for magazines\n");
 	return 0;
 }
+
+static int swiotlb_cpu_dead(unsigned int cpu)
+{
+	swiotlb_magazines_drain_cpu(&swiotlb_default_mem, cpu);
+	return 0;
+}
+
+/* Before the first driver, and where swiotlb_exit() has been. */
+static int __init swiotlb_magazines_init(void)
+{
+	int ret;
+
+	ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "swiotlb:dead",
+					NULL, swiotlb_cpu_dead);
+	return ret < 0 ? ret : swiotlb_magazines_start(&swiotlb_default_mem);
+}
+device_initcall(swiotlb_magazines_init);
 
 static void __init swiotlb_free_boot_pool(struct io_tlb_pool *pool,
 					  bool cc_shared)
@@ -309,6 +329,7 @@ void __init swiotlb_exit(void)
 		return;
 
 	pr_info("no device needs the default pool, it is freed\n");
+	swiotlb_magazines_stop(mem);
 	swiotlb_grow_disable(mem);
 	swiotlb_free_boot_pool(&mem->boot_pool, mem->pub.cc_shared);
 	memset(&mem->boot_pool, 0, sizeof(mem->boot_pool));

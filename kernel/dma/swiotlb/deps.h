@@ -14,6 +14,7 @@
 #include <linux/bits.h>
 #include <linux/cache.h>
 #include <linux/cc_platform.h>
+#include <linux/cpuhotplug.h>
 #include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/device.h>
@@ -37,6 +38,7 @@
 #include <linux/of_fdt.h>
 #include <linux/of_reserved_mem.h>
 #include <linux/overflow.h>
+#include <linux/percpu.h>
 #include <linux/pfn.h>
 #include <linux/rculist.h>
 #include <linux/set_memory.h>

@@ -7,6 +7,7 @@
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
 #include "internal.h"
+#include "magazine.h"
 
 /* What the page allocator can give in one piece. */
 #define SWIOTLB_MAX_GROW_SLOTS \
@@ -101,7 +102,9 @@ static void swiotlb_grow_work(struct work_struct *work)
 		swiotlb_pool_destroy(pool);
 		pool = NULL;
 	}
-	if (!pool) {
+	if (pool) {
+		swiotlb_magazines_resize(mem);
+	} else {
 		WRITE_ONCE(mem->next_try, jiffies + SWIOTLB_GROW_BACKOFF);
 		pr_warn_ratelimited("no memory for another pool\n");
 	}
@@ -117,6 +120,7 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
 {
 	mem->can_grow = false;
 	INIT_LIST_HEAD(&mem->pools);
+	mem->npools = 0;
 	INIT_LIST_HEAD(&mem->transients);
 	spin_lock_init(&mem->transient_lock);
 	xa_init(&mem->index);

@@ -46,6 +46,25 @@ static int swiotlb_index_insert(struct swiotlb_mem *mem,
 	return 0;
 }
 
+/* The first pool made at run time brings the table. */
+static int swiotlb_index_number(struct swiotlb_mem *mem,
+				struct io_tlb_pool *pool)
+{
+	struct io_tlb_pool **table = mem->table;
+
+	if (mem->npools == SWIOTLB_MAX_POOLS)
+		return -ENOSPC;
+	if (!table) {
+		table = kvcalloc(SWIOTLB_MAX_POOLS, sizeof(*table), GFP_KERNEL);
+		if (!table)
+			return -ENOMEM;
+		mem->table = table;
+	}
+	pool->id = mem->npools;
+	table[pool->id] = pool;
+	return 0;
+}
+
 /**
  * swiotlb_mem_add_pool() - publish a pool
  * @mem:	Allocator, to which nobody else adds a pool meanwhile.
@@ -57,14 +76,17 @@ static int swiotlb_index_insert(struct swiotlb_mem *mem,
  * that the youngest are the ones that fall idle.
  *
  * Context: Process context; boot, for the boot pool.
- * Return: 0, -ENOMEM, or -EINVAL for a pool that is not aligned.
+ * Return: 0, -ENOMEM, -ENOSPC for too many pools, or -EINVAL for one that is not
+ * aligned.
  */
 int swiotlb_mem_add_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
 	int ret;
 
 	if (pool != &mem->boot_pool) {
-		ret = swiotlb_index_insert(mem, pool);
+		ret = swiotlb_index_number(mem, pool);
+		if (!ret)
+			ret = swiotlb_index_insert(mem, pool);
 		if (ret)
 			return ret;
 		WRITE_ONCE(mem->pub.has_more, true);
@@ -74,6 +96,7 @@ int swiotlb_mem_add_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 
 	if (mem->max_nareas < pool->nareas)
 		WRITE_ONCE(mem->max_nareas, pool->nareas);
+	mem->npools++;
 	list_add_tail_rcu(&pool->node, &mem->pools);
 	WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs + pool->nslots);
 	return 0;

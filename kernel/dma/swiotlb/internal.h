@@ -23,6 +23,10 @@
  * mapping
  *	One bounce buffer in use: its slots, its original address, its size and
  *	its padding.
+ * magazine
+ *	A small per-CPU stack of free buffers of one size class.
+ * depot
+ *	Where magazines of all CPUs leave what they have too much of.
  * transient pool
  *	A pool made for one mapping, in a context that cannot sleep, when all
  *	else is full.
@@ -39,6 +43,7 @@
  *	pages.c		memory of pools made at run time	(SWIOTLB_DYNAMIC)
  *	index.c		physical address to pool		(SWIOTLB_DYNAMIC)
  *	watermark.c	when to ask for another pool		(SWIOTLB_DYNAMIC)
+ *	magazine.c	per-CPU caches and the depot
  *	mem.c		the order of search, why a map failed
  *	grow.c		the worker, transient pools		(SWIOTLB_DYNAMIC)
  *	bounce.c	the copy
@@ -49,18 +54,19 @@
  *	../swiotlb.c	what the DMA API calls, the tracepoint
  *
  * watermark.c asks for growth by queueing mem->grow_work, whose function is in
- * grow.c.
+ * grow.c. record.h and magazine.h hold what is short and on the way of every
+ * mapping.
  */
 
 /**
  * DOC: Lock order
  *
  * 1. mem->transient_lock: the list of transient pools. Interrupts off.
- * 2. area->lock: bitmaps, hints and occupancy of one area, and the transition
- *    of a mapping record from in use to free. Interrupts off.
+ * 2. depot->lock: the buffers in one depot. Interrupts off.
+ * 3. area->lock: bitmaps, hints and occupancy of one area. Interrupts off.
  *
- * Neither nests in the other, no area lock nests in another area lock, and
- * nothing sleeps or allocates under them. The lock inside of mem->index is taken
+ * None of them nests in another, no area lock nests in another area lock, and
+ * nothing sleeps or allocates under them. A magazine has no lock. The lock inside of mem->index is taken
  * by its writer alone, in process context. mem->pools and mem->index have one
  * writer, the grow worker, and are read under RCU; nothing is ever taken out.
  */
@@ -94,6 +100,21 @@
  *
  * [4] pairs with the address dependency in swiotlb_pool_lookup().
  *
+ * A free buffer goes from CPU to CPU through a cell of a magazine, which B fills
+ * and A empties::
+ *
+ *	B (unmap)                          A (map)
+ *	--------------------------------   -------------------------------
+ *	copy from the buffer               xchg_acquire(cell)         [6]
+ *	cmpxchg(record, FREE)              record, copy to the buffer
+ *	try_cmpxchg_release(cell)   [5]
+ *
+ * [5] pairs with [6]: A's writes cannot overtake B's reads. On the way through
+ * the depot, its lock does the same.
+ *
+ * [7] publishes magazines that are complete, [8] in swiotlb_mem_magazines() is its
+ * partner: mem->cache is read after it.
+ *
  * For a transient pool C and A are the same CPU, [3] in swiotlb_index_add_transient()
  * stands for [1], and the driver's own store for the list.
  */
@@ -104,6 +125,8 @@
 #define SWIOTLB_MAX_HINT_ORDER	3
 /* The largest mapping, and so the smallest area that can serve all of them. */
 #define SWIOTLB_MAX_SLOTS	IO_TLB_SEGSIZE
+/* Pools of an allocator, by their numbers; transient pools have none. */
+#define SWIOTLB_MAX_POOLS	1024
 /* Nothing smaller is worth to be booted with, or to grow by. */
 #define SWIOTLB_MIN_POOL_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
 
@@ -134,6 +157,8 @@ struct swiotlb_slots {
  * @align_mask:	2^n - 1. For the index i of the first slot, (@align_off + i) &
  *		@align_mask is 0.
  * @align_off:	See @align_mask.
+ * @wish_mask:	2^n - 1, not less than @align_mask: the same with more bits, if
+ *		such a run is free.
  * @boundary_mask: 2^n - 1, or %SWIOTLB_NO_BOUNDARY. (@boundary_off + i) with its
  *		bits above @boundary_mask is the same for all slots of the run.
  * @boundary_off: See @boundary_mask.
@@ -144,6 +169,7 @@ struct swiotlb_fit {
 	unsigned int nslots;
 	unsigned int align_mask;
 	unsigned int align_off;
+	unsigned int wish_mask;
 	unsigned long boundary_mask;
 	unsigned long boundary_off;
 };
@@ -188,16 +214,13 @@ enum swiotlb_wait {
 /* Returned, instead of a slot, by a search that %SWIOTLB_TRY cut short. */
 #define SWIOTLB_BUSY		(UINT_MAX - 1)
 
-/* A mapping record, see pool.c, of a slot where no mapping begins. */
-#define SWIOTLB_RECORD_FREE	(~0ULL)
-
 size_t swiotlb_area_bytes(unsigned int nslots);
 void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots);
 unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
 				const struct swiotlb_fit *fit,
 				enum swiotlb_wait wait);
 bool swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
-		       unsigned int nslots, u64 *record, const u64 *words);
+		       unsigned int nslots);
 
 /**
  * swiotlb_area_used() - number of slots in use in an area
@@ -218,12 +241,13 @@ static inline unsigned int swiotlb_area_used(const struct io_tlb_area *area)
  * @start:	Physical address of the first byte.
  * @end:	Physical address behind the last byte.
  * @vaddr:	Where the CPU sees @start.
- * @records:	What the slots are used for, one word a slot; see pool.c.
+ * @records:	What the slots are used for, one word a slot; see record.h.
  * @areas:	The areas, each @area_stride bytes.
  * @area_stride: Bytes from one area to the next, their bitmaps included.
  * @area_shift:	Binary logarithm of the slots in each area but the last.
  * @nareas:	Number of areas.
  * @nslots:	Number of slots, in all areas.
+ * @id:		Number of the pool in its allocator, 0 for the boot pool.
  * @late_alloc:	The memory came from the page allocator.
  * @transient:	Made for one mapping.
  * @cc_shared:	The memory was decrypted when the pool was made.
@@ -237,12 +261,13 @@ struct io_tlb_pool {
 	phys_addr_t start;
 	phys_addr_t end;
 	void *vaddr;
-	u64 *records;
+	atomic64_t *records;
 	void *areas;
 	unsigned int area_stride;
 	unsigned int area_shift;
 	unsigned int nareas;
 	unsigned int nslots;
+	u16 id;
 	bool late_alloc;
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 	bool transient;
@@ -287,7 +312,7 @@ struct swiotlb_request {
  * @head:	Index in the pool of the first slot, padding included.
  * @nslots:	As in &struct swiotlb_request.
  * @pad_slots:	As in &struct swiotlb_request.
- * @words:	The packed record, to notice that it changed.
+ * @word:	First word of the packed record, to notice that it changed.
  */
 struct swiotlb_mapping {
 	phys_addr_t orig_addr;
@@ -295,14 +320,8 @@ struct swiotlb_mapping {
 	unsigned int head;
 	unsigned int nslots;
 	unsigned int pad_slots;
-	u64 words[2];
+	u64 word;
 };
-
-/* Too many bits for the short form of a mapping record, see pool.c. */
-static inline bool swiotlb_addr_is_long(phys_addr_t addr)
-{
-	return (u64)addr >> (63 - IO_TLB_SHIFT);
-}
 
 unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots);
 size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas);
@@ -316,8 +335,10 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     dma_addr_t dma_start, enum swiotlb_wait wait);
 bool swiotlb_pool_lookup(const struct io_tlb_pool *pool, phys_addr_t tlb_addr,
 			 struct swiotlb_mapping *map);
-bool swiotlb_pool_unmap(struct io_tlb_pool *pool,
-			const struct swiotlb_mapping *map);
+bool swiotlb_pool_fits(const struct io_tlb_pool *pool, unsigned int index,
+		       const struct swiotlb_request *req, dma_addr_t dma_start);
+void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
+			  unsigned int nslots);
 
 /* Returned by swiotlb_pool_map() instead of an address. */
 #define SWIOTLB_MAP_FULL	((phys_addr_t)-1)
@@ -345,7 +366,10 @@ static inline unsigned int swiotlb_nslots(u64 bytes)
  * struct swiotlb_mem - an allocator
  * @pub:	What the inline functions of <linux/swiotlb.h> and the rest of the
  *		kernel know of it.
+ * @magazines:	Buffers for each CPU, %NULL without; see magazine.h.
+ * @trim_armed:	@cache->trim_work is due.
  * @boot_pool:	The pool made at boot, or the range of a restricted pool.
+ * @cache:	What magazines have in common, %NULL without.
  * @debugfs:	Its directory.
  * @total_used:	Slots in use in all pools, kept only with track_hiwater.
  * @used_hiwater: Highest value of @total_used.
@@ -355,6 +379,8 @@ static inline unsigned int swiotlb_nslots(u64 bytes)
  * @max_nareas:	Highest number of areas of any pool.
  * @pools:	All pools but transient ones; see "Lock order".
  * @index:	Pools in @pools but @boot_pool, by address; see index.c.
+ * @table:	The same by their number, %NULL as long as there is none.
+ * @npools:	Number of pools in @pools.
  * @transient_lock: Protects @transients.
  * @transients:	Transient pools, read under RCU.
  * @transient_nslots: Their slots.
@@ -364,7 +390,10 @@ static inline unsigned int swiotlb_nslots(u64 bytes)
  */
 struct swiotlb_mem {
 	struct io_tlb_mem pub;
-	struct io_tlb_pool boot_pool;
+	void __percpu *magazines;
+	bool trim_armed;
+	struct io_tlb_pool boot_pool ____cacheline_aligned_in_smp;
+	struct swiotlb_cache *cache;
 	struct dentry *debugfs;
 #ifdef CONFIG_DEBUG_FS
 	atomic_long_t total_used;
@@ -377,6 +406,8 @@ struct swiotlb_mem {
 	unsigned int max_nareas;
 	struct list_head pools;
 	struct xarray index;
+	struct io_tlb_pool **table;
+	unsigned int npools;
 	/* protects changes to @transients */
 	spinlock_t transient_lock;
 	struct list_head transients;
@@ -467,6 +498,12 @@ static inline bool swiotlb_pool_is_transient(const struct io_tlb_pool *pool)
 	return pool->transient;
 }
 
+static inline struct io_tlb_pool *swiotlb_mem_pool(const struct swiotlb_mem *mem,
+						   unsigned int id)
+{
+	return id ? READ_ONCE(mem->table)[id] : mem->pub.pool;
+}
+
 /* ------------------------------------------------------------- pages.c --- */
 
 void *swiotlb_pages_alloc(struct device *dev, size_t bytes, u64 phys_limit,
@@ -508,6 +545,12 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 void swiotlb_transient_free(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 
 #else /* !CONFIG_SWIOTLB_DYNAMIC */
+
+static inline struct io_tlb_pool *swiotlb_mem_pool(const struct swiotlb_mem *mem,
+						   unsigned int id)
+{
+	return mem->pub.pool;
+}
 
 static inline int swiotlb_mem_add_pool(struct swiotlb_mem *mem,
 				       struct io_tlb_pool *pool)

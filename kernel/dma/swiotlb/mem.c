@@ -5,26 +5,28 @@
  */
 
 #include "internal.h"
+#include "magazine.h"
+#include "record.h"
 
 /**
  * swiotlb_mem_used() - number of slots in use
  * @mem:	Allocator.
  *
- * Transient pools are not counted.
+ * Transient pools are not counted, nor is what lies in magazines.
  *
  * Context: Any.
  * Return: An estimate unless nothing is mapped or unmapped meanwhile.
  */
 unsigned long swiotlb_mem_used(struct swiotlb_mem *mem)
 {
+	unsigned long used = 0, spare = swiotlb_magazines_nslots(mem);
 	struct io_tlb_pool *pool;
-	unsigned long used = 0;
 
 	rcu_read_lock();
 	swiotlb_for_each_pool(pool, mem)
 		used += swiotlb_pool_used(pool);
 	rcu_read_unlock();
-	return used;
+	return used - min(used, spare);
 }
 
 /**
@@ -117,32 +119,79 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 	return ret;
 }
 
-/**
- * swiotlb_mem_map() - allocate and record a mapping
- * @mem:	Allocator.
- * @dev:	Device that will use it.
- * @req:	What to map, swiotlb_request_possible().
- * @pool:	Filled in on success.
- *
- * First all areas whose lock is free, then all. Asks for another pool when
- * nothing is found, and before that when it gets tight.
- *
- * Context: Any, takes area locks, one after the other.
- * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
- */
-phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
-			    const struct swiotlb_request *req,
-			    struct io_tlb_pool **pool)
+/* %false if it is full: @cell is in no magazine yet. */
+static bool swiotlb_cell_put(struct swiotlb_mem *mem,
+			     struct swiotlb_magazine *mag, unsigned long cell)
+{
+	if (!swiotlb_magazine_push(mag, cell))
+		return false;
+	if (!READ_ONCE(mem->trim_armed))
+		swiotlb_trim_arm(mem);
+	return true;
+}
+
+static phys_addr_t swiotlb_mem_map_cached(struct swiotlb_mem *mem,
+					  struct device *dev,
+					  const struct swiotlb_request *req,
+					  struct io_tlb_pool **found)
+{
+	void __percpu *magazines = swiotlb_mem_magazines(mem);
+	unsigned int index, class = swiotlb_class(req->nslots);
+	struct swiotlb_magazine *mag;
+	struct io_tlb_pool *pool;
+	unsigned long cell;
+
+	if (!magazines || class == SWIOTLB_NR_CLASSES)
+		return SWIOTLB_MAP_FULL;
+
+	mag = swiotlb_this_magazine(magazines, class);
+	cell = swiotlb_magazine_pop(mag);
+	if (!cell)
+		cell = swiotlb_magazine_refill(mem, mag, class);
+	if (!cell)
+		return SWIOTLB_MAP_FULL;
+
+	pool = swiotlb_cell_pool(mem, cell);
+	index = swiotlb_cell_index(cell);
+	if (unlikely(!swiotlb_pool_fits(pool, index, req,
+					swiotlb_dma_start(mem, dev, pool)))) {
+		if (!swiotlb_cell_put(mem, mag, cell))
+			swiotlb_magazine_overflow(mem, mag, class, cell);
+		return SWIOTLB_MAP_FULL;
+	}
+
+	swiotlb_record_write(&pool->records[index], req);
+	*found = pool;
+	return swiotlb_slot_addr(pool, index + req->pad_slots) + req->offset;
+}
+
+/* All areas whose lock is free, then all. */
+static phys_addr_t swiotlb_mem_map_area(struct swiotlb_mem *mem,
+					struct device *dev,
+					const struct swiotlb_request *req,
+					struct swiotlb_hit *hit)
+{
+	phys_addr_t tlb_addr;
+
+	rcu_read_lock();
+	tlb_addr = swiotlb_mem_search(mem, dev, req, SWIOTLB_TRY, hit);
+	if (tlb_addr == SWIOTLB_MAP_BUSY)
+		tlb_addr = swiotlb_mem_search(mem, dev, req, SWIOTLB_SPIN, hit);
+	rcu_read_unlock();
+	return tlb_addr;
+}
+
+static noinline phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem,
+						 struct device *dev,
+						 const struct swiotlb_request *req,
+						 struct io_tlb_pool **pool)
 {
 	struct swiotlb_hit hit;
 	phys_addr_t tlb_addr;
 
-	rcu_read_lock();
-	tlb_addr = swiotlb_mem_search(mem, dev, req, SWIOTLB_TRY, &hit);
-	if (tlb_addr == SWIOTLB_MAP_BUSY)
-		tlb_addr = swiotlb_mem_search(mem, dev, req, SWIOTLB_SPIN, &hit);
-	rcu_read_unlock();
-
+	tlb_addr = swiotlb_mem_map_area(mem, dev, req, &hit);
+	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_magazines_drain(mem))
+		tlb_addr = swiotlb_mem_map_area(mem, dev, req, &hit);
 	if (tlb_addr == SWIOTLB_MAP_FULL) {
 		swiotlb_want_pool(mem);
 		return tlb_addr;
@@ -150,9 +199,59 @@ phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 
 	if (hit.tight && swiotlb_watermark_due(mem))
 		swiotlb_watermark_check(mem, swiotlb_mem_used(mem));
-	swiotlb_account(mem, req->nslots);
 	*pool = hit.pool;
 	return tlb_addr;
+}
+
+/**
+ * swiotlb_mem_map() - allocate and record a mapping
+ * @mem:	Allocator.
+ * @dev:	Device that will use it.
+ * @req:	What to map, swiotlb_request_possible().
+ * @pool:	Filled in on success.
+ *
+ * From the CPU's own magazine, or the areas. Asks for another pool when nothing
+ * is found, and before that when it gets tight. What magazines hold counts as
+ * found: it goes back to the areas before a map fails.
+ *
+ * Context: Any, takes locks of areas or of a depot, one after the other.
+ * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
+ */
+phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
+			    const struct swiotlb_request *req,
+			    struct io_tlb_pool **pool)
+{
+	phys_addr_t tlb_addr;
+
+	tlb_addr = swiotlb_mem_map_cached(mem, dev, req, pool);
+	if (tlb_addr == SWIOTLB_MAP_FULL) {
+		tlb_addr = swiotlb_mem_map_slow(mem, dev, req, pool);
+		if (tlb_addr == SWIOTLB_MAP_FULL)
+			return tlb_addr;
+	}
+	swiotlb_account(mem, req->nslots);
+	return tlb_addr;
+}
+
+/* Only naturally aligned buffers are kept: they serve whatever comes next. */
+static bool swiotlb_mem_keep(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
+			     const struct swiotlb_mapping *map)
+{
+	void __percpu *magazines = swiotlb_mem_magazines(mem);
+	unsigned int class = swiotlb_class(map->nslots);
+	unsigned long slot = (pool->start >> IO_TLB_SHIFT) + map->head;
+	struct swiotlb_magazine *mag;
+	unsigned long cell;
+
+	if (!magazines || class == SWIOTLB_NR_CLASSES ||
+	    (slot & (map->nslots - 1)) || swiotlb_pool_is_transient(pool))
+		return false;
+
+	mag = swiotlb_this_magazine(magazines, class);
+	cell = swiotlb_cell(pool, map->head);
+	if (!swiotlb_cell_put(mem, mag, cell))
+		swiotlb_magazine_overflow(mem, mag, class, cell);
+	return true;
 }
 
 /**
@@ -161,14 +260,18 @@ phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
  * @pool:	A pool of it.
  * @map:	What swiotlb_pool_lookup() has found there.
  *
- * Context: Any, takes an area lock.
+ * Context: Any, takes the lock of an area or of a depot if the CPU's own magazine
+ * is full.
  * Return: %false if it was freed meanwhile.
  */
 bool swiotlb_mem_unmap(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
 		       const struct swiotlb_mapping *map)
 {
-	if (!swiotlb_pool_unmap(pool, map))
+	if (!swiotlb_record_take(&pool->records[map->head], map->word))
 		return false;
+
 	swiotlb_account(mem, -(long)map->nslots);
+	if (!swiotlb_mem_keep(mem, pool, map))
+		swiotlb_pool_release(pool, map->head, map->nslots);
 	return true;
 }

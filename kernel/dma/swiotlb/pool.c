@@ -4,92 +4,7 @@
  */
 
 #include "internal.h"
-
-/**
- * DOC: Mapping records
- *
- * A pool has one 64-bit word for each slot. A mapping uses the word of its
- * first slot, and the next one if it has more than one slot:
- *
- * short
- *	Bit 63 clear. Bits 62..11 are the original address, bits 10..0 the size
- *	in bytes less one. For a mapping of one slot, which has no padding.
- * long
- *	Bit 63 set. Bits 61..0 are the original address; with bit 62 set, there
- *	is none. The second word is a &union swiotlb_record_tail.
- * free
- *	All bits set.
- *
- * An original address of more than 52 bits does not fit in the short form: such
- * a mapping is given a second slot. That wastes a slot where memory lies above
- * 4 PiB, and spares each other slot everywhere a second word.
- */
-
-#define SWIOTLB_RECORD_LONG	BIT_ULL(63)
-#define SWIOTLB_RECORD_NO_ORIG	BIT_ULL(62)
-#define SWIOTLB_RECORD_ADDR	(BIT_ULL(62) - 1)
-
-/**
- * union swiotlb_record_tail - second word of a long record
- * @word:	As it is stored.
- * @bytes:	Size of the buffer.
- * @nslots:	Slots of the mapping.
- * @pad_slots:	Slots before the first one that holds data.
- */
-union swiotlb_record_tail {
-	u64 word;
-	struct {
-		u32 bytes;
-		u16 nslots;
-		u16 pad_slots;
-	};
-};
-
-static_assert(SWIOTLB_MAX_SLOTS <= U16_MAX);
-
-static void swiotlb_record_write(u64 *record, const struct swiotlb_request *req)
-{
-	union swiotlb_record_tail tail = {
-		.bytes = req->bytes,
-		.nslots = req->nslots,
-		.pad_slots = req->pad_slots,
-	};
-
-	if (req->nslots == 1) {
-		WRITE_ONCE(record[0], (u64)req->orig_addr << IO_TLB_SHIFT |
-				      (req->bytes - 1));
-		return;
-	}
-
-	WRITE_ONCE(record[1], tail.word);
-	if (req->orig_addr == SWIOTLB_NO_ORIG_ADDR)
-		WRITE_ONCE(record[0], SWIOTLB_RECORD_LONG |
-				      SWIOTLB_RECORD_NO_ORIG);
-	else
-		WRITE_ONCE(record[0], SWIOTLB_RECORD_LONG | req->orig_addr);
-}
-
-static void swiotlb_record_read(const u64 *record, struct swiotlb_mapping *map)
-{
-	union swiotlb_record_tail tail;
-	u64 word = map->words[0];
-
-	if (!(word & SWIOTLB_RECORD_LONG)) {
-		map->orig_addr = word >> IO_TLB_SHIFT;
-		map->bytes = (word & (IO_TLB_SIZE - 1)) + 1;
-		map->nslots = 1;
-		map->pad_slots = 0;
-		return;
-	}
-
-	tail.word = READ_ONCE(record[1]);
-	map->words[1] = tail.word;
-	map->orig_addr = word & SWIOTLB_RECORD_NO_ORIG ?
-			 SWIOTLB_NO_ORIG_ADDR : word & SWIOTLB_RECORD_ADDR;
-	map->bytes = tail.bytes;
-	map->nslots = tail.nslots;
-	map->pad_slots = tail.pad_slots;
-}
+#include "record.h"
 
 static struct io_tlb_area *swiotlb_pool_area(const struct io_tlb_pool *pool,
 					     unsigned int area_index)
@@ -133,7 +48,7 @@ size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas)
 	size_t stride = swiotlb_area_bytes(1U << shift);
 
 	return stride * DIV_ROUND_UP(nslots, 1UL << shift) +
-	       array_size(sizeof(u64), nslots);
+	       array_size(sizeof(atomic64_t), nslots);
 }
 
 /**
@@ -174,7 +89,7 @@ void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 		left -= area_nslots;
 	}
 	for (i = 0; i < nslots; i++)
-		pool->records[i] = SWIOTLB_RECORD_FREE;
+		atomic64_set(&pool->records[i], SWIOTLB_RECORD_FREE);
 
 	memset(vaddr, 0, bytes);
 }
@@ -246,7 +161,8 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 	struct swiotlb_fit fit = {
 		.nslots = req->nslots,
 		.align_mask = req->align_mask,
-		.align_off = (dma_slot - req->align) & req->align_mask,
+		.align_off = dma_slot - req->align,
+		.wish_mask = req->align_mask,
 		.boundary_mask = req->boundary_mask,
 		.boundary_off = dma_slot & req->boundary_mask,
 	};
@@ -255,6 +171,9 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 	/* All PCI devices have a boundary, of 4 GiB: few areas ever cross it. */
 	if (fit.boundary_mask - fit.boundary_off >= BIT(pool->area_shift) - 1)
 		fit.boundary_mask = SWIOTLB_NO_BOUNDARY;
+	/* What a magazine can keep afterwards. */
+	if (is_power_of_2(req->nslots) && !req->align)
+		fit.wish_mask |= req->nslots - 1;
 
 	index = swiotlb_area_alloc(swiotlb_pool_area(pool, area_index), &fit,
 				   wait);
@@ -268,11 +187,26 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 	return swiotlb_slot_addr(pool, index + req->pad_slots) + req->offset;
 }
 
+static unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool,
+				      unsigned int index)
+{
+	unsigned int area_index = index >> pool->area_shift;
+	unsigned int first = area_index << pool->area_shift;
+	unsigned int head;
+
+	head = swiotlb_slots_head(&swiotlb_pool_area(pool, area_index)->slots,
+				  index - first);
+	return head == SWIOTLB_NO_SLOT ? SWIOTLB_NO_SLOT : first + head;
+}
+
 /**
  * swiotlb_pool_lookup() - find the mapping that an address belongs to
  * @pool:	The pool that @tlb_addr lies in.
  * @tlb_addr:	Any physical address within the mapping.
  * @map:	Filled in on success.
+ *
+ * Nearly always the address lies in the first slot, whose word says so. The
+ * bitmap leads there from others.
  *
  * Context: Any. Without a lock, since the mapping is the caller's: nobody else
  * may unmap it meanwhile.
@@ -282,39 +216,57 @@ bool swiotlb_pool_lookup(const struct io_tlb_pool *pool, phys_addr_t tlb_addr,
 			 struct swiotlb_mapping *map)
 {
 	unsigned int index = (tlb_addr - pool->start) >> IO_TLB_SHIFT;
-	unsigned int area_index = index >> pool->area_shift;
-	unsigned int first = area_index << pool->area_shift;
-	unsigned int head;
+	u64 word = atomic64_read(&pool->records[index]);
 
-	head = swiotlb_slots_head(&swiotlb_pool_area(pool, area_index)->slots,
-				  index - first);
-	if (head == SWIOTLB_NO_SLOT)
-		return false;
+	map->head = index;
+	if (!swiotlb_record_is_head(word)) {
+		map->head = swiotlb_pool_head(pool, index);
+		if (map->head == SWIOTLB_NO_SLOT)
+			return false;
+		word = atomic64_read(&pool->records[map->head]);
+		if (!swiotlb_record_is_head(word))
+			return false;
+	}
 
-	map->head = first + head;
-	map->words[0] = READ_ONCE(pool->records[map->head]);
-	if (map->words[0] == SWIOTLB_RECORD_FREE)
-		return false;
-
-	swiotlb_record_read(&pool->records[map->head], map);
-	return index - map->head < map->nslots;
+	return swiotlb_record_read(&pool->records[map->head], word, map) &&
+	       index - map->head < map->nslots;
 }
 
 /**
- * swiotlb_pool_unmap() - free a mapping
+ * swiotlb_pool_fits() - can a run serve a request?
  * @pool:	The pool.
- * @map:	What swiotlb_pool_lookup() has found in it.
+ * @index:	First slot of the run.
+ * @req:	What to map, in as many slots as the run has.
+ * @dma_start:	Where the device sees @pool->start.
+ *
+ * Return: %true if alignment and boundary are right.
+ */
+bool swiotlb_pool_fits(const struct io_tlb_pool *pool, unsigned int index,
+		       const struct swiotlb_request *req, dma_addr_t dma_start)
+{
+	unsigned long dma_slot = (dma_start >> IO_TLB_SHIFT) + index;
+	unsigned long pos = dma_slot & req->boundary_mask;
+
+	return !((dma_slot - req->align) & req->align_mask) &&
+	       req->nslots - 1 <= req->boundary_mask - pos;
+}
+
+/**
+ * swiotlb_pool_release() - give back the slots of a mapping
+ * @pool:	The pool.
+ * @index:	First slot, whose record is free.
+ * @nslots:	Number of slots.
  *
  * Context: Any, takes the area's lock.
- * Return: %false, and nothing is changed, if it was freed meanwhile.
  */
-bool swiotlb_pool_unmap(struct io_tlb_pool *pool,
-			const struct swiotlb_mapping *map)
+void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
+			  unsigned int nslots)
 {
-	unsigned int area_index = map->head >> pool->area_shift;
+	unsigned int area_index = index >> pool->area_shift;
 	unsigned int first = area_index << pool->area_shift;
 
-	return swiotlb_area_free(swiotlb_pool_area(pool, area_index),
-				 map->head - first, map->nslots,
-				 &pool->records[map->head], map->words);
+	if (nslots > 1)
+		atomic64_set(&pool->records[index + 1], SWIOTLB_RECORD_FREE);
+	WARN_ON_ONCE(!swiotlb_area_free(swiotlb_pool_area(pool, area_index),
+					index - first, nslots));
 }

@@ -53,14 +53,14 @@ static void swiotlb_slots_raise_hints(struct swiotlb_slots *slots,
 }
 
 /* The order of the aligned block that @fit asks for, or -1 if it is no such. */
-static int swiotlb_fit_block_order(const struct swiotlb_fit *fit)
+static int swiotlb_fit_block_order(const struct swiotlb_fit *fit,
+				   unsigned int align_mask)
 {
 	unsigned int order = ilog2(fit->nslots);
 
 	if (order > SWIOTLB_MAX_HINT_ORDER || fit->nslots != 1U << order)
 		return -1;
-	if (fit->align_mask != fit->nslots - 1 ||
-	    (fit->align_off & fit->align_mask))
+	if (align_mask != fit->nslots - 1 || (fit->align_off & align_mask))
 		return -1;
 	return order;
 }
@@ -85,10 +85,11 @@ static const unsigned long swiotlb_every[] = {
 };
 
 /* A run that lies in two words at most, and positions that repeat in each. */
-static bool swiotlb_fits_in_words(const struct swiotlb_fit *fit)
+static bool swiotlb_fits_in_words(const struct swiotlb_fit *fit,
+				  unsigned int align_mask)
 {
 	return fit->nslots <= BITS_PER_LONG / 2 &&
-	       fls(fit->align_mask) < ARRAY_SIZE(swiotlb_every) &&
+	       fls(align_mask) < ARRAY_SIZE(swiotlb_every) &&
 	       fit->boundary_mask == SWIOTLB_NO_BOUNDARY;
 }
 
@@ -111,13 +112,14 @@ static unsigned long swiotlb_run_starts(unsigned long low, unsigned long high,
 
 static unsigned int swiotlb_slots_search_words(const struct swiotlb_slots *slots,
 					       const struct swiotlb_fit *fit,
+					       unsigned int align_mask,
 					       unsigned int index)
 {
 	unsigned int word, nwords = BITS_TO_LONGS(slots->nslots);
 	unsigned long low, high, starts, allowed;
 
-	allowed = swiotlb_every[fls(fit->align_mask)] <<
-		  (-fit->align_off & fit->align_mask);
+	allowed = swiotlb_every[fls(align_mask)] <<
+		  (-fit->align_off & align_mask);
 	starts = allowed & (~0UL << (index % BITS_PER_LONG));
 	for (word = BIT_WORD(index); word < nwords; word++) {
 		low = ~slots->used[word];
@@ -136,6 +138,7 @@ static unsigned int swiotlb_slots_search_words(const struct swiotlb_slots *slots
 
 static unsigned int swiotlb_slots_search(const struct swiotlb_slots *slots,
 					 const struct swiotlb_fit *fit,
+					 unsigned int align_mask,
 					 unsigned int index)
 {
 	unsigned long pos;
@@ -144,7 +147,7 @@ static unsigned int swiotlb_slots_search(const struct swiotlb_slots *slots,
 		index = bitmap_find_next_zero_area_off(slots->used,
 						       slots->nslots, index,
 						       fit->nslots,
-						       fit->align_mask,
+						       align_mask,
 						       fit->align_off);
 		if (index >= slots->nslots)
 			return SWIOTLB_NO_SLOT;
@@ -177,6 +180,26 @@ void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
 	memset(slots->hint, 0, sizeof(slots->hint));
 }
 
+static unsigned int swiotlb_slots_find_aligned(struct swiotlb_slots *slots,
+					       const struct swiotlb_fit *fit,
+					       unsigned int align_mask)
+{
+	int order = swiotlb_fit_block_order(fit, align_mask);
+	unsigned int index;
+
+	if (!swiotlb_fits_in_words(fit, align_mask))
+		return swiotlb_slots_search(slots, fit, align_mask,
+				swiotlb_slots_first_candidate(slots, fit));
+	if (order < 0)
+		return swiotlb_slots_search_words(slots, fit, align_mask,
+				swiotlb_slots_first_candidate(slots, fit));
+
+	index = swiotlb_slots_search_words(slots, fit, align_mask,
+					   slots->hint[order]);
+	slots->hint[order] = min(index, slots->nslots);
+	return index;
+}
+
 /**
  * swiotlb_slots_find() - find the lowest free run that fits
  * @slots:	Slots of one area.
@@ -191,21 +214,14 @@ void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
 unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
 				const struct swiotlb_fit *fit)
 {
-	int order = swiotlb_fit_block_order(fit);
 	unsigned int index;
 
 	if (fit->nslots > slots->nslots - slots->nused)
 		return SWIOTLB_NO_SLOT;
 
-	if (!swiotlb_fits_in_words(fit))
-		return swiotlb_slots_search(slots, fit,
-				swiotlb_slots_first_candidate(slots, fit));
-	if (order < 0)
-		return swiotlb_slots_search_words(slots, fit,
-				swiotlb_slots_first_candidate(slots, fit));
-
-	index = swiotlb_slots_search_words(slots, fit, slots->hint[order]);
-	slots->hint[order] = min(index, slots->nslots);
+	index = swiotlb_slots_find_aligned(slots, fit, fit->wish_mask);
+	if (index == SWIOTLB_NO_SLOT && fit->wish_mask != fit->align_mask)
+		index = swiotlb_slots_find_aligned(slots, fit, fit->align_mask);
 	return index;
 }
 

@@ -42,6 +42,14 @@ void shim_hardirq_enter(void)
 	shim_current()->hardirq = true;
 }
 
+int (*shim_cpuhp_dead)(unsigned int cpu);
+
+void shim_cpu_dead(unsigned int cpu)
+{
+	if (shim_cpuhp_dead)
+		shim_cpuhp_dead(cpu);
+}
+
 void shim_hardirq_exit(void)
 {
 	shim_current()->hardirq = false;
@@ -69,6 +77,8 @@ void shim_tsan_fence(void)
 
 void (*shim_before_lock)(void);
 void (*shim_after_unlock)(void);
+void (*shim_before_cmpxchg64)(void);
+void (*shim_after_xchg)(void);
 
 void shim_run_hook(void (**hook)(void))
 {

@@ -9,6 +9,8 @@ void shim_init(void);
 void shim_set_cpu(unsigned int cpu);
 void shim_hardirq_enter(void);
 void shim_hardirq_exit(void);
+/* What follows when a CPU has gone offline */
+void shim_cpu_dead(unsigned int cpu);
 
 /* Work, RCU callbacks and time: nothing runs unless asked, or in threads */
 void shim_threads_start(void);

@@ -109,6 +109,17 @@ void shim_tsan_fence(void);
 	__atomic_store_n(p, (typeof(*(p)))(v), __ATOMIC_RELEASE)
 #define smp_store_mb(x, v) __atomic_store_n(&(x), v, __ATOMIC_SEQ_CST)
 
+/*
+ * What another CPU does just before this one gets a lock, or exchanges a 64-bit
+ * word, or just after it has released the lock, or exchanged a long: called once,
+ * then forgotten.
+ */
+extern void (*shim_before_lock)(void);
+extern void (*shim_after_unlock)(void);
+extern void (*shim_before_cmpxchg64)(void);
+extern void (*shim_after_xchg)(void);
+void shim_run_hook(void (**hook)(void));
+
 /* ---- atomics ---- */
 
 #define ATOMIC_INIT(i) { (i) }
@@ -162,12 +173,17 @@ static inline bool pfx##_sub_and_test(val i, type *v)			\
 { return !pfx##_sub_return(i, v); }					\
 static inline val pfx##_xchg(type *v, val n)				\
 { return xchg(&v->counter, n); }					\
+static inline val pfx##_xchg_acquire(type *v, val n)			\
+{ return __atomic_exchange_n(&v->counter, n, __ATOMIC_ACQUIRE); }	\
 static inline val pfx##_cmpxchg(type *v, val o, val n)			\
 { return cmpxchg(&v->counter, o, n); }					\
 static inline bool pfx##_try_cmpxchg(type *v, val *o, val n)		\
 { return try_cmpxchg(&v->counter, o, n); }				\
 static inline bool pfx##_try_cmpxchg_relaxed(type *v, val *o, val n)	\
 { return try_cmpxchg(&v->counter, o, n); }				\
+static inline bool pfx##_try_cmpxchg_release(type *v, val *o, val n)	\
+{ return __atomic_compare_exchange_n(&v->counter, o, n, false,		\
+				     __ATOMIC_RELEASE, __ATOMIC_RELAXED); } \
 static inline bool pfx##_add_unless(type *v, val a, val u)		\
 { val c = pfx##_read(v);						\
   while (c != u && !pfx##_try_cmpxchg(v, &c, c + a)) ;			\
@@ -178,6 +194,16 @@ static inline bool pfx##_inc_not_zero(type *v)				\
 SHIM_ATOMIC(atomic, atomic_t, int)
 SHIM_ATOMIC(atomic64, atomic64_t, s64)
 SHIM_ATOMIC(atomic_long, atomic_long_t, long)
+
+#define atomic64_try_cmpxchg(v, o, n) ({				\
+	if (unlikely(shim_before_cmpxchg64))				\
+		shim_run_hook(&shim_before_cmpxchg64);			\
+	(atomic64_try_cmpxchg)(v, o, n); })
+#define atomic_long_xchg_acquire(v, n) ({				\
+	long __old = (atomic_long_xchg_acquire)(v, n);			\
+	if (unlikely(shim_after_xchg))					\
+		shim_run_hook(&shim_after_xchg);			\
+	__old; })
 
 /* ---- locks ---- */
 
@@ -196,14 +222,6 @@ typedef spinlock_t raw_spinlock_t;
 #define DEFINE_RAW_SPINLOCK(name) spinlock_t name = { 0 }
 #define spin_lock_init(l) __atomic_store_n(&(l)->val, 0, __ATOMIC_RELAXED)
 #define raw_spin_lock_init spin_lock_init
-
-/*
- * What another CPU does just before this one gets a lock, or just after it has
- * released it: called once, then forgotten.
- */
-extern void (*shim_before_lock)(void);
-extern void (*shim_after_unlock)(void);
-void shim_run_hook(void (**hook)(void));
 
 void shim_spin_lock_slow(spinlock_t *lock);
 void shim_spin_unlock_bad(spinlock_t *lock);

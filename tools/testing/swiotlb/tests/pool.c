@@ -181,7 +181,7 @@ static void unmap_and_map_another(void)
 
 /*
  * Both have looked the mapping up, the other one is first, and the slots are in
- * use again when this one gets the lock.
+ * use again when this one ends the mapping.
  */
 TEST_BASE_FAILS(double_unmap_at_once_spares_the_next_mapping, "see double_unmap")
 {
@@ -194,7 +194,7 @@ TEST_BASE_FAILS(double_unmap_at_once_spares_the_next_mapping, "see double_unmap"
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		race.size = sizes[i];
 		race.tlb = map(race.dev, race.orig, race.size, DMA_TO_DEVICE);
-		shim_before_lock = unmap_and_map_another;
+		shim_before_cmpxchg64 = unmap_and_map_another;
 		unmap(race.dev, race.tlb, race.size, DMA_TO_DEVICE);
 		CHECK_MSG(race.again == race.tlb, "the test needs the same slots again");
 		check_used(DIV_ROUND_UP(race.size, IO_TLB_SIZE));
@@ -209,20 +209,26 @@ static void stale_unmap(void)
 	unmap(race.dev, race.tlb, race.size, DMA_TO_DEVICE);
 }
 
-/* Slots that are claimed but not yet recorded are nobody's to unmap */
+/*
+ * Slots that are claimed but not yet recorded are nobody's to unmap, whether they
+ * come from an area or from a magazine.
+ */
 static void stale_unmap_while_mapping(size_t old_size, unsigned int slot,
-				      size_t new_size)
+				      size_t new_size, bool magazine)
 {
 	phys_addr_t first, last, tlb;
 
 	race.size = new_size;
+	shim_cpu_dead(0);
 	/* An old mapping that began before, or at, the slot in question */
 	first = map(race.dev, race.orig, old_size, DMA_TO_DEVICE);
 	unmap(race.dev, first, old_size, DMA_TO_DEVICE);
+	if (!magazine)
+		shim_cpu_dead(0);
 	/* What lies below that slot is taken, so that it is the next */
 	last = slot ? map(race.dev, race.orig, slot * IO_TLB_SIZE, DMA_TO_DEVICE) : 0;
 	race.tlb = first + slot * IO_TLB_SIZE;
-	shim_after_unlock = stale_unmap;
+	*(magazine ? &shim_after_xchg : &shim_after_unlock) = stale_unmap;
 	tlb = map(race.dev, race.orig, new_size, DMA_TO_DEVICE);
 	CHECK_MSG(tlb == race.tlb, "the test needs slot %u", slot);
 	check_used(slot + DIV_ROUND_UP(new_size, IO_TLB_SIZE));
@@ -237,10 +243,12 @@ TEST_BASE_FAILS(stale_unmap_spares_what_is_being_mapped, "see double_unmap")
 	boot_fixed("512,1", NULL);
 	race.dev = new_device(0, 0);
 	race.orig = new_buffer(16384, 0);
-	stale_unmap_while_mapping(512, 0, 512);
-	stale_unmap_while_mapping(8192, 0, 8192);
-	stale_unmap_while_mapping(4096, 1, 512);
-	stale_unmap_while_mapping(8192, 1, 2048);
+	stale_unmap_while_mapping(512, 0, 512, false);
+	stale_unmap_while_mapping(8192, 0, 8192, false);
+	stale_unmap_while_mapping(512, 0, 512, true);
+	stale_unmap_while_mapping(8192, 0, 8192, true);
+	stale_unmap_while_mapping(4096, 1, 512, false);
+	stale_unmap_while_mapping(8192, 1, 2048, false);
 	expect_warns(1);
 }
 

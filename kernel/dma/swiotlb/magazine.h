@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Magazines: what is on the way of every mapping.
+ */
+#ifndef _KERNEL_DMA_SWIOTLB_MAGAZINE_H
+#define _KERNEL_DMA_SWIOTLB_MAGAZINE_H
+
+#include "internal.h"
+
+/**
+ * DOC: Magazines
+ *
+ * Each CPU keeps buffers that were unmapped on it, one magazine for each size
+ * class: 1, 2, 4 ... slots. They are still in its caches, and the next mapping
+ * of that size takes the last one. This is the magazine layer of J. Bonwick and
+ * J. Adams, "Magazines and Vmem", USENIX 2001, with one change: a magazine has
+ * no lock, and interrupts stay on.
+ *
+ * A magazine is an array of cells. A cell is 0, or holds one free buffer, and
+ * only an atomic exchange takes a buffer out or puts one into an empty cell. So
+ * a buffer has one owner at any time: a cell, a depot, an area, or who uses it.
+ * It does not matter who else works on the same cells: an interrupt, a task that
+ * was moved to another CPU half way, a CPU that drains the magazines of others.
+ *
+ * @top says where the stack ends. It is a hint, written without care; a wrong one
+ * costs time, but loses nothing::
+ *
+ *	an empty cell below @top	pop passes over it
+ *	a buffer at or above @top	push passes over it, and so finds it again
+ *
+ * States of a free buffer, and what leads from one to another::
+ *
+ *	           refill                   pop
+ *	   depot ----------> magazine ------------------> mapped
+ *	     ^   <----------    |    <------------------    ^ |
+ *	     |    overflow      |           push            | |
+ *	     |                  | trim, drain               | | overflow of
+ *	     | trim, drain      v                map        | | the depot
+ *	     +--------------> area -------------------------+ |
+ *	                        ^-----------------------------+
+ *
+ * Outside of an area a buffer keeps its bits in the area's bitmaps, and its
+ * record says free: unmapping it once more is noticed as ever.
+ *
+ * Cells of all CPUs and depots together hold a quarter of the slots at most. They
+ * are emptied before a map fails, when their CPU goes, and when nothing has moved
+ * for a while.
+ */
+
+/* Classes of 1, 2, 4 ... 128 slots: 2 to 256 KiB */
+#define SWIOTLB_NR_CLASSES	8
+
+static_assert(1 << (SWIOTLB_NR_CLASSES - 1) == SWIOTLB_MAX_SLOTS);
+
+/**
+ * struct swiotlb_magazine - free buffers of one class, for one CPU
+ * @top:	Number of the lowest cell that may be empty: a hint.
+ * @limit:	No cell is filled from this one on.
+ * @moves:	Counts what goes in and out, roughly.
+ * @seen:	What @moves was when the trim worker came by.
+ * @cell:	Each is 0 or a buffer, see swiotlb_cell().
+ */
+struct swiotlb_magazine {
+	u16 top;
+	u16 limit;
+	u16 moves;
+	u16 seen;
+	atomic_long_t cell[];
+};
+
+/*
+ * Where the magazines of a CPU begin, in bytes: one to eight cache lines each,
+ * most for a page and less, which is what drivers map most.
+ */
+static const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES + 1] = {
+	0, 512, 1024, 1280, 1408, 1472, 1536, 1600, 1664,
+};
+
+#define SWIOTLB_MAGAZINES_BYTES	1664
+
+static inline unsigned int swiotlb_magazine_cells(unsigned int class)
+{
+	unsigned int bytes = swiotlb_magazine_offset[class + 1] -
+			     swiotlb_magazine_offset[class];
+
+	return (bytes - sizeof(struct swiotlb_magazine)) / sizeof(u64);
+}
+
+static inline struct swiotlb_magazine *
+swiotlb_cpu_magazine(void __percpu *magazines, unsigned int cpu,
+		     unsigned int class)
+{
+	return per_cpu_ptr(magazines, cpu) + swiotlb_magazine_offset[class];
+}
+
+/* Any CPU's would be right: whoever is moved to another one does no harm. */
+static inline struct swiotlb_magazine *
+swiotlb_this_magazine(void __percpu *magazines, unsigned int class)
+{
+	return raw_cpu_ptr(magazines) + swiotlb_magazine_offset[class];
+}
+
+/**
+ * struct swiotlb_depot - free buffers of one class, for all CPUs
+ * @lock:	Protects all else.
+ * @count:	Number of buffers; read without the lock as an estimate.
+ * @limit:	The most there may be.
+ * @moves:	Counts what goes in and out, roughly.
+ * @seen:	What @moves was when the trim worker came by.
+ * @cells:	The buffers.
+ */
+struct swiotlb_depot {
+	/* protects this depot */
+	spinlock_t lock;
+	unsigned int count;
+	unsigned int limit;
+	unsigned int moves;
+	unsigned int seen;
+	unsigned long *cells;
+} ____cacheline_aligned_in_smp;
+
+/**
+ * struct swiotlb_cache - what the magazines of an allocator have in common
+ * @mem:	The allocator.
+ * @trim_work:	Gives back what has not moved for a while.
+ * @depot:	One for each class.
+ */
+struct swiotlb_cache {
+	struct swiotlb_mem *mem;
+	struct delayed_work trim_work;
+	struct swiotlb_depot depot[SWIOTLB_NR_CLASSES];
+};
+
+/* A buffer in one word that is not 0: a mark, the pool's number, the slot's. */
+#define SWIOTLB_CELL_MARK	BIT(BITS_PER_LONG - 1)
+#define SWIOTLB_CELL_INDEX_BITS	(BITS_PER_LONG == 64 ? 32 : 21)
+#define SWIOTLB_CELL_INDEX_MASK	(BIT(SWIOTLB_CELL_INDEX_BITS) - 1)
+
+static_assert(SWIOTLB_MAX_POOLS <=
+	      SWIOTLB_CELL_MARK >> SWIOTLB_CELL_INDEX_BITS);
+
+static inline unsigned long swiotlb_cell(const struct io_tlb_pool *pool,
+					 unsigned int index)
+{
+	return SWIOTLB_CELL_MARK |
+	       (unsigned long)pool->id << SWIOTLB_CELL_INDEX_BITS | index;
+}
+
+static inline unsigned int swiotlb_cell_index(unsigned long cell)
+{
+	return cell & SWIOTLB_CELL_INDEX_MASK;
+}
+
+static inline struct io_tlb_pool *
+swiotlb_cell_pool(const struct swiotlb_mem *mem, unsigned long cell)
+{
+	return swiotlb_mem_pool(mem, (cell & ~SWIOTLB_CELL_MARK) >>
+				     SWIOTLB_CELL_INDEX_BITS);
+}
+
+/**
+ * swiotlb_magazine_pop() - take the buffer that was put in last
+ * @mag:	A magazine.
+ *
+ * Context: Any.
+ * Return: The buffer, or 0.
+ */
+static inline unsigned long swiotlb_magazine_pop(struct swiotlb_magazine *mag)
+{
+	unsigned int top = READ_ONCE(mag->top);
+	unsigned long cell = 0;
+
+	while (top) {
+		/* [6] Pairs with swiotlb_magazine_push(). */
+		cell = atomic_long_xchg_acquire(&mag->cell[--top], 0);
+		WRITE_ONCE(mag->top, top);
+		if (likely(cell))
+			break;
+	}
+	WRITE_ONCE(mag->moves, mag->moves + 1);
+	return cell;
+}
+
+/**
+ * swiotlb_magazine_push() - put a buffer in
+ * @mag:	A magazine.
+ * @cell:	The buffer.
+ *
+ * Context: Any.
+ * Return: %false if there is no room.
+ */
+static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
+					 unsigned long cell)
+{
+	unsigned int top = READ_ONCE(mag->top), limit = READ_ONCE(mag->limit);
+	long empty;
+
+	for (; top < limit; top++) {
+		empty = 0;
+		/* [5] Pairs with swiotlb_magazine_pop(). */
+		if (atomic_long_try_cmpxchg_release(&mag->cell[top], &empty,
+						    cell)) {
+			WRITE_ONCE(mag->top, top + 1);
+			WRITE_ONCE(mag->moves, mag->moves + 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Of an allocator; %NULL without. */
+static inline void __percpu *
+swiotlb_mem_magazines(const struct swiotlb_mem *mem)
+{
+	/* [8] Pairs with swiotlb_magazines_start(). */
+	return smp_load_acquire(&mem->magazines);
+}
+
+/* The class of buffers with @nslots slots, %SWIOTLB_NR_CLASSES if there is none. */
+static inline unsigned int swiotlb_class(unsigned int nslots)
+{
+	return is_power_of_2(nslots) ? ilog2(nslots) : SWIOTLB_NR_CLASSES;
+}
+
+int swiotlb_magazines_start(struct swiotlb_mem *mem);
+void swiotlb_magazines_stop(struct swiotlb_mem *mem);
+void swiotlb_magazines_resize(struct swiotlb_mem *mem);
+unsigned long swiotlb_magazines_drain(struct swiotlb_mem *mem);
+unsigned long swiotlb_magazines_drain_cpu(struct swiotlb_mem *mem,
+					  unsigned int cpu);
+unsigned long swiotlb_magazines_nslots(struct swiotlb_mem *mem);
+unsigned long swiotlb_magazine_refill(struct swiotlb_mem *mem,
+				      struct swiotlb_magazine *mag,
+				      unsigned int class);
+void swiotlb_magazine_overflow(struct swiotlb_mem *mem,
+			       struct swiotlb_magazine *mag,
+			       unsigned int class, unsigned long cell);
+void swiotlb_trim_arm(struct swiotlb_mem *mem);
+
+#endif /* _KERNEL_DMA_SWIOTLB_MAGAZINE_H */

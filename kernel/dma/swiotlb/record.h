@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a pool remembers of a mapping.
+ */
+#ifndef _KERNEL_DMA_SWIOTLB_RECORD_H
+#define _KERNEL_DMA_SWIOTLB_RECORD_H
+
+#include "internal.h"
+
+/**
+ * DOC: Mapping records
+ *
+ * A pool has one 64-bit word for each slot. A mapping uses the word of its
+ * first slot, and the next one if it has more than one slot:
+ *
+ * short
+ *	Bit 63 clear. Bits 62..11 are the original address, bits 10..0 the size
+ *	in bytes less one. For a mapping of one slot, which has no padding.
+ * long
+ *	Bits 63 and 62 are 10. Bits 61..53 are the number of slots less one, bits
+ *	52..0 the original address without its lowest 11 bits.
+ * tail
+ *	Bits 63 and 62 are 11. Follows a long record: bits 38..30 are the number
+ *	of padding slots, bits 29..11 the size in bytes, bits 10..0 what the long
+ *	record leaves out of the address.
+ * free
+ *	All bits set. Also the words of all other slots of a mapping.
+ *
+ * So a word tells whether a mapping begins there, and how many slots to free.
+ * It turns to free by an atomic exchange: of several CPUs that unmap one address
+ * one succeeds. Its slots are then free in the bitmaps, or lie in a magazine.
+ *
+ * An original address of more than 52 bits does not fit in the short form: such
+ * a mapping is given a second slot. That wastes a slot where memory lies above
+ * 4 PiB, and spares each other slot everywhere a second word.
+ */
+
+#define SWIOTLB_RECORD_FREE		(~0ULL)
+#define SWIOTLB_RECORD_LONG		BIT_ULL(63)
+#define SWIOTLB_RECORD_TAIL		(BIT_ULL(63) | BIT_ULL(62))
+#define SWIOTLB_RECORD_NSLOTS_SHIFT	53
+#define SWIOTLB_RECORD_NSLOTS_MASK	(BIT_ULL(9) - 1)
+#define SWIOTLB_RECORD_ADDR_MASK	(BIT_ULL(53) - 1)
+#define SWIOTLB_RECORD_PAD_SHIFT	30
+#define SWIOTLB_RECORD_BYTES_MASK	(BIT_ULL(19) - 1)
+#define SWIOTLB_RECORD_LOW_MASK		(IO_TLB_SIZE - 1)
+
+static_assert(SWIOTLB_MAX_SLOTS - 1 <= SWIOTLB_RECORD_NSLOTS_MASK);
+static_assert(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_RECORD_BYTES_MASK);
+
+/* Too many bits for the short form. */
+static inline bool swiotlb_addr_is_long(phys_addr_t addr)
+{
+	return (u64)addr >> (63 - IO_TLB_SHIFT);
+}
+
+static inline bool swiotlb_record_is_head(u64 word)
+{
+	return word < SWIOTLB_RECORD_TAIL;
+}
+
+static inline void swiotlb_record_write(atomic64_t *record,
+					const struct swiotlb_request *req)
+{
+	u64 low = req->orig_addr & SWIOTLB_RECORD_LOW_MASK;
+
+	if (req->nslots == 1) {
+		atomic64_set(record, (u64)req->orig_addr << IO_TLB_SHIFT |
+				     (req->bytes - 1));
+		return;
+	}
+
+	atomic64_set(record + 1, SWIOTLB_RECORD_TAIL |
+		     (u64)req->pad_slots << SWIOTLB_RECORD_PAD_SHIFT |
+		     (u64)req->bytes << IO_TLB_SHIFT | low);
+	atomic64_set(record, SWIOTLB_RECORD_LONG |
+		     (u64)(req->nslots - 1) << SWIOTLB_RECORD_NSLOTS_SHIFT |
+		     (u64)req->orig_addr >> IO_TLB_SHIFT);
+}
+
+/* %false if it was freed meanwhile, by somebody who unmaps it twice. */
+static inline bool swiotlb_record_read(const atomic64_t *record, u64 word,
+				       struct swiotlb_mapping *map)
+{
+	u64 tail;
+
+	map->word = word;
+	if (!(word & SWIOTLB_RECORD_LONG)) {
+		map->orig_addr = word >> IO_TLB_SHIFT;
+		map->bytes = (word & SWIOTLB_RECORD_LOW_MASK) + 1;
+		map->nslots = 1;
+		map->pad_slots = 0;
+		return true;
+	}
+
+	tail = atomic64_read(record + 1);
+	map->orig_addr = (word & SWIOTLB_RECORD_ADDR_MASK) << IO_TLB_SHIFT |
+			 (tail & SWIOTLB_RECORD_LOW_MASK);
+	map->bytes = tail >> IO_TLB_SHIFT & SWIOTLB_RECORD_BYTES_MASK;
+	map->nslots = (word >> SWIOTLB_RECORD_NSLOTS_SHIFT &
+		       SWIOTLB_RECORD_NSLOTS_MASK) + 1;
+	map->pad_slots = tail >> SWIOTLB_RECORD_PAD_SHIFT &
+			 SWIOTLB_RECORD_NSLOTS_MASK;
+	return tail != SWIOTLB_RECORD_FREE;
+}
+
+/**
+ * swiotlb_record_take() - end a mapping
+ * @record:	Its first word.
+ * @word:	What swiotlb_record_read() was given.
+ *
+ * The slots are the caller's now, to give back or to keep for later.
+ *
+ * Context: Any.
+ * Return: %false if somebody else has ended it.
+ */
+static inline bool swiotlb_record_take(atomic64_t *record, u64 word)
+{
+	s64 old = word;
+
+	return atomic64_try_cmpxchg(record, &old, SWIOTLB_RECORD_FREE);
+}
+
+#endif /* _KERNEL_DMA_SWIOTLB_RECORD_H */
