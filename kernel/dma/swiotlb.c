@@ -75,11 +75,13 @@ static bool swiotlb_mem_suits(const struct io_tlb_mem *mem, struct device *dev)
 }
 
 /* Masks are 2^n - 1; should a driver have holes in its own, ask for more. */
-static unsigned int swiotlb_slot_mask(unsigned int byte_mask)
+static inline unsigned int swiotlb_slot_mask(unsigned int byte_mask)
 {
 	unsigned int mask = byte_mask >> IO_TLB_SHIFT;
 
-	return mask ? roundup_pow_of_two((unsigned long)mask + 1) - 1 : 0;
+	if (likely(!(mask & (mask + 1))))
+		return mask;
+	return roundup_pow_of_two((unsigned long)mask + 1) - 1;
 }
 
 /*

@@ -302,6 +302,40 @@ struct swiotlb_request {
 	unsigned long boundary_mask;
 };
 
+/**
+ * swiotlb_request_possible() - can a request ever be served?
+ * @req:	What to map.
+ *
+ * The lowest position inside a segment that has the alignment is the one that
+ * has no higher bits set; if the run crosses the boundary there, it does so
+ * everywhere.
+ *
+ * Return: %false if no pool, however large and empty, has room for it.
+ */
+static inline bool swiotlb_request_possible(const struct swiotlb_request *req)
+{
+	unsigned long lowest = req->align & req->boundary_mask;
+
+	return req->nslots <= SWIOTLB_MAX_SLOTS &&
+	       req->nslots - 1 <= req->boundary_mask - lowest;
+}
+
+/**
+ * swiotlb_request_fits() - can a run serve a request?
+ * @req:	What to map, in as many slots as the run has.
+ * @dma_slot:	Where the device sees the first slot, in slots.
+ *
+ * Return: %true if alignment and boundary are right.
+ */
+static inline bool swiotlb_request_fits(const struct swiotlb_request *req,
+					unsigned long dma_slot)
+{
+	unsigned long pos = dma_slot & req->boundary_mask;
+
+	return !((dma_slot - req->align) & req->align_mask) &&
+	       req->nslots - 1 <= req->boundary_mask - pos;
+}
+
 /* The mapping is an allocation: it has no original, nothing is ever copied. */
 #define SWIOTLB_NO_ORIG_ADDR	((phys_addr_t)-1)
 
@@ -333,10 +367,8 @@ bool swiotlb_pool_tight(const struct io_tlb_pool *pool, unsigned int area_index)
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,
 			     dma_addr_t dma_start, enum swiotlb_wait wait);
-bool swiotlb_pool_lookup(const struct io_tlb_pool *pool, phys_addr_t tlb_addr,
-			 struct swiotlb_mapping *map);
-bool swiotlb_pool_fits(const struct io_tlb_pool *pool, unsigned int index,
-		       const struct swiotlb_request *req, dma_addr_t dma_start);
+bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool,
+				unsigned int index, struct swiotlb_mapping *map);
 void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 			  unsigned int nslots);
 
@@ -442,7 +474,6 @@ phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 			    struct io_tlb_pool **pool);
 bool swiotlb_mem_unmap(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
 		       const struct swiotlb_mapping *map);
-bool swiotlb_request_possible(const struct swiotlb_request *req);
 
 #ifdef CONFIG_DEBUG_FS
 DECLARE_STATIC_KEY_FALSE(swiotlb_track_hiwater);

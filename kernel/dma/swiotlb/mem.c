@@ -46,24 +46,6 @@ void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem)
 }
 
 /**
- * swiotlb_request_possible() - can a request ever be served?
- * @req:	What to map.
- *
- * The lowest position inside a segment that has the alignment is the one that
- * has no higher bits set; if the run crosses the boundary there, it does so
- * everywhere.
- *
- * Return: %false if no pool, however large and empty, has room for it.
- */
-bool swiotlb_request_possible(const struct swiotlb_request *req)
-{
-	unsigned long lowest = req->align & req->boundary_mask;
-
-	return req->nslots <= SWIOTLB_MAX_SLOTS &&
-	       req->nslots - 1 <= req->boundary_mask - lowest;
-}
-
-/**
  * struct swiotlb_hit - where a search found room
  * @pool:	The pool.
  * @tight:	Not in the CPU's own area, or there was not much left there.
@@ -139,6 +121,7 @@ static phys_addr_t swiotlb_mem_map_cached(struct swiotlb_mem *mem,
 	unsigned int index, class = swiotlb_class(req->nslots);
 	struct swiotlb_magazine *mag;
 	struct io_tlb_pool *pool;
+	dma_addr_t dma_start;
 	unsigned long cell;
 
 	if (!magazines || class == SWIOTLB_NR_CLASSES)
@@ -153,8 +136,9 @@ static phys_addr_t swiotlb_mem_map_cached(struct swiotlb_mem *mem,
 
 	pool = swiotlb_cell_pool(mem, cell);
 	index = swiotlb_cell_index(cell);
-	if (unlikely(!swiotlb_pool_fits(pool, index, req,
-					swiotlb_dma_start(mem, dev, pool)))) {
+	dma_start = swiotlb_dma_start(mem, dev, pool);
+	if (unlikely(!swiotlb_request_fits(req, (dma_start >> IO_TLB_SHIFT) +
+						index))) {
 		if (!swiotlb_cell_put(mem, mag, cell))
 			swiotlb_magazine_overflow(mem, mag, class, cell);
 		return SWIOTLB_MAP_FULL;

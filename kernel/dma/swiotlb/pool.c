@@ -200,55 +200,30 @@ static unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool,
 }
 
 /**
- * swiotlb_pool_lookup() - find the mapping that an address belongs to
- * @pool:	The pool that @tlb_addr lies in.
- * @tlb_addr:	Any physical address within the mapping.
+ * swiotlb_pool_lookup_inside() - find the mapping that holds a slot
+ * @pool:	The pool.
+ * @index:	A slot with which no mapping begins.
  * @map:	Filled in on success.
  *
- * Nearly always the address lies in the first slot, whose word says so. The
- * bitmap leads there from others.
+ * For swiotlb_pool_lookup() only: the bitmap leads to the first slot.
  *
- * Context: Any. Without a lock, since the mapping is the caller's: nobody else
- * may unmap it meanwhile.
- * Return: %false if nothing is mapped there.
+ * Context: As for swiotlb_pool_lookup().
+ * Return: %false if there is none.
  */
-bool swiotlb_pool_lookup(const struct io_tlb_pool *pool, phys_addr_t tlb_addr,
-			 struct swiotlb_mapping *map)
+bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool,
+				unsigned int index, struct swiotlb_mapping *map)
 {
-	unsigned int index = (tlb_addr - pool->start) >> IO_TLB_SHIFT;
-	u64 word = atomic64_read(&pool->records[index]);
+	unsigned int head = swiotlb_pool_head(pool, index);
+	u64 word;
 
-	map->head = index;
-	if (!swiotlb_record_is_head(word)) {
-		map->head = swiotlb_pool_head(pool, index);
-		if (map->head == SWIOTLB_NO_SLOT)
-			return false;
-		word = atomic64_read(&pool->records[map->head]);
-		if (!swiotlb_record_is_head(word))
-			return false;
-	}
+	if (head == SWIOTLB_NO_SLOT)
+		return false;
 
-	return swiotlb_record_read(&pool->records[map->head], word, map) &&
-	       index - map->head < map->nslots;
-}
-
-/**
- * swiotlb_pool_fits() - can a run serve a request?
- * @pool:	The pool.
- * @index:	First slot of the run.
- * @req:	What to map, in as many slots as the run has.
- * @dma_start:	Where the device sees @pool->start.
- *
- * Return: %true if alignment and boundary are right.
- */
-bool swiotlb_pool_fits(const struct io_tlb_pool *pool, unsigned int index,
-		       const struct swiotlb_request *req, dma_addr_t dma_start)
-{
-	unsigned long dma_slot = (dma_start >> IO_TLB_SHIFT) + index;
-	unsigned long pos = dma_slot & req->boundary_mask;
-
-	return !((dma_slot - req->align) & req->align_mask) &&
-	       req->nslots - 1 <= req->boundary_mask - pos;
+	word = atomic64_read(&pool->records[head]);
+	map->head = head;
+	return swiotlb_record_is_head(word) &&
+	       swiotlb_record_read(&pool->records[head], word, map) &&
+	       index - head < map->nslots;
 }
 
 /**

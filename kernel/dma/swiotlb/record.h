@@ -121,4 +121,28 @@ static inline bool swiotlb_record_take(atomic64_t *record, u64 word)
 	return atomic64_try_cmpxchg(record, &old, SWIOTLB_RECORD_FREE);
 }
 
+/**
+ * swiotlb_pool_lookup() - find the mapping that an address belongs to
+ * @pool:	The pool that @tlb_addr lies in.
+ * @tlb_addr:	Any physical address within the mapping.
+ * @map:	Filled in on success.
+ *
+ * Context: Any. Without a lock, since the mapping is the caller's: nobody else
+ * may unmap it meanwhile.
+ * Return: %false if nothing is mapped there.
+ */
+static inline bool swiotlb_pool_lookup(const struct io_tlb_pool *pool,
+				       phys_addr_t tlb_addr,
+				       struct swiotlb_mapping *map)
+{
+	unsigned int index = (tlb_addr - pool->start) >> IO_TLB_SHIFT;
+	u64 word = atomic64_read(&pool->records[index]);
+
+	if (unlikely(!swiotlb_record_is_head(word)))
+		return swiotlb_pool_lookup_inside(pool, index, map);
+
+	map->head = index;
+	return swiotlb_record_read(&pool->records[index], word, map);
+}
+
 #endif /* _KERNEL_DMA_SWIOTLB_RECORD_H */
