@@ -48,7 +48,8 @@ void __init swiotlb_update_mem_attributes(void);
  * @force_bounce: Every mapping of the device is bounced.
  * @for_alloc:	Coherent memory of the device comes from here, too.
  * @cc_shared:	The memory is shared with the hypervisor (decrypted).
- * @has_more:	There is, or was, another pool beside @pool. Never cleared.
+ * @first_pfn:	All other pools that there are, or were, lie from here ...
+ * @end_pfn:	... to below this page. 0 as long as there was none.
  *
  * Not for drivers. Read mostly: nothing here changes at a map or unmap.
  */
@@ -61,7 +62,8 @@ struct io_tlb_mem {
 	bool for_alloc;
 	bool cc_shared;
 #ifdef CONFIG_SWIOTLB_DYNAMIC
-	bool has_more;
+	unsigned long first_pfn;
+	unsigned long end_pfn;
 #endif
 };
 
@@ -81,6 +83,7 @@ static inline struct io_tlb_pool *swiotlb_find_pool(struct device *dev,
 						    phys_addr_t paddr)
 {
 	struct io_tlb_mem *mem = dev->dma_io_tlb_mem;
+	unsigned long __maybe_unused pfn = paddr >> PAGE_SHIFT;
 
 	if (!mem)
 		return NULL;
@@ -91,11 +94,12 @@ static inline struct io_tlb_pool *swiotlb_find_pool(struct device *dev,
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 	/*
 	 * The caller read @paddr from data of its driver. That load comes first,
-	 * then those of has_more and of the index: [2] in the table of barriers
+	 * then those of the range and of the index: [2] in the table of barriers
 	 * in kernel/dma/swiotlb/internal.h.
 	 */
 	smp_rmb();
-	if (READ_ONCE(mem->has_more))
+	if (unlikely(pfn < READ_ONCE(mem->end_pfn) &&
+		     pfn >= READ_ONCE(mem->first_pfn)))
 		return __swiotlb_find_pool(dev, paddr);
 #endif
 	return NULL;

@@ -64,9 +64,10 @@ size_t swiotlb_max_mapping_size(struct device *dev)
  */
 static bool swiotlb_mem_suits(const struct io_tlb_mem *mem, struct device *dev)
 {
-	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT))
-		pr_warn_once("memory is encrypted, and DMA is bounced\n");
+	if (!cc_platform_has(CC_ATTR_MEM_ENCRYPT))
+		return true;
 
+	pr_warn_once("memory is encrypted, and DMA is bounced\n");
 	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
 		return mem->cc_shared == force_dma_unencrypted(dev);
 	if (cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT))

@@ -46,6 +46,33 @@ static int swiotlb_index_insert(struct swiotlb_mem *mem,
 	return 0;
 }
 
+/*
+ * Most addresses that are asked for were never bounced. The range tells that of
+ * most of them, without a look at the index; it only ever grows.
+ */
+static void swiotlb_index_widen(struct swiotlb_mem *mem,
+				const struct io_tlb_pool *pool)
+{
+	unsigned long first = PHYS_PFN(pool->start);
+	unsigned long end = PFN_UP(pool->end);
+
+	lockdep_assert_held(&mem->transient_lock);
+	if (!mem->pub.end_pfn || first < mem->pub.first_pfn)
+		WRITE_ONCE(mem->pub.first_pfn, first);
+	if (end > mem->pub.end_pfn)
+		WRITE_ONCE(mem->pub.end_pfn, end);
+}
+
+static void swiotlb_index_widen_locked(struct swiotlb_mem *mem,
+				       const struct io_tlb_pool *pool)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&mem->transient_lock, flags);
+	swiotlb_index_widen(mem, pool);
+	spin_unlock_irqrestore(&mem->transient_lock, flags);
+}
+
 /* The first pool made at run time brings the table. */
 static int swiotlb_index_number(struct swiotlb_mem *mem,
 				struct io_tlb_pool *pool)
@@ -75,7 +102,7 @@ static int swiotlb_index_number(struct swiotlb_mem *mem,
  * "Barriers". It goes to the end of the list: older pools are used first, so
  * that the youngest are the ones that fall idle.
  *
- * Context: Process context; boot, for the boot pool.
+ * Context: Process context, takes mem->transient_lock; boot, for the boot pool.
  * Return: 0, -ENOMEM, -ENOSPC for too many pools, or -EINVAL for one that is not
  * aligned.
  */
@@ -89,7 +116,7 @@ int swiotlb_mem_add_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 			ret = swiotlb_index_insert(mem, pool);
 		if (ret)
 			return ret;
-		WRITE_ONCE(mem->pub.has_more, true);
+		swiotlb_index_widen_locked(mem, pool);
 		/* [1] Pairs with smp_rmb() in swiotlb_find_pool(). */
 		smp_mb();
 	}
@@ -116,8 +143,8 @@ void swiotlb_index_add_transient(struct swiotlb_mem *mem,
 
 	spin_lock_irqsave(&mem->transient_lock, flags);
 	list_add_rcu(&pool->node, &mem->transients);
+	swiotlb_index_widen(mem, pool);
 	spin_unlock_irqrestore(&mem->transient_lock, flags);
-	WRITE_ONCE(mem->pub.has_more, true);
 	/* [3] Pairs with smp_rmb() in swiotlb_find_pool(). */
 	smp_mb();
 }

@@ -61,7 +61,8 @@
 /**
  * DOC: Lock order
  *
- * 1. mem->transient_lock: the list of transient pools. Interrupts off.
+ * 1. mem->transient_lock: the list of transient pools, and the range of addresses
+ *    of all pools but the boot pool. Interrupts off.
  * 2. depot->lock: the buffers in one depot. Interrupts off.
  * 3. area->lock: bitmaps, hints and occupancy of one area. Interrupts off.
  *
@@ -81,9 +82,9 @@
  *	C (grow worker)           A (map)                B (unmap, sync)
  *	-----------------------   --------------------   ---------------------
  *	index[pool] = pool        p = pools (RCU)        addr = driver data
- *	mem->pub.has_more = true
+ *	range of mem->pub includes pool
  *	smp_mb()            [1]   driver data = f(p)     smp_rmb()         [2]
- *	pools += pool (RCU)                              has_more, index[addr]
+ *	pools += pool (RCU)                              range, index[addr]
  *
  * A's store depends on the pointer that it read from the list. [1] pairs with
  * [2] in swiotlb_find_pool(): B cannot see the address and miss the index. [1]
@@ -413,7 +414,7 @@ static inline unsigned int swiotlb_nslots(u64 bytes)
  * @index:	Pools in @pools but @boot_pool, by address; see index.c.
  * @table:	The same by their number, %NULL as long as there is none.
  * @npools:	Number of pools in @pools.
- * @transient_lock: Protects @transients.
+ * @transient_lock: Protects @transients, @pub.first_pfn and @pub.end_pfn.
  * @transients:	Transient pools, read under RCU.
  * @transient_nslots: Their slots.
  * @grow_work:	Adds a pool.
@@ -440,7 +441,7 @@ struct swiotlb_mem {
 	struct xarray index;
 	struct io_tlb_pool **table;
 	unsigned int npools;
-	/* protects changes to @transients */
+	/* protects changes to @transients and to the range in @pub */
 	spinlock_t transient_lock;
 	struct list_head transients;
 	atomic_long_t transient_nslots;
