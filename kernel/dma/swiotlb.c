@@ -146,15 +146,21 @@ static void swiotlb_report_impossible(struct device *dev, size_t bytes,
 static void swiotlb_report_full(struct device *dev, struct swiotlb_mem *mem,
 				const struct swiotlb_request *req)
 {
-	unsigned long total = READ_ONCE(mem->pub.nslabs);
-	unsigned long used = swiotlb_mem_used(mem);
+	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST);
+	unsigned long total, used;
 
-	dev_warn_ratelimited(dev, "swiotlb buffer is %s%s (sz: %zu bytes), total %lu (slots), used %lu (slots)\n",
-			     used + req->nslots > total ? "full" : "fragmented",
-			     !swiotlb_mem_can_grow(mem) ? "" :
-			     swiotlb_at_limit(mem) ? ", its limit is reached" :
-			     ", no memory for more in this context",
-			     req->bytes, total, used);
+	if (!__ratelimit(&rs))
+		return;
+
+	total = READ_ONCE(mem->pub.nslabs);
+	used = swiotlb_mem_used(mem);
+	dev_warn(dev, "swiotlb buffer is %s%s (sz: %zu bytes), total %lu (slots), used %lu (slots)\n",
+		 used + req->nslots > total ? "full" : "fragmented",
+		 !swiotlb_mem_can_grow(mem) ? "" :
+		 swiotlb_at_limit(mem) ? ", its limit is reached" :
+		 ", no memory for more in this context",
+		 req->bytes, total, used);
 }
 
 /**
@@ -288,15 +294,20 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 	    !swiotlb_is_start(dev, pool, tlb_addr, &map))
 		return;
 
+	/* Whoever is late must not copy: it is not his buffer any more. */
+	if (!swiotlb_record_take(&pool->records[map.head], map.word)) {
+		dev_WARN_ONCE(dev, 1, "%pa was unmapped twice at once\n",
+			      &tlb_addr);
+		return;
+	}
+
 	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC) &&
 	    (dir == DMA_FROM_DEVICE || dir == DMA_BIDIRECTIONAL))
 		swiotlb_bounce(dev, pool, &map, tlb_addr, mapping_size,
 			       DMA_FROM_DEVICE);
 
-	if (!swiotlb_mem_unmap(mem, pool, &map))
-		dev_WARN_ONCE(dev, 1, "%pa was unmapped twice at once\n",
-			      &tlb_addr);
-	else if (swiotlb_pool_is_transient(pool))
+	swiotlb_mem_unmap(mem, pool, &map);
+	if (swiotlb_pool_is_transient(pool))
 		swiotlb_transient_free(mem, pool);
 }
 

@@ -83,18 +83,25 @@ unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
  * @area:	The area.
  * @index:	First slot of the run.
  * @nslots:	Length of the run.
+ * @cell:	Where it waits for its next use, %NULL if it is the caller's.
+ * @value:	What @cell has for it.
+ *
+ * The run leaves @cell in the same critical section in which it gets free: who
+ * searches the area finds it, or has to wait for the lock.
  *
  * Context: Any, takes the area's lock.
- * Return: %false, and nothing is changed, if no run begins at @index.
+ * Return: %false, and nothing is changed, if it is no longer in @cell.
  */
 bool swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
-		       unsigned int nslots)
+		       unsigned int nslots, atomic_long_t *cell, long value)
 {
 	unsigned long flags;
-	bool found;
+	bool mine;
 
 	spin_lock_irqsave(&area->lock, flags);
-	found = swiotlb_slots_release(&area->slots, index, nslots);
+	mine = !cell || atomic_long_try_cmpxchg(cell, &value, 0);
+	if (mine)
+		WARN_ON_ONCE(!swiotlb_slots_release(&area->slots, index, nslots));
 	spin_unlock_irqrestore(&area->lock, flags);
-	return found;
+	return mine;
 }

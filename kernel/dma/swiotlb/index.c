@@ -123,7 +123,7 @@ int swiotlb_mem_add_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 
 	if (mem->max_nareas < pool->nareas)
 		WRITE_ONCE(mem->max_nareas, pool->nareas);
-	mem->npools++;
+	WRITE_ONCE(mem->npools, mem->npools + 1);
 	list_add_tail_rcu(&pool->node, &mem->pools);
 	WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs + pool->nslots);
 	return 0;

@@ -61,15 +61,16 @@
 /**
  * DOC: Lock order
  *
- * 1. mem->transient_lock: the list of transient pools, and the range of addresses
+ * 1. cache->resize_lock: limits of magazines and depots. A mutex.
+ * 2. mem->transient_lock: the list of transient pools, and the range of addresses
  *    of all pools but the boot pool. Interrupts off.
- * 2. depot->lock: the buffers in one depot. Interrupts off.
- * 3. area->lock: bitmaps, hints and occupancy of one area. Interrupts off.
+ * 3. depot->lock: the buffers in one depot. Interrupts off.
+ * 4. area->lock: bitmaps, hints and occupancy of one area. Interrupts off.
  *
- * None of them nests in another, no area lock nests in another area lock, and
- * nothing sleeps or allocates under them. A magazine has no lock. The lock inside of mem->index is taken
- * by its writer alone, in process context. mem->pools and mem->index have one
- * writer, the grow worker, and are read under RCU; nothing is ever taken out.
+ * Area locks nest in that of a depot, but not in each other. Nothing sleeps or
+ * allocates under 2 to 4. A magazine has no lock. The lock inside of mem->index is
+ * taken by its writer alone, in process context. mem->pools and mem->index have
+ * one writer, the grow worker, and are read under RCU; nothing is ever taken out.
  */
 
 /**
@@ -99,22 +100,27 @@
  *	smp_wmb()                  [4]   head[f(addr)], record[f(addr)]
  *	driver data = addr
  *
- * [4] pairs with the address dependency in swiotlb_pool_lookup().
+ * [4] pairs with the address dependency in swiotlb_pool_lookup(). If the buffer
+ * came from a magazine, the head bit was set by another CPU, before [5], and A has
+ * seen that by [6]: for that one store [4] has to hold through A, too. It does
+ * where stores become visible to all CPUs at once, and on powerpc, whose smp_wmb()
+ * is cumulative.
  *
  * A free buffer goes from CPU to CPU through a cell of a magazine, which B fills
  * and A empties::
  *
  *	B (unmap)                          A (map)
  *	--------------------------------   -------------------------------
- *	copy from the buffer               xchg_acquire(cell)         [6]
- *	cmpxchg(record, FREE)              record, copy to the buffer
+ *	cmpxchg(record, FREE)              try_cmpxchg_acquire(cell)  [6]
+ *	copy from the buffer               record, copy to the buffer
  *	try_cmpxchg_release(cell)   [5]
  *
  * [5] pairs with [6]: A's writes cannot overtake B's reads. On the way through
  * the depot, its lock does the same.
  *
  * [7] publishes magazines that are complete, [8] in swiotlb_mem_magazines() is its
- * partner: mem->cache is read after it.
+ * partner: mem->cache is read after it. [9] makes cache->most cover a cell before
+ * that can be filled: [5] and an exchange that has seen it are the other side.
  *
  * For a transient pool C and A are the same CPU, [3] in swiotlb_index_add_transient()
  * stands for [1], and the driver's own store for the list.
@@ -221,7 +227,7 @@ unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
 				const struct swiotlb_fit *fit,
 				enum swiotlb_wait wait);
 bool swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
-		       unsigned int nslots);
+		       unsigned int nslots, atomic_long_t *cell, long value);
 
 /**
  * swiotlb_area_used() - number of slots in use in an area
@@ -370,8 +376,8 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     dma_addr_t dma_start, enum swiotlb_wait wait);
 bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool,
 				unsigned int index, struct swiotlb_mapping *map);
-void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
-			  unsigned int nslots);
+bool swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
+			  unsigned int nslots, atomic_long_t *cell, long value);
 
 /* Returned by swiotlb_pool_map() instead of an address. */
 #define SWIOTLB_MAP_FULL	((phys_addr_t)-1)
@@ -401,6 +407,7 @@ static inline unsigned int swiotlb_nslots(u64 bytes)
  *		kernel know of it.
  * @magazines:	Buffers for each CPU, %NULL without; see magazine.h.
  * @trim_armed:	@cache->trim_work is due.
+ * @crowded:	A map has failed, see @cache->crowded_until.
  * @boot_pool:	The pool made at boot, or the range of a restricted pool.
  * @cache:	What magazines have in common, %NULL without.
  * @debugfs:	Its directory.
@@ -425,6 +432,7 @@ struct swiotlb_mem {
 	struct io_tlb_mem pub;
 	void __percpu *magazines;
 	bool trim_armed;
+	bool crowded;
 	struct io_tlb_pool boot_pool ____cacheline_aligned_in_smp;
 	struct swiotlb_cache *cache;
 	struct dentry *debugfs;
@@ -473,7 +481,7 @@ unsigned long swiotlb_mem_used(struct swiotlb_mem *mem);
 phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 			    const struct swiotlb_request *req,
 			    struct io_tlb_pool **pool);
-bool swiotlb_mem_unmap(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
+void swiotlb_mem_unmap(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
 		       const struct swiotlb_mapping *map);
 
 #ifdef CONFIG_DEBUG_FS
@@ -559,10 +567,13 @@ bool swiotlb_at_limit(const struct swiotlb_mem *mem);
 void swiotlb_want_pool(struct swiotlb_mem *mem);
 void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used);
 
-/* The occupancy takes a look at every area: at most once in a jiffy. */
-static inline bool swiotlb_watermark_due(const struct swiotlb_mem *mem)
+/* The occupancy takes a look at every area: by one CPU, once in a jiffy. */
+static inline bool swiotlb_watermark_due(struct swiotlb_mem *mem)
 {
-	return jiffies - READ_ONCE(mem->last_check);
+	unsigned long now = jiffies, last = READ_ONCE(mem->last_check);
+
+	return last != now && swiotlb_mem_can_grow(mem) &&
+	       try_cmpxchg(&mem->last_check, &last, now);
 }
 
 /* -------------------------------------------------------------- grow.c --- */
@@ -600,7 +611,7 @@ static inline void swiotlb_want_pool(struct swiotlb_mem *mem)
 {
 }
 
-static inline bool swiotlb_watermark_due(const struct swiotlb_mem *mem)
+static inline bool swiotlb_watermark_due(struct swiotlb_mem *mem)
 {
 	return false;
 }

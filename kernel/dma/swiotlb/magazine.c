@@ -17,16 +17,43 @@
 /* No depot holds more than this many slots. */
 #define SWIOTLB_DEPOT_SLOTS	1024
 
+/*
+ * A magazine that holds less has no depot: with so many CPUs, or so few slots, its
+ * lock would be taken for each second buffer.
+ */
+#define SWIOTLB_DEPOT_MIN_LIMIT	4
+
+/*
+ * One to eight cache lines each, most for a page and less, which is what drivers
+ * map most.
+ */
+const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES + 1] = {
+	0, 512, 1024, 1280, 1408, 1472, 1536, 1600, 1664,
+};
+
+#define SWIOTLB_MAGAZINES_BYTES	1664
+
+/* As for cells of 8 bytes: where they have 4, half of the room stays empty. */
+static unsigned int swiotlb_magazine_cells(unsigned int class)
+{
+	unsigned int bytes = swiotlb_magazine_offset[class + 1] -
+			     swiotlb_magazine_offset[class];
+
+	return (bytes - sizeof(struct swiotlb_magazine)) / sizeof(u64);
+}
+
 static unsigned int swiotlb_depot_cells(unsigned int class)
 {
 	return SWIOTLB_DEPOT_SLOTS >> class;
 }
 
-static void swiotlb_cell_release(struct swiotlb_mem *mem, unsigned long cell,
-				 unsigned int class)
+/* @from: the cell that it is in, %NULL if it is the caller's or in a depot. */
+static bool swiotlb_cell_release(struct swiotlb_mem *mem, unsigned long cell,
+				 unsigned int class, atomic_long_t *from)
 {
-	swiotlb_pool_release(swiotlb_cell_pool(mem, cell),
-			     swiotlb_cell_index(cell), 1U << class);
+	return swiotlb_pool_release(swiotlb_cell_pool(mem, cell),
+				    swiotlb_cell_index(cell), 1U << class,
+				    from, cell);
 }
 
 /* The lower half stays: what is unmapped next goes on top of it. */
@@ -42,64 +69,57 @@ static unsigned int swiotlb_magazine_half(const struct swiotlb_magazine *mag)
  * @class:	Its class.
  *
  * A buffer is in its new cell before it is out of the depot: who drains the
- * magazines does not miss it. The depot's lock is held all that time.
+ * magazines does not miss it.
  *
- * Context: Any, takes the depot's lock.
- * Return: A buffer that is in neither, or 0 if the depot is empty.
+ * Context: Any, takes the depot's lock if nobody else has it.
+ * Return: %true if there was one.
  */
-unsigned long swiotlb_magazine_refill(struct swiotlb_mem *mem,
-				      struct swiotlb_magazine *mag,
-				      unsigned int class)
+bool swiotlb_magazine_refill(struct swiotlb_mem *mem,
+			     struct swiotlb_magazine *mag, unsigned int class)
 {
 	struct swiotlb_depot *depot = &mem->cache->depot[class];
-	unsigned int i, n = swiotlb_magazine_half(mag);
-	unsigned long flags, cell = 0;
+	unsigned int n = swiotlb_magazine_half(mag);
+	unsigned long flags;
+	bool found;
 
-	if (!READ_ONCE(depot->count))
-		return 0;
+	if (!READ_ONCE(depot->count) ||
+	    !spin_trylock_irqsave(&depot->lock, flags))
+		return false;
 
-	spin_lock_irqsave(&depot->lock, flags);
-	for (i = 0; i < n && depot->count > 1; i++) {
-		if (!swiotlb_magazine_push(mag, depot->cells[depot->count - 1]))
-			break;
+	found = depot->count;
+	while (n-- && depot->count &&
+	       swiotlb_magazine_push(mag, depot->cells[depot->count - 1]))
 		WRITE_ONCE(depot->count, depot->count - 1);
-	}
-	if (depot->count) {
-		WRITE_ONCE(depot->count, depot->count - 1);
-		cell = depot->cells[depot->count];
-	}
 	WRITE_ONCE(depot->moves, depot->moves + 1);
 	spin_unlock_irqrestore(&depot->lock, flags);
-	return cell;
+	return found;
 }
 
 /* Of the upper half, as much as the depot takes. */
 static void swiotlb_magazine_unload(struct swiotlb_magazine *mag,
 				    struct swiotlb_depot *depot)
 {
-	unsigned int i, half = swiotlb_magazine_half(mag);
+	unsigned int i, limit = READ_ONCE(depot->limit);
+	unsigned int half = swiotlb_magazine_half(mag);
 	unsigned long flags;
 	long cell;
 
-	if (!READ_ONCE(mag->limit) ||
-	    READ_ONCE(depot->count) >= READ_ONCE(depot->limit))
+	if (READ_ONCE(depot->count) >= limit ||
+	    !spin_trylock_irqsave(&depot->lock, flags))
 		return;
 
-	spin_lock_irqsave(&depot->lock, flags);
-	for (i = READ_ONCE(mag->limit); i-- > half; ) {
-		if (depot->count >= depot->limit)
-			break;
-		cell = atomic_long_read(&mag->cell[i]);
+	for (i = READ_ONCE(mag->limit); i > half && depot->count < limit; i--) {
+		cell = atomic_long_read(&mag->cell[i - 1]);
 		if (!cell)
 			continue;
 		/* First in the depot, then out of the cell, as above. */
 		depot->cells[depot->count] = cell;
-		if (atomic_long_try_cmpxchg(&mag->cell[i], &cell, 0))
+		if (atomic_long_try_cmpxchg(&mag->cell[i - 1], &cell, 0))
 			WRITE_ONCE(depot->count, depot->count + 1);
 	}
 	WRITE_ONCE(depot->moves, depot->moves + 1);
+	WRITE_ONCE(mag->top, i);
 	spin_unlock_irqrestore(&depot->lock, flags);
-	WRITE_ONCE(mag->top, i + 1);
 }
 
 /**
@@ -109,10 +129,10 @@ static void swiotlb_magazine_unload(struct swiotlb_magazine *mag,
  * @class:	Its class.
  * @cell:	The buffer.
  *
- * Half of the magazine goes to the depot. If that is full, the buffer goes back
- * to its area.
+ * Half of the magazine goes to the depot. If that is full, or busy, the buffer
+ * goes back to its area.
  *
- * Context: Any, takes the depot's lock or the area's.
+ * Context: Any, takes the depot's lock if nobody else has it, or the area's.
  */
 void swiotlb_magazine_overflow(struct swiotlb_mem *mem,
 			       struct swiotlb_magazine *mag,
@@ -120,59 +140,49 @@ void swiotlb_magazine_overflow(struct swiotlb_mem *mem,
 {
 	swiotlb_magazine_unload(mag, &mem->cache->depot[class]);
 	if (!swiotlb_magazine_push(mag, cell))
-		swiotlb_cell_release(mem, cell, class);
+		swiotlb_cell_release(mem, cell, class, NULL);
 }
 
-static unsigned int swiotlb_magazine_empty(struct swiotlb_mem *mem,
-					   struct swiotlb_magazine *mag,
-					   unsigned int class)
+static void swiotlb_magazine_empty(struct swiotlb_mem *mem,
+				   struct swiotlb_magazine *mag,
+				   unsigned int class)
 {
-	unsigned int i, n = 0;
+	unsigned int i, most = READ_ONCE(mem->cache->most[class]);
 	unsigned long cell;
 
-	for (i = 0; i < swiotlb_magazine_cells(class); i++) {
-		if (!atomic_long_read(&mag->cell[i]))
-			continue;
-		cell = atomic_long_xchg(&mag->cell[i], 0);
-		if (cell) {
-			swiotlb_cell_release(mem, cell, class);
-			n++;
-		}
+	for (i = 0; i < most; i++) {
+		cell = atomic_long_read(&mag->cell[i]);
+		if (cell)
+			swiotlb_cell_release(mem, cell, class, &mag->cell[i]);
 	}
-	return n << class;
 }
 
-/* A few at a time: no lock of an area nests in that of a depot. */
-static unsigned int swiotlb_depot_empty(struct swiotlb_mem *mem,
-					unsigned int class)
+/* What it holds now: others may go on to fill it. A few at a time. */
+static void swiotlb_depot_empty(struct swiotlb_mem *mem, unsigned int class)
 {
 	struct swiotlb_depot *depot = &mem->cache->depot[class];
-	unsigned int i, n, total = 0;
-	unsigned long cells[16];
+	unsigned int i, left = READ_ONCE(depot->count);
 	unsigned long flags;
 
-	while (READ_ONCE(depot->count)) {
+	while (left) {
 		spin_lock_irqsave(&depot->lock, flags);
-		n = min_t(unsigned int, depot->count, ARRAY_SIZE(cells));
-		WRITE_ONCE(depot->count, depot->count - n);
-		for (i = 0; i < n; i++)
-			cells[i] = depot->cells[depot->count + i];
+		for (i = 0; i < 16 && left && depot->count; i++, left--) {
+			swiotlb_cell_release(mem, depot->cells[depot->count - 1],
+					     class, NULL);
+			WRITE_ONCE(depot->count, depot->count - 1);
+		}
+		if (!depot->count)
+			left = 0;
 		spin_unlock_irqrestore(&depot->lock, flags);
-
-		for (i = 0; i < n; i++)
-			swiotlb_cell_release(mem, cells[i], class);
-		total += n;
 	}
-	return total << class;
 }
 
-static unsigned int swiotlb_depots_empty(struct swiotlb_mem *mem)
+static void swiotlb_depots_empty(struct swiotlb_mem *mem)
 {
-	unsigned int class, n = 0;
+	unsigned int class;
 
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		n += swiotlb_depot_empty(mem, class);
-	return n;
+		swiotlb_depot_empty(mem, class);
 }
 
 /**
@@ -181,22 +191,18 @@ static unsigned int swiotlb_depots_empty(struct swiotlb_mem *mem)
  * @cpu:	The CPU, which need not be online.
  *
  * Context: Any, takes locks of areas.
- * Return: Number of slots.
  */
-unsigned long swiotlb_magazines_drain_cpu(struct swiotlb_mem *mem,
-					  unsigned int cpu)
+void swiotlb_magazines_drain_cpu(struct swiotlb_mem *mem, unsigned int cpu)
 {
 	unsigned int class;
-	unsigned long n = 0;
 
 	if (!swiotlb_mem_magazines(mem))
-		return 0;
+		return;
 
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		n += swiotlb_magazine_empty(mem,
-					    swiotlb_cpu_magazine(mem->magazines, cpu, class),
-					    class);
-	return n;
+		swiotlb_magazine_empty(mem,
+				       swiotlb_cpu_magazine(mem->magazines, cpu, class),
+				       class);
 }
 
 /**
@@ -206,21 +212,49 @@ unsigned long swiotlb_magazines_drain_cpu(struct swiotlb_mem *mem,
  * The depots are emptied twice: buffers may have gone there from a magazine while
  * the first ones were looked at.
  *
- * Context: Any, takes locks of depots and areas, one after the other.
- * Return: Number of slots.
+ * Context: Any, takes locks of depots, and of areas within them.
  */
-unsigned long swiotlb_magazines_drain(struct swiotlb_mem *mem)
+void swiotlb_magazines_drain(struct swiotlb_mem *mem)
 {
-	unsigned long n;
 	unsigned int cpu;
 
 	if (!swiotlb_mem_magazines(mem))
-		return 0;
+		return;
 
-	n = swiotlb_depots_empty(mem);
+	swiotlb_depots_empty(mem);
 	for_each_possible_cpu(cpu)
-		n += swiotlb_magazines_drain_cpu(mem, cpu);
-	return n + swiotlb_depots_empty(mem);
+		swiotlb_magazines_drain_cpu(mem, cpu);
+	swiotlb_depots_empty(mem);
+}
+
+/**
+ * swiotlb_magazines_set_crowded() - a map has failed, keep nothing for a while
+ * @mem:	Allocator with magazines.
+ *
+ * Context: Any.
+ */
+void swiotlb_magazines_set_crowded(struct swiotlb_mem *mem)
+{
+	WRITE_ONCE(mem->cache->crowded_until, jiffies + 1);
+	WRITE_ONCE(mem->crowded, true);
+}
+
+/**
+ * swiotlb_magazines_crowded() - has a map failed a moment ago?
+ * @mem:	Allocator with magazines, whose @mem->crowded is set.
+ *
+ * Context: Any.
+ * Return: %true if nothing must be put into magazines.
+ */
+bool swiotlb_magazines_crowded(struct swiotlb_mem *mem)
+{
+	unsigned long until = READ_ONCE(mem->cache->crowded_until);
+
+	/* A range: @until may lie so far back that jiffies have wrapped. */
+	if (time_in_range(jiffies, until - 1, until))
+		return true;
+	WRITE_ONCE(mem->crowded, false);
+	return false;
 }
 
 /**
@@ -243,7 +277,7 @@ unsigned long swiotlb_magazines_nslots(struct swiotlb_mem *mem)
 		nslots += READ_ONCE(mem->cache->depot[class].count) << class;
 		for_each_possible_cpu(cpu) {
 			mag = swiotlb_cpu_magazine(mem->magazines, cpu, class);
-			for (i = 0; i < swiotlb_magazine_cells(class); i++)
+			for (i = 0; i < READ_ONCE(mem->cache->most[class]); i++)
 				if (atomic_long_read(&mag->cell[i]))
 					nslots += 1U << class;
 		}
@@ -285,9 +319,9 @@ static void swiotlb_trim_depot(struct swiotlb_mem *mem, unsigned int class)
 }
 
 /*
- * Whoever puts the first buffer into a magazine arms the trim again. One that
- * does so just now, and still reads true, leaves it to the next one: that much
- * may stay in a magazine of an idle system.
+ * Whoever puts a buffer into a magazine arms the trim. One that does so just now
+ * may still have read that it is armed: so it rests after two rounds only in which
+ * nothing was found.
  */
 static void swiotlb_trim_work(struct work_struct *work)
 {
@@ -305,9 +339,16 @@ static void swiotlb_trim_work(struct work_struct *work)
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
 		swiotlb_trim_depot(mem, class);
 
-	WRITE_ONCE(mem->trim_armed, false);
-	if (swiotlb_magazines_nslots(mem))
-		swiotlb_trim_arm(mem);
+	if (swiotlb_magazines_nslots(mem)) {
+		cache->rested = false;
+	} else if (cache->rested) {
+		cache->rested = false;
+		WRITE_ONCE(mem->trim_armed, false);
+		return;
+	} else {
+		cache->rested = true;
+	}
+	schedule_delayed_work(&cache->trim_work, SWIOTLB_TRIM_DELAY);
 }
 
 /*
@@ -339,6 +380,28 @@ static void swiotlb_share_out(unsigned long nslots,
 	} while (more);
 }
 
+/* Who drains must know of a cell before it is filled. */
+static void swiotlb_resize_class(struct swiotlb_mem *mem, unsigned int class,
+				 unsigned int limit, unsigned int depot_limit)
+{
+	struct swiotlb_cache *cache = mem->cache;
+	unsigned int cpu;
+
+	lockdep_assert_held(&cache->resize_lock);
+	if (limit > cache->most[class]) {
+		WRITE_ONCE(cache->most[class], limit);
+		/* [9] Pairs with the cmpxchg in swiotlb_magazine_push(). */
+		smp_wmb();
+	}
+	if (limit < SWIOTLB_DEPOT_MIN_LIMIT)
+		depot_limit = 0;
+
+	for_each_possible_cpu(cpu)
+		WRITE_ONCE(swiotlb_cpu_magazine(mem->magazines, cpu, class)->limit,
+			   limit);
+	WRITE_ONCE(cache->depot[class].limit, depot_limit);
+}
+
 /**
  * swiotlb_magazines_resize() - set how much magazines and depots may hold
  * @mem:	Allocator, with magazines or without.
@@ -351,23 +414,24 @@ static void swiotlb_share_out(unsigned long nslots,
  */
 void swiotlb_magazines_resize(struct swiotlb_mem *mem)
 {
-	unsigned int cpu, class, limit[SWIOTLB_NR_CLASSES];
-	unsigned long nslots = READ_ONCE(mem->pub.nslabs);
+	unsigned int class, limit[SWIOTLB_NR_CLASSES];
+	unsigned int depot_limit[SWIOTLB_NR_CLASSES];
+	struct swiotlb_cache *cache = mem->cache;
+	unsigned long nslots;
 
 	if (!swiotlb_mem_magazines(mem))
 		return;
 
+	mutex_lock(&cache->resize_lock);
+	nslots = READ_ONCE(mem->pub.nslabs);
 	swiotlb_share_out(nslots / SWIOTLB_MAGAZINES_SHARE / num_possible_cpus(),
 			  swiotlb_magazine_cells, limit);
-	for_each_possible_cpu(cpu)
-		for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-			WRITE_ONCE(swiotlb_cpu_magazine(mem->magazines, cpu, class)->limit,
-				   limit[class]);
-
 	swiotlb_share_out(nslots / SWIOTLB_DEPOTS_SHARE, swiotlb_depot_cells,
-			  limit);
+			  depot_limit);
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		WRITE_ONCE(mem->cache->depot[class].limit, limit[class]);
+		swiotlb_resize_class(mem, class, limit[class],
+				     depot_limit[class]);
+	mutex_unlock(&cache->resize_lock);
 }
 
 static void swiotlb_cache_free(struct swiotlb_cache *cache)
@@ -389,6 +453,7 @@ static struct swiotlb_cache *swiotlb_cache_alloc(struct swiotlb_mem *mem)
 		return NULL;
 
 	cache->mem = mem;
+	mutex_init(&cache->resize_lock);
 	INIT_DELAYED_WORK(&cache->trim_work, swiotlb_trim_work);
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
 		depot = &cache->depot[class];

@@ -25,12 +25,12 @@
  * @top says where the stack ends. It is a hint, written without care; a wrong one
  * costs time, but loses nothing::
  *
- *	an empty cell below @top	pop passes over it
+ *	an empty cell below @top	a map passes over it
  *	a buffer at or above @top	push passes over it, and so finds it again
  *
  * States of a free buffer, and what leads from one to another::
  *
- *	           refill                   pop
+ *	           refill                  take
  *	   depot ----------> magazine ------------------> mapped
  *	     ^   <----------    |    <------------------    ^ |
  *	     |    overflow      |           push            | |
@@ -42,9 +42,21 @@
  * Outside of an area a buffer keeps its bits in the area's bitmaps, and its
  * record says free: unmapping it once more is noticed as ever.
  *
+ * A map that finds nothing in its magazine and in no area empties all magazines
+ * and depots, and searches all areas once more. That finds each buffer that was
+ * free all the time, since none is ever out of sight: it is in its new cell, or in
+ * the depot, before it is out of the old one, and it leaves a cell for its area
+ * under the area's lock. A while after a map has failed all the same, nothing is
+ * put into magazines: single buffers there are what keeps runs apart.
+ *
  * Cells of all CPUs and depots together hold a quarter of the slots at most. They
- * are emptied before a map fails, when their CPU goes, and when nothing has moved
- * for a while.
+ * are also emptied when their CPU goes, and when nothing has moved for a while.
+ *
+ * Records are small: eight share a cache line. Buffers that have been mapped on
+ * one CPU and unmapped on another get mixed, and so the CPUs then share lines of
+ * records, in steady state one for each mapping.
+ *
+ * Restricted pools have no magazines: coherent allocations need long runs there.
  */
 
 /* Classes of 1, 2, 4 ... 128 slots: 2 to 256 KiB */
@@ -68,23 +80,8 @@ struct swiotlb_magazine {
 	atomic_long_t cell[];
 };
 
-/*
- * Where the magazines of a CPU begin, in bytes: one to eight cache lines each,
- * most for a page and less, which is what drivers map most.
- */
-static const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES + 1] = {
-	0, 512, 1024, 1280, 1408, 1472, 1536, 1600, 1664,
-};
-
-#define SWIOTLB_MAGAZINES_BYTES	1664
-
-static inline unsigned int swiotlb_magazine_cells(unsigned int class)
-{
-	unsigned int bytes = swiotlb_magazine_offset[class + 1] -
-			     swiotlb_magazine_offset[class];
-
-	return (bytes - sizeof(struct swiotlb_magazine)) / sizeof(u64);
-}
+/* Where the magazines of a CPU begin, in bytes, and their end. */
+extern const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES + 1];
 
 static inline struct swiotlb_magazine *
 swiotlb_cpu_magazine(void __percpu *magazines, unsigned int cpu,
@@ -102,15 +99,15 @@ swiotlb_this_magazine(void __percpu *magazines, unsigned int class)
 
 /**
  * struct swiotlb_depot - free buffers of one class, for all CPUs
- * @lock:	Protects all else.
+ * @lock:	Protects @count and @cells.
  * @count:	Number of buffers; read without the lock as an estimate.
- * @limit:	The most there may be.
+ * @limit:	The most there may be; set without the lock.
  * @moves:	Counts what goes in and out, roughly.
- * @seen:	What @moves was when the trim worker came by.
+ * @seen:	What @moves was when the trim worker came by; its own.
  * @cells:	The buffers.
  */
 struct swiotlb_depot {
-	/* protects this depot */
+	/* protects @count and @cells */
 	spinlock_t lock;
 	unsigned int count;
 	unsigned int limit;
@@ -123,11 +120,21 @@ struct swiotlb_depot {
  * struct swiotlb_cache - what the magazines of an allocator have in common
  * @mem:	The allocator.
  * @trim_work:	Gives back what has not moved for a while.
+ * @rested:	It has found nothing the last time; its own.
+ * @crowded_until: End of the time after a failed map, in jiffies.
+ * @resize_lock: Limits are set by one at a time.
+ * @most:	The highest limit that magazines of a class ever had: no cell above
+ *		was ever filled.
  * @depot:	One for each class.
  */
 struct swiotlb_cache {
 	struct swiotlb_mem *mem;
 	struct delayed_work trim_work;
+	bool rested;
+	unsigned long crowded_until;
+	/* protects @most and all limits */
+	struct mutex resize_lock;
+	unsigned int most[SWIOTLB_NR_CLASSES];
 	struct swiotlb_depot depot[SWIOTLB_NR_CLASSES];
 };
 
@@ -159,26 +166,50 @@ swiotlb_cell_pool(const struct swiotlb_mem *mem, unsigned long cell)
 }
 
 /**
- * swiotlb_magazine_pop() - take the buffer that was put in last
+ * swiotlb_magazine_peek() - look at the buffer that was put in last
  * @mag:	A magazine.
+ * @cell:	Filled in on success.
  *
  * Context: Any.
- * Return: The buffer, or 0.
+ * Return: What swiotlb_magazine_take() needs, or 0 if there is none.
  */
-static inline unsigned long swiotlb_magazine_pop(struct swiotlb_magazine *mag)
+static inline unsigned int swiotlb_magazine_peek(struct swiotlb_magazine *mag,
+						 unsigned long *cell)
 {
 	unsigned int top = READ_ONCE(mag->top);
-	unsigned long cell = 0;
 
-	while (top) {
-		/* [6] Pairs with swiotlb_magazine_push(). */
-		cell = atomic_long_xchg_acquire(&mag->cell[--top], 0);
-		WRITE_ONCE(mag->top, top);
-		if (likely(cell))
-			break;
-	}
+	if (!top)
+		return 0;
+	do {
+		*cell = atomic_long_read(&mag->cell[top - 1]);
+		if (likely(*cell))
+			return top;
+	} while (--top);
+
+	WRITE_ONCE(mag->top, 0);
+	return 0;
+}
+
+/**
+ * swiotlb_magazine_take() - take a buffer out
+ * @mag:	A magazine.
+ * @top:	What swiotlb_magazine_peek() returned.
+ * @cell:	What it has found.
+ *
+ * Context: Any.
+ * Return: %false if somebody else was faster.
+ */
+static inline bool swiotlb_magazine_take(struct swiotlb_magazine *mag,
+					 unsigned int top, unsigned long cell)
+{
+	long old = cell;
+
+	/* [6] Pairs with swiotlb_magazine_push(). */
+	if (!atomic_long_try_cmpxchg_acquire(&mag->cell[top - 1], &old, 0))
+		return false;
+	WRITE_ONCE(mag->top, top - 1);
 	WRITE_ONCE(mag->moves, mag->moves + 1);
-	return cell;
+	return true;
 }
 
 /**
@@ -196,8 +227,10 @@ static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
 	long empty;
 
 	for (; top < limit; top++) {
-		empty = 0;
-		/* [5] Pairs with swiotlb_magazine_pop(). */
+		empty = atomic_long_read(&mag->cell[top]);
+		if (unlikely(empty))
+			continue;
+		/* [5] Pairs with swiotlb_magazine_take(). */
 		if (atomic_long_try_cmpxchg_release(&mag->cell[top], &empty,
 						    cell)) {
 			WRITE_ONCE(mag->top, top + 1);
@@ -205,6 +238,7 @@ static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
 			return true;
 		}
 	}
+	WRITE_ONCE(mag->top, limit);
 	return false;
 }
 
@@ -225,13 +259,13 @@ static inline unsigned int swiotlb_class(unsigned int nslots)
 int swiotlb_magazines_start(struct swiotlb_mem *mem);
 void swiotlb_magazines_stop(struct swiotlb_mem *mem);
 void swiotlb_magazines_resize(struct swiotlb_mem *mem);
-unsigned long swiotlb_magazines_drain(struct swiotlb_mem *mem);
-unsigned long swiotlb_magazines_drain_cpu(struct swiotlb_mem *mem,
-					  unsigned int cpu);
+void swiotlb_magazines_drain(struct swiotlb_mem *mem);
+void swiotlb_magazines_drain_cpu(struct swiotlb_mem *mem, unsigned int cpu);
+void swiotlb_magazines_set_crowded(struct swiotlb_mem *mem);
+bool swiotlb_magazines_crowded(struct swiotlb_mem *mem);
 unsigned long swiotlb_magazines_nslots(struct swiotlb_mem *mem);
-unsigned long swiotlb_magazine_refill(struct swiotlb_mem *mem,
-				      struct swiotlb_magazine *mag,
-				      unsigned int class);
+bool swiotlb_magazine_refill(struct swiotlb_mem *mem,
+			     struct swiotlb_magazine *mag, unsigned int class);
 void swiotlb_magazine_overflow(struct swiotlb_mem *mem,
 			       struct swiotlb_magazine *mag,
 			       unsigned int class, unsigned long cell);

@@ -101,24 +101,13 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 	return ret;
 }
 
-/* %false if it is full: @cell is in no magazine yet. */
-static bool swiotlb_cell_put(struct swiotlb_mem *mem,
-			     struct swiotlb_magazine *mag, unsigned long cell)
-{
-	if (!swiotlb_magazine_push(mag, cell))
-		return false;
-	if (!READ_ONCE(mem->trim_armed))
-		swiotlb_trim_arm(mem);
-	return true;
-}
-
 static phys_addr_t swiotlb_mem_map_cached(struct swiotlb_mem *mem,
 					  struct device *dev,
 					  const struct swiotlb_request *req,
 					  struct io_tlb_pool **found)
 {
 	void __percpu *magazines = swiotlb_mem_magazines(mem);
-	unsigned int index, class = swiotlb_class(req->nslots);
+	unsigned int index, top, class = swiotlb_class(req->nslots);
 	struct swiotlb_magazine *mag;
 	struct io_tlb_pool *pool;
 	dma_addr_t dma_start;
@@ -128,21 +117,21 @@ static phys_addr_t swiotlb_mem_map_cached(struct swiotlb_mem *mem,
 		return SWIOTLB_MAP_FULL;
 
 	mag = swiotlb_this_magazine(magazines, class);
-	cell = swiotlb_magazine_pop(mag);
-	if (!cell)
-		cell = swiotlb_magazine_refill(mem, mag, class);
-	if (!cell)
+	top = swiotlb_magazine_peek(mag, &cell);
+	if (!top && swiotlb_magazine_refill(mem, mag, class))
+		top = swiotlb_magazine_peek(mag, &cell);
+	if (!top)
 		return SWIOTLB_MAP_FULL;
 
 	pool = swiotlb_cell_pool(mem, cell);
 	index = swiotlb_cell_index(cell);
 	dma_start = swiotlb_dma_start(mem, dev, pool);
 	if (unlikely(!swiotlb_request_fits(req, (dma_start >> IO_TLB_SHIFT) +
-						index))) {
-		if (!swiotlb_cell_put(mem, mag, cell))
-			swiotlb_magazine_overflow(mem, mag, class, cell);
+						index)))
 		return SWIOTLB_MAP_FULL;
-	}
+	/* An interrupt was faster? Then there may be more, but an area will do. */
+	if (unlikely(!swiotlb_magazine_take(mag, top, cell)))
+		return SWIOTLB_MAP_FULL;
 
 	swiotlb_record_write(&pool->records[index], req);
 	*found = pool;
@@ -174,8 +163,13 @@ static noinline phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem,
 	phys_addr_t tlb_addr;
 
 	tlb_addr = swiotlb_mem_map_area(mem, dev, req, &hit);
-	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_magazines_drain(mem))
+	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_mem_magazines(mem)) {
+		/* Others may do the same, and leave nothing for us to drain. */
+		swiotlb_magazines_drain(mem);
 		tlb_addr = swiotlb_mem_map_area(mem, dev, req, &hit);
+		if (tlb_addr == SWIOTLB_MAP_FULL)
+			swiotlb_magazines_set_crowded(mem);
+	}
 	if (tlb_addr == SWIOTLB_MAP_FULL) {
 		swiotlb_want_pool(mem);
 		return tlb_addr;
@@ -217,7 +211,11 @@ phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 	return tlb_addr;
 }
 
-/* Only naturally aligned buffers are kept: they serve whatever comes next. */
+/*
+ * Only naturally aligned buffers are kept: they serve whatever comes next. (Where
+ * a device sees memory shifted by less, that is for its alignment to decide: such
+ * devices get few from magazines.)
+ */
 static bool swiotlb_mem_keep(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
 			     const struct swiotlb_mapping *map)
 {
@@ -230,32 +228,32 @@ static bool swiotlb_mem_keep(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
 	if (!magazines || class == SWIOTLB_NR_CLASSES ||
 	    (slot & (map->nslots - 1)) || swiotlb_pool_is_transient(pool))
 		return false;
+	if (unlikely(READ_ONCE(mem->crowded)) && swiotlb_magazines_crowded(mem))
+		return false;
 
 	mag = swiotlb_this_magazine(magazines, class);
 	cell = swiotlb_cell(pool, map->head);
-	if (!swiotlb_cell_put(mem, mag, cell))
+	if (!swiotlb_magazine_push(mag, cell))
 		swiotlb_magazine_overflow(mem, mag, class, cell);
+	if (unlikely(!READ_ONCE(mem->trim_armed)))
+		swiotlb_trim_arm(mem);
 	return true;
 }
 
 /**
- * swiotlb_mem_unmap() - free a mapping
+ * swiotlb_mem_unmap() - free the slots of a mapping
  * @mem:	Allocator.
  * @pool:	A pool of it.
- * @map:	What swiotlb_pool_lookup() has found there.
+ * @map:	What swiotlb_pool_lookup() has found there, and the caller has ended by
+ *		swiotlb_record_take().
  *
  * Context: Any, takes the lock of an area or of a depot if the CPU's own magazine
  * is full.
- * Return: %false if it was freed meanwhile.
  */
-bool swiotlb_mem_unmap(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
+void swiotlb_mem_unmap(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
 		       const struct swiotlb_mapping *map)
 {
-	if (!swiotlb_record_take(&pool->records[map->head], map->word))
-		return false;
-
 	swiotlb_account(mem, -(long)map->nslots);
 	if (!swiotlb_mem_keep(mem, pool, map))
-		swiotlb_pool_release(pool, map->head, map->nslots);
-	return true;
+		swiotlb_pool_release(pool, map->head, map->nslots, NULL, 0);
 }

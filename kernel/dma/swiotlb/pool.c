@@ -231,17 +231,18 @@ bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool,
  * @pool:	The pool.
  * @index:	First slot, whose record is free.
  * @nslots:	Number of slots.
+ * @cell:	Where the buffer waits for its next use, %NULL if it is the caller's.
+ * @value:	What @cell has for it.
  *
  * Context: Any, takes the area's lock.
+ * Return: %false, and nothing is changed, if it is no longer in @cell.
  */
-void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
-			  unsigned int nslots)
+bool swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
+			  unsigned int nslots, atomic_long_t *cell, long value)
 {
 	unsigned int area_index = index >> pool->area_shift;
 	unsigned int first = area_index << pool->area_shift;
 
-	if (nslots > 1)
-		atomic64_set(&pool->records[index + 1], SWIOTLB_RECORD_FREE);
-	WARN_ON_ONCE(!swiotlb_area_free(swiotlb_pool_area(pool, area_index),
-					index - first, nslots));
+	return swiotlb_area_free(swiotlb_pool_area(pool, area_index),
+				 index - first, nslots, cell, value);
 }

@@ -24,11 +24,12 @@
  *	of padding slots, bits 29..11 the size in bytes, bits 10..0 what the long
  *	record leaves out of the address.
  * free
- *	All bits set. Also the words of all other slots of a mapping.
+ *	All bits set.
  *
- * So a word tells whether a mapping begins there, and how many slots to free.
- * It turns to free by an atomic exchange: of several CPUs that unmap one address
- * one succeeds. Its slots are then free in the bitmaps, or lie in a magazine.
+ * A word is short or long as long as a mapping begins there, and then tells how
+ * many slots to free. All other words are free, or a tail, which may be an old
+ * one. A record turns to free by an atomic exchange: of several CPUs that unmap one
+ * address one succeeds. Its slots are then that CPU's, to give back or to keep.
  *
  * An original address of more than 52 bits does not fit in the short form: such
  * a mapping is given a second slot. That wastes a slot where memory lies above
@@ -78,7 +79,7 @@ static inline void swiotlb_record_write(atomic64_t *record,
 		     (u64)req->orig_addr >> IO_TLB_SHIFT);
 }
 
-/* %false if it was freed meanwhile, by somebody who unmaps it twice. */
+/* %false if it was freed meanwhile, by somebody who unmaps it twice, too. */
 static inline bool swiotlb_record_read(const atomic64_t *record, u64 word,
 				       struct swiotlb_mapping *map)
 {
@@ -101,7 +102,7 @@ static inline bool swiotlb_record_read(const atomic64_t *record, u64 word,
 		       SWIOTLB_RECORD_NSLOTS_MASK) + 1;
 	map->pad_slots = tail >> SWIOTLB_RECORD_PAD_SHIFT &
 			 SWIOTLB_RECORD_NSLOTS_MASK;
-	return tail != SWIOTLB_RECORD_FREE;
+	return !swiotlb_record_is_head(tail) && tail != SWIOTLB_RECORD_FREE;
 }
 
 /**
@@ -118,7 +119,7 @@ static inline bool swiotlb_record_take(atomic64_t *record, u64 word)
 {
 	s64 old = word;
 
-	return atomic64_try_cmpxchg(record, &old, SWIOTLB_RECORD_FREE);
+	return atomic64_try_cmpxchg_relaxed(record, &old, SWIOTLB_RECORD_FREE);
 }
 
 /**

@@ -11,8 +11,8 @@
 /**
  * DOC: First fit, with hints
  *
- * A search always takes the lowest run that fits. That packs the area, and it
- * hands a buffer that was just freed out again while it is still in a cache: a
+ * A search takes the lowest run that fits as well as is wished for, or else the
+ * lowest that fits. That packs the area, and it hands a buffer that was just freed out again while it is still in a cache: a
  * next-fit cursor walks through the whole area instead and makes each copy go
  * to the page that was used longest ago.
  *
@@ -24,8 +24,8 @@
  * Releasing slots lowers the bounds, claiming the slots that a bound points at
  * raises it, and a search for just such a block sets it to what it found, or to
  * the end of the area: the next request of this size fails without a search.
- * That is so for one slot and for a page, which is what drivers map most. Larger
- * mappings ask for the alignment of a page only, and any run of theirs may do.
+ * That is so for 1 to 8 slots, which is what drivers map most. Other sizes need,
+ * or get, less alignment than that of a block, and any run of theirs may do.
  * Any run of n slots holds an aligned block of 2^o slots if n >= 2^(o+1) - 1,
  * and begins less than 2^o slots before it: that bounds all other searches.
  */
@@ -201,7 +201,7 @@ static unsigned int swiotlb_slots_find_aligned(struct swiotlb_slots *slots,
 }
 
 /**
- * swiotlb_slots_find() - find the lowest free run that fits
+ * swiotlb_slots_find() - find a free run that fits
  * @slots:	Slots of one area.
  * @fit:	What the run must satisfy.
  *

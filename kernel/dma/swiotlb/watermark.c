@@ -22,7 +22,8 @@ bool swiotlb_at_limit(const struct swiotlb_mem *mem)
 {
 	unsigned long limit = totalram_pages() / SWIOTLB_LIMIT_SHARE;
 
-	return READ_ONCE(mem->pub.nslabs) >=
+	return READ_ONCE(mem->npools) >= SWIOTLB_MAX_POOLS ||
+	       READ_ONCE(mem->pub.nslabs) >=
 	       limit << (PAGE_SHIFT - IO_TLB_SHIFT);
 }
 
@@ -51,7 +52,7 @@ void swiotlb_want_pool(struct swiotlb_mem *mem)
 /**
  * swiotlb_watermark_check() - ask for another pool ahead of need
  * @mem:	Allocator.
- * @used:	Its slots in use.
+ * @used:	Its slots in use, counted after swiotlb_watermark_due().
  *
  * The watermark is three quarters: what is left must last until the worker has
  * run.
@@ -62,7 +63,6 @@ void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used)
 {
 	unsigned long nslots = READ_ONCE(mem->pub.nslabs);
 
-	WRITE_ONCE(mem->last_check, jiffies);
 	if (used > nslots - nslots / 4)
 		swiotlb_want_pool(mem);
 }

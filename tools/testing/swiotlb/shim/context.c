@@ -78,7 +78,9 @@ void shim_tsan_fence(void)
 void (*shim_before_lock)(void);
 void (*shim_after_unlock)(void);
 void (*shim_before_cmpxchg64)(void);
-void (*shim_after_xchg)(void);
+void (*shim_before_take)(void);
+void (*shim_after_take)(void);
+void (*shim_before_push)(void);
 
 void shim_run_hook(void (**hook)(void))
 {

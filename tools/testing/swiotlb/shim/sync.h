@@ -110,14 +110,17 @@ void shim_tsan_fence(void);
 #define smp_store_mb(x, v) __atomic_store_n(&(x), v, __ATOMIC_SEQ_CST)
 
 /*
- * What another CPU does just before this one gets a lock, or exchanges a 64-bit
- * word, or just after it has released the lock, or exchanged a long: called once,
- * then forgotten.
+ * What another CPU, or an interrupt, does just before this one gets a lock, or
+ * exchanges a 64-bit word, takes a buffer from a magazine (a cmpxchg_acquire of a
+ * long) or puts one there (a cmpxchg_release), or just after it has released a
+ * lock, or taken a buffer: called once, then forgotten.
  */
 extern void (*shim_before_lock)(void);
 extern void (*shim_after_unlock)(void);
 extern void (*shim_before_cmpxchg64)(void);
-extern void (*shim_after_xchg)(void);
+extern void (*shim_before_take)(void);
+extern void (*shim_after_take)(void);
+extern void (*shim_before_push)(void);
 void shim_run_hook(void (**hook)(void));
 
 /* ---- atomics ---- */
@@ -181,6 +184,9 @@ static inline bool pfx##_try_cmpxchg(type *v, val *o, val n)		\
 { return try_cmpxchg(&v->counter, o, n); }				\
 static inline bool pfx##_try_cmpxchg_relaxed(type *v, val *o, val n)	\
 { return try_cmpxchg(&v->counter, o, n); }				\
+static inline bool pfx##_try_cmpxchg_acquire(type *v, val *o, val n)	\
+{ return __atomic_compare_exchange_n(&v->counter, o, n, false,		\
+				     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED); } \
 static inline bool pfx##_try_cmpxchg_release(type *v, val *o, val n)	\
 { return __atomic_compare_exchange_n(&v->counter, o, n, false,		\
 				     __ATOMIC_RELEASE, __ATOMIC_RELAXED); } \
@@ -195,15 +201,21 @@ SHIM_ATOMIC(atomic, atomic_t, int)
 SHIM_ATOMIC(atomic64, atomic64_t, s64)
 SHIM_ATOMIC(atomic_long, atomic_long_t, long)
 
-#define atomic64_try_cmpxchg(v, o, n) ({				\
+#define atomic64_try_cmpxchg_relaxed(v, o, n) ({			\
 	if (unlikely(shim_before_cmpxchg64))				\
 		shim_run_hook(&shim_before_cmpxchg64);			\
-	(atomic64_try_cmpxchg)(v, o, n); })
-#define atomic_long_xchg_acquire(v, n) ({				\
-	long __old = (atomic_long_xchg_acquire)(v, n);			\
-	if (unlikely(shim_after_xchg))					\
-		shim_run_hook(&shim_after_xchg);			\
-	__old; })
+	(atomic64_try_cmpxchg_relaxed)(v, o, n); })
+#define atomic_long_try_cmpxchg_release(v, o, n) ({			\
+	if (unlikely(shim_before_push))					\
+		shim_run_hook(&shim_before_push);			\
+	(atomic_long_try_cmpxchg_release)(v, o, n); })
+#define atomic_long_try_cmpxchg_acquire(v, o, n) ({			\
+	if (unlikely(shim_before_take))					\
+		shim_run_hook(&shim_before_take);			\
+	bool __done = (atomic_long_try_cmpxchg_acquire)(v, o, n);	\
+	if (unlikely(shim_after_take))					\
+		shim_run_hook(&shim_after_take);			\
+	__done; })
 
 /* ---- locks ---- */
 

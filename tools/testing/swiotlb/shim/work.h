@@ -101,6 +101,7 @@ extern unsigned long shim_jiffies;
 #define time_after(a, b) ((long)((b) - (a)) < 0)
 #define time_before(a, b) time_after(b, a)
 #define time_in_range_open(a, b, c) (!time_before(a, b) && time_before(a, c))
+#define time_in_range(a, b, c) (!time_before(a, b) && !time_after(a, c))
 #define time_after_eq(a, b) ((long)((a) - (b)) >= 0)
 #define time_before_eq(a, b) time_after_eq(b, a)
 #define time_is_before_jiffies(a) time_after(jiffies, a)

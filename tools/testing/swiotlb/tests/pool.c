@@ -228,7 +228,7 @@ static void stale_unmap_while_mapping(size_t old_size, unsigned int slot,
 	/* What lies below that slot is taken, so that it is the next */
 	last = slot ? map(race.dev, race.orig, slot * IO_TLB_SIZE, DMA_TO_DEVICE) : 0;
 	race.tlb = first + slot * IO_TLB_SIZE;
-	*(magazine ? &shim_after_xchg : &shim_after_unlock) = stale_unmap;
+	*(magazine ? &shim_after_take : &shim_after_unlock) = stale_unmap;
 	tlb = map(race.dev, race.orig, new_size, DMA_TO_DEVICE);
 	CHECK_MSG(tlb == race.tlb, "the test needs slot %u", slot);
 	check_used(slot + DIV_ROUND_UP(new_size, IO_TLB_SIZE));

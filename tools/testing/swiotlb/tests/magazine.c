@@ -1,0 +1,533 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Magazines and depots: what is kept, for how long, and that nothing is lost. */
+#include "harness.h"
+
+#ifdef ENGINE_ours
+
+#include <engine/magazine.h>
+
+/* Free slots outside of areas */
+static unsigned long kept(void)
+{
+	return swiotlb_magazines_nslots(&swiotlb_default_mem);
+}
+
+static void tick(void)
+{
+	shim_advance(HZ);
+	shim_run_work();
+}
+
+/* Everything can be had again, in the largest pieces */
+static void check_all_there(struct device *dev)
+{
+	size_t max = swiotlb_max_mapping_size(dev), n, i;
+	phys_addr_t orig = new_buffer(max, 0);
+	static phys_addr_t tlbs[4096];
+
+	for (n = 0; n < 4096; n++) {
+		tlbs[n] = map_full(dev, orig, max, 0, DMA_TO_DEVICE,
+				   DMA_ATTR_NO_WARN);
+		if (tlbs[n] == MAP_FAILED_ADDR)
+			break;
+	}
+	CHECK_EQ(n, swiotlb_default_mem.pub.nslabs / SWIOTLB_MAX_SLOTS);
+	for (i = 0; i < n; i++)
+		unmap(dev, tlbs[i], max, DMA_TO_DEVICE);
+	check_used(0);
+	/* The last one failed: let magazines be filled again */
+	shim_advance(2);
+}
+
+/* What was unmapped last on a CPU is mapped next there, and not elsewhere */
+TEST(magazine_hands_out_what_was_freed_last)
+{
+	phys_addr_t orig, tlbs[3], next;
+	struct device *dev;
+	int i;
+
+	boot_fixed("4096,4", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	for (i = 0; i < 3; i++)
+		tlbs[i] = map(dev, orig, 4096, DMA_TO_DEVICE);
+	unmap(dev, tlbs[0], 4096, DMA_TO_DEVICE);
+	unmap(dev, tlbs[2], 4096, DMA_TO_DEVICE);
+	CHECK_EQ(kept(), 4);
+
+	shim_set_cpu(1);
+	next = map(dev, orig, 4096, DMA_TO_DEVICE);
+	CHECK(next != tlbs[0] && next != tlbs[2]);
+	unmap(dev, next, 4096, DMA_TO_DEVICE);
+	shim_set_cpu(0);
+	CHECK_EQ(map(dev, orig, 4096, DMA_TO_DEVICE), tlbs[2]);
+	CHECK_EQ(map(dev, orig, 4096, DMA_TO_DEVICE), tlbs[0]);
+	CHECK_EQ(kept(), 2);
+	for (i = 0; i < 3; i++)
+		unmap(dev, tlbs[i], 4096, DMA_TO_DEVICE);
+	check_used(0);
+	check_all_there(dev);
+}
+
+/* Small buffers in all magazines: the largest mappings get their slots all the same */
+TEST(magazines_are_emptied_before_a_map_fails)
+{
+	static phys_addr_t tlbs[2048];
+	struct device *dev;
+	phys_addr_t orig;
+	int i;
+
+	boot_fixed("2048,1", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(512, 0);
+	for (i = 0; i < 2048; i++)
+		tlbs[i] = map(dev, orig, 512, DMA_TO_DEVICE);
+	for (i = 0; i < 2048; i++) {
+		shim_set_cpu(i % 4);
+		unmap(dev, tlbs[i], 512, DMA_TO_DEVICE);
+	}
+	CHECK(kept() > 0);
+	check_used(0);
+	check_all_there(dev);
+}
+
+/* Fill and free from all CPUs, in all sizes: no more than a quarter is kept */
+static void check_quarter(const char *pool, unsigned int ncpus)
+{
+	static phys_addr_t tlbs[256];
+	unsigned long nslots, most = 0;
+	unsigned int cpu, order;
+	struct device *dev;
+	phys_addr_t orig;
+	int i;
+
+	shim_nr_cpus = ncpus;
+	boot_fixed(pool, NULL);
+	nslots = swiotlb_default_mem.pub.nslabs;
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_256K, 0);
+	for (order = 0; order < SWIOTLB_NR_CLASSES; order++) {
+		size_t size = IO_TLB_SIZE << order;
+
+		for (cpu = 0; cpu < ncpus; cpu++) {
+			shim_set_cpu(cpu);
+			for (i = 0; i < 256; i++) {
+				tlbs[i] = map_full(dev, orig, size, 0, DMA_TO_DEVICE,
+						   DMA_ATTR_NO_WARN);
+				if (tlbs[i] == MAP_FAILED_ADDR)
+					break;
+			}
+			while (i--)
+				unmap(dev, tlbs[i], size, DMA_TO_DEVICE);
+			most = max(most, kept());
+			if (!CHECK(most <= nslots / 4))
+				return;
+		}
+	}
+	CHECK(most > 0);
+	check_all_there(dev);
+}
+
+static void check_quarter_64(const void *pool)
+{
+	check_quarter(pool, 64);
+}
+
+static void check_quarter_2(const void *pool)
+{
+	check_quarter(pool, 2);
+}
+
+TEST(magazines_hold_a_quarter_at_most)
+{
+	in_child(check_quarter_64, "512,1", "1 MiB, 64 CPUs");
+	in_child(check_quarter_64, "32768,64", "64 MiB, 64 CPUs");
+	in_child(check_quarter_2, "2048,2", "4 MiB, 2 CPUs");
+	in_child(check_quarter_2, "32768,2", "64 MiB, 2 CPUs");
+}
+
+/* Idle ones are given back, the trim then rests; busy ones stay */
+TEST(idle_magazines_are_trimmed)
+{
+	phys_addr_t orig, idle, busy;
+	struct device *dev;
+	int i;
+
+	boot_fixed("4096,4", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(8192, 0);
+	idle = map(dev, orig, 4096, DMA_TO_DEVICE);
+	shim_set_cpu(1);
+	busy = map(dev, orig, 512, DMA_TO_DEVICE);
+	unmap(dev, busy, 512, DMA_TO_DEVICE);
+	shim_set_cpu(0);
+	unmap(dev, idle, 4096, DMA_TO_DEVICE);
+	CHECK_EQ(kept(), 3);
+
+	for (i = 0; i < 4; i++) {
+		tick();
+		shim_set_cpu(1);
+		CHECK_EQ(map(dev, orig, 512, DMA_TO_DEVICE), busy);
+		unmap(dev, busy, 512, DMA_TO_DEVICE);
+		shim_set_cpu(0);
+	}
+	CHECK_EQ(kept(), 1);
+	for (i = 0; i < 3; i++)
+		tick();
+	CHECK_EQ(kept(), 0);
+	CHECK_EQ(shim_work_queued(), 0);
+
+	/* And wakes up again */
+	idle = map(dev, orig, 4096, DMA_TO_DEVICE);
+	unmap(dev, idle, 4096, DMA_TO_DEVICE);
+	CHECK_EQ(kept(), 2);
+	for (i = 0; i < 3; i++)
+		tick();
+	CHECK_EQ(kept(), 0);
+}
+
+/* A depot that rests is emptied, too */
+TEST(idle_depot_is_trimmed)
+{
+	static phys_addr_t tlbs[256];
+	struct device *dev;
+	phys_addr_t orig;
+	int i;
+
+	boot_fixed("4096,4", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	for (i = 0; i < 256; i++)
+		tlbs[i] = map(dev, orig, 2048, DMA_TO_DEVICE);
+	for (i = 0; i < 256; i++)
+		unmap(dev, tlbs[i], 2048, DMA_TO_DEVICE);
+	CHECK(READ_ONCE(swiotlb_default_mem.cache->depot[0].count) > 0);
+	for (i = 0; i < 4; i++)
+		tick();
+	CHECK_EQ(kept(), 0);
+	CHECK_EQ(shim_work_queued(), 0);
+	check_all_there(dev);
+}
+
+TEST(dead_cpu_gives_back)
+{
+	struct device *dev;
+	phys_addr_t orig, tlb;
+
+	boot_fixed("4096,4", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(8192, 0);
+	shim_set_cpu(3);
+	tlb = map(dev, orig, 8192, DMA_TO_DEVICE);
+	unmap(dev, tlb, 8192, DMA_TO_DEVICE);
+	tlb = map(dev, orig, 512, DMA_TO_DEVICE);
+	unmap(dev, tlb, 512, DMA_TO_DEVICE);
+	shim_set_cpu(0);
+	CHECK_EQ(kept(), 5);
+	shim_cpu_dead(2);
+	CHECK_EQ(kept(), 5);
+	shim_cpu_dead(3);
+	CHECK_EQ(kept(), 0);
+	check_all_there(dev);
+}
+
+/* Mapped here, unmapped there: after a while the same buffers go round */
+TEST(depot_hands_buffers_on)
+{
+	phys_addr_t first, orig, ring[64], highest = 0;
+	unsigned int i, settled;
+	struct device *dev;
+
+	first = boot_fixed("32768,4", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	for (i = 0; i < 64; i++)
+		ring[i] = map(dev, orig, 4096, DMA_TO_DEVICE);
+	for (i = 0; i < 20000; i++) {
+		shim_set_cpu(1);
+		unmap(dev, ring[i % 64], 4096, DMA_TO_DEVICE);
+		shim_set_cpu(0);
+		ring[i % 64] = map(dev, orig, 4096, DMA_TO_DEVICE);
+		if (i >= 1000)
+			highest = max(highest, ring[i % 64]);
+	}
+	/* In flight, in two magazines, and what a depot keeps moving */
+	settled = (highest - first) / 4096;
+	CHECK_MSG(settled < 64 + 2 * 63 + 63, "%u buffers are in use", settled);
+	for (i = 0; i < 64; i++)
+		unmap(dev, ring[i], 4096, DMA_TO_DEVICE);
+	check_all_there(dev);
+}
+
+/* A buffer that is not where the device needs it stays where it was */
+TEST(magazine_minds_alignment)
+{
+	struct device *plain, *nvme;
+	phys_addr_t orig, even, odd;
+
+	boot_fixed("4096,1", NULL);
+	plain = new_device(0, 0);
+	nvme = new_device(4095, 0);
+	orig = new_buffer(4096, 0);
+	even = map(plain, orig, 2048, DMA_TO_DEVICE);
+	unmap(plain, even, 2048, DMA_TO_DEVICE);
+	CHECK_EQ(kept(), 1);
+
+	odd = map(nvme, orig + 2048, 2048, DMA_TO_DEVICE);
+	CHECK_EQ(odd & 4095, 2048);
+	CHECK_EQ(kept(), 1);
+	CHECK_EQ(map(nvme, orig, 2048, DMA_TO_DEVICE), even);
+	unmap(nvme, even, 2048, DMA_TO_DEVICE);
+	unmap(nvme, odd, 2048, DMA_TO_DEVICE);
+	check_all_there(plain);
+}
+
+/* What an interrupt does in the middle of a pop or a push */
+static struct {
+	struct device *dev;
+	phys_addr_t orig, tlb;
+} irq;
+
+static void irq_unmap(void)
+{
+	shim_hardirq_enter();
+	unmap(irq.dev, irq.tlb, 4096, DMA_TO_DEVICE);
+	shim_hardirq_exit();
+}
+
+static void irq_map(void)
+{
+	shim_hardirq_enter();
+	irq.tlb = map(irq.dev, irq.orig, 4096, DMA_TO_DEVICE);
+	shim_hardirq_exit();
+}
+
+static void irq_dead(void)
+{
+	swiotlb_magazines_drain_cpu(&swiotlb_default_mem, 0);
+}
+
+static void interrupt_test(void (**hook)(void), void (*in_irq)(void), bool in_map)
+{
+	phys_addr_t a, b, c;
+
+	a = map(irq.dev, irq.orig, 4096, DMA_TO_DEVICE);
+	b = map(irq.dev, irq.orig, 4096, DMA_TO_DEVICE);
+	irq.tlb = map(irq.dev, irq.orig, 4096, DMA_TO_DEVICE);
+	unmap(irq.dev, a, 4096, DMA_TO_DEVICE);
+	if (in_irq == irq_map) {
+		unmap(irq.dev, irq.tlb, 4096, DMA_TO_DEVICE);
+		irq.tlb = 0;
+	}
+	*hook = in_irq;
+	if (in_map) {
+		c = map(irq.dev, irq.orig, 4096, DMA_TO_DEVICE);
+		CHECK(c != b && (in_irq != irq_map || c != irq.tlb));
+		unmap(irq.dev, c, 4096, DMA_TO_DEVICE);
+	}
+	unmap(irq.dev, b, 4096, DMA_TO_DEVICE);
+	CHECK_MSG(!*hook, "the interrupt never came");
+	if (in_irq != irq_unmap)
+		unmap(irq.dev, irq.tlb, 4096, DMA_TO_DEVICE);
+	check_used(0);
+	check_all_there(irq.dev);
+}
+
+TEST(magazine_is_safe_against_interrupts)
+{
+	boot_fixed("4096,1", NULL);
+	irq.dev = new_device(0, 0);
+	irq.orig = new_buffer(4096, 0);
+	interrupt_test(&shim_after_take, irq_unmap, true);
+	interrupt_test(&shim_after_take, irq_map, true);
+	interrupt_test(&shim_after_take, irq_dead, true);
+	interrupt_test(&shim_before_take, irq_unmap, true);
+	interrupt_test(&shim_before_take, irq_map, true);
+	interrupt_test(&shim_before_take, irq_dead, true);
+	interrupt_test(&shim_before_push, irq_unmap, false);
+	interrupt_test(&shim_before_push, irq_map, false);
+	interrupt_test(&shim_before_push, irq_dead, false);
+}
+
+/* Above the end of the stack a buffer is out of sight, but not lost */
+TEST(stranded_buffer_is_found_by_the_next_push)
+{
+	struct swiotlb_magazine *mag;
+	phys_addr_t orig, a, b, c;
+	struct device *dev;
+
+	boot_fixed("4096,1", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	a = map(dev, orig, 4096, DMA_TO_DEVICE);
+	b = map(dev, orig, 4096, DMA_TO_DEVICE);
+	c = map(dev, orig, 4096, DMA_TO_DEVICE);
+	unmap(dev, a, 4096, DMA_TO_DEVICE);
+	unmap(dev, b, 4096, DMA_TO_DEVICE);
+	mag = swiotlb_this_magazine(swiotlb_default_mem.magazines, 1);
+	CHECK_EQ(mag->top, 2);
+	mag->top = 1;
+	unmap(dev, c, 4096, DMA_TO_DEVICE);
+	CHECK_EQ(mag->top, 3);
+	CHECK_EQ(kept(), 6);
+	CHECK_EQ(map(dev, orig, 4096, DMA_TO_DEVICE), c);
+	CHECK_EQ(map(dev, orig, 4096, DMA_TO_DEVICE), b);
+
+	/* And a hint that is too high is lowered */
+	mag->top = 20;
+	CHECK_EQ(map(dev, orig, 4096, DMA_TO_DEVICE), a);
+	CHECK_EQ(mag->top, 0);
+}
+
+/* ---- what is free is never out of sight */
+
+static struct {
+	struct device *dev;
+	phys_addr_t orig, tlb;
+	size_t size;
+} other;
+
+static void irq_maps(void)
+{
+	shim_hardirq_enter();
+	other.tlb = map(other.dev, other.orig, other.size, DMA_TO_DEVICE);
+	shim_hardirq_exit();
+}
+
+/* The trim has just emptied a cell when somebody maps */
+TEST(trim_does_not_hide_buffers)
+{
+	phys_addr_t tlbs[64];
+	int i;
+
+	boot_fixed("512,1", NULL);
+	other.dev = new_device(0, 0);
+	other.orig = new_buffer(16384, 0);
+	other.size = 16384;
+	for (i = 0; i < 64; i++)
+		tlbs[i] = map(other.dev, other.orig, 16384, DMA_TO_DEVICE);
+	unmap(other.dev, tlbs[0], 16384, DMA_TO_DEVICE);
+	CHECK_EQ(kept(), 8);
+	tick();
+	shim_after_unlock = irq_maps;
+	tick();
+	CHECK_EQ(other.tlb, tlbs[0]);
+}
+
+static void other_cpu_drains(void)
+{
+	swiotlb_magazines_drain(&swiotlb_default_mem);
+}
+
+/* Two CPUs find all full at once; the other one drains for both */
+TEST(map_finds_what_another_cpu_has_drained)
+{
+	phys_addr_t tlbs[512], orig, tlb;
+	struct device *dev;
+	int i;
+
+	shim_nr_cpus = 1;
+	boot_fixed("512,1", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	for (i = 0; i < 512; i++)
+		tlbs[i] = map(dev, orig, 2048, DMA_TO_DEVICE);
+	/* Single slots for the area, so that it is searched and found too small */
+	for (i = 30; i < 38; i += 2)
+		unmap(dev, tlbs[i], 2048, DMA_TO_DEVICE);
+	shim_cpu_dead(0);
+	for (i = 0; i < 10; i++)
+		unmap(dev, tlbs[i], 2048, DMA_TO_DEVICE);
+	shim_after_unlock = other_cpu_drains;
+	tlb = map(dev, orig, 4096, DMA_TO_DEVICE);
+	CHECK(tlb != MAP_FAILED_ADDR);
+}
+
+/* A map looks at a buffer that does not fit; an interrupt takes it meanwhile */
+TEST(misfit_is_left_where_it_is)
+{
+	phys_addr_t tlbs[512], odd;
+	struct device *nvme;
+	int i;
+
+	boot_fixed("512,1", NULL);
+	other.dev = new_device(0, 0);
+	nvme = new_device(4095, 0);
+	other.orig = new_buffer(4096, 0);
+	other.size = 512;
+	odd = new_buffer(4096, 2048);
+	for (i = 0; i < 512; i++)
+		tlbs[i] = map(other.dev, other.orig, 512, DMA_TO_DEVICE);
+	unmap(other.dev, tlbs[4], 512, DMA_TO_DEVICE);
+	shim_before_lock = irq_maps;
+	CHECK_EQ(map_full(nvme, odd, 512, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN),
+		 MAP_FAILED_ADDR);
+	shim_before_lock = NULL;
+	if (other.tlb)
+		CHECK_EQ(other.tlb, tlbs[4]);
+	else
+		CHECK_EQ(map(other.dev, other.orig, 512, DMA_TO_DEVICE), tlbs[4]);
+	check_used(512);
+}
+
+/* After a failure, free slots go where they make longer runs */
+TEST(nothing_is_kept_after_a_failed_map)
+{
+	phys_addr_t tlbs[512], orig;
+	struct device *dev;
+	int i;
+
+	boot_fixed("512,1", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	for (i = 0; i < 512; i++)
+		tlbs[i] = map(dev, orig, 512, DMA_TO_DEVICE);
+	CHECK_EQ(map_full(dev, orig, 512, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN),
+		 MAP_FAILED_ADDR);
+	unmap(dev, tlbs[7], 512, DMA_TO_DEVICE);
+	CHECK_EQ(kept(), 0);
+	shim_advance(2);
+	unmap(dev, tlbs[8], 512, DMA_TO_DEVICE);
+	CHECK_EQ(kept(), 1);
+}
+
+static void unmap_and_reuse(void)
+{
+	unmap(other.dev, other.tlb, other.size, DMA_FROM_DEVICE);
+	fill_pattern(phys_to_virt(other.orig), other.size, 5);
+	fill_pattern(phys_to_virt(other.tlb), other.size, 6);
+}
+
+/* Of two CPUs that unmap at once, the late one copies nothing */
+TEST(late_unmap_does_not_copy)
+{
+	boot_fixed("512,1", NULL);
+	other.dev = new_device(0, 0);
+	other.size = 4096;
+	other.orig = new_buffer(4096, 0);
+	other.tlb = map(other.dev, other.orig, 4096, DMA_FROM_DEVICE);
+	shim_before_cmpxchg64 = unmap_and_reuse;
+	unmap(other.dev, other.tlb, 4096, DMA_FROM_DEVICE);
+	CHECK(has_pattern(phys_to_virt(other.orig), 4096, 5));
+	expect_warns(1);
+}
+
+#ifdef CONFIG_DMA_RESTRICTED_POOL
+/* Small restricted pools are for long runs, not to be cut up */
+TEST(restricted_pool_has_no_magazines)
+{
+	phys_addr_t base, orig, tlb;
+	struct device *dev;
+
+	boot("512,1");
+	base = shim_take_ram(SZ_1M);
+	dev = restricted_device(base, SZ_1M, "restricted");
+	orig = new_buffer(4096, 0);
+	tlb = map(dev, orig, 4096, DMA_TO_DEVICE);
+	unmap(dev, tlb, 4096, DMA_TO_DEVICE);
+	CHECK(!to_swiotlb_mem(dev->dma_io_tlb_mem)->magazines);
+	CHECK_EQ(kept(), 0);
+}
+#endif
+
+#endif
