@@ -330,6 +330,7 @@ static void swiotlb_trim_work(struct work_struct *work)
 						   trim_work);
 	struct swiotlb_mem *mem = cache->mem;
 	unsigned int cpu, class;
+	bool rested;
 
 	for_each_possible_cpu(cpu)
 		for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
@@ -339,16 +340,12 @@ static void swiotlb_trim_work(struct work_struct *work)
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
 		swiotlb_trim_depot(mem, class);
 
-	if (swiotlb_magazines_nslots(mem)) {
-		cache->rested = false;
-	} else if (cache->rested) {
-		cache->rested = false;
+	rested = cache->rested;
+	cache->rested = !swiotlb_magazines_nslots(mem);
+	if (rested && cache->rested)
 		WRITE_ONCE(mem->trim_armed, false);
-		return;
-	} else {
-		cache->rested = true;
-	}
-	schedule_delayed_work(&cache->trim_work, SWIOTLB_TRIM_DELAY);
+	else
+		schedule_delayed_work(&cache->trim_work, SWIOTLB_TRIM_DELAY);
 }
 
 /*

@@ -12,9 +12,9 @@
  * DOC: First fit, with hints
  *
  * A search takes the lowest run that fits as well as is wished for, or else the
- * lowest that fits. That packs the area, and it hands a buffer that was just freed out again while it is still in a cache: a
- * next-fit cursor walks through the whole area instead and makes each copy go
- * to the page that was used longest ago.
+ * lowest that fits. That packs the area, and it hands a buffer that was just freed
+ * out again while it is still in a cache: a next-fit cursor walks through the whole
+ * area instead and makes each copy go to the page that was used longest ago.
  *
  * First fit alone would pass over the same full words again and again. So each
  * area keeps, for each order o up to %SWIOTLB_MAX_HINT_ORDER, a lower bound::
