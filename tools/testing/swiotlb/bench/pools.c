@@ -91,17 +91,19 @@ static void pair(void *ctx, unsigned long n)
 	}
 }
 
+/* At its start, which is in the area that this CPU looks at first */
 static void make_room_in_oldest(void)
 {
+	struct mapping *lowest = NULL;
 	unsigned int i;
 
-	for (i = 0; i < nlive; i++) {
-		if (pool_of(live[i].tlb) != pools[0])
-			continue;
-		do_unmap(bench_dev, live[i].tlb, live[i].size, DMA_FROM_DEVICE);
-		live[i] = live[--nlive];
-		break;
-	}
+	for (i = 0; i < nlive; i++)
+		if (pool_of(live[i].tlb) == pools[0] &&
+		    (!lowest || live[i].tlb < lowest->tlb))
+			lowest = &live[i];
+	BUG_ON(!lowest);
+	do_unmap(bench_dev, lowest->tlb, lowest->size, DMA_FROM_DEVICE);
+	*lowest = live[--nlive];
 }
 
 static void with_pools(unsigned int name)
