@@ -33,6 +33,8 @@ ROWS ?=
 BENCH_PY := $(HERE)/bench/bench.py
 # Where there is no base to compare with, there is nothing to run
 HAVE_BASE := $(wildcard $(TOP)/scripts/swbench)
+BENCH_MAKE = $(MAKE) --no-print-directory -f $(HERE)/Makefile SAN=none \
+	DYNAMIC=y DEBUGFS=y RESTRICTED=y BASE_SRC='$(BASE_SRC)'
 
 .PHONY: bench bench-programs check-bench run-bench-program
 bench: bench-programs
@@ -41,11 +43,11 @@ bench: bench-programs
 bench-programs:
 	$(if $(HAVE_BASE),,$(error the bench compares with the base: run it where \
 	scripts/base.sh is))
-	+$(Q)for engine in base ours; do for copy in copy nocopy; do \
-		$(MAKE) --no-print-directory -f $(HERE)/Makefile ENGINE=$$engine \
-			SAN=none DYNAMIC=y DEBUGFS=y RESTRICTED=y BENCH=$$copy \
-			bench-program || exit 1; \
-	done; done
+	+$(Q)for copy in copy nocopy; do \
+		$(BENCH_MAKE) ENGINE=base ENGINE_SRC='$(BASE_SRC)' BENCH=$$copy \
+			bench-program && \
+		$(BENCH_MAKE) ENGINE=ours BENCH=$$copy bench-program || exit 1; \
+	done
 
 bench-program:
 	$(LOCKED)

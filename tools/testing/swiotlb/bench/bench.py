@@ -44,14 +44,14 @@ def arguments():
     return args
 
 
-def describe(programs):
+def describe(programs, rows):
     """What there is to know before the first run."""
     base = subprocess.run([str(TREE / "scripts/base.sh")], text=True, check=False,
                           capture_output=True).stdout.strip()
     compiler = subprocess.run([os.environ.get("CC", "gcc"), "--version"],
                               text=True, check=False, capture_output=True)
     thp = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
-    return {"command": f"make bench {os.environ.get('MAKEOVERRIDES', '')}".strip(),
+    return {"command": "make bench" + (f" ROWS={rows}" if rows else ""),
             "started": datetime.datetime.now().astimezone().isoformat("T", "seconds"),
             "tree": environment.state_of_the_tree(),
             "host": environment.host(),
@@ -71,9 +71,10 @@ def check(series, rows):
         missing.append(f"columns of the table: {lines[0]}")
     if len(lines) != len(rows) + 1:
         missing.append(f"{len(lines) - 1} rows in the table, not {len(rows)}")
+    print("1..1")
     for problem in missing:
         print(f"# {problem}")
-    print(f"  TEST    bench: {len(rows)} rows, {len(missing)} missing")
+    print(f"{'not ok' if missing else 'ok'} 1 bench_has_{len(rows)}_rows")
     return 1 if missing else 0
 
 
@@ -93,7 +94,7 @@ def bench(args):
         series.conduct()
         return check(series, args.chosen)
 
-    about = describe(programs)
+    about = describe(programs, args.rows)
     series.conduct()
     about["host"]["load_at_end"] = os.getloadavg()
     about["ended"] = datetime.datetime.now().astimezone().isoformat("T", "seconds")

@@ -142,8 +142,7 @@ def svg(found, path):
     lines, labels = _bars(found)
     if not lines:
         return
-    box = "1:(min($2, 1)):(max($2, 1)):($1 - 0.38):($1 + 0.38)"
-    box = ("($2):1:($2 < 1 ? $2 : 1):($2 < 1 ? 1 : $2):($1 - 0.38):($1 + 0.38)")
+    box = "($2):1:($2 < 1 ? $2 : 1):($2 < 1 ? 1 : $2):($1 - 0.38):($1 + 0.38)"
     body = "\n".join([
         "$rows << EOD", *lines, "EOD",
         "set title 'swiotlb natively: how many times better than base "
