@@ -39,13 +39,15 @@ struct bench_group {
 /* Run everything, but each only for an instant; the values mean nothing */
 extern bool bench_tiny;
 
-void emit(double value, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+__printf(2, 3) void emit(double value, const char *fmt, ...);
 
 /* ---- timing.c */
 
 typedef void (*bench_fn)(void *ctx, unsigned long n);
 
 u64 now_ns(void);
+/* Of this thread: what others take from its core is not in it */
+u64 cpu_ns(void);
 static __always_inline u64 cycles(void)
 {
 	return __builtin_ia32_rdtsc();
@@ -63,6 +65,7 @@ unsigned int bench_reps(void);
 extern bool bench_steps_work;
 void between_reps(void);
 /* Jiffies go on as in a kernel with 250 ticks a second */
+#define TICK_MS 4
 void ticker_start(void);
 void ticker_stop(void);
 void pin_to_core(unsigned int nth);
@@ -78,12 +81,14 @@ struct latencies {
 	u32 *at;
 	unsigned long n, max;
 };
+
 void latencies_init(struct latencies *l, unsigned long max);
 static inline void latencies_add(struct latencies *l, u64 spent)
 {
 	if (likely(l->n < l->max))
 		l->at[l->n++] = min_t(u64, spent, UINT_MAX);
 }
+
 /* Nanoseconds */
 double latencies_percentile(struct latencies *l, double percent);
 
@@ -131,6 +136,7 @@ struct mappings {
 	struct mapping *at;
 	unsigned long n;
 };
+
 unsigned long fill_4k(struct mappings *m);
 void drop_random(struct mappings *m, struct rng *rng, unsigned long n);
 void drop_all(struct mappings *m);

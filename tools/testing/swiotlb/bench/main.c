@@ -20,7 +20,7 @@ void emit(double value, const char *fmt, ...)
 	fflush(stdout);
 }
 
-static int usage(const char *prog)
+static int explain(const char *prog)
 {
 	const struct bench_group *g;
 
@@ -50,12 +50,12 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt(argc, argv, "t")) != -1) {
 		if (opt != 't')
-			return usage(argv[0]);
+			return explain(argv[0]);
 		bench_tiny = true;
 	}
 	g = optind + 1 == argc ? find_group(argv[optind]) : NULL;
 	if (!g)
-		return usage(argv[0]);
+		return explain(argv[0]);
 
 	ncores();
 	pin_to_core(0);

@@ -46,10 +46,7 @@ BENCH_GROUP(meta, "32768,8", 8)
 static u16 victims[COUNTED];
 static struct mapping flight[256];
 
-void counted_pairs(void);
-void counted_flight(void);
-
-noinline void counted_pairs(void)
+static noinline __used void counted_pairs(void)
 {
 	unsigned int n = COUNTED;
 	phys_addr_t tlb;
@@ -60,7 +57,7 @@ noinline void counted_pairs(void)
 	}
 }
 
-noinline void counted_flight(void)
+static noinline __used void counted_flight(void)
 {
 	unsigned int n = COUNTED;
 	struct mapping *m;

@@ -80,8 +80,11 @@ static double bare_copies(size_t size, bool back, bool cold)
 	static phys_addr_t buffers;
 	struct copies c = { .size = size, .back = back };
 
-	if (!buffers)
+	if (!buffers) {
 		buffers = shim_take_ram(COLD_BYTES);
+		/* Cold is not the same as never touched */
+		memset(phys_to_virt(buffers), 0x5a, COLD_BYTES);
+	}
 	c.bytes = cold ? COLD_BYTES / 2 : size;
 	c.stride = cold ? max_t(size_t, size, SZ_4K) : 0;
 	c.to = phys_to_virt(buffers);

@@ -154,6 +154,11 @@ def _threads():
         for n in (1, 2, 4, 8):
             _add(section, f"{n} of 8 CPUs, {label}", "threads8",
                  f"threads/many/{n}", unit="M/s", copies=copies, better=HIGHER)
+    _add("lower bounds, the same code in both columns",
+         "two threads over one, locks of their own and nothing else", "threads2",
+         "threads/alone/2-over-1", unit="x", better=HIGHER)
+    _add(section, "two threads over one, a device each, no copy", "threads2",
+         "threads/own/2-over-1", unit="x", better=HIGHER)
     _add(section, "two threads over one, to device", "threads2",
          "threads/shared/2-over-1", unit="x", copies=True, better=HIGHER)
 
@@ -164,7 +169,7 @@ def _counts():
          limit=_at_most(10))
     _add(section, "instructions of map+unmap 4 KiB, empty pool", "count_empty",
          "instructions", unit="", limit=_at_most(400))
-    _add(section, "instructions of map+unmap 4 KiB, 256 in flight at 50 %",
+    _add(section, "instructions of map+unmap 4 KiB, pool half full",
          "count_half", "instructions", unit="", limit=_at_most(400))
 
 

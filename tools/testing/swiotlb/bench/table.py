@@ -26,7 +26,9 @@ generation flags, against one shim:
 - the copy is `rep movsb`, out of line; "no copy" is another program, without it
 - memory is in large pages, and the fields of `struct device` have the offsets
   that they have on x86-64; jiffies go on, 250 ticks a second
-- with more threads than cores, a waiter for a lock yields
+- times are CPU times of the thread, or of runs in which nobody took its core;
+  with more threads than cores, the rate is that of the CPU time they got, and a
+  waiter for a lock yields
 
 Not there: return thunks and retpolines, stack protector, interrupts, NUMA, the
 queue of a spinlock with three and more waiters, preemption of a lock's waiters
@@ -117,8 +119,8 @@ def markdown(found, environment):
         "repetitions each (threads: 7); the first failure is the mean of 16 "
         "seeds\n"
         f"- other work took {environment['runs']['cpus_used_by_others']:.2f} CPUs; "
-        f"{environment['runs']['runs_disturbed']} runs were disturbed, and count "
-        "only in: "
+        f"{environment['runs']['runs_disturbed']} of the runs were disturbed; groups "
+        "that had less than three others, so that these count: "
         + (", ".join(environment["runs"]["groups_with_disturbed_runs"]) or "none")]
     if not environment["valgrind"]:
         parts.append("valgrind was missing: instructions were not counted.")
@@ -134,7 +136,8 @@ def _bars(found):
         asked = f"{limit.number:g}" if limit.of == "ratio" else "NaN"
         lines.append(f"{place} {entry['ratio']:.4g} {asked} "
                      f"{1 if entry['holds'] else 0}")
-        labels.append(f"'{entry['row']}' {place}")
+        # A label is a format of numbers
+        labels.append(f"'{entry['row'].replace('%', '%%')}' {place}")
     return lines, labels
 
 
@@ -145,16 +148,17 @@ def svg(found, path):
     box = "($2):1:($2 < 1 ? $2 : 1):($2 < 1 ? 1 : $2):($1 - 0.38):($1 + 0.38)"
     body = "\n".join([
         "$rows << EOD", *lines, "EOD",
-        "set title 'swiotlb natively: how many times better than base "
-        "(limits that hold are blue, a tick is the ratio asked for)'",
+        'set title "swiotlb natively: how many times better than base\\n'
+        'blue: the limit holds; a cross: the ratio asked for"',
+        "set lmargin 62",
         "set logscale x; set grid xtics lc rgb '#dddddd'; set border 1",
         f"set yrange [-0.7:{len(lines) - 0.3}]; set xtics nomirror",
         "set ytics (" + ", ".join(labels) + ") nomirror scale 0",
         "set style fill solid 1.0 noborder; unset key",
         "set arrow from 1, graph 0 to 1, graph 1 nohead lc rgb '#404040'",
-        f"plot $rows using {box}:($4 ? 0x1f6fb4 : 0xc0504d) "
+        f"plot $rows using {box}:($4 == 1 ? 0x1f6fb4 : 0xc0504d) "
         "with boxxyerror lc rgb variable, \\",
         " $rows using 3:1 with points pt 2 ps 0.8 lc rgb '#000000'"]) + "\n"
-    height = 120 + 20 * len(lines)
+    height = 130 + 20 * len(lines)
     plot.render(body, f"svg size 1000,{height} font 'sans,12' background 'white'",
                 path)

@@ -9,7 +9,6 @@
 
 #define REPS 9
 #define REP_NS 2000000
-#define TICK_MS 4
 
 double ns_per_cycle;
 u64 cycles_overhead;
@@ -24,6 +23,14 @@ u64 now_ns(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+u64 cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
@@ -69,15 +76,15 @@ void between_reps(void)
 
 double measure(bench_fn fn, void *ctx)
 {
-	u64 enough = bench_tiny ? 2000 : REP_NS, spent;
+	u64 enough = bench_tiny ? 4000 : REP_NS, spent;
 	double ns[REPS];
 	unsigned long n = 1;
 	unsigned int i;
 
 	for (;;) {
-		spent = now_ns();
+		spent = cpu_ns();
 		fn(ctx, n);
-		spent = now_ns() - spent;
+		spent = cpu_ns() - spent;
 		if (spent >= enough / 2)
 			break;
 		n *= 2;
@@ -85,9 +92,9 @@ double measure(bench_fn fn, void *ctx)
 	n = max(1UL, (unsigned long)((double)n * enough / spent));
 	for (i = 0; i < bench_reps(); i++) {
 		between_reps();
-		spent = now_ns();
+		spent = cpu_ns();
 		fn(ctx, n);
-		ns[i] = (double)(now_ns() - spent) / n;
+		ns[i] = (double)(cpu_ns() - spent) / n;
 	}
 	return median_of(ns, bench_reps());
 }

@@ -38,6 +38,7 @@ void shim_hardirq_exit(void)
 /* Work is stepped between measurements: then no other thread is in the engine */
 void synchronize_rcu(void)
 {
+	/* As the original: all before it, all after it */
 	smp_mb();
 }
 
@@ -101,6 +102,7 @@ noinline void shim_lock(spinlock_t *lock)
 
 noinline void shim_unlock(spinlock_t *lock)
 {
+	/* What was done under the lock comes first */
 	smp_store_release(locked_byte(lock), 0);
 	preempt_enable();
 }
@@ -126,6 +128,7 @@ noinline unsigned long shim_lock_irqsave(spinlock_t *lock)
 
 noinline void shim_unlock_irqrestore(spinlock_t *lock, unsigned long flags)
 {
+	/* What was done under the lock comes first */
 	smp_store_release(locked_byte(lock), 0);
 	shim_irq_restore(flags);
 	preempt_enable();
@@ -147,6 +150,7 @@ void mutex_lock(struct mutex *m)
 
 void mutex_unlock(struct mutex *m)
 {
+	/* What was done under the mutex comes first */
 	smp_store_release(&m->val, 0);
 }
 
@@ -243,13 +247,13 @@ void shim_pcpu_init(void)
 /* ---- the copy of a CPU with fast short rep movsb */
 
 asm(".pushsection .text\n"
-    ".globl shim_copy\n"
-    ".type shim_copy, @function\n"
-    ".balign 16\n"
-    "shim_copy:\n"
-    "	movq %rdi, %rax\n"
-    "	movq %rdx, %rcx\n"
-    "	rep movsb\n"
-    "	ret\n"
-    ".size shim_copy, . - shim_copy\n"
-    ".popsection\n");
+	".globl shim_copy\n"
+	".type shim_copy, @function\n"
+	".balign 16\n"
+	"shim_copy:\n"
+	"	movq %rdi, %rax\n"
+	"	movq %rdx, %rcx\n"
+	"	rep movsb\n"
+	"	ret\n"
+	".size shim_copy, . - shim_copy\n"
+	".popsection\n");
