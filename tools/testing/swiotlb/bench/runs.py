@@ -16,11 +16,11 @@ ENGINES = ("base", "ours")
 EXACT = ("first", "meta", "count_empty", "count_half")
 COUNTED = {"count_empty": "counted_pairs", "count_half": "counted_flight"}
 
-# Pairs of runs that nobody disturbed, and how long to try for them
-WANTED, AT_LEAST = 5, 3
+# Runs that nobody disturbed, and how often and how long to try for them
+WANTED, AT_LEAST, AT_MOST = 5, 3, 8
 BUDGET_SECONDS = 190.0
 # CPUs of others from which on a run is disturbed
-DISTURBED = 0.08
+DISTURBED = 0.15
 WAIT_SECONDS = 30.0
 LIMIT_SECONDS = 60
 HEARTBEAT_SECONDS = 8.0
@@ -166,7 +166,7 @@ class Series:
         if self._tiny or unit[0] in EXACT:
             return 1 - len(runs), 1 - len(runs)
         quiet = sum(run.quiet() for run in runs)
-        return AT_LEAST - len(runs), WANTED - quiet
+        return AT_LEAST - len(runs), min(WANTED - quiet, AT_MOST - len(runs))
 
     def conduct(self):
         started = time.monotonic()

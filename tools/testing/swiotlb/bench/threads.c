@@ -330,6 +330,7 @@ BENCH_GROUP(ring, NULL, 2)
 	if (ncores() < 2)
 		return;
 	init_workers();
+	emit(ring_ns(1, true), "ring/1/alone");
 	emit(ring_ns(256, true), "ring/256/alone");
 	emit(ring_ns(16, false), "ring/16");
 	emit(ring_ns(256, false), "ring/256");
