@@ -10,7 +10,7 @@ export V
 Q := $(if $(filter 1,$(V)),,@)
 PYTHON := python3 -B
 
-.PHONY: help packages base compose kernels run quick test clean distclean
+.PHONY: help packages base compose kernels run quick bench test clean distclean
 
 ##@ Measure
 run: packages kernels	## Compare base, ours and no bouncing in QEMU: table and picture in results/run/latest
@@ -18,6 +18,9 @@ run: packages kernels	## Compare base, ours and no bouncing in QEMU: table and p
 
 quick: packages kernels	## The same in three minutes, for a developer
 	$(Q)$(PYTHON) scripts/compare.py --quick
+
+bench:			## Compare base and ours natively, in five minutes: results/bench/latest (ROWS=text: some)
+	$(Q)$(MAKE) -C tools/testing/swiotlb bench
 
 ##@ Check
 test:			## Run all tests; ends with "N passed, N failed", reports in build/test

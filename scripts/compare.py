@@ -9,7 +9,6 @@ one.
 """
 
 import argparse
-import datetime
 import json
 import os
 import pathlib
@@ -21,7 +20,7 @@ TREE = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TREE / "scripts"),
                 str(TREE / "tools/testing/selftests/swiotlb/qemu")]
 
-from swbench import environment, measure, plan, plot, report, stats  # noqa: E402
+from swbench import environment, measure, plan, plot, report, results, stats  # noqa: E402
 from swguest import machine, paths, run  # noqa: E402
 
 NAMES = [config.name for config in plan.CONFIGS]
@@ -66,13 +65,6 @@ def copies(sources, directory):
             for name, path in sources.items()}
 
 
-def new_directory(results, kind):
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    directory = results / kind / stamp
-    directory.mkdir(parents=True)
-    return directory
-
-
 def write(directory, measured, env):
     """All files of a result; the entries of the table."""
     rows = measured.plan.rows
@@ -86,12 +78,6 @@ def write(directory, measured, env):
     same = env["images"]["base"]["sha256"] == env["images"]["ours"]["sha256"]
     plot.draw(entries, env["accelerator"], same, directory)
     return entries
-
-
-def point_latest(directory):
-    fresh = directory.parent / f".latest.{os.getpid()}"
-    fresh.symlink_to(directory.name)
-    fresh.replace(directory.parent / "latest")
 
 
 def show(entries, env, directory):
@@ -129,14 +115,14 @@ def compare(args, directory):
     if measured.problems:
         return 1
     if not args.only:
-        point_latest(directory)
+        results.point_latest(directory)
     return 0
 
 
 def main():
     args = arguments()
     images(args.images)
-    directory = new_directory(args.results, "quick" if args.quick else "run")
+    directory = results.new_directory(args.results, "quick" if args.quick else "run")
     try:
         return compare(args, directory)
     except plot.PlotError as err:

@@ -5,6 +5,7 @@
     measure      the boots, verify pass first, then in turn
     stats        medians, spread and ratios; table.csv
     environment  what it ran on
+    results      directories
     report       table.md and cpu.csv
     plot         table.svg and table.png
 """

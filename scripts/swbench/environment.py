@@ -47,7 +47,12 @@ def _config(source, name):
     return None
 
 
-def _state_of_the_tree():
+def host():
+    return {"cpu": _cpu(), "cpus": os.cpu_count(), "memory_mib": _memory_mib(),
+            "kernel": platform.release(), "load_at_start": os.getloadavg()}
+
+
+def state_of_the_tree():
     commit = _output("git", "rev-parse", "HEAD")
     changed = bool(_output("git", "status", "--porcelain"))
     return {"commit": commit or None, "changed": changed}
@@ -60,10 +65,8 @@ class Environment:
         self.data = {
             "command": " ".join(sys.argv),
             "started": datetime.datetime.now().astimezone().isoformat("T", "seconds"),
-            "tree": _state_of_the_tree(),
-            "host": {"cpu": _cpu(), "cpus": os.cpu_count(),
-                     "memory_mib": _memory_mib(), "kernel": platform.release(),
-                     "load_at_start": os.getloadavg()},
+            "tree": state_of_the_tree(),
+            "host": host(),
             "qemu": machine.version(),
             "fio": _output("fio", "--version"),
             "guest": {"vcpus": plans.VCPUS, "memory_mib": plans.MEMORY_MIB,

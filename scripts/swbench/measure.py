@@ -49,7 +49,7 @@ class Progress:
             return
         self._spoken = now
         line = (f"          {min(100, 100 * self._done / self._weight):3.0f} % after "
-                f"{_clock(now - self._started)}, about {_clock(self.left())} "
+                f"{clock(now - self._started)}, about {clock(self.left())} "
                 f"left")
         if self._terminal:
             print(f"\r{line}\033[K", end="", flush=True)
@@ -81,16 +81,17 @@ class HostLoad:
         return time.monotonic(), busy - own
 
     def note(self):
-        """What the others took since the last note."""
+        """What the others took since the last note, in CPUs; kept as well."""
         before, self._last = self._last, self._snapshot()
         self._samples.append(max(0.0, (self._last[1] - before[1])
                                  / max(0.1, self._last[0] - before[0])))
+        return self._samples[-1]
 
     def others(self):
         return median(self._samples) or 0.0
 
 
-def _clock(seconds):
+def clock(seconds):
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 

@@ -94,17 +94,21 @@ def script(entries, accelerator, same):
     return "\n".join(lines) + "\n"
 
 
-def draw(entries, accelerator, same, directory):
+def render(body, terminal, path):
+    """Have gnuplot draw one file."""
     gnuplot = shutil.which("gnuplot")
     if not gnuplot:
         raise PlotError("gnuplot is missing: apt-get install gnuplot-nox")
+    text = f"set terminal {terminal}\nset output '{path}'\n{body}"
+    done = subprocess.run([gnuplot], input=text, text=True, check=False,
+                          capture_output=True)
+    if done.returncode or not path.exists():
+        raise PlotError(f"gnuplot: {done.stderr.strip()}")
+
+
+def draw(entries, accelerator, same, directory):
     body = script(entries, accelerator, same)
     for kind, terminal in (
             ("svg", "svg size 1100,760 font 'sans,13' background 'white'"),
             ("png", "pngcairo size 1650,1140 font 'sans,19' background 'white'")):
-        text = (f"set terminal {terminal}\n"
-                f"set output '{directory}/table.{kind}'\n{body}")
-        done = subprocess.run([gnuplot], input=text, text=True, check=False,
-                              capture_output=True)
-        if done.returncode or not (directory / f"table.{kind}").exists():
-            raise PlotError(f"gnuplot: {done.stderr.strip()}")
+        render(body, terminal, directory / f"table.{kind}")

@@ -33,7 +33,7 @@ def _name(row):
     return f"{device} {bs} {rw}, {jobs} job{'s' if jobs > 1 else ''}, depth {depth}"
 
 
-def _grid(header, lines):
+def grid(header, lines):
     """A Markdown table whose columns also line up in a terminal."""
     cells = [header, *lines]
     widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
@@ -63,7 +63,7 @@ def _throughput(entries):
             spread = "" if entry["cv"] is None else f" ({_percent(entry['cv'])})"
             line.append(_k(entry["iops"]) + spread)
         lines.append(line)
-    return _grid(header, lines)
+    return grid(header, lines)
 
 
 def _ratios(entries):
@@ -76,7 +76,7 @@ def _ratios(entries):
         lines.append([_name(row)]
                      + [_percent(cells[c.name]["vs_base"]) for c in against_base]
                      + [_percent(cells[c.name]["vs_none"]) for c in against_none])
-    return _grid(header, lines)
+    return grid(header, lines)
 
 
 def _cpu(samples, row, config):
@@ -99,7 +99,7 @@ def _cpu_table(samples, rows, configs):
             cpu = _cpu(samples, row, config.name)
             line.append(f"{cpu[0]:.1f} ({cpu[3]:.0f})" if cpu else "-")
         lines.append(line)
-    return _grid(header, lines)
+    return grid(header, lines)
 
 
 def cpu_csv(samples, rows, configs):
@@ -150,7 +150,7 @@ def _columns(configs, environment):
         lines.append([config.label, config.kernel,
                       f"{booted.get('release', '?')} {booted.get('version', '')}".strip(),
                       f"`{config.append}`"])
-    return _grid(["column", "image", "kernel", "parameter"], lines)
+    return grid(["column", "image", "kernel", "parameter"], lines)
 
 
 def markdown(entries, samples, plan, environment):

@@ -27,9 +27,13 @@ check check-long check-threads build:
 run-build: $(PROGS)
 	@:
 
-run-check: $(PROGS)
+# The bench has all its rows: once, with the variant that it measures
+CHECK_BENCH := $(if $(HAVE_BASE),$(filter ours-none-yyy,$(VARIANT)))
+
+run-check: $(PROGS) $(if $(CHECK_BENCH),bench-programs)
 	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) \
-		$(RUN) '$(O)' basic oracle stress
+		BENCH_PY='$(BENCH_PY)' \
+		$(RUN) '$(O)' basic oracle stress $(if $(CHECK_BENCH),bench)
 
 run-check-long: $(PROGS)
 	$(Q)OPS=$(OPS_LONG) SECONDS_EACH=60 JOBS=$(JOBS) V=$(V) \
@@ -89,6 +93,9 @@ help:
 	@echo '  check-tsan     with ThreadSanitizer'
 	@echo '  check-mutants  plant faults in a copy of the engine: each must be found'
 	@echo '  check-configs  with each of DYNAMIC, DEBUGFS and RESTRICTED y and n'
+	@echo 'Measure:'
+	@echo '  bench          base and ours in turn, all rows; ROWS=text runs some'
+	@echo '  check-bench    every row for an instant: is any missing?'
 	@echo 'One program:'
 	@echo '  basic          the named tests; TEST="words" runs those that contain one'
 	@echo '  oracle         random sequences; SEED=n FAMILY=f OPS=n replays one case'

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Run test programs of one variant, keep their KTAP, end with one line of sums.
-# usage: run.sh <directory> <basic|oracle|stress>...
+# usage: run.sh <directory> <basic|oracle|stress|bench>...
 set -euo pipefail
 
 dir=$1
@@ -82,6 +82,7 @@ for program in "$@"; do
 	basic)	run basic "$dir/test_basic" -j "$JOBS" "${verbose[@]}" ;;
 	oracle)	run oracle "$dir/oracle" -j "$JOBS" -n "$OPS" ;;
 	stress)	run stress "$dir/stress" -j 1 "${verbose[@]}" ;;
+	bench)	run bench python3 -B "$BENCH_PY" --programs "${dir%/*}" --check ;;
 	*)	echo "run.sh: unknown program \"$program\"" >&2; exit 2 ;;
 	esac
 done

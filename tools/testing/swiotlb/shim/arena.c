@@ -19,6 +19,7 @@ u64 zone_dma_limit = SHIM_ZONE_DMA_END - 1;
 unsigned long min_low_pfn = PHYS_PFN(SHIM_RAM_START);
 unsigned long max_low_pfn = PHYS_PFN(SHIM_LOW_END);
 unsigned long max_pfn = PHYS_PFN(SHIM_HIGH_END);
+unsigned long shim_totalram = PHYS_PFN(SHIM_LOW_END);
 
 #define NPAGES PHYS_PFN(SHIM_PHYS_END)
 
@@ -43,6 +44,7 @@ void shim_unpoison(void *p, size_t n)
 #endif
 }
 
+#ifndef SHIM_BENCH
 phys_addr_t shim_virt_to_phys(const volatile void *addr)
 {
 	u64 off = (const volatile char *)addr - shim_ram;
@@ -60,6 +62,7 @@ void *shim_phys_to_virt(phys_addr_t paddr)
 			    paddr);
 	return shim_ram + paddr;
 }
+#endif
 
 static void *reserve(size_t size)
 {
@@ -76,6 +79,10 @@ void shim_arena_init(void)
 	char *p = reserve(SHIM_PHYS_END + (1UL << 30));
 
 	shim_ram = PTR_ALIGN(p, 1UL << 30);
+#ifdef SHIM_BENCH
+	/* The kernel's own mapping of all memory has large pages */
+	madvise(shim_ram, SHIM_PHYS_END, MADV_HUGEPAGE);
+#endif
 	shim_memmap = reserve(NPAGES * sizeof(struct page));
 	owner = reserve(NPAGES);
 	decrypted = reserve(NPAGES);
@@ -264,6 +271,7 @@ static void *memblock_take(phys_addr_t size, phys_addr_t align, phys_addr_t limi
 	if (!pfn)
 		return NULL;
 	p = shim_ram + PFN_PHYS(pfn);
+	usage.memblock_bytes += size;
 	shim_unpoison(p, size);
 	memset(p, 0, size);
 	return p;
@@ -289,6 +297,7 @@ void *memblock_alloc_or_panic_shim(phys_addr_t size, phys_addr_t align)
 
 void memblock_phys_free(phys_addr_t base, phys_addr_t size)
 {
+	usage.memblock_bytes -= size;
 	put_run(PHYS_PFN(base), PFN_UP(size), PG_MEMBLOCK);
 }
 

@@ -51,8 +51,10 @@ const void *of_get_flat_dt_prop(unsigned long node, const char *name, int *size)
 struct static_key { bool on; };
 struct static_key_true { struct static_key key; };
 struct static_key_false { struct static_key key; };
-#define DEFINE_STATIC_KEY_FALSE(n) struct static_key_false n = { { false } }
-#define DEFINE_STATIC_KEY_TRUE(n) struct static_key_true n = { { true } }
+#define DEFINE_STATIC_KEY_FALSE(n) \
+	struct static_key_false n __read_mostly = { { false } }
+#define DEFINE_STATIC_KEY_TRUE(n) \
+	struct static_key_true n __read_mostly = { { true } }
 #define DECLARE_STATIC_KEY_FALSE(n) extern struct static_key_false n
 #define DECLARE_STATIC_KEY_TRUE(n) extern struct static_key_true n
 #define DEFINE_STATIC_KEY_FALSE_RO DEFINE_STATIC_KEY_FALSE
@@ -62,10 +64,16 @@ struct static_key_false { struct static_key key; };
 #define static_branch_enable(k) WRITE_ONCE((k)->key.on, true)
 #define static_branch_disable(k) WRITE_ONCE((k)->key.on, false)
 #define static_branch_inc static_branch_enable
+#define static_call(n) (*shim_call_##n)
+#ifdef SHIM_BENCH
+/* A direct call, as the kernel patches it; the compiler may inline it */
+#define DEFINE_STATIC_CALL(n, fn) typeof(&fn) const shim_call_##n = fn
+#define static_call_update(n, fn) ((void)(fn), BUG())
+#else
 #define DEFINE_STATIC_CALL(n, fn) typeof(&fn) shim_call_##n = fn
 #define DECLARE_STATIC_CALL(n, fn) extern typeof(&fn) shim_call_##n
-#define static_call(n) (*shim_call_##n)
 #define static_call_update(n, fn) (shim_call_##n = (fn))
+#endif
 
 struct seq_file { char *buf; size_t size, len; void *private; };
 void seq_printf(struct seq_file *m, const char *fmt, ...);

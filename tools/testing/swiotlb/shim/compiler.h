@@ -114,7 +114,12 @@ struct rcu_head {
 #define __iomem
 #define __private
 #define __bitwise
+#ifdef SHIM_BENCH
+/* Not on a line with what is written */
+#define __read_mostly __attribute__((section(".data.read_mostly")))
+#else
 #define __read_mostly
+#endif
 #define __ro_after_init
 #define __init
 #define __exit
@@ -176,9 +181,15 @@ struct rcu_head {
 #else
 #define SHIM_LOAD_ORDER __ATOMIC_RELAXED
 #endif
+#ifdef SHIM_BENCH
+#define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
+#define WRITE_ONCE(x, v) \
+	do { *(volatile typeof(x) *)&(x) = (v); } while (0)
+#else
 #define READ_ONCE(x) __atomic_load_n(&(x), SHIM_LOAD_ORDER)
 #define WRITE_ONCE(x, v) \
 	__atomic_store_n(&(x), (typeof(x))(v), __ATOMIC_RELAXED)
+#endif
 #define data_race(expr) ({ typeof(expr) __v = (expr); __v; })
 #define ASSERT_EXCLUSIVE_WRITER(x) do { } while (0)
 #define ASSERT_EXCLUSIVE_ACCESS(x) do { } while (0)

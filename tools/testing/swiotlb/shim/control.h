@@ -50,6 +50,9 @@ struct shim_usage {
 	long kmallocs;
 	long decrypted_pages;
 	long pcpu_allocs;
+	long memblock_bytes;
+	long kmalloc_bytes;
+	long pcpu_bytes;	/* of all CPUs; counted by lean.c alone */
 };
 struct shim_usage shim_usage(void);
 bool shim_page_decrypted(phys_addr_t paddr);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Shim: kmalloc on malloc, slab caches, fault injection, usage. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "private.h"
 
 struct shim_fault shim_faults[SHIM_NR_FAULTS];
-static long live;
+static long live, live_bytes;
 static u32 fault_random = 1;
 
 bool shim_should_fail(enum shim_fault_kind kind, unsigned int order)
@@ -63,6 +64,7 @@ void *shim_kmalloc(size_t size, gfp_t gfp)
 	BUG_ON(!p);
 	memset(p, gfp & __GFP_ZERO ? 0 : 0xa5, size);
 	__atomic_fetch_add(&live, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&live_bytes, malloc_usable_size(p), __ATOMIC_RELAXED);
 	return p;
 }
 
@@ -71,6 +73,8 @@ void shim_kfree(const void *p)
 	if (!p)
 		return;
 	__atomic_fetch_sub(&live, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&live_bytes, malloc_usable_size((void *)p),
+			   __ATOMIC_RELAXED);
 	free((void *)p);
 }
 
@@ -150,6 +154,10 @@ struct shim_usage shim_usage(void)
 
 	shim_arena_usage(&u);
 	u.kmallocs = __atomic_load_n(&live, __ATOMIC_RELAXED);
+	u.kmalloc_bytes = __atomic_load_n(&live_bytes, __ATOMIC_RELAXED);
 	u.pcpu_allocs = shim_pcpu_live();
+#ifdef SHIM_BENCH
+	u.pcpu_bytes = shim_pcpu_bytes();
+#endif
 	return u;
 }

@@ -45,8 +45,19 @@ extern unsigned long min_low_pfn, max_pfn, max_low_pfn;
 
 struct page { unsigned long flags; };
 
+#ifdef SHIM_BENCH
+/* Memory is linear, and begins at a variable address, as on x86-64 */
+#define shim_virt_to_phys(v) \
+	((phys_addr_t)((const volatile char *)(v) - shim_ram))
+#define shim_phys_to_virt(p) ((void *)(shim_ram + (p)))
+#define PageHighMem(page) ((void)(page), false)
+#define PhysHighMem(p) ((void)(p), false)
+#else
 phys_addr_t shim_virt_to_phys(const volatile void *addr);
 void *shim_phys_to_virt(phys_addr_t paddr);
+#define PageHighMem(page) (page_to_phys(page) >= shim_highmem_start)
+#define PhysHighMem(p) ((p) >= shim_highmem_start)
+#endif
 #define high_memory ((void *)(shim_ram + min_t(phys_addr_t, SHIM_PHYS_END, \
 					       shim_highmem_start)))
 #define virt_to_phys(v) shim_virt_to_phys((const volatile void *)(v))
@@ -62,9 +73,8 @@ void *shim_phys_to_virt(phys_addr_t paddr);
 #define pfn_valid(pfn) ((pfn) < PHYS_PFN(SHIM_PHYS_END))
 #define page_to_nid(page) ((void)(page), 0)
 #define pfn_to_nid(pfn) ((void)(pfn), 0)
-#define PageHighMem(page) (page_to_phys(page) >= shim_highmem_start)
-#define PhysHighMem(p) ((p) >= shim_highmem_start)
-#define totalram_pages() (PHYS_PFN(SHIM_LOW_END))
+extern unsigned long shim_totalram;	/* in pages */
+#define totalram_pages() READ_ONCE(shim_totalram)
 #define is_vmalloc_addr(p) ((void)(p), false)
 
 #define __GFP_DMA 0x01u
@@ -181,6 +191,8 @@ struct list_lru;
 #define SLAB_HWCACHE_ALIGN 0
 #define SLAB_PANIC 0
 
+/* The engine's memcpy: rep movsb, or nothing */
+void *shim_copy(void *to, const void *from, size_t n);
 void memcpy_from_page(char *to, struct page *page, size_t offset, size_t len);
 void memcpy_to_page(struct page *page, size_t offset, const char *from, size_t len);
 void *kmap_local_page(struct page *page);

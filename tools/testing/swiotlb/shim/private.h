@@ -10,6 +10,7 @@ extern struct shim_task *shim_tasks;
 bool shim_should_fail(enum shim_fault_kind kind, unsigned int order);
 void shim_pcpu_init(void);
 long shim_pcpu_live(void);
+long shim_pcpu_bytes(void);
 void shim_arena_init(void);
 void shim_arena_usage(struct shim_usage *u);
 long shim_kmalloc_live(void);

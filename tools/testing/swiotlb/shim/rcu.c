@@ -13,6 +13,7 @@ static pthread_mutex_t rcu_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct rcu_head *rcu_first, **rcu_last = &rcu_first;
 static unsigned long rcu_queued, rcu_done;
 
+#ifndef SHIM_BENCH
 void synchronize_rcu(void)
 {
 	struct shim_task *t, *self = shim_current();
@@ -32,6 +33,7 @@ void synchronize_rcu(void)
 	}
 	smp_mb();
 }
+#endif
 
 void synchronize_rcu_expedited(void)
 {

@@ -12,6 +12,10 @@
 #endif
 #define NR_CPUS CONFIG_NR_CPUS
 
+#ifdef SHIM_BENCH
+#include "lean.h"
+#else
+
 /* ---- context ---- */
 
 struct shim_task {
@@ -41,6 +45,7 @@ void shim_might_sleep(const char *file, int line);
 #define might_sleep() shim_might_sleep(__FILE__, __LINE__)
 #define might_sleep_if(c) do { if (c) might_sleep(); } while (0)
 #define cond_resched() do { might_sleep(); } while (0)
+#endif /* !SHIM_BENCH */
 
 #define raw_smp_processor_id() (shim_current()->cpu)
 #define smp_processor_id() raw_smp_processor_id()
@@ -61,24 +66,26 @@ void shim_might_sleep(const char *file, int line);
 #define cpus_read_lock() might_sleep()
 #define cpus_read_unlock() do { } while (0)
 
+#ifndef SHIM_BENCH
 #define preempt_disable() ((void)shim_current()->preempt_off++)
 #define preempt_enable() ((void)shim_current()->preempt_off--)
-#define migrate_disable() do { } while (0)
-#define migrate_enable() do { } while (0)
 #define local_irq_save(f) do { (f) = shim_current()->irqs_off++; } while (0)
 #define local_irq_restore(f) do { shim_current()->irqs_off = (f); } while (0)
 #define local_irq_disable() do { shim_current()->irqs_off = 1; } while (0)
 #define local_irq_enable() do { shim_current()->irqs_off = 0; } while (0)
 #define irqs_disabled() (shim_current()->irqs_off || shim_current()->hardirq)
 #define in_hardirq() (shim_current()->hardirq)
-#define in_interrupt() in_hardirq()
-#define in_task() (!in_hardirq())
 #define in_atomic() \
 	(shim_current()->preempt_off || shim_current()->locks || in_hardirq())
-#define preemptible() (!in_atomic() && !irqs_disabled())
 #define lockdep_assert_irqs_disabled() WARN_ON_ONCE(!irqs_disabled())
 #define lockdep_assert_preemption_disabled() \
 	WARN_ON_ONCE(!in_atomic() && !irqs_disabled())
+#endif /* !SHIM_BENCH */
+#define migrate_disable() do { } while (0)
+#define migrate_enable() do { } while (0)
+#define in_interrupt() in_hardirq()
+#define in_task() (!in_hardirq())
+#define preemptible() (!in_atomic() && !irqs_disabled())
 #define cpu_relax() __builtin_ia32_pause()
 
 /* ---- barriers ---- */
@@ -93,7 +100,7 @@ void shim_tsan_fence(void);
 #define smp_mb() shim_tsan_fence()
 #define smp_rmb() shim_tsan_fence()
 #define smp_wmb() shim_tsan_fence()
-#else
+#elif !defined(SHIM_BENCH)
 #define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define smp_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
@@ -219,21 +226,16 @@ SHIM_ATOMIC(atomic_long, atomic_long_t, long)
 
 /* ---- locks ---- */
 
+#ifndef SHIM_BENCH
 /*
  * Four bytes, as in the kernel without debugging, or false sharing of areas
  * would not be seen. Low half: owner's task id. The two top bits remember in
  * which contexts the lock was taken; both together are a deadlock waiting.
  */
 typedef struct shim_spinlock { u32 val; } spinlock_t;
-typedef spinlock_t raw_spinlock_t;
 #define SHIM_LOCK_OWNER 0x0000ffffu
 #define SHIM_LOCK_IN_IRQ 0x40000000u
 #define SHIM_LOCK_IRQS_ON 0x80000000u
-#define __SPIN_LOCK_UNLOCKED(name) { 0 }
-#define DEFINE_SPINLOCK(name) spinlock_t name = { 0 }
-#define DEFINE_RAW_SPINLOCK(name) spinlock_t name = { 0 }
-#define spin_lock_init(l) __atomic_store_n(&(l)->val, 0, __ATOMIC_RELAXED)
-#define raw_spin_lock_init spin_lock_init
 
 void shim_spin_lock_slow(spinlock_t *lock);
 void shim_spin_unlock_bad(spinlock_t *lock);
@@ -286,6 +288,23 @@ static __always_inline void spin_unlock(spinlock_t *lock)
 #define spin_lock_irqsave(l, f) do { local_irq_save(f); spin_lock(l); } while (0)
 #define spin_unlock_irqrestore(l, f) \
 	do { spin_unlock(l); local_irq_restore(f); } while (0)
+#define spin_is_locked(l) \
+	(!!(__atomic_load_n(&(l)->val, __ATOMIC_RELAXED) & SHIM_LOCK_OWNER))
+#define lockdep_is_held(l) \
+	((__atomic_load_n(&(l)->val, __ATOMIC_RELAXED) & SHIM_LOCK_OWNER) == \
+	 shim_current()->id)
+#define lockdep_assert_held(l) WARN_ON_ONCE(!lockdep_is_held(l))
+#define lockdep_assert_not_held(l) WARN_ON_ONCE(lockdep_is_held(l))
+#define lockdep_assert_once(c) WARN_ON_ONCE(!(c))
+#define lockdep_assert(c) WARN_ON(!(c))
+#endif /* !SHIM_BENCH */
+
+typedef spinlock_t raw_spinlock_t;
+#define __SPIN_LOCK_UNLOCKED(name) { 0 }
+#define DEFINE_SPINLOCK(name) spinlock_t name = { 0 }
+#define DEFINE_RAW_SPINLOCK(name) spinlock_t name = { 0 }
+#define spin_lock_init(l) __atomic_store_n(&(l)->val, 0, __ATOMIC_RELAXED)
+#define raw_spin_lock_init spin_lock_init
 #define spin_trylock_irqsave(l, f) ({					\
 	local_irq_save(f);						\
 	bool __t = spin_trylock(l);					\
@@ -297,8 +316,6 @@ static __always_inline void spin_unlock(spinlock_t *lock)
 #define spin_lock_bh(l) spin_lock(l)
 #define spin_unlock_bh(l) spin_unlock(l)
 #define spin_lock_nested(l, c) spin_lock(l)
-#define spin_is_locked(l) \
-	(!!(__atomic_load_n(&(l)->val, __ATOMIC_RELAXED) & SHIM_LOCK_OWNER))
 #define spin_is_contended(l) ((void)(l), 0)
 #define assert_spin_locked(l) lockdep_assert_held(l)
 #define raw_spin_lock spin_lock
@@ -326,13 +343,6 @@ typedef struct { u32 unused; } local_lock_t;
 #define local_lock_irqsave(l, f) local_irq_save(f)
 #define local_unlock_irqrestore(l, f) local_irq_restore(f)
 
-#define lockdep_is_held(l) \
-	((__atomic_load_n(&(l)->val, __ATOMIC_RELAXED) & SHIM_LOCK_OWNER) == \
-	 shim_current()->id)
-#define lockdep_assert_held(l) WARN_ON_ONCE(!lockdep_is_held(l))
-#define lockdep_assert_not_held(l) WARN_ON_ONCE(lockdep_is_held(l))
-#define lockdep_assert_once(c) WARN_ON_ONCE(!(c))
-#define lockdep_assert(c) WARN_ON(!(c))
 #define lockdep_set_class(l, k) do { } while (0)
 #define lockdep_set_class_and_name(l, k, n) do { } while (0)
 struct lock_class_key { };
@@ -342,6 +352,7 @@ struct lockdep_map { };
 
 /* ---- RCU ---- */
 
+#ifndef SHIM_BENCH
 static __always_inline void rcu_read_lock(void)
 {
 	struct shim_task *t = shim_current();
@@ -364,6 +375,19 @@ static __always_inline void rcu_read_unlock(void)
 	__atomic_store_n(&t->rcu_seq, t->rcu_seq + 1, __ATOMIC_RELEASE);
 }
 
+#define rcu_read_lock_held() (shim_current()->rcu_depth > 0)
+#define rcu_read_lock_any_held() \
+	(rcu_read_lock_held() || in_atomic() || irqs_disabled())
+#define RCU_LOCKDEP_WARN(c, s) WARN_ONCE(c, "%s\n", s)
+#define rcu_dereference_raw(p) __atomic_load_n(&(p), __ATOMIC_ACQUIRE)
+#define rcu_dereference_check(p, c) ({					\
+	WARN_ON_ONCE(!(c) && !rcu_read_lock_any_held());		\
+	rcu_dereference_raw(p); })
+#define rcu_dereference_protected(p, c) ({				\
+	WARN_ON_ONCE(!(c));						\
+	READ_ONCE(p); })
+#endif /* !SHIM_BENCH */
+
 void synchronize_rcu(void);
 void synchronize_rcu_expedited(void);
 void call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *));
@@ -373,28 +397,17 @@ void shim_kfree_rcu(void *ptr);
 #define kfree_rcu(ptr, ...) shim_kfree_rcu(ptr)
 #define kvfree_rcu(ptr, ...) shim_kfree_rcu(ptr)
 #define kfree_rcu_mightsleep(ptr) shim_kfree_rcu(ptr)
-#define rcu_read_lock_held() (shim_current()->rcu_depth > 0)
-#define rcu_read_lock_any_held() \
-	(rcu_read_lock_held() || in_atomic() || irqs_disabled())
 #define rcu_read_lock_sched() preempt_disable()
 #define rcu_read_unlock_sched() preempt_enable()
 #define rcu_lock_acquire(m) do { } while (0)
 #define rcu_lock_release(m) do { } while (0)
-#define RCU_LOCKDEP_WARN(c, s) WARN_ONCE(c, "%s\n", s)
 #define rcu_check_sparse(p, s)
 #define rcu_assign_pointer(p, v) \
 	__atomic_store_n(&(p), (typeof(p))(v), __ATOMIC_RELEASE)
 #define RCU_INIT_POINTER(p, v) WRITE_ONCE(p, v)
 #define RCU_INITIALIZER(v) (v)
-#define rcu_dereference_raw(p) __atomic_load_n(&(p), __ATOMIC_ACQUIRE)
 #define rcu_dereference_raw_check(p) rcu_dereference_raw(p)
-#define rcu_dereference_check(p, c) ({					\
-	WARN_ON_ONCE(!(c) && !rcu_read_lock_any_held());		\
-	rcu_dereference_raw(p); })
 #define rcu_dereference(p) rcu_dereference_check(p, 0)
-#define rcu_dereference_protected(p, c) ({				\
-	WARN_ON_ONCE(!(c));						\
-	READ_ONCE(p); })
 #define rcu_access_pointer(p) READ_ONCE(p)
 #define rcu_replace_pointer(p, v, c) ({					\
 	typeof(p) __old = rcu_dereference_protected(p, c);		\
@@ -413,8 +426,10 @@ void shim_kfree_rcu(void *ptr);
  * there, or from the head of a dynamic allocation, to another CPU's copy.
  */
 extern char __start_shim_percpu[], __stop_shim_percpu[];
-extern unsigned long shim_pcpu_static[NR_CPUS];
 #define SHIM_PCPU_UNIT (1UL << 20)
+
+#ifndef SHIM_BENCH
+extern unsigned long shim_pcpu_static[NR_CPUS];
 
 static __always_inline unsigned long shim_pcpu_addr(const void *p, u32 cpu)
 {
@@ -425,6 +440,10 @@ static __always_inline unsigned long shim_pcpu_addr(const void *p, u32 cpu)
 		return a + shim_pcpu_static[cpu];
 	return a + cpu * SHIM_PCPU_UNIT;
 }
+
+#define per_cpu_ptr(p, cpu) ((typeof(p))shim_pcpu_addr(p, cpu))
+#define this_cpu_ptr(p) per_cpu_ptr(p, raw_smp_processor_id())
+#endif /* !SHIM_BENCH */
 
 void *shim_alloc_percpu(size_t size, size_t align, gfp_t gfp);
 void free_percpu(void *p);
@@ -439,8 +458,6 @@ void free_percpu(void *p);
 #define DEFINE_PER_CPU(type, name) SHIM_PCPU type name
 #define DEFINE_PER_CPU_ALIGNED(type, name) SHIM_PCPU __aligned(64) type name
 #define DEFINE_PER_CPU_SHARED_ALIGNED DEFINE_PER_CPU_ALIGNED
-#define per_cpu_ptr(p, cpu) ((typeof(p))shim_pcpu_addr(p, cpu))
-#define this_cpu_ptr(p) per_cpu_ptr(p, raw_smp_processor_id())
 #define raw_cpu_ptr(p) this_cpu_ptr(p)
 #define per_cpu(var, cpu) (*per_cpu_ptr(&(var), cpu))
 #define get_cpu_ptr(p) (preempt_disable(), this_cpu_ptr(p))

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The native bench: its rows, limits and table, without a program."""
+
+import pathlib
+import sys
+import unittest
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(TREE / "scripts"),
+                str(TREE / "tools/testing/selftests/swiotlb/qemu"),
+                str(TREE / "tools/testing/swiotlb/bench")]
+
+import rows as plan  # noqa: E402
+import runs  # noqa: E402
+import table  # noqa: E402
+
+BUSY = {"base": 1.0, "ours": 0.0}
+QUIET = {"base": 0.0, "ours": 0.0}
+
+
+def row(key="a", better=plan.LOWER, limit=None):
+    return plan.Row("a row", "group", "copy", key, "ns", better, limit, "here")
+
+
+def series(*measured):
+    """Runs of one group, each (base, ours, CPUs that others took)."""
+    found = runs.Series(None, [row()], False)
+    for base, ours, others in measured:
+        found.runs.append(runs.Run("group", "copy", {"base": base, "ours": ours}, others))
+    return found
+
+
+class Rows(unittest.TestCase):
+    def test_every_row_has_a_name_of_its_own(self):
+        names = [one.name for one in plan.all_rows()]
+        self.assertEqual(len(names), len(set(names)))
+
+    def test_names_and_groups_are_matched(self):
+        self.assertEqual({one.group for one in plan.matching("RANDOM CHURN")}, {"churn"})
+        self.assertTrue(plan.matching("threads8"))
+        self.assertEqual(plan.matching("no such row"), [])
+
+    def test_limits_include_their_number(self):
+        at_least, at_most = plan.Limit("ratio", ">=", 5), plan.Limit("ours", "<=", 5)
+        self.assertTrue(plan.holds(at_least, 99, 5.0))
+        self.assertFalse(plan.holds(at_least, 99, 4.99))
+        self.assertTrue(plan.holds(at_most, 5.0, 0.1))
+        self.assertFalse(plan.holds(at_most, 5.01, 100))
+
+    def test_what_was_not_measured_holds_nothing(self):
+        self.assertIsNone(plan.holds(plan.Limit("ours", "<=", 5), None, None))
+        self.assertIsNone(plan.holds(None, 1.0, 1.0))
+
+
+class Values(unittest.TestCase):
+    def test_median_of_the_runs(self):
+        found = series(*(({"a": n}, {"a": 2 * n}, QUIET) for n in (3.0, 1.0, 9.0)))
+        self.assertEqual(found.value(row(), "base"), 3.0)
+        self.assertEqual(found.value(row(), "ours"), 6.0)
+
+    def test_disturbed_runs_count_only_when_there_are_few_others(self):
+        quiet = [({"a": n}, {"a": n}, QUIET) for n in (1.0, 2.0, 3.0)]
+        loud = [({"a": 100.0}, {"a": 100.0}, BUSY)] * 4
+        self.assertEqual(series(*quiet, *loud).value(row(), "base"), 2.0)
+        self.assertEqual(series(*quiet[:2], *loud).value(row(), "base"), 100.0)
+
+    def test_quotients_are_made_run_by_run(self):
+        found = series(*(({"a": a, "b": b}, {}, QUIET)
+                         for a, b in ((4.0, 2.0), (9.0, 1.0), (3.0, 1.0))))
+        self.assertEqual(found.value(row(("a", "b")), "base"), 3.0)
+        self.assertIsNone(found.value(row(("a", "b")), "ours"))
+
+    def test_output_of_a_program(self):
+        self.assertEqual(runs._values("# a note\npair/4096/none 12.5\np99.9 1e+06\n"),
+                         {"pair/4096/none": 12.5, "p99.9": 1e6})
+
+
+class Table(unittest.TestCase):
+    def entry(self, better):
+        found = series(({"a": 10.0}, {"a": 2.0}, QUIET))
+        return table.entries(found, [row(better=better, limit=plan.Limit("ratio", ">=", 5))])
+
+    def test_the_ratio_says_how_many_times_better(self):
+        self.assertEqual(self.entry(plan.LOWER)[0]["ratio"], 5.0)
+        self.assertEqual(self.entry(plan.HIGHER)[0]["ratio"], 0.2)
+
+    def test_csv(self):
+        self.assertEqual(table.to_csv(self.entry(plan.HIGHER)).splitlines(),
+                         ["row,base,ours,unit,ratio,limit,holds",
+                          "a row,10.0,2.00,ns,0.20,ratio >= 5,no"])
+        empty = table.entries(series(), [row(limit=plan.Limit("ours", "<=", 5))])
+        self.assertEqual(table.to_csv(empty).splitlines()[1], "a row,,,ns,,ours <= 5,")
+
+    def test_losing_rows_are_counted(self):
+        self.assertEqual(table.verdict(self.entry(plan.HIGHER)), "0 of 1 limits hold.")
+        self.assertEqual(table.verdict(self.entry(plan.LOWER)), "1 of 1 limits hold.")
+
+
+if __name__ == "__main__":
+    unittest.main()

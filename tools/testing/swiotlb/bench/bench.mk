@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The variant that measures: the lean form of the shim, and the kernel's code
+# generation. Two programs an engine: with the engine's copies, and without.
+
+BENCH_C := main timing load pairs flight mixed pools threads meta
+
+ifneq ($(BENCH),)
+  ifneq ($(filter-out copy nocopy,$(BENCH)),)
+    $(error BENCH is "$(BENCH)": it may be copy or nocopy)
+  endif
+  ifneq ($(SAN),none)
+    $(error a sanitizer would be measured, too: BENCH takes SAN=none)
+  endif
+  # As on x86-64 without PIE: a thread-local variable is one load from %fs, and
+  # pushes of the irq macros do not hit a red zone
+  BENCH_CFLAGS := -DSHIM_BENCH=1 -fno-pie -ftls-model=local-exec -mno-red-zone \
+	$(if $(filter nocopy,$(BENCH)),-DSHIM_NO_COPY=1)
+  BENCH_LDFLAGS := -no-pie
+  # The kernel's, as far as they change code. __NO_INLINE__: glibc has an inline
+  # function with a double, which there is no register for
+  BENCH_KERNEL_CFLAGS := -mno-mmx -mno-sse -mno-sse2 -mno-3dnow -mno-avx -mno-80387 \
+	-D__NO_INLINE__ -fno-common -funsigned-char -fno-jump-tables \
+	-fcf-protection=branch -fno-asynchronous-unwind-tables \
+	-fno-delete-null-pointer-checks -fno-allow-store-data-races \
+	-fno-strict-overflow -fno-stack-check -fconserve-stack -fno-stack-protector \
+	-fno-optimize-sibling-calls -falign-functions=16 -mskip-rax-setup -mtune=generic
+  BENCH_ENGINE_CFLAGS := -DSHIM_ENGINE=1
+endif
+
+# A name, or a part of one: only these rows
+ROWS ?=
+BENCH_PY := $(HERE)/bench/bench.py
+# Where there is no base to compare with, there is nothing to run
+HAVE_BASE := $(wildcard $(TOP)/scripts/swbench)
+BENCH_MAKE = $(MAKE) --no-print-directory -f $(HERE)/Makefile SAN=none \
+	DYNAMIC=y DEBUGFS=y RESTRICTED=y BASE_SRC='$(BASE_SRC)'
+
+.PHONY: bench bench-programs check-bench run-bench-program
+bench: bench-programs
+	$(Q)python3 -B $(BENCH_PY) --programs '$(OUTPUT)' $(if $(ROWS),--rows '$(ROWS)')
+
+bench-programs:
+	$(if $(HAVE_BASE),,$(error the bench compares with the base: run it where \
+	scripts/base.sh is))
+	+$(Q)for copy in copy nocopy; do \
+		$(BENCH_MAKE) ENGINE=base ENGINE_SRC='$(BASE_SRC)' BENCH=$$copy \
+			bench-program && \
+		$(BENCH_MAKE) ENGINE=ours BENCH=$$copy bench-program || exit 1; \
+	done
+
+bench-program:
+	$(LOCKED)
+
+run-bench-program: $(O)/bench/bench
+	@:
+
+# All rows of both engines, each only for an instant: nothing may be missing
+check-bench: bench-programs
+	$(Q)python3 -B $(BENCH_PY) --programs '$(OUTPUT)' --check

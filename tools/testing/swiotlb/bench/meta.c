@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What is counted, not timed: bytes of metadata, instructions. */
+#include <stdlib.h>
+#include "bench.h"
+
+/* Whatever a CPU has at its first use, it has now */
+static void use_all_cpus(void)
+{
+	static const u32 sizes[] = { SZ_2K, SZ_4K, SZ_16K, SZ_64K };
+	phys_addr_t tlb[32];
+	unsigned int cpu, i, k;
+
+	for (cpu = 0; cpu < shim_nr_cpus; cpu++) {
+		shim_set_cpu(cpu);
+		for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+			for (k = 0; k < ARRAY_SIZE(tlb); k++)
+				tlb[k] = must_map(bench_dev, bench_src, sizes[i],
+						  DMA_TO_DEVICE);
+			for (k = 0; k < ARRAY_SIZE(tlb); k++)
+				do_unmap(bench_dev, tlb[k], sizes[i], DMA_TO_DEVICE);
+		}
+	}
+	shim_set_cpu(0);
+}
+
+/* All that is allocated but the slots themselves, and the source buffer's pages */
+BENCH_GROUP(meta, "32768,8", 8)
+{
+	struct shim_usage usage;
+	double bytes;
+
+	use_all_cpus();
+	between_reps();
+	usage = shim_usage();
+	bytes = usage.memblock_bytes - (double)bench_nslots * IO_TLB_SIZE;
+	bytes += usage.kmalloc_bytes + usage.pcpu_bytes;
+	bytes += usage.pages * (double)PAGE_SIZE - SZ_1M;
+	emit(bytes / bench_nslots, "meta/slot");
+}
+
+/*
+ * Callgrind collects while counted_pairs() or counted_flight() runs, and what
+ * they do beside mapping and unmapping is counted, too: a handful a pair.
+ */
+#define COUNTED 4096
+static u16 victims[COUNTED];
+static struct mapping flight[256];
+
+static noinline __used void counted_pairs(void)
+{
+	unsigned int n = COUNTED;
+	phys_addr_t tlb;
+
+	while (n--) {
+		tlb = must_map(bench_dev, bench_src, SZ_4K, DMA_TO_DEVICE);
+		do_unmap(bench_dev, tlb, SZ_4K, DMA_TO_DEVICE);
+	}
+}
+
+static noinline __used void counted_flight(void)
+{
+	unsigned int n = COUNTED;
+	struct mapping *m;
+
+	while (n--) {
+		m = &flight[victims[n]];
+		do_unmap(bench_dev, m->tlb, SZ_4K, DMA_TO_DEVICE);
+		m->tlb = must_map(bench_dev, bench_src, SZ_4K, DMA_TO_DEVICE);
+	}
+}
+
+BENCH_GROUP(count_empty, NULL, 2)
+{
+	counted_pairs();
+	emit(COUNTED, "count/pairs");
+}
+
+BENCH_GROUP(count_half, NULL, 2)
+{
+	struct mappings background;
+	struct rng rng = { 1 };
+	unsigned int i;
+
+	fill_4k(&background);
+	drop_random(&background, &rng,
+		    background.n / 2 + ARRAY_SIZE(flight));
+	for (i = 0; i < ARRAY_SIZE(flight); i++)
+		flight[i].tlb = must_map(bench_dev, bench_src, SZ_4K, DMA_TO_DEVICE);
+	for (i = 0; i < COUNTED; i++)
+		victims[i] = rng_below(&rng, ARRAY_SIZE(flight));
+	counted_flight();
+	emit(COUNTED, "count/pairs");
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From one pool to many, each of 1 MiB and full: address to pool, sync of a
+ * mapping in any of them, and a pair when only the oldest has room.
+ *
+ * Pools are added as in real life, by maps that find no room. Larger pieces than
+ * 1 MiB are refused by the page allocator, so that both engines get the same.
+ */
+#include <stdlib.h>
+#include "bench.h"
+
+#define POOL_ORDER 8
+#define MAX_POOLS 1024
+#define MAX_LIVE (MAX_POOLS * 8)
+#define LOOKUPS 4096
+
+static struct io_tlb_pool *pools[MAX_POOLS];
+static phys_addr_t in_pool[MAX_POOLS];	/* a mapping in each */
+static unsigned int npools;
+static struct mapping live[MAX_LIVE];
+static unsigned int nlive;
+static phys_addr_t lookups[LOOKUPS];
+
+static struct io_tlb_pool *pool_of(phys_addr_t tlb)
+{
+	return swiotlb_find_pool(bench_dev, tlb);
+}
+
+static void note_pool(phys_addr_t tlb)
+{
+	struct io_tlb_pool *pool = pool_of(tlb);
+	unsigned int i;
+
+	for (i = npools; i; i--)
+		if (pools[i - 1] == pool)
+			return;
+	in_pool[npools] = tlb;
+	pools[npools++] = pool;
+}
+
+/* Fill what there is, let the worker add a pool, and so on */
+static void grow_to(unsigned int want)
+{
+	phys_addr_t tlb;
+
+	for (;;) {
+		tlb = try_map(bench_dev, bench_src, SZ_256K, DMA_FROM_DEVICE);
+		if (tlb != MAP_FAILED_ADDR && !slots_transient()) {
+			BUG_ON(nlive == MAX_LIVE);
+			live[nlive++] = (struct mapping){ tlb, SZ_256K };
+			note_pool(tlb);
+			continue;
+		}
+		if (tlb != MAP_FAILED_ADDR)
+			do_unmap(bench_dev, tlb, SZ_256K, DMA_FROM_DEVICE);
+		if (npools >= want)
+			break;
+		shim_run_work();
+	}
+}
+
+static void choose_lookups(void)
+{
+	struct rng rng = { npools };
+	unsigned int i;
+
+	for (i = 0; i < LOOKUPS; i++)
+		lookups[i] = in_pool[rng_below(&rng, npools)];
+}
+
+#ifdef SHIM_NO_COPY
+
+static unsigned long found;
+
+static void finds(void *ctx, unsigned long n)
+{
+	unsigned long sum = 0;
+
+	while (n--)
+		sum += (unsigned long)pool_of(lookups[n % LOOKUPS]);
+	WRITE_ONCE(found, sum);
+}
+
+static void pair(void *ctx, unsigned long n)
+{
+	phys_addr_t tlb;
+
+	while (n--) {
+		tlb = must_map(bench_dev, bench_src, SZ_4K, DMA_TO_DEVICE);
+		do_unmap(bench_dev, tlb, SZ_4K, DMA_TO_DEVICE);
+	}
+}
+
+/* At its start, which is in the area that this CPU looks at first */
+static void make_room_in_oldest(void)
+{
+	struct mapping *lowest = NULL;
+	unsigned int i;
+
+	for (i = 0; i < nlive; i++)
+		if (pool_of(live[i].tlb) == pools[0] &&
+		    (!lowest || live[i].tlb < lowest->tlb))
+			lowest = &live[i];
+	BUG_ON(!lowest);
+	do_unmap(bench_dev, lowest->tlb, lowest->size, DMA_FROM_DEVICE);
+	*lowest = live[--nlive];
+}
+
+static void with_pools(unsigned int name)
+{
+	emit(measure(finds, NULL), "pools/%u/find", name);
+	make_room_in_oldest();
+	emit(measure(pair, NULL), "pools/%u/pair", name);
+}
+
+#else
+
+static void syncs(void *ctx, unsigned long n)
+{
+	while (n--)
+		swiotlb_sync_single_for_cpu(bench_dev, lookups[n % LOOKUPS], 64,
+					    DMA_FROM_DEVICE);
+}
+
+static void with_pools(unsigned int name)
+{
+	emit(measure(syncs, NULL), "pools/%u/sync", name);
+}
+
+#endif
+
+BENCH_GROUP(pools, "512,2", 2, true)
+{
+	static const u16 counts[] = { 1, 16, 64, 256, 1024 };
+	unsigned int i;
+
+	/* A quarter of memory is the limit of what may be grown */
+	shim_totalram = PHYS_PFN(4ULL * MAX_POOLS * SZ_2M);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_faults[SHIM_FAULT_PAGES].min_order = POOL_ORDER + 1;
+	/* The worker must add no pool while times are taken */
+	bench_steps_work = false;
+
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		grow_to(bench_tiny ? 1 + counts[i] / 256 : counts[i]);
+		choose_lookups();
+		ticker_start();
+		with_pools(counts[i]);
+		ticker_stop();
+	}
+}

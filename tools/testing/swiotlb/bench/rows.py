@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is compared, and what is asked of it.
+
+A row takes one value of a group, or the quotient of two. Its ratio says how
+many times better ours is, whichever way better is.
+"""
+
+import collections
+
+Limit = collections.namedtuple("Limit", "of op number")
+Row = collections.namedtuple(
+    "Row", "name group copies key unit better limit section")
+
+LOWER, HIGHER = "lower", "higher"
+
+
+def holds(limit, ours, ratio):
+    """True or False; None without a limit or without a value."""
+    value = ratio if limit and limit.of == "ratio" else ours
+    if limit is None or value is None:
+        return None
+    return value >= limit.number if limit.op == ">=" else value <= limit.number
+
+
+def text(limit):
+    return "" if limit is None else f"{limit.of} {limit.op} {limit.number:g}"
+
+
+def _faster(number):
+    return Limit("ratio", ">=", number)
+
+
+def _at_most(number):
+    return Limit("ours", "<=", number)
+
+
+def _at_least(number):
+    return Limit("ours", ">=", number)
+
+
+_ROWS = []
+
+
+def _add(section, name, group, key, unit="ns", limit=None, copies=False,
+         better=LOWER):
+    _ROWS.append(Row(name, group, "copy" if copies else "nocopy", key, unit,
+                     better, limit, section))
+
+
+SIZES = ((512, "512 B"), (2048, "2 KiB"), (4096, "4 KiB"), (16384, "16 KiB"),
+         (65536, "64 KiB"), (262144, "256 KiB"))
+POOLS = (1, 16, 64, 256, 1024)
+
+
+def _one_thread():
+    section = "one thread, one mapping at a time, empty pool"
+    limits = {4096: _faster(5), 65536: _faster(5), 262144: _faster(5)}
+    for size, label in SIZES:
+        _add(section, f"map+unmap {label} without copy", "pairs",
+             f"pair/{size}/none", limit=limits.get(size))
+    for direction, times, limit in (("to", "one", _faster(10)),
+                                    ("from", "two", _faster(8))):
+        for size, label in SIZES:
+            _add(section, f"map+unmap {label} {direction} device", "pairs",
+                 f"pair/{size}/{direction}", copies=True,
+                 limit=limit if size == 4096 else None)
+        for size, label in SIZES:
+            _add(section, f"map+unmap {label} {direction} device over {times} bare warm memcpy",
+                 "pairs", f"pair/{size}/{direction}-over-copy", unit="x",
+                 copies=True, limit=_at_most(2) if size == 4096 else None)
+        _add(section, f"map+unmap 4 KiB {direction} device from cold sources",
+             "pairs", f"pair/4096/{direction}-cold-source", copies=True)
+    for kind, label in (("warm", "bare memcpy {} warm"),
+                        ("warm-and-back", "bare memcpy {} warm there and back"),
+                        ("cold", "bare memcpy {} into cold memory")):
+        for size, name in SIZES:
+            _add("lower bounds, the same code in both columns",
+                 label.format(name), "pairs", f"copy/{size}/{kind}", copies=True)
+    # How far apart the two cores are is the host's choice, and may change
+    for deep in (1, 256):
+        _add("lower bounds, the same code in both columns",
+             f"hand {deep} deep over without mapping", "ring", f"ring/{deep}/alone")
+
+
+def _occupancy():
+    section = "by occupancy, 4 KiB, no copy"
+    for percent in (10, 25, 50, 75, 90, 99):
+        _add(section, f"256 in flight at {percent} %", "flight",
+             f"flight/{percent}", limit=_faster(2.5) if percent == 50 else None)
+    for part in ("p50", "p99", "p99.9"):
+        _add(section, f"256 in flight at 50 % {part}", "flight",
+             f"flight/50/{part}")
+    limits = {45: 2, 54: 100, 90: 100, 99: 100}
+    for percent in (10, 30, 45, 54, 70, 90, 99):
+        limit = limits.get(percent)
+        _add(section, f"random churn from one CPU at {percent} %", "churn",
+             f"churn/{percent}", limit=limit and _faster(limit))
+    for part in ("p50", "p99", "p99.9"):
+        for percent in (45, 54, 90, 99):
+            _add(section, f"random churn from one CPU at {percent} % {part}",
+                 "churn", f"churn/{percent}/{part}")
+    _add(section, "random churn p99.9 at 99 % over 45 %", "churn",
+         ("churn/99/p99.9", "churn/45/p99.9"), unit="x", limit=_at_most(2))
+
+
+def _mixed():
+    section = "mixed sizes, random lifetimes, no copy"
+    for kind, label in (("pow2", "powers of two 4-256 KiB"),
+                        ("uniform", "uniform 1-64 pages")):
+        for percent in (30, 50, 80, 90):
+            limited = kind == "pow2" and percent > 30
+            _add(section, f"a map of {label} at {percent} %", "mixed",
+                 f"mixed/{kind}/{percent}", limit=_faster(20) if limited else None)
+        for percent in (80, 90):
+            _add(section, f"maps of {label} at {percent} % that fail", "mixed",
+                 f"mixed/{kind}/{percent}/failed", unit="%")
+    for kind, label in (("pow2", "powers of two 4-256 KiB"),
+                        ("uniform", "uniform 1-64 pages")):
+        _add(section, f"occupancy at the first failure of {label}", "first",
+             f"first/{kind}", unit="%", better=HIGHER, limit=_faster(1))
+
+
+def _pools():
+    section = "by number of pools of 1 MiB"
+    for n in POOLS:
+        _add(section, f"find pool of a random address with {n:,} pools".replace(",", " "),
+             "pools", f"pools/{n}/find", limit=_at_most(5))
+    _add(section, "find pool with 1 024 pools over 16", "pools",
+         ("pools/1024/find", "pools/16/find"), unit="x", limit=_at_most(1.5))
+    for n in POOLS:
+        _add(section, f"sync 64 B with {n:,} pools".replace(",", " "), "pools",
+             f"pools/{n}/sync", copies=True,
+             limit=_faster(30) if n == 256 else None)
+    for n in POOLS:
+        _add(section, f"map+unmap 4 KiB without copy with {n:,} pools and room in the oldest"
+             .replace(",", " "), "pools", f"pools/{n}/pair")
+
+
+def _threads():
+    section = "threads, 4 KiB"
+    _add(section, "two threads over one, no copy", "threads2",
+         "threads/shared/2-over-1", unit="x", better=HIGHER, limit=_at_least(1.8))
+    _add(section, "eight threads on two cores over two, no copy", "threads8",
+         "threads/many/8-over-2", unit="x", better=HIGHER, limit=_at_least(0.9))
+    _add(section, "map here, unmap there, 256 deep, no copy", "ring", "ring/256",
+         limit=_faster(10))
+    _add(section, "map here, unmap there, 16 deep, no copy", "ring", "ring/16")
+    _add(section, "map here, unmap there, 256 deep, to device", "ring", "ring/256",
+         copies=True)
+    for copies, label in ((False, "no copy"), (True, "to device")):
+        for n in (1, 2):
+            _add(section, f"{n} of 2 CPUs, {label}", "threads2",
+                 f"threads/shared/{n}", unit="M/s", copies=copies, better=HIGHER)
+        _add(section, f"2 of 2 CPUs, a device each, {label}", "threads2",
+             "threads/own/2", unit="M/s", copies=copies, better=HIGHER)
+        for n in (1, 2, 4, 8):
+            _add(section, f"{n} of 8 CPUs, {label}", "threads8",
+                 f"threads/many/{n}", unit="M/s", copies=copies, better=HIGHER)
+    _add("lower bounds, the same code in both columns",
+         "two threads over one, locks of their own and nothing else", "threads2",
+         "threads/alone/2-over-1", unit="x", better=HIGHER)
+    _add(section, "two threads over one, a device each, no copy", "threads2",
+         "threads/own/2-over-1", unit="x", better=HIGHER)
+    _add(section, "two threads over one, to device", "threads2",
+         "threads/shared/2-over-1", unit="x", copies=True, better=HIGHER)
+
+
+def _counts():
+    section = "counted"
+    _add(section, "metadata a slot of 2 KiB", "meta", "meta/slot", unit="bytes",
+         limit=_at_most(10))
+    _add(section, "instructions of map+unmap 4 KiB, empty pool", "count_empty",
+         "instructions", unit="", limit=_at_most(400))
+    _add(section, "instructions of map+unmap 4 KiB, pool half full",
+         "count_half", "instructions", unit="", limit=_at_most(400))
+
+
+def all_rows():
+    if not _ROWS:
+        for part in (_one_thread, _occupancy, _mixed, _pools, _threads, _counts):
+            part()
+    return _ROWS
+
+
+def matching(pattern):
+    wanted = pattern.lower()
+    return [row for row in all_rows() if wanted in row.name.lower()
+            or wanted in row.group]

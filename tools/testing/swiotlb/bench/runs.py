@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The processes: one a group of rows, an engine after the other."""
+
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+
+from swbench import measure
+
+ENGINES = ("base", "ours")
+# Groups whose figures do not depend on the moment: one run says all
+EXACT = ("first", "meta", "count_empty", "count_half")
+COUNTED = {"count_empty": "counted_pairs", "count_half": "counted_flight"}
+
+# Runs that nobody disturbed, and how often and how long to try for them
+WANTED, AT_LEAST, AT_MOST = 5, 3, 8
+BUDGET_SECONDS = 190.0
+# CPUs of others from which on a run is disturbed
+DISTURBED = 0.15
+WAIT_SECONDS = 30.0
+LIMIT_SECONDS = 60
+HEARTBEAT_SECONDS = 8.0
+
+
+class BenchError(Exception):
+    """A program of the bench failed."""
+
+
+class Run:
+    """One group on both engines, one after the other."""
+
+    def __init__(self, group, copies, values, others):
+        self.group, self.copies = group, copies
+        self.values = values
+        self.others = others
+
+    def quiet(self):
+        return max(self.others.values()) < DISTURBED
+
+    def as_dict(self):
+        return {"group": self.group, "copies": self.copies,
+                "values": self.values, "cpus_of_others": self.others}
+
+
+def _communicate(command):
+    """Output of @command, which is not left behind however this ends."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as child:
+        try:
+            output, _ = child.communicate(timeout=LIMIT_SECONDS)
+        except BaseException:
+            child.kill()
+            raise
+        return child.returncode, output
+
+
+def _values(output):
+    pairs = (line.rsplit(" ", 1) for line in output.splitlines()
+             if re.fullmatch(r"[\w/.-]+ [-+.e\d]+", line))
+    return {name: float(value) for name, value in pairs}
+
+
+class Programs:
+    """The four programs, where the Makefile puts them."""
+
+    def __init__(self, directory, tiny):
+        self._directory = directory
+        self._tiny = tiny
+        self.valgrind = None if tiny else shutil.which("valgrind")
+
+    def path(self, engine, copies):
+        return self._directory / f"{engine}-bench-{copies}-yyy" / "bench" / "bench"
+
+    def run(self, engine, group, copies):
+        command = [str(self.path(engine, copies))]
+        if group in COUNTED:
+            return self._count(command, group)
+        if self._tiny:
+            command.append("-t")
+        return self._checked([*command, group])
+
+    @staticmethod
+    def _checked(command):
+        code, output = _communicate(command)
+        if code:
+            tail = "\n".join(output.splitlines()[-5:])
+            raise BenchError(f"{' '.join(command)}: status {code}\n{tail}")
+        return _values(output)
+
+    def _count(self, command, group):
+        """Instructions a pair. The check only sees that the program runs."""
+        if self._tiny:
+            values = self._checked([*command, "-t", group])
+            return {"instructions": values["count/pairs"]}
+        if not self.valgrind:
+            return {}
+        with tempfile.TemporaryDirectory() as scratch:
+            out = os.path.join(scratch, "callgrind")
+            values = self._checked([
+                self.valgrind, "--tool=callgrind",
+                f"--toggle-collect={COUNTED[group]}",
+                f"--callgrind-out-file={out}", *command, "-t", group])
+            with open(out, encoding="ascii") as lines:
+                total = [line.split()[1] for line in lines
+                         if line.startswith("totals:")]
+        return {"instructions": int(total[0]) / values["count/pairs"]}
+
+
+class Progress:
+    def __init__(self, total):
+        self._total = total
+        self._started = self._spoken = time.monotonic()
+
+    def note(self, done, what):
+        now = time.monotonic()
+        if now - self._spoken < HEARTBEAT_SECONDS or not done:
+            return
+        self._spoken = now
+        left = (now - self._started) * (self._total - done) / done
+        left = min(left, BUDGET_SECONDS - (now - self._started))
+        print(f"  BENCH   {what}, about {measure.clock(max(0, left))} left",
+              flush=True)
+
+
+class Series:
+    """All runs of what some rows need."""
+
+    def __init__(self, programs, rows, tiny):
+        self._programs = programs
+        self._tiny = tiny
+        self._units = list(dict.fromkeys((row.group, row.copies) for row in rows))
+        self._host = measure.HostLoad()
+        self._waited = 0.0
+        self.runs = []
+
+    def _of(self, unit):
+        return [run for run in self.runs if (run.group, run.copies) == unit]
+
+    def _wait_for_quiet(self):
+        """Up to a second each, and not for ever in all."""
+        started = time.monotonic()
+        while self._waited + time.monotonic() - started < WAIT_SECONDS:
+            self._host.note()
+            time.sleep(0.15)
+            if self._host.note() < DISTURBED or time.monotonic() - started > 1:
+                break
+        self._waited += time.monotonic() - started
+
+    def _run(self, unit):
+        values, others = {}, {}
+        if not self._tiny and unit[0] not in EXACT:
+            self._wait_for_quiet()
+        for engine in ENGINES:
+            self._host.note()
+            values[engine] = self._programs.run(engine, *unit)
+            others[engine] = round(self._host.note(), 3)
+        self.runs.append(Run(*unit, values, others))
+
+    def _missing(self, unit):
+        """How many more runs a unit should have: at the least, at best."""
+        runs = self._of(unit)
+        if self._tiny or unit[0] in EXACT:
+            return 1 - len(runs), 1 - len(runs)
+        quiet = sum(run.quiet() for run in runs)
+        return AT_LEAST - len(runs), min(WANTED - quiet, AT_MOST - len(runs))
+
+    def conduct(self):
+        started = time.monotonic()
+        total = sum(self._missing(unit)[1] for unit in self._units)
+        progress, turn = Progress(total), 0
+        while True:
+            turn += 1
+            busy = False
+            for unit in self._units:
+                least, best = self._missing(unit)
+                late = time.monotonic() - started > BUDGET_SECONDS
+                if best <= 0 or (late and least <= 0):
+                    continue
+                busy = True
+                self._run(unit)
+                left = sum(max(0, self._missing(u)[1]) for u in self._units)
+                if not self._tiny:
+                    progress.note(total - left, f"turn {turn}, {unit[0]}")
+            if not busy:
+                return
+
+    def counted(self, unit):
+        """Those that nobody disturbed if there are enough, or else all."""
+        runs = self._of(unit)
+        quiet = [run for run in runs if run.quiet()]
+        return quiet if len(quiet) >= AT_LEAST else runs
+
+    def value(self, row, engine):
+        """Median over the runs, None if nothing was measured."""
+        found = []
+        for run in self.counted((row.group, row.copies)):
+            values = run.values[engine]
+            keys = row.key if isinstance(row.key, tuple) else (row.key,)
+            if any(key not in values for key in keys):
+                continue
+            value = values[keys[0]]
+            if len(keys) == 2:
+                if not values[keys[1]]:
+                    continue
+                value /= values[keys[1]]
+            found.append(value)
+        return statistics.median(found) if found else None
+
+    def summary(self):
+        timed = [unit for unit in self._units if unit[0] not in EXACT]
+        return {"runs": len(self.runs),
+                "runs_disturbed": sum(not run.quiet() for run in self.runs),
+                "groups_with_disturbed_runs": [
+                    "/".join(unit) for unit in timed
+                    if not all(run.quiet() for run in self.counted(unit))],
+                "cpus_used_by_others": round(self._host.others(), 2)}

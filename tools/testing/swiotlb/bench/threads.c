@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Threads, each a CPU: pairs of their own, and mappings that one makes and
+ * another ends. With fewer cores than threads, nothing is learned but whether
+ * the rate keeps up.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include "bench.h"
+
+#define MAX_THREADS 8
+#define REPS 7
+/*
+ * As many threads as cores, at most: short runs, of which only those count that
+ * nobody interrupted. More threads: a longer run, in which the threads share
+ * the cores among themselves.
+ */
+#define SHORT_NS 2000000
+#define LONG_NS 40000000
+#define TRIES 60
+
+struct worker {
+	pthread_t thread;
+	unsigned int cpu;
+	struct device *dev;
+	phys_addr_t src;
+	unsigned long done;
+	u64 cpu_ns;
+	long interrupted;
+	spinlock_t lock;	/* of nothing, see lock_and_unlock() */
+} __aligned(128);
+
+/* The first worker ends a run: another thread would need a core to do that */
+static struct {
+	u64 start __aligned(128);
+	u64 end;
+	u64 next_tick;
+	u64 stopped;
+	bool stop __aligned(128);
+	unsigned int missing __aligned(128);
+	unsigned long length;
+	void (*fn)(struct worker *w);
+} run;
+
+/* Mappings on their way from one thread to the other */
+#define RING 256
+
+static struct {
+	unsigned long made __aligned(128);
+	unsigned long ended __aligned(128);
+	unsigned int deep __aligned(128);
+	bool alone;		/* without an allocator: what the ring costs */
+	phys_addr_t item[RING];
+} ring;
+
+static struct worker workers[MAX_THREADS];
+
+static __always_inline bool go_on(struct worker *w)
+{
+	u64 now;
+
+	if (w->cpu)
+		return !READ_ONCE(run.stop);
+	now = cycles();
+	if (now > run.next_tick) {
+		shim_advance(TICK_MS);
+		run.next_tick += TICK_MS * 1000000 / ns_per_cycle;
+	}
+	if (now < run.end)
+		return true;
+	run.stopped = now;
+	WRITE_ONCE(run.stop, true);
+	return false;
+}
+
+static void map_and_unmap(struct worker *w)
+{
+	struct device *dev = w->dev;
+	phys_addr_t src = w->src, tlb;
+	unsigned long done = 0, i;
+
+	while (go_on(w)) {
+		for (i = 0; i < 32; i++) {
+			tlb = must_map(dev, src, SZ_4K, DMA_TO_DEVICE);
+			do_unmap(dev, tlb, SZ_4K, DMA_TO_DEVICE);
+		}
+		done += 32;
+	}
+	w->done = done;
+}
+
+/* Locks of their own and nothing else: how far can two threads get here? */
+static void lock_and_unlock(struct worker *w)
+{
+	unsigned long done = 0, i, flags;
+
+	while (go_on(w)) {
+		for (i = 0; i < 64; i++) {
+			spin_lock_irqsave(&w->lock, flags);
+			spin_unlock_irqrestore(&w->lock, flags);
+		}
+		done += 32;
+	}
+	w->done = done;
+}
+
+/* Not by sleeping: a thread that must first be woken begins late */
+static void wait_for_all(void)
+{
+	__atomic_fetch_sub(&run.missing, 1, __ATOMIC_SEQ_CST);
+	while (READ_ONCE(run.missing)) {
+		cpu_relax();
+		if (shim_oversubscribed)
+			sched_yield();
+	}
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	struct rusage before, after;
+
+	pin_to_core(w->cpu);
+	shim_set_cpu(w->cpu);
+	wait_for_all();
+	getrusage(RUSAGE_THREAD, &before);
+	w->cpu_ns = cpu_ns();
+	if (!w->cpu) {
+		run.start = cycles();
+		run.next_tick = run.start;
+		run.end = run.start + run.length;
+	}
+	run.fn(w);
+	w->cpu_ns = cpu_ns() - w->cpu_ns;
+	getrusage(RUSAGE_THREAD, &after);
+	w->interrupted = after.ru_nivcsw - before.ru_nivcsw;
+	return NULL;
+}
+
+/* A thread that lost its core, or began early, had another time than the run */
+static bool undisturbed(const struct worker *w, double wall_ns)
+{
+	return !w->interrupted && w->cpu_ns > 0.95 * wall_ns &&
+	       w->cpu_ns < 1.05 * wall_ns;
+}
+
+/* Things done in a microsecond, by all threads; whether nobody interfered */
+static double run_once(unsigned int n, void (*fn)(struct worker *w), bool *quiet)
+{
+	unsigned long done = 0;
+	double wall_ns;
+	unsigned int i;
+	u64 cpu = 0;
+
+	between_reps();
+	shim_oversubscribed = n > ncores();
+	run.stop = false;
+	run.fn = fn;
+	run.missing = n;
+	ring.made = 0;
+	ring.ended = 0;
+	run.length = (bench_tiny ? 50000 : shim_oversubscribed ? LONG_NS : SHORT_NS) /
+		     ns_per_cycle;
+	for (i = 0; i < n; i++)
+		pthread_create(&workers[i].thread, NULL, work, &workers[i]);
+	for (i = 0; i < n; i++)
+		pthread_join(workers[i].thread, NULL);
+	wall_ns = (run.stopped - run.start) * ns_per_cycle;
+	*quiet = true;
+	for (i = 0; i < n; i++) {
+		done += workers[i].done;
+		cpu += workers[i].cpu_ns;
+		*quiet &= undisturbed(&workers[i], wall_ns);
+	}
+	/* They had less than all cores if others wanted some, too */
+	if (shim_oversubscribed)
+		return done * 1000.0 / cpu * ncores();
+	return done * 1000.0 / wall_ns;
+}
+
+/* The first quiet run, or the last of all */
+static double rate(unsigned int n, void (*fn)(struct worker *w))
+{
+	unsigned int tries = n > ncores() || bench_tiny ? 1 : TRIES;
+	bool quiet = false;
+	double one = 0;
+
+	while (tries-- && !quiet)
+		one = run_once(n, fn, &quiet);
+	return one;
+}
+
+static void init_workers(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_THREADS; i++) {
+		workers[i].cpu = i;
+		workers[i].dev = bench_dev;
+		workers[i].src = shim_take_ram(SZ_64K);
+		memset(phys_to_virt(workers[i].src), i, SZ_64K);
+	}
+}
+
+static void own_devices(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_THREADS; i++)
+		workers[i].dev = new_device(0, 0);
+}
+
+/* Rates of each number of threads, one after the other, so that noise hits all */
+static void compare(const char *name, void (*fn)(struct worker *w),
+		    const u8 *counts, unsigned int n, unsigned int of,
+		    unsigned int over)
+{
+	unsigned int reps = bench_tiny ? 1 : REPS, i, rep;
+	double rates[4][REPS], ratios[REPS];
+
+	for (rep = 0; rep < reps; rep++) {
+		for (i = 0; i < n; i++)
+			rates[i][rep] = rate(counts[i], fn);
+		ratios[rep] = rates[of][rep] / rates[over][rep];
+	}
+	emit(median_of(ratios, reps), "threads/%s/%u-over-%u", name, counts[of],
+	     counts[over]);
+	for (i = 0; i < n; i++)
+		emit(median_of(rates[i], reps), "threads/%s/%u", name, counts[i]);
+}
+
+BENCH_GROUP(threads2, NULL, 2)
+{
+	static const u8 counts[] = { 1, 2 };
+
+	if (ncores() < 2)
+		return;
+	init_workers();
+	compare("alone", lock_and_unlock, counts, 2, 1, 0);
+	compare("shared", map_and_unmap, counts, 2, 1, 0);
+	own_devices();
+	compare("own", map_and_unmap, counts, 2, 1, 0);
+}
+
+BENCH_GROUP(threads8, NULL, 8)
+{
+	static const u8 counts[] = { 1, 2, 4, 8 };
+
+	if (ncores() < 2)
+		return;
+	init_workers();
+	compare("many", map_and_unmap, counts, 4, 3, 1);
+}
+
+/* ---- map here, unmap there */
+
+static void produce_one(struct worker *w, unsigned long *made,
+			unsigned long *ended)
+{
+	phys_addr_t tlb = ring.alone ? w->src :
+			  must_map(w->dev, w->src, SZ_4K, DMA_TO_DEVICE);
+
+	ring.item[*made % RING] = tlb;
+	/* The item is in its place before it counts as made */
+	smp_store_release(&ring.made, ++*made);
+	while (*made - *ended >= ring.deep) {
+		/* Whoever ended it has read the item that we overwrite next */
+		*ended = smp_load_acquire(&ring.ended);
+		if (*made - *ended >= ring.deep)
+			cpu_relax();
+	}
+}
+
+static void produce(struct worker *w)
+{
+	unsigned long made = 0, ended = 0, i;
+
+	while (go_on(w))
+		for (i = 0; i < 16; i++)
+			produce_one(w, &made, &ended);
+	w->done = READ_ONCE(ring.ended);
+}
+
+/* Goes on until it has ended all that were made */
+static void consume(struct worker *w)
+{
+	unsigned long made = 0, ended = 0;
+
+	while (!READ_ONCE(run.stop) || ended != READ_ONCE(ring.made)) {
+		if (made == ended)
+			/* What was made can be read now */
+			made = smp_load_acquire(&ring.made);
+		if (made == ended) {
+			cpu_relax();
+			continue;
+		}
+		if (!ring.alone)
+			do_unmap(w->dev, ring.item[ended % RING], SZ_4K,
+				 DMA_TO_DEVICE);
+		/* The item is read, its place is free */
+		smp_store_release(&ring.ended, ++ended);
+	}
+	w->done = 0;
+}
+
+static void hand_over(struct worker *w)
+{
+	if (w->cpu)
+		consume(w);
+	else
+		produce(w);
+}
+
+static double ring_ns(unsigned int deep, bool alone)
+{
+	unsigned int reps = bench_tiny ? 1 : REPS, i;
+	double ns[REPS];
+
+	ring.deep = deep;
+	ring.alone = alone;
+	for (i = 0; i < reps; i++)
+		ns[i] = 1000 / rate(2, hand_over);
+	return median_of(ns, reps);
+}
+
+BENCH_GROUP(ring, NULL, 2)
+{
+	if (ncores() < 2)
+		return;
+	init_workers();
+	emit(ring_ns(1, true), "ring/1/alone");
+	emit(ring_ns(256, true), "ring/256/alone");
+	emit(ring_ns(16, false), "ring/16");
+	emit(ring_ns(256, false), "ring/256");
+}
