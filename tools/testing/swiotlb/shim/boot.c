@@ -185,3 +185,11 @@ int shim_debugfs_write(const char *dir, const char *file, u64 val)
 
 	return d && d->fops->set ? d->fops->set(d->data, val) : -ENOENT;
 }
+
+int (*shim_cpuhp_dead)(unsigned int cpu);
+
+void shim_cpu_dead(unsigned int cpu)
+{
+	if (shim_cpuhp_dead)
+		shim_cpuhp_dead(cpu);
+}

@@ -42,14 +42,6 @@ void shim_hardirq_enter(void)
 	shim_current()->hardirq = true;
 }
 
-int (*shim_cpuhp_dead)(unsigned int cpu);
-
-void shim_cpu_dead(unsigned int cpu)
-{
-	if (shim_cpuhp_dead)
-		shim_cpuhp_dead(cpu);
-}
-
 void shim_hardirq_exit(void)
 {
 	shim_current()->hardirq = false;

@@ -190,7 +190,8 @@ static inline val pfx##_cmpxchg(type *v, val o, val n)			\
 static inline bool pfx##_try_cmpxchg(type *v, val *o, val n)		\
 { return try_cmpxchg(&v->counter, o, n); }				\
 static inline bool pfx##_try_cmpxchg_relaxed(type *v, val *o, val n)	\
-{ return try_cmpxchg(&v->counter, o, n); }				\
+{ return __atomic_compare_exchange_n(&v->counter, o, n, false,		\
+				     __ATOMIC_RELAXED, __ATOMIC_RELAXED); } \
 static inline bool pfx##_try_cmpxchg_acquire(type *v, val *o, val n)	\
 { return __atomic_compare_exchange_n(&v->counter, o, n, false,		\
 				     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED); } \
@@ -208,6 +209,7 @@ SHIM_ATOMIC(atomic, atomic_t, int)
 SHIM_ATOMIC(atomic64, atomic64_t, s64)
 SHIM_ATOMIC(atomic_long, atomic_long_t, long)
 
+#ifndef SHIM_BENCH
 #define atomic64_try_cmpxchg_relaxed(v, o, n) ({			\
 	if (unlikely(shim_before_cmpxchg64))				\
 		shim_run_hook(&shim_before_cmpxchg64);			\
@@ -223,6 +225,7 @@ SHIM_ATOMIC(atomic_long, atomic_long_t, long)
 	if (unlikely(shim_after_take))					\
 		shim_run_hook(&shim_after_take);			\
 	__done; })
+#endif
 
 /* ---- locks ---- */
 
