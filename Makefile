@@ -10,7 +10,7 @@ export V
 Q := $(if $(filter 1,$(V)),,@)
 PYTHON := python3 -B
 
-.PHONY: help packages base compose kernels run quick test clean distclean
+.PHONY: help packages base compose kernels run quick bench-guest test clean distclean
 
 ##@ Measure
 run: packages kernels	## Compare base, ours and no bouncing in QEMU: table and picture in results/run/latest
@@ -18,6 +18,10 @@ run: packages kernels	## Compare base, ours and no bouncing in QEMU: table and p
 
 quick: packages kernels	## The same in three minutes, for a developer
 	$(Q)$(PYTHON) scripts/compare.py --quick
+
+bench-guest: packages	## Time map, unmap and fio in QEMU, base and ours: results/bench-guest/latest
+	$(Q)scripts/kernel.sh base-mapbench ours
+	$(Q)$(PYTHON) scripts/bench_guest.py
 
 ##@ Check
 test:			## Run all tests; ends with "N passed, N failed", reports in build/test
@@ -47,4 +51,5 @@ help:
 	@awk -f scripts/help.awk $(MAKEFILE_LIST)
 	@echo
 	@echo 'V=1 shows every command and its output. SWIOTLB_CACHE= moves the cache'
-	@echo '(~/.cache/swiotlb), REPEATS= is how often run measures each kernel.'
+	@echo '(~/.cache/swiotlb), REPEATS= is how often run and bench-guest'
+	@echo 'measure each kernel.'

@@ -9,11 +9,8 @@ one.
 """
 
 import argparse
-import datetime
-import json
 import os
 import pathlib
-import shutil
 import sys
 
 sys.dont_write_bytecode = True
@@ -21,10 +18,11 @@ TREE = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TREE / "scripts"),
                 str(TREE / "tools/testing/selftests/swiotlb/qemu")]
 
-from swbench import environment, measure, plan, plot, report, stats  # noqa: E402
-from swguest import machine, paths, run  # noqa: E402
+from swbench import environment, measure, plan, plot, report, results, stats  # noqa: E402
+from swguest import paths, run  # noqa: E402
 
 NAMES = [config.name for config in plan.CONFIGS]
+IMAGES = {"base": "base", "ours": "ours"}
 
 
 def arguments():
@@ -51,28 +49,6 @@ def arguments():
     return args
 
 
-def images(directory):
-    found = {name: directory / f"{name}.bzImage" for name in ("base", "ours")}
-    for name, path in found.items():
-        if not path.is_file():
-            raise machine.MachineError(f"no image of the {name} kernel: {path}")
-    return found
-
-
-def copies(sources, directory):
-    """A kernel rebuilt meanwhile must not change what later boots run."""
-    directory.mkdir()
-    return {name: pathlib.Path(shutil.copyfile(path, directory / path.name))
-            for name, path in sources.items()}
-
-
-def new_directory(results, kind):
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    directory = results / kind / stamp
-    directory.mkdir(parents=True)
-    return directory
-
-
 def write(directory, measured, env):
     """All files of a result; the entries of the table."""
     rows = measured.plan.rows
@@ -88,39 +64,20 @@ def write(directory, measured, env):
     return entries
 
 
-def point_latest(directory):
-    fresh = directory.parent / f".latest.{os.getpid()}"
-    fresh.symlink_to(directory.name)
-    fresh.replace(directory.parent / "latest")
-
-
 def show(entries, env, directory):
     print()
     print(report.summary(entries, env))
     print(f"\n  {directory}/table.md  .csv  .svg  .png")
 
 
-def conduct(measured, env, directory):
-    """Verify, then time. What it ran on is kept however it ends."""
-    try:
-        verified = measured.verify()
-        if verified:
-            measured.timed()
-        return verified
-    finally:
-        shutil.rmtree(directory / ".images")
-        (directory / "environment.json").write_text(
-            json.dumps(env.complete(measured), indent=1) + "\n")
-
-
 def compare(args, directory):
-    sources = images(args.images)
+    sources = results.images(args.images, IMAGES)
     chosen = (plan.quick if args.quick else plan.full)(args.repeats, args.only)
     env = environment.Environment(chosen, sources)
-    measured = measure.Measurement(chosen, copies(sources, directory / ".images"),
+    measured = measure.Measurement(chosen, results.copies(sources, directory / ".images"),
                                    directory, sys.stdout.isatty())
     measured.accel = run.choose_accel(measured.images["base"])
-    if conduct(measured, env, directory):
+    if results.conduct(measured, env, directory):
         show(write(directory, measured, env.data), env.data, directory)
     else:
         print("\nverify failed: nothing was timed", file=sys.stderr)
@@ -129,14 +86,14 @@ def compare(args, directory):
     if measured.problems:
         return 1
     if not args.only:
-        point_latest(directory)
+        results.point_latest(directory)
     return 0
 
 
 def main():
     args = arguments()
-    images(args.images)
-    directory = new_directory(args.results, "quick" if args.quick else "run")
+    results.images(args.images, IMAGES)
+    directory = results.new_directory(args.results, "quick" if args.quick else "run")
     try:
         return compare(args, directory)
     except plot.PlotError as err:

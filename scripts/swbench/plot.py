@@ -95,16 +95,21 @@ def script(entries, accelerator, same):
 
 
 def draw(entries, accelerator, same, directory):
+    picture(script(entries, accelerator, same), directory / "table", 1100, 760)
+
+
+def picture(body, stem, width, height):
+    """@stem.svg, and @stem.png half as large again, of a script for gnuplot."""
     gnuplot = shutil.which("gnuplot")
     if not gnuplot:
         raise PlotError("gnuplot is missing: apt-get install gnuplot-nox")
-    body = script(entries, accelerator, same)
     for kind, terminal in (
-            ("svg", "svg size 1100,760 font 'sans,13' background 'white'"),
-            ("png", "pngcairo size 1650,1140 font 'sans,19' background 'white'")):
-        text = (f"set terminal {terminal}\n"
-                f"set output '{directory}/table.{kind}'\n{body}")
+            ("svg", f"svg size {width},{height} font 'sans,13'"),
+            ("png", f"pngcairo size {width * 3 // 2},{height * 3 // 2} font 'sans,19'")):
+        target = stem.with_suffix(f".{kind}")
+        text = (f"set terminal {terminal} background 'white'\n"
+                f"set output '{target}'\n{body}")
         done = subprocess.run([gnuplot], input=text, text=True, check=False,
                               capture_output=True)
-        if done.returncode or not (directory / f"table.{kind}").exists():
+        if done.returncode or not target.exists():
             raise PlotError(f"gnuplot: {done.stderr.strip()}")

@@ -28,12 +28,12 @@ def _rows(entries):
     return grouped
 
 
-def _name(row):
+def row_name(row):
     device, bs, depth, jobs, rw = row
     return f"{device} {bs} {rw}, {jobs} job{'s' if jobs > 1 else ''}, depth {depth}"
 
 
-def _grid(header, lines):
+def grid(header, lines):
     """A Markdown table whose columns also line up in a terminal."""
     cells = [header, *lines]
     widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
@@ -57,13 +57,13 @@ def _throughput(entries):
     header = ["k IOPS (spread)"] + [config.label for config in configs]
     lines = []
     for row, cells in _rows(entries).items():
-        line = [_name(row)]
+        line = [row_name(row)]
         for config in configs:
             entry = cells[config.name]
             spread = "" if entry["cv"] is None else f" ({_percent(entry['cv'])})"
             line.append(_k(entry["iops"]) + spread)
         lines.append(line)
-    return _grid(header, lines)
+    return grid(header, lines)
 
 
 def _ratios(entries):
@@ -73,10 +73,10 @@ def _ratios(entries):
               + [f"{c.label} / none" for c in against_none])
     lines = []
     for row, cells in _rows(entries).items():
-        lines.append([_name(row)]
+        lines.append([row_name(row)]
                      + [_percent(cells[c.name]["vs_base"]) for c in against_base]
                      + [_percent(cells[c.name]["vs_none"]) for c in against_none])
-    return _grid(header, lines)
+    return grid(header, lines)
 
 
 def _cpu(samples, row, config):
@@ -94,12 +94,12 @@ def _cpu_table(samples, rows, configs):
     header = ["guest CPUs busy (us a I/O)"] + [c.label for c in configs]
     lines = []
     for row in rows:
-        line = [_name(row)]
+        line = [row_name(row)]
         for config in configs:
             cpu = _cpu(samples, row, config.name)
             line.append(f"{cpu[0]:.1f} ({cpu[3]:.0f})" if cpu else "-")
         lines.append(line)
-    return _grid(header, lines)
+    return grid(header, lines)
 
 
 def cpu_csv(samples, rows, configs):
@@ -150,7 +150,7 @@ def _columns(configs, environment):
         lines.append([config.label, config.kernel,
                       f"{booted.get('release', '?')} {booted.get('version', '')}".strip(),
                       f"`{config.append}`"])
-    return _grid(["column", "image", "kernel", "parameter"], lines)
+    return grid(["column", "image", "kernel", "parameter"], lines)
 
 
 def markdown(entries, samples, plan, environment):
