@@ -55,10 +55,9 @@ def bench(args, directory):
     chosen = plan.bench_guest(args.repeats)
     env = environment.Environment(chosen, sources)
     env.data["plan"]["map_rows"] = {row.name: row.options() for row in mapbench.ROWS}
-    program = guest.tool(paths.build_dir() / "src-ours")
     measured = mapbench.GuestBench(
         chosen, results.copies(sources, directory / ".images"), directory,
-        sys.stdout.isatty(), program)
+        sys.stdout.isatty(), guest.tool())
     measured.accel = run.choose_accel(measured.images["base"])
     if results.conduct(measured, env, directory):
         entries = write(directory, measured, env.data)

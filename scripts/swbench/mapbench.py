@@ -281,7 +281,7 @@ def script(entries, accelerator):
         _bars("map", pairs), _bars("fio", fio), "set multiplot",
         f"set label 1 'ours, in percent of base (guest, {accelerator})' "
         "at screen 0.5,0.97 center",
-        "set tmargin at screen 0.89; set bmargin at screen 0.47",
+        "set tmargin at screen 0.89; set bmargin at screen 0.36",
         f"set yrange [0:{min(300, max([120, *tops])):.0f}]",
         "set boxwidth 0.7; set style fill solid 1.0 border rgb '#404040'",
         "set bars 0.5; set border 3; set ytics nomirror",
@@ -294,4 +294,4 @@ def script(entries, accelerator):
 
 
 def draw(entries, accelerator, directory):
-    plot.picture(script(entries, accelerator), directory / "bench-guest", 1400, 720)
+    plot.picture(script(entries, accelerator), directory / "bench-guest", 1400, 640)

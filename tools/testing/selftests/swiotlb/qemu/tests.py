@@ -131,8 +131,7 @@ def specification(test, kernel):
     disks = [machine.Disk(kind, 4 * test.mib) for kind in test.disks]
     files, devices = {}, ()
     if test.scenario == "mapbench":
-        tree = paths.build_dir() / "src-ours"
-        files = mapbench.files(MAP_ROWS, mapbench.tool(tree))
+        files = mapbench.files(MAP_ROWS, mapbench.tool())
         devices = (mapbench.DEVICE,)
     return run.Spec(kernel, test.scenario, test.append, test.vcpus,
                     test.memory_mib, disks, conf, files, timeout=240,

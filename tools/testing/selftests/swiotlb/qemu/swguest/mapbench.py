@@ -18,11 +18,17 @@ LATENCY = ("min_ns", "p50_ns", "p99_ns", "p999_ns", "max_ns")
 FRAME = ".map"
 
 
-def tool(tree):
-    """The tool of a composed tree, linked so that it runs in the guest."""
-    source, out = tree / "tools/dma", paths.build_dir() / "guest/dma"
-    if not (source / "dma_map_benchmark.c").is_file():
-        raise initramfs.BuildError(f"no composed tree {tree}: make kernels")
+def _source():
+    """The tool's directory: in a kernel tree its own, else the composed one's."""
+    for tree in (paths.TREE, paths.build_dir() / "src-ours"):
+        if (tree / "tools/dma/dma_map_benchmark.c").is_file():
+            return tree / "tools/dma"
+    raise initramfs.BuildError("no source of dma_map_benchmark: make compose")
+
+
+def tool():
+    """The benchmark's tool, linked so that it runs in the guest."""
+    source, out = _source(), paths.build_dir() / "guest/dma"
     out.mkdir(parents=True, exist_ok=True)
     clean = {name: value for name, value in os.environ.items()
              if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CFLAGS")}
