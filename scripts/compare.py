@@ -9,10 +9,8 @@ one.
 """
 
 import argparse
-import json
 import os
 import pathlib
-import shutil
 import sys
 
 sys.dont_write_bytecode = True
@@ -21,9 +19,10 @@ sys.path[:0] = [str(TREE / "scripts"),
                 str(TREE / "tools/testing/selftests/swiotlb/qemu")]
 
 from swbench import environment, measure, plan, plot, report, results, stats  # noqa: E402
-from swguest import machine, paths, run  # noqa: E402
+from swguest import paths, run  # noqa: E402
 
 NAMES = [config.name for config in plan.CONFIGS]
+IMAGES = {"base": "base", "ours": "ours"}
 
 
 def arguments():
@@ -50,21 +49,6 @@ def arguments():
     return args
 
 
-def images(directory):
-    found = {name: directory / f"{name}.bzImage" for name in ("base", "ours")}
-    for name, path in found.items():
-        if not path.is_file():
-            raise machine.MachineError(f"no image of the {name} kernel: {path}")
-    return found
-
-
-def copies(sources, directory):
-    """A kernel rebuilt meanwhile must not change what later boots run."""
-    directory.mkdir()
-    return {name: pathlib.Path(shutil.copyfile(path, directory / path.name))
-            for name, path in sources.items()}
-
-
 def write(directory, measured, env):
     """All files of a result; the entries of the table."""
     rows = measured.plan.rows
@@ -86,27 +70,14 @@ def show(entries, env, directory):
     print(f"\n  {directory}/table.md  .csv  .svg  .png")
 
 
-def conduct(measured, env, directory):
-    """Verify, then time. What it ran on is kept however it ends."""
-    try:
-        verified = measured.verify()
-        if verified:
-            measured.timed()
-        return verified
-    finally:
-        shutil.rmtree(directory / ".images")
-        (directory / "environment.json").write_text(
-            json.dumps(env.complete(measured), indent=1) + "\n")
-
-
 def compare(args, directory):
-    sources = images(args.images)
+    sources = results.images(args.images, IMAGES)
     chosen = (plan.quick if args.quick else plan.full)(args.repeats, args.only)
     env = environment.Environment(chosen, sources)
-    measured = measure.Measurement(chosen, copies(sources, directory / ".images"),
+    measured = measure.Measurement(chosen, results.copies(sources, directory / ".images"),
                                    directory, sys.stdout.isatty())
     measured.accel = run.choose_accel(measured.images["base"])
-    if conduct(measured, env, directory):
+    if results.conduct(measured, env, directory):
         show(write(directory, measured, env.data), env.data, directory)
     else:
         print("\nverify failed: nothing was timed", file=sys.stderr)
@@ -121,7 +92,7 @@ def compare(args, directory):
 
 def main():
     args = arguments()
-    images(args.images)
+    results.images(args.images, IMAGES)
     directory = results.new_directory(args.results, "quick" if args.quick else "run")
     try:
         return compare(args, directory)

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Compose build/src-<name>: the base, our files over it, the hunks applied.
 
+<name> is ours, for all of it, base, for nothing of it, or base-<subset> for the
+entries that patches/7.3/series.<subset> lists.
+
 The tree is made of hard links to the base. What we change is always written
 to a new file that takes the old one's place, so that the base stays as it is.
 On a tree that is there, only files whose content changes are written: kbuild
@@ -13,6 +16,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -61,8 +65,8 @@ def owned_files(entry, files):
         yield from below or [path]
 
 
-def check_owners(entries, files, repo, problems):
-    """Who owns each file: path -> entry."""
+def check_owners(entries, files, repo, whole, problems):
+    """Who owns each file: path -> entry. In a whole series every file is owned."""
     owner = {}
     for entry in entries:
         for path in owned_files(entry, files):
@@ -73,14 +77,14 @@ def check_owners(entries, files, repo, problems):
                     "is ignored by git, or lies outside the directories of the kernel"
                 problems.append(f"{entry.name}: owns {path}, which {reason}")
             owner.setdefault(path, entry)
-    for path in sorted(files - owner.keys()):
+    for path in sorted(files - owner.keys()) if whole else ():
         problems.append(f"{path}: no entry of the series owns it")
     return owner
 
 
-def overlay(entries, repo, base, problems):
+def overlay(entries, repo, base, whole, problems):
     """path -> (content, mode), or None for a file that goes."""
-    owner = check_owners(entries, candidates(repo, base), repo, problems)
+    owner = check_owners(entries, candidates(repo, base), repo, whole, problems)
     wanted = {}
     for path in owner:
         if (repo / path).is_file():
@@ -286,14 +290,21 @@ def locked(path, what):
         yield
 
 
-def plan(repo, base, directory):
+def series_of(name):
+    """The file that lists what goes over the base; None: nothing does."""
+    if name == "ours":
+        return "series"
+    return f"series.{name.removeprefix('base-')}" if name.startswith("base-") else None
+
+
+def plan(repo, base, directory, listed):
     """The overlay of the series, or a Failure with everything that is wrong."""
     problems = []
-    entries = series.read_series(directory, problems)
+    entries = series.read_series(directory, problems, listed)
     if not entries and not problems:
-        say("NOTE", f"{directory / 'series'} is empty: composing the plain base")
+        say("NOTE", f"{directory / listed} is empty: composing the plain base")
         return {}, 0
-    wanted = overlay(entries, repo, base, problems)
+    wanted = overlay(entries, repo, base, listed == "series", problems)
     if problems:
         raise Failure(*problems)
     return wanted, len(entries)
@@ -306,14 +317,17 @@ def main():
     parser.add_argument("--repo", type=Path, default=top, help="the checkout with our files")
     parser.add_argument("--series", type=Path, help="default: <repo>/patches/7.3")
     parser.add_argument("--build", type=Path, help="default: <repo>/build")
-    parser.add_argument("name", choices=["base", "ours"], help="base: a plain copy")
+    parser.add_argument("name", help="base (a plain copy), ours, or base-<subset>")
     args = parser.parse_args()
+    if not re.fullmatch("base|ours|base-[a-z0-9]+", args.name):
+        parser.error(f"no such tree: {args.name} (base, ours or base-<subset>)")
     repo, base = args.repo.resolve(), args.base.resolve()
     build = (args.build or repo / "build").resolve()
     with locked(build / f".src-{args.name}.lock", f"src-{args.name}"):
         wanted, entries = {}, 0
-        if args.name == "ours":
-            wanted, entries = plan(repo, base, args.series or repo / "patches" / "7.3")
+        listed = series_of(args.name)
+        if listed:
+            wanted, entries = plan(repo, base, args.series or repo / "patches" / "7.3", listed)
         changed = compose(args.name, base, build, wanted)
     say("COMPOSE", f"{args.name}: {entries} entries, {len(wanted)} files, {changed} written")
 

@@ -16,6 +16,7 @@ set -euo pipefail
 
 BUILD=$TOP/build
 CONFIGS=$TOP/tools/testing/selftests/swiotlb/qemu
+PATCHES=$TOP/patches/7.3
 ARCH=$(uname -m)
 temp=
 
@@ -24,9 +25,25 @@ usage() {
 Usage: ${0##*/} NAME...
 Build build/kernels/NAME.bzImage. NAME: base or ours, with any of
 $(cd "$CONFIGS" && for f in *.config; do [[ $f == kernel.config ]] || printf ' -%s' "${f%.config}"; done)
-after it, as in ours-debug.
+after it, as in ours-debug. base-<subset>, with a subset of
+$(cd "$PATCHES" && for f in series.*; do printf ' %s' "${f#series.}"; done)
+is the base with the entries of patches/7.3/series.<subset>.
 EOF
 	exit "${1:-0}"
+}
+
+# subset NAME: the subset of the series that it is built with, if any.
+subset() {
+	local part parts
+
+	IFS=- read -ra parts <<<"$1"
+	[[ ${parts[0]} == base ]] || return 0
+	for part in "${parts[@]:1}"; do
+		if [[ -f $PATCHES/series.$part ]]; then
+			echo "$part"
+			return
+		fi
+	done
 }
 
 # fragments NAME: the files of its configuration, in the order of the merge.
@@ -37,7 +54,7 @@ fragments() {
 	echo "$CONFIGS/kernel.config"
 	echo "$CONFIGS/arch/$ARCH.config"
 	for part in "${parts[@]:1}"; do
-		echo "$CONFIGS/$part.config"
+		[[ $part == "$(subset "$1")" ]] || echo "$CONFIGS/$part.config"
 	done
 }
 
@@ -200,7 +217,8 @@ main() {
 	base=$("$TOP/scripts/base.sh")
 	lock "$BUILD/kernels/.lock" "the kernels of this checkout"
 	for name; do
-		tree=${name%%-*}
+		tree=$(subset "$name")
+		tree=${name%%-*}${tree:+-$tree}
 		mapfile -t files < <(fragments "$name")
 		config=$(merge "${files[@]}")
 		build

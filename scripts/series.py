@@ -42,18 +42,19 @@ class Entry:
     diffs: list = field(default_factory=list)
 
 
-def read_series(directory, problems):
-    """The entries in their order."""
+def read_series(directory, problems, series="series"):
+    """The entries in their order. All have to be in the series; not so in one
+    of another name, which is a subset of it."""
     directory = Path(directory)
     try:
-        text = (directory / "series").read_text(encoding="utf-8")
+        text = (directory / series).read_text(encoding="utf-8")
     except OSError as error:
-        problems.append(f"{directory}/series: {error.strerror}")
+        problems.append(f"{directory}/{series}: {error.strerror}")
         return []
     names = [n for n in (line.split("#")[0].strip() for line in text.splitlines()) if n]
     for name in sorted({n for n in names if names.count(n) > 1}):
-        problems.append(f"series: {name} is listed twice")
-    for path in sorted(directory.glob("*.patch")):
+        problems.append(f"{series}: {name} is listed twice")
+    for path in sorted(directory.glob("*.patch")) if series == "series" else ():
         if path.name not in names:
             problems.append(f"series: {path.name} is not listed")
     entries = []
@@ -61,7 +62,7 @@ def read_series(directory, problems):
         try:
             data = (directory / name).read_bytes()
         except OSError:
-            problems.append(f"series: {name} is listed, but there is no such entry")
+            problems.append(f"{series}: {name} is listed, but there is no such entry")
             continue
         entries.append(parse_entry(name, data, problems))
     return entries

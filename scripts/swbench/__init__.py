@@ -4,8 +4,10 @@
     plan         what is compared: configurations, rows, how long
     measure      the boots, verify pass first, then in turn
     stats        medians, spread and ratios; table.csv
+    mapbench     the rows of the map benchmark: boots, table, picture
     environment  what it ran on
     results      directories
     report       table.md and cpu.csv
     plot         table.svg and table.png
+    results      where a result goes
 """

@@ -38,8 +38,9 @@ def _memory_mib():
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
 
 
-def _config(source, name):
+def _config(source):
     """The .config that an image was built from, where it can be found."""
+    name = source.name.partition(".")[0]
     for path in (source.with_name(f"{name}.config"),
                  paths.build_dir() / name / ".config"):
         if path.is_file():
@@ -79,7 +80,7 @@ class Environment:
             "configurations": {c.name: {"kernel": c.kernel, "append": c.append}
                                for c in plan.configs},
             "images": {name: {"sha256": _sha256(path),
-                              "config_sha256": _config(path, name)}
+                              "config_sha256": _config(path)}
                        for name, path in sources.items()},
         }
 

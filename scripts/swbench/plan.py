@@ -84,6 +84,14 @@ def full(repeats, names=None):
     return Plan("run", chosen(names), rows, repeats or 3, 0.5, 2.0, 24)
 
 
+def bench_guest(repeats):
+    """The fio part of make bench-guest: base and ours alone, few rows."""
+    rows = _rows("virtio-blk", (("4k", 1), ("4k", 4))) + \
+        _rows("nvme", (("4k", 4),))
+    return Plan("bench-guest", chosen(("base", "ours")), rows, repeats or 3,
+                0.5, 1.5, 4)
+
+
 def quick(repeats, names=None):
     rows = _rows("virtio-blk", (("4k", 1), ("4k", 4))) + \
         _rows("nvme", (("4k", 4),))

@@ -107,8 +107,12 @@ def render(body, terminal, path):
 
 
 def draw(entries, accelerator, same, directory):
-    body = script(entries, accelerator, same)
+    picture(script(entries, accelerator, same), directory / "table", 1100, 760)
+
+
+def picture(body, stem, width, height):
+    """@stem.svg, and @stem.png half as large again, of a script for gnuplot."""
     for kind, terminal in (
-            ("svg", "svg size 1100,760 font 'sans,13' background 'white'"),
-            ("png", "pngcairo size 1650,1140 font 'sans,19' background 'white'")):
-        render(body, terminal, directory / f"table.{kind}")
+            ("svg", f"svg size {width},{height} font 'sans,13'"),
+            ("png", f"pngcairo size {width * 3 // 2},{height * 3 // 2} font 'sans,19'")):
+        render(body, f"{terminal} background 'white'", stem.with_suffix(f".{kind}"))

@@ -28,7 +28,7 @@ def _rows(entries):
     return grouped
 
 
-def _name(row):
+def row_name(row):
     device, bs, depth, jobs, rw = row
     return f"{device} {bs} {rw}, {jobs} job{'s' if jobs > 1 else ''}, depth {depth}"
 
@@ -57,7 +57,7 @@ def _throughput(entries):
     header = ["k IOPS (spread)"] + [config.label for config in configs]
     lines = []
     for row, cells in _rows(entries).items():
-        line = [_name(row)]
+        line = [row_name(row)]
         for config in configs:
             entry = cells[config.name]
             spread = "" if entry["cv"] is None else f" ({_percent(entry['cv'])})"
@@ -73,7 +73,7 @@ def _ratios(entries):
               + [f"{c.label} / none" for c in against_none])
     lines = []
     for row, cells in _rows(entries).items():
-        lines.append([_name(row)]
+        lines.append([row_name(row)]
                      + [_percent(cells[c.name]["vs_base"]) for c in against_base]
                      + [_percent(cells[c.name]["vs_none"]) for c in against_none])
     return grid(header, lines)
@@ -94,7 +94,7 @@ def _cpu_table(samples, rows, configs):
     header = ["guest CPUs busy (us a I/O)"] + [c.label for c in configs]
     lines = []
     for row in rows:
-        line = [_name(row)]
+        line = [row_name(row)]
         for config in configs:
             cpu = _cpu(samples, row, config.name)
             line.append(f"{cpu[0]:.1f} ({cpu[3]:.0f})" if cpu else "-")

@@ -1,8 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Directories of results: one a run, and "latest" for the newest good one."""
+"""The directory of a result, and the images that it is measured with."""
 
 import datetime
+import json
 import os
+import pathlib
+import shutil
+
+from swguest import machine
+
+
+def images(directory, names):
+    """{configuration's kernel: path of its image}, from {kernel: image name}."""
+    found = {kernel: directory / f"{name}.bzImage" for kernel, name in names.items()}
+    for kernel, path in found.items():
+        if not path.is_file():
+            raise machine.MachineError(f"no image of the {kernel} kernel: {path}")
+    return found
+
+
+def copies(sources, directory):
+    """A kernel rebuilt meanwhile must not change what later boots run."""
+    directory.mkdir()
+    return {name: pathlib.Path(shutil.copyfile(path, directory / path.name))
+            for name, path in sources.items()}
 
 
 def new_directory(results, kind):
@@ -16,3 +37,16 @@ def point_latest(directory):
     fresh = directory.parent / f".latest.{os.getpid()}"
     fresh.symlink_to(directory.name)
     fresh.replace(directory.parent / "latest")
+
+
+def conduct(measured, env, directory):
+    """Verify, then time. What it ran on is kept however it ends."""
+    try:
+        verified = measured.verify()
+        if verified:
+            measured.timed()
+        return verified
+    finally:
+        shutil.rmtree(directory / ".images")
+        (directory / "environment.json").write_text(
+            json.dumps(env.complete(measured), indent=1) + "\n")

@@ -112,6 +112,24 @@ class ComposeTest(unittest.TestCase):
         self.assertEqual(self.read("include/linux/device.h"), "struct device;\n")
         self.base_is_untouched()
 
+    def test_subset_lays_its_entries_alone_over_the_base(self):
+        write(self.repo / "patches/7.3/series.some", "# some\n0002-b.patch\n")
+        self.entry("0002-b.patch", [], DELETION)
+        self.compose("base-some")
+        tree = self.tree.with_name("src-base-some")
+        self.assertFalse((tree / "kernel/old/gone.c").exists())
+        self.assertEqual((tree / "kernel/dma/swiotlb.c").read_text(), "old\n")
+        self.assertIn("obj-7\n", (tree / "kernel/dma/Makefile").read_text())
+        self.base_is_untouched()
+
+    def test_subset_that_is_not_there(self):
+        done = self.run_compose("base-none")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("series.none", done.stderr)
+
+    def test_no_such_tree(self):
+        self.assertEqual(self.run_compose("ours-some").returncode, 2)
+
     def test_shares_what_it_does_not_change(self):
         self.compose()
         for path in BASE_FILES:

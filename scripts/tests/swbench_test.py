@@ -6,6 +6,7 @@ import io
 import json
 import pathlib
 import sys
+import tempfile
 import unittest
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
@@ -13,7 +14,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(TREE / "scripts"),
                 str(TREE / "tools/testing/selftests/swiotlb/qemu")]
 
-from swbench import measure, plan, plot, report, stats  # noqa: E402
+from swbench import mapbench, measure, plan, plot, report, results, stats  # noqa: E402
 
 ROW = plan.Row("nvme", "4k", 256, 4, "read")
 NAMES = [config.name for config in plan.CONFIGS]
@@ -81,6 +82,84 @@ class Table(unittest.TestCase):
                                     "50", "0.200", "0.500", "0.250", "0"])
         self.assertEqual([line[5] for line in lines[1:]], NAMES)
         self.assertEqual(lines[4][6:], ["", "", "", "", "1"])
+
+
+class MapRows(unittest.TestCase):
+    ROW = mapbench.MapRow("64:65536", 8, 256, "cross", "from")
+
+    @staticmethod
+    def answer(pair, failures=0):
+        return {figure: failures if figure == "failures" else pair
+                for figure in mapbench.FIGURES}
+
+    def entries(self):
+        answers = {(self.ROW, "base"): [self.answer(n) for n in (200, 100, 300)],
+                   (self.ROW, "ours"): [self.answer(100, 4)] * 3}
+        fio = filled({"base": [100.0, 100.0], "ours": [150.0, 50.0]})
+        return mapbench.map_entries(answers, [self.ROW]) + \
+            mapbench.fio_entries(fio, [ROW])
+
+    def test_options_are_those_of_the_tool(self):
+        self.assertEqual(self.ROW.options(0.25), "-k -b 64 -T 250 -t 8 -D 256 "
+                         "-S 64:65536 -d 2 -c")
+        self.assertEqual(mapbench.MapRow("64").options(1),
+                         "-k -b 64 -T 1000 -t 1 -D 1 -S 64 -d 1")
+
+    def test_every_row_has_a_name_and_a_title_of_its_own(self):
+        for names in ([row.name for row in mapbench.ROWS],
+                      [row.title for row in mapbench.ROWS]):
+            self.assertEqual(len(names), len(set(names)))
+        self.assertFalse(any(" " in row.name for row in mapbench.ROWS))
+
+    def test_figures_add_up_map_and_unmap(self):
+        values = {key: str(number) for number, key in enumerate(
+            sorted({key for keys in mapbench.FIGURES.values() for key in keys}))}
+        found = mapbench.figures(values)
+        self.assertEqual(found[mapbench.PAIR],
+                         int(values["map_p50_ns"]) + int(values["unmap_p50_ns"]))
+        self.assertEqual(found["map p99"], int(values["map_p99_ns"]))
+
+    def test_csv(self):
+        lines = list(csv.reader(io.StringIO(mapbench.to_csv(self.entries()))))
+        self.assertEqual(lines[0], ["row", "base", "ours", "unit", "ratio", "spread"])
+        self.assertEqual(lines[1], ["64-64k from device, 8 threads, depth 256, "
+                                    "cross-CPU: median pair", "200", "100", "ns",
+                                    "0.500", "0.500"])
+        self.assertEqual(lines[6][1:], ["0", "4", "maps", "", "0.000"])
+        self.assertEqual(lines[7][1:], ["100", "100", "IOPS", "1.000", "0.707"])
+
+    def test_a_row_that_was_not_measured_is_empty(self):
+        entry = mapbench.map_entries({}, [self.ROW])[0]
+        self.assertEqual(mapbench.to_csv([entry]).splitlines()[1],
+                         '"64-64k from device, 8 threads, depth 256, cross-CPU: '
+                         'median pair",,,ns,,')
+
+    def test_tables_line_up_and_have_their_rows_alone(self):
+        for grid, rows in ((mapbench.map_grid(self.entries()), 1),
+                           (mapbench.fio_grid(self.entries()), 1)):
+            lines = grid.splitlines()
+            self.assertEqual(len(lines), 2 + rows)
+            self.assertEqual(len({len(line) for line in lines}), 1)
+
+    def test_the_picture_has_a_bar_for_each_row(self):
+        text = mapbench.script(self.entries(), "tcg")
+        self.assertIn('0 50.00 25.00 "64-64k from device', text)
+        self.assertIn('0 100.00 70.71 "nvme 4k read', text)
+
+
+class Results(unittest.TestCase):
+    def test_latest_points_to_the_newest(self):
+        with tempfile.TemporaryDirectory() as name:
+            first = results.new_directory(pathlib.Path(name), "x")
+            results.point_latest(first)
+            (first.parent / "later").mkdir()
+            results.point_latest(first.parent / "later")
+            self.assertEqual((first.parent / "latest").readlink().name, "later")
+
+    def test_a_missing_image_is_named(self):
+        with tempfile.TemporaryDirectory() as name:
+            with self.assertRaisesRegex(Exception, "base kernel: .*base-x.bzImage"):
+                results.images(pathlib.Path(name), {"base": "base-x"})
 
 
 class Fio(unittest.TestCase):

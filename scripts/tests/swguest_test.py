@@ -15,7 +15,7 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TREE / "tools/testing/selftests/swiotlb/qemu"))
 
-from swguest import initramfs, klog, verdict  # noqa: E402
+from swguest import initramfs, klog, mapbench, verdict  # noqa: E402
 
 # One line that a kernel really prints for each signature.
 BAD = {
@@ -159,6 +159,77 @@ class Verdict(unittest.TestCase):
     def test_nothing_may_follow_the_end(self):
         with self.assertRaises(verdict.VerdictError):
             verdict.Reader().feed(self.GOOD + frame(4, "more", b""))
+
+
+class MapBenchmark(unittest.TestCase):
+    """Answers of the tool, right and wrong."""
+
+    @staticmethod
+    def result(prefix, calls, failures=0):
+        values = {f"{prefix}failures": str(failures), f"{prefix}elapsed_ns": "9"}
+        for what in ("map", "unmap"):
+            numbers = {"calls": calls, "avg_ns": 20, "stddev_ns": 9, "min_ns": 10,
+                       "p50_ns": 20, "p99_ns": 29, "p999_ns": 30, "max_ns": 30}
+            for key, value in numbers.items():
+                values[f"{prefix}{what}_{key}"] = str(value if calls else 0)
+            values[f"{prefix}{what}_hist"] = f"0,0,0,{calls - calls // 2},{calls // 2},0"
+        return values
+
+    def answer(self, *cpus, **changed):
+        """Of a thread for each pair of CPUs, 3 calls each."""
+        values = {"status": "0", "clock_ns": "1", **self.result("", 3 * max(1, len(cpus)))}
+        for number, (mapped, unmapped) in enumerate(cpus):
+            prefix = f"thread{number}_"
+            values.update(self.result(prefix, 3))
+            values[f"{prefix}map_cpu"] = str(mapped)
+            values[f"{prefix}unmap_cpu"] = str(unmapped)
+        values.update(changed)
+        return values
+
+    def test_right_answers(self):
+        self.assertIsNone(mapbench.wrong(self.answer()))
+        self.assertIsNone(mapbench.wrong(self.answer((0, 0), (1, 1)), 2))
+        self.assertIsNone(mapbench.wrong(self.answer((0, 2), (1, 3)), 2, True))
+
+    def test_nothing_but_failures(self):
+        values = {"status": "0", **self.result("", 0, 5)}
+        self.assertIsNone(mapbench.wrong(values, maps=False, fails=True))
+        self.assertIn("0 calls and 5 failures", mapbench.wrong(values))
+
+    def test_failures_that_may_be_or_not(self):
+        for failures in ("0", "7"):
+            values = self.answer(failures=failures)
+            self.assertIsNone(mapbench.wrong(values, fails=None))
+        self.assertIsNotNone(mapbench.wrong(self.answer(failures="7")))
+
+    def test_wrong_counts(self):
+        for changed in ({"unmap_calls": "2"}, {"map_hist": "0,1,0"},
+                        {"map_calls": "4", "unmap_calls": "4"}, {"status": "1"}):
+            self.assertIsNotNone(mapbench.wrong(self.answer(**changed)), changed)
+
+    def test_wrong_order(self):
+        for changed in ({"map_p99_ns": "31"}, {"unmap_min_ns": "21"},
+                        {"map_avg_ns": "31"}, {"unmap_stddev_ns": "31"}):
+            self.assertIsNotNone(mapbench.wrong(self.answer(**changed)), changed)
+
+    def test_wrong_threads(self):
+        self.assertIn("share", mapbench.wrong(self.answer((0, 0), (0, 0)), 2))
+        self.assertIn("wrong CPU", mapbench.wrong(self.answer((0, 0), (1, 1)), 2, True))
+        self.assertIn("wrong CPU", mapbench.wrong(self.answer((0, 1)), 1))
+        odd = self.answer((0, 0), (1, 1), failures="1")
+        self.assertIn("the threads have 0", mapbench.wrong(odd, 2, fails=True))
+
+    def test_missing_field(self):
+        values = self.answer()
+        del values["map_p999_ns"]
+        self.assertIn("map_p999_ns", mapbench.wrong(values))
+
+    def test_what_a_boot_brings_along(self):
+        files = mapbench.files({"a": "-t 1", "b": "-c"}, b"program")
+        self.assertEqual(files["etc/maprows"], "a -t 1\nb -c\n")
+        packed = initramfs.overlay(files)
+        self.assertIn(b"%08x" % 0o100755, packed)
+        self.assertIn(b"program", packed)
 
 
 class Archive(unittest.TestCase):

@@ -11,7 +11,7 @@ from typing import Callable, NamedTuple
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from swguest import machine, paths, run  # noqa: E402
+from swguest import machine, mapbench, paths, run  # noqa: E402
 
 DISKS = ("virtio-blk", "nvme", "ahci")
 DEFAULT_SLOTS = 32768
@@ -42,6 +42,47 @@ def hiwater(result):
     values = result.values("swiotlb")
     mark = int(values.get("io_tlb_used_hiwater", "0"))
     return None if mark > 0 else "the high-water mark is 0 after a load"
+
+
+# What the benchmark of map and unmap is run with.
+MAP_OPTIONS = "-k -p -b 64 -T 300"
+MAP_ROWS = {
+    "one": f"{MAP_OPTIONS} -t 2 -S 64 -d 1",
+    "deep": f"{MAP_OPTIONS} -t 2 -S 4096 -D 64 -d 2",
+    "cross": f"{MAP_OPTIONS} -t 2 -S 64:65536 -D 16 -c",
+    "sg": f"{MAP_OPTIONS} -t 2 -g 4 -D 4 -m 1",
+    # More than a mapping may have, always and now and then.
+    "too-large": f"{MAP_OPTIONS} -t 2 -S 524288 -D 4",
+    "some-too-large": f"{MAP_OPTIONS} -t 2 -S 65536:524288 -D 8",
+    "cross-too-large": f"{MAP_OPTIONS} -t 2 -S 65536:524288 -D 8 -c",
+    "bad-depth": "-k -T 10 -D 3",
+    "bad-size": "-k -T 10 -S 48:96",
+    "bad-most": "-k -T 10 -S 8388608",
+    "first-version": "-s 1 -d 1 -b 64",
+}
+# Whether maps must succeed and whether some must fail; else only the former.
+MAP_FAILURES = {"too-large": (False, True), "some-too-large": (True, True),
+                "cross-too-large": (True, True)}
+
+
+def _map_row(result, name):
+    values = result.values(name + mapbench.FRAME)
+    if name.startswith("bad-"):
+        return None if values["status"] == "1" else "was not refused"
+    if name == "first-version":
+        text = result.text(name + mapbench.FRAME)
+        return None if "average map latency(us):" in text and \
+            values["status"] == "0" else f"says: {text}"
+    cross = " -c" in MAP_ROWS[name]
+    return mapbench.wrong(values, 2, cross, *MAP_FAILURES.get(name, (True, False)))
+
+
+def map_rows(result):
+    for name in MAP_ROWS:
+        why = _map_row(result, name)
+        if why:
+            return f"row {name}: {why}"
+    return None
 
 
 class Test(NamedTuple):
@@ -78,6 +119,8 @@ TESTS = (
     Test("bad-value", "swiotlb=banana", scenario="boot", disks=(),
          memory_mib=6144,
          expect=slots(DEFAULT_SLOTS)),
+    Test("map-benchmark", "swiotlb=2048,2,force", scenario="mapbench", disks=(),
+         expect=map_rows, ours=True),
 )
 
 
@@ -86,8 +129,13 @@ def specification(test, kernel):
     conf = {"DISKS": " ".join(test.disks), "SIZE": test.mib,
             "BOUNCE": bounce, "ENGINE": "io_uring"}
     disks = [machine.Disk(kind, 4 * test.mib) for kind in test.disks]
+    files, devices = {}, ()
+    if test.scenario == "mapbench":
+        files = mapbench.files(MAP_ROWS, mapbench.tool())
+        devices = (mapbench.DEVICE,)
     return run.Spec(kernel, test.scenario, test.append, test.vcpus,
-                    test.memory_mib, disks, conf, timeout=240)
+                    test.memory_mib, disks, conf, files, timeout=240,
+                    devices=devices)
 
 
 def outcome(test, args, log):

@@ -7,5 +7,6 @@
     machine    the QEMU command line, and the process that must not survive us
     verdict    what the guest says on its own serial port
     klog       what the kernel's log must not contain
+    mapbench   the kernel's benchmark of map and unmap, and what it says
     guest      all of the above as one call
 """

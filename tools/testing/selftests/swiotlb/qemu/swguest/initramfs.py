@@ -270,8 +270,11 @@ def build(say=lambda line: None):
 
 
 def overlay(files):
-    """A second archive, unpacked over the first: what one run brings along."""
+    """A second archive, unpacked over the first: what one run brings along.
+    Text is a file, bytes are a program.
+    """
     cpio = Cpio()
-    for name, text in files.items():
-        cpio.file(name, text.encode())
+    for name, content in files.items():
+        program = isinstance(content, bytes)
+        cpio.file(name, content if program else content.encode(), program)
     return cpio.pack()

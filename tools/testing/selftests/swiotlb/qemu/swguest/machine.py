@@ -105,6 +105,10 @@ def _disk_arguments(spec, fds):
     return arguments
 
 
+def _other_devices(spec):
+    return [word for device in spec.devices for word in ("-device", device)]
+
+
 class Machine:
     """A running QEMU. Leave the with block and it is gone, however one leaves.
 
@@ -130,6 +134,7 @@ class Machine:
             arguments = command(self._spec, self._accel, self._initrd,
                                 self.console, self.port)
             arguments += _disk_arguments(self._spec, fds)
+            arguments += _other_devices(self._spec)
             if os.environ.get("V") == "1":
                 print(shlex.join(arguments), file=sys.stderr, flush=True)
             with open(self.errors, "wb") as errors:

@@ -17,12 +17,12 @@ class Spec:
 
     @conf: shell variables for the scenario; @files: more files that it reads,
     by their path in the guest; @ignore: names of klog signatures that the
-    scenario provokes on purpose.
+    scenario provokes on purpose; @devices: QEMU's words for more of them.
     """
 
     def __init__(self, kernel, scenario, append="", vcpus=8, memory_mib=2048,
                  disks=(), conf=None, files=None, timeout=120, ignore=(),
-                 iothread=True):
+                 iothread=True, devices=()):
         self.kernel = pathlib.Path(kernel)
         self.scenario = scenario
         self.append = append
@@ -34,6 +34,7 @@ class Spec:
         self.timeout = timeout
         self.ignore = tuple(ignore)
         self.iothread = iothread
+        self.devices = tuple(devices)
 
     def overlay(self):
         lines = [f"SCENARIO='{self.scenario}'"]
