@@ -71,6 +71,14 @@ check-mutant-oracle: $(O)/oracle
 check-mutant-stress: $(O)/stress
 	$(Q)SECONDS_EACH=1 $(O)/stress -x -j $(JOBS)
 
+# How it scales, without a clock: count/count.h
+.PHONY: count run-count
+count:
+	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count run-count
+
+run-count: $(O)/count/count
+	$(Q)$(O)/count/count -j $(JOBS) -v $(TEST)
+
 basic: $(O)/test_basic
 	$(Q)$(O)/test_basic -j $(JOBS) $(if $(filter 1,$(V)),-v) $(TEST)
 

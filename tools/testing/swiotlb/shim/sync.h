@@ -23,6 +23,7 @@ struct shim_task {
 	int rcu_depth;
 	bool hardirq;
 	u64 rcu_seq;		/* odd inside a read-side section */
+	u64 taken;		/* locks, ever */
 	struct shim_task *next;
 };
 
@@ -247,6 +248,7 @@ static __always_inline bool spin_trylock(spinlock_t *lock)
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
 	t->locks++;
+	t->taken++;
 	return true;
 }
 

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Counts, as a table, and what they must not exceed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "harness.h"
+#include "load.h"
+
+/* Of locks, and of lines taken from other CPUs, per mapping */
+#define MOST_ACROSS_CPUS 0.1
+/* Of metadata, for one map and one unmap */
+#define MOST_LINES 4
+
+static const char *const kind_names[NR_KINDS] = {
+	"mem", "pool", "record", "area", "magazine", "depot", "other",
+	"device",
+};
+
+struct shape {
+	unsigned int ncpus;
+	unsigned long mib;
+	unsigned int mix;
+	enum way way;
+	unsigned int depth;
+};
+
+static unsigned long sum(const unsigned long *of_kind)
+{
+	unsigned long n = 0;
+	unsigned int kind;
+
+	for (kind = 0; kind < NR_KINDS; kind++)
+		n += of_kind[kind];
+	return n;
+}
+
+static void print_head(void)
+{
+	printf("# CPUs   pool  size          depth magazine | locks  taken record | fetched record\n");
+}
+
+/* Per mapping: a map and an unmap */
+static void print_row(const struct load *l, unsigned long mib,
+		      const struct count *c, unsigned long n)
+{
+	unsigned int class = ilog2(DIV_ROUND_UP(l->mix->size[0], IO_TLB_SIZE));
+	unsigned long taken = c->taken[KIND_RECORD];
+	unsigned long fetched = c->fetched[KIND_RECORD];
+
+	printf("# %4u %4lu M  %-13s %5u %8u | %5.2f  %5.2f %6.2f | %7.2f %6.2f\n",
+	       l->ncpus, mib, l->mix->name, l->depth, load_limit(class),
+	       (double)c->locks / n, (double)(sum(c->taken) - taken) / n,
+	       (double)taken / n, (double)(sum(c->fetched) - fetched) / n,
+	       (double)fetched / n);
+}
+
+static void print_fields(const struct count *c, unsigned long n)
+{
+	const struct field_count *f;
+
+	for (f = c->fields; f->name; f++)
+		printf("#        taken at %-20s %6.3f\n", f->name,
+		       (double)f->n / n);
+}
+
+/* Warm up, then count */
+static unsigned long measure(const struct load *l, unsigned long mib,
+			     struct count *c, unsigned long n)
+{
+	load_run(l, n);
+	load_run(l, n);
+	count_into(c);
+	n = load_run(l, n);
+	count_into(NULL);
+	print_row(l, mib, c, n);
+	load_end(l);
+	return n;
+}
+
+/*
+ * What a CPU maps and unmaps itself, and has room for in its magazine, costs
+ * nobody anything: not even records may lie in one line with another CPU's.
+ */
+static void one_own(const void *arg)
+{
+	const struct shape *s = arg;
+	struct load l = {
+		.way = WAY_OWN, .mix = &mixes[s->mix], .ncpus = s->ncpus,
+		.depth = s->depth,
+	};
+	struct count c;
+	unsigned long n;
+
+	load_boot(s->ncpus, s->mib);
+	if (load_slots(&l) > s->mib * (SZ_1M / IO_TLB_SIZE) / 2)
+		return;
+	n = measure(&l, s->mib, &c, max(l.depth, 8U));
+	if (sum(c.taken))
+		print_fields(&c, n);
+	if (!load_is_cached(&l))
+		return;
+	CHECK_EQ(c.locks, 0);
+	CHECK_EQ(sum(c.taken), 0);
+}
+
+static void own(unsigned int ncpus, unsigned long mib)
+{
+	static const unsigned int depths[] = { 1, 16, 64 };
+	struct shape s = { .ncpus = ncpus, .mib = mib };
+	unsigned int d;
+
+	print_head();
+	for (s.mix = 0; s.mix < NR_MIXES; s.mix++) {
+		for (d = 0; d < ARRAY_SIZE(depths); d++) {
+			s.depth = depths[d];
+			in_child(one_own, &s, mixes[s.mix].name);
+		}
+	}
+}
+
+/*
+ * Mapped here, unmapped there. The record is written by both sides, it is what
+ * tells the one about the other: a line a mapping and unmapping, as it would be
+ * for a driver that kept such a note itself. All else must be shared out over
+ * many mappings.
+ */
+static void one_across(const void *arg)
+{
+	const struct shape *s = arg;
+	struct load l = {
+		.way = s->way, .mix = &mixes[s->mix], .ncpus = s->ncpus,
+		.depth = 256,
+	};
+	unsigned long n, taken, room = s->mib * (SZ_1M / IO_TLB_SIZE) / 2;
+	struct count c;
+
+	load_boot(s->ncpus, s->mib);
+	while (l.depth > 1 && load_slots(&l) > room)
+		l.depth /= 2;
+	n = s->way == WAY_PAIRS ? 256 : max(64U * s->ncpus, 1024U);
+	n = measure(&l, s->mib, &c, n);
+	print_fields(&c, n);
+	CHECK_MSG(c.locks < n * MOST_ACROSS_CPUS, "%s: %.3f locks a mapping",
+		  l.mix->name, (double)c.locks / n);
+	taken = sum(c.taken) - c.taken[KIND_RECORD];
+	CHECK_MSG(taken < n * MOST_ACROSS_CPUS,
+		  "%s: %.3f lines taken a mapping, and those of records",
+		  l.mix->name, (double)taken / n);
+}
+
+static void across(enum way way, unsigned int ncpus, unsigned long mib)
+{
+	struct shape s = { .ncpus = ncpus, .mib = mib, .way = way };
+
+	print_head();
+	for (s.mix = 0; s.mix < NR_MIXES; s.mix++)
+		in_child(one_across, &s, mixes[s.mix].name);
+}
+
+/* @depth buffers lie in the magazine before the map, and again after the unmap */
+static void one_lines(const void *arg)
+{
+	const struct shape *s = arg;
+	struct load deep = {
+		.way = WAY_OWN, .mix = &mixes[s->mix], .ncpus = s->ncpus,
+		.depth = s->depth,
+	};
+	struct load l = deep;
+	unsigned int kind;
+	struct count c;
+
+	load_boot(s->ncpus, s->mib);
+	load_run(&deep, deep.depth);
+	load_end(&deep);
+	l.depth = 1;
+	l.at_once = true;
+	load_run(&l, 1);
+	count_into(&c);
+	load_run(&l, 1);
+	count_into(NULL);
+	printf("# %-6s %2u in the magazine: %lu lines of metadata:",
+	       l.mix->name, deep.depth, c.most_lines);
+	for (kind = 0; kind < NR_KINDS; kind++)
+		if (c.lines[kind])
+			printf("%s %lu %s", kind == KIND_DEVICE ? "; also" : "",
+			       c.lines[kind] / s->ncpus, kind_names[kind]);
+	printf("\n");
+	CHECK_MSG(c.most_lines <= MOST_LINES, "%s, %u in the magazine: %lu lines",
+		  l.mix->name, deep.depth, c.most_lines);
+}
+
+TEST(lines_of_a_map_and_unmap)
+{
+	static const unsigned int filled[] = { 1, 7, 8, 32, 60 };
+	struct shape s = { .ncpus = 8, .mib = 64 };
+	unsigned int i;
+
+	for (s.mix = 0; s.mix < 2; s.mix++) {
+		for (i = 0; i < ARRAY_SIZE(filled); i++) {
+			s.depth = filled[i];
+			in_child(one_lines, &s, mixes[s.mix].name);
+		}
+	}
+}
+
+static void one_quarter(const void *arg)
+{
+	const struct shape *s = arg;
+	unsigned long total = s->mib * (SZ_1M / IO_TLB_SIZE), most, left;
+
+	load_boot(s->ncpus, s->mib);
+	most = load_fill(s->ncpus);
+	left = load_cached();
+	printf("# %4u CPUs, pool of %4lu MiB: %6lu slots of %6lu cached, %4.1f%%\n",
+	       s->ncpus, s->mib, most, total, 100.0 * most / total);
+	CHECK_MSG(most <= total / 4, "%lu slots of %lu are cached", most, total);
+	CHECK_EQ(load_drain(), left);
+	CHECK_EQ(load_cached(), 0);
+	check_used(0);
+}
+
+static void quarter(unsigned int ncpus)
+{
+	static const unsigned int sizes[] = { 1, 4, 16, 64, 256, 1024 };
+	struct shape s = { .ncpus = ncpus };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		s.mib = sizes[i];
+		in_child(one_quarter, &s, "quarter");
+	}
+}
+
+#define COUNTS(ncpus, mib)						\
+	TEST(own_##ncpus##_cpus_##mib##_mib) { own(ncpus, mib); }	\
+	TEST(pairs_##ncpus##_cpus_##mib##_mib)				\
+	{ across(WAY_PAIRS, ncpus, mib); }				\
+	TEST(to_one_##ncpus##_cpus_##mib##_mib)				\
+	{ across(WAY_TO_ONE, ncpus, mib); }				\
+	TEST(migrating_##ncpus##_cpus_##mib##_mib)			\
+	{ across(WAY_RANDOM, ncpus, mib); }
+
+COUNTS(8, 64)
+COUNTS(64, 64)
+COUNTS(512, 64)
+COUNTS(8, 512)
+COUNTS(64, 512)
+COUNTS(512, 512)
+
+TEST(cached_at_most_a_quarter_8_cpus) { quarter(8); }
+TEST(cached_at_most_a_quarter_64_cpus) { quarter(64); }
+TEST(cached_at_most_a_quarter_512_cpus) { quarter(512); }
+
+int main(int argc, char **argv)
+{
+	return harness_main(argc, argv);
+}
