@@ -10,6 +10,8 @@ TEST ?=
 SEED ?=
 FAMILY ?=
 RUN := $(HERE)/run.sh
+# A build of its own, which no other sanitizer goes with
+COUNT := $(if $(filter ours-none,$(ENGINE)-$(SAN)),$(OUTPUT)/ours-count-$(CONFIGS)/count/count)
 
 # AddressSanitizer costs a factor of 5
 OPS_ASAN ?= 300000
@@ -28,8 +30,9 @@ run-build: $(PROGS)
 	@:
 
 run-check: $(PROGS)
-	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) \
-		$(RUN) '$(O)' basic oracle stress
+	+$(if $(COUNT),$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count count-build)
+	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) COUNT='$(COUNT)' \
+		$(RUN) '$(O)' basic oracle stress $(if $(COUNT),count)
 
 run-check-long: $(PROGS)
 	$(Q)OPS=$(OPS_LONG) SECONDS_EACH=60 JOBS=$(JOBS) V=$(V) \
@@ -72,12 +75,16 @@ check-mutant-stress: $(O)/stress
 	$(Q)SECONDS_EACH=1 $(O)/stress -x -j $(JOBS)
 
 # How it scales, without a clock: count/count.h
-.PHONY: count run-count
+.PHONY: count count-build run-count-build
 count:
-	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count run-count
+	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count count-build
+	$(Q)$(COUNT) -j $(JOBS) -v $(TEST)
 
-run-count: $(O)/count/count
-	$(Q)$(O)/count/count -j $(JOBS) -v $(TEST)
+count-build:
+	$(LOCKED)
+
+run-count-build: $(O)/count/count
+	@:
 
 basic: $(O)/test_basic
 	$(Q)$(O)/test_basic -j $(JOBS) $(if $(filter 1,$(V)),-v) $(TEST)
@@ -93,6 +100,7 @@ help:
 	@echo 'Tests:'
 	@echo '  check          build and run the quick set (about half a minute)'
 	@echo '  check-long     the same with $(OPS_LONG) operations of the oracle'
+	@echo '  count          locks and cache lines of up to 512 CPUs: the table'
 	@echo '  check-asan     with AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo '  check-tsan     with ThreadSanitizer'
 	@echo '  check-mutants  plant faults in a copy of the engine: each must be found'

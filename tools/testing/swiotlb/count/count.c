@@ -9,6 +9,8 @@
 #define MOST_ACROSS_CPUS 0.1
 /* Of metadata, for one map and one unmap */
 #define MOST_LINES 4
+/* In slots, so that there is an end to the warm-up */
+#define MOST_IN_FLIGHT 32768UL
 
 static const char *const kind_names[NR_KINDS] = {
 	"mem", "pool", "record", "area", "magazine", "depot", "other",
@@ -21,6 +23,7 @@ struct shape {
 	unsigned int mix;
 	enum way way;
 	unsigned int depth;
+	bool shuffled;
 };
 
 static unsigned long sum(const unsigned long *of_kind)
@@ -39,15 +42,15 @@ static void print_head(void)
 }
 
 /* Per mapping: a map and an unmap */
-static void print_row(const struct load *l, unsigned long mib,
-		      const struct count *c, unsigned long n)
+static void print_row(const struct load *l, const struct count *c,
+		      unsigned long n)
 {
 	unsigned int class = ilog2(DIV_ROUND_UP(l->mix->size[0], IO_TLB_SIZE));
 	unsigned long taken = c->taken[KIND_RECORD];
 	unsigned long fetched = c->fetched[KIND_RECORD];
 
 	printf("# %4u %4lu M  %-13s %5u %8u | %5.2f  %5.2f %6.2f | %7.2f %6.2f\n",
-	       l->ncpus, mib, l->mix->name, l->depth, load_limit(class),
+	       l->ncpus, load_total() * IO_TLB_SIZE / SZ_1M, l->mix->name, l->depth, load_limit(class),
 	       (double)c->locks / n, (double)(sum(c->taken) - taken) / n,
 	       (double)taken / n, (double)(sum(c->fetched) - fetched) / n,
 	       (double)fetched / n);
@@ -63,17 +66,27 @@ static void print_fields(const struct count *c, unsigned long n)
 }
 
 /* Warm up, then count */
-static unsigned long measure(const struct load *l, unsigned long mib,
-			     struct count *c, unsigned long n)
+static unsigned long measure(const struct load *l, struct count *c,
+			     unsigned long n)
 {
-	load_run(l, n);
-	load_run(l, n);
+	load_run(l, l->depth + n);
 	count_into(c);
 	n = load_run(l, n);
 	count_into(NULL);
-	print_row(l, mib, c, n);
+	print_row(l, c, n);
 	load_end(l);
 	return n;
+}
+
+/* Let CPUs have buffers that lay in areas of others */
+static void shuffle(const struct load *l)
+{
+	struct load any = *l;
+
+	any.way = WAY_RANDOM;
+	any.depth = min(l->depth * l->ncpus, 256U);
+	load_run(&any, 16 * any.depth);
+	load_end(&any);
 }
 
 /*
@@ -90,10 +103,12 @@ static void one_own(const void *arg)
 	struct count c;
 	unsigned long n;
 
-	load_boot(s->ncpus, s->mib);
-	if (load_slots(&l) > s->mib * (SZ_1M / IO_TLB_SIZE) / 2)
+	load_boot(s->ncpus, s->mib, 0);
+	if (load_slots(&l) > load_total() / 2)
 		return;
-	n = measure(&l, s->mib, &c, max(l.depth, 8U));
+	if (s->shuffled)
+		shuffle(&l);
+	n = measure(&l, &c, max(l.depth, 8U));
 	if (sum(c.taken))
 		print_fields(&c, n);
 	if (!load_is_cached(&l))
@@ -102,10 +117,10 @@ static void one_own(const void *arg)
 	CHECK_EQ(sum(c.taken), 0);
 }
 
-static void own(unsigned int ncpus, unsigned long mib)
+static void own(unsigned int ncpus, unsigned long mib, bool shuffled)
 {
 	static const unsigned int depths[] = { 1, 16, 64 };
-	struct shape s = { .ncpus = ncpus, .mib = mib };
+	struct shape s = { .ncpus = ncpus, .mib = mib, .shuffled = shuffled };
 	unsigned int d;
 
 	print_head();
@@ -130,14 +145,14 @@ static void one_across(const void *arg)
 		.way = s->way, .mix = &mixes[s->mix], .ncpus = s->ncpus,
 		.depth = 256,
 	};
-	unsigned long n, taken, room = s->mib * (SZ_1M / IO_TLB_SIZE) / 2;
+	unsigned long n, taken;
 	struct count c;
 
-	load_boot(s->ncpus, s->mib);
-	while (l.depth > 1 && load_slots(&l) > room)
+	load_boot(s->ncpus, s->mib, 0);
+	while (l.depth > 1 && load_slots(&l) > min(load_total() / 2, MOST_IN_FLIGHT))
 		l.depth /= 2;
-	n = s->way == WAY_PAIRS ? 256 : max(64U * s->ncpus, 1024U);
-	n = measure(&l, s->mib, &c, n);
+	n = s->way == WAY_PAIRS ? 128 : max(32U * s->ncpus, 1024U);
+	n = measure(&l, &c, n);
 	print_fields(&c, n);
 	CHECK_MSG(c.locks < n * MOST_ACROSS_CPUS, "%s: %.3f locks a mapping",
 		  l.mix->name, (double)c.locks / n);
@@ -147,13 +162,14 @@ static void one_across(const void *arg)
 		  l.mix->name, (double)taken / n);
 }
 
-static void across(enum way way, unsigned int ncpus, unsigned long mib)
+static void across(enum way way, unsigned int ncpus, unsigned long mib, bool large)
 {
 	struct shape s = { .ncpus = ncpus, .mib = mib, .way = way };
 
 	print_head();
 	for (s.mix = 0; s.mix < NR_MIXES; s.mix++)
-		in_child(one_across, &s, mixes[s.mix].name);
+		if (large == (mixes[s.mix].size[0] > SZ_4K))
+			in_child(one_across, &s, mixes[s.mix].name);
 }
 
 /* @depth buffers lie in the magazine before the map, and again after the unmap */
@@ -168,7 +184,7 @@ static void one_lines(const void *arg)
 	unsigned int kind;
 	struct count c;
 
-	load_boot(s->ncpus, s->mib);
+	load_boot(s->ncpus, s->mib, 0);
 	load_run(&deep, deep.depth);
 	load_end(&deep);
 	l.depth = 1;
@@ -206,8 +222,11 @@ static void one_quarter(const void *arg)
 {
 	const struct shape *s = arg;
 	unsigned long total = s->mib * (SZ_1M / IO_TLB_SIZE), most, left;
+	/* An area a CPU would need more than the smallest pools have */
+	unsigned int nareas = min(s->ncpus, total / IO_TLB_SEGSIZE);
 
-	load_boot(s->ncpus, s->mib);
+	load_boot(s->ncpus, s->mib, nareas);
+	CHECK_EQ(load_total(), total);
 	most = load_fill(s->ncpus);
 	left = load_cached();
 	printf("# %4u CPUs, pool of %4lu MiB: %6lu slots of %6lu cached, %4.1f%%\n",
@@ -230,14 +249,17 @@ static void quarter(unsigned int ncpus)
 	}
 }
 
+#define ACROSS(name, way, ncpus, mib)					\
+	TEST(name##_##ncpus##_cpus_##mib##_mib)				\
+	{ across(way, ncpus, mib, false); }				\
+	TEST(name##_64_kib_##ncpus##_cpus_##mib##_mib)			\
+	{ across(way, ncpus, mib, true); }
 #define COUNTS(ncpus, mib)						\
-	TEST(own_##ncpus##_cpus_##mib##_mib) { own(ncpus, mib); }	\
-	TEST(pairs_##ncpus##_cpus_##mib##_mib)				\
-	{ across(WAY_PAIRS, ncpus, mib); }				\
-	TEST(to_one_##ncpus##_cpus_##mib##_mib)				\
-	{ across(WAY_TO_ONE, ncpus, mib); }				\
-	TEST(migrating_##ncpus##_cpus_##mib##_mib)			\
-	{ across(WAY_RANDOM, ncpus, mib); }
+	TEST(own_##ncpus##_cpus_##mib##_mib) { own(ncpus, mib, false); } \
+	TEST(own_shuffled_##ncpus##_cpus_##mib##_mib) { own(ncpus, mib, true); } \
+	ACROSS(pairs, WAY_PAIRS, ncpus, mib)				\
+	ACROSS(to_one, WAY_TO_ONE, ncpus, mib)				\
+	ACROSS(migrating, WAY_RANDOM, ncpus, mib)
 
 COUNTS(8, 64)
 COUNTS(64, 64)

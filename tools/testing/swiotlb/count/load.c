@@ -24,19 +24,25 @@ static phys_addr_t orig;
 static struct queue *queues;
 static struct rng rng = { 1 };
 
-void load_boot(unsigned int ncpus, unsigned long pool_mib)
+void load_boot(unsigned int ncpus, unsigned long pool_mib, unsigned int nareas)
 {
+	unsigned long nslots = pool_mib * SZ_1M / IO_TLB_SIZE;
 	char arg[32];
 
 	/* The kernel's log is the same in each test */
 	shim_verbose = false;
 	count_init();
 	shim_nr_cpus = ncpus;
-	snprintf(arg, sizeof(arg), "%lu", pool_mib * SZ_1M / IO_TLB_SIZE);
+	snprintf(arg, sizeof(arg), nareas ? "%lu,%u" : "%lu", nslots, nareas);
 	boot_fixed(arg, NULL);
 	dev = new_device(0, 0);
 	where_device(dev);
 	orig = new_buffer(SZ_256K, 0);
+}
+
+unsigned long load_total(void)
+{
+	return swiotlb_default_mem.pub.nslabs;
 }
 
 static unsigned int load_queues(const struct load *l)
@@ -204,14 +210,13 @@ void load_end(const struct load *l)
 }
 
 /*
- * Twice what the magazine of one size holds, half of the pool at most. If there
- * is room for less, as much as that.
+ * What the magazine of one size holds, then half of it for the depot, and some
+ * more. If there is room for less, as much as that.
  */
 static void fill_class(unsigned int cpu, unsigned int class)
 {
 	size_t size = (size_t)IO_TLB_SIZE << class;
-	unsigned int most = swiotlb_default_mem.pub.nslabs / 2 >> class;
-	unsigned int i, n = min(2 * swiotlb_magazine_cells(class), most);
+	unsigned int i, n = load_limit(class) * 3 / 2 + 2;
 	phys_addr_t tlb[128];
 
 	BUG_ON(n > ARRAY_SIZE(tlb));

@@ -39,7 +39,10 @@ struct load {
 	bool at_once;
 };
 
-void load_boot(unsigned int ncpus, unsigned long pool_mib);
+/* @nareas may be 0, for one a CPU */
+void load_boot(unsigned int ncpus, unsigned long pool_mib, unsigned int nareas);
+/* Slots of the pool: with many areas more than was asked for */
+unsigned long load_total(void);
 unsigned long load_slots(const struct load *l);
 unsigned int load_limit(unsigned int class);
 bool load_is_cached(const struct load *l);
