@@ -210,37 +210,41 @@ void load_end(const struct load *l)
 }
 
 /*
- * What the magazine of one size holds, then half of it for the depot, and some
- * more. If there is room for less, as much as that.
+ * On each CPU, what its magazine of one size holds, and half of that again for
+ * the depot. All is mapped at a time, but not more than half of the pool: when a
+ * map fails, what is cached goes back.
  */
-static void fill_class(unsigned int cpu, unsigned int class)
+static void fill_class(unsigned int ncpus, unsigned int class)
 {
 	size_t size = (size_t)IO_TLB_SIZE << class;
 	unsigned int i, n = load_limit(class) * 3 / 2 + 2;
-	phys_addr_t tlb[128];
+	unsigned int most = min_t(unsigned long, n * ncpus,
+				  load_total() / 2 >> class);
+	phys_addr_t *tlb = calloc(most, sizeof(*tlb));
 
-	BUG_ON(n > ARRAY_SIZE(tlb));
-	shim_set_cpu(cpu);
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < most; i++) {
+		shim_set_cpu(i / n);
 		tlb[i] = counted_map(dev, orig, size);
-		if (tlb[i] == MAP_FAILED_ADDR)
-			break;
+		BUG_ON(tlb[i] == MAP_FAILED_ADDR);
 	}
-	while (i--)
+	for (i = 0; i < most; i++) {
+		shim_set_cpu(i / n);
 		counted_unmap(dev, tlb[i], size);
+	}
+	free(tlb);
 }
 
 unsigned long load_fill(unsigned int ncpus)
 {
-	unsigned int cpu, class, every = max(ncpus / 8, 1U);
+	unsigned int class, round;
 	unsigned long most = 0;
 
-	for (cpu = 0; cpu < ncpus; cpu++) {
+	for (round = 0; round < 2; round++) {
 		/* Large ones first: later there may be no such run */
-		for (class = SWIOTLB_NR_CLASSES; class--; )
-			fill_class(cpu, class);
-		if (cpu % every == every - 1)
+		for (class = SWIOTLB_NR_CLASSES; class--; ) {
+			fill_class(ncpus, class);
 			most = max(most, load_cached());
+		}
 	}
 	return most;
 }

@@ -14,15 +14,16 @@
 #define NOBODY 0xffff
 
 struct line {
-	unsigned long nr;		/* 0: unused */
+	unsigned long nr;
 	u64 fresh[NR_CPUS / 64];	/* CPUs that have its last content */
 	u64 step;			/* that saw it last */
 	u16 writer;
 	u8 kind;
 };
 
-static struct line *table;
-static unsigned int nlines;
+/* In the order in which they were seen first, and their numbers by hash; 0: none */
+static struct line *lines;
+static u32 *table, nlines;
 static struct count *sums, nowhere;
 static unsigned long step_lines;
 static u64 step;
@@ -30,21 +31,26 @@ static u64 locks_before;
 static bool counting;
 static unsigned long stack_low, stack_high;
 
+static struct line *add_line(unsigned long nr)
+{
+	struct line *line = &lines[++nlines];
+
+	BUG_ON(nlines > TABLE_SIZE / 4 * 3);
+	line->nr = nr;
+	line->writer = NOBODY;
+	line->kind = where_kind(nr << LINE_SHIFT);
+	return line;
+}
+
 static struct line *find_line(unsigned long nr)
 {
 	u32 i = nr * 0x9e3779b97f4a7c15UL >> (64 - TABLE_BITS);
 
-	while (table[i].nr != nr) {
-		if (!table[i].nr) {
-			BUG_ON(++nlines > TABLE_SIZE / 4 * 3);
-			table[i].nr = nr;
-			table[i].writer = NOBODY;
-			table[i].kind = where_kind(nr << LINE_SHIFT);
-			break;
-		}
-		i = (i + 1) % TABLE_SIZE;
-	}
-	return &table[i];
+	for (; table[i]; i = (i + 1) % TABLE_SIZE)
+		if (lines[table[i]].nr == nr)
+			return &lines[table[i]];
+	table[i] = nlines + 1;
+	return add_line(nr);
 }
 
 static void add_field(unsigned long addr)
@@ -119,9 +125,9 @@ void count_init(void)
 {
 	stack_high = (unsigned long)__builtin_frame_address(0) + 4096;
 	stack_low = stack_high - (1UL << 20);
-	table = mmap(NULL, TABLE_SIZE * sizeof(*table), PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	BUG_ON(table == MAP_FAILED);
+	table = calloc(TABLE_SIZE, sizeof(*table));
+	lines = calloc(TABLE_SIZE, sizeof(*lines));
+	BUG_ON(!table || !lines);
 	sums = &nowhere;
 }
 
