@@ -11,6 +11,7 @@
 #define MOST_LINES 4
 /* In slots, so that there is an end to the warm-up */
 #define MOST_IN_FLIGHT 32768UL
+#define STEPS 32768U
 
 static const char *const kind_names[NR_KINDS] = {
 	"mem", "pool", "record", "area", "magazine", "depot", "other",
@@ -60,9 +61,10 @@ static void print_fields(const struct count *c, unsigned long n)
 {
 	const struct field_count *f;
 
+	printf("#      taken at:");
 	for (f = c->fields; f->name; f++)
-		printf("#        taken at %-20s %6.3f\n", f->name,
-		       (double)f->n / n);
+		printf(" %s %.3f%s", f->name, (double)f->n / n,
+		       f[1].name ? "," : "\n");
 }
 
 /* Warm up, then count */
@@ -152,9 +154,14 @@ static void one_across(const void *arg)
 	load_boot(s->ncpus, s->mib, 0);
 	while (l.depth > 1 && load_slots(&l) > min(load_total() / 2, MOST_IN_FLIGHT))
 		l.depth /= 2;
-	n = s->way == WAY_PAIRS ? 128 : max(32U * s->ncpus, 1024U);
+	/* Enough that each magazine is full and empty some times */
+	if (s->way == WAY_PAIRS)
+		n = clamp(STEPS / (s->ncpus / 2), 128U, 1024U);
+	else
+		n = max(64 * s->ncpus, 4096U);
 	n = measure(&l, &c, n);
-	print_fields(&c, n);
+	if (sum(c.taken))
+		print_fields(&c, n);
 	CHECK_MSG(c.locks < n * MOST_ACROSS_CPUS, "%s: %.3f locks a mapping",
 		  l.mix->name, (double)c.locks / n);
 	taken = sum(c.taken) - c.taken[KIND_RECORD];

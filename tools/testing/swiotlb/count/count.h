@@ -46,7 +46,7 @@ struct field_count {
  * @taken:	Lines written that another CPU wrote last.
  * @fetched:	Lines read that another CPU has written since they were read here.
  * @most_lines:	Highest number of lines of metadata in one step.
- * @fields:	Where @taken comes from.
+ * @fields:	Where @taken comes from; the last one has no name.
  */
 struct count {
 	unsigned long steps;

@@ -59,7 +59,7 @@ static void add_field(unsigned long addr)
 	struct field_count *f;
 
 	for (f = sums->fields; f->name && f->name != name; f++)
-		BUG_ON(f == &sums->fields[MAX_FIELDS - 1]);
+		BUG_ON(f == &sums->fields[MAX_FIELDS - 2]);
 	f->name = name;
 	f->n++;
 }
@@ -111,7 +111,7 @@ static void note(unsigned long addr, bool write)
 		note_read(line, shim_self->cpu);
 }
 
-static __always_inline void saw(const volatile void *p, size_t size, bool write)
+static __always_inline void saw(const void *p, size_t size, bool write)
 {
 	unsigned long addr = (unsigned long)p, end = addr + size;
 
@@ -178,6 +178,13 @@ ENTRY(void *, memcpy, void *to, const void *from, size_t n)
 	return memcpy(to, from, n);
 }
 
+ENTRY(void *, memmove, void *to, const void *from, size_t n)
+{
+	saw(from, n, false);
+	saw(to, n, true);
+	return memmove(to, from, n);
+}
+
 ENTRY(void *, memset, void *p, int c, size_t n)
 {
 	saw(p, n, true);
@@ -196,20 +203,28 @@ PLAIN(8)
 PLAIN(16)
 
 #define ATOMIC(bits, op, builtin)					\
-	ENTRY(u##bits, atomic##bits##_##op, volatile u##bits *p, u##bits v, int o) \
+	ENTRY(u##bits, atomic##bits##_##op, u##bits *p, u##bits v, int o) \
 	{ saw(p, sizeof(v), true); return builtin(p, v, __ATOMIC_SEQ_CST); }
-/* An exchange that fails has taken the line, too */
+/* An exchange that fails has taken the line, too. clang calls the one with _val */
 #define ATOMICS(bits)							\
-	ENTRY(u##bits, atomic##bits##_load, const volatile u##bits *p, int o) \
+	ENTRY(u##bits, atomic##bits##_load, const u##bits *p, int o) \
 	{ saw(p, sizeof(*p), false); return __atomic_load_n(p, __ATOMIC_SEQ_CST); } \
-	ENTRY(void, atomic##bits##_store, volatile u##bits *p, u##bits v, int o) \
+	ENTRY(void, atomic##bits##_store, u##bits *p, u##bits v, int o) \
 	{ saw(p, sizeof(v), true); __atomic_store_n(p, v, __ATOMIC_SEQ_CST); } \
-	ENTRY(int, atomic##bits##_compare_exchange_strong, volatile u##bits *p, \
+	ENTRY(int, atomic##bits##_compare_exchange_strong, u##bits *p, \
 	      u##bits *old, u##bits v, int o, int failed)		\
 	{								\
 		saw(p, sizeof(v), true);				\
 		return __atomic_compare_exchange_n(p, old, v, false,	\
 				__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);	\
+	}								\
+	ENTRY(u##bits, atomic##bits##_compare_exchange_val, u##bits *p,	\
+	      u##bits old, u##bits v, int o, int failed)		\
+	{								\
+		saw(p, sizeof(v), true);				\
+		__atomic_compare_exchange_n(p, &old, v, false,		\
+				__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);	\
+		return old;						\
 	}								\
 	ATOMIC(bits, exchange, __atomic_exchange_n)			\
 	ATOMIC(bits, fetch_add, __atomic_fetch_add)			\
@@ -231,7 +246,7 @@ void *__wrap_memset(void *p, int c, size_t n);
 /* Nobody looks at data here, and 64 KiB of it cost more than all else */
 void *__wrap_memcpy(void *to, const void *from, size_t n)
 {
-	if (counting && where_kind((unsigned long)to) == KIND_IGNORED)
+	if (where_kind((unsigned long)to) == KIND_IGNORED)
 		return to;
 	return __real_memcpy(to, from, n);
 }

@@ -29,6 +29,7 @@ static const struct field mem_fields[] = {
 	FIELD("mem.", struct swiotlb_mem, pools),
 	FIELD("mem.", struct swiotlb_mem, index),
 	FIELD("mem.", struct swiotlb_mem, table),
+	FIELD("mem.", struct swiotlb_mem, npools),
 	FIELD("mem.", struct swiotlb_mem, transient_lock),
 	FIELD("mem.", struct swiotlb_mem, transients),
 	FIELD("mem.", struct swiotlb_mem, transient_nslots),
@@ -84,7 +85,7 @@ static const char *name_at(const struct field *f, size_t offset)
 	return f->name;
 }
 
-static bool within(unsigned long addr, const volatile void *p, size_t size)
+static bool within(unsigned long addr, const void *p, size_t size)
 {
 	return addr - (unsigned long)p < size;
 }
@@ -148,7 +149,7 @@ bool where_ignored(unsigned long addr)
 {
 #define VAR(v) { &(v), sizeof(v) }
 	const struct {
-		const volatile void *p;
+		const void *p;
 		size_t size;
 	} vars[] = {
 		VAR(shim_self), VAR(*shim_self), VAR(shim_nr_cpus),
