@@ -93,13 +93,13 @@ unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
  * Return: %false, and nothing is changed, if it is no longer in @cell.
  */
 bool swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
-		       unsigned int nslots, atomic_long_t *cell, long value)
+		       unsigned int nslots, atomic_t *cell, int value)
 {
 	unsigned long flags;
 	bool mine;
 
 	spin_lock_irqsave(&area->lock, flags);
-	mine = !cell || atomic_long_try_cmpxchg(cell, &value, 0);
+	mine = !cell || atomic_try_cmpxchg(cell, &value, 0);
 	if (mine)
 		WARN_ON_ONCE(!swiotlb_slots_release(&area->slots, index, nslots));
 	spin_unlock_irqrestore(&area->lock, flags);

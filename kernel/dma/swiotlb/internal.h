@@ -227,7 +227,7 @@ unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
 				const struct swiotlb_fit *fit,
 				enum swiotlb_wait wait);
 bool swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
-		       unsigned int nslots, atomic_long_t *cell, long value);
+		       unsigned int nslots, atomic_t *cell, int value);
 
 /**
  * swiotlb_area_used() - number of slots in use in an area
@@ -377,7 +377,7 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool,
 				unsigned int index, struct swiotlb_mapping *map);
 bool swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
-			  unsigned int nslots, atomic_long_t *cell, long value);
+			  unsigned int nslots, atomic_t *cell, int value);
 
 /* Returned by swiotlb_pool_map() instead of an address. */
 #define SWIOTLB_MAP_FULL	((phys_addr_t)-1)
@@ -406,8 +406,6 @@ static inline unsigned int swiotlb_nslots(u64 bytes)
  * @pub:	What the inline functions of <linux/swiotlb.h> and the rest of the
  *		kernel know of it.
  * @magazines:	Buffers for each CPU, %NULL without; see magazine.h.
- * @trim_armed:	@cache->trim_work is due.
- * @crowded:	A map has failed, see @cache->crowded_until.
  * @boot_pool:	The pool made at boot, or the range of a restricted pool.
  * @cache:	What magazines have in common, %NULL without.
  * @debugfs:	Its directory.
@@ -431,8 +429,6 @@ static inline unsigned int swiotlb_nslots(u64 bytes)
 struct swiotlb_mem {
 	struct io_tlb_mem pub;
 	void __percpu *magazines;
-	bool trim_armed;
-	bool crowded;
 	struct io_tlb_pool boot_pool ____cacheline_aligned_in_smp;
 	struct swiotlb_cache *cache;
 	struct dentry *debugfs;

@@ -33,13 +33,12 @@ const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES + 1] = {
 
 #define SWIOTLB_MAGAZINES_BYTES	1664
 
-/* As for cells of 8 bytes: where they have 4, half of the room stays empty. */
 static unsigned int swiotlb_magazine_cells(unsigned int class)
 {
 	unsigned int bytes = swiotlb_magazine_offset[class + 1] -
 			     swiotlb_magazine_offset[class];
 
-	return (bytes - sizeof(struct swiotlb_magazine)) / sizeof(u64);
+	return (bytes - sizeof(struct swiotlb_magazine)) / sizeof(atomic_t);
 }
 
 static unsigned int swiotlb_depot_cells(unsigned int class)
@@ -48,18 +47,22 @@ static unsigned int swiotlb_depot_cells(unsigned int class)
 }
 
 /* @from: the cell that it is in, %NULL if it is the caller's or in a depot. */
-static bool swiotlb_cell_release(struct swiotlb_mem *mem, unsigned long cell,
-				 unsigned int class, atomic_long_t *from)
+static bool swiotlb_cell_release(struct swiotlb_mem *mem, u32 cell,
+				 unsigned int class, atomic_t *from)
 {
 	return swiotlb_pool_release(swiotlb_cell_pool(mem, cell),
 				    swiotlb_cell_index(cell), 1U << class,
 				    from, cell);
 }
 
-/* The lower half stays: what is unmapped next goes on top of it. */
-static unsigned int swiotlb_magazine_half(const struct swiotlb_magazine *mag)
+/*
+ * Seven eighths move between a magazine and the depot at once: few enough that the
+ * next buffers to come or to go do not move them back, as many as can share the
+ * cost of its lock.
+ */
+static unsigned int swiotlb_magazine_rest(const struct swiotlb_magazine *mag)
 {
-	return READ_ONCE(mag->limit) / 2;
+	return DIV_ROUND_UP(READ_ONCE(mag->limit), 8);
 }
 
 /**
@@ -78,7 +81,7 @@ bool swiotlb_magazine_refill(struct swiotlb_mem *mem,
 			     struct swiotlb_magazine *mag, unsigned int class)
 {
 	struct swiotlb_depot *depot = &mem->cache->depot[class];
-	unsigned int n = swiotlb_magazine_half(mag);
+	unsigned int n = READ_ONCE(mag->limit) - swiotlb_magazine_rest(mag);
 	unsigned long flags;
 	bool found;
 
@@ -95,26 +98,26 @@ bool swiotlb_magazine_refill(struct swiotlb_mem *mem,
 	return found;
 }
 
-/* Of the upper half, as much as the depot takes. */
+/* From the top, as much as the depot takes. */
 static void swiotlb_magazine_unload(struct swiotlb_magazine *mag,
 				    struct swiotlb_depot *depot)
 {
 	unsigned int i, limit = READ_ONCE(depot->limit);
-	unsigned int half = swiotlb_magazine_half(mag);
+	unsigned int rest = swiotlb_magazine_rest(mag);
 	unsigned long flags;
-	long cell;
+	int cell;
 
 	if (READ_ONCE(depot->count) >= limit ||
 	    !spin_trylock_irqsave(&depot->lock, flags))
 		return;
 
-	for (i = READ_ONCE(mag->limit); i > half && depot->count < limit; i--) {
-		cell = atomic_long_read(&mag->cell[i - 1]);
+	for (i = READ_ONCE(mag->limit); i > rest && depot->count < limit; i--) {
+		cell = atomic_read(&mag->cell[i - 1]);
 		if (!cell)
 			continue;
 		/* First in the depot, then out of the cell, as above. */
 		depot->cells[depot->count] = cell;
-		if (atomic_long_try_cmpxchg(&mag->cell[i - 1], &cell, 0))
+		if (atomic_try_cmpxchg(&mag->cell[i - 1], &cell, 0))
 			WRITE_ONCE(depot->count, depot->count + 1);
 	}
 	WRITE_ONCE(depot->moves, depot->moves + 1);
@@ -122,24 +125,44 @@ static void swiotlb_magazine_unload(struct swiotlb_magazine *mag,
 	spin_unlock_irqrestore(&depot->lock, flags);
 }
 
+/* Closed after a failed map: open it again, unless it is too early for that. */
+static bool swiotlb_magazine_reopen(struct swiotlb_mem *mem,
+				    struct swiotlb_magazine *mag,
+				    unsigned int class)
+{
+	unsigned long until = READ_ONCE(mem->cache->crowded_until);
+	unsigned int limit = READ_ONCE(mem->cache->limit[class]);
+
+	/* A range: @until may lie so far back that jiffies have wrapped. */
+	if (!limit || time_in_range(jiffies, until - 1, until))
+		return false;
+	WRITE_ONCE(mag->limit, limit);
+	return true;
+}
+
 /**
- * swiotlb_magazine_overflow() - put a buffer into a full magazine
+ * swiotlb_magazine_overflow() - put a buffer into a magazine that takes no more
  * @mem:	Allocator.
  * @mag:	The magazine.
  * @class:	Its class.
  * @cell:	The buffer.
  *
- * Half of the magazine goes to the depot. If that is full, or busy, the buffer
- * goes back to its area.
+ * Most of the magazine goes to the depot. If that is full, or busy, or if a map
+ * has failed a moment ago, the buffer goes back to its area.
  *
  * Context: Any, takes the depot's lock if nobody else has it, or the area's.
  */
 void swiotlb_magazine_overflow(struct swiotlb_mem *mem,
 			       struct swiotlb_magazine *mag,
-			       unsigned int class, unsigned long cell)
+			       unsigned int class, u32 cell)
 {
-	swiotlb_magazine_unload(mag, &mem->cache->depot[class]);
-	if (!swiotlb_magazine_push(mag, cell))
+	bool open = READ_ONCE(mag->limit);
+
+	if (open)
+		swiotlb_magazine_unload(mag, &mem->cache->depot[class]);
+	else
+		open = swiotlb_magazine_reopen(mem, mag, class);
+	if (!open || !swiotlb_magazine_push(mag, cell))
 		swiotlb_cell_release(mem, cell, class, NULL);
 }
 
@@ -148,10 +171,10 @@ static void swiotlb_magazine_empty(struct swiotlb_mem *mem,
 				   unsigned int class)
 {
 	unsigned int i, most = READ_ONCE(mem->cache->most[class]);
-	unsigned long cell;
+	u32 cell;
 
 	for (i = 0; i < most; i++) {
-		cell = atomic_long_read(&mag->cell[i]);
+		cell = atomic_read(&mag->cell[i]);
 		if (cell)
 			swiotlb_cell_release(mem, cell, class, &mag->cell[i]);
 	}
@@ -235,26 +258,19 @@ void swiotlb_magazines_drain(struct swiotlb_mem *mem)
  */
 void swiotlb_magazines_set_crowded(struct swiotlb_mem *mem)
 {
+	struct swiotlb_magazine *mag;
+	unsigned int cpu, class;
+
 	WRITE_ONCE(mem->cache->crowded_until, jiffies + 1);
-	WRITE_ONCE(mem->crowded, true);
-}
-
-/**
- * swiotlb_magazines_crowded() - has a map failed a moment ago?
- * @mem:	Allocator with magazines, whose @mem->crowded is set.
- *
- * Context: Any.
- * Return: %true if nothing must be put into magazines.
- */
-bool swiotlb_magazines_crowded(struct swiotlb_mem *mem)
-{
-	unsigned long until = READ_ONCE(mem->cache->crowded_until);
-
-	/* A range: @until may lie so far back that jiffies have wrapped. */
-	if (time_in_range(jiffies, until - 1, until))
-		return true;
-	WRITE_ONCE(mem->crowded, false);
-	return false;
+	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
+		if (!READ_ONCE(mem->cache->limit[class]))
+			continue;
+		for_each_possible_cpu(cpu) {
+			mag = swiotlb_cpu_magazine(mem->magazines, cpu, class);
+			if (READ_ONCE(mag->limit))
+				WRITE_ONCE(mag->limit, 0);
+		}
+	}
 }
 
 /**
@@ -278,7 +294,7 @@ unsigned long swiotlb_magazines_nslots(struct swiotlb_mem *mem)
 		for_each_possible_cpu(cpu) {
 			mag = swiotlb_cpu_magazine(mem->magazines, cpu, class);
 			for (i = 0; i < READ_ONCE(mem->cache->most[class]); i++)
-				if (atomic_long_read(&mag->cell[i]))
+				if (atomic_read(&mag->cell[i]))
 					nslots += 1U << class;
 		}
 	}
@@ -288,12 +304,13 @@ unsigned long swiotlb_magazines_nslots(struct swiotlb_mem *mem)
 /**
  * swiotlb_trim_arm() - let idle buffers be given back in a while
  * @mem:	Allocator with magazines.
+ * @mag:	One of them, which is not armed.
  *
  * Context: Any.
  */
-void swiotlb_trim_arm(struct swiotlb_mem *mem)
+void swiotlb_trim_arm(struct swiotlb_mem *mem, struct swiotlb_magazine *mag)
 {
-	WRITE_ONCE(mem->trim_armed, true);
+	WRITE_ONCE(mag->armed, true);
 	schedule_delayed_work(&mem->cache->trim_work, SWIOTLB_TRIM_DELAY);
 }
 
@@ -318,6 +335,29 @@ static void swiotlb_trim_depot(struct swiotlb_mem *mem, unsigned int class)
 	depot->seen = moves;
 }
 
+static void swiotlb_trim_all(struct swiotlb_mem *mem)
+{
+	unsigned int cpu, class;
+
+	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
+		for_each_possible_cpu(cpu)
+			swiotlb_trim_magazine(mem,
+					      swiotlb_cpu_magazine(mem->magazines, cpu, class),
+					      class);
+		swiotlb_trim_depot(mem, class);
+	}
+}
+
+static void swiotlb_trim_disarm(struct swiotlb_mem *mem)
+{
+	unsigned int cpu, class;
+
+	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
+		for_each_possible_cpu(cpu)
+			WRITE_ONCE(swiotlb_cpu_magazine(mem->magazines, cpu, class)->armed,
+				   false);
+}
+
 /*
  * Whoever puts a buffer into a magazine arms the trim. One that does so just now
  * may still have read that it is armed: so it rests after two rounds only in which
@@ -328,39 +368,32 @@ static void swiotlb_trim_work(struct work_struct *work)
 	struct swiotlb_cache *cache = container_of(to_delayed_work(work),
 						   struct swiotlb_cache,
 						   trim_work);
-	struct swiotlb_mem *mem = cache->mem;
-	unsigned int cpu, class;
-	bool rested;
+	bool rested = cache->rested;
 
-	for_each_possible_cpu(cpu)
-		for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-			swiotlb_trim_magazine(mem,
-					      swiotlb_cpu_magazine(mem->magazines, cpu, class),
-					      class);
-	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		swiotlb_trim_depot(mem, class);
-
-	rested = cache->rested;
-	cache->rested = !swiotlb_magazines_nslots(mem);
+	swiotlb_trim_all(cache->mem);
+	cache->rested = !swiotlb_magazines_nslots(cache->mem);
 	if (rested && cache->rested)
-		WRITE_ONCE(mem->trim_armed, false);
+		swiotlb_trim_disarm(cache->mem);
 	else
 		schedule_delayed_work(&cache->trim_work, SWIOTLB_TRIM_DELAY);
 }
 
 /*
- * Share out @nslots slots: the same to each class, then what that leaves over, a
- * cell to each class in turn.
+ * Share out @nslots slots: a quarter each to the classes of half a page and of a
+ * page, the other half to all others, then what that leaves over, a cell to each
+ * class in turn.
  */
 static void swiotlb_share_out(unsigned long nslots,
 			      unsigned int (*max_cells)(unsigned int class),
 			      unsigned int limit[SWIOTLB_NR_CLASSES])
 {
-	unsigned long each = nslots / SWIOTLB_NR_CLASSES;
+	unsigned long each, total = nslots;
 	unsigned int class;
 	bool more;
 
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
+		each = class < 2 ? total / 4 :
+		       total / 2 / (SWIOTLB_NR_CLASSES - 2);
 		limit[class] = min(each >> class, max_cells(class));
 		nslots -= (unsigned long)limit[class] << class;
 	}
@@ -393,6 +426,7 @@ static void swiotlb_resize_class(struct swiotlb_mem *mem, unsigned int class,
 	if (limit < SWIOTLB_DEPOT_MIN_LIMIT)
 		depot_limit = 0;
 
+	WRITE_ONCE(cache->limit[class], limit);
 	for_each_possible_cpu(cpu)
 		WRITE_ONCE(swiotlb_cpu_magazine(mem->magazines, cpu, class)->limit,
 			   limit);
@@ -511,7 +545,6 @@ void swiotlb_magazines_stop(struct swiotlb_mem *mem)
 	swiotlb_magazines_drain(mem);
 	free_percpu(mem->magazines);
 	mem->magazines = NULL;
-	mem->trim_armed = false;
 	swiotlb_cache_free(mem->cache);
 	mem->cache = NULL;
 }

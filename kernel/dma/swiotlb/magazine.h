@@ -52,6 +52,9 @@
  * Cells of all CPUs and depots together hold a quarter of the slots at most. They
  * are also emptied when their CPU goes, and when nothing has moved for a while.
  *
+ * A map and an unmap touch four cache lines of metadata: allocator, pool, record and
+ * magazine, and one more if more than 14 buffers lie in the magazine.
+ *
  * Records are small: eight share a cache line. Buffers that have been mapped on
  * one CPU and unmapped on another get mixed, and so the CPUs then share lines of
  * records, in steady state one for each mapping.
@@ -67,17 +70,19 @@ static_assert(1 << (SWIOTLB_NR_CLASSES - 1) == SWIOTLB_MAX_SLOTS);
 /**
  * struct swiotlb_magazine - free buffers of one class, for one CPU
  * @top:	Number of the lowest cell that may be empty: a hint.
- * @limit:	No cell is filled from this one on.
+ * @limit:	No cell is filled from this one on. 0 for a while after a failed map.
+ * @armed:	The trim worker comes by.
  * @moves:	Counts what goes in and out, roughly.
  * @seen:	What @moves was when the trim worker came by.
  * @cell:	Each is 0 or a buffer, see swiotlb_cell().
  */
 struct swiotlb_magazine {
 	u16 top;
-	u16 limit;
+	u8 limit;
+	u8 armed;
 	u16 moves;
 	u16 seen;
-	atomic_long_t cell[];
+	atomic_t cell[];
 };
 
 /* Where the magazines of a CPU begin, in bytes, and their end. */
@@ -113,7 +118,7 @@ struct swiotlb_depot {
 	unsigned int limit;
 	unsigned int moves;
 	unsigned int seen;
-	unsigned long *cells;
+	u32 *cells;
 } ____cacheline_aligned_in_smp;
 
 /**
@@ -123,6 +128,7 @@ struct swiotlb_depot {
  * @rested:	It has found nothing the last time; its own.
  * @crowded_until: End of the time after a failed map, in jiffies.
  * @resize_lock: Limits are set by one at a time.
+ * @limit:	Limit of the magazines of a class.
  * @most:	The highest limit that magazines of a class ever had: no cell above
  *		was ever filled.
  * @depot:	One for each class.
@@ -132,34 +138,39 @@ struct swiotlb_cache {
 	struct delayed_work trim_work;
 	bool rested;
 	unsigned long crowded_until;
-	/* protects @most and all limits */
+	/* protects all limits */
 	struct mutex resize_lock;
+	unsigned int limit[SWIOTLB_NR_CLASSES];
 	unsigned int most[SWIOTLB_NR_CLASSES];
 	struct swiotlb_depot depot[SWIOTLB_NR_CLASSES];
 };
 
-/* A buffer in one word that is not 0: a mark, the pool's number, the slot's. */
-#define SWIOTLB_CELL_MARK	BIT(BITS_PER_LONG - 1)
-#define SWIOTLB_CELL_INDEX_BITS	(BITS_PER_LONG == 64 ? 32 : 21)
+/*
+ * A buffer in one word that is not 0: a mark, the pool's number, the slot's. Small
+ * words mean fewer cache lines when buffers go from CPU to CPU. What lies beyond
+ * the first 4 GiB of a pool does not fit, and always goes back to its area.
+ */
+#define SWIOTLB_CELL_MARK	BIT(31)
+#define SWIOTLB_CELL_INDEX_BITS	21
 #define SWIOTLB_CELL_INDEX_MASK	(BIT(SWIOTLB_CELL_INDEX_BITS) - 1)
 
 static_assert(SWIOTLB_MAX_POOLS <=
 	      SWIOTLB_CELL_MARK >> SWIOTLB_CELL_INDEX_BITS);
 
-static inline unsigned long swiotlb_cell(const struct io_tlb_pool *pool,
-					 unsigned int index)
+static inline u32 swiotlb_cell(const struct io_tlb_pool *pool,
+			       unsigned int index)
 {
 	return SWIOTLB_CELL_MARK |
-	       (unsigned long)pool->id << SWIOTLB_CELL_INDEX_BITS | index;
+	       (u32)pool->id << SWIOTLB_CELL_INDEX_BITS | index;
 }
 
-static inline unsigned int swiotlb_cell_index(unsigned long cell)
+static inline unsigned int swiotlb_cell_index(u32 cell)
 {
 	return cell & SWIOTLB_CELL_INDEX_MASK;
 }
 
 static inline struct io_tlb_pool *
-swiotlb_cell_pool(const struct swiotlb_mem *mem, unsigned long cell)
+swiotlb_cell_pool(const struct swiotlb_mem *mem, u32 cell)
 {
 	return swiotlb_mem_pool(mem, (cell & ~SWIOTLB_CELL_MARK) >>
 				     SWIOTLB_CELL_INDEX_BITS);
@@ -174,14 +185,14 @@ swiotlb_cell_pool(const struct swiotlb_mem *mem, unsigned long cell)
  * Return: What swiotlb_magazine_take() needs, or 0 if there is none.
  */
 static inline unsigned int swiotlb_magazine_peek(struct swiotlb_magazine *mag,
-						 unsigned long *cell)
+						 u32 *cell)
 {
 	unsigned int top = READ_ONCE(mag->top);
 
 	if (!top)
 		return 0;
 	do {
-		*cell = atomic_long_read(&mag->cell[top - 1]);
+		*cell = atomic_read(&mag->cell[top - 1]);
 		if (likely(*cell))
 			return top;
 	} while (--top);
@@ -200,12 +211,12 @@ static inline unsigned int swiotlb_magazine_peek(struct swiotlb_magazine *mag,
  * Return: %false if somebody else was faster.
  */
 static inline bool swiotlb_magazine_take(struct swiotlb_magazine *mag,
-					 unsigned int top, unsigned long cell)
+					 unsigned int top, u32 cell)
 {
-	long old = cell;
+	int old = cell;
 
 	/* [6] Pairs with swiotlb_magazine_push(). */
-	if (!atomic_long_try_cmpxchg_acquire(&mag->cell[top - 1], &old, 0))
+	if (!atomic_try_cmpxchg_acquire(&mag->cell[top - 1], &old, 0))
 		return false;
 	WRITE_ONCE(mag->top, top - 1);
 	WRITE_ONCE(mag->moves, mag->moves + 1);
@@ -221,17 +232,17 @@ static inline bool swiotlb_magazine_take(struct swiotlb_magazine *mag,
  * Return: %false if there is no room.
  */
 static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
-					 unsigned long cell)
+					 u32 cell)
 {
 	unsigned int top = READ_ONCE(mag->top), limit = READ_ONCE(mag->limit);
-	long empty;
+	int empty;
 
 	for (; top < limit; top++) {
-		empty = atomic_long_read(&mag->cell[top]);
+		empty = atomic_read(&mag->cell[top]);
 		if (unlikely(empty))
 			continue;
 		/* [5] Pairs with swiotlb_magazine_take(). */
-		if (atomic_long_try_cmpxchg_release(&mag->cell[top], &empty,
+		if (atomic_try_cmpxchg_release(&mag->cell[top], &empty,
 						    cell)) {
 			WRITE_ONCE(mag->top, top + 1);
 			WRITE_ONCE(mag->moves, mag->moves + 1);
@@ -262,13 +273,12 @@ void swiotlb_magazines_resize(struct swiotlb_mem *mem);
 void swiotlb_magazines_drain(struct swiotlb_mem *mem);
 void swiotlb_magazines_drain_cpu(struct swiotlb_mem *mem, unsigned int cpu);
 void swiotlb_magazines_set_crowded(struct swiotlb_mem *mem);
-bool swiotlb_magazines_crowded(struct swiotlb_mem *mem);
 unsigned long swiotlb_magazines_nslots(struct swiotlb_mem *mem);
 bool swiotlb_magazine_refill(struct swiotlb_mem *mem,
 			     struct swiotlb_magazine *mag, unsigned int class);
 void swiotlb_magazine_overflow(struct swiotlb_mem *mem,
 			       struct swiotlb_magazine *mag,
-			       unsigned int class, unsigned long cell);
-void swiotlb_trim_arm(struct swiotlb_mem *mem);
+			       unsigned int class, u32 cell);
+void swiotlb_trim_arm(struct swiotlb_mem *mem, struct swiotlb_magazine *mag);
 
 #endif /* _KERNEL_DMA_SWIOTLB_MAGAZINE_H */

@@ -111,7 +111,7 @@ static phys_addr_t swiotlb_mem_map_cached(struct swiotlb_mem *mem,
 	struct swiotlb_magazine *mag;
 	struct io_tlb_pool *pool;
 	dma_addr_t dma_start;
-	unsigned long cell;
+	u32 cell;
 
 	if (!magazines || class == SWIOTLB_NR_CLASSES)
 		return SWIOTLB_MAP_FULL;
@@ -223,20 +223,19 @@ static bool swiotlb_mem_keep(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
 	unsigned int class = swiotlb_class(map->nslots);
 	unsigned long slot = (pool->start >> IO_TLB_SHIFT) + map->head;
 	struct swiotlb_magazine *mag;
-	unsigned long cell;
+	u32 cell;
 
 	if (!magazines || class == SWIOTLB_NR_CLASSES ||
-	    (slot & (map->nslots - 1)) || swiotlb_pool_is_transient(pool))
-		return false;
-	if (unlikely(READ_ONCE(mem->crowded)) && swiotlb_magazines_crowded(mem))
+	    (slot & (map->nslots - 1)) || map->head > SWIOTLB_CELL_INDEX_MASK ||
+	    swiotlb_pool_is_transient(pool))
 		return false;
 
 	mag = swiotlb_this_magazine(magazines, class);
 	cell = swiotlb_cell(pool, map->head);
 	if (!swiotlb_magazine_push(mag, cell))
 		swiotlb_magazine_overflow(mem, mag, class, cell);
-	if (unlikely(!READ_ONCE(mem->trim_armed)))
-		swiotlb_trim_arm(mem);
+	if (unlikely(!READ_ONCE(mag->armed)))
+		swiotlb_trim_arm(mem, mag);
 	return true;
 }
 

@@ -238,7 +238,7 @@ bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool,
  * Return: %false, and nothing is changed, if it is no longer in @cell.
  */
 bool swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
-			  unsigned int nslots, atomic_long_t *cell, long value)
+			  unsigned int nslots, atomic_t *cell, int value)
 {
 	unsigned int area_index = index >> pool->area_shift;
 	unsigned int first = area_index << pool->area_shift;

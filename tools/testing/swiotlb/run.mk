@@ -10,6 +10,8 @@ TEST ?=
 SEED ?=
 FAMILY ?=
 RUN := $(HERE)/run.sh
+# A build of its own, which no other sanitizer goes with
+COUNT := $(if $(filter ours-none,$(ENGINE)-$(SAN)),$(OUTPUT)/ours-count-$(CONFIGS)/count/count)
 
 # AddressSanitizer costs a factor of 5
 OPS_ASAN ?= 300000
@@ -31,9 +33,11 @@ run-build: $(PROGS)
 CHECK_BENCH := $(if $(HAVE_BASE),$(filter ours-none-yyy,$(VARIANT)))
 
 run-check: $(PROGS) $(if $(CHECK_BENCH),bench-programs)
+	+$(if $(COUNT),$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count count-build)
 	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) \
-		BENCH_PY='$(BENCH_PY)' \
-		$(RUN) '$(O)' basic oracle stress $(if $(CHECK_BENCH),bench)
+		BENCH_PY='$(BENCH_PY)' COUNT='$(COUNT)' \
+		$(RUN) '$(O)' basic oracle stress $(if $(COUNT),count) \
+			$(if $(CHECK_BENCH),bench)
 
 run-check-long: $(PROGS)
 	$(Q)OPS=$(OPS_LONG) SECONDS_EACH=60 JOBS=$(JOBS) V=$(V) \
@@ -75,6 +79,18 @@ check-mutant-oracle: $(O)/oracle
 check-mutant-stress: $(O)/stress
 	$(Q)SECONDS_EACH=1 $(O)/stress -x -j $(JOBS)
 
+# How it scales, without a clock: count/count.h
+.PHONY: count count-build run-count-build
+count:
+	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count count-build
+	$(Q)$(COUNT) -j $(JOBS) -v $(TEST)
+
+count-build:
+	$(LOCKED)
+
+run-count-build: $(O)/count/count
+	@:
+
 basic: $(O)/test_basic
 	$(Q)$(O)/test_basic -j $(JOBS) $(if $(filter 1,$(V)),-v) $(TEST)
 
@@ -89,6 +105,7 @@ help:
 	@echo 'Tests:'
 	@echo '  check          build and run the quick set (about half a minute)'
 	@echo '  check-long     the same with $(OPS_LONG) operations of the oracle'
+	@echo '  count          locks and cache lines of up to 512 CPUs: the table'
 	@echo '  check-asan     with AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo '  check-tsan     with ThreadSanitizer'
 	@echo '  check-mutants  plant faults in a copy of the engine: each must be found'

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Run test programs of one variant, keep their KTAP, end with one line of sums.
-# usage: run.sh <directory> <basic|oracle|stress|bench>...
+# usage: run.sh <directory> <basic|oracle|stress|count|bench>...
 set -euo pipefail
 
 dir=$1
@@ -81,6 +81,7 @@ for program in "$@"; do
 	case $program in
 	basic)	run basic "$dir/test_basic" -j "$JOBS" "${verbose[@]}" ;;
 	oracle)	run oracle "$dir/oracle" -j "$JOBS" -n "$OPS" ;;
+	count)	run count "$COUNT" -j "$JOBS" "${verbose[@]}" ;;
 	stress)	run stress "$dir/stress" -j 1 "${verbose[@]}" ;;
 	bench)	run bench python3 -B "$BENCH_PY" --programs "${dir%/*}" --check ;;
 	*)	echo "run.sh: unknown program \"$program\"" >&2; exit 2 ;;

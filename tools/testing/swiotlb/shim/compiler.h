@@ -18,7 +18,9 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_THREAD__)
+/* With SHIM_COUNT, what looks like ThreadSanitizer is not: see count/ */
+#if defined(SHIM_COUNT)
+#elif defined(__SANITIZE_THREAD__)
 #define SHIM_TSAN 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)

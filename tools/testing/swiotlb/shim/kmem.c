@@ -51,14 +51,15 @@ void shim_fail_none(void)
 
 void *shim_kmalloc(size_t size, gfp_t gfp)
 {
+	size_t align = size & -size;
 	void *p;
 
 	might_sleep_if(gfpflags_allow_blocking(gfp));
 	if (shim_should_fail(SHIM_FAULT_KMALLOC, 0))
 		return NULL;
-	/* Power-of-two sizes are naturally aligned, as kmalloc promises */
-	if (is_power_of_2(size) && size >= 16)
-		p = aligned_alloc(min_t(size_t, size, PAGE_SIZE), size);
+	/* Aligned to the largest power of two that divides it, as kmalloc promises */
+	if (align >= 16)
+		p = aligned_alloc(min_t(size_t, align, PAGE_SIZE), size);
 	else
 		p = malloc(size);
 	BUG_ON(!p);

@@ -27,6 +27,7 @@ struct shim_task {
 	int rcu_depth;
 	bool hardirq;
 	u64 rcu_seq;		/* odd inside a read-side section */
+	u64 taken;		/* locks, ever */
 	struct shim_task *next;
 };
 
@@ -118,8 +119,8 @@ void shim_tsan_fence(void);
 
 /*
  * What another CPU, or an interrupt, does just before this one gets a lock, or
- * exchanges a 64-bit word, takes a buffer from a magazine (a cmpxchg_acquire of a
- * long) or puts one there (a cmpxchg_release), or just after it has released a
+ * exchanges a 64-bit word, takes a buffer from a magazine (a cmpxchg_acquire of an
+ * int) or puts one there (a cmpxchg_release), or just after it has released a
  * lock, or taken a buffer: called once, then forgotten.
  */
 extern void (*shim_before_lock)(void);
@@ -214,14 +215,14 @@ SHIM_ATOMIC(atomic_long, atomic_long_t, long)
 	if (unlikely(shim_before_cmpxchg64))				\
 		shim_run_hook(&shim_before_cmpxchg64);			\
 	(atomic64_try_cmpxchg_relaxed)(v, o, n); })
-#define atomic_long_try_cmpxchg_release(v, o, n) ({			\
+#define atomic_try_cmpxchg_release(v, o, n) ({			\
 	if (unlikely(shim_before_push))					\
 		shim_run_hook(&shim_before_push);			\
-	(atomic_long_try_cmpxchg_release)(v, o, n); })
-#define atomic_long_try_cmpxchg_acquire(v, o, n) ({			\
+	(atomic_try_cmpxchg_release)(v, o, n); })
+#define atomic_try_cmpxchg_acquire(v, o, n) ({			\
 	if (unlikely(shim_before_take))					\
 		shim_run_hook(&shim_before_take);			\
-	bool __done = (atomic_long_try_cmpxchg_acquire)(v, o, n);	\
+	bool __done = (atomic_try_cmpxchg_acquire)(v, o, n);	\
 	if (unlikely(shim_after_take))					\
 		shim_run_hook(&shim_after_take);			\
 	__done; })
@@ -264,6 +265,7 @@ static __always_inline bool spin_trylock(spinlock_t *lock)
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
 	t->locks++;
+	t->taken++;
 	return true;
 }
 

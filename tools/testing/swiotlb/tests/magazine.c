@@ -400,6 +400,7 @@ TEST(trim_does_not_hide_buffers)
 	phys_addr_t tlbs[64];
 	int i;
 
+	shim_nr_cpus = 1;
 	boot_fixed("512,1", NULL);
 	other.dev = new_device(0, 0);
 	other.orig = new_buffer(16384, 0);

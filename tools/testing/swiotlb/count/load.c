@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Loads: a queue of mappings for each CPU, for each pair of CPUs, or for all. */
+#include <stdlib.h>
+#include <engine/internal.h>
+#include <engine/magazine.h>
+#include "harness.h"
+#include "load.h"
+
+const struct mix mixes[NR_MIXES] = {
+	{ "64 B", 1, { 64 } },
+	{ "4 KiB", 1, { SZ_4K } },
+	{ "64 KiB", 1, { SZ_64K } },
+	/* A request of a block device: header, status and such, then a page */
+	{ "3x64 B+4 KiB", 4, { 64, 64, 64, SZ_4K } },
+};
+
+struct queue {
+	phys_addr_t *tlb;
+	unsigned long head, tail;	/* head: next to map, tail: next to unmap */
+};
+
+static struct device *dev;
+static phys_addr_t orig;
+static struct queue *queues;
+static struct rng rng = { 1 };
+
+void load_boot(unsigned int ncpus, unsigned long pool_mib, unsigned int nareas)
+{
+	unsigned long nslots = pool_mib * SZ_1M / IO_TLB_SIZE;
+	char arg[32];
+
+	/* The kernel's log is the same in each test */
+	shim_verbose = false;
+	count_init();
+	shim_nr_cpus = ncpus;
+	snprintf(arg, sizeof(arg), nareas ? "%lu,%u" : "%lu", nslots, nareas);
+	boot_fixed(arg, NULL);
+	dev = new_device(0, 0);
+	where_device(dev);
+	orig = new_buffer(SZ_256K, 0);
+}
+
+unsigned long load_total(void)
+{
+	return swiotlb_default_mem.pub.nslabs;
+}
+
+static unsigned int load_queues(const struct load *l)
+{
+	switch (l->way) {
+	case WAY_OWN:
+		return l->ncpus;
+	case WAY_PAIRS:
+		return l->ncpus / 2;
+	default:
+		return 1;
+	}
+}
+
+static size_t size_of(const struct load *l, unsigned long nr)
+{
+	return l->mix->size[nr % l->mix->n];
+}
+
+/* Slots that all queues have in use at most */
+unsigned long load_slots(const struct load *l)
+{
+	unsigned long i, n = 0;
+
+	for (i = 0; i < max(l->depth, l->mix->n); i++)
+		n += swiotlb_nslots(size_of(l, i));
+	return n * load_queues(l);
+}
+
+unsigned int load_limit(unsigned int class)
+{
+	return swiotlb_default_mem.cache->limit[class];
+}
+
+/* Does what is unmapped fit in the CPU's own magazine? */
+bool load_is_cached(const struct load *l)
+{
+	unsigned int n[SWIOTLB_NR_CLASSES] = { }, class, i;
+
+	for (i = 0; i < max(l->depth, l->mix->n); i++)
+		n[swiotlb_class(swiotlb_nslots(size_of(l, i)))]++;
+	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
+		if (min(n[class], l->depth) > load_limit(class))
+			return false;
+	return true;
+}
+
+/* Has a magazine room for @cells of each size? */
+bool load_has_room(const struct load *l, unsigned int cells)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->mix->n; i++)
+		if (load_limit(swiotlb_class(swiotlb_nslots(size_of(l, i)))) < cells)
+			return false;
+	return true;
+}
+
+static unsigned int mapping_cpu(const struct load *l, unsigned int nr,
+				unsigned long head)
+{
+	switch (l->way) {
+	case WAY_OWN:
+		return nr;
+	case WAY_PAIRS:
+		return 2 * nr;
+	case WAY_TO_ONE:
+		return 1 + head % (l->ncpus - 1);
+	default:
+		return rng_below(&rng, l->ncpus);
+	}
+}
+
+static unsigned int unmapping_cpu(const struct load *l, unsigned int nr)
+{
+	switch (l->way) {
+	case WAY_OWN:
+		return nr;
+	case WAY_PAIRS:
+		return 2 * nr + 1;
+	case WAY_TO_ONE:
+		return 0;
+	default:
+		return rng_below(&rng, l->ncpus);
+	}
+}
+
+static void map_one(const struct load *l, unsigned int nr)
+{
+	struct queue *q = &queues[nr];
+	phys_addr_t tlb;
+
+	step_begin(mapping_cpu(l, nr, q->head));
+	tlb = counted_map(dev, orig, size_of(l, q->head));
+	if (!l->at_once)
+		step_end();
+	BUG_ON(tlb == MAP_FAILED_ADDR);
+	q->tlb[q->head++ % l->depth] = tlb;
+}
+
+static void unmap_one(const struct load *l, unsigned int nr)
+{
+	struct queue *q = &queues[nr];
+
+	if (!l->at_once)
+		step_begin(unmapping_cpu(l, nr));
+	counted_unmap(dev, q->tlb[q->tail % l->depth], size_of(l, q->tail));
+	step_end();
+	q->tail++;
+}
+
+/* The queue stays full: one out, one in */
+static void run_across(const struct load *l, unsigned int nr)
+{
+	if (queues[nr].head - queues[nr].tail == l->depth)
+		unmap_one(l, nr);
+	map_one(l, nr);
+}
+
+/* The queue runs full, then empty */
+static void run_own(const struct load *l, unsigned int nqueues)
+{
+	unsigned int nr, d;
+
+	for (d = 0; d < l->depth; d++) {
+		for (nr = 0; nr < nqueues; nr++) {
+			map_one(l, nr);
+			if (l->at_once)
+				unmap_one(l, nr);
+		}
+	}
+	for (d = 0; d < l->depth && !l->at_once; d++)
+		for (nr = 0; nr < nqueues; nr++)
+			unmap_one(l, nr);
+}
+
+static void make_queues(const struct load *l, unsigned int nqueues)
+{
+	unsigned int nr;
+
+	queues = calloc(nqueues, sizeof(*queues));
+	for (nr = 0; nr < nqueues; nr++)
+		queues[nr].tlb = calloc(l->depth, sizeof(phys_addr_t));
+}
+
+/* All queues go on by one mapping before any goes on by two */
+unsigned long load_run(const struct load *l, unsigned long n)
+{
+	unsigned int nr, nqueues = load_queues(l);
+	unsigned long i;
+
+	if (!queues)
+		make_queues(l, nqueues);
+	if (l->way == WAY_OWN) {
+		for (i = 0; i < n; i += l->depth)
+			run_own(l, nqueues);
+		return i * nqueues;
+	}
+	for (i = 0; i < n; i++)
+		for (nr = 0; nr < nqueues; nr++)
+			run_across(l, nr);
+	return n * nqueues;
+}
+
+void load_end(const struct load *l)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < load_queues(l); nr++) {
+		while (queues[nr].tail != queues[nr].head)
+			unmap_one(l, nr);
+		free(queues[nr].tlb);
+	}
+	free(queues);
+	queues = NULL;
+}
+
+/*
+ * On each CPU, what its magazine of one size holds, and half of that again for
+ * the depot. All is mapped at a time, but not more than half of the pool: when a
+ * map fails, what is cached goes back.
+ */
+static void fill_class(unsigned int ncpus, unsigned int class)
+{
+	size_t size = (size_t)IO_TLB_SIZE << class;
+	unsigned int i, n = load_limit(class) * 3 / 2 + 2;
+	unsigned int most = min_t(unsigned long, n * ncpus,
+				  load_total() / 2 >> class);
+	phys_addr_t *tlb = calloc(most, sizeof(*tlb));
+
+	for (i = 0; i < most; i++) {
+		shim_set_cpu(i / n);
+		tlb[i] = counted_map(dev, orig, size);
+		BUG_ON(tlb[i] == MAP_FAILED_ADDR);
+	}
+	for (i = 0; i < most; i++) {
+		shim_set_cpu(i / n);
+		counted_unmap(dev, tlb[i], size);
+	}
+	free(tlb);
+}
+
+unsigned long load_fill(unsigned int ncpus)
+{
+	unsigned int class, round;
+	unsigned long most = 0;
+
+	for (round = 0; round < 2; round++) {
+		/* Large ones first: later there may be no such run */
+		for (class = SWIOTLB_NR_CLASSES; class--; ) {
+			fill_class(ncpus, class);
+			most = max(most, load_cached());
+		}
+	}
+	return most;
+}
+
+unsigned long load_cached(void)
+{
+	return swiotlb_magazines_nslots(&swiotlb_default_mem);
+}
+
+unsigned long load_drain(void)
+{
+	unsigned long before = load_cached();
+
+	swiotlb_magazines_drain(&swiotlb_default_mem);
+	return before - load_cached();
+}
