@@ -10,7 +10,7 @@
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
 #include "swiotlb/internal.h"
-#include "swiotlb/record.h"
+#include "swiotlb/mem.h"
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/swiotlb.h>
@@ -247,10 +247,10 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
  * The caller found @pool by the address. If there is no mapping, it has unmapped
  * it before, or was never given that address.
  */
-static bool swiotlb_find_mapping(struct device *dev,
-				 const struct io_tlb_pool *pool,
-				 phys_addr_t tlb_addr,
-				 struct swiotlb_mapping *map)
+static inline bool swiotlb_find_mapping(struct device *dev,
+					const struct io_tlb_pool *pool,
+					phys_addr_t tlb_addr,
+					struct swiotlb_mapping *map)
 {
 	bool found = swiotlb_pool_lookup(pool, tlb_addr, map);
 

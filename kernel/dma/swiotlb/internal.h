@@ -54,7 +54,7 @@
  *	../swiotlb.c	what the DMA API calls, the tracepoint
  *
  * watermark.c asks for growth by queueing mem->grow_work, whose function is in
- * grow.c. record.h and magazine.h hold what is short and on the way of every
+ * grow.c. record.h, magazine.h and mem.h hold what is short and on the way of every
  * mapping.
  */
 
@@ -474,11 +474,9 @@ static inline dma_addr_t swiotlb_dma_start(const struct swiotlb_mem *mem,
 
 void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem);
 unsigned long swiotlb_mem_used(struct swiotlb_mem *mem);
-phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
-			    const struct swiotlb_request *req,
-			    struct io_tlb_pool **pool);
-void swiotlb_mem_unmap(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
-		       const struct swiotlb_mapping *map);
+phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem, struct device *dev,
+				 const struct swiotlb_request *req,
+				 struct io_tlb_pool **pool);
 
 #ifdef CONFIG_DEBUG_FS
 DECLARE_STATIC_KEY_FALSE(swiotlb_track_hiwater);

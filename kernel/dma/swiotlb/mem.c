@@ -6,7 +6,7 @@
 
 #include "internal.h"
 #include "magazine.h"
-#include "record.h"
+#include "mem.h"
 
 /**
  * swiotlb_mem_used() - number of slots in use
@@ -101,43 +101,6 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 	return ret;
 }
 
-static phys_addr_t swiotlb_mem_map_cached(struct swiotlb_mem *mem,
-					  struct device *dev,
-					  const struct swiotlb_request *req,
-					  struct io_tlb_pool **found)
-{
-	void __percpu *magazines = swiotlb_mem_magazines(mem);
-	unsigned int index, top, class = swiotlb_class(req->nslots);
-	struct swiotlb_magazine *mag;
-	struct io_tlb_pool *pool;
-	dma_addr_t dma_start;
-	u32 cell;
-
-	if (!magazines || class == SWIOTLB_NR_CLASSES)
-		return SWIOTLB_MAP_FULL;
-
-	mag = swiotlb_this_magazine(magazines, class);
-	top = swiotlb_magazine_peek(mag, &cell);
-	if (!top && swiotlb_magazine_refill(mem, mag, class))
-		top = swiotlb_magazine_peek(mag, &cell);
-	if (!top)
-		return SWIOTLB_MAP_FULL;
-
-	pool = swiotlb_cell_pool(mem, cell);
-	index = swiotlb_cell_index(cell);
-	dma_start = swiotlb_dma_start(mem, dev, pool);
-	if (unlikely(!swiotlb_request_fits(req, (dma_start >> IO_TLB_SHIFT) +
-						index)))
-		return SWIOTLB_MAP_FULL;
-	/* An interrupt was faster? Then there may be more, but an area will do. */
-	if (unlikely(!swiotlb_magazine_take(mag, top, cell)))
-		return SWIOTLB_MAP_FULL;
-
-	swiotlb_record_write(&pool->records[index], req);
-	*found = pool;
-	return swiotlb_slot_addr(pool, index + req->pad_slots) + req->offset;
-}
-
 /* All areas whose lock is free, then all. */
 static phys_addr_t swiotlb_mem_map_area(struct swiotlb_mem *mem,
 					struct device *dev,
@@ -154,10 +117,23 @@ static phys_addr_t swiotlb_mem_map_area(struct swiotlb_mem *mem,
 	return tlb_addr;
 }
 
-static noinline phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem,
-						 struct device *dev,
-						 const struct swiotlb_request *req,
-						 struct io_tlb_pool **pool)
+/**
+ * swiotlb_mem_map_slow() - allocate and record a mapping in an area
+ * @mem:	Allocator.
+ * @dev:	Device that will use it.
+ * @req:	What to map.
+ * @pool:	Filled in on success.
+ *
+ * For swiotlb_mem_map() only, which has looked at the CPU's magazine. Asks for
+ * another pool when nothing is found, and before that when it gets tight. What
+ * magazines hold counts as found: it goes back to the areas before a map fails.
+ *
+ * Context: Any, takes locks of areas and depots.
+ * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
+ */
+phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem, struct device *dev,
+				 const struct swiotlb_request *req,
+				 struct io_tlb_pool **pool)
 {
 	struct swiotlb_hit hit;
 	phys_addr_t tlb_addr;
@@ -179,80 +155,4 @@ static noinline phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem,
 		swiotlb_watermark_check(mem, swiotlb_mem_used(mem));
 	*pool = hit.pool;
 	return tlb_addr;
-}
-
-/**
- * swiotlb_mem_map() - allocate and record a mapping
- * @mem:	Allocator.
- * @dev:	Device that will use it.
- * @req:	What to map, swiotlb_request_possible().
- * @pool:	Filled in on success.
- *
- * From the CPU's own magazine, or the areas. Asks for another pool when nothing
- * is found, and before that when it gets tight. What magazines hold counts as
- * found: it goes back to the areas before a map fails.
- *
- * Context: Any, takes locks of areas or of a depot, one after the other.
- * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
- */
-phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
-			    const struct swiotlb_request *req,
-			    struct io_tlb_pool **pool)
-{
-	phys_addr_t tlb_addr;
-
-	tlb_addr = swiotlb_mem_map_cached(mem, dev, req, pool);
-	if (tlb_addr == SWIOTLB_MAP_FULL) {
-		tlb_addr = swiotlb_mem_map_slow(mem, dev, req, pool);
-		if (tlb_addr == SWIOTLB_MAP_FULL)
-			return tlb_addr;
-	}
-	swiotlb_account(mem, req->nslots);
-	return tlb_addr;
-}
-
-/*
- * Only naturally aligned buffers are kept: they serve whatever comes next. (Where
- * a device sees memory shifted by less, that is for its alignment to decide: such
- * devices get few from magazines.)
- */
-static bool swiotlb_mem_keep(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
-			     const struct swiotlb_mapping *map)
-{
-	void __percpu *magazines = swiotlb_mem_magazines(mem);
-	unsigned int class = swiotlb_class(map->nslots);
-	unsigned long slot = (pool->start >> IO_TLB_SHIFT) + map->head;
-	struct swiotlb_magazine *mag;
-	u32 cell;
-
-	if (!magazines || class == SWIOTLB_NR_CLASSES ||
-	    (slot & (map->nslots - 1)) || map->head > SWIOTLB_CELL_INDEX_MASK ||
-	    swiotlb_pool_is_transient(pool))
-		return false;
-
-	mag = swiotlb_this_magazine(magazines, class);
-	cell = swiotlb_cell(pool, map->head);
-	if (!swiotlb_magazine_push(mag, cell))
-		swiotlb_magazine_overflow(mem, mag, class, cell);
-	if (unlikely(!READ_ONCE(mag->armed)))
-		swiotlb_trim_arm(mem, mag);
-	return true;
-}
-
-/**
- * swiotlb_mem_unmap() - free the slots of a mapping
- * @mem:	Allocator.
- * @pool:	A pool of it.
- * @map:	What swiotlb_pool_lookup() has found there, and the caller has ended by
- *		swiotlb_record_take().
- *
- * Context: Any, takes the lock of an area or of a depot if the CPU's own magazine
- * is full.
- */
-void swiotlb_mem_unmap(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
-		       const struct swiotlb_mapping *map)
-{
-	swiotlb_account(mem, -(long)map->nslots);
-	if (!swiotlb_mem_keep(mem, pool, map))
-		swiotlb_pool_release(pool, map->head, map->nslots, NULL, 0);
 }

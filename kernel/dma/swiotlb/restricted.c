@@ -7,7 +7,7 @@
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
 #include "internal.h"
-#include "record.h"
+#include "mem.h"
 
 /**
  * swiotlb_free_from_pool() - free pages of a restricted pool

@@ -37,6 +37,8 @@ unsigned long fill_4k(struct mappings *m)
 			break;
 		m->at[m->n++] = (struct mapping){ tlb, SZ_4K };
 	}
+	/* The failure is to be past, also where jiffies stand still */
+	shim_advance(2);
 	return m->n;
 }
 
