@@ -243,7 +243,7 @@ static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
 			continue;
 		/* [5] Pairs with swiotlb_magazine_take(). */
 		if (atomic_try_cmpxchg_release(&mag->cell[top], &empty,
-						    cell)) {
+					       cell)) {
 			WRITE_ONCE(mag->top, top + 1);
 			WRITE_ONCE(mag->moves, mag->moves + 1);
 			return true;
