@@ -51,7 +51,6 @@
 #include <linux/swiotlb.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
-#include <linux/xarray.h>
 #include <trace/events/swiotlb.h>
 
 #endif /* _KERNEL_DMA_SWIOTLB_DEPS_H */

@@ -92,12 +92,13 @@ static void swiotlb_grow_work(struct work_struct *work)
 {
 	struct swiotlb_mem *mem = container_of(work, struct swiotlb_mem,
 					       grow_work);
-	struct io_tlb_pool *pool;
+	struct io_tlb_pool *pool = NULL;
 
 	if (!swiotlb_mem_can_grow(mem) || swiotlb_at_limit(mem))
 		return;
 
-	pool = swiotlb_grow_create(mem);
+	if (!swiotlb_index_prepare(mem))
+		pool = swiotlb_grow_create(mem);
 	if (pool && swiotlb_mem_add_pool(mem, pool)) {
 		swiotlb_pool_destroy(pool);
 		pool = NULL;
@@ -123,7 +124,6 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
 	mem->npools = 0;
 	INIT_LIST_HEAD(&mem->transients);
 	spin_lock_init(&mem->transient_lock);
-	xa_init(&mem->index);
 	atomic_long_set(&mem->transient_nslots, 0);
 	INIT_WORK(&mem->grow_work, swiotlb_grow_work);
 	mem->last_check = jiffies;

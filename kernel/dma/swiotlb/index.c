@@ -3,10 +3,14 @@
  * From a physical address to the pool that holds it, and so also from nothing to
  * a pool that is in use: publishing.
  *
- * Pools made at run time begin and end on a multiple of their alignment, which
- * is at least SWIOTLB_INDEX_SIZE: an xarray over addresses in that unit answers
- * in constant time, without a lock. The boot pool is aligned to a page only; it
- * is found by comparison, in swiotlb_find_pool(). Transient pools are a list.
+ * Pools made at run time begin and end on a multiple of their alignment, which is
+ * at least SWIOTLB_INDEX_SIZE. For each piece of memory of that size the index has
+ * the number of the pool in it, and the table has the pool of each number: two
+ * loads, whatever the number of pools, without a lock. An xarray over addresses
+ * needs three to four dependent ones, and twice the time. The index takes 2 bytes
+ * for each MiB that pools may have: 8 KiB below 4 GiB. The boot pool is aligned to
+ * a page only; it is found by comparison, in swiotlb_find_pool(). Transient pools
+ * are a list.
  */
 
 #include "internal.h"
@@ -16,33 +20,60 @@
 
 static_assert(SWIOTLB_INDEX_SIZE <=
 	      (u64)SWIOTLB_MIN_POOL_SLOTS << IO_TLB_SHIFT);
+static_assert(SWIOTLB_MAX_POOLS <= U16_MAX);
 
-static void swiotlb_index_erase(struct swiotlb_mem *mem,
-				const struct io_tlb_pool *pool, u64 end)
+/**
+ * swiotlb_index_prepare() - make the index, before the first pool at run time
+ * @mem:	Allocator that may grow, to which nobody else adds a pool meanwhile.
+ *
+ * Memory that is plugged in later, above all that there is now, is not covered:
+ * the allocator's limit is lowered to what is.
+ *
+ * Context: Process context.
+ * Return: 0 or -ENOMEM.
+ */
+int swiotlb_index_prepare(struct swiotlb_mem *mem)
 {
-	u64 addr;
+	u64 last = min(mem->phys_limit, ((u64)max_pfn << PAGE_SHIFT) - 1);
+	unsigned long n = (last >> SWIOTLB_INDEX_SHIFT) + 1;
+	struct io_tlb_pool **table;
+	u16 *index;
 
-	for (addr = pool->start; addr < end; addr += SWIOTLB_INDEX_SIZE)
-		xa_erase(&mem->index, addr >> SWIOTLB_INDEX_SHIFT);
+	if (mem->index)
+		return 0;
+
+	index = kvcalloc(n, sizeof(*index), GFP_KERNEL);
+	table = kvcalloc(SWIOTLB_MAX_POOLS, sizeof(*table), GFP_KERNEL);
+	if (!index || !table) {
+		kvfree(index);
+		kvfree(table);
+		return -ENOMEM;
+	}
+
+	mem->phys_limit = last;
+	mem->table = table;
+	mem->nindex = n;
+	/* [10] Pairs with the address dependency in __swiotlb_find_pool(). */
+	smp_store_release(&mem->index, index);
+	return 0;
 }
 
 static int swiotlb_index_insert(struct swiotlb_mem *mem,
 				struct io_tlb_pool *pool)
 {
-	u64 addr;
-	int ret;
+	unsigned long i, end = pool->end >> SWIOTLB_INDEX_SHIFT;
 
-	if (WARN_ON_ONCE((pool->start | pool->end) & (SWIOTLB_INDEX_SIZE - 1)))
+	if (WARN_ON_ONCE((pool->start | pool->end) & (SWIOTLB_INDEX_SIZE - 1)) ||
+	    WARN_ON_ONCE(end > mem->nindex))
 		return -EINVAL;
+	if (mem->npools == SWIOTLB_MAX_POOLS)
+		return -ENOSPC;
 
-	for (addr = pool->start; addr < pool->end; addr += SWIOTLB_INDEX_SIZE) {
-		ret = xa_err(xa_store(&mem->index, addr >> SWIOTLB_INDEX_SHIFT,
-				      pool, GFP_KERNEL));
-		if (ret) {
-			swiotlb_index_erase(mem, pool, addr);
-			return ret;
-		}
-	}
+	pool->id = mem->npools;
+	WRITE_ONCE(mem->table[pool->id], pool);
+	for (i = pool->start >> SWIOTLB_INDEX_SHIFT; i < end; i++)
+		/* [11] Pairs with the address dependency, as above. */
+		smp_store_release(&mem->index[i], pool->id);
 	return 0;
 }
 
@@ -73,47 +104,26 @@ static void swiotlb_index_widen_locked(struct swiotlb_mem *mem,
 	spin_unlock_irqrestore(&mem->transient_lock, flags);
 }
 
-/* The first pool made at run time brings the table. */
-static int swiotlb_index_number(struct swiotlb_mem *mem,
-				struct io_tlb_pool *pool)
-{
-	struct io_tlb_pool **table = mem->table;
-
-	if (mem->npools == SWIOTLB_MAX_POOLS)
-		return -ENOSPC;
-	if (!table) {
-		table = kvcalloc(SWIOTLB_MAX_POOLS, sizeof(*table), GFP_KERNEL);
-		if (!table)
-			return -ENOMEM;
-		mem->table = table;
-	}
-	pool->id = mem->npools;
-	table[pool->id] = pool;
-	return 0;
-}
-
 /**
  * swiotlb_mem_add_pool() - publish a pool
  * @mem:	Allocator, to which nobody else adds a pool meanwhile.
  * @pool:	The boot pool, or one whose memory begins and ends on a multiple
- *		of its size.
+ *		of its size, after swiotlb_index_prepare().
  *
  * It becomes known to the index before anything can be mapped in it, see
  * "Barriers". It goes to the end of the list: older pools are used first, so
  * that the youngest are the ones that fall idle.
  *
  * Context: Process context, takes mem->transient_lock; boot, for the boot pool.
- * Return: 0, -ENOMEM, -ENOSPC for too many pools, or -EINVAL for one that is not
- * aligned.
+ * Return: 0, -ENOSPC for too many pools, or -EINVAL for one that is not aligned, or
+ * lies where the index does not reach.
  */
 int swiotlb_mem_add_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
 	int ret;
 
 	if (pool != &mem->boot_pool) {
-		ret = swiotlb_index_number(mem, pool);
-		if (!ret)
-			ret = swiotlb_index_insert(mem, pool);
+		ret = swiotlb_index_insert(mem, pool);
 		if (ret)
 			return ret;
 		swiotlb_index_widen_locked(mem, pool);
@@ -179,11 +189,16 @@ void swiotlb_index_del_transient(struct swiotlb_mem *mem,
 struct io_tlb_pool *__swiotlb_find_pool(struct device *dev, phys_addr_t paddr)
 {
 	struct swiotlb_mem *mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
+	unsigned long i = paddr >> SWIOTLB_INDEX_SHIFT;
+	const u16 *index = READ_ONCE(mem->index);
 	struct io_tlb_pool *pool;
+	u16 id;
 
-	pool = xa_load(&mem->index, paddr >> SWIOTLB_INDEX_SHIFT);
-	if (pool)
-		return pool;
+	if (index && i < mem->nindex) {
+		id = READ_ONCE(index[i]);
+		if (id)
+			return READ_ONCE(mem->table[id]);
+	}
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(pool, &mem->transients, node) {

@@ -68,9 +68,9 @@
  * 4. area->lock: bitmaps, hints and occupancy of one area. Interrupts off.
  *
  * Area locks nest in that of a depot, but not in each other. Nothing sleeps or
- * allocates under 2 to 4. A magazine has no lock. The lock inside of mem->index is
- * taken by its writer alone, in process context. mem->pools and mem->index have
- * one writer, the grow worker, and are read under RCU; nothing is ever taken out.
+ * allocates under 2 to 4. A magazine has no lock. mem->pools and mem->index have
+ * one writer, the grow worker; the first is read under RCU, the second by whoever
+ * has a mapping in the pool that it leads to. Nothing is ever taken out.
  */
 
 /**
@@ -121,6 +121,10 @@
  * [7] publishes magazines that are complete, [8] in swiotlb_mem_magazines() is its
  * partner: mem->cache is read after it. [9] makes cache->most cover a cell before
  * that can be filled: [5] and an exchange that has seen it are the other side.
+ *
+ * [10] and [11] publish the index and a pool in it to __swiotlb_find_pool(), which
+ * follows pointers and numbers; they are for those who ask for an address that was
+ * never bounced. For all others [1] and [2] do.
  *
  * For a transient pool C and A are the same CPU, [3] in swiotlb_index_add_transient()
  * stands for [1], and the driver's own store for the list.
@@ -416,8 +420,9 @@ static inline unsigned int swiotlb_nslots(u64 bytes)
  * @want_nareas: Areas that a new pool should have.
  * @max_nareas:	Highest number of areas of any pool.
  * @pools:	All pools but transient ones; see "Lock order".
- * @index:	Pools in @pools but @boot_pool, by address; see index.c.
- * @table:	The same by their number, %NULL as long as there is none.
+ * @index:	Numbers of pools in @pools but @boot_pool, by address; see index.c.
+ * @nindex:	Elements of @index.
+ * @table:	Those pools by their number.
  * @npools:	Number of pools in @pools.
  * @transient_lock: Protects @transients, @pub.first_pfn and @pub.end_pfn.
  * @transients:	Transient pools, read under RCU.
@@ -442,7 +447,8 @@ struct swiotlb_mem {
 	unsigned int want_nareas;
 	unsigned int max_nareas;
 	struct list_head pools;
-	struct xarray index;
+	u16 *index;
+	unsigned long nindex;
 	struct io_tlb_pool **table;
 	unsigned int npools;
 	/* protects changes to @transients and to the range in @pub */
@@ -546,6 +552,7 @@ void swiotlb_pages_free(void *vaddr, size_t bytes, bool cc_shared);
 
 /* ------------------------------------------------------------- index.c --- */
 
+int swiotlb_index_prepare(struct swiotlb_mem *mem);
 int swiotlb_mem_add_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_index_add_transient(struct swiotlb_mem *mem,
 				 struct io_tlb_pool *pool);

@@ -38,9 +38,11 @@ phys_addr_t boot_fixed(const char *swiotlb_arg, size_t *bytes)
 	return start;
 }
 
+const char *stats_dir = "swiotlb";
+
 static long debugfs_number(const char *file)
 {
-	const char *s = shim_debugfs_read("swiotlb", file);
+	const char *s = shim_debugfs_read(stats_dir, file);
 
 	return s ? atol(s) : -1;
 }
@@ -167,4 +169,33 @@ void unmap(struct device *dev, phys_addr_t tlb, size_t size,
 	   enum dma_data_direction dir)
 {
 	swiotlb_tbl_unmap_single(dev, tlb, size, dir, 0);
+}
+
+long fill_and_drain(struct device *dev, phys_addr_t pool, size_t bytes,
+		    size_t piece)
+{
+	size_t n = 0, i, most = bytes / IO_TLB_SIZE;
+	phys_addr_t orig = new_buffer(piece, 0), *tlb = calloc(most + 1, sizeof(*tlb));
+	u8 *seen = calloc(1, most);
+
+	for (; n <= most; n++) {
+		tlb[n] = map_full(dev, orig, piece, 0, DMA_TO_DEVICE,
+				  DMA_ATTR_NO_WARN);
+		if (tlb[n] == MAP_FAILED_ADDR)
+			break;
+		if (!CHECK(tlb[n] >= pool && tlb[n] + piece <= pool + bytes))
+			return -1;
+		for (i = (tlb[n] - pool) / IO_TLB_SIZE;
+		     i <= (tlb[n] - pool + piece - 1) / IO_TLB_SIZE; i++)
+			CHECK_MSG(!seen[i]++, "slot %zu is given out twice", i);
+	}
+	check_used(n * DIV_ROUND_UP(piece, IO_TLB_SIZE));
+	/* A stride that visits all, far from the order of mapping */
+	for (i = 0; i < n; i++)
+		unmap(dev, tlb[n % 7919 ? i * 7919 % n : i], piece,
+		      DMA_TO_DEVICE);
+	check_used(0);
+	free(tlb);
+	free(seen);
+	return n;
 }

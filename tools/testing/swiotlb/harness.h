@@ -74,7 +74,8 @@ void boot(const char *swiotlb_arg);
 void boot_encrypted(const char *swiotlb_arg);
 /* Boot, and let nothing be added: returns the pool's first byte */
 phys_addr_t boot_fixed(const char *swiotlb_arg, size_t *bytes);
-/* By debugfs; -1 if it is not built in */
+/* By debugfs; -1 if it is not built in. Of the allocator with that directory. */
+extern const char *stats_dir;
 long slots_used(void);
 long slots_total(void);
 long slots_transient(void);
@@ -97,5 +98,8 @@ phys_addr_t map(struct device *dev, phys_addr_t orig, size_t size,
 		enum dma_data_direction dir);
 void unmap(struct device *dev, phys_addr_t tlb, size_t size,
 	   enum dma_data_direction dir);
+/* Map a whole pool in pieces, see that they do not overlap, unmap all: how many? */
+long fill_and_drain(struct device *dev, phys_addr_t pool, size_t bytes,
+		    size_t piece);
 
 #endif

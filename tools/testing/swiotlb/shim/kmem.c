@@ -129,26 +129,6 @@ void kmem_cache_free(struct kmem_cache *c, void *p)
 	shim_kfree(p);
 }
 
-/* ---- what lib/radix-tree.c gives the base's lib/xarray.c */
-
-static void xa_node_ctor(void *p)
-{
-	struct xa_node *node = p;
-
-	memset(node, 0, sizeof(*node));
-	INIT_LIST_HEAD(&node->private_list);
-}
-
-static struct kmem_cache xa_nodes = {
-	.size = sizeof(struct xa_node), .ctor = xa_node_ctor,
-};
-struct kmem_cache *radix_tree_node_cachep = &xa_nodes;
-
-void radix_tree_node_rcu_free(struct rcu_head *head)
-{
-	kmem_cache_free(&xa_nodes, container_of(head, struct xa_node, rcu_head));
-}
-
 struct shim_usage shim_usage(void)
 {
 	struct shim_usage u;

@@ -3,7 +3,7 @@
  * Forced into every file of the code under test (-include), in place of the
  * kernel's headers. The headers that this cannot do without lie in the build's
  * include directory: links to the base's own where those stand alone (lists,
- * bitmaps, xarray, overflow, cleanup, ...), empty files for all others.
+ * bitmaps, overflow, cleanup, ...), empty files for all others.
  *
  * Stubs (what the engine calls must exist, but does nothing here): kmsan,
  * lockdep classes, sparse and context annotations, exports, tracepoints.
@@ -42,7 +42,6 @@
 #include <linux/rculist.h>
 #include <linux/llist.h>
 #include <linux/bitmap.h>
-#include <linux/xarray.h>
 #include "work.h"
 #include <linux/dma-direction.h>
 #include "device.h"

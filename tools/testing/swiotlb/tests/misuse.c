@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What drivers must not do: unmapping twice, syncing what is free, foreign addresses. */
+#include "harness.h"
+
+TEST_BASE_FAILS(double_unmap_is_reported_once,
+		"it corrupts the free lists, without a word")
+{
+	size_t bytes;
+	phys_addr_t pool = boot_fixed("512,1", &bytes), orig, a, b;
+	struct device *dev = new_device(0, 0);
+
+	orig = new_buffer(8192, 0);
+	a = map(dev, orig, 8192, DMA_FROM_DEVICE);
+	b = map(dev, orig, 512, DMA_FROM_DEVICE);
+	unmap(dev, a, 8192, DMA_FROM_DEVICE);
+	fill_pattern(phys_to_virt(orig), 8192, 4);
+	unmap(dev, a, 8192, DMA_FROM_DEVICE);
+	unmap(dev, a, 8192, DMA_FROM_DEVICE);
+	unmap(dev, a + 4096, 4096, DMA_FROM_DEVICE);
+	CHECK_EQ(shim_reports[SHIM_WARN], 1);
+	CHECK(has_pattern(phys_to_virt(orig), 8192, 4));
+	check_used(1);
+	unmap(dev, b, 512, DMA_FROM_DEVICE);
+	check_used(0);
+	CHECK_EQ(fill_and_drain(dev, pool, bytes, IO_TLB_SIZE), 512);
+	CHECK_EQ(fill_and_drain(dev, pool, bytes, 262144), 4);
+	expect_warns(1);
+}
+
+TEST_BASE_FAILS(sync_of_free_slot_is_reported_once, "it says nothing")
+{
+	phys_addr_t orig, tlb;
+	struct device *dev;
+
+	boot_fixed("512,1", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	tlb = map(dev, orig, 4096, DMA_BIDIRECTIONAL);
+	unmap(dev, tlb, 4096, DMA_BIDIRECTIONAL);
+	fill_pattern(phys_to_virt(orig), 4096, 4);
+	memset(phys_to_virt(tlb), 0x5a, 4096);
+	swiotlb_sync_single_for_cpu(dev, tlb, 4096, DMA_BIDIRECTIONAL);
+	CHECK_EQ(shim_reports[SHIM_WARN], 1);
+	swiotlb_sync_single_for_device(dev, tlb + 2048, 100, DMA_BIDIRECTIONAL);
+	CHECK(has_pattern(phys_to_virt(orig), 4096, 4));
+	CHECK(all_bytes(phys_to_virt(tlb), 4096, 0x5a));
+	/* Free, behind a mapping that is not */
+	tlb = map(dev, orig, 512, DMA_BIDIRECTIONAL);
+	fill_pattern(phys_to_virt(orig), 4096, 5);
+	swiotlb_sync_single_for_cpu(dev, tlb + 2048, 100, DMA_BIDIRECTIONAL);
+	unmap(dev, tlb + 6144, 100, DMA_BIDIRECTIONAL);
+	CHECK(has_pattern(phys_to_virt(orig), 4096, 5));
+	check_used(1);
+	/* Never mapped at all, at the far end of the pool */
+	swiotlb_sync_single_for_cpu(dev, default_swiotlb_limit() - 100, 100,
+				    DMA_FROM_DEVICE);
+	CHECK_EQ(shim_reports[SHIM_WARN], 1);
+	expect_warns(1);
+}
+
+/* ---- two CPUs at once, in an order that a test chooses */
+
+static struct { struct device *dev; phys_addr_t orig, tlb, again; size_t size; } race;
+
+static void unmap_and_map_another(void)
+{
+	unmap(race.dev, race.tlb, race.size, DMA_TO_DEVICE);
+	race.again = map(race.dev, race.orig + 8192, race.size, DMA_TO_DEVICE);
+}
+
+/*
+ * Both have looked the mapping up, the other one is first, and the slots are in
+ * use again when this one ends the mapping.
+ */
+TEST_BASE_FAILS(double_unmap_at_once_spares_the_next_mapping, "see double_unmap")
+{
+	static const size_t sizes[] = { 512, 4096, 6000 };
+	size_t i;
+
+	boot_fixed("512,1", NULL);
+	race.dev = new_device(0, 0);
+	race.orig = new_buffer(16384, 0);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		race.size = sizes[i];
+		race.tlb = map(race.dev, race.orig, race.size, DMA_TO_DEVICE);
+		shim_before_cmpxchg64 = unmap_and_map_another;
+		unmap(race.dev, race.tlb, race.size, DMA_TO_DEVICE);
+		CHECK_MSG(race.again == race.tlb, "the test needs the same slots again");
+		check_used(DIV_ROUND_UP(race.size, IO_TLB_SIZE));
+		unmap(race.dev, race.again, race.size, DMA_TO_DEVICE);
+		check_used(0);
+	}
+	expect_warns(1);
+}
+
+static void stale_unmap(void)
+{
+	unmap(race.dev, race.tlb, race.size, DMA_TO_DEVICE);
+}
+
+/*
+ * Slots that are claimed but not yet recorded are nobody's to unmap, whether they
+ * come from an area or from a magazine.
+ */
+static void stale_unmap_while_mapping(size_t old_size, unsigned int slot,
+				      size_t new_size, bool magazine)
+{
+	phys_addr_t first, last, tlb;
+
+	race.size = new_size;
+	shim_cpu_dead(0);
+	/* An old mapping that began before, or at, the slot in question */
+	first = map(race.dev, race.orig, old_size, DMA_TO_DEVICE);
+	unmap(race.dev, first, old_size, DMA_TO_DEVICE);
+	if (!magazine)
+		shim_cpu_dead(0);
+	/* What lies below that slot is taken, so that it is the next */
+	last = slot ? map(race.dev, race.orig, slot * IO_TLB_SIZE, DMA_TO_DEVICE) : 0;
+	race.tlb = first + slot * IO_TLB_SIZE;
+	*(magazine ? &shim_after_take : &shim_after_unlock) = stale_unmap;
+	tlb = map(race.dev, race.orig, new_size, DMA_TO_DEVICE);
+	CHECK_MSG(tlb == race.tlb, "the test needs slot %u", slot);
+	check_used(slot + DIV_ROUND_UP(new_size, IO_TLB_SIZE));
+	unmap(race.dev, tlb, new_size, DMA_TO_DEVICE);
+	if (slot)
+		unmap(race.dev, last, slot * IO_TLB_SIZE, DMA_TO_DEVICE);
+	check_used(0);
+}
+
+TEST_BASE_FAILS(stale_unmap_spares_what_is_being_mapped, "see double_unmap")
+{
+	boot_fixed("512,1", NULL);
+	race.dev = new_device(0, 0);
+	race.orig = new_buffer(16384, 0);
+	stale_unmap_while_mapping(512, 0, 512, false);
+	stale_unmap_while_mapping(8192, 0, 8192, false);
+	stale_unmap_while_mapping(512, 0, 512, true);
+	stale_unmap_while_mapping(8192, 0, 8192, true);
+	stale_unmap_while_mapping(4096, 1, 512, false);
+	stale_unmap_while_mapping(8192, 1, 2048, false);
+	expect_warns(1);
+}
+
+/* An address that is in no pool is nobody's business */
+TEST(foreign_addresses_are_left_alone)
+{
+	phys_addr_t orig, tlb;
+	struct device *dev;
+
+	boot("512,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	fill_pattern(phys_to_virt(orig), 4096, 1);
+	CHECK(!swiotlb_find_pool(dev, orig));
+	unmap(dev, orig, 4096, DMA_BIDIRECTIONAL);
+	swiotlb_sync_single_for_cpu(dev, orig, 4096, DMA_BIDIRECTIONAL);
+	swiotlb_sync_single_for_device(dev, orig, 4096, DMA_BIDIRECTIONAL);
+	CHECK(!swiotlb_find_pool(dev, default_swiotlb_base() - 1));
+	tlb = map(dev, orig, 4096, DMA_BIDIRECTIONAL);
+	CHECK(swiotlb_find_pool(dev, tlb));
+	CHECK(swiotlb_find_pool(dev, tlb + 4095));
+	CHECK(!swiotlb_find_pool(dev, default_swiotlb_base() - 1));
+	CHECK(!swiotlb_find_pool(dev, default_swiotlb_base() + SZ_1M));
+	CHECK(has_pattern(phys_to_virt(orig), 4096, 1));
+}
