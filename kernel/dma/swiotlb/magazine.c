@@ -15,7 +15,7 @@
 #define SWIOTLB_DEPOTS_SHARE	12
 
 /* No depot holds more than this many slots. */
-#define SWIOTLB_DEPOT_SLOTS	1024
+#define SWIOTLB_DEPOT_SLOTS	4096
 
 /*
  * A magazine that holds less has no depot: with so many CPUs, or so few slots, its
@@ -379,11 +379,23 @@ static void swiotlb_trim_work(struct work_struct *work)
 }
 
 /*
- * Share out @nslots slots: a quarter each to the classes of half a page and of a
- * page, the other half to all others, then what that leaves over, a cell to each
- * class in turn.
+ * What a class gets of all slots in magazines, and in depots, in parts of 24. Pages
+ * and smaller pieces are most of what is mapped. Large I/O to memory that is not
+ * contiguous is many pages at once, more than a magazine can hold.
  */
-static void swiotlb_share_out(unsigned long nslots,
+static const u8 swiotlb_magazine_parts[SWIOTLB_NR_CLASSES] = {
+	6, 6, 2, 2, 2, 2, 2, 2,
+};
+
+static const u8 swiotlb_depot_parts[SWIOTLB_NR_CLASSES] = {
+	6, 12, 1, 1, 1, 1, 1, 1,
+};
+
+/*
+ * Share out @nslots slots: to each class its part, then what that leaves over, a
+ * cell to each class in turn.
+ */
+static void swiotlb_share_out(unsigned long nslots, const u8 *parts,
 			      unsigned int (*max_cells)(unsigned int class),
 			      unsigned int limit[SWIOTLB_NR_CLASSES])
 {
@@ -392,8 +404,7 @@ static void swiotlb_share_out(unsigned long nslots,
 	bool more;
 
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
-		each = class < 2 ? total / 4 :
-		       total / 2 / (SWIOTLB_NR_CLASSES - 2);
+		each = total * parts[class] / 24;
 		limit[class] = min(each >> class, max_cells(class));
 		nslots -= (unsigned long)limit[class] << class;
 	}
@@ -456,9 +467,10 @@ void swiotlb_magazines_resize(struct swiotlb_mem *mem)
 	mutex_lock(&cache->resize_lock);
 	nslots = READ_ONCE(mem->pub.nslabs);
 	swiotlb_share_out(nslots / SWIOTLB_MAGAZINES_SHARE / num_possible_cpus(),
-			  swiotlb_magazine_cells, limit);
-	swiotlb_share_out(nslots / SWIOTLB_DEPOTS_SHARE, swiotlb_depot_cells,
-			  depot_limit);
+			  swiotlb_magazine_parts, swiotlb_magazine_cells,
+			  limit);
+	swiotlb_share_out(nslots / SWIOTLB_DEPOTS_SHARE, swiotlb_depot_parts,
+			  swiotlb_depot_cells, depot_limit);
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
 		swiotlb_resize_class(mem, class, limit[class],
 				     depot_limit[class]);

@@ -113,7 +113,7 @@ static const char *depot_field(unsigned long addr)
 			return name_at(depot_fields,
 				       addr - (unsigned long)&cache->depot[i]);
 		if (within(addr, cache->depot[i].cells,
-			   SZ_1K >> i << ilog2(sizeof(u32))))
+			   SZ_4K >> i << ilog2(sizeof(u32))))
 			return "depot's cells";
 	}
 	return within(addr, cache, sizeof(*cache)) ? "cache" : NULL;

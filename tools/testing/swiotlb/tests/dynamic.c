@@ -332,6 +332,15 @@ TEST(growth_decrypts_once_a_pool)
 		CHECK(shim_page_decrypted(tlbs[n]));
 }
 
+/* The first growth makes the index: two allocations that stay */
+static void check_nothing_leaked(const struct shim_usage *before)
+{
+	long kept = shim_usage().kmallocs - before->kmallocs;
+
+	CHECK_MSG(!kept || (IS_ENABLED(ENGINE_ours) && kept == 2),
+		  "%ld allocations stay", kept);
+}
+
 /* @arg: does encrypting again fail, too? */
 static void growth_decrypt_fails(const void *arg)
 {
@@ -354,7 +363,7 @@ static void growth_decrypt_fails(const void *arg)
 		shim_fail(SHIM_FAULT_ENCRYPT, 0, -1);
 	shim_run_work();
 	CHECK_EQ(slots_total(), total);
-	CHECK_EQ(shim_usage().kmallocs, before.kmallocs);
+	check_nothing_leaked(&before);
 	if (lost)
 		CHECK(shim_usage().pages > before.pages);
 	else
@@ -392,7 +401,7 @@ static void growth_allocation_fails(const void *arg)
 	if (!IS_ENABLED(CONFIG_DEBUG_FS) || slots_total() != total)
 		return;
 	CHECK_EQ(shim_usage().pages, before.pages);
-	CHECK_EQ(shim_usage().kmallocs, before.kmallocs);
+	check_nothing_leaked(&before);
 }
 
 TEST(growth_survives_any_failed_allocation)
