@@ -306,7 +306,7 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 		swiotlb_bounce(dev, pool, &map, tlb_addr, mapping_size,
 			       DMA_FROM_DEVICE);
 
-	swiotlb_mem_unmap(mem, pool, &map);
+	swiotlb_mem_unmap(mem, pool, &map, dir);
 	if (swiotlb_pool_is_transient(pool))
 		swiotlb_transient_free(mem, pool);
 }

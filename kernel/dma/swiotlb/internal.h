@@ -153,6 +153,7 @@
  *		without it as an estimate.
  * @hint:	For each order o, no free aligned block of 2^o slots begins below
  *		@hint[o]. Protected by the area's lock.
+ * @next:	Where the last large run ended. Protected by the area's lock.
  */
 struct swiotlb_slots {
 	unsigned long *used;
@@ -160,6 +161,7 @@ struct swiotlb_slots {
 	unsigned int nslots;
 	unsigned int nused;
 	unsigned int hint[SWIOTLB_MAX_HINT_ORDER + 1];
+	unsigned int next;
 };
 
 /**

@@ -82,7 +82,8 @@ static inline phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem,
  */
 static inline bool swiotlb_mem_keep(struct swiotlb_mem *mem,
 				    struct io_tlb_pool *pool,
-				    const struct swiotlb_mapping *map)
+				    const struct swiotlb_mapping *map,
+				    enum dma_data_direction dir)
 {
 	void __percpu *magazines = swiotlb_mem_magazines(mem);
 	unsigned int class = swiotlb_class(map->nslots);
@@ -93,6 +94,8 @@ static inline bool swiotlb_mem_keep(struct swiotlb_mem *mem,
 	if (!magazines || class == SWIOTLB_NR_CLASSES ||
 	    (slot & (map->nslots - 1)) || map->head > SWIOTLB_CELL_INDEX_MASK ||
 	    swiotlb_pool_is_transient(pool))
+		return false;
+	if (class > SWIOTLB_MAX_HINT_ORDER && dir == DMA_TO_DEVICE)
 		return false;
 
 	mag = swiotlb_this_magazine(magazines, class);
@@ -110,16 +113,19 @@ static inline bool swiotlb_mem_keep(struct swiotlb_mem *mem,
  * @pool:	A pool of it.
  * @map:	What swiotlb_pool_lookup() has found there, and the caller has ended by
  *		swiotlb_record_take().
+ * @dir:	Direction that it was mapped for. A large buffer is kept if this CPU
+ *		has read it: "First fit, with hints" in slots.c says why.
  *
  * Context: Any, takes the lock of an area or of a depot if the CPU's own magazine
  * is full.
  */
 static inline void swiotlb_mem_unmap(struct swiotlb_mem *mem,
 				     struct io_tlb_pool *pool,
-				     const struct swiotlb_mapping *map)
+				     const struct swiotlb_mapping *map,
+				     enum dma_data_direction dir)
 {
 	swiotlb_account(mem, -(long)map->nslots);
-	if (!swiotlb_mem_keep(mem, pool, map))
+	if (!swiotlb_mem_keep(mem, pool, map, dir))
 		swiotlb_pool_release(pool, map->head, map->nslots, NULL, 0);
 }
 

@@ -26,7 +26,8 @@ void swiotlb_free_from_pool(struct device *dev, phys_addr_t tlb_addr,
 	    !swiotlb_record_take(&pool->records[map.head], map.word))
 		dev_WARN_ONCE(dev, 1, "%pa is free already\n", &tlb_addr);
 	else
-		swiotlb_mem_unmap(to_swiotlb_mem(dev->dma_io_tlb_mem), pool, &map);
+		swiotlb_mem_unmap(to_swiotlb_mem(dev->dma_io_tlb_mem), pool, &map,
+				  DMA_BIDIRECTIONAL);
 }
 
 /**

@@ -28,6 +28,11 @@
  * or get, less alignment than that of a block, and any run of theirs may do.
  * Any run of n slots holds an aligned block of 2^o slots if n >= 2^(o+1) - 1,
  * and begins less than 2^o slots before it: that bounds all other searches.
+ *
+ * Runs of more than 2^%SWIOTLB_MAX_HINT_ORDER slots are next fit. Copying one costs
+ * much more than finding it, and what a device has just read from it is in the
+ * caches of whoever plays the device, on another CPU of a virtual machine's host:
+ * writing there at once is slower than writing where nobody was for a while.
  */
 
 static void swiotlb_slots_lower_hints(struct swiotlb_slots *slots,
@@ -177,7 +182,37 @@ void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
 	slots->head = head;
 	slots->nslots = nslots;
 	slots->nused = 0;
+	slots->next = 0;
 	memset(slots->hint, 0, sizeof(slots->hint));
+}
+
+static unsigned int swiotlb_slots_search_from(const struct swiotlb_slots *slots,
+					      const struct swiotlb_fit *fit,
+					      unsigned int align_mask,
+					      unsigned int index)
+{
+	if (swiotlb_fits_in_words(fit, align_mask))
+		return swiotlb_slots_search_words(slots, fit, align_mask, index);
+	return swiotlb_slots_search(slots, fit, align_mask, index);
+}
+
+/* Any but the blocks that hints are exact for: see "First fit, with hints". */
+static unsigned int swiotlb_slots_find_run(struct swiotlb_slots *slots,
+					   const struct swiotlb_fit *fit,
+					   unsigned int align_mask)
+{
+	unsigned int first = swiotlb_slots_first_candidate(slots, fit);
+	unsigned int index = SWIOTLB_NO_SLOT;
+	bool large = fit->nslots > 1U << SWIOTLB_MAX_HINT_ORDER;
+
+	if (large && slots->next > first)
+		index = swiotlb_slots_search_from(slots, fit, align_mask,
+						  slots->next);
+	if (index == SWIOTLB_NO_SLOT)
+		index = swiotlb_slots_search_from(slots, fit, align_mask, first);
+	if (large && index != SWIOTLB_NO_SLOT)
+		slots->next = index + fit->nslots;
+	return index;
 }
 
 static unsigned int swiotlb_slots_find_aligned(struct swiotlb_slots *slots,
@@ -187,12 +222,8 @@ static unsigned int swiotlb_slots_find_aligned(struct swiotlb_slots *slots,
 	int order = swiotlb_fit_block_order(fit, align_mask);
 	unsigned int index;
 
-	if (!swiotlb_fits_in_words(fit, align_mask))
-		return swiotlb_slots_search(slots, fit, align_mask,
-				swiotlb_slots_first_candidate(slots, fit));
-	if (order < 0)
-		return swiotlb_slots_search_words(slots, fit, align_mask,
-				swiotlb_slots_first_candidate(slots, fit));
+	if (order < 0 || !swiotlb_fits_in_words(fit, align_mask))
+		return swiotlb_slots_find_run(slots, fit, align_mask);
 
 	index = swiotlb_slots_search_words(slots, fit, align_mask,
 					   slots->hint[order]);
