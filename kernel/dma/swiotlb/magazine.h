@@ -59,6 +59,9 @@
  * one CPU and unmapped on another get mixed, and so the CPUs then share lines of
  * records, in steady state one for each mapping.
  *
+ * Large buffers that the device was the last to read are not kept: "First fit, with
+ * hints" in slots.c says why.
+ *
  * Restricted pools have no magazines: coherent allocations need long runs there.
  */
 
