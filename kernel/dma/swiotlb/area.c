@@ -89,19 +89,17 @@ unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
  * The run leaves @cell in the same critical section in which it gets free: who
  * searches the area finds it, or has to wait for the lock.
  *
+ * If it is no longer in @cell, somebody else has it, and nothing is changed.
+ *
  * Context: Any, takes the area's lock.
- * Return: %false, and nothing is changed, if it is no longer in @cell.
  */
-bool swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
+void swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
 		       unsigned int nslots, atomic_t *cell, int value)
 {
 	unsigned long flags;
-	bool mine;
 
 	spin_lock_irqsave(&area->lock, flags);
-	mine = !cell || atomic_try_cmpxchg(cell, &value, 0);
-	if (mine)
+	if (!cell || atomic_try_cmpxchg(cell, &value, 0))
 		WARN_ON_ONCE(!swiotlb_slots_release(&area->slots, index, nslots));
 	spin_unlock_irqrestore(&area->lock, flags);
-	return mine;
 }

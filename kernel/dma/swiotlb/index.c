@@ -81,8 +81,8 @@ static int swiotlb_index_insert(struct swiotlb_mem *mem,
  * Most addresses that are asked for were never bounced. The range tells that of
  * most of them, without a look at the index; it only ever grows.
  */
-static void swiotlb_index_widen(struct swiotlb_mem *mem,
-				const struct io_tlb_pool *pool)
+static void swiotlb_index_widen_locked(struct swiotlb_mem *mem,
+				       const struct io_tlb_pool *pool)
 {
 	unsigned long first = PHYS_PFN(pool->start);
 	unsigned long end = PFN_UP(pool->end);
@@ -94,13 +94,13 @@ static void swiotlb_index_widen(struct swiotlb_mem *mem,
 		WRITE_ONCE(mem->pub.end_pfn, end);
 }
 
-static void swiotlb_index_widen_locked(struct swiotlb_mem *mem,
-				       const struct io_tlb_pool *pool)
+static void swiotlb_index_widen(struct swiotlb_mem *mem,
+				const struct io_tlb_pool *pool)
 {
 	unsigned long flags;
 
 	spin_lock_irqsave(&mem->transient_lock, flags);
-	swiotlb_index_widen(mem, pool);
+	swiotlb_index_widen_locked(mem, pool);
 	spin_unlock_irqrestore(&mem->transient_lock, flags);
 }
 
@@ -126,7 +126,7 @@ int swiotlb_mem_add_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 		ret = swiotlb_index_insert(mem, pool);
 		if (ret)
 			return ret;
-		swiotlb_index_widen_locked(mem, pool);
+		swiotlb_index_widen(mem, pool);
 		/* [1] Pairs with smp_rmb() in swiotlb_find_pool(). */
 		smp_mb();
 	}
@@ -153,7 +153,7 @@ void swiotlb_index_add_transient(struct swiotlb_mem *mem,
 
 	spin_lock_irqsave(&mem->transient_lock, flags);
 	list_add_rcu(&pool->node, &mem->transients);
-	swiotlb_index_widen(mem, pool);
+	swiotlb_index_widen_locked(mem, pool);
 	spin_unlock_irqrestore(&mem->transient_lock, flags);
 	/* [3] Pairs with smp_rmb() in swiotlb_find_pool(). */
 	smp_mb();

@@ -232,7 +232,7 @@ void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots);
 unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
 				const struct swiotlb_fit *fit,
 				enum swiotlb_wait wait);
-bool swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
+void swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
 		       unsigned int nslots, atomic_t *cell, int value);
 
 /**
@@ -382,7 +382,7 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     dma_addr_t dma_start, enum swiotlb_wait wait);
 bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool,
 				unsigned int index, struct swiotlb_mapping *map);
-bool swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
+void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 			  unsigned int nslots, atomic_t *cell, int value);
 
 /* Returned by swiotlb_pool_map() instead of an address. */

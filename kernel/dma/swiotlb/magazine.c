@@ -47,12 +47,11 @@ static unsigned int swiotlb_depot_cells(unsigned int class)
 }
 
 /* @from: the cell that it is in, %NULL if it is the caller's or in a depot. */
-static bool swiotlb_cell_release(struct swiotlb_mem *mem, u32 cell,
+static void swiotlb_cell_release(struct swiotlb_mem *mem, u32 cell,
 				 unsigned int class, atomic_t *from)
 {
-	return swiotlb_pool_release(swiotlb_cell_pool(mem, cell),
-				    swiotlb_cell_index(cell), 1U << class,
-				    from, cell);
+	swiotlb_pool_release(swiotlb_cell_pool(mem, cell),
+			     swiotlb_cell_index(cell), 1U << class, from, cell);
 }
 
 /*

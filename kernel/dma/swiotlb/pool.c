@@ -234,15 +234,16 @@ bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool,
  * @cell:	Where the buffer waits for its next use, %NULL if it is the caller's.
  * @value:	What @cell has for it.
  *
+ * If it is no longer in @cell, somebody else has it, and nothing is changed.
+ *
  * Context: Any, takes the area's lock.
- * Return: %false, and nothing is changed, if it is no longer in @cell.
  */
-bool swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
+void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 			  unsigned int nslots, atomic_t *cell, int value)
 {
 	unsigned int area_index = index >> pool->area_shift;
 	unsigned int first = area_index << pool->area_shift;
 
-	return swiotlb_area_free(swiotlb_pool_area(pool, area_index),
-				 index - first, nslots, cell, value);
+	swiotlb_area_free(swiotlb_pool_area(pool, area_index), index - first,
+			  nslots, cell, value);
 }

@@ -17,7 +17,6 @@ import hashlib
 import os
 import pathlib
 import re
-import shutil
 import stat
 import subprocess
 import tempfile
@@ -39,11 +38,7 @@ class BuildError(Exception):
 
 
 def _tool(name):
-    found = shutil.which(name)
-    if not found:
-        raise BuildError(f"{name} is missing: "
-                         f"apt-get install {PACKAGES.get(name, name)}")
-    return found
+    return paths.tool(name, PACKAGES, BuildError)
 
 
 def _output(*command):

@@ -3,10 +3,11 @@
 
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
+
+from . import paths
 
 QEMU = "qemu-system-x86_64"
 PACKAGE = {QEMU: "qemu-system-x86", "setpriv": "util-linux"}
@@ -56,11 +57,7 @@ class Disk:
 
 
 def tool(name):
-    found = shutil.which(name)
-    if not found:
-        raise MachineError(f"{name} is missing: "
-                           f"apt-get install {PACKAGE.get(name, name)}")
-    return found
+    return paths.tool(name, PACKAGE, MachineError)
 
 
 def version():

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Directories: the tree, its build directory, the cache outside of both."""
+"""Where things are: the tree, its build directory, the cache outside of both, programs."""
 
 import os
 import pathlib
+import shutil
 
 QEMU_DIR = pathlib.Path(__file__).resolve().parent.parent
 TREE = QEMU_DIR.parents[4]
@@ -28,3 +29,12 @@ def write_atomically(path, data):
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def tool(name, packages, error):
+    """Where a program is; @error names its package, if it has another name."""
+    found = shutil.which(name)
+    if not found:
+        raise error(f"{name} is missing: "
+                    f"apt-get install {packages.get(name, name)}")
+    return found
