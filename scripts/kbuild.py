@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Configure a tree for check-series, and compile a few of its directories."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from states import Failure
+
+SCRUBBED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CROSS_COMPILE", "KCFLAGS", "KCPPFLAGS")
+SPARSE = "sparse -D__typeof_unqual__=__typeof__"
+# The users of swiotlb that a PC has.
+TARGETS = ("kernel/dma/", "drivers/iommu/dma-iommu.o", "drivers/xen/swiotlb-xen.o",
+           "arch/x86/kernel/pci-dma.o", "arch/x86/mm/mem_encrypt.o", "arch/x86/mm/mem_encrypt_amd.o")
+# file:line: or file:line:column:, of gcc and of sparse
+REMARK = re.compile(r"^(?:\.\./)*(?P<path>[\w./-]+\.[ch]):\d+:(?:\d+:)? (?P<kind>warning|error|note): (?P<text>.*)")
+
+
+class Objects:
+    """One configuration, compiled in a directory inside of the source."""
+
+    def __init__(self, tree, name, top, cache):
+        self.tree, self.name = tree, name
+        self.out = tree / f"O-{name}"
+        self.log = self.out / "log"
+        self.env = {k: v for k, v in os.environ.items() if k not in SCRUBBED}
+        self.env.update(LC_ALL="C", CCACHE_DIR=f"{cache}/ccache", CCACHE_BASEDIR=str(top), CCACHE_NOHASHDIR="1",
+                        CCACHE_DEPEND="1", CCACHE_COMPILERCHECK="content", CCACHE_MAXSIZE="5G")
+
+    def make(self, *args):
+        """What make says; a Failure if it fails."""
+        command = ["make", "-C", str(self.tree), f"O={self.out}", "CC=ccache gcc", "HOSTCC=ccache gcc",
+                   f"-j{os.cpu_count()}", *args]
+        done = subprocess.run(command, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+        with open(self.log, "a", encoding="utf-8") as f:
+            f.write(done.stdout)
+        if done.returncode:
+            wrong = [line for line in done.stdout.splitlines() if "error" in line.lower() or "***" in line]
+            raise Failure(f"{self.name}: make {args[-1]} failed, log: {self.log}", *wrong[:10])
+        return done.stdout
+
+    def configure(self, fragments, options):
+        """allnoconfig with the fragments and then the options, all of which must
+        be there afterwards."""
+        shutil.rmtree(self.out, ignore_errors=True)
+        self.out.mkdir(parents=True)
+        wanted = self.out / ".wanted.config"
+        wanted.write_text("".join(Path(f).read_text(encoding="utf-8") for f in fragments)
+                          + "".join(f"{line}\n" for line in options), encoding="utf-8")
+        self.make(f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig")
+        self.check(options)
+        self.make("prepare")
+
+    def check(self, options):
+        got = (self.out / ".config").read_text(encoding="utf-8").splitlines()
+        for option in options:
+            name, _, value = option.partition("=")
+            if (f"{name}={value}" in got) if value == "n" else (option not in got):
+                raise Failure(f"{self.name}: the configuration does not get {option}")
+            if value == "n" and any(line.startswith(f"{name}=") for line in got):
+                raise Failure(f"{self.name}: the configuration has {name}, which must be off")
+
+    def compile(self, targets):
+        """Remarks of gcc and sparse: (path, text)."""
+        said = self.make("W=1", "C=1", f"CHECK={SPARSE}", *targets)
+        found = (REMARK.match(line) for line in said.splitlines())
+        return [(m["path"], f"{m['kind']}: {m['text']}") for m in found if m and m["kind"] != "note"]
+
+    def has(self, path):
+        return (self.out / path).is_file()
