@@ -10,7 +10,8 @@ export V
 Q := $(if $(filter 1,$(V)),,@)
 PYTHON := python3 -B
 
-.PHONY: help packages base compose kernels run quick bench bench-guest test clean distclean
+.PHONY: help packages base compose kernels run quick bench bench-guest test series check-series \
+	check-docs clean distclean
 
 ##@ Measure
 run: packages kernels	## Compare base, ours and no bouncing in QEMU: table and picture in results/run/latest
@@ -29,6 +30,16 @@ bench-guest: packages	## Time map, unmap and fio in QEMU, base and ours: results
 ##@ Check
 test:			## Run all tests; ends with "N passed, N failed", reports in build/test
 	$(Q)scripts/test.sh
+
+check-series: packages	## Apply, compile and read each patch of the series, boot kernels at three of them
+	$(Q)scripts/check_series.sh
+
+check-docs:		## Build our pages with sphinx (Debian's python3-sphinx), without a warning
+	$(Q)scripts/check_docs.sh
+
+##@ Send
+series:			## Export the series as mails for git am: build/series
+	$(Q)base=$$(scripts/base.sh) && $(PYTHON) scripts/mails.py --base "$$base"
 
 ##@ Build
 base:			## Fetch Linux 7.3 (KSRC=<tree or tarball>: use that), print where it is

@@ -152,14 +152,15 @@ def check(base, build, args):
         started = time.monotonic()
         apply(directory, mail, base, paths, state)
         compose.compose("series", base, TOP / "build", state.files)
-        check_patch(tree, base, mail, state, before, known)
+        if not args.no_tools:
+            check_patch(tree, base, mail, state, before, known)
         if objects:
             compile_patch(objects, state, before, known)
         say("PATCH", "%s (%d s)" % (state.entry.name.removesuffix(".patch"), time.monotonic() - started))
         before = state
     compose.compose("ours", base, TOP / "build", found[-1].files)
     check_sum(directory, TOP / "build/src-ours", paths)
-    known.finish(whole=bool(objects))
+    known.finish(not args.no_tools, bool(objects))
     for name, test in () if args.no_boot else BOOTED:
         number = next(s.entry.name[:4] for s in found if slug(s.entry) == name)
         boot(number, test)
@@ -170,7 +171,8 @@ def check(base, build, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base", type=Path, required=True, help="a pristine tree (scripts/base.sh prints it)")
-    parser.add_argument("--no-build", action="store_true", help="apply and read only: some seconds")
+    parser.add_argument("--no-tools", action="store_true", help="no checkpatch, kernel-doc, codespell")
+    parser.add_argument("--no-build", action="store_true", help="nothing is compiled")
     parser.add_argument("--no-boot", action="store_true", help="no kernel is built and booted")
     args = parser.parse_args()
     build = TOP / "build/check-series"

@@ -28,7 +28,7 @@ def rows(path):
 
 
 def percent(text):
-    return f"{100 * float(text):.0f} %"
+    return f"{100 * float(text):.0f}%"
 
 
 def iops(line):
@@ -50,7 +50,7 @@ def name(key):
 def guest(repo):
     """Thousands of IOPS and their spread; ratios."""
     found = rows(repo / GUEST_CSV)
-    return grid(["k IOPS (spread)", "base", "ours", "no bouncing", "ours/base", "ours/none"],
+    return grid(["", "base", "ours", "none", "/base", "/none"],
                 [[name(key), iops(c["base"]), iops(c["ours"]), iops(c["none"]),
                   percent(c["ours"]["vs_base"]), percent(c["ours"]["vs_none"])] for key, c in found.items()])
 

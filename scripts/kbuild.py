@@ -43,25 +43,24 @@ class Objects:
         return done.stdout
 
     def configure(self, fragments, options):
-        """allnoconfig with the fragments and then the options, all of which must
-        be there afterwards."""
+        """allnoconfig with the fragments and then the options. Those and what is in
+        the last fragment must be there afterwards."""
         shutil.rmtree(self.out, ignore_errors=True)
         self.out.mkdir(parents=True)
+        texts = [Path(f).read_text(encoding="utf-8") for f in fragments]
         wanted = self.out / ".wanted.config"
-        wanted.write_text("".join(Path(f).read_text(encoding="utf-8") for f in fragments)
-                          + "".join(f"{line}\n" for line in options), encoding="utf-8")
+        wanted.write_text("".join(texts) + "".join(f"{line}\n" for line in options), encoding="utf-8")
         self.make(f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig")
-        self.check(options)
+        self.check([line for line in texts[-1].splitlines() if line.startswith("CONFIG_")], options)
         self.make("prepare")
 
-    def check(self, options):
-        got = (self.out / ".config").read_text(encoding="utf-8").splitlines()
-        for option in options:
-            name, _, value = option.partition("=")
-            if (f"{name}={value}" in got) if value == "n" else (option not in got):
-                raise Failure(f"{self.name}: the configuration does not get {option}")
-            if value == "n" and any(line.startswith(f"{name}=") for line in got):
-                raise Failure(f"{self.name}: the configuration has {name}, which must be off")
+    def check(self, defaults, options):
+        got = dict(line.split("=", 1) for line in (self.out / ".config").read_text(encoding="utf-8").splitlines()
+                   if line.startswith("CONFIG_"))
+        wanted = dict(line.split("=", 1) for line in (*defaults, *options))
+        lost = [f"{name}={value}" for name, value in wanted.items() if got.get(name, "n") != value]
+        if lost:
+            raise Failure(f"{self.name}: the configuration does not get {' '.join(lost)}")
 
     def compile(self, targets):
         """Remarks of gcc and sparse: (path, text)."""

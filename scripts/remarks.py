@@ -93,10 +93,10 @@ class Known:
                 return
         self.unknown.append(f"{where}: {tool}: {path}: {text}")
 
-    def finish(self, whole):
-        """Complain of what is not known, and of what is not there any more. If
-        not all was run, some tools had no chance to say it."""
+    def finish(self, tools, build):
+        """Complain of what is not known, and of what is not there any more. What
+        was not run had no chance to say it."""
         stale = [f"{self.path.name}: nothing says this any more: {r.tool} {r.path} {r.text}"
-                 for r in self.remarks if not r.met and (whole or r.tool != "build")]
+                 for r in self.remarks if not r.met and (build if r.tool == "build" else tools)]
         if self.unknown or stale:
             raise Failure(*dict.fromkeys(self.unknown), *stale)
