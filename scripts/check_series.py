@@ -98,6 +98,9 @@ def compile_patch(objects, state, before, known):
         for path, text in built.compile([*kbuild.TARGETS, *more]):
             if path in state.files:
                 known.meet("build", path, text, f"{state.entry.name}, {name}")
+        wrong = built.unlinkable("kernel/dma/built-in.a")
+        if wrong:
+            raise Failure(f"{state.entry.name}, {name}: the kernel would not link:", *wrong)
     missing = not_compiled(objects["on"], state)
     if missing:
         raise Failure(f"{state.entry.name}: not compiled: {' '.join(missing)}")

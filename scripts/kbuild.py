@@ -44,15 +44,21 @@ class Objects:
 
     def configure(self, fragments, options):
         """allnoconfig with the fragments and then the options. Those and what is in
-        the last fragment must be there afterwards."""
+        the last fragment must be there afterwards. What an earlier run has
+        compiled is used again, but for the engine, which has to be seen to be."""
+        texts = [Path(f).read_text(encoding="utf-8") for f in fragments]
+        text = "".join(texts) + "".join(f"{line}\n" for line in options)
+        wanted = self.out / ".wanted.config"
+        shutil.rmtree(self.out / "kernel/dma/swiotlb", ignore_errors=True)
+        if (self.out / "prepared").is_file() and wanted.read_text(encoding="utf-8") == text:
+            return
         shutil.rmtree(self.out, ignore_errors=True)
         self.out.mkdir(parents=True)
-        texts = [Path(f).read_text(encoding="utf-8") for f in fragments]
-        wanted = self.out / ".wanted.config"
-        wanted.write_text("".join(texts) + "".join(f"{line}\n" for line in options), encoding="utf-8")
+        wanted.write_text(text, encoding="utf-8")
         self.make(f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig")
         self.check([line for line in texts[-1].splitlines() if line.startswith("CONFIG_")], options)
         self.make("prepare")
+        (self.out / "prepared").touch()
 
     def check(self, defaults, options):
         got = dict(line.split("=", 1) for line in (self.out / ".config").read_text(encoding="utf-8").splitlines()
@@ -67,6 +73,15 @@ class Objects:
         said = self.make("W=1", "C=1", f"CHECK={SPARSE}", *targets)
         found = (REMARK.match(line) for line in said.splitlines())
         return [(m["path"], f"{m['kind']}: {m['text']}") for m in found if m and m["kind"] != "note"]
+
+    def unlinkable(self, archive):
+        """What of swiotlb is missing in a built-in.a, or is there twice."""
+        done = subprocess.run(["nm", "--no-sort", str(self.out / archive)], capture_output=True, text=True, check=True)
+        symbols = [line.split()[-2:] for line in done.stdout.splitlines() if "swiotlb" in line and ":" not in line]
+        there = [name for kind, name in symbols if kind in "TDBRV"]
+        missing = {name for kind, name in symbols if kind == "U"} - set(there)
+        return [f"{name} is missing" for name in sorted(missing)] + \
+            [f"{name} is there twice" for name in sorted({n for n in there if there.count(n) > 1})]
 
     def has(self, path):
         return (self.out / path).is_file()

@@ -46,8 +46,8 @@
  *	magazine.c	per-CPU caches and the depot
  *	mem.c		the order of search, why a map failed
  *	transient.c	pools for one mapping			(SWIOTLB_DYNAMIC)
+ *	shrink.c	the worker that gives pools back	(SWIOTLB_DYNAMIC)
  *	grow.c		the worker that adds pools		(SWIOTLB_DYNAMIC)
- *	shrink.c	the worker that gives them back		(SWIOTLB_DYNAMIC)
  *	bounce.c	the copy
  *	stats.c		debugfs
  *	param.c		swiotlb=
@@ -56,8 +56,8 @@
  *	../swiotlb.c	what the DMA API calls, the tracepoint
  *
  * watermark.c asks for growth by queueing mem->grow_work, whose function is in
- * grow.c; that starts mem->tick_work, whose function is in shrink.c. record.h, magazine.h and mem.h hold what is short and on the way of every
- * mapping.
+ * grow.c; that starts mem->tick_work, whose function is in shrink.c. record.h,
+ * magazine.h and mem.h hold what is short and on the way of every mapping.
  */
 
 /**
