@@ -56,8 +56,8 @@
  *	../swiotlb.c	what the DMA API calls, the tracepoint
  *
  * watermark.c asks for growth by queueing mem->grow_work, whose function is in
- * grow.c; that starts mem->tick_work, whose function is in shrink.c. record.h, magazine.h and mem.h hold what is short and on the way of every
- * mapping.
+ * grow.c; that starts mem->tick_work, whose function is in shrink.c. record.h,
+ * magazine.h and mem.h hold what is short and on the way of every mapping.
  */
 
 /**

@@ -184,6 +184,34 @@ TEST(pools_are_few_and_aligned)
 	}
 }
 
+/* A burst of 16 MiB into 1 MiB: the first pool is large enough for the next burst */
+TEST(growth_follows_a_burst)
+{
+	static phys_addr_t tlbs[256];
+	struct device *dev;
+	phys_addr_t orig;
+	unsigned int i;
+
+	boot("dynamic");
+	dev = new_device(0, 0);
+	orig = new_buffer(65536, 0);
+	for (i = 0; i < 256; i++) {
+		tlbs[i] = map(dev, orig, 65536, DMA_FROM_DEVICE);
+		CHECK(tlbs[i] != MAP_FAILED_ADDR);
+	}
+	CHECK(slots_transient() >= 15 * 512);
+	shim_run_work();
+	CHECK_EQ(slots_event("grown"), 1);
+	CHECK(slots_total() >= 16 * 512);
+	for (i = 0; i < 256; i++)
+		unmap(dev, tlbs[i], 65536, DMA_FROM_DEVICE);
+	shim_run_work();
+	CHECK_EQ(slots_transient(), 0);
+	for (i = 0; i < 256; i++)
+		map(dev, orig, 65536, DMA_FROM_DEVICE);
+	CHECK_EQ(slots_transient(), 0);
+}
+
 /* Memory in small pieces only: smaller pools, as many as it takes */
 TEST(grows_in_smaller_pieces)
 {
