@@ -766,7 +766,7 @@ void swiotlb_pool_destroy(struct io_tlb_pool *pool);
 int swiotlb_index_prepare(struct swiotlb_mem *mem);
 int swiotlb_mem_add_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_mem_close_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
-void swiotlb_mem_reopen_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+int swiotlb_mem_reopen_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_mem_remove_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_mem_retire_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_index_add_transient(struct swiotlb_mem *mem,
