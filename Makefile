@@ -10,8 +10,8 @@ export V
 Q := $(if $(filter 1,$(V)),,@)
 PYTHON := python3 -B
 
-.PHONY: help packages base compose kernels run quick bench bench-guest test series check-series \
-	check-docs clean distclean
+.PHONY: help packages base compose kernels run quick bench bench-guest test test-full series \
+	check-series check-docs clean distclean
 
 ##@ Measure
 run: packages kernels	## Compare base, ours and no bouncing in QEMU: table and picture in results/run/latest
@@ -30,6 +30,9 @@ bench-guest: packages	## Time map, unmap and fio in QEMU, base and ours: results
 ##@ Check
 test:			## Run all tests; ends with "N passed, N failed", reports in build/test
 	$(Q)scripts/test.sh
+
+test-full:		## The same with KCSAN, i386, arm64, big endian, the long oracle, the mutants: hours
+	$(Q)scripts/test.sh --full
 
 check-series: packages	## Apply, compile and read each patch of the series, boot kernels at three of them
 	$(Q)scripts/check_series.sh

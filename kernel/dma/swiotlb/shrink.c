@@ -176,7 +176,7 @@ static void swiotlb_free_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	WRITE_ONCE(mem->held_nslots, mem->held_nslots - pool->nslots);
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
 	trace_swiotlb_shrink(pool->start, pool->end - pool->start,
-			   mem->held_nslots);
+			     mem->held_nslots);
 	pr_info_ratelimited("pool of %u KiB freed, %lu KiB are left\n",
 			    pool->nslots << IO_TLB_SHIFT >> 10,
 			    mem->held_nslots << IO_TLB_SHIFT >> 10);
