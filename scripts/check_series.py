@@ -112,7 +112,7 @@ def check_patch(tree, base, mail, state, before, known):
         known.meet("checkpatch", path, text, state.entry.name)
     for path, text in remarks.kernel_doc(tree, base, changed):
         known.meet("kernel-doc", path, text, state.entry.name)
-    for path, text in remarks.spelling(mail):
+    for path, text in remarks.spelling(remarks.added(mail)):
         known.meet("codespell", path, text, state.entry.name)
 
 
@@ -145,7 +145,9 @@ def check(base, build, args):
     if unknown:
         raise Failure(f"no entry to boot after: {' '.join(sorted(unknown))}")
     known = remarks.Known(TOP / "patches/7.3/remarks")
-    exported = mails.export(TOP, base, found, build / "mails", NOBODY)[1:]
+    letter, *exported = mails.export(TOP, base, found, build / "mails", NOBODY)
+    for path, text in () if args.no_tools else remarks.spelling(letter.read_text(encoding="utf-8")):
+        known.meet("codespell", path, text, "cover-letter")
     paths, directory, tree = mails.touched(found), build / "git", TOP / "build/src-series"
     mails.base_repository(directory, base, paths, NOBODY)
     compose.compose("series", base, TOP / "build", {})

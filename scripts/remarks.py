@@ -46,15 +46,17 @@ def doc_remarks(tree, files):
             for line in said for path in [next((p for p in files if p in line), files[0])]]
 
 
-def spelling(mail):
-    """Of what a patch adds, and of its text."""
+def added(mail):
+    """The text of a patch, and what it adds."""
     lines = mail.read_text(encoding="utf-8").splitlines()
-    added = "\n".join(line for line in lines if not line.startswith(("-", " ", "@@", "diff ", "index ")))
-    done = subprocess.run(["codespell", "-"], input=added, capture_output=True, text=True, check=False)
+    return "\n".join(line for line in lines if not line.startswith(("-", " ", "@@", "diff ", "index ")))
+
+
+def spelling(text):
+    done = subprocess.run(["codespell", "-"], input=text, capture_output=True, text=True, check=False)
     if done.stderr.strip():
         raise Failure("codespell does not work", *done.stderr.splitlines())
-    words = re.findall(r"^\s*(\S+ ==> .*)$", done.stdout, re.M)
-    return [("-", word) for word in words]
+    return [("-", word) for word in re.findall(r"^\s*(\S+ ==> .*)$", done.stdout, re.M)]
 
 
 # --- what is known ----------------------------------------------------------------------
