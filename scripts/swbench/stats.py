@@ -66,7 +66,9 @@ def table(samples, rows, configs):
     return out
 
 
-def _cell(column, value):
+def cell(entry, column):
+    """A field of table.csv as text."""
+    value = entry[column]
     if value is None:
         return ""
     if column == "iops":
@@ -76,10 +78,13 @@ def _cell(column, value):
     return str(value)
 
 
-def to_csv(entries, columns=COLUMNS):
+def to_csv(entries, columns=COLUMNS, text_of=cell):
+    """A table as text: a header, then a line an entry. @text_of(entry, column)
+    says how a field is written.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for entry in entries:
-        writer.writerow([_cell(name, entry[name]) for name in columns])
+        writer.writerow([text_of(entry, name) for name in columns])
     return text.getvalue()
