@@ -72,13 +72,13 @@ class DynamicBench(measure.Measurement):
         self._cycles(DEBUG, DEBUG_CYCLES)
         self.harness = self._harness(self)
 
-    def _load(self, config, what, make, seconds, **more):
-        """One boot of a load, by growth's function @make."""
+    def _load(self, config, what, make, weight, **more):
+        """One boot of a load, by growth's function @make, of about @weight seconds."""
         log = self.directory / "logs" / f"{config.name}.{what}.log"
         spec = make(self.images[config.kernel], config.append, plans.VCPUS,
                     plans.MEMORY_MIB, **more)
         result = self._boot(config, f"{config.name} {what} {spec.append}", spec,
-                            log, lambda frame: seconds
+                            log, lambda frame: weight
                             if frame == "end" else 0)
         findings = klog.scan(log.read_text(errors="replace"))
         for name in {finding.name for finding in findings}:
