@@ -123,8 +123,13 @@ class DynamicBench(measure.Measurement):
 _FIGURE = re.compile(r"^# giveback: (\w+)=(-?\d+)$", re.M)
 
 
-def harness_figures(measured):
+def figures(text):
     """{name: number} of what the user-space harness prints of its cycles."""
+    return {name: int(number) for name, number in _FIGURE.findall(text)}
+
+
+def harness_figures(measured):
+    """Runs those cycles, and returns their figures()."""
     where = paths.TREE / "tools/testing/swiotlb"
     done = subprocess.run(["make", "-C", str(where), "giveback"], text=True,
                           capture_output=True, check=False)
@@ -134,4 +139,4 @@ def harness_figures(measured):
     if done.returncode:
         measured.problems.append(f"cycles in the harness: status "
                                  f"{done.returncode} (logs/harness.log)")
-    return {name: int(number) for name, number in _FIGURE.findall(done.stdout)}
+    return figures(done.stdout)

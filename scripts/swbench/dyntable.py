@@ -78,6 +78,7 @@ def _against_base(row, pair, unit, limit="", holds=None):
 def _messages(measured, what):
     """How often a load was told that the buffer is full, base and ours."""
     return tuple(measured.noise.get((name, what, "swiotlb-full"), 0)
+                 if name in measured.bursts else None
                  for name in (plans.SMALL.name, "dynamic"))
 
 
@@ -169,6 +170,7 @@ def _debug_cycles(result):
         _ours("objects that kmemleak found", None if leaks is None else
               leaks.count(b"unreferenced object"), "objects", "= 0", _none),
         _ours("slab caches with an object more for each cycle",
+              None if slabs is None else
               sum(more >= cycles for more in slabs.values()), "caches", "= 0",
               _none)]
 
@@ -299,7 +301,7 @@ default pool and of growing.
 
 {loads_grid(found)}
 
-The load of fio wants {growth_needed()} MiB in flight: NVMe, virtio-blk and AHCI, with
+The load of fio wants {needed_mib()} MiB in flight: NVMe, virtio-blk and AHCI, with
 checksums, read back from disks that answer slowly so that queues stay full. That
 of the map benchmark is 256 MiB: 4 threads, 256 mappings of 256 KiB each. The base is
 `{plans.SMALL.append}`, which is the least that it boots with, and grows. *Most* is the
@@ -323,7 +325,7 @@ Events of ours under fio: {_events(measured)}.
 """
 
 
-def growth_needed():
+def needed_mib():
     return sum(job.kib for job in growth.BURST) >> 10
 
 

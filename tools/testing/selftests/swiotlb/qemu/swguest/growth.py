@@ -171,9 +171,10 @@ def cycles(result):
 
 
 def slab_growth(result):
-    """{cache: objects more than before}, of all caches that grew."""
+    """{cache: objects more than before}, of all caches that grew; None where the
+    kernel does not tell."""
     if "slab.before" not in result.reader.frames:
-        return {}
+        return None
     before, after = (_slabs(result.text(f"slab.{when}"))
                      for when in ("before", "after"))
     return {name: count - before.get(name, 0) for name, count in after.items()
@@ -183,4 +184,4 @@ def slab_growth(result):
 def _slabs(text):
     """{cache: active objects} of /proc/slabinfo."""
     return {words[0]: int(words[1]) for words in map(str.split, text.splitlines())
-            if len(words) > 3 and words[1].isdigit()}
+            if len(words) > 2 and words[1].isdigit()}
