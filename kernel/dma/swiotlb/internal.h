@@ -674,7 +674,7 @@ static inline bool swiotlb_mem_can_grow(const struct swiotlb_mem *mem)
 
 static inline u64 swiotlb_mem_phys_limit(const struct swiotlb_mem *mem)
 {
-	return mem->phys_limit;
+	return READ_ONCE(mem->phys_limit);
 }
 
 static inline unsigned long swiotlb_mem_transient_nslots(struct swiotlb_mem *mem)
