@@ -533,7 +533,8 @@ enum swiotlb_event {
  * @next_try:	When to try again after memory was short, in jiffies.
  * @tick_work:	Looks for what can be given back.
  * @hurry:	Memory is short: give back at once.
- * @demand:	The most slots in use in this period, ...
+ * @last_used:	Slots in use at the last tick.
+ * @demand:	The most in this period, ...
  * @demand_before: ... and in the one before.
  * @period_end:	When the next one begins, in jiffies.
  * @shrinker:	Through which memory management asks for them, %NULL before the
@@ -577,6 +578,7 @@ struct swiotlb_mem {
 	unsigned long next_try;
 	struct delayed_work tick_work;
 	bool hurry;
+	unsigned long last_used;
 	unsigned long demand;
 	unsigned long demand_before;
 	unsigned long period_end;
