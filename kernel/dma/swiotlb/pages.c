@@ -58,15 +58,12 @@ static void swiotlb_pages_leak(void *vaddr, size_t bytes)
 /* Decrypting runs over all pages, so does undoing what it did before it failed. */
 static bool swiotlb_pages_decrypt(void *vaddr, size_t bytes, unsigned int order)
 {
-	unsigned long addr = (unsigned long)vaddr;
-	int npages = PFN_UP(bytes);
-
-	if (!set_memory_decrypted(addr, npages))
+	if (!swiotlb_decrypt(vaddr, bytes))
 		return true;
-	if (set_memory_encrypted(addr, npages))
+	if (swiotlb_encrypt(vaddr, bytes))
 		swiotlb_pages_leak(vaddr, bytes);
 	else
-		free_pages(addr, order);
+		free_pages((unsigned long)vaddr, order);
 	return false;
 }
 
@@ -131,8 +128,7 @@ void swiotlb_pages_free(void *vaddr, size_t bytes, bool cc_shared)
 	    dma_free_from_pool(NULL, vaddr, bytes))
 		return;
 
-	if (cc_shared &&
-	    set_memory_encrypted((unsigned long)vaddr, PFN_UP(bytes)))
+	if (cc_shared && swiotlb_encrypt(vaddr, bytes))
 		swiotlb_pages_leak(vaddr, bytes);
 	else
 		free_pages((unsigned long)vaddr, get_order(bytes));
