@@ -9,8 +9,9 @@ V ?=
 export V
 Q := $(if $(filter 1,$(V)),,@)
 PYTHON := python3 -B
+GUEST := tools/testing/selftests/swiotlb/qemu
 
-.PHONY: help packages base compose kernels run quick bench bench-guest test clean distclean
+.PHONY: help packages base compose kernels run quick bench bench-guest test kunit clean distclean
 
 ##@ Measure
 run: packages kernels	## Compare base, ours and no bouncing in QEMU: table and picture in results/run/latest
@@ -29,6 +30,10 @@ bench-guest: packages	## Time map, unmap and fio in QEMU, base and ours: results
 ##@ Check
 test:			## Run all tests; ends with "N passed, N failed", reports in build/test
 	$(Q)scripts/test.sh
+
+kunit: packages		## Run the KUnit suites in QEMU (KUNIT=swiotlb_pool: one; =swiotlb_pool.*lookup*: some)
+	$(Q)scripts/kernel.sh ours-kunit
+	$(Q)$(PYTHON) $(GUEST)/kunit_guest.py --kernel build/kernels/ours-kunit.bzImage $(if $(KUNIT),--filter '$(KUNIT)')
 
 ##@ Build
 base:			## Fetch Linux 7.3 (KSRC=<tree or tarball>: use that), print where it is

@@ -40,6 +40,15 @@ step() {
 	outcome "$name" $counts
 }
 
+# kunit: the suites in the kernel, which are built into one of their own.
+kunit() {
+	if "$TOP/scripts/kernel.sh" ours-kunit; then
+		step kunit 60 python3 -B "$SELFTESTS/kunit_guest.py" --kernel "$TOP/build/kernels/ours-kunit.bzImage"
+	else
+		step kunit-kernel 1 false
+	fi
+}
+
 # guest: build our kernel here, with its own heartbeat, then boot it.
 guest() {
 	if "$TOP/scripts/kernel.sh" ours; then
@@ -69,6 +78,7 @@ main() {
 		step harness 60 make -C "$TOP/tools/testing/swiotlb" V=1 check
 	fi
 	if [[ -f $SELFTESTS/tests.py ]]; then
+		kunit
 		guest
 	fi
 
