@@ -78,6 +78,7 @@ static void swiotlb_test_free_mem(void *arg)
 
 	swiotlb_test_expect_used(owner->test, &owner->mem, 0);
 	swiotlb_grow_disable(&owner->mem);
+	swiotlb_test_stop_workers(&owner->mem);
 	swiotlb_magazines_stop(&owner->mem);
 	swiotlb_test_free_pools(&owner->mem);
 	KUNIT_EXPECT_EQ(owner->test, 0, swiotlb_pool_used(&owner->mem.boot_pool));

@@ -65,8 +65,13 @@ static inline struct swiotlb_request swiotlb_test_request(unsigned int nslots)
 }
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
+void swiotlb_test_stop_workers(struct swiotlb_mem *mem);
 void swiotlb_test_free_pools(struct swiotlb_mem *mem);
 #else
+static inline void swiotlb_test_stop_workers(struct swiotlb_mem *mem)
+{
+}
+
 static inline void swiotlb_test_free_pools(struct swiotlb_mem *mem)
 {
 }

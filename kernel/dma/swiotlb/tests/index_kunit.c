@@ -46,7 +46,7 @@ static int swiotlb_index_test_init(struct kunit *test)
 	if (!t)
 		return -ENOMEM;
 	swiotlb_grow_init(&t->mem);
-	swiotlb_grow_enable(&t->mem, SWIOTLB_TEST_LIMIT, 1);
+	swiotlb_grow_enable(&t->mem, SWIOTLB_TEST_LIMIT, 1, 0);
 	for (i = 0; i < SWIOTLB_TEST_POOLS; i++) {
 		pool = &t->pools[i];
 		pool->nareas = 1;
@@ -59,6 +59,12 @@ static int swiotlb_index_test_init(struct kunit *test)
 	test->priv = t;
 	ret = swiotlb_index_prepare(&t->mem);
 	return ret ? ret : kunit_add_action_or_reset(test, swiotlb_test_free_index, t);
+}
+
+static int swiotlb_test_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+{
+	guard(mutex)(&mem->pools_lock);
+	return swiotlb_mem_add_pool(mem, pool);
 }
 
 /* Its first and its last byte, and what is next to it if that is nobody's. */
@@ -81,7 +87,7 @@ static void swiotlb_index_find_test(struct kunit *test)
 
 	KUNIT_EXPECT_NULL(test, swiotlb_find_pool(t->dev, SWIOTLB_TEST_FIRST));
 	for (i = 0; i < SWIOTLB_TEST_POOLS; i++) {
-		KUNIT_ASSERT_EQ(test, 0, swiotlb_mem_add_pool(&t->mem, &t->pools[i]));
+		KUNIT_ASSERT_EQ(test, 0, swiotlb_test_add(&t->mem, &t->pools[i]));
 		nslots += t->pools[i].nslots;
 		swiotlb_test_expect_found(test, i);
 	}
@@ -103,15 +109,48 @@ static void swiotlb_index_refuse_test(struct kunit *test)
 
 	kunit_warning_suppress(test) {
 		pool->start += PAGE_SIZE;
-		KUNIT_EXPECT_EQ(test, -EINVAL, swiotlb_mem_add_pool(&t->mem, pool));
+		KUNIT_EXPECT_EQ(test, -EINVAL, swiotlb_test_add(&t->mem, pool));
 		pool->start = SWIOTLB_TEST_LIMIT + 1;
 		pool->end = pool->start + SZ_1M;
-		KUNIT_EXPECT_EQ(test, -EINVAL, swiotlb_mem_add_pool(&t->mem, pool));
+		KUNIT_EXPECT_EQ(test, -EINVAL, swiotlb_test_add(&t->mem, pool));
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 2);
 	}
 	KUNIT_EXPECT_EQ(test, t->mem.pub.nslabs, 0);
 	KUNIT_EXPECT_NULL(test, swiotlb_find_pool(t->dev, pool->start));
 	KUNIT_EXPECT_TRUE(test, list_empty(&t->mem.pools));
+}
+
+/* Closed: found by who has mapped from it. Removed: by nobody. Idle: forgotten. */
+static void swiotlb_index_remove_test(struct kunit *test)
+{
+	struct swiotlb_test_index *t = test->priv;
+	struct io_tlb_pool *one = &t->pools[0], *two = &t->pools[1];
+	struct swiotlb_mem *mem = &t->mem;
+
+	KUNIT_ASSERT_EQ(test, 0, swiotlb_test_add(mem, one));
+	KUNIT_ASSERT_EQ(test, 0, swiotlb_test_add(mem, two));
+	mutex_lock(&mem->pools_lock);
+	swiotlb_mem_close_pool(mem, one);
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, two->nslots);
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(t->dev, one->start), one);
+
+	synchronize_rcu();
+	swiotlb_mem_remove_pool(mem, one);
+	KUNIT_EXPECT_NULL(test, swiotlb_find_pool(t->dev, one->start));
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(t->dev, two->start), two);
+	/* Cells of magazines may still have its number. */
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_mem_pool(mem, one->id), one);
+
+	synchronize_rcu();
+	swiotlb_mem_retire_pool(mem, one);
+	KUNIT_EXPECT_NULL(test, swiotlb_mem_pool(mem, one->id));
+	KUNIT_EXPECT_EQ(test, mem->held_nslots, one->nslots + two->nslots);
+
+	swiotlb_mem_reopen_pool(mem, one);
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, one->nslots + two->nslots);
+	KUNIT_EXPECT_EQ(test, mem->held_nslots, one->nslots + two->nslots);
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(t->dev, one->end - 1), one);
+	mutex_unlock(&mem->pools_lock);
 }
 
 /* Transient pools need no alignment, and go again. */
@@ -153,7 +192,7 @@ static bool swiotlb_test_publish_and_find(void *arg)
 	if (n < SWIOTLB_TEST_POOLS && !atomic_xchg(&t->busy, 1)) {
 		n = atomic_read(&t->published);
 		if (n < SWIOTLB_TEST_POOLS &&
-		    !swiotlb_mem_add_pool(&t->mem, &t->pools[n]))
+		    !swiotlb_test_add(&t->mem, &t->pools[n]))
 			atomic_set_release(&t->published, n + 1);
 		atomic_set_release(&t->busy, 0);
 	}
@@ -178,7 +217,7 @@ static bool swiotlb_test_come_and_go(void *arg)
 
 	found = swiotlb_find_pool(t->dev, t->pools[0].start) == &t->pools[0];
 	swiotlb_index_add_transient(&t->mem, mine);
-	found &= swiotlb_find_pool(t->dev, mine->end - 1) == mine;
+	found &= swiotlb_find_pool(t->dev, mine->start) == mine;
 	swiotlb_index_del_transient(&t->mem, mine);
 	/* Real pools are made anew each time, and freed when all have left. */
 	synchronize_rcu_expedited();
@@ -194,12 +233,13 @@ static void swiotlb_index_transient_race_test(struct kunit *test)
 	swiotlb_index_add_transient(&t->mem, &t->pools[0]);
 	swiotlb_test_on_all_cpus(test, swiotlb_test_come_and_go, t);
 	swiotlb_index_del_transient(&t->mem, &t->pools[0]);
-	KUNIT_EXPECT_TRUE(test, list_empty(&t->mem.transients));
+	KUNIT_EXPECT_TRUE(test, hash_empty(t->mem.transients));
 }
 
 static struct kunit_case swiotlb_index_cases[] = {
 	KUNIT_CASE(swiotlb_index_find_test),
 	KUNIT_CASE(swiotlb_index_refuse_test),
+	KUNIT_CASE(swiotlb_index_remove_test),
 	KUNIT_CASE(swiotlb_index_transient_test),
 	KUNIT_CASE(swiotlb_index_race_test),
 	KUNIT_CASE(swiotlb_index_transient_race_test),

@@ -29,29 +29,19 @@ static struct swiotlb_magazine *swiotlb_test_magazine(struct kunit *test,
 	return mag;
 }
 
-/* Take what lies on top, 0 if there is nothing. */
-static u32 swiotlb_test_take(struct swiotlb_magazine *mag)
-{
-	unsigned int top;
-	u32 cell;
-
-	top = swiotlb_magazine_peek(mag, &cell);
-	return top && swiotlb_magazine_take(mag, top, cell) ? cell : 0;
-}
-
 static void swiotlb_magazine_stack_test(struct kunit *test)
 {
 	struct swiotlb_magazine *mag = swiotlb_test_magazine(test, 4);
 	u32 cell;
 
-	KUNIT_EXPECT_EQ(test, swiotlb_test_take(mag), 0);
+	KUNIT_EXPECT_EQ(test, swiotlb_magazine_take(mag), 0);
 	for (cell = 1; cell <= 4; cell++)
 		KUNIT_EXPECT_TRUE(test, swiotlb_magazine_push(mag, cell));
 	KUNIT_EXPECT_FALSE(test, swiotlb_magazine_push(mag, 5));
 	KUNIT_EXPECT_EQ(test, atomic_read(&mag->cell[4]), 0);
 	while (--cell)
-		KUNIT_EXPECT_EQ(test, swiotlb_test_take(mag), cell);
-	KUNIT_EXPECT_EQ(test, swiotlb_test_take(mag), 0);
+		KUNIT_EXPECT_EQ(test, swiotlb_magazine_take(mag), cell);
+	KUNIT_EXPECT_EQ(test, swiotlb_magazine_take(mag), 0);
 }
 
 /* A wrong hint costs time, but neither loses nor doubles a buffer. */
@@ -64,13 +54,13 @@ static void swiotlb_magazine_hint_test(struct kunit *test)
 	swiotlb_magazine_push(mag, 3);
 	mag->top = 1;
 	KUNIT_EXPECT_TRUE(test, swiotlb_magazine_push(mag, 4));
-	KUNIT_EXPECT_EQ(test, swiotlb_test_take(mag), 4);
+	KUNIT_EXPECT_EQ(test, swiotlb_magazine_take(mag), 4);
 
 	atomic_set(&mag->cell[2], 0);
 	mag->top = 4;
-	KUNIT_EXPECT_EQ(test, swiotlb_test_take(mag), 2);
-	KUNIT_EXPECT_EQ(test, swiotlb_test_take(mag), 1);
-	KUNIT_EXPECT_EQ(test, swiotlb_test_take(mag), 0);
+	KUNIT_EXPECT_EQ(test, swiotlb_magazine_take(mag), 2);
+	KUNIT_EXPECT_EQ(test, swiotlb_magazine_take(mag), 1);
+	KUNIT_EXPECT_EQ(test, swiotlb_magazine_take(mag), 0);
 }
 
 /**
@@ -86,7 +76,7 @@ struct swiotlb_test_stack {
 static bool swiotlb_test_take_and_push(void *arg)
 {
 	struct swiotlb_test_stack *t = arg;
-	u32 cell = swiotlb_test_take(t->mag);
+	u32 cell = swiotlb_magazine_take(t->mag);
 	bool alone;
 
 	if (!cell)

@@ -109,6 +109,21 @@ static void __init swiotlb_param_dynamic_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_param.nslots, 4096);
 }
 
+/* A size, or nothing is changed. */
+static void __init swiotlb_param_max_test(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
+		kunit_skip(test, "this kernel has no dynamic allocation");
+
+	swiotlb_test_parse(test, "max=256M,force");
+	KUNIT_EXPECT_EQ(test, swiotlb_param.max_nslots, SZ_256M >> IO_TLB_SHIFT);
+	KUNIT_EXPECT_TRUE(test, swiotlb_param.force);
+	swiotlb_test_parse(test, "max=");
+	swiotlb_test_parse(test, "max=12parsec");
+	swiotlb_test_parse(test, "max=4K");
+	KUNIT_EXPECT_EQ(test, swiotlb_param.max_nslots, SZ_256M >> IO_TLB_SHIFT);
+}
+
 /* An architecture's word counts only if the user has said nothing. */
 static void __init swiotlb_param_adjust_test(struct kunit *test)
 {
@@ -128,6 +143,7 @@ static void __init swiotlb_param_adjust_test(struct kunit *test)
 static struct kunit_case swiotlb_param_cases[] = {
 	KUNIT_CASE_PARAM(swiotlb_param_parse_test, swiotlb_param_gen_params),
 	KUNIT_CASE(swiotlb_param_dynamic_test),
+	KUNIT_CASE(swiotlb_param_max_test),
 	KUNIT_CASE(swiotlb_param_adjust_test),
 	{}
 };
