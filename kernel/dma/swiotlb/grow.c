@@ -97,7 +97,8 @@ static bool swiotlb_grow_reopen_from(struct swiotlb_mem *mem,
 	list_for_each_entry(pool, pools, node) {
 		if (swiotlb_pool_is_open(pool) || pool->end - 1 > limit)
 			continue;
-		swiotlb_mem_reopen_pool(mem, pool);
+		if (swiotlb_mem_reopen_pool(mem, pool))
+			return false;
 		swiotlb_magazines_resize(mem);
 		swiotlb_count(mem, SWIOTLB_REOPENED, 1);
 		return true;

@@ -212,14 +212,17 @@ static void swiotlb_tick(struct swiotlb_mem *mem)
 	swiotlb_free_idle(mem, hurry);
 }
 
-/* In pages: all that is not needed now, whatever its state. */
+/*
+ * In pages: all that is not needed now, whatever its state. The demand of a period
+ * is no measure: for some seconds after a load, nothing would be there to take.
+ */
 static unsigned long swiotlb_shrink_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
 {
 	struct swiotlb_mem *mem = shrinker->private_data;
 	unsigned long held = READ_ONCE(mem->held_nslots);
 	unsigned long keep = max(mem->boot_pool.nslots,
-				 2 * READ_ONCE(mem->demand));
+				 2 * swiotlb_mem_used(mem));
 
 	return held > keep ? (held - keep) >> (PAGE_SHIFT - IO_TLB_SHIFT) : 0;
 }
