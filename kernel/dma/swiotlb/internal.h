@@ -429,6 +429,8 @@ unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots);
 size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas);
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 		       void *vaddr, unsigned long nslots, unsigned int nareas);
+int swiotlb_decrypt(void *vaddr, size_t bytes);
+int swiotlb_encrypt(void *vaddr, size_t bytes);
 void swiotlb_pool_disable(struct io_tlb_pool *pool);
 unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool);
 bool swiotlb_pool_tight(const struct io_tlb_pool *pool, unsigned int area_index);
@@ -971,6 +973,9 @@ struct swiotlb_param {
 
 extern struct swiotlb_param swiotlb_param;
 
+#if IS_ENABLED(CONFIG_KUNIT)
+int swiotlb_setup(char *str);
+#endif
 unsigned int swiotlb_param_nareas(void);
 void swiotlb_param_fixed_size(void);
 
