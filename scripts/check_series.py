@@ -31,7 +31,7 @@ BOOTED = (("private", "force"), ("restricted", "force"), ("turn-over", "dynamic"
 CONFIGURATIONS = {
     "on": ("CONFIG_SWIOTLB_DYNAMIC=y", "CONFIG_DMA_RESTRICTED_POOL=y", "CONFIG_DEBUG_FS=y"),
     "off": ("CONFIG_SWIOTLB_DYNAMIC=n", "CONFIG_DMA_RESTRICTED_POOL=n", "CONFIG_DEBUG_FS=n",
-            "CONFIG_DMA_MAP_BENCHMARK=n", "CONFIG_KUNIT=n"),
+            "CONFIG_DMA_MAP_BENCHMARK=n", "CONFIG_KUNIT=n", "CONFIG_KUNIT_ALL_TESTS=n"),
 }
 
 

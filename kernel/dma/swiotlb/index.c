@@ -57,7 +57,7 @@ int swiotlb_index_prepare(struct swiotlb_mem *mem)
 		return -ENOMEM;
 	}
 
-	mem->phys_limit = last;
+	WRITE_ONCE(mem->phys_limit, last);
 	mem->table = table;
 	mem->nindex = n;
 	/* [10] Pairs with the address dependency in __swiotlb_find_pool(). */

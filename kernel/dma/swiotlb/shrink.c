@@ -87,10 +87,11 @@ static void swiotlb_demand_sample(struct swiotlb_mem *mem, bool hurry)
 
 	if (hurry || time_after(jiffies, mem->period_end)) {
 		mem->demand_before = hurry ? 0 : mem->demand;
-		WRITE_ONCE(mem->demand, 0);
+		mem->demand = 0;
 		mem->period_end = jiffies + SWIOTLB_QUIET;
 	}
-	WRITE_ONCE(mem->demand, max(mem->demand, used));
+	mem->demand = max(mem->demand, used);
+	WRITE_ONCE(mem->last_used, used);
 }
 
 static bool swiotlb_is_quiet(const struct swiotlb_mem *mem)
@@ -212,14 +213,17 @@ static void swiotlb_tick(struct swiotlb_mem *mem)
 	swiotlb_free_idle(mem, hurry);
 }
 
-/* In pages: all that is not needed now, whatever its state. */
+/*
+ * In pages: all that is not needed now, whatever its state. Reclaim asks often: this
+ * is no time to add up all areas and magazines.
+ */
 static unsigned long swiotlb_shrink_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
 {
 	struct swiotlb_mem *mem = shrinker->private_data;
 	unsigned long held = READ_ONCE(mem->held_nslots);
 	unsigned long keep = max(mem->boot_pool.nslots,
-				 2 * READ_ONCE(mem->demand));
+				 2 * READ_ONCE(mem->last_used));
 
 	return held > keep ? (held - keep) >> (PAGE_SHIFT - IO_TLB_SHIFT) : 0;
 }

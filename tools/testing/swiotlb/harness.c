@@ -178,15 +178,17 @@ static void finish(struct job *job, int status)
 
 static void print_output(struct job *job)
 {
-	char buf[16384], *line, *next;
+	size_t size = lseek(job->out, 0, SEEK_END) + 1;
+	char *buf = malloc(size), *line, *next;
 
-	read_back(job, buf, sizeof(buf));
+	read_back(job, buf, size);
 	for (line = buf; *line; line = next) {
 		next = strchrnul(line, '\n');
 		if (*next)
 			*next++ = 0;
 		printf("%s%s\n", *line == '#' ? "" : "# ", line);
 	}
+	free(buf);
 }
 
 /* One result line; returns true if it counts as passed */

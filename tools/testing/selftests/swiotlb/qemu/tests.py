@@ -8,6 +8,7 @@ with the fragment (debug, kcsan) or for the architecture (i386) of that name.
 
 import argparse
 import pathlib
+import resource
 import sys
 import time
 from typing import Callable, NamedTuple
@@ -152,7 +153,8 @@ class Test(NamedTuple):
 
 def debug(name, append, **more):
     """A row for the debug kernel. Emulated, it takes some five times as long as
-    a lean one: there are few, and they are short.
+    a lean one: there are few, and they are short. Not with am53c974, whose
+    driver does not look whether a map failed: DMA_API_DEBUG warns of that.
     """
     return Test(name, f"{append} {LEAKS if more.get('leaks') else DEBUG}",
                 group="debug", mib=more.pop("mib", 2), **more)
@@ -176,10 +178,9 @@ TESTS = (
     debug("debug-hotplug", "swiotlb=dynamic,force", scenario="hotplug",
           expect=hotplugged, ours=True),
     debug("debug-faults", "swiotlb=dynamic,force", scenario="faults",
-          expect=faults, ours=True, leaks=True, memory_mib=512,
+          expect=faults, ours=True, leaks=True,
           disks=("virtio-blk", "nvme"),
           ignore=("swiotlb-full", "io-error", "memory", "trace")),
-    debug("debug-mask-32", "", memory_mib=6144, disks=("am53c974",)),
     debug("debug-map-benchmark", "swiotlb=2048,2,force", scenario="mapbench",
           disks=(), expect=map_rows, ours=True),
     Test("force", "swiotlb=force", expect=slots(DEFAULT_SLOTS)),
@@ -256,6 +257,12 @@ def outcome(test, args, log):
     return ("not ok" if problems else "ok"), "", problems
 
 
+def cpu_seconds():
+    """What all QEMUs so far have used: what a busy host does not change much."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kernel", required=True, help="image to boot")
@@ -285,13 +292,14 @@ def main():
     print(f"KTAP version 1\n1..{len(chosen)}", flush=True)
     failed = 0
     for number, test in enumerate(chosen, 1):
-        started = time.monotonic()
+        started, busy = time.monotonic(), cpu_seconds()
         verdict, directive, lines = outcome(test, args, logs / f"{test.name}.log")
         failed += verdict != "ok"
         for line in "\n".join(lines).splitlines():
             print(f"# {line}")
         print(f"# {test.append or 'no swiotlb='}, "
-              f"{time.monotonic() - started:.1f} s")
+              f"{time.monotonic() - started:.1f} s, "
+              f"{cpu_seconds() - busy:.1f} s of CPU time")
         print(f"{verdict} {number} {test.name}{directive}", flush=True)
     print(f"# {len(chosen) - failed} passed, {failed} failed")
     return 1 if failed else 0

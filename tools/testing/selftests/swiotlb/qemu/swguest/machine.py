@@ -61,15 +61,17 @@ class MachineError(Exception):
 
 
 class Disk:
-    """@kind is virtio-blk, nvme, ahci or am53c974; @mib its size.
+    """@kind is virtio-blk, nvme, ahci or am53c974; @mib its size; @bps, if not
+    0, the bytes a second that it gives.
 
     The backing is anonymous memory of this process handed over as a file
     descriptor: raw, sparse, without a trace on any disk, and gone with QEMU.
     """
 
-    def __init__(self, kind, mib):
+    def __init__(self, kind, mib, bps=0):
         self.kind = kind
         self.mib = mib
+        self.bps = bps
 
     def device(self, node, vcpus, iothread):
         if self.kind == "virtio-blk":
@@ -121,6 +123,14 @@ def command(spec, accel, initrd, console, port):
             "-chardev", f"file,id=verdict,path={port}", *arch.port]
 
 
+def _throttled(disk, node):
+    """A node on top of the disk's own that gives so many bytes a second."""
+    return ["-object", f"throttle-group,id={node}-limit,"
+                       f"x-bps-read={disk.bps}",
+            "-blockdev", f"driver=throttle,node-name={node},"
+                         f"throttle-group={node}-limit,file={node}-raw"]
+
+
 def _disk_arguments(spec, fds):
     arguments = []
     for number, (disk, fd) in enumerate(zip(spec.disks, fds)):
@@ -133,7 +143,9 @@ def _disk_arguments(spec, fds):
             "-blockdev", f"driver=file,node-name={node}-file,aio=threads,"
                          f"filename=/dev/fdset/{number + 1},locking=off,"
                          "cache.no-flush=on",
-            "-blockdev", f"driver=raw,node-name={node},file={node}-file"]
+            "-blockdev", f"driver=raw,node-name={node}-raw,file={node}-file"]
+        arguments += _throttled(disk, node) if disk.bps else []
+        node = node if disk.bps else f"{node}-raw"
         for device in disk.device(node, spec.vcpus, thread):
             arguments += ["-device", device]
     return arguments

@@ -34,12 +34,23 @@ disk_wait()
 	fail "no disk $1 (/dev/$2)"
 }
 
-# Everything that debugfs says about the pools, as NAME=value.
+# Everything that debugfs says about the pools, as NAME=value; events, a table
+# of them, as events.NAME=value.
 swiotlb_state()
 {
 	for file in "$SWIOTLB"/*; do
-		[ -f "$file" ] && echo "${file##*/}=$(cat "$file")"
+		case ${file##*/} in
+		pools)	;;
+		events)	sed 's/ /=/; s/^/events./' "$file" ;;
+		*)	[ -f "$file" ] && echo "${file##*/}=$(cat "$file")" ;;
+		esac
 	done
+}
+
+# The table of pools, where there is one.
+swiotlb_pools()
+{
+	[ ! -f "$SWIOTLB/pools" ] || cat "$SWIOTLB/pools"
 }
 
 swiotlb_used()
