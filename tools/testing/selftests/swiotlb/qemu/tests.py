@@ -11,7 +11,7 @@ from typing import Callable, NamedTuple
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from swguest import machine, mapbench, paths, run  # noqa: E402
+from swguest import growth, machine, mapbench, paths, run  # noqa: E402
 
 DISKS = ("virtio-blk", "nvme", "ahci")
 DEFAULT_SLOTS = 32768
@@ -87,7 +87,9 @@ def map_rows(result):
 
 class Test(NamedTuple):
     """One boot. @bounce: whether the disks must (True), must not (False) or
-    may (None) use bounce buffers. @ours: the base kernel cannot do this.
+    may (None) use bounce buffers. @ours: the base kernel cannot do this. @make
+    makes the boot's specification of kernel, append, vcpus, memory and ignore
+    where it is not the usual one.
     """
 
     name: str
@@ -100,6 +102,8 @@ class Test(NamedTuple):
     expect: Callable = nothing_more
     ours: bool = False
     mib: int = 4
+    ignore: tuple = ()
+    make: Callable | None = None
 
 
 TESTS = (
@@ -110,6 +114,12 @@ TESTS = (
     Test("pool-of-1-gib", "swiotlb=524288,force", memory_mib=2560,
          expect=slots(524288)),
     Test("dynamic", "swiotlb=dynamic,force", ours=True),
+    Test("grow-and-give-back", "swiotlb=dynamic,force", ours=True,
+         make=growth.test_spec, expect=growth.gave_back),
+    # Who finds no room says so, and is asked again: no I/O fails.
+    Test("max", f"swiotlb=dynamic,force,max={growth.MAX_MIB}M", ours=True,
+         make=growth.test_spec, expect=growth.kept_the_limit,
+         ignore=("swiotlb-full",)),
     Test("noforce", "swiotlb=noforce", bounce=False, expect=no_pool),
     Test("default", "", bounce=False),
     # A device with a 32-bit mask and memory that it cannot reach.
@@ -125,6 +135,9 @@ TESTS = (
 
 
 def specification(test, kernel):
+    if test.make:
+        return test.make(kernel, test.append, test.vcpus, test.memory_mib,
+                         test.ignore)
     bounce = "" if test.bounce is None else int(test.bounce)
     conf = {"DISKS": " ".join(test.disks), "SIZE": test.mib,
             "BOUNCE": bounce, "ENGINE": "io_uring"}
