@@ -9,8 +9,13 @@ V ?=
 export V
 Q := $(if $(filter 1,$(V)),,@)
 PYTHON := python3 -B
+GUEST := tools/testing/selftests/swiotlb/qemu
 
-.PHONY: help packages base compose kernels run quick bench bench-guest bench-dynamic test clean distclean
+.PHONY: help packages
+.PHONY: base compose kernels
+.PHONY: run quick bench bench-guest bench-dynamic
+.PHONY: test test-full kunit
+.PHONY: clean distclean
 
 ##@ Measure
 run: packages kernels	## Compare base, ours and no bouncing in QEMU: table and picture in results/run/latest
@@ -33,6 +38,13 @@ bench-dynamic: packages	## Measure growing and giving back, in QEMU: results/dyn
 ##@ Check
 test:			## Run all tests; ends with "N passed, N failed", reports in build/test
 	$(Q)scripts/test.sh
+
+test-full:		## The same with KCSAN, i386, arm64, big endian, the long oracle, the mutants: hours
+	$(Q)scripts/test.sh --full
+
+kunit: packages		## Run the KUnit suites in QEMU (KUNIT=swiotlb_pool: one; =swiotlb_pool.*lookup*: some)
+	$(Q)scripts/kernel.sh ours-kunit
+	$(Q)$(PYTHON) $(GUEST)/kunit_guest.py --kernel build/kernels/ours-kunit.bzImage $(if $(KUNIT),--filter '$(KUNIT)')
 
 ##@ Build
 base:			## Fetch Linux 7.3 (KSRC=<tree or tarball>: use that), print where it is

@@ -11,6 +11,13 @@
 /* Large pages of the linear mapping stay whole. */
 #define SWIOTLB_PAGES_ALIGN	SZ_2M
 
+/* The linear mapping is where the CPU copies; an area of CMA may lie outside. */
+static bool swiotlb_pages_suit(struct page *page, size_t bytes, u64 phys_limit)
+{
+	return !PageHighMem(page) &&
+	       page_to_phys(page) + bytes - 1 <= phys_limit;
+}
+
 /* The widest zone whose pages may all be used, given the limit. */
 static gfp_t swiotlb_zone(u64 phys_limit)
 {
@@ -81,7 +88,7 @@ static struct page *swiotlb_pages_below(enum swiotlb_source source, size_t bytes
 	do {
 		page = swiotlb_pages_take(source, bytes, nid,
 					  (gfp & ~GFP_ZONEMASK) | zone);
-		if (!page || page_to_phys(page) + bytes - 1 <= phys_limit)
+		if (!page || swiotlb_pages_suit(page, bytes, phys_limit))
 			return page;
 		swiotlb_pages_put(source, page, bytes);
 	} while (source != SWIOTLB_FROM_CMA && swiotlb_narrow_zone(&zone));
@@ -111,7 +118,7 @@ static struct page *swiotlb_pages_find(size_t bytes, u64 phys_limit, int nid,
 static bool swiotlb_pages_encrypt(struct io_tlb_pool *pool, size_t bytes)
 {
 	swiotlb_count(pool->mem, SWIOTLB_SET_MEMORY, 1);
-	if (!set_memory_encrypted((unsigned long)pool->vaddr, PFN_UP(bytes)))
+	if (!swiotlb_encrypt(pool->vaddr, bytes))
 		return true;
 
 	swiotlb_count(pool->mem, SWIOTLB_LEAKED, bytes);
@@ -128,7 +135,7 @@ static bool swiotlb_pages_decrypt(struct io_tlb_pool *pool, size_t bytes,
 				  bool *lost)
 {
 	swiotlb_count(pool->mem, SWIOTLB_SET_MEMORY, 1);
-	if (!set_memory_decrypted((unsigned long)pool->vaddr, PFN_UP(bytes)))
+	if (!swiotlb_decrypt(pool->vaddr, bytes))
 		return true;
 
 	*lost = !swiotlb_pages_encrypt(pool, bytes);

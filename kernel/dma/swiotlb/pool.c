@@ -6,6 +6,12 @@
 #include "internal.h"
 #include "record.h"
 
+/*
+ * With interrupts off, and while another area may have room at once, no more of an
+ * area is searched than this many words of its bitmap: 2 MiB.
+ */
+#define SWIOTLB_TRY_WORDS	16
+
 static struct io_tlb_area *swiotlb_pool_area(const struct io_tlb_pool *pool,
 					     unsigned int area_index)
 {
@@ -95,6 +101,36 @@ void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 }
 
 /**
+ * swiotlb_decrypt() - share memory of a pool with the hypervisor
+ * @vaddr:	Where it begins, on a page.
+ * @bytes:	Its size, in whole pages.
+ *
+ * This and swiotlb_encrypt() are all that the engine knows of encryption.
+ *
+ * Context: Process context, or boot.
+ * Return: 0 or an error; then the memory may be in any state.
+ */
+int swiotlb_decrypt(void *vaddr, size_t bytes)
+{
+	KUNIT_STATIC_STUB_REDIRECT(swiotlb_decrypt, vaddr, bytes);
+	return set_memory_decrypted((unsigned long)vaddr, PFN_UP(bytes));
+}
+
+/**
+ * swiotlb_encrypt() - make shared memory private again
+ * @vaddr:	Where it begins, on a page.
+ * @bytes:	Its size, in whole pages.
+ *
+ * Context: Process context, or boot.
+ * Return: 0 or an error; then the memory must not be used for anything else.
+ */
+int swiotlb_encrypt(void *vaddr, size_t bytes)
+{
+	KUNIT_STATIC_STUB_REDIRECT(swiotlb_encrypt, vaddr, bytes);
+	return set_memory_encrypted((unsigned long)vaddr, PFN_UP(bytes));
+}
+
+/**
  * swiotlb_pool_disable() - let nothing be mapped in a pool
  * @pool:	A pool in which nothing is mapped yet.
  *
@@ -150,7 +186,7 @@ bool swiotlb_pool_tight(const struct io_tlb_pool *pool, unsigned int area_index)
  *
  * Context: Any, takes the area's lock.
  * Return: Physical address of the bounce buffer, padding left behind;
- * %SWIOTLB_MAP_FULL if nothing fits; %SWIOTLB_MAP_BUSY if the area is busy.
+ * %SWIOTLB_MAP_FULL if nothing fits; %SWIOTLB_MAP_BUSY if @wait has cut it short.
  */
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,
@@ -165,6 +201,7 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 		.wish_mask = req->align_mask,
 		.boundary_mask = req->boundary_mask,
 		.boundary_off = dma_slot & req->boundary_mask,
+		.max_words = wait == SWIOTLB_TRY ? SWIOTLB_TRY_WORDS : 0,
 	};
 	unsigned int index;
 

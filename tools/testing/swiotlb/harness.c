@@ -49,6 +49,7 @@ const char *__tsan_default_options(void)
 }
 
 static unsigned int failures;
+static bool no_difference;
 static unsigned long warns_expected, misuse_expected;
 
 void check_failed(const char *file, int line, const char *fmt, ...)
@@ -197,7 +198,7 @@ static bool print_result(struct job *job, unsigned int nr, bool verbose)
 	bool ok = job->outcome != FAILED;
 
 #ifdef ENGINE_base
-	differs = job->test->base_differs;
+	differs = no_difference ? NULL : job->test->base_differs;
 #endif
 	if (job->outcome == SKIPPED) {
 		printf("ok %u %s # SKIP %s\n", nr, job->test->name, job->why);
@@ -267,10 +268,11 @@ static unsigned int run_jobs(struct job *jobs, unsigned int n,
 
 static void usage(const char *prog)
 {
-	printf("usage: %s [-v] [-l] [-x] [-j jobs] [name ...]\n"
+	printf("usage: %s [-v] [-l] [-x] [-d] [-j jobs] [name ...]\n"
 	       "  -v  show what tests print, and the kernel log\n"
 	       "  -l  list the tests\n"
 	       "  -x  stop at the first failure\n"
+	       "  -d  the base must pass what it is known to fail\n"
 	       "  -j  run so many at a time (default: 2)\n"
 	       "  A name runs the tests whose names contain it.\n", prog);
 }
@@ -294,11 +296,12 @@ int harness_main(int argc, char **argv)
 	bool verbose = false, list = false, stop_early = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "vlxj:h")) != -1) {
+	while ((opt = getopt(argc, argv, "vlxdj:h")) != -1) {
 		switch (opt) {
 		case 'v': verbose = shim_verbose = true; break;
 		case 'l': list = true; break;
 		case 'x': stop_early = true; break;
+		case 'd': no_difference = true; break;
 		case 'j': parallel = max_t(int, atoi(optarg), 1); break;
 		default: usage(argv[0]); return opt == 'h' ? 0 : 2;
 		}

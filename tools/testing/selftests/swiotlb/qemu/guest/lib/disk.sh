@@ -58,6 +58,15 @@ swiotlb_used()
 	cat $SWIOTLB/io_tlb_used 2>/dev/null || echo 0
 }
 
+# With every disk idle no slot is in use. A disk may still be answering a request
+# of its own: look twice.
+check_nothing_used()
+{
+	left=$(swiotlb_used)
+	[ "$left" = 0 ] || { sleep 2; left=$(swiotlb_used); }
+	[ "$left" = 0 ] || fail "$left slots still in use with every disk idle"
+}
+
 # Busy and total ticks of all CPUs so far.
 cpu_ticks()
 {
