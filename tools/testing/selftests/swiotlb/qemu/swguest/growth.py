@@ -89,7 +89,7 @@ def exact_spec(kernel, append, vcpus, memory_mib, rest=0, rows=None, **more):
 def cycles_spec(kernel, append, vcpus, memory_mib, seconds, kmemleak=False, **more):
     """A boot that grows and shrinks for so many seconds."""
     return run.Spec(kernel, "cycles", append, vcpus, memory_mib, (),
-                    {"CYCLES_SECONDS": seconds, "KMEMLEAK": int(kmemleak)},
+                    {"CYCLES_SECONDS": seconds, "LEAKS": "1" if kmemleak else ""},
                     mapbench.files(STEP, mapbench.tool()),
                     timeout=180 + 3 * seconds, devices=(mapbench.DEVICE,), **more)
 
