@@ -48,7 +48,7 @@ const char *__tsan_default_options(void)
 	return "history_size=4";
 }
 
-static unsigned int failures;
+static unsigned int failures, limit = UINT_MAX;
 static unsigned long warns_expected, misuse_expected;
 
 void check_failed(const char *file, int line, const char *fmt, ...)
@@ -144,7 +144,7 @@ static void start(struct job *job)
 
 	dup2(job->out, STDOUT_FILENO);
 	dup2(job->out, STDERR_FILENO);
-	alarm(job->test->seconds);
+	alarm(min(job->test->seconds, limit));
 	job->test->fn();
 	status = verdict();
 	fflush(stdout);
@@ -265,12 +265,14 @@ static unsigned int run_jobs(struct job *jobs, unsigned int n,
 
 static void usage(const char *prog)
 {
-	printf("usage: %s [-v] [-l] [-x] [-j jobs] [name ...]\n"
+	printf("usage: %s [-v] [-l] [-x] [-j jobs] [-t seconds] [name ...]\n"
 	       "  -v  show what tests print, and the kernel log\n"
 	       "  -l  list the tests\n"
 	       "  -x  stop at the first failure\n"
 	       "  -j  run so many at a time (default: 2)\n"
-	       "  A name runs the tests whose names contain it.\n", prog);
+	       "  -t  let no test run longer than this\n"
+	       "  A name runs the tests whose names contain it, =name only that one.\n",
+	       prog);
 }
 
 static bool selected(const struct test *t, char **names, int n)
@@ -278,7 +280,8 @@ static bool selected(const struct test *t, char **names, int n)
 	int i;
 
 	for (i = 0; i < n; i++)
-		if (strstr(t->name, names[i]))
+		if (*names[i] == '=' ? !strcmp(t->name, names[i] + 1) :
+				       !!strstr(t->name, names[i]))
 			return true;
 	return !n;
 }
@@ -292,12 +295,13 @@ int harness_main(int argc, char **argv)
 	bool verbose = false, list = false, stop_early = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "vlxj:h")) != -1) {
+	while ((opt = getopt(argc, argv, "vlxj:t:h")) != -1) {
 		switch (opt) {
 		case 'v': verbose = shim_verbose = true; break;
 		case 'l': list = true; break;
 		case 'x': stop_early = true; break;
 		case 'j': parallel = max_t(int, atoi(optarg), 1); break;
+		case 't': limit = max_t(int, atoi(optarg), 1); break;
 		default: usage(argv[0]); return opt == 'h' ? 0 : 2;
 		}
 	}

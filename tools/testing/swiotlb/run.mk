@@ -34,13 +34,13 @@ CHECK_BENCH := $(if $(HAVE_BASE),$(filter ours-none-yyy,$(VARIANT)))
 
 run-check: $(PROGS) $(if $(CHECK_BENCH),bench-programs)
 	+$(if $(COUNT),$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count count-build)
-	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) \
+	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
 		BENCH_PY='$(BENCH_PY)' COUNT='$(COUNT)' \
 		$(RUN) '$(O)' basic oracle stress $(if $(COUNT),count) \
 			$(if $(CHECK_BENCH),bench)
 
 run-check-long: $(PROGS)
-	$(Q)OPS=$(OPS_LONG) SECONDS_EACH=60 JOBS=$(JOBS) V=$(V) \
+	$(Q)OPS=$(OPS_LONG) SECONDS_EACH=60 JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
 		$(RUN) '$(O)' basic oracle stress
 
 check-asan:
@@ -63,21 +63,24 @@ check-configs:
 			RESTRICTED=$$r OPS=200000 check || exit 1; \
 	done; done; done
 
-# Each fault of mutants.list must be found; MUTANT=part runs those of that name
+# Each fault of mutants.list must be found; MUTANT=regexp runs those of that name
 MUTANT ?=
-.PHONY: check-mutants check-mutant-basic check-mutant-oracle check-mutant-stress
+# ... each command by WITH, such as nice
+WITH ?=
+.PHONY: check-mutants mutant-test_basic mutant-oracle mutant-stress mutant-count
 check-mutants:
-	$(Q)BASE_SRC='$(BASE_SRC)' $(HERE)/mutants.sh '$(ENGINE_SRC)' \
-		'$(OUTPUT)/mutants' '$(MUTANT)'
+	$(Q)python3 -B $(HERE)/mutants.py --engine '$(ENGINE_SRC)' \
+		--work '$(OUTPUT)/mutants' --only '$(MUTANT)' --jobs $(JOBS) --prefix '$(WITH)' \
+		BASE_SRC='$(BASE_SRC)'
 
-check-mutant-basic: $(O)/test_basic
-	$(Q)$(O)/test_basic -x -j $(JOBS)
+# One program of a variant, for mutants.py; no lock: nobody else builds there
+mutant-test_basic mutant-oracle mutant-stress: mutant-%: $(O)/%
 
-check-mutant-oracle: $(O)/oracle
-	$(Q)$(O)/oracle -q -n 600000 -j $(JOBS)
+mutant-count:
+	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count mutant-count-itself
 
-check-mutant-stress: $(O)/stress
-	$(Q)SECONDS_EACH=1 $(O)/stress -x -j $(JOBS)
+.PHONY: mutant-count-itself
+mutant-count-itself: $(O)/count/count
 
 # How it scales, without a clock: count/count.h
 .PHONY: count count-build run-count-build
@@ -104,7 +107,7 @@ oracle: $(O)/oracle
 help:
 	@echo 'Tests:'
 	@echo '  check          build and run the quick set (about half a minute)'
-	@echo '  check-long     the same with $(OPS_LONG) operations of the oracle'
+	@echo '  check-long     the same with $(OPS_LONG) operations of the oracle; SEED=n'
 	@echo '  count          locks and cache lines of up to 512 CPUs: the table'
 	@echo '  check-asan     with AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo '  check-tsan     with ThreadSanitizer'

@@ -80,7 +80,7 @@ report() {
 for program in "$@"; do
 	case $program in
 	basic)	run basic "$dir/test_basic" -j "$JOBS" "${verbose[@]}" ;;
-	oracle)	run oracle "$dir/oracle" -j "$JOBS" -n "$OPS" ;;
+	oracle)	run oracle "$dir/oracle" -j "$JOBS" -n "$OPS" -s "${SEED:-1}" ;;
 	count)	run count "$COUNT" -j "$JOBS" "${verbose[@]}" ;;
 	stress)	run stress "$dir/stress" -j 1 "${verbose[@]}" ;;
 	bench)	run bench python3 -B "$BENCH_PY" --programs "${dir%/*}" --check ;;
