@@ -54,6 +54,7 @@ unsigned int check_failures(void);
 	if (!__ok)							\
 		check_failed(__FILE__, __LINE__, fmt, ##__VA_ARGS__);	\
 	__ok; })
+void end_process(int status) __attribute__((noreturn));
 void skip_test(const char *why) __attribute__((noreturn));
 /* WARN reports that the test is about: exactly @n of them, since the start */
 void expect_warns(unsigned long n);

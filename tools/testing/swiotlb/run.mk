@@ -9,6 +9,7 @@ JOBS ?= 2
 TEST ?=
 SEED ?=
 FAMILY ?=
+GCOV ?= gcov
 RUN := $(HERE)/run.sh
 # A build of its own, which no other sanitizer goes with
 COUNT := $(if $(filter ours-none,$(ENGINE)-$(SAN)),$(OUTPUT)/ours-count-$(CONFIGS)/count/count)
@@ -63,6 +64,29 @@ check-configs:
 			RESTRICTED=$$r OPS=200000 check || exit 1; \
 	done; done; done
 
+# Lines and branches that are run, in all configurations together
+COVERED := yyy nyy yny yyn
+# The first is asked for most: the others differ in stubs
+OPS_COVERAGE ?= 600000
+.PHONY: check-coverage run-coverage-programs coverage-programs
+check-coverage:
+	+$(Q)for c in $(COVERED); do \
+		$(MAKE) --no-print-directory -C $(HERE) SAN=coverage \
+			DYNAMIC=$$(echo $$c | cut -c1) DEBUGFS=$$(echo $$c | cut -c2) \
+			RESTRICTED=$$(echo $$c | cut -c3) OPS=$(OPS_COVERAGE) \
+			coverage-programs || exit 1; \
+	done
+	$(Q)python3 -B $(HERE)/coverage.py --engine '$(ENGINE_SRC)' \
+		--gcov '$(GCOV)' $(COVERED:%='$(OUTPUT)/ours-coverage-%')
+
+coverage-programs:
+	$(LOCKED)
+
+run-coverage-programs: $(PROGS)
+	$(Q)find '$(O)' -name '*.gcda' -delete
+	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
+		$(RUN) '$(O)' basic oracle stress
+
 # Each fault of mutants.list must be found; MUTANT=regexp runs those of that name
 MUTANT ?=
 # ... each command by WITH, such as nice
@@ -112,6 +136,7 @@ help:
 	@echo '  check-asan     with AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo '  check-tsan     with ThreadSanitizer'
 	@echo '  check-mutants  plant faults in a copy of the engine: each must be found'
+	@echo '  check-coverage lines and branches of the engine that the tests run, by gcov'
 	@echo '  check-configs  with each of DYNAMIC, DEBUGFS and RESTRICTED y and n'
 	@echo 'Measure:'
 	@echo '  bench          base and ours in turn, all rows; ROWS=text runs some'

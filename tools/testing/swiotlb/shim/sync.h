@@ -211,20 +211,21 @@ SHIM_ATOMIC(atomic64, atomic64_t, s64)
 SHIM_ATOMIC(atomic_long, atomic_long_t, long)
 
 #ifndef SHIM_BENCH
-#define atomic64_try_cmpxchg_relaxed(v, o, n) ({			\
-	if (unlikely(shim_before_cmpxchg64))				\
-		shim_run_hook(&shim_before_cmpxchg64);			\
-	(atomic64_try_cmpxchg_relaxed)(v, o, n); })
-#define atomic_try_cmpxchg_release(v, o, n) ({			\
-	if (unlikely(shim_before_push))					\
-		shim_run_hook(&shim_before_push);			\
-	(atomic_try_cmpxchg_release)(v, o, n); })
-#define atomic_try_cmpxchg_acquire(v, o, n) ({			\
-	if (unlikely(shim_before_take))					\
-		shim_run_hook(&shim_before_take);			\
-	bool __done = (atomic_try_cmpxchg_acquire)(v, o, n);	\
-	if (unlikely(shim_after_take))					\
-		shim_run_hook(&shim_after_take);			\
+/* Functions, so that their branches are not taken for the engine's */
+static __always_inline void shim_hook(void (**hook)(void))
+{
+	if (unlikely(*hook))
+		shim_run_hook(hook);
+}
+
+#define atomic64_try_cmpxchg_relaxed(v, o, n) \
+	(shim_hook(&shim_before_cmpxchg64), (atomic64_try_cmpxchg_relaxed)(v, o, n))
+#define atomic_try_cmpxchg_release(v, o, n) \
+	(shim_hook(&shim_before_push), (atomic_try_cmpxchg_release)(v, o, n))
+#define atomic_try_cmpxchg_acquire(v, o, n) ({				\
+	shim_hook(&shim_before_take);					\
+	bool __done = (atomic_try_cmpxchg_acquire)(v, o, n);		\
+	shim_hook(&shim_after_take);					\
 	__done; })
 #endif
 
@@ -310,12 +311,16 @@ typedef spinlock_t raw_spinlock_t;
 #define DEFINE_RAW_SPINLOCK(name) spinlock_t name = { 0 }
 #define spin_lock_init(l) __atomic_store_n(&(l)->val, 0, __ATOMIC_RELAXED)
 #define raw_spin_lock_init spin_lock_init
-#define spin_trylock_irqsave(l, f) ({					\
-	local_irq_save(f);						\
-	bool __t = spin_trylock(l);					\
-	if (!__t)							\
-		local_irq_restore(f);					\
-	__t; })
+static __always_inline bool shim_spin_trylock_irqsave(spinlock_t *lock,
+						      unsigned long *flags)
+{
+	local_irq_save(*flags);
+	if (spin_trylock(lock))
+		return true;
+	local_irq_restore(*flags);
+	return false;
+}
+#define spin_trylock_irqsave(l, f) shim_spin_trylock_irqsave(l, &(f))
 #define spin_lock_irq(l) do { local_irq_disable(); spin_lock(l); } while (0)
 #define spin_unlock_irq(l) do { spin_unlock(l); local_irq_enable(); } while (0)
 #define spin_lock_bh(l) spin_lock(l)
