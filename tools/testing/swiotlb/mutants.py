@@ -228,6 +228,8 @@ class Campaign:
             self.record(mutant, *self.verdict(workshop, mutant))
 
     def run(self):
+        # The same for a run in the background, where SIGINT is ignored
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         threads = [threading.Thread(target=self.work, args=(n,), daemon=True)
                    for n in range(self.options.jobs)]
         for thread in threads:

@@ -15,6 +15,7 @@ void shim_cpu_dead(unsigned int cpu);
 /* Work, RCU callbacks and time: nothing runs unless asked, or in threads */
 void shim_threads_start(void);
 void shim_threads_stop(void);
+extern bool shim_work_at_once;
 unsigned int shim_run_work(void);
 unsigned int shim_work_queued(void);
 
@@ -64,6 +65,7 @@ phys_addr_t shim_take_ram(size_t bytes);
 /* boot */
 extern bool shim_flat_dt_reject;	/* every property is present */
 int shim_boot_param(const char *name, const char *arg);
+void shim_early_initcalls_run(void);	/* before any driver */
 void shim_initcalls_run(void);
 const struct reserved_mem_ops *shim_rmem_ops(void);
 

@@ -18,6 +18,7 @@
 
 /* ---- context ---- */
 
+typedef struct shim_spinlock spinlock_t;
 struct shim_task {
 	u32 id;			/* 1.. ; what a lock's owner field holds */
 	u32 cpu;
@@ -28,6 +29,8 @@ struct shim_task {
 	bool hardirq;
 	u64 rcu_seq;		/* odd inside a read-side section */
 	u64 taken;		/* locks, ever */
+	u64 sections;		/* RCU read-side sections, ever */
+	const spinlock_t *last;	/* the lock that was taken last */
 	struct shim_task *next;
 };
 
@@ -130,6 +133,9 @@ extern void (*shim_before_take)(void);
 extern void (*shim_after_take)(void);
 extern void (*shim_before_push)(void);
 void shim_run_hook(void (**hook)(void));
+
+/* Somebody else has each lock that is only tried */
+extern bool shim_all_busy;
 
 /* ---- atomics ---- */
 
@@ -237,7 +243,7 @@ static __always_inline void shim_hook(void (**hook)(void))
  * would not be seen. Low half: owner's task id. The two top bits remember in
  * which contexts the lock was taken; both together are a deadlock waiting.
  */
-typedef struct shim_spinlock { u32 val; } spinlock_t;
+struct shim_spinlock { u32 val; };
 #define SHIM_LOCK_OWNER 0x0000ffffu
 #define SHIM_LOCK_IN_IRQ 0x40000000u
 #define SHIM_LOCK_IRQS_ON 0x80000000u
@@ -267,6 +273,7 @@ static __always_inline bool spin_trylock(spinlock_t *lock)
 		return false;
 	t->locks++;
 	t->taken++;
+	t->last = lock;
 	return true;
 }
 
@@ -314,6 +321,8 @@ typedef spinlock_t raw_spinlock_t;
 static __always_inline bool shim_spin_trylock_irqsave(spinlock_t *lock,
 						      unsigned long *flags)
 {
+	if (unlikely(shim_all_busy))
+		return false;
 	local_irq_save(*flags);
 	if (spin_trylock(lock))
 		return true;
@@ -369,6 +378,7 @@ static __always_inline void rcu_read_lock(void)
 
 	if (t->rcu_depth++)
 		return;
+	t->sections++;
 #ifdef SHIM_TSAN
 	__atomic_fetch_add(&t->rcu_seq, 1, __ATOMIC_SEQ_CST);
 #else

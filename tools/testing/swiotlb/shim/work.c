@@ -53,6 +53,9 @@ static void rcu_work_due(struct rcu_head *rcu)
 	pthread_mutex_unlock(&wq_lock);
 }
 
+/* Whoever queues work is preempted until it is done */
+bool shim_work_at_once;
+
 bool queue_rcu_work(struct workqueue_struct *wq, struct rcu_work *rwork)
 {
 	bool queued = false;
@@ -66,6 +69,8 @@ bool queue_rcu_work(struct workqueue_struct *wq, struct rcu_work *rwork)
 	pthread_mutex_unlock(&wq_lock);
 	if (queued)
 		call_rcu(&rwork->rcu, rcu_work_due);
+	if (queued && shim_work_at_once)
+		shim_flush_all();
 	return queued;
 }
 
