@@ -138,7 +138,8 @@ void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 	if (!remap)
 		swiotlb_grow_enable(mem, flags & SWIOTLB_ANY ?
 				    virt_to_phys(high_memory - 1) :
-				    ARCH_LOW_ADDRESS_LIMIT, nareas);
+				    ARCH_LOW_ADDRESS_LIMIT, nareas,
+				    swiotlb_param.max_nslots);
 	swiotlb_pool_init(&mem->boot_pool, meta, __pa(tlb), tlb, nslots, limited);
 	swiotlb_mem_set_boot_pool(mem);
 
@@ -265,7 +266,8 @@ int swiotlb_init_late(size_t size, gfp_t gfp_mask,
 
 	if (!remap)
 		swiotlb_grow_enable(mem, swiotlb_gfp_limit(gfp_mask),
-				    swiotlb_param_nareas());
+				    swiotlb_param_nareas(),
+				    swiotlb_param.max_nslots);
 	swiotlb_mem_set_boot_pool(mem);
 	swiotlb_print_info();
 	if (swiotlb_magazines_start(mem))

@@ -244,6 +244,9 @@ void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 	unsigned int area_index = index >> pool->area_shift;
 	unsigned int first = area_index << pool->area_shift;
 
+	/* With its last slot free, the pool may go while the lock is released. */
+	rcu_read_lock();
 	swiotlb_area_free(swiotlb_pool_area(pool, area_index), index - first,
 			  nslots, cell, value);
+	rcu_read_unlock();
 }

@@ -63,6 +63,18 @@ long slots_transient(void)
 	return debugfs_number("io_tlb_transient_nslabs");
 }
 
+/* A counter of the file "events" */
+long slots_event(const char *name)
+{
+	const char *p = shim_debugfs_read(stats_dir, "events");
+	size_t len = strlen(name);
+
+	for (; p && *p; p = strchr(p, '\n') + 1)
+		if (!strncmp(p, name, len) && p[len] == ' ')
+			return simple_strtoul(p + len + 1, NULL, 10);
+	return -1;
+}
+
 void check_used(long nslots)
 {
 #ifdef CONFIG_DEBUG_FS

@@ -80,6 +80,7 @@ extern const char *stats_dir;
 long slots_used(void);
 long slots_total(void);
 long slots_transient(void);
+long slots_event(const char *name);
 void check_used(long nslots);
 
 struct device *new_device(unsigned int min_align_mask, unsigned long boundary);

@@ -147,3 +147,42 @@ struct shim_usage shim_usage(void)
 #endif
 	return u;
 }
+
+/* ---- the shrinker */
+
+static struct shrinker *the_shrinker;
+
+struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...)
+{
+	might_sleep();
+	return kzalloc(sizeof(struct shrinker), GFP_KERNEL);
+}
+
+void shrinker_register(struct shrinker *shrinker)
+{
+	__atomic_store_n(&the_shrinker, shrinker, __ATOMIC_RELEASE);
+}
+
+void shrinker_free(struct shrinker *shrinker)
+{
+	the_shrinker = NULL;
+	kfree(shrinker);
+}
+
+unsigned long shim_shrink(unsigned long *freed)
+{
+	struct shrinker *s = __atomic_load_n(&the_shrinker, __ATOMIC_ACQUIRE);
+	struct shrink_control sc = { .nr_to_scan = 128 };
+	unsigned long count;
+
+	*freed = 0;
+	if (!s)
+		return 0;
+	count = s->count_objects(s, &sc);
+	if (count) {
+		*freed = s->scan_objects(s, &sc);
+		if (*freed == SHRINK_STOP)
+			*freed = 0;
+	}
+	return count;
+}
