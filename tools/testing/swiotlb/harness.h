@@ -64,7 +64,8 @@ void in_child(void (*fn)(const void *), const void *arg, const char *what);
 
 /* ---- randomness that a seed repeats */
 
-struct rng { u64 s; };
+/* With a tape, what it draws comes from there, two bytes each, and then zeroes */
+struct rng { u64 s; const u8 *tape; size_t left; };
 u64 rng_next(struct rng *r);
 u32 rng_below(struct rng *r, u32 n);
 

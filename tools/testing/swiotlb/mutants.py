@@ -52,16 +52,56 @@ class Stale(Exception):
     """The expression does not fit the engine (any more)."""
 
 
-class Workshop:
-    """A copy of the engine to plant faults in, and what is built from it."""
+class Builder:
+    """Builds and runs programs of the harness in a directory of its own."""
 
-    def __init__(self, engine, work, make_args, prefix=""):
-        self.engine, self.work, self.make_args = Path(engine), Path(work), make_args
+    def __init__(self, work, make_args, prefix=""):
+        self.work, self.make_args = Path(work), list(make_args)
         self.prefix = prefix.split()
-        self.tree = self.work / "tree"
         self.log = self.work / "log"
         self.log.mkdir(parents=True, exist_ok=True)
         self.process = None
+
+    def run(self, command, log):
+        """True if the command succeeds in time; its output is appended to log."""
+        with open(log, "a") as out:
+            process = subprocess.Popen([*self.prefix, *command], stdout=out,
+                                       stderr=subprocess.STDOUT,
+                                       stdin=subprocess.DEVNULL, start_new_session=True)
+            self.process = process
+            try:
+                return process.wait(LIMIT) == 0
+            except subprocess.TimeoutExpired:
+                out.write(f"# no end after {LIMIT} s\n")
+                return False
+            finally:
+                self.stop()
+
+    def stop(self):
+        if self.process:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait()
+            self.process = None
+
+    def build(self, program, log):
+        """Path of the program, None if it does not compile."""
+        if not self.run(["make", "--no-print-directory", "-C", str(HERE),
+                         f"OUTPUT={self.work}/out", "SUFFIX=-mutant", *self.make_args,
+                         f"mutant-{program.rpartition('/')[2]}"], log):
+            return None
+        (found,) = self.work.glob(f"out/*-mutant/{program}")
+        return str(found)
+
+
+class Workshop(Builder):
+    """A copy of the engine to plant faults in, and what is built from it."""
+
+    def __init__(self, engine, work, make_args, prefix=""):
+        self.engine, self.tree = Path(engine), Path(work) / "tree"
+        super().__init__(work, [f"ENGINE_SRC={self.tree}", *make_args], prefix)
         self.copy_engine()
 
     def copy_engine(self):
@@ -95,38 +135,6 @@ class Workshop:
         # As of now, so that it is newer than what was built from the fault
         (self.tree / mutant.file).write_text((self.engine / mutant.file).read_text())
 
-    def run(self, command, log):
-        """True if the command succeeds in time; its output is appended to log."""
-        with open(log, "a") as out:
-            process = subprocess.Popen([*self.prefix, *command], stdout=out, stderr=subprocess.STDOUT,
-                                       stdin=subprocess.DEVNULL, start_new_session=True)
-            self.process = process
-            try:
-                return process.wait(LIMIT) == 0
-            except subprocess.TimeoutExpired:
-                out.write(f"# no end after {LIMIT} s\n")
-                return False
-            finally:
-                self.stop()
-
-    def stop(self):
-        if self.process:
-            try:
-                os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            self.process.wait()
-            self.process = None
-
-    def build(self, program, log):
-        if not self.run(["make", "--no-print-directory", "-C", str(HERE),
-                         f"ENGINE_SRC={self.tree}", f"OUTPUT={self.work}/out",
-                         "SUFFIX=-mutant", *self.make_args,
-                         f"mutant-{program.rpartition('/')[2]}"], log):
-            return None
-        (found,) = self.work.glob(f"out/*-mutant/{program}")
-        return str(found)
-
 
 # Name, program, arguments: what costs least and finds most comes first
 STAGES = (
@@ -146,12 +154,12 @@ def failed_test(log):
     return (found[0][0] or found[0][1]) if found else ""
 
 
-def run_test(workshop, stage, test, log):
-    """True if one test of the workshop's engine passes, None if it does not build."""
-    program = workshop.build(PROGRAM[stage], log)
+def run_test(builder, stage, test, log):
+    """True if one test of the builder's engine passes, None if it does not build."""
+    program = builder.build(PROGRAM[stage], log)
     if not program:
         return None
-    return workshop.run([program, "-j", "1", "-t", TEST_LIMIT, f"={test}"], log)
+    return builder.run([program, "-j", "1", "-t", TEST_LIMIT, f"={test}"], log)
 
 
 def killer_of(workshop, log, known=None):

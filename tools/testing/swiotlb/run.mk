@@ -37,12 +37,12 @@ run-check: $(PROGS) $(if $(CHECK_BENCH),bench-programs)
 	+$(if $(COUNT),$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count count-build)
 	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
 		BENCH_PY='$(BENCH_PY)' COUNT='$(COUNT)' \
-		$(RUN) '$(O)' basic oracle stress $(if $(COUNT),count) \
+		$(RUN) '$(O)' basic oracle fuzz stress $(if $(COUNT),count) \
 			$(if $(CHECK_BENCH),bench)
 
 run-check-long: $(PROGS)
 	$(Q)OPS=$(OPS_LONG) SECONDS_EACH=60 JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
-		$(RUN) '$(O)' basic oracle stress
+		$(RUN) '$(O)' basic oracle fuzz stress
 
 check-asan:
 	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=address \
@@ -85,7 +85,7 @@ coverage-programs:
 run-coverage-programs: $(PROGS)
 	$(Q)find '$(O)' -name '*.gcda' -delete
 	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
-		$(RUN) '$(O)' basic oracle stress
+		$(RUN) '$(O)' basic oracle fuzz stress
 
 # Each fault of mutants.list must be found; MUTANT=regexp runs those of that name
 MUTANT ?=
@@ -96,6 +96,32 @@ check-mutants:
 	$(Q)python3 -B $(HERE)/mutants.py --engine '$(ENGINE_SRC)' \
 		--work '$(OUTPUT)/mutants' --only '$(MUTANT)' --jobs $(JOBS) --prefix '$(WITH)' \
 		BASE_SRC='$(BASE_SRC)'
+
+# What libFuzzer finds in SECONDS (60) from the kept corpus on; fuzz-corpus keeps it.
+# The engine has AddressSanitizer and UndefinedBehaviorSanitizer then.
+FUZZ_SECONDS = $(if $(SECONDS),$(SECONDS),60)
+CORPUS := $(HERE)/fuzz/corpus
+.PHONY: check-fuzz fuzz-corpus fuzz-program run-fuzz-program
+check-fuzz fuzz-corpus:
+	+$(Q)command -v clang > /dev/null || { echo "no clang: install the packages \
+clang and libclang-rt-dev" >&2; exit 1; }; \
+	$(MAKE) --no-print-directory -C $(HERE) SAN=fuzz fuzz-program
+	$(Q)python3 -B $(HERE)/fuzz/fuzz.py --corpus '$(CORPUS)' \
+		--program '$(OUTPUT)/$(ENGINE)-fuzz-$(CONFIGS)/fuzz/fuzz' \
+		--work '$(OUTPUT)/fuzz' --seconds $(FUZZ_SECONDS) \
+		$(if $(SEED),--seed $(SEED)) $(if $(filter fuzz-corpus,$@),--keep)
+
+fuzz-program:
+	$(LOCKED)
+
+run-fuzz-program: $(O)/fuzz/fuzz
+	@:
+
+# Each defect that is known has a test, which is seen to fail: the file ledger
+.PHONY: check-ledger
+check-ledger:
+	$(Q)python3 -B $(HERE)/ledger.py --engine '$(ENGINE_SRC)' \
+		--work '$(OUTPUT)/ledger' --prefix '$(WITH)' BASE_SRC='$(BASE_SRC)'
 
 # One program of a variant, for mutants.py; no lock: nobody else builds there
 mutant-test_basic mutant-oracle mutant-stress: mutant-%: $(O)/%
@@ -135,6 +161,8 @@ help:
 	@echo '  count          locks and cache lines of up to 512 CPUs: the table'
 	@echo '  check-asan     with AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo '  check-tsan     with ThreadSanitizer'
+	@echo '  check-fuzz     libFuzzer on the oracle; SECONDS=n (60), fuzz-corpus keeps inputs'
+	@echo '  check-ledger   each known defect: its test fails where the defect is'
 	@echo '  check-mutants  plant faults in a copy of the engine: each must be found'
 	@echo '  check-coverage lines and branches of the engine that the tests run, by gcov'
 	@echo '  check-configs  with each of DYNAMIC, DEBUGFS and RESTRICTED y and n'
