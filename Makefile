@@ -10,7 +10,11 @@ export V
 Q := $(if $(filter 1,$(V)),,@)
 PYTHON := python3 -B
 
-.PHONY: help packages base compose kernels run quick bench bench-guest test clean distclean
+.PHONY: help packages
+.PHONY: base compose kernels
+.PHONY: run quick bench bench-guest bench-dynamic
+.PHONY: test test-full
+.PHONY: clean distclean
 
 ##@ Measure
 run: packages kernels	## Compare base, ours and no bouncing in QEMU: table and picture in results/run/latest
@@ -26,9 +30,16 @@ bench-guest: packages	## Time map, unmap and fio in QEMU, base and ours: results
 	$(Q)scripts/kernel.sh base-mapbench ours
 	$(Q)$(PYTHON) scripts/bench_guest.py
 
+bench-dynamic: packages	## Measure growing and giving back, in QEMU: results/dynamic/latest
+	$(Q)scripts/kernel.sh base-mapbench ours ours-debug
+	$(Q)$(PYTHON) scripts/bench_dynamic.py
+
 ##@ Check
 test:			## Run all tests; ends with "N passed, N failed", reports in build/test
 	$(Q)scripts/test.sh
+
+test-full:		## The same with KCSAN, i386, arm64, big endian, the long oracle, the mutants: hours
+	$(Q)scripts/test.sh --full
 
 ##@ Build
 base:			## Fetch Linux 7.3 (KSRC=<tree or tarball>: use that), print where it is

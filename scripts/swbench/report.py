@@ -15,7 +15,8 @@ def _k(value):
     return "-" if value is None else f"{value / 1000:.1f}"
 
 
-def _percent(value):
+def percent(value):
+    """A share in whole percent."""
     return "-" if value is None else f"{100 * value:.0f} %"
 
 
@@ -60,7 +61,7 @@ def _throughput(entries):
         line = [row_name(row)]
         for config in configs:
             entry = cells[config.name]
-            spread = "" if entry["cv"] is None else f" ({_percent(entry['cv'])})"
+            spread = "" if entry["cv"] is None else f" ({percent(entry['cv'])})"
             line.append(_k(entry["iops"]) + spread)
         lines.append(line)
     return grid(header, lines)
@@ -74,8 +75,8 @@ def _ratios(entries):
     lines = []
     for row, cells in _rows(entries).items():
         lines.append([row_name(row)]
-                     + [_percent(cells[c.name]["vs_base"]) for c in against_base]
-                     + [_percent(cells[c.name]["vs_none"]) for c in against_none])
+                     + [percent(cells[c.name]["vs_base"]) for c in against_base]
+                     + [percent(cells[c.name]["vs_none"]) for c in against_none])
     return grid(header, lines)
 
 

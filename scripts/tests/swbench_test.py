@@ -120,7 +120,8 @@ class MapRows(unittest.TestCase):
         self.assertEqual(found["map p99"], int(values["map_p99_ns"]))
 
     def test_csv(self):
-        lines = list(csv.reader(io.StringIO(mapbench.to_csv(self.entries()))))
+        lines = list(csv.reader(io.StringIO(stats.to_csv(
+            self.entries(), mapbench.COLUMNS, mapbench.cell))))
         self.assertEqual(lines[0], ["row", "base", "ours", "unit", "ratio", "spread"])
         self.assertEqual(lines[1], ["64-64k from device, 8 threads, depth 256, "
                                     "cross-CPU: median pair", "200", "100", "ns",
@@ -130,7 +131,8 @@ class MapRows(unittest.TestCase):
 
     def test_a_row_that_was_not_measured_is_empty(self):
         entry = mapbench.map_entries({}, [self.ROW])[0]
-        self.assertEqual(mapbench.to_csv([entry]).splitlines()[1],
+        self.assertEqual(stats.to_csv([entry], mapbench.COLUMNS, mapbench.cell)
+                         .splitlines()[1],
                          '"64-64k from device, 8 threads, depth 256, cross-CPU: '
                          'median pair",,,ns,,')
 

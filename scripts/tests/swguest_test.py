@@ -15,7 +15,7 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TREE / "tools/testing/selftests/swiotlb/qemu"))
 
-from swguest import initramfs, klog, mapbench, verdict  # noqa: E402
+from swguest import initramfs, klog, mapbench, params, verdict  # noqa: E402
 
 # One line that a kernel really prints for each signature.
 BAD = {
@@ -106,6 +106,69 @@ class StaleInt3(unittest.TestCase):
         self.assertFalse(klog.stale_int3(BAD["oops"] + "\n"))
         self.assertFalse(klog.stale_int3(
             self.OOPS.format("66").replace("int3", "invalid opcode")))
+
+
+class Races(unittest.TestCase):
+    RULE = "[    5.1] " + "=" * 66 + "\n"
+    REPORT = RULE + """\
+[    5.1] BUG: KCSAN: data-race in {0} / blk_update_request
+
+[    5.1] write to 0xffff888003c4c018 of 8 bytes by task 61 on cpu 1:
+[    5.1]  {0}+0x10/0x20
+[    5.1]  {1}+0x10/0x20
+[    5.1]  nvme_queue_rq+0x1/0x2
+
+[    5.1] read to 0xffff888003c4c018 of 8 bytes by interrupt on cpu 0:
+[    5.1]  blk_update_request+0x1/0x2
+[    5.1]  {2}+0x10/0x20
+[    5.1]  {3}+0x10/0x20
+
+[    5.1] value changed: 0x1 -> 0x2
+
+[    5.1] Reported by Kernel Concurrency Sanitizer on:
+[    5.1] Hardware name: swiotlb
+""" + RULE
+
+    def concerns(self, *names):
+        found = klog.races(CLEAN + self.REPORT.format(*names) + CLEAN)
+        self.assertEqual(len(found), 1)
+        return found[0].concerns("swiotlb")
+
+    def test_who_is_concerned(self):
+        self.assertTrue(self.concerns("swiotlb_map", "a", "b", "c"))
+        self.assertTrue(self.concerns("a", "swiotlb_map", "b", "c"))
+        self.assertTrue(self.concerns("a", "b", "swiotlb_map", "c"))
+        self.assertFalse(self.concerns("a", "b", "c", "swiotlb_map"))
+
+    def test_count(self):
+        report = self.REPORT.format("a", "b", "c", "d")
+        self.assertEqual(len(klog.races(report + CLEAN + report)), 2)
+        self.assertEqual(klog.races(CLEAN), [])
+
+
+class Parameters(unittest.TestCase):
+    """Forms of swiotlb=, against an answer that is right and ones that are not."""
+
+    class Answer:
+        def __init__(self, klog, slots):
+            self.text = lambda _name: klog
+            self.values = lambda _name: {"io_tlb_nslabs": slots} if slots else {}
+
+    CHECK = staticmethod(params.expect(params.Form("x", "swiotlb=x", 128, ("one", "two"))))
+    LOG = "[    0.000000] software IO TLB: one\n[    0.1] software IO TLB: two\n"
+
+    def test_right_answer(self):
+        self.assertIsNone(self.CHECK(self.Answer(self.LOG, "128")))
+
+    def test_wrong_answers(self):
+        for log, slots in ((self.LOG, "256"), (self.LOG, ""), ("", "128"),
+                           (self.LOG + self.LOG, "128"), (self.LOG.replace("two", "2"), "128")):
+            self.assertIsNotNone(self.CHECK(self.Answer(log, slots)), (log, slots))
+
+    def test_each_form_once(self):
+        for field in ("name", "append"):
+            values = [getattr(form, field) for form in params.FORMS]
+            self.assertEqual(len(values), len(set(values)))
 
 
 def frame(seq, name, payload, packed=False):

@@ -38,23 +38,18 @@ void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots)
 			   maps + swiotlb_area_map_bytes(nslots), nslots);
 }
 
-static bool swiotlb_area_may_fit(const struct io_tlb_area *area,
-				 const struct swiotlb_fit *fit)
-{
-	return fit->nslots <= area->slots.nslots - swiotlb_area_used(area);
-}
-
 /**
  * swiotlb_area_alloc() - allocate a run of slots
  * @area:	The area.
  * @fit:	What the run must satisfy.
  * @wait:	What to do when the lock is taken.
  *
- * An area that has too few free slots is not locked at all.
+ * An area that has too few free slots, or none in a row, is not locked at all.
  *
  * Context: Any, takes the area's lock.
  * Return: Index of the first slot, %SWIOTLB_NO_SLOT if nothing fits,
- * %SWIOTLB_BUSY if @wait is %SWIOTLB_TRY and the lock was taken.
+ * %SWIOTLB_BUSY if the lock was taken, or the search long, and @wait or @fit says not
+ * to go on then.
  */
 unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
 				const struct swiotlb_fit *fit,
@@ -63,7 +58,7 @@ unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
 	unsigned long flags;
 	unsigned int index;
 
-	if (!swiotlb_area_may_fit(area, fit))
+	if (!swiotlb_slots_may_fit(&area->slots, fit->nslots))
 		return SWIOTLB_NO_SLOT;
 
 	if (wait == SWIOTLB_SPIN)
@@ -72,7 +67,7 @@ unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
 		return SWIOTLB_BUSY;
 
 	index = swiotlb_slots_find(&area->slots, fit);
-	if (index != SWIOTLB_NO_SLOT)
+	if (index < SWIOTLB_BUSY)
 		swiotlb_slots_claim(&area->slots, index, fit->nslots);
 	spin_unlock_irqrestore(&area->lock, flags);
 	return index;

@@ -37,7 +37,7 @@ static unsigned long swiotlb_grow_below(struct swiotlb_mem *mem, u64 limit)
 
 /*
  * Double what there is, as far as the limit allows, or add as much of that as can
- * be had in one piece.
+ * be had in one piece. Transient pools tell how much was missing.
  */
 static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem, u64 limit)
 {
@@ -48,6 +48,7 @@ static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem, u64 limi
 	if (room < SWIOTLB_MIN_POOL_SLOTS)
 		return NULL;
 
+	nslots = max(nslots, 2 * swiotlb_mem_transient_nslots(mem));
 	nslots = roundup_pow_of_two(max(nslots, SWIOTLB_MIN_GROW_SLOTS));
 	nslots = min3(nslots, rounddown_pow_of_two(room), SWIOTLB_MAX_GROW_SLOTS);
 	for (; nslots >= SWIOTLB_MIN_POOL_SLOTS; nslots /= 2) {
@@ -96,7 +97,8 @@ static bool swiotlb_grow_reopen_from(struct swiotlb_mem *mem,
 	list_for_each_entry(pool, pools, node) {
 		if (swiotlb_pool_is_open(pool) || pool->end - 1 > limit)
 			continue;
-		swiotlb_mem_reopen_pool(mem, pool);
+		if (swiotlb_mem_reopen_pool(mem, pool))
+			return false;
 		swiotlb_magazines_resize(mem);
 		swiotlb_count(mem, SWIOTLB_REOPENED, 1);
 		return true;

@@ -57,7 +57,7 @@ int swiotlb_index_prepare(struct swiotlb_mem *mem)
 		return -ENOMEM;
 	}
 
-	mem->phys_limit = last;
+	WRITE_ONCE(mem->phys_limit, last);
 	mem->table = table;
 	mem->nindex = n;
 	/* [10] Pairs with the address dependency in __swiotlb_find_pool(). */
@@ -180,33 +180,35 @@ void swiotlb_mem_close_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	pool->since = jiffies;
 }
 
-static void swiotlb_mem_unclose_pool(struct swiotlb_mem *mem,
-				     struct io_tlb_pool *pool)
-{
-	WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs + pool->nslots);
-	WRITE_ONCE(pool->state, SWIOTLB_POOL_OPEN);
-}
-
 /**
  * swiotlb_mem_reopen_pool() - let a pool be used again
  * @mem:	Allocator.
  * @pool:	A pool that is closed or idle.
  *
  * Context: Process context, mem->pools_lock is held, takes mem->transient_lock.
+ * Return: 0, or -ENOSPC if an idle pool finds no number.
  */
-void swiotlb_mem_reopen_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+int swiotlb_mem_reopen_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
+	int ret;
+
 	lockdep_assert_held(&mem->pools_lock);
 	if (pool->state == SWIOTLB_POOL_CLOSED) {
-		swiotlb_mem_unclose_pool(mem, pool);
-		return;
+		WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs + pool->nslots);
+		WRITE_ONCE(pool->state, SWIOTLB_POOL_OPEN);
+		return 0;
 	}
 
 	list_del(&pool->node);
-	WRITE_ONCE(mem->held_nslots, mem->held_nslots - pool->nslots);
 	WRITE_ONCE(pool->state, SWIOTLB_POOL_OPEN);
-	/* Its number is free since it left, and so is its place in the index. */
-	WARN_ON_ONCE(swiotlb_mem_add_pool(mem, pool));
+	WRITE_ONCE(mem->held_nslots, mem->held_nslots - pool->nslots);
+	ret = swiotlb_mem_add_pool(mem, pool);
+	if (ret) {
+		WRITE_ONCE(mem->held_nslots, mem->held_nslots + pool->nslots);
+		WRITE_ONCE(pool->state, SWIOTLB_POOL_IDLE);
+		list_add(&pool->node, &mem->idle);
+	}
+	return ret;
 }
 
 /**

@@ -56,8 +56,8 @@
  *	../swiotlb.c	what the DMA API calls, the tracepoint
  *
  * watermark.c asks for growth by queueing mem->grow_work, whose function is in
- * grow.c; that starts mem->tick_work, whose function is in shrink.c. record.h, magazine.h and mem.h hold what is short and on the way of every
- * mapping.
+ * grow.c; that starts mem->tick_work, whose function is in shrink.c. record.h,
+ * magazine.h and mem.h hold what is short and on the way of every mapping.
  */
 
 /**
@@ -135,6 +135,8 @@
  */
 
 #define SWIOTLB_NO_SLOT		UINT_MAX
+/* Returned, instead of a slot, by a search that was cut short. */
+#define SWIOTLB_BUSY		(UINT_MAX - 1)
 #define SWIOTLB_NO_BOUNDARY	(ULONG_MAX >> IO_TLB_SHIFT)
 /* Hints are kept for blocks of 1, 2, 4 and 8 slots (16 KiB). */
 #define SWIOTLB_MAX_HINT_ORDER	3
@@ -157,6 +159,8 @@
  * @nslots:	Number of slots, constant.
  * @nused:	Number of bits set in @used. Written under the area's lock, read
  *		without it as an estimate.
+ * @longest:	No free run is longer than this. Written under the area's lock, read
+ *		without it as an estimate.
  * @hint:	For each order o, no free aligned block of 2^o slots begins below
  *		@hint[o]. Protected by the area's lock.
  * @next:	Where the last large run ended. Protected by the area's lock.
@@ -166,6 +170,7 @@ struct swiotlb_slots {
 	unsigned long *head;
 	unsigned int nslots;
 	unsigned int nused;
+	unsigned int longest;
 	unsigned int hint[SWIOTLB_MAX_HINT_ORDER + 1];
 	unsigned int next;
 };
@@ -181,8 +186,10 @@ struct swiotlb_slots {
  * @boundary_mask: 2^n - 1, or %SWIOTLB_NO_BOUNDARY. (@boundary_off + i) with its
  *		bits above @boundary_mask is the same for all slots of the run.
  * @boundary_off: See @boundary_mask.
+ * @max_words:	Give up after a look at so many words, 0 for never. Not for what hints
+ *		are exact for, nor across boundaries.
  *
- * All in slots, relative to the first slot of the area.
+ * All but the last in slots, relative to the first slot of the area.
  */
 struct swiotlb_fit {
 	unsigned int nslots;
@@ -191,7 +198,23 @@ struct swiotlb_fit {
 	unsigned int wish_mask;
 	unsigned long boundary_mask;
 	unsigned long boundary_off;
+	unsigned int max_words;
 };
+
+/**
+ * swiotlb_slots_may_fit() - is it worth to look for a run?
+ * @slots:	Slots of one area.
+ * @nslots:	Length of the run.
+ *
+ * Context: Any.
+ * Return: %false if there is none; an estimate unless the area's lock is held.
+ */
+static inline bool swiotlb_slots_may_fit(const struct swiotlb_slots *slots,
+					 unsigned int nslots)
+{
+	return nslots <= slots->nslots - READ_ONCE(slots->nused) &&
+	       nslots <= READ_ONCE(slots->longest);
+}
 
 void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
 			unsigned long *head, unsigned int nslots);
@@ -222,16 +245,13 @@ struct io_tlb_area {
 
 /**
  * enum swiotlb_wait - what to do when an area is busy
- * @SWIOTLB_TRY:	Leave it, another area may be free.
- * @SWIOTLB_SPIN:	Wait for its lock.
+ * @SWIOTLB_TRY:	Leave it, another area may be free. The same after a short search.
+ * @SWIOTLB_SPIN:	Wait for its lock, and search all of it.
  */
 enum swiotlb_wait {
 	SWIOTLB_TRY,
 	SWIOTLB_SPIN,
 };
-
-/* Returned, instead of a slot, by a search that %SWIOTLB_TRY cut short. */
-#define SWIOTLB_BUSY		(UINT_MAX - 1)
 
 size_t swiotlb_area_bytes(unsigned int nslots);
 void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots);
@@ -654,7 +674,7 @@ static inline bool swiotlb_mem_can_grow(const struct swiotlb_mem *mem)
 
 static inline u64 swiotlb_mem_phys_limit(const struct swiotlb_mem *mem)
 {
-	return mem->phys_limit;
+	return READ_ONCE(mem->phys_limit);
 }
 
 static inline unsigned long swiotlb_mem_transient_nslots(struct swiotlb_mem *mem)
@@ -746,7 +766,7 @@ void swiotlb_pool_destroy(struct io_tlb_pool *pool);
 int swiotlb_index_prepare(struct swiotlb_mem *mem);
 int swiotlb_mem_add_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_mem_close_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
-void swiotlb_mem_reopen_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+int swiotlb_mem_reopen_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_mem_remove_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_mem_retire_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_index_add_transient(struct swiotlb_mem *mem,

@@ -11,6 +11,13 @@
 /* Large pages of the linear mapping stay whole. */
 #define SWIOTLB_PAGES_ALIGN	SZ_2M
 
+/* The linear mapping is where the CPU copies; an area of CMA may lie outside. */
+static bool swiotlb_pages_suit(struct page *page, size_t bytes, u64 phys_limit)
+{
+	return !PageHighMem(page) &&
+	       page_to_phys(page) + bytes - 1 <= phys_limit;
+}
+
 /* The widest zone whose pages may all be used, given the limit. */
 static gfp_t swiotlb_zone(u64 phys_limit)
 {
@@ -81,7 +88,7 @@ static struct page *swiotlb_pages_below(enum swiotlb_source source, size_t bytes
 	do {
 		page = swiotlb_pages_take(source, bytes, nid,
 					  (gfp & ~GFP_ZONEMASK) | zone);
-		if (!page || page_to_phys(page) + bytes - 1 <= phys_limit)
+		if (!page || swiotlb_pages_suit(page, bytes, phys_limit))
 			return page;
 		swiotlb_pages_put(source, page, bytes);
 	} while (source != SWIOTLB_FROM_CMA && swiotlb_narrow_zone(&zone));

@@ -6,6 +6,12 @@
 #include "internal.h"
 #include "record.h"
 
+/*
+ * With interrupts off, and while another area may have room at once, no more of an
+ * area is searched than this many words of its bitmap: 2 MiB.
+ */
+#define SWIOTLB_TRY_WORDS	16
+
 static struct io_tlb_area *swiotlb_pool_area(const struct io_tlb_pool *pool,
 					     unsigned int area_index)
 {
@@ -150,7 +156,7 @@ bool swiotlb_pool_tight(const struct io_tlb_pool *pool, unsigned int area_index)
  *
  * Context: Any, takes the area's lock.
  * Return: Physical address of the bounce buffer, padding left behind;
- * %SWIOTLB_MAP_FULL if nothing fits; %SWIOTLB_MAP_BUSY if the area is busy.
+ * %SWIOTLB_MAP_FULL if nothing fits; %SWIOTLB_MAP_BUSY if @wait has cut it short.
  */
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,
@@ -165,6 +171,7 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 		.wish_mask = req->align_mask,
 		.boundary_mask = req->boundary_mask,
 		.boundary_off = dma_slot & req->boundary_mask,
+		.max_words = wait == SWIOTLB_TRY ? SWIOTLB_TRY_WORDS : 0,
 	};
 	unsigned int index;
 

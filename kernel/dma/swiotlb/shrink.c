@@ -176,7 +176,7 @@ static void swiotlb_free_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	WRITE_ONCE(mem->held_nslots, mem->held_nslots - pool->nslots);
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
 	trace_swiotlb_shrink(pool->start, pool->end - pool->start,
-			   mem->held_nslots);
+			     mem->held_nslots);
 	pr_info_ratelimited("pool of %u KiB freed, %lu KiB are left\n",
 			    pool->nslots << IO_TLB_SHIFT >> 10,
 			    mem->held_nslots << IO_TLB_SHIFT >> 10);
@@ -212,14 +212,17 @@ static void swiotlb_tick(struct swiotlb_mem *mem)
 	swiotlb_free_idle(mem, hurry);
 }
 
-/* In pages: all that is not needed now, whatever its state. */
+/*
+ * In pages: all that is not needed now, whatever its state. The demand of a period
+ * is no measure: for some seconds after a load, nothing would be there to take.
+ */
 static unsigned long swiotlb_shrink_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
 {
 	struct swiotlb_mem *mem = shrinker->private_data;
 	unsigned long held = READ_ONCE(mem->held_nslots);
 	unsigned long keep = max(mem->boot_pool.nslots,
-				 2 * READ_ONCE(mem->demand));
+				 2 * swiotlb_mem_used(mem));
 
 	return held > keep ? (held - keep) >> (PAGE_SHIFT - IO_TLB_SHIFT) : 0;
 }

@@ -29,6 +29,11 @@
  * Any run of n slots holds an aligned block of 2^o slots if n >= 2^(o+1) - 1,
  * and begins less than 2^o slots before it: that bounds all other searches.
  *
+ * A search that has found no run of n slots leaves n - 1, and what the alignment may
+ * have cost, as @longest: nobody looks for more before slots are released next to
+ * so many free ones. So an area that has room, but no hole that is large enough,
+ * is searched once and not at every map.
+ *
  * Runs of more than 2^%SWIOTLB_MAX_HINT_ORDER slots are next fit. Copying one costs
  * much more than finding it, and what a device has just read from it is in the
  * caches of whoever plays the device, on another CPU of a virtual machine's host:
@@ -57,17 +62,148 @@ static void swiotlb_slots_raise_hints(struct swiotlb_slots *slots,
 			slots->hint[order] = end;
 }
 
-/* The order of the aligned block that @fit asks for, or -1 if it is no such. */
-static int swiotlb_fit_block_order(const struct swiotlb_fit *fit,
-				   unsigned int align_mask)
+/* The order of the aligned block that @fit wishes for, or -1 if it is no such. */
+static int swiotlb_fit_block_order(const struct swiotlb_fit *fit)
 {
 	unsigned int order = ilog2(fit->nslots);
 
 	if (order > SWIOTLB_MAX_HINT_ORDER || fit->nslots != 1U << order)
 		return -1;
-	if (align_mask != fit->nslots - 1 || (fit->align_off & align_mask))
+	if (fit->wish_mask != fit->nslots - 1 ||
+	    (fit->align_off & fit->wish_mask))
 		return -1;
 	return order;
+}
+
+/* Every (1 << order)th bit of a word, from bit 0 on. */
+#define SWIOTLB_EVERY(order)	(~0UL / GENMASK((1 << (order)) - 1, 0))
+
+static const unsigned long swiotlb_every[] = {
+	SWIOTLB_EVERY(0), SWIOTLB_EVERY(1), SWIOTLB_EVERY(2),
+	SWIOTLB_EVERY(3), SWIOTLB_EVERY(4), SWIOTLB_EVERY(5),
+};
+
+static_assert(ARRAY_SIZE(swiotlb_every) > SWIOTLB_MAX_HINT_ORDER);
+
+static unsigned long swiotlb_slots_free_bits(const struct swiotlb_slots *slots,
+					     unsigned int word)
+{
+	return word < BITS_TO_LONGS(slots->nslots) ? ~slots->used[word] : 0;
+}
+
+/*
+ * The bits of @low at which @nslots free slots begin, less than a word of them; @high
+ * is the word behind. A run of a + b begins where one of a does, and one of b after
+ * those.
+ */
+static unsigned long swiotlb_run_starts(unsigned long low, unsigned long high,
+					unsigned int nslots)
+{
+	unsigned int have, step;
+
+	for (have = 1; low && have < nslots; have += step) {
+		step = min(have, nslots - have);
+		low &= low >> step | high << (BITS_PER_LONG - step);
+		high &= high >> step;
+	}
+	return low;
+}
+
+/* The same for a run of a word or more: it goes on up to the end of its first one. */
+static unsigned long swiotlb_slots_long_starts(const struct swiotlb_slots *slots,
+					       unsigned int word,
+					       unsigned int nslots)
+{
+	unsigned long used = ~swiotlb_slots_free_bits(slots, word);
+	unsigned int first = used ? __fls(used) + 1 : 0;
+	unsigned int last, behind = 0;
+
+	if (first == BITS_PER_LONG)
+		return 0;
+
+	do {
+		used = ~swiotlb_slots_free_bits(slots, ++word);
+		behind += used ? __ffs(used) : BITS_PER_LONG;
+	} while (!used && behind < nslots);
+
+	if (BITS_PER_LONG - first + behind < nslots)
+		return 0;
+	last = min(behind + BITS_PER_LONG - nslots, BITS_PER_LONG - 1);
+	return GENMASK(last, first);
+}
+
+static unsigned long swiotlb_slots_starts(const struct swiotlb_slots *slots,
+					  unsigned int word, unsigned int nslots)
+{
+	if (nslots >= BITS_PER_LONG)
+		return swiotlb_slots_long_starts(slots, word, nslots);
+	return swiotlb_run_starts(swiotlb_slots_free_bits(slots, word),
+				  swiotlb_slots_free_bits(slots, word + 1),
+				  nslots);
+}
+
+/* The bits of the word that begins with slot @index that have an alignment. */
+static unsigned long swiotlb_aligned_bits(unsigned int index,
+					  unsigned int align_mask,
+					  unsigned int align_off)
+{
+	unsigned int order = fls(align_mask);
+	unsigned int skip = -(align_off + index) & align_mask;
+
+	if (order < ARRAY_SIZE(swiotlb_every))
+		return swiotlb_every[order] << skip;
+	return skip < BITS_PER_LONG ? BIT(skip) : 0;
+}
+
+/* A block of 1 << @order slots, for which the hint is exact. It lies in one word. */
+static unsigned int swiotlb_slots_find_block(struct swiotlb_slots *slots,
+					     unsigned int order)
+{
+	unsigned int nwords = BITS_TO_LONGS(slots->nslots);
+	unsigned int word, index = slots->hint[order];
+	unsigned long starts, from = ~0UL << (index % BITS_PER_LONG);
+
+	for (word = BIT_WORD(index); word < nwords; word++, from = ~0UL) {
+		starts = swiotlb_run_starts(~slots->used[word] & from, 0,
+					    1U << order) & swiotlb_every[order];
+		if (starts) {
+			index = word * BITS_PER_LONG + __ffs(starts);
+			slots->hint[order] = index;
+			return index;
+		}
+	}
+	slots->hint[order] = slots->nslots;
+	return SWIOTLB_NO_SLOT;
+}
+
+/*
+ * The first run from @index on that is as @fit wishes. @second is set, unless it
+ * is already, to the first one that will do.
+ */
+static unsigned int swiotlb_slots_scan(const struct swiotlb_slots *slots,
+				       const struct swiotlb_fit *fit,
+				       unsigned int index, unsigned int end,
+				       unsigned int *second)
+{
+	unsigned long starts, wished, from = ~0UL << (index % BITS_PER_LONG);
+
+	for (index -= index % BITS_PER_LONG; index < end; index += BITS_PER_LONG) {
+		starts = swiotlb_slots_starts(slots, BIT_WORD(index), fit->nslots) &
+			 from;
+		from = ~0UL;
+		if (!starts)
+			continue;
+
+		wished = starts & swiotlb_aligned_bits(index, fit->wish_mask,
+						       fit->align_off);
+		if (wished)
+			return index + __ffs(wished);
+		starts &= swiotlb_aligned_bits(index, fit->align_mask,
+					       fit->align_off);
+		if (starts && *second == SWIOTLB_NO_SLOT)
+			*second = index + __ffs(starts);
+	}
+	return SWIOTLB_NO_SLOT;
 }
 
 static unsigned int swiotlb_slots_first_candidate(const struct swiotlb_slots *slots,
@@ -81,72 +217,46 @@ static unsigned int swiotlb_slots_first_candidate(const struct swiotlb_slots *sl
 	return hint > before ? hint - before : 0;
 }
 
-/* Every (1 << order)th bit of a word, from bit 0 on. */
-#define SWIOTLB_EVERY(order)	(~0UL / GENMASK((1 << (order)) - 1, 0))
-
-static const unsigned long swiotlb_every[] = {
-	SWIOTLB_EVERY(0), SWIOTLB_EVERY(1), SWIOTLB_EVERY(2),
-	SWIOTLB_EVERY(3), SWIOTLB_EVERY(4), SWIOTLB_EVERY(5),
-};
-
-/* A run that lies in two words at most, and positions that repeat in each. */
-static bool swiotlb_fits_in_words(const struct swiotlb_fit *fit,
-				  unsigned int align_mask)
+/* Any but the blocks that hints are exact for: see "First fit, with hints". */
+static unsigned int swiotlb_slots_find_run(struct swiotlb_slots *slots,
+					   const struct swiotlb_fit *fit)
 {
-	return fit->nslots <= BITS_PER_LONG / 2 &&
-	       fls(align_mask) < ARRAY_SIZE(swiotlb_every) &&
-	       fit->boundary_mask == SWIOTLB_NO_BOUNDARY;
-}
+	unsigned int index, stop, second = SWIOTLB_NO_SLOT;
+	unsigned int left = fit->max_words ? fit->max_words * BITS_PER_LONG : UINT_MAX;
+	unsigned int first = swiotlb_slots_first_candidate(slots, fit);
+	bool large = fit->nslots > 1U << SWIOTLB_MAX_HINT_ORDER;
+	unsigned int start = large ? max(slots->next, first) : first;
+	bool all = false;
 
-/*
- * The bits of @low at which @nslots free slots begin; @high is the word behind. A
- * run of a + b begins where one of a does, and one of b after those.
- */
-static unsigned long swiotlb_run_starts(unsigned long low, unsigned long high,
-					unsigned int nslots)
-{
-	unsigned int have, step;
-
-	for (have = 1; have < nslots; have += step) {
-		step = min(have, nslots - have);
-		low &= low >> step | high << (BITS_PER_LONG - step);
-		high &= high >> step;
+	stop = start + min(left, slots->nslots - start);
+	index = swiotlb_slots_scan(slots, fit, start, stop, &second);
+	if (index == SWIOTLB_NO_SLOT && stop == slots->nslots) {
+		left -= stop - start;
+		stop = first + min(left, start - first);
+		index = swiotlb_slots_scan(slots, fit, first, stop, &second);
+		all = stop == start;
 	}
-	return low;
+	if (index == SWIOTLB_NO_SLOT)
+		index = second;
+
+	if (index != SWIOTLB_NO_SLOT)
+		stop = index + fit->nslots;
+	else if (all)
+		WRITE_ONCE(slots->longest, fit->nslots + fit->align_mask - 1);
+	else
+		index = SWIOTLB_BUSY;
+	if (large)
+		slots->next = stop;
+	return index;
 }
 
-static unsigned int swiotlb_slots_search_words(const struct swiotlb_slots *slots,
-					       const struct swiotlb_fit *fit,
-					       unsigned int align_mask,
-					       unsigned int index)
-{
-	unsigned int word, nwords = BITS_TO_LONGS(slots->nslots);
-	unsigned long low, high, starts, allowed;
-
-	allowed = swiotlb_every[fls(align_mask)] <<
-		  (-fit->align_off & align_mask);
-	starts = allowed & (~0UL << (index % BITS_PER_LONG));
-	for (word = BIT_WORD(index); word < nwords; word++) {
-		low = ~slots->used[word];
-		high = word + 1 < nwords ? ~slots->used[word + 1] : 0;
-		starts &= swiotlb_run_starts(low, high, fit->nslots);
-		if (starts) {
-			index = word * BITS_PER_LONG + __ffs(starts);
-			/* Bits behind the last slot look free, too. */
-			return index + fit->nslots <= slots->nslots ?
-			       index : SWIOTLB_NO_SLOT;
-		}
-		starts = allowed;
-	}
-	return SWIOTLB_NO_SLOT;
-}
-
-static unsigned int swiotlb_slots_search(const struct swiotlb_slots *slots,
-					 const struct swiotlb_fit *fit,
-					 unsigned int align_mask,
-					 unsigned int index)
+/* Few areas ever cross a boundary: this need not be fast. */
+static unsigned int swiotlb_slots_find_within(const struct swiotlb_slots *slots,
+					      const struct swiotlb_fit *fit,
+					      unsigned int align_mask)
 {
 	unsigned long pos;
+	unsigned int index = 0;
 
 	for (;;) {
 		index = bitmap_find_next_zero_area_off(slots->used,
@@ -182,53 +292,11 @@ void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
 	slots->head = head;
 	slots->nslots = nslots;
 	slots->nused = 0;
+	slots->longest = UINT_MAX;
 	slots->next = 0;
 	memset(slots->hint, 0, sizeof(slots->hint));
-}
-
-static unsigned int swiotlb_slots_search_from(const struct swiotlb_slots *slots,
-					      const struct swiotlb_fit *fit,
-					      unsigned int align_mask,
-					      unsigned int index)
-{
-	if (swiotlb_fits_in_words(fit, align_mask))
-		return swiotlb_slots_search_words(slots, fit, align_mask, index);
-	return swiotlb_slots_search(slots, fit, align_mask, index);
-}
-
-/* Any but the blocks that hints are exact for: see "First fit, with hints". */
-static unsigned int swiotlb_slots_find_run(struct swiotlb_slots *slots,
-					   const struct swiotlb_fit *fit,
-					   unsigned int align_mask)
-{
-	unsigned int first = swiotlb_slots_first_candidate(slots, fit);
-	unsigned int index = SWIOTLB_NO_SLOT;
-	bool large = fit->nslots > 1U << SWIOTLB_MAX_HINT_ORDER;
-
-	if (large && slots->next > first)
-		index = swiotlb_slots_search_from(slots, fit, align_mask,
-						  slots->next);
-	if (index == SWIOTLB_NO_SLOT)
-		index = swiotlb_slots_search_from(slots, fit, align_mask, first);
-	if (large && index != SWIOTLB_NO_SLOT)
-		slots->next = index + fit->nslots;
-	return index;
-}
-
-static unsigned int swiotlb_slots_find_aligned(struct swiotlb_slots *slots,
-					       const struct swiotlb_fit *fit,
-					       unsigned int align_mask)
-{
-	int order = swiotlb_fit_block_order(fit, align_mask);
-	unsigned int index;
-
-	if (order < 0 || !swiotlb_fits_in_words(fit, align_mask))
-		return swiotlb_slots_find_run(slots, fit, align_mask);
-
-	index = swiotlb_slots_search_words(slots, fit, align_mask,
-					   slots->hint[order]);
-	slots->hint[order] = min(index, slots->nslots);
-	return index;
+	/* A search sees whole words: nothing is free behind the last slot. */
+	bitmap_set(used, nslots, -nslots % BITS_PER_LONG);
 }
 
 /**
@@ -237,23 +305,37 @@ static unsigned int swiotlb_slots_find_aligned(struct swiotlb_slots *slots,
  * @fit:	What the run must satisfy.
  *
  * Nothing is claimed yet. Above the hint, see "First fit, with hints", the search
- * goes from word to word, for large runs and across boundaries from hole to hole.
+ * goes from word to word, across boundaries from hole to hole.
  *
  * Context: The area's lock is held.
- * Return: Index of the run's first slot, or %SWIOTLB_NO_SLOT.
+ * Return: Index of the run's first slot, %SWIOTLB_NO_SLOT if there is none, or
+ * %SWIOTLB_BUSY if @fit->max_words are not enough to tell.
  */
 unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
 				const struct swiotlb_fit *fit)
 {
 	unsigned int index;
+	int order;
 
-	if (fit->nslots > slots->nslots - slots->nused)
+	if (!swiotlb_slots_may_fit(slots, fit->nslots))
 		return SWIOTLB_NO_SLOT;
 
-	index = swiotlb_slots_find_aligned(slots, fit, fit->wish_mask);
-	if (index == SWIOTLB_NO_SLOT && fit->wish_mask != fit->align_mask)
-		index = swiotlb_slots_find_aligned(slots, fit, fit->align_mask);
-	return index;
+	if (unlikely(fit->boundary_mask != SWIOTLB_NO_BOUNDARY)) {
+		index = swiotlb_slots_find_within(slots, fit, fit->wish_mask);
+		if (index == SWIOTLB_NO_SLOT)
+			index = swiotlb_slots_find_within(slots, fit,
+							  fit->align_mask);
+		return index;
+	}
+
+	order = swiotlb_fit_block_order(fit);
+	if (order >= 0) {
+		index = swiotlb_slots_find_block(slots, order);
+		if (index != SWIOTLB_NO_SLOT ||
+		    fit->align_mask == fit->wish_mask)
+			return index;
+	}
+	return swiotlb_slots_find_run(slots, fit);
 }
 
 /* Nearly all runs lie in one word, and need no loop. */
@@ -291,6 +373,33 @@ void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index,
 	swiotlb_slots_raise_hints(slots, index, index + nslots);
 }
 
+/* How far it is free around a run that has got free, a maximal mapping at most. */
+static unsigned int swiotlb_slots_free_around(const struct swiotlb_slots *slots,
+					      unsigned int index,
+					      unsigned int nslots)
+{
+	unsigned int floor = index - min(index, SWIOTLB_MAX_SLOTS);
+	unsigned int end = min(index + nslots + SWIOTLB_MAX_SLOTS, slots->nslots);
+
+	end = find_next_bit(slots->used, end, index + nslots);
+	while (index > floor && !test_bit(index - 1, slots->used))
+		index--;
+	return end - index;
+}
+
+static void swiotlb_slots_raise_longest(struct swiotlb_slots *slots,
+					unsigned int index, unsigned int nslots)
+{
+	unsigned int n;
+
+	if (likely(slots->longest >= SWIOTLB_MAX_SLOTS))
+		return;
+
+	n = swiotlb_slots_free_around(slots, index, nslots);
+	if (n > slots->longest)
+		WRITE_ONCE(slots->longest, n);
+}
+
 /**
  * swiotlb_slots_release() - give a run back
  * @slots:	Slots of one area.
@@ -315,6 +424,7 @@ bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index,
 		bitmap_clear(slots->used, index, nslots);
 	WRITE_ONCE(slots->nused, slots->nused - nslots);
 	swiotlb_slots_lower_hints(slots, index);
+	swiotlb_slots_raise_longest(slots, index, nslots);
 	return true;
 }
 

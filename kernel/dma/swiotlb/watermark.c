@@ -82,7 +82,7 @@ void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit)
 		return;
 
 	/* Whoever loses this race will ask again. */
-	if (limit < mem->phys_limit)
+	if (limit != U64_MAX)
 		WRITE_ONCE(mem->want_end_pfn, PHYS_PFN(limit) + 1);
 	WRITE_ONCE(mem->want_nid, numa_mem_id());
 	queue_work(system_dfl_wq, &mem->grow_work);

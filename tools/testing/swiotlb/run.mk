@@ -52,7 +52,7 @@ check-asan:
 check-tsan:
 	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=thread check-threads
 
-.PHONY: check-threads check-configs oracle stress basic
+.PHONY: check-threads check-configs oracle stress basic giveback
 run-check-threads: $(O)/stress
 	$(Q)SECONDS_EACH=$(SECONDS_EACH) JOBS=1 V=$(V) \
 		$(RUN) '$(O)' stress
@@ -147,6 +147,11 @@ run-count-build: $(O)/count/count
 basic: $(O)/test_basic
 	$(Q)$(O)/test_basic -j $(JOBS) $(if $(filter 1,$(V)),-v) $(TEST)
 
+# Figures of a thousand cycles of growing and giving back, as lines of
+# "# giveback: name=number"
+giveback: $(O)/test_basic
+	$(Q)$(O)/test_basic -v thousand_cycles
+
 stress: $(O)/stress
 	$(Q)SECONDS_EACH=$(SECONDS_EACH) $(O)/stress -j 1 -v $(TEST)
 
@@ -171,6 +176,7 @@ help:
 	@echo '  check-bench    every row for an instant: is any missing?'
 	@echo 'One program:'
 	@echo '  basic          the named tests; TEST="words" runs those that contain one'
+	@echo '  giveback       a thousand cycles of growing and giving back: what is left'
 	@echo '  oracle         random sequences; SEED=n FAMILY=f OPS=n replays one case'
 	@echo '  stress         threads; SECONDS_EACH=n'
 	@echo 'Variables:'

@@ -42,7 +42,7 @@ struct scenario {
 	unsigned int threads, pressure;	/* pressure: live mappings a thread */
 	size_t max_size;
 	bool growing, encrypted, faults;
-	bool shrinking;		/* waves of load, and memory is short all the time */
+	bool shrinking;		/* waves of load, memory is short, CPUs go */
 	bool must_fit;		/* there is always room, if somebody waits */
 };
 
@@ -189,7 +189,10 @@ static void *faults(void *arg)
 	return NULL;
 }
 
-/* The first half of each 40 ms with few mappings, in which all can go */
+/*
+ * The first half of each 40 ms with few mappings, in which all can go. Now and then
+ * a CPU goes, or time goes on by a tick.
+ */
 static void *reclaim(void *arg)
 {
 	unsigned long freed, *asked = arg;
@@ -199,7 +202,35 @@ static void *reclaim(void *arg)
 	for (turn = 0; !__atomic_load_n(&stop, __ATOMIC_RELAXED); turn++) {
 		WRITE_ONCE(pressure_now, turn / 10 % 2 ? scn->pressure : 3);
 		*asked += !!shim_shrink(&freed);
+		if (!(turn % 4))
+			shim_cpu_dead(turn / 4 % scn->threads);
+		if (!(turn % 8))
+			shim_advance(HZ);
 		usleep(2000);
+	}
+	return NULL;
+}
+
+/* Memory that somebody else was given is in no pool, whatever it was before */
+static void *neighbour(void *arg)
+{
+	struct rng rng = { 11 };
+	unsigned int order, i;
+	struct page *page;
+	phys_addr_t paddr;
+
+	shim_set_cpu(NR_CPUS - 5);
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED) && !check_failures()) {
+		order = rng_below(&rng, MAX_PAGE_ORDER + 1);
+		page = alloc_pages(GFP_KERNEL | __GFP_DMA32, order);
+		if (!page)
+			continue;
+		paddr = page_to_phys(page);
+		for (i = 0; i < 64; i++)
+			CHECK(!swiotlb_find_pool(shared_dev[0], paddr +
+						 rng_below(&rng, PAGE_SIZE << order)));
+		__free_pages(page, order);
+		usleep(50);
 	}
 	return NULL;
 }
@@ -240,7 +271,7 @@ static unsigned int seconds_of_run(void)
 static void stress(const struct scenario *s)
 {
 	unsigned long maps = 0, unmaps = 0, failed = 0;
-	pthread_t fault_thread, observer_thread, reclaim_thread;
+	pthread_t fault_thread, observer_thread, reclaim_thread, neighbour_thread;
 	unsigned long asked = 0;
 	unsigned int i;
 	long total;
@@ -271,8 +302,10 @@ static void stress(const struct scenario *s)
 	pthread_create(&observer_thread, NULL, observer, NULL);
 	if (s->faults)
 		pthread_create(&fault_thread, NULL, faults, NULL);
-	if (s->shrinking)
+	if (s->shrinking) {
 		pthread_create(&reclaim_thread, NULL, reclaim, &asked);
+		pthread_create(&neighbour_thread, NULL, neighbour, NULL);
+	}
 	sleep(seconds_of_run());
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < s->threads; i++) {
@@ -284,8 +317,10 @@ static void stress(const struct scenario *s)
 	pthread_join(observer_thread, NULL);
 	if (s->faults)
 		pthread_join(fault_thread, NULL);
-	if (s->shrinking)
+	if (s->shrinking) {
 		pthread_join(reclaim_thread, NULL);
+		pthread_join(neighbour_thread, NULL);
+	}
 	shim_fail_none();
 	shim_flush_all();
 	shim_threads_stop();
@@ -298,9 +333,12 @@ static void stress(const struct scenario *s)
 	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && IS_ENABLED(CONFIG_DEBUG_FS))
 		CHECK_EQ(slots_transient(), 0);
 	if (s->shrinking) {
-		printf("# memory was short %lu times, %ld pools were freed\n",
-		       asked, slots_event("freed"));
+		printf("# memory was short %lu times; pools: %ld grown, %ld closed, %ld reopened, %ld freed\n",
+		       asked, slots_event("grown"), slots_event("closed"),
+		       slots_event("reopened"), slots_event("freed"));
+		CHECK(slots_event("closed") > 0);
 		shrink_to(total);
+		CHECK_EQ(slots_event("freed"), slots_event("grown"));
 	}
 }
 
@@ -328,7 +366,7 @@ STRESS(stress_growing_with_faults, .arg = "512,2", .threads = 4, .pressure = 250
        .max_size = 60000, .growing = true, .faults = true)
 STRESS(stress_growing_encrypted, .arg = "512,2", .threads = 4, .pressure = 250,
        .max_size = 60000, .growing = true, .encrypted = true)
-#ifdef ENGINE_ours
+#if defined(ENGINE_ours) && defined(CONFIG_DEBUG_FS)
 STRESS(stress_shrinking, .arg = "512,2", .threads = 4, .pressure = 250,
        .max_size = 60000, .growing = true, .shrinking = true)
 STRESS(stress_shrinking_with_faults, .arg = "512,2", .threads = 4, .pressure = 250,

@@ -15,7 +15,6 @@ void shim_cpu_dead(unsigned int cpu);
 /* Work, RCU callbacks and time: nothing runs unless asked, or in threads */
 void shim_threads_start(void);
 void shim_threads_stop(void);
-extern bool shim_work_at_once;
 unsigned int shim_run_work(void);
 unsigned int shim_work_queued(void);
 

@@ -55,6 +55,27 @@ TEST_FULL(search_in_a_nearly_full_area_ends, NULL, 10)
 	      MAP_FAILED_ADDR);
 }
 
+/* The only run that is free crosses the boundary of a device */
+TEST_FULL(search_at_a_boundary_ends, NULL, 10)
+{
+	static phys_addr_t tlbs[512];
+	phys_addr_t pool, orig;
+	struct device *dev;
+	unsigned int i;
+
+	pool = boot_fixed("512,1", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(8192, 0);
+	CHECK_EQ(fill_pool(dev, IO_TLB_SIZE, tlbs, 512), 512);
+	for (i = 0; i < 512; i++)
+		if ((tlbs[i] - pool + 4096) % SZ_128K < 8192)
+			unmap(dev, tlbs[i], IO_TLB_SIZE, DMA_TO_DEVICE);
+	dev = new_device(0, 0x1ffff);
+	CHECK(map_full(dev, orig, 8192, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN) ==
+	      MAP_FAILED_ADDR || !(pool & 0x1ffff));
+	CHECK(map(dev, orig, 4096, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
+}
+
 /* Counters that are read before debugfs comes up go on from there */
 TEST(debugfs_does_not_reset_counters)
 {
@@ -80,7 +101,7 @@ TEST(debugfs_does_not_reset_counters)
 }
 
 /* Locks of areas that CPUs of their own use lie in cache lines of their own */
-TEST_BASE_FAILS(areas_do_not_share_cache_lines,
+TEST_BASE_FAILS(locks_of_areas_lie_apart,
 		"L5: four areas lie in one line")
 {
 	unsigned long last = 0, at;
@@ -134,72 +155,6 @@ TEST_BASE_FAILS(full_pool_costs_no_lock_for_each_area,
 		  locks_taken() - before);
 }
 
-/* L4: a position is free, and the search has gone past it */
-static bool position_free(const bool *taken, unsigned int nslots,
-			  unsigned int first, unsigned int step, unsigned int run)
-{
-	unsigned int i;
-
-	for (; first + run <= nslots; first += step) {
-		for (i = 0; i < run && !taken[first + i]; i++)
-			;
-		if (i == run)
-			return true;
-	}
-	return false;
-}
-
-/*
- * One area of 128 slots, a device that wants an original's place within 64 KiB
- * kept, and others that get in its way.
- */
-TEST_BASE_FAILS(search_visits_every_position,
-		"L4: slots skipped at the end of the area count as searched")
-{
-	struct { phys_addr_t at; size_t size; struct device *dev; } live[128] = { };
-	phys_addr_t base, orig;
-	struct rng rng = { 4 };
-	struct device *any, *aligned;
-	bool taken[128] = { };
-	unsigned int step, i, j, first;
-
-#ifndef CONFIG_DMA_RESTRICTED_POOL
-	skip_test("built without DMA_RESTRICTED_POOL");
-#endif
-	boot("512,1");
-	base = shim_take_ram(SZ_256K);
-	any = restricted_device(base, SZ_256K, "rmem");
-	aligned = new_device(0xffff, 0);
-	aligned->dma_io_tlb_mem = any->dma_io_tlb_mem;
-	orig = new_buffer(SZ_128K, 0);
-	for (step = 0; step < 60000 && !check_failures(); step++) {
-		i = rng_below(&rng, ARRAY_SIZE(live));
-		if (live[i].size) {
-			unmap(live[i].dev, live[i].at, live[i].size, DMA_TO_DEVICE);
-			for (j = 0; j < live[i].size; j += IO_TLB_SIZE)
-				taken[(live[i].at - base + j) / IO_TLB_SIZE] = false;
-			live[i].size = 0;
-			continue;
-		}
-		first = rng_below(&rng, 32);
-		live[i].dev = rng_below(&rng, 3) ? any : aligned;
-		live[i].size = IO_TLB_SIZE * (1 + rng_below(&rng, 2));
-		live[i].at = map_full(live[i].dev, orig + first * IO_TLB_SIZE,
-				      live[i].size, 0, DMA_TO_DEVICE,
-				      DMA_ATTR_NO_WARN);
-		if (live[i].at == MAP_FAILED_ADDR) {
-			if (live[i].dev == aligned)
-				CHECK_MSG(!position_free(taken, 128, first, 32,
-							 live[i].size / IO_TLB_SIZE),
-					  "step %u: slot %u and the like", step, first);
-			live[i].size = 0;
-			continue;
-		}
-		for (j = 0; j < live[i].size; j += IO_TLB_SIZE)
-			taken[(live[i].at - base + j) / IO_TLB_SIZE] = true;
-	}
-}
-
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 
 /*
@@ -227,37 +182,6 @@ TEST_BASE_FAILS(unbounced_address_is_not_searched_for,
 	unmap(dev, orig, 4096, DMA_BIDIRECTIONAL);
 	swiotlb_sync_single_for_cpu(dev, orig, 4096, DMA_BIDIRECTIONAL);
 	CHECK_EQ(shim_current()->sections - before, 0);
-}
-
-/*
- * Whoever unmaps the buffer of a transient pool may be preempted as soon as it has
- * queued the pool's end, until all of it is done.
- */
-TEST_BASE_FAILS(transient_pool_is_not_read_after_its_end,
-		"swiotlb_del_transient() reads the number of slots from freed memory")
-{
-	static phys_addr_t tlbs[1024];
-	struct device *dev;
-	phys_addr_t orig, tlb;
-	unsigned int n;
-
-#ifndef CONFIG_DEBUG_FS
-	skip_test("built without DEBUG_FS");
-#endif
-	boot("512,1");
-	dev = new_device(0, 0);
-	orig = new_buffer(4096, 0);
-	shim_fail(SHIM_FAULT_PAGES, 0, 0);
-	n = fill_pool(dev, IO_TLB_SIZE, tlbs, 512);
-	CHECK_EQ(n, 512);
-	tlb = map(dev, orig, 4096, DMA_TO_DEVICE);
-	CHECK(tlb != MAP_FAILED_ADDR);
-	CHECK(slots_transient() > 0);
-	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	shim_work_at_once = true;
-	unmap(dev, tlb, 4096, DMA_TO_DEVICE);
-	shim_work_at_once = false;
-	CHECK_EQ(slots_transient(), 0);
 }
 
 #endif

@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Guest tests of swiotlb: boots a kernel once a row of TESTS, prints KTAP."""
+"""Guest tests of swiotlb: boots a kernel once a row of TESTS, prints KTAP.
+
+A row belongs to a group, which says what kernel it is made for: lean, or one
+with the fragment (debug, kcsan) or for the architecture (i386) of that name.
+"""
 
 import argparse
 import pathlib
@@ -11,11 +15,14 @@ from typing import Callable, NamedTuple
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from swguest import machine, mapbench, paths, run  # noqa: E402
+from swguest import devicetree, klog, machine, mapbench, params, paths, run  # noqa: E402
 
 DISKS = ("virtio-blk", "nvme", "ahci")
-DEFAULT_SLOTS = 32768
+DEFAULT_SLOTS = params.DEFAULT_SLOTS
 SKIP = "4"
+# A report of a debug kernel that is no panic by itself is one.
+DEBUG = "panic_on_warn=1"
+LEAKS = f"{DEBUG} kmemleak=on"
 
 
 # --- what a row may expect of a boot that went well ------------------------
@@ -42,6 +49,39 @@ def hiwater(result):
     values = result.values("swiotlb")
     mark = int(values.get("io_tlb_used_hiwater", "0"))
     return None if mark > 0 else "the high-water mark is 0 after a load"
+
+
+def grown(result):
+    found = int(result.values("swiotlb")["io_tlb_nslabs"])
+    return None if found > 512 else f"{found} slots, as at boot"
+
+
+def hotplugged(result):
+    rounds = int(result.values("hotplug")["rounds"])
+    return None if rounds >= HOTPLUG_ROUNDS else f"{rounds} rounds"
+
+
+def faults(result):
+    """Each round of faults.sh must have had some of its kind."""
+    values = result.values("faults")
+    for name in ("metadata_slab", "pages_pages", "half_slab", "half_pages",
+                 "atomic_slab", "atomic_pages"):
+        if int(values[name]) == 0:
+            return f"no allocation failed of {name}"
+    return None
+
+
+def highmem(result):
+    found = int(result.values("swio").get("highmem_kib", "0"))
+    return None if found else "there is no high memory"
+
+
+def no_race(result):
+    """Of the races that KCSAN saw, those in swiotlb are failures."""
+    found = klog.races(result.log.read_text(errors="replace"))
+    ours = [race for race in found if race.concerns("swiotlb")]
+    run.say(f"{len(found)} races, {len(ours)} of them in swiotlb")
+    return "\n".join(race.text for race in ours) or None
 
 
 # What the benchmark of map and unmap is run with.
@@ -88,6 +128,9 @@ def map_rows(result):
 class Test(NamedTuple):
     """One boot. @bounce: whether the disks must (True), must not (False) or
     may (None) use bounce buffers. @ours: the base kernel cannot do this.
+    @mib: what each job of a disk has; @ignore: as in run.Spec; @leaks: kmemleak
+    has the last word; @tree: what the device tree has on top of QEMU's; @pool:
+    the pool that must be used.
     """
 
     name: str
@@ -100,9 +143,45 @@ class Test(NamedTuple):
     expect: Callable = nothing_more
     ours: bool = False
     mib: int = 4
+    group: str = "lean"
+    ignore: tuple = ()
+    leaks: bool = False
+    tree: str = ""
+    pool: str = ""
 
+
+def debug(name, append, **more):
+    """A row for the debug kernel. Emulated, it takes some five times as long as
+    a lean one: there are few, and they are short.
+    """
+    return Test(name, f"{append} {LEAKS if more.get('leaks') else DEBUG}",
+                group="debug", mib=more.pop("mib", 2), **more)
+
+
+# As often all CPUs come and go under load.
+def other(group, name, append, **more):
+    """A row for another architecture, which has no fio."""
+    return Test(f"{group}-{name}", append, group=group, scenario="swio",
+                disks=more.pop("disks", ("virtio-blk", "nvme")), **more)
+
+
+HOTPLUG_ROUNDS = 3
+# What each thread of swio does on a disk.
+OPERATIONS = 20
 
 TESTS = (
+    debug("debug-force", "swiotlb=force", expect=slots(DEFAULT_SLOTS)),
+    debug("debug-grow", "swiotlb=dynamic,force", expect=grown, ours=True,
+          leaks=True),
+    debug("debug-hotplug", "swiotlb=dynamic,force", scenario="hotplug",
+          expect=hotplugged, ours=True),
+    debug("debug-faults", "swiotlb=dynamic,force", scenario="faults",
+          expect=faults, ours=True, leaks=True, memory_mib=512,
+          disks=("virtio-blk", "nvme"),
+          ignore=("swiotlb-full", "io-error", "memory", "trace")),
+    debug("debug-mask-32", "", memory_mib=6144, disks=("am53c974",)),
+    debug("debug-map-benchmark", "swiotlb=2048,2,force", scenario="mapbench",
+          disks=(), expect=map_rows, ours=True),
     Test("force", "swiotlb=force", expect=slots(DEFAULT_SLOTS)),
     Test("one-area", "swiotlb=32768,1,force", expect=slots(DEFAULT_SLOTS)),
     Test("64-areas", "swiotlb=32768,64,force", expect=slots(DEFAULT_SLOTS)),
@@ -121,21 +200,42 @@ TESTS = (
          expect=slots(DEFAULT_SLOTS)),
     Test("map-benchmark", "swiotlb=2048,2,force", scenario="mapbench", disks=(),
          expect=map_rows, ours=True),
+    *(Test(f"param-{form.name}", form.append, vcpus=params.VCPUS,
+           memory_mib=params.MEMORY_MIB, scenario="boot", disks=(), ours=True,
+           expect=params.expect(form)) for form in params.FORMS),
+    Test("kcsan", "swiotlb=dynamic,force", group="kcsan", mib=2,
+         expect=no_race, ignore=("kcsan",)),
+    Test("kcsan-hotplug", "swiotlb=dynamic,force", group="kcsan", mib=2,
+         scenario="hotplug", expect=no_race, ignore=("kcsan",)),
+    other("i386", "highmem", "swiotlb=force,track_hiwater", memory_mib=3072,
+          expect=highmem),
+    other("i386", "dynamic", "swiotlb=dynamic,force,track_hiwater",
+          memory_mib=3072, expect=highmem),
+    other("arm64", "force", "swiotlb=force,track_hiwater"),
+    other("arm64", "dynamic", "swiotlb=dynamic,force,track_hiwater"),
+    other("arm64", "restricted", "swiotlb=force,track_hiwater",
+          tree=devicetree.RESTRICTED_POOL, pool=devicetree.POOL),
 )
 
 
 def specification(test, kernel):
     bounce = "" if test.bounce is None else int(test.bounce)
     conf = {"DISKS": " ".join(test.disks), "SIZE": test.mib,
-            "BOUNCE": bounce, "ENGINE": "io_uring"}
-    disks = [machine.Disk(kind, 4 * test.mib) for kind in test.disks]
+            "BOUNCE": bounce, "ENGINE": "io_uring",
+            "ROUNDS": HOTPLUG_ROUNDS, "OPERATIONS": OPERATIONS,
+            "LEAKS": "1" if test.leaks else "", "POOL": test.pool}
+    disks = [machine.Disk(kind, max(16, 4 * test.mib)) for kind in test.disks]
     files, devices = {}, ()
     if test.scenario == "mapbench":
         files = mapbench.files(MAP_ROWS, mapbench.tool())
         devices = (mapbench.DEVICE,)
     return run.Spec(kernel, test.scenario, test.append, test.vcpus,
-                    test.memory_mib, disks, conf, files, timeout=240,
-                    devices=devices)
+                    test.memory_mib, disks, conf, files,
+                    timeout=240 if test.group == "lean" else 900,
+                    devices=devices, ignore=test.ignore,
+                    arch=test.group if test.group in machine.ARCHES
+                    else machine.HOST,
+                    device_tree=test.tree)
 
 
 def outcome(test, args, log):
@@ -161,6 +261,9 @@ def arguments():
     parser.add_argument("--kernel", required=True, help="image to boot")
     parser.add_argument("--base", action="store_true",
                         help="it is the base kernel: skip what only ours does")
+    parser.add_argument("--group", default="lean",
+                        choices=sorted({test.group for test in TESTS}),
+                        help="the rows for this kind of kernel (lean)")
     parser.add_argument("--list", action="store_true", help="names only")
     parser.add_argument("name", nargs="*", help="only these tests")
     args = parser.parse_args()
@@ -172,7 +275,8 @@ def arguments():
 
 def main():
     args = arguments()
-    chosen = [t for t in TESTS if not args.name or t.name in args.name]
+    chosen = [t for t in TESTS if t.name in args.name or
+              (not args.name and t.group == args.group)]
     if args.list:
         print("\n".join(test.name for test in chosen))
         return 0

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Holes in a pool that is full otherwise: each is found, wherever it is. */
+#include "harness.h"
+
+#define NSLOTS 4096
+
+static struct device *dev;
+static phys_addr_t pool, buffer;
+
+static phys_addr_t slot(unsigned int index)
+{
+	return pool + index * IO_TLB_SIZE;
+}
+
+/* By single slots, which end one by one */
+static void fill_slots(unsigned int n)
+{
+	while (n--)
+		CHECK(map(dev, buffer, 512, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
+}
+
+static void free_slot(unsigned int index)
+{
+	unmap(dev, slot(index), 512, DMA_TO_DEVICE);
+}
+
+static phys_addr_t map_slots(struct device *for_dev, unsigned int n)
+{
+	return map_full(for_dev, buffer, n * IO_TLB_SIZE, 0, DMA_TO_DEVICE,
+			DMA_ATTR_NO_WARN);
+}
+
+static void boot_full_pool(void)
+{
+	pool = boot_fixed("4096,1", NULL);
+	dev = new_device(0, 0);
+	buffer = new_buffer(SZ_256K, 0);
+	fill_slots(NSLOTS);
+	check_used(NSLOTS);
+}
+
+enum order { UP, DOWN, EVEN_FIRST };
+
+static unsigned int nth(enum order order, unsigned int i, unsigned int n)
+{
+	if (order == UP)
+		return i;
+	if (order == DOWN)
+		return n - 1 - i;
+	return 2 * i < n ? 2 * i : 2 * (i - (n + 1) / 2) + 1;
+}
+
+/* One slot after the other: before the last one, it must not fit */
+static void open_hole(unsigned int at, unsigned int n, enum order order)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		CHECK(map_slots(dev, n) == MAP_FAILED_ADDR);
+		free_slot(at + nth(order, i, n));
+	}
+	if (CHECK_EQ(map_slots(dev, n), slot(at)))
+		unmap(dev, slot(at), n * IO_TLB_SIZE, DMA_TO_DEVICE);
+	fill_slots(n);
+	check_used(NSLOTS);
+}
+
+/* Runs of all lengths that differ to a search by words, around their borders too */
+TEST_BASE_FAILS(a_hole_of_the_right_size_is_found,
+		"free slots on both sides of a multiple of 128 are never one run")
+{
+	static const u8 lengths[] = { 2, 3, 5, 8, 9, 16, 17, 31, 32, 33, 48, 63,
+				      64, 65, 96, 127, 128 };
+	static const u16 places[] = { 0, 2, 30, 62, 64, 100, 126, 1022, 1500, 2976 };
+	unsigned int i, k;
+
+	boot_full_pool();
+	for (i = 0; i < ARRAY_SIZE(lengths); i++)
+		for (k = 0; k < ARRAY_SIZE(places); k++)
+			open_hole(places[k], lengths[i], (i + k) % 3);
+	/* Up to the last slot */
+	for (i = 0; i < ARRAY_SIZE(lengths); i++)
+		open_hole((NSLOTS - lengths[i]) & ~1U, lengths[i], UP);
+}
+
+/* A run that is long enough for one device may lie wrong for another */
+TEST_BASE_FAILS(a_hole_with_another_alignment_is_found,
+		"free slots on both sides of a multiple of 128 are never one run")
+{
+	struct device *any = new_device(511, 0);
+	unsigned int n, i;
+
+	boot_full_pool();
+	for (n = 3; n < 80; n += 7) {
+		for (i = 0; i < n; i++)
+			free_slot(101 + i);
+		/* From an odd slot on: not for whole pages */
+		CHECK(map_slots(dev, n) == MAP_FAILED_ADDR);
+		if (CHECK_EQ(map_slots(any, n), slot(101)))
+			unmap(any, slot(101), n * IO_TLB_SIZE, DMA_TO_DEVICE);
+		fill_slots(n);
+	}
+}
