@@ -392,4 +392,26 @@ TEST_BASE_FAILS(restricted_double_free_at_once_is_reported,
 	CHECK(b && c && b != c);
 	expect_warns(1);
 }
+
+/* However odd the size: a lock of an area begins a cache line */
+static void area_in_small_pool(const void *arg)
+{
+	size_t bytes = *(const size_t *)arg;
+	struct device *dev;
+
+	boot("512,1");
+	dev = restricted_device(shim_take_ram(bytes), bytes, "rmem");
+	CHECK(map(dev, new_buffer(64, 0), 64, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
+#ifdef ENGINE_ours
+	CHECK_EQ((unsigned long)shim_current()->last % SMP_CACHE_BYTES, 0);
+#endif
+}
+
+TEST(restricted_pool_of_any_size_is_aligned)
+{
+	size_t bytes;
+
+	for (bytes = PAGE_SIZE; bytes <= 20 * PAGE_SIZE; bytes += PAGE_SIZE)
+		in_child(area_in_small_pool, &bytes, "small pool");
+}
 #endif
