@@ -36,6 +36,21 @@ static unsigned long swiotlb_grow_below(struct swiotlb_mem *mem, u64 limit)
 }
 
 /*
+ * One that nobody uses is not what is missing: who asks cannot reach it, though it
+ * lies below his limit, or has not looked yet.
+ */
+static bool swiotlb_grow_has_unused(struct swiotlb_mem *mem, u64 limit)
+{
+	struct io_tlb_pool *pool;
+
+	list_for_each_entry(pool, &mem->pools, node)
+		if (pool != &mem->boot_pool && pool->end - 1 <= limit &&
+		    !swiotlb_pool_used(pool))
+			return true;
+	return false;
+}
+
+/*
  * Double what there is, as far as the limit allows, or add as much of that as can
  * be had in one piece. Transient pools tell how much was missing.
  */
@@ -122,7 +137,7 @@ static void swiotlb_grow_work(struct work_struct *work)
 
 	mutex_lock(&mem->pools_lock);
 	if (swiotlb_mem_can_grow(mem) && !swiotlb_grow_reopen(mem, limit) &&
-	    !swiotlb_at_limit(mem))
+	    !swiotlb_at_limit(mem) && !swiotlb_grow_has_unused(mem, limit))
 		swiotlb_grow_add(mem, limit);
 	mutex_unlock(&mem->pools_lock);
 }

@@ -702,12 +702,23 @@ static inline u64 swiotlb_dev_limit(struct device *dev)
 	return min_not_zero(*dev->dma_mask, dev->bus_dma_limit);
 }
 
-/* Where there is one pool only, dma_capable() is who complains. */
+u64 swiotlb_dev_phys_limit(struct device *dev);
+
+/*
+ * Where there is one pool only, dma_capable() is who complains. An address that the
+ * device's bus does not have is DMA_MAPPING_ERROR, and so the sum below @dma_start.
+ */
 static inline bool swiotlb_pool_reached(const struct io_tlb_pool *pool,
 					struct device *dev, dma_addr_t dma_start)
 {
-	return !READ_ONCE(pool->by_reach) ||
-	       dma_start + (pool->end - pool->start) - 1 <= swiotlb_dev_limit(dev);
+	u64 last = (u64)dma_start + (pool->end - pool->start) - 1;
+
+	if (!READ_ONCE(pool->by_reach))
+		return true;
+	return last >= dma_start && last <= swiotlb_dev_limit(dev) &&
+	       (likely(!dev->dma_range_map) ||
+		phys_to_dma_unencrypted(dev, pool->end - 1) ==
+		phys_to_dma_unencrypted(dev, pool->start) + (last - dma_start));
 }
 
 static inline struct io_tlb_pool *swiotlb_mem_pool(const struct swiotlb_mem *mem,
@@ -838,7 +849,7 @@ static inline bool swiotlb_at_limit(const struct swiotlb_mem *mem)
 	return true;
 }
 
-static inline u64 swiotlb_dev_limit(struct device *dev)
+static inline u64 swiotlb_dev_phys_limit(struct device *dev)
 {
 	return U64_MAX;
 }
