@@ -77,6 +77,15 @@ static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem, u64 limi
 	return NULL;
 }
 
+static void swiotlb_grow_failed(struct swiotlb_mem *mem, u64 limit)
+{
+	WRITE_ONCE(mem->short_end_pfn,
+		   limit == U64_MAX ? ULONG_MAX : PHYS_PFN(limit) + 1);
+	WRITE_ONCE(mem->next_try, jiffies + SWIOTLB_GROW_BACKOFF);
+	swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
+	pr_warn_ratelimited("no memory for another pool\n");
+}
+
 static void swiotlb_grow_add(struct swiotlb_mem *mem, u64 limit)
 {
 	struct io_tlb_pool *pool = NULL;
@@ -88,9 +97,7 @@ static void swiotlb_grow_add(struct swiotlb_mem *mem, u64 limit)
 		pool = NULL;
 	}
 	if (!pool) {
-		WRITE_ONCE(mem->next_try, jiffies + SWIOTLB_GROW_BACKOFF);
-		swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
-		pr_warn_ratelimited("no memory for another pool\n");
+		swiotlb_grow_failed(mem, limit);
 		return;
 	}
 
@@ -164,6 +171,7 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
 	mem->last_check = jiffies;
 	mem->last_want = jiffies;
 	mem->next_try = jiffies;
+	mem->short_end_pfn = 0;
 	swiotlb_shrink_init(mem);
 }
 

@@ -532,7 +532,8 @@ enum swiotlb_event {
  * @want_nid:	Node of who asked for it.
  * @last_check:	When the occupancy was looked at, in jiffies.
  * @last_want:	When somebody asked for a pool, in jiffies.
- * @next_try:	When to try again after memory was short, in jiffies.
+ * @next_try:	When to try again after memory was short, in jiffies, ...
+ * @short_end_pfn: ... below this page, or a lower one.
  * @tick_work:	Looks for what can be given back.
  * @hurry:	Memory is short: give back at once.
  * @last_used:	Slots in use at the last tick.
@@ -578,6 +579,7 @@ struct swiotlb_mem {
 	unsigned long last_check;
 	unsigned long last_want;
 	unsigned long next_try;
+	unsigned long short_end_pfn;
 	struct delayed_work tick_work;
 	bool hurry;
 	unsigned long last_used;

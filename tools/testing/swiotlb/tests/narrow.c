@@ -98,4 +98,29 @@ TEST(pool_is_where_a_bus_sees_it)
 	CHECK(slots_event("transient") <= 1);
 }
 
+/* Below 1 MiB there is no memory; all others need not wait for that */
+TEST(growth_for_one_device_does_not_hold_up_others)
+{
+	struct device *wide, *narrow;
+	unsigned int i, failed = 0;
+	phys_addr_t orig;
+
+	boot("dynamic,1");
+	wide = device_below(~0ULL);
+	narrow = device_below(SZ_1M - 1);
+	orig = new_buffer(65536, 0);
+	for (i = 0; i < 512; i++) {
+		shim_advance(1);
+		CHECK(map_page(narrow) == MAP_FAILED_ADDR);
+		shim_run_work();
+		failed += map_full(wide, orig, 65536, 0, DMA_TO_DEVICE,
+				   DMA_ATTR_NO_WARN) == MAP_FAILED_ADDR;
+		shim_run_work();
+	}
+	CHECK_EQ(failed, 0);
+	CHECK_EQ(slots_event("transient"), 0);
+	/* Nor does it try all the time */
+	CHECK(slots_event("grow_failed") <= 2);
+}
+
 #endif
