@@ -92,6 +92,8 @@ static void swiotlb_grow_add(struct swiotlb_mem *mem, u64 limit)
 
 	if (!swiotlb_index_prepare(mem))
 		pool = swiotlb_grow_create(mem, min(limit, mem->phys_limit));
+	if (pool)
+		pool->asked_limit = limit;
 	if (pool && swiotlb_mem_add_pool(mem, pool)) {
 		swiotlb_pool_destroy(pool);
 		pool = NULL;
@@ -121,6 +123,7 @@ static bool swiotlb_grow_reopen_from(struct swiotlb_mem *mem,
 			continue;
 		if (swiotlb_mem_reopen_pool(mem, pool))
 			return false;
+		pool->asked_limit = min(pool->asked_limit, limit);
 		swiotlb_magazines_resize(mem);
 		swiotlb_count(mem, SWIOTLB_REOPENED, 1);
 		return true;

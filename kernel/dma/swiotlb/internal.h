@@ -294,6 +294,8 @@ static inline unsigned int swiotlb_area_used(const struct io_tlb_area *area)
  *		of this one.
  * @cc_shared:	The memory was decrypted when the pool was made.
  * @source:	&enum swiotlb_source of the memory.
+ * @asked_limit: Highest physical address of a device that asked for it, U64_MAX
+ *		for any.
  * @stuck:	When the pool was last closed, it did not become empty.
  * @since:	When it was closed, became idle, or was opened again, in jiffies.
  * @node:	Member of mem->pools or mem->idle.
@@ -321,6 +323,7 @@ struct io_tlb_pool {
 	bool cc_shared;
 	u8 source;
 	struct swiotlb_mem *mem;
+	u64 asked_limit;
 	bool stuck;
 	unsigned long since;
 	struct list_head node;

@@ -29,7 +29,8 @@
  *
  * Pools are closed when nobody has asked for one for a while, and when what would be
  * left is twice what was in use in the last periods: growth begins at three
- * quarters, so that what was given back is not asked for again at once. A pool that
+ * quarters, so that what was given back is not asked for again at once. If a device
+ * that reaches few pools has asked for one, that goes for these, too. A pool that
  * turns out to be in use by mappings that stay is opened again, and left alone for
  * some time.
  *
@@ -99,6 +100,26 @@ static bool swiotlb_is_quiet(const struct swiotlb_mem *mem)
 	return time_after(jiffies, READ_ONCE(mem->last_want) + SWIOTLB_QUIET);
 }
 
+/* A device may reach few pools: there must be as much room in these, as in all. */
+static bool swiotlb_pool_is_missed(const struct swiotlb_mem *mem,
+				   const struct io_tlb_pool *pool)
+{
+	const struct io_tlb_pool *other;
+	unsigned long used = 0, rest = 0;
+
+	if (pool->asked_limit == U64_MAX)
+		return false;
+
+	list_for_each_entry(other, &mem->pools, node) {
+		if (!swiotlb_pool_is_open(other) ||
+		    other->end - 1 > pool->asked_limit)
+			continue;
+		used += swiotlb_pool_used(other);
+		rest += other == pool ? 0 : other->nslots;
+	}
+	return used > rest / 2;
+}
+
 static bool swiotlb_pool_is_surplus(const struct swiotlb_mem *mem,
 				    const struct io_tlb_pool *pool, bool hurry)
 {
@@ -109,7 +130,8 @@ static bool swiotlb_pool_is_surplus(const struct swiotlb_mem *mem,
 		return false;
 	if (pool->stuck && time_before(jiffies, pool->since + pause))
 		return false;
-	return swiotlb_demand(mem) <= rest / 2;
+	return swiotlb_demand(mem) <= rest / 2 &&
+	       !swiotlb_pool_is_missed(mem, pool);
 }
 
 /* The youngest first: older ones are searched first. */
@@ -150,6 +172,7 @@ static bool swiotlb_remove_empty(struct swiotlb_mem *mem)
 		if (!swiotlb_pool_used(pool)) {
 			swiotlb_mem_remove_pool(mem, pool);
 			pool->stuck = false;
+			pool->asked_limit = U64_MAX;
 			removed = true;
 		} else if (time_after(jiffies, pool->since + SWIOTLB_PATIENCE)) {
 			swiotlb_pool_give_up(mem, pool);

@@ -123,4 +123,37 @@ TEST(growth_for_one_device_does_not_hold_up_others)
 	CHECK(slots_event("grow_failed") <= 2);
 }
 
+/* Much is free, but above: the pool that some device needs must stay */
+TEST(keeps_what_a_narrow_device_uses)
+{
+	struct device *narrow;
+	long closed, transient;
+	unsigned int i, n;
+	phys_addr_t tlbs[8];
+
+	boot_high("4096,2");
+	narrow = device_below(DMA_BIT_MASK(32));
+	map_page(narrow);
+	shim_run_work();
+	CHECK_EQ(slots_event("grown"), 1);
+	for (n = 0; n < ARRAY_SIZE(tlbs); n++)
+		tlbs[n] = map_page(narrow);
+	transient = slots_event("transient");
+	for (i = 0; i < 90; i++) {
+		ticks(1);
+		n = i % ARRAY_SIZE(tlbs);
+		unmap(narrow, tlbs[n], 4096, DMA_FROM_DEVICE);
+		tlbs[n] = map_page(narrow);
+		if (!CHECK(tlbs[n] != MAP_FAILED_ADDR))
+			return;
+	}
+	closed = slots_event("closed");
+	CHECK_EQ(closed, 0);
+	CHECK_EQ(slots_event("transient"), transient);
+	for (n = 0; n < ARRAY_SIZE(tlbs); n++)
+		unmap(narrow, tlbs[n], 4096, DMA_FROM_DEVICE);
+	ticks(60);
+	CHECK_EQ(slots_event("freed"), 1);
+}
+
 #endif
