@@ -542,7 +542,7 @@ enum swiotlb_event {
  * @last_used:	Slots in use at the last tick.
  * @demand:	The most in this period, ...
  * @demand_before: ... and in the one before.
- * @period_end:	When the next one begins, in jiffies.
+ * @period:	When this one began, in jiffies.
  * @shrinker:	Through which memory management asks for them, %NULL before the
  *		first pool was added.
  */
@@ -588,7 +588,7 @@ struct swiotlb_mem {
 	unsigned long last_used;
 	unsigned long demand;
 	unsigned long demand_before;
-	unsigned long period_end;
+	unsigned long period;
 	struct shrinker *shrinker;
 #endif
 };

@@ -72,6 +72,15 @@
 #define SWIOTLB_PAUSE		(30 * HZ)
 #define SWIOTLB_SHORT_PAUSE	HZ
 
+/*
+ * All times may lie so far back that jiffies have wrapped: ask for a range, never for
+ * what is later. Others set @since while we look: it may be a moment ahead of us.
+ */
+static bool swiotlb_is_within(unsigned long since, unsigned long span)
+{
+	return time_in_range(jiffies, since - HZ, since + span);
+}
+
 static unsigned long swiotlb_demand(const struct swiotlb_mem *mem)
 {
 	return max(mem->demand, mem->demand_before);
@@ -86,10 +95,10 @@ static void swiotlb_demand_sample(struct swiotlb_mem *mem, bool hurry)
 	unsigned long used = swiotlb_mem_used(mem) +
 			     swiotlb_mem_transient_nslots(mem);
 
-	if (hurry || time_after(jiffies, mem->period_end)) {
+	if (hurry || !swiotlb_is_within(mem->period, SWIOTLB_QUIET)) {
 		mem->demand_before = hurry ? 0 : mem->demand;
 		mem->demand = 0;
-		mem->period_end = jiffies + SWIOTLB_QUIET;
+		mem->period = jiffies;
 	}
 	mem->demand = max(mem->demand, used);
 	WRITE_ONCE(mem->last_used, used);
@@ -97,7 +106,7 @@ static void swiotlb_demand_sample(struct swiotlb_mem *mem, bool hurry)
 
 static bool swiotlb_is_quiet(const struct swiotlb_mem *mem)
 {
-	return time_after(jiffies, READ_ONCE(mem->last_want) + SWIOTLB_QUIET);
+	return !swiotlb_is_within(READ_ONCE(mem->last_want), SWIOTLB_QUIET);
 }
 
 /* A device may reach few pools: there must be as much room in these, as in all. */
@@ -128,7 +137,7 @@ static bool swiotlb_pool_is_surplus(const struct swiotlb_mem *mem,
 
 	if (pool == &mem->boot_pool || !swiotlb_pool_is_open(pool))
 		return false;
-	if (pool->stuck && time_before(jiffies, pool->since + pause))
+	if (pool->stuck && swiotlb_is_within(pool->since, pause))
 		return false;
 	return swiotlb_demand(mem) <= rest / 2 &&
 	       !swiotlb_pool_is_missed(mem, pool);
@@ -174,7 +183,7 @@ static bool swiotlb_remove_empty(struct swiotlb_mem *mem)
 			pool->stuck = false;
 			pool->asked_limit = U64_MAX;
 			removed = true;
-		} else if (time_after(jiffies, pool->since + SWIOTLB_PATIENCE)) {
+		} else if (!swiotlb_is_within(pool->since, SWIOTLB_PATIENCE)) {
 			swiotlb_pool_give_up(mem, pool);
 		}
 	}
@@ -212,7 +221,7 @@ static void swiotlb_free_idle(struct swiotlb_mem *mem, bool hurry)
 	struct io_tlb_pool *pool, *next;
 
 	list_for_each_entry_safe(pool, next, &mem->idle, node)
-		if (hurry || time_after(jiffies, pool->since + SWIOTLB_KEEP))
+		if (hurry || !swiotlb_is_within(pool->since, SWIOTLB_KEEP))
 			swiotlb_free_pool(mem, pool);
 }
 
@@ -309,5 +318,5 @@ static void swiotlb_tick_work(struct work_struct *work)
 void swiotlb_shrink_init(struct swiotlb_mem *mem)
 {
 	INIT_DELAYED_WORK(&mem->tick_work, swiotlb_tick_work);
-	mem->period_end = jiffies;
+	mem->period = jiffies;
 }
