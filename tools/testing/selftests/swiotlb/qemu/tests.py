@@ -173,7 +173,7 @@ def other(group, name, append, **more):
 # As often all CPUs come and go under load.
 HOTPLUG_ROUNDS = 3
 # What each thread of swio does on a disk.
-OPERATIONS = 20
+OPERATIONS = 12
 
 TESTS = (
     debug("debug-force", "swiotlb=force", expect=slots(DEFAULT_SLOTS)),
