@@ -20,7 +20,7 @@ load()
 	pids=
 	for disk in $DISKS; do
 		node=$(disk_node "$disk")
-		swio -n "$OPERATIONS" "$@" "/dev/$node" > "/tmp/swio.$node" &
+		swio -m 1 -n "$OPERATIONS" "$@" "/dev/$node" > "/tmp/swio.$node" &
 		pids="$pids $!"
 	done
 	status=0
