@@ -46,15 +46,16 @@ static unsigned int swiotlb_area_shift(unsigned long nslots, unsigned int nareas
  * @nslots:	Slots of the pool.
  * @nareas:	Areas wanted.
  *
- * Return: Bytes.
+ * Return: Bytes, in whole cache lines.
  */
 size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas)
 {
 	unsigned int shift = swiotlb_area_shift(nslots, nareas);
 	size_t stride = swiotlb_area_bytes(1U << shift);
 
-	return stride * DIV_ROUND_UP(nslots, 1UL << shift) +
-	       array_size(sizeof(atomic64_t), nslots);
+	/* What kmalloc() aligns is what divides the size. */
+	return ALIGN(stride * DIV_ROUND_UP(nslots, 1UL << shift) +
+		     array_size(sizeof(atomic64_t), nslots), SMP_CACHE_BYTES);
 }
 
 /**

@@ -67,6 +67,7 @@ unsigned long shim_shrink(unsigned long *freed);
 /* boot */
 extern bool shim_flat_dt_reject;	/* every property is present */
 int shim_boot_param(const char *name, const char *arg);
+void shim_early_initcalls_run(void);	/* before any driver */
 void shim_initcalls_run(void);
 const struct reserved_mem_ops *shim_rmem_ops(void);
 
