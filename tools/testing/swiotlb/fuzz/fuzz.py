@@ -94,7 +94,7 @@ def main():
     print(f"  FUZZ    {options.seconds} s from {count} inputs, seed {options.seed}",
           flush=True)
     status, figures = run([options.program, f"-max_total_time={options.seconds}",
-                           f"-seed={options.seed}", "-max_len=4096", "-timeout=60",
+                           f"-seed={options.seed}", "-max_len=4096", "-timeout=600",
                            f"-artifact_prefix={options.work}/failed-", str(new),
                            str(kept)], log)
     found = sorted(options.work.glob("failed-*"))
