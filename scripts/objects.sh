@@ -41,10 +41,12 @@ combinations() {
 	printf '%s\n' "${all[@]}"
 }
 
-# fragment COMBINATION: its lines of configuration.
+# fragment COMBINATION: its lines of configuration. Restricted pools are found
+# in a device tree.
 fragment() {
 	local i
 
+	[[ ${1:2:1} == n ]] || echo CONFIG_OF=y
 	for ((i = 0; i < ${#OPTIONS[@]}; i++)); do
 		if [[ ${1:i:1} == y ]]; then
 			echo "CONFIG_${OPTIONS[i]}=y"
@@ -87,7 +89,7 @@ main() {
 	CACHE=$(cache_dir)
 	base=$("$TOP/scripts/base.sh")
 	mkdir -p "$TOP/build/kernels"
-	lock "$TOP/build/kernels/.lock" "the kernels of this checkout"
+	lock "$TOP/build/kernels/.objects.lock" "the objects of this checkout"
 	python3 "$TOP/scripts/compose.py" --base "$base" ours
 	name=objects-$ARCH
 	src=$TOP/build/src-ours

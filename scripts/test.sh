@@ -41,6 +41,15 @@ step() {
 	outcome "$name" $counts
 }
 
+# kunit: the suites in the kernel, which are built into one of their own.
+kunit() {
+	if "$TOP/scripts/kernel.sh" ours-kunit; then
+		step kunit 60 python3 -B "$SELFTESTS/kunit_guest.py" --kernel "$TOP/build/kernels/ours-kunit.bzImage"
+	else
+		step kunit-kernel 1 false
+	fi
+}
+
 # skip NAME REASON: a step that cannot be made here.
 skip() {
 	mkdir -p "$OUT"
@@ -116,6 +125,7 @@ main() {
 		step harness 60 make -C "$TOP/tools/testing/swiotlb" V=1 check
 	fi
 	if [[ -f $SELFTESTS/tests.py ]]; then
+		kunit
 		guest debug 240
 		guest lean 200
 	fi

@@ -15,7 +15,7 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TREE / "tools/testing/selftests/swiotlb/qemu"))
 
-from swguest import initramfs, klog, mapbench, params, verdict  # noqa: E402
+from swguest import initramfs, klog, kunit, mapbench, params, verdict  # noqa: E402
 
 # One line that a kernel really prints for each signature.
 BAD = {
@@ -293,6 +293,54 @@ class MapBenchmark(unittest.TestCase):
         packed = initramfs.overlay(files)
         self.assertIn(b"%08x" % 0o100755, packed)
         self.assertIn(b"program", packed)
+
+
+class KUnit(unittest.TestCase):
+    """What is made of kunit.py's results, and of those that are not there."""
+
+    GROUP = {"name": "KUnit Test Group", "test_cases": [], "sub_groups": [
+        {"name": "swiotlb_pool", "test_cases": [
+            {"name": "one", "status": "PASS"},
+            {"name": "two", "status": "FAIL"},
+            {"name": "three", "status": "SKIP"},
+            {"name": "four", "status": "ERROR"}],
+         "sub_groups": [{"name": "table", "sub_groups": [], "test_cases": [
+             {"name": "row 1", "status": "PASS"}]}]}]}
+
+    def test_flat(self):
+        found = {o.name: (o.ok, o.skipped) for o in kunit.outcomes(self.GROUP)}
+        self.assertEqual(found, {
+            "swiotlb_pool.one": (True, False),
+            "swiotlb_pool.two": (False, False),
+            "swiotlb_pool.three": (True, True),
+            "swiotlb_pool.four": (False, False),
+            "swiotlb_pool.table.row 1": (True, False)})
+
+    def test_nothing_found(self):
+        self.assertEqual(kunit.outcomes({}), [])
+
+    def test_missing_suite_and_test(self):
+        found = kunit.outcomes(self.GROUP)
+        suites = {"swiotlb_pool": ["one", "table", "gone"], "swiotlb_mem": ["a"]}
+        self.assertEqual(kunit.missing(suites, found),
+                         ["swiotlb_pool.gone", "swiotlb_mem.a"])
+
+    def test_every_suite_has_tests_and_is_built(self):
+        makefile = (TREE / kunit.TESTS / "Makefile").read_text()
+        for suite, cases in kunit.expected().items():
+            self.assertTrue(cases, suite)
+            self.assertIn(suite.removeprefix("swiotlb_") + "_kunit.o", makefile)
+
+    def test_two_suites_in_a_file(self):
+        with tempfile.TemporaryDirectory() as name:
+            directory = pathlib.Path(name) / kunit.TESTS
+            directory.mkdir(parents=True)
+            (directory / "a_kunit.c").write_text('\t.name = "a",\n\t.name = "b",\n')
+            with self.assertRaises(initramfs.BuildError):
+                kunit.expected(pathlib.Path(name))
+            (directory / "a_kunit.c").unlink()
+            with self.assertRaises(initramfs.BuildError):
+                kunit.expected(pathlib.Path(name))
 
 
 class Archive(unittest.TestCase):

@@ -9,6 +9,8 @@
 #ifndef _KERNEL_DMA_SWIOTLB_DEPS_H
 #define _KERNEL_DMA_SWIOTLB_DEPS_H
 
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
 #include <linux/bits.h>

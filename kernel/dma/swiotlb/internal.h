@@ -46,8 +46,8 @@
  *	magazine.c	per-CPU caches and the depot
  *	mem.c		the order of search, why a map failed
  *	transient.c	pools for one mapping			(SWIOTLB_DYNAMIC)
+ *	shrink.c	the worker that gives pools back	(SWIOTLB_DYNAMIC)
  *	grow.c		the worker that adds pools		(SWIOTLB_DYNAMIC)
- *	shrink.c	the worker that gives them back		(SWIOTLB_DYNAMIC)
  *	bounce.c	the copy
  *	stats.c		debugfs
  *	param.c		swiotlb=
@@ -429,6 +429,8 @@ unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots);
 size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas);
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 		       void *vaddr, unsigned long nslots, unsigned int nareas);
+int swiotlb_decrypt(void *vaddr, size_t bytes);
+int swiotlb_encrypt(void *vaddr, size_t bytes);
 void swiotlb_pool_disable(struct io_tlb_pool *pool);
 unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool);
 bool swiotlb_pool_tight(const struct io_tlb_pool *pool, unsigned int area_index);
@@ -533,7 +535,8 @@ enum swiotlb_event {
  * @next_try:	When to try again after memory was short, in jiffies.
  * @tick_work:	Looks for what can be given back.
  * @hurry:	Memory is short: give back at once.
- * @demand:	The most slots in use in this period, ...
+ * @last_used:	Slots in use at the last tick.
+ * @demand:	The most in this period, ...
  * @demand_before: ... and in the one before.
  * @period_end:	When the next one begins, in jiffies.
  * @shrinker:	Through which memory management asks for them, %NULL before the
@@ -577,6 +580,7 @@ struct swiotlb_mem {
 	unsigned long next_try;
 	struct delayed_work tick_work;
 	bool hurry;
+	unsigned long last_used;
 	unsigned long demand;
 	unsigned long demand_before;
 	unsigned long period_end;
@@ -969,6 +973,9 @@ struct swiotlb_param {
 
 extern struct swiotlb_param swiotlb_param;
 
+#if IS_ENABLED(CONFIG_KUNIT)
+int swiotlb_setup(char *str);
+#endif
 unsigned int swiotlb_param_nareas(void);
 void swiotlb_param_fixed_size(void);
 

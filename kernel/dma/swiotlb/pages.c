@@ -118,7 +118,7 @@ static struct page *swiotlb_pages_find(size_t bytes, u64 phys_limit, int nid,
 static bool swiotlb_pages_encrypt(struct io_tlb_pool *pool, size_t bytes)
 {
 	swiotlb_count(pool->mem, SWIOTLB_SET_MEMORY, 1);
-	if (!set_memory_encrypted((unsigned long)pool->vaddr, PFN_UP(bytes)))
+	if (!swiotlb_encrypt(pool->vaddr, bytes))
 		return true;
 
 	swiotlb_count(pool->mem, SWIOTLB_LEAKED, bytes);
@@ -135,7 +135,7 @@ static bool swiotlb_pages_decrypt(struct io_tlb_pool *pool, size_t bytes,
 				  bool *lost)
 {
 	swiotlb_count(pool->mem, SWIOTLB_SET_MEMORY, 1);
-	if (!set_memory_decrypted((unsigned long)pool->vaddr, PFN_UP(bytes)))
+	if (!swiotlb_decrypt(pool->vaddr, bytes))
 		return true;
 
 	*lost = !swiotlb_pages_encrypt(pool, bytes);

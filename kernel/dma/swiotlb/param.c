@@ -141,7 +141,7 @@ static void __init swiotlb_param_word(const char *token)
  * that of slots wherever it stands. An empty place counts for a number:
  * "swiotlb=,4" sets the areas alone.
  */
-static int __init swiotlb_setup(char *str)
+VISIBLE_IF_KUNIT int __init swiotlb_setup(char *str)
 {
 	unsigned int nth = 0;
 	char *token;

@@ -102,6 +102,36 @@ void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 }
 
 /**
+ * swiotlb_decrypt() - share memory of a pool with the hypervisor
+ * @vaddr:	Where it begins, on a page.
+ * @bytes:	Its size, in whole pages.
+ *
+ * This and swiotlb_encrypt() are all that the engine knows of encryption.
+ *
+ * Context: Process context, or boot.
+ * Return: 0 or an error; then the memory may be in any state.
+ */
+int swiotlb_decrypt(void *vaddr, size_t bytes)
+{
+	KUNIT_STATIC_STUB_REDIRECT(swiotlb_decrypt, vaddr, bytes);
+	return set_memory_decrypted((unsigned long)vaddr, PFN_UP(bytes));
+}
+
+/**
+ * swiotlb_encrypt() - make shared memory private again
+ * @vaddr:	Where it begins, on a page.
+ * @bytes:	Its size, in whole pages.
+ *
+ * Context: Process context, or boot.
+ * Return: 0 or an error; then the memory must not be used for anything else.
+ */
+int swiotlb_encrypt(void *vaddr, size_t bytes)
+{
+	KUNIT_STATIC_STUB_REDIRECT(swiotlb_encrypt, vaddr, bytes);
+	return set_memory_encrypted((unsigned long)vaddr, PFN_UP(bytes));
+}
+
+/**
  * swiotlb_pool_disable() - let nothing be mapped in a pool
  * @pool:	A pool in which nothing is mapped yet.
  *

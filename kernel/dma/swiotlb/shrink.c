@@ -87,10 +87,11 @@ static void swiotlb_demand_sample(struct swiotlb_mem *mem, bool hurry)
 
 	if (hurry || time_after(jiffies, mem->period_end)) {
 		mem->demand_before = hurry ? 0 : mem->demand;
-		WRITE_ONCE(mem->demand, 0);
+		mem->demand = 0;
 		mem->period_end = jiffies + SWIOTLB_QUIET;
 	}
-	WRITE_ONCE(mem->demand, max(mem->demand, used));
+	mem->demand = max(mem->demand, used);
+	WRITE_ONCE(mem->last_used, used);
 }
 
 static bool swiotlb_is_quiet(const struct swiotlb_mem *mem)
@@ -213,8 +214,8 @@ static void swiotlb_tick(struct swiotlb_mem *mem)
 }
 
 /*
- * In pages: all that is not needed now, whatever its state. The demand of a period
- * is no measure: for some seconds after a load, nothing would be there to take.
+ * In pages: all that is not needed now, whatever its state. Reclaim asks often: this
+ * is no time to add up all areas and magazines.
  */
 static unsigned long swiotlb_shrink_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
@@ -222,7 +223,7 @@ static unsigned long swiotlb_shrink_count(struct shrinker *shrinker,
 	struct swiotlb_mem *mem = shrinker->private_data;
 	unsigned long held = READ_ONCE(mem->held_nslots);
 	unsigned long keep = max(mem->boot_pool.nslots,
-				 2 * swiotlb_mem_used(mem));
+				 2 * READ_ONCE(mem->last_used));
 
 	return held > keep ? (held - keep) >> (PAGE_SHIFT - IO_TLB_SHIFT) : 0;
 }

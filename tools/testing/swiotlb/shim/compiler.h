@@ -226,7 +226,8 @@ struct rcu_head {
 #define EXPORT_SYMBOL_GPL(x)
 #define EXPORT_SYMBOL_NS_GPL(x, ns)
 #define EXPORT_SYMBOL_IF_KUNIT(x)
-#define VISIBLE_IF_KUNIT
+#define VISIBLE_IF_KUNIT static
+#define KUNIT_STATIC_STUB_REDIRECT(fn, ...) do { } while (0)
 #define MODULE_LICENSE(x)
 #define MODULE_DESCRIPTION(x)
 #define THIS_MODULE NULL

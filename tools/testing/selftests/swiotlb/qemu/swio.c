@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -61,8 +62,8 @@ static struct {
 	.alignment = SECTOR, .seed = 1,
 };
 
-static volatile bool stop;
-static volatile bool wrong;
+/* Something was: everybody stops. */
+static atomic_bool wrong;
 static struct timespec deadline;
 
 static uint64_t mix(uint64_t x)
@@ -93,8 +94,8 @@ static void fill(uint64_t *words, uint64_t sector, uint64_t version)
 static void report(const char *what, uint64_t sector, const uint64_t *found,
 		   const struct written *s)
 {
-	wrong = stop = true;
-	printf("error=%s: sector %llu written %u times, or %u, found sector %llx written %llx times\n",
+	wrong = true;
+	printf("error=%s: sector %llu written %u to %u times, found sector %llu written %llu times\n",
 	       what, (unsigned long long)sector, s->sure, s->tried,
 	       (unsigned long long)found[0], (unsigned long long)found[1]);
 }
@@ -125,7 +126,7 @@ static void check_errno(const char *what, int err)
 {
 	if (opt.errors && (err == EIO || err == ENOMEM || err == EAGAIN))
 		return;
-	wrong = stop = true;
+	wrong = true;
 	printf("error=%s: %s\n", what, strerror(err));
 }
 
@@ -202,7 +203,7 @@ static void *work(void *arg)
 	uint64_t total = (opt.mib << 20) / SECTOR, n = opt.max_bytes / SECTOR, at;
 	unsigned long i;
 
-	for (i = 0; !stop && !time_is_up(); i++) {
+	for (i = 0; !wrong && !time_is_up(); i++) {
 		if (!opt.seconds && i >= opt.operations)
 			break;
 		operate(w);
@@ -249,7 +250,8 @@ static void read_alignment(void)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: swio [-e] [-b BYTES] [-j THREADS] [-m MIB] [-n OPERATIONS] [-s SEED] [-t SECONDS] DEVICE\n");
+	fprintf(stderr, "usage: swio [-e] [-b BYTES] [-j THREADS] [-m MIB] [-n OPERATIONS]\n"
+		"            [-s SEED] [-t SECONDS] DEVICE\n");
 	exit(2);
 }
 
@@ -261,14 +263,29 @@ static void parse(int argc, char **argv)
 		unsigned long value = optarg ? strtoul(optarg, NULL, 0) : 0;
 
 		switch (c) {
-		case 'e': opt.errors = true; break;
-		case 'b': opt.max_bytes = value / SECTOR * SECTOR; break;
-		case 'j': opt.threads = value; break;
-		case 'm': opt.mib = value; break;
-		case 'n': opt.operations = value; break;
-		case 's': opt.seed = value; break;
-		case 't': opt.seconds = value; break;
-		default: usage();
+		case 'e':
+			opt.errors = true;
+			break;
+		case 'b':
+			opt.max_bytes = value / SECTOR * SECTOR;
+			break;
+		case 'j':
+			opt.threads = value;
+			break;
+		case 'm':
+			opt.mib = value;
+			break;
+		case 'n':
+			opt.operations = value;
+			break;
+		case 's':
+			opt.seed = value;
+			break;
+		case 't':
+			opt.seconds = value;
+			break;
+		default:
+			usage();
 		}
 	}
 	if (optind != argc - 1 || !opt.threads || opt.threads > MAX_THREADS ||

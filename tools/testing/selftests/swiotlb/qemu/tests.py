@@ -8,6 +8,7 @@ with the fragment (debug, kcsan) or for the architecture (i386) of that name.
 
 import argparse
 import pathlib
+import resource
 import sys
 import time
 from typing import Callable, NamedTuple
@@ -15,7 +16,8 @@ from typing import Callable, NamedTuple
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from swguest import devicetree, klog, machine, mapbench, params, paths, run  # noqa: E402
+from swguest import devicetree, growth, klog, machine, mapbench  # noqa: E402
+from swguest import params, paths, run  # noqa: E402
 
 DISKS = ("virtio-blk", "nvme", "ahci")
 DEFAULT_SLOTS = params.DEFAULT_SLOTS
@@ -52,8 +54,9 @@ def hiwater(result):
 
 
 def grown(result):
-    found = int(result.values("swiotlb")["io_tlb_nslabs"])
-    return None if found > 512 else f"{found} slots, as at boot"
+    """By now pools may be gone again: the events tell."""
+    found = int(result.values("swiotlb").get("events.grown", "0"))
+    return None if found else "no pool was added"
 
 
 def hotplugged(result):
@@ -130,7 +133,8 @@ class Test(NamedTuple):
     may (None) use bounce buffers. @ours: the base kernel cannot do this.
     @mib: what each job of a disk has; @ignore: as in run.Spec; @leaks: kmemleak
     has the last word; @tree: what the device tree has on top of QEMU's; @pool:
-    the pool that must be used.
+    the pool that must be used; @make: makes the boot's specification of kernel,
+    append, vcpus, memory and ignore where it is not the usual one.
     """
 
     name: str
@@ -148,23 +152,25 @@ class Test(NamedTuple):
     leaks: bool = False
     tree: str = ""
     pool: str = ""
+    make: Callable | None = None
 
 
 def debug(name, append, **more):
     """A row for the debug kernel. Emulated, it takes some five times as long as
-    a lean one: there are few, and they are short.
+    a lean one: there are few, and they are short. Not with am53c974, whose
+    driver does not look whether a map failed: DMA_API_DEBUG warns of that.
     """
     return Test(name, f"{append} {LEAKS if more.get('leaks') else DEBUG}",
                 group="debug", mib=more.pop("mib", 2), **more)
 
 
-# As often all CPUs come and go under load.
 def other(group, name, append, **more):
     """A row for another architecture, which has no fio."""
     return Test(f"{group}-{name}", append, group=group, scenario="swio",
                 disks=more.pop("disks", ("virtio-blk", "nvme")), **more)
 
 
+# As often all CPUs come and go under load.
 HOTPLUG_ROUNDS = 3
 # What each thread of swio does on a disk.
 OPERATIONS = 20
@@ -176,10 +182,9 @@ TESTS = (
     debug("debug-hotplug", "swiotlb=dynamic,force", scenario="hotplug",
           expect=hotplugged, ours=True),
     debug("debug-faults", "swiotlb=dynamic,force", scenario="faults",
-          expect=faults, ours=True, leaks=True, memory_mib=512,
+          expect=faults, ours=True, leaks=True,
           disks=("virtio-blk", "nvme"),
           ignore=("swiotlb-full", "io-error", "memory", "trace")),
-    debug("debug-mask-32", "", memory_mib=6144, disks=("am53c974",)),
     debug("debug-map-benchmark", "swiotlb=2048,2,force", scenario="mapbench",
           disks=(), expect=map_rows, ours=True),
     Test("force", "swiotlb=force", expect=slots(DEFAULT_SLOTS)),
@@ -189,6 +194,12 @@ TESTS = (
     Test("pool-of-1-gib", "swiotlb=524288,force", memory_mib=2560,
          expect=slots(524288)),
     Test("dynamic", "swiotlb=dynamic,force", ours=True),
+    Test("grow-and-give-back", "swiotlb=dynamic,force", ours=True,
+         make=growth.test_spec, expect=growth.gave_back),
+    # Who finds no room says so, and is asked again: no I/O fails.
+    Test("max", f"swiotlb=dynamic,force,max={growth.MAX_MIB}M", ours=True,
+         make=growth.test_spec, expect=growth.kept_the_limit,
+         ignore=("swiotlb-full",)),
     Test("noforce", "swiotlb=noforce", bounce=False, expect=no_pool),
     Test("default", "", bounce=False),
     # A device with a 32-bit mask and memory that it cannot reach.
@@ -219,6 +230,9 @@ TESTS = (
 
 
 def specification(test, kernel):
+    if test.make:
+        return test.make(kernel, test.append, test.vcpus, test.memory_mib,
+                         test.ignore)
     bounce = "" if test.bounce is None else int(test.bounce)
     conf = {"DISKS": " ".join(test.disks), "SIZE": test.mib,
             "BOUNCE": bounce, "ENGINE": "io_uring",
@@ -256,6 +270,12 @@ def outcome(test, args, log):
     return ("not ok" if problems else "ok"), "", problems
 
 
+def cpu_seconds():
+    """What all QEMUs so far have used: what a busy host does not change much."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kernel", required=True, help="image to boot")
@@ -285,13 +305,14 @@ def main():
     print(f"KTAP version 1\n1..{len(chosen)}", flush=True)
     failed = 0
     for number, test in enumerate(chosen, 1):
-        started = time.monotonic()
+        started, busy = time.monotonic(), cpu_seconds()
         verdict, directive, lines = outcome(test, args, logs / f"{test.name}.log")
         failed += verdict != "ok"
         for line in "\n".join(lines).splitlines():
             print(f"# {line}")
         print(f"# {test.append or 'no swiotlb='}, "
-              f"{time.monotonic() - started:.1f} s")
+              f"{time.monotonic() - started:.1f} s, "
+              f"{cpu_seconds() - busy:.1f} s of CPU time")
         print(f"{verdict} {number} {test.name}{directive}", flush=True)
     print(f"# {len(chosen) - failed} passed, {failed} failed")
     return 1 if failed else 0
