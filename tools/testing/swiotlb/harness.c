@@ -268,7 +268,8 @@ static unsigned int run_jobs(struct job *jobs, unsigned int n,
 		if (stop_early && status && WEXITSTATUS(status) != EXIT_SKIP) {
 			for (i = 0; i < started; i++)
 				if (jobs[i].outcome == FAILED)
-					printf("# %s failed\n", jobs[i].test->name);
+					printf("# %s failed: %s\n",
+					       jobs[i].test->name, jobs[i].why);
 			stop_running(jobs, started);
 			return 0;
 		}

@@ -61,7 +61,7 @@ TEST(growth_below_2_gib_tries_another_zone)
 	CHECK(tlb < SHIM_ZONE_DMA_END);
 	/* What did not suit was given back */
 	CHECK_EQ(shim_usage().pages - pages,
-		 (SZ_4M + slots_transient() * IO_TLB_SIZE) / PAGE_SIZE);
+		 PFN_UP(SZ_4M + slots_transient() * IO_TLB_SIZE));
 }
 
 /* Memory for a late pool comes from the zone that was asked for, later pools too */
