@@ -67,7 +67,7 @@ check-configs:
 # Lines and branches that are run, in all configurations together
 COVERED := yyy nyy yyn
 # The first is asked for most: the others differ in stubs
-OPS_COVERAGE ?= 600000
+OPS_COVERAGE ?= 300000
 .PHONY: check-coverage run-coverage-programs coverage-programs
 check-coverage:
 	+$(Q)for c in $(COVERED); do \
