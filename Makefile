@@ -9,8 +9,14 @@ V ?=
 export V
 Q := $(if $(filter 1,$(V)),,@)
 PYTHON := python3 -B
+GUEST := tools/testing/selftests/swiotlb/qemu
 
-.PHONY: help packages base compose kernels run quick bench bench-guest test clean distclean
+.PHONY: help packages
+.PHONY: base compose kernels
+.PHONY: run quick bench bench-guest bench-dynamic
+.PHONY: test test-full kunit
+.PHONY: series check-series check-docs
+.PHONY: clean distclean
 
 ##@ Measure
 run: packages kernels	## Compare base, ours and no bouncing in QEMU: table and picture in results/run/latest
@@ -26,9 +32,30 @@ bench-guest: packages	## Time map, unmap and fio in QEMU, base and ours: results
 	$(Q)scripts/kernel.sh base-mapbench ours
 	$(Q)$(PYTHON) scripts/bench_guest.py
 
+bench-dynamic: packages	## Measure growing and giving back, in QEMU: results/dynamic/latest
+	$(Q)scripts/kernel.sh base-mapbench ours ours-debug
+	$(Q)$(PYTHON) scripts/bench_dynamic.py
+
 ##@ Check
 test:			## Run all tests; ends with "N passed, N failed", reports in build/test
 	$(Q)scripts/test.sh
+
+test-full:		## The same with KCSAN, i386, arm64, big endian, the long oracle, the mutants: hours
+	$(Q)scripts/test.sh --full
+
+kunit: packages		## Run the KUnit suites in QEMU (KUNIT=swiotlb_pool: one; =swiotlb_pool.*lookup*: some)
+	$(Q)scripts/kernel.sh ours-kunit
+	$(Q)$(PYTHON) $(GUEST)/kunit_guest.py --kernel build/kernels/ours-kunit.bzImage $(if $(KUNIT),--filter '$(KUNIT)')
+
+check-series: packages	## Apply, compile and read each patch of the series, boot kernels at three of them
+	$(Q)scripts/check_series.sh
+
+check-docs:		## Build our pages with sphinx (Debian's python3-sphinx), without a warning
+	$(Q)scripts/check_docs.sh
+
+##@ Send
+series:			## Export the series as mails for git am: build/series
+	$(Q)base=$$(scripts/base.sh) && $(PYTHON) scripts/mails.py --base "$$base"
 
 ##@ Build
 base:			## Fetch Linux 7.3 (KSRC=<tree or tarball>: use that), print where it is

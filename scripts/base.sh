@@ -15,6 +15,8 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=apt.sh
+. "$(dirname "$0")/apt.sh"
 
 PACKAGE=linux-source-7.3
 SUITES=(trixie-backports sid)
@@ -93,20 +95,6 @@ unpack() {
 	publish "$temp/tree" "$BASES/$3"
 }
 
-# The options that make apt use nothing of the system's but its keys.
-private_apt() {
-	local root=$CACHE/apt
-
-	mkdir -p "$root"/{lists/partial,archives/partial,sources}
-	: >"$root/status"
-	apt=(-o "Dir::State=$root" -o "Dir::State::lists=$root/lists" -o "Dir::State::status=$root/status"
-		-o "Dir::Cache=$root" -o "Dir::Cache::archives=$root/archives"
-		-o "Dir::Etc::sourceparts=-" -o "Dir::Etc::preferences=-" -o "Dir::Etc::preferencesparts=-"
-		-o "Acquire::Languages=none" -o "Acquire::Retries=3" -o "APT::Update::Error-Mode=any")
-	# The cache may be closed to the user that root's apt drops to.
-	((EUID)) || apt+=(-o "APT::Sandbox::User=root")
-}
-
 apt_download() {
 	cd "$1" && apt-get "${apt[@]}" -o "Dir::Etc::sourcelist=$2" download "$PACKAGE"
 }
@@ -138,7 +126,7 @@ fetch() {
 
 	have apt-get || die "no apt-get here to fetch $PACKAGE with" \
 		"set KSRC to a Linux $SERIES tree or tarball"
-	private_apt
+	private_apt "$CACHE/apt"
 	mirror=$(python3 "$TOP/scripts/debian_mirror.py" "$CACHE/apt/sources" "${SUITES[@]}") ||
 		die "cannot tell where to fetch $PACKAGE from" "set KSRC to a Linux $SERIES tree or tarball"
 	new_temp

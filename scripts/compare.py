@@ -8,8 +8,6 @@ results/run/ (results/quick/ with --quick); "latest" points to the newest good
 one.
 """
 
-import argparse
-import os
 import pathlib
 import sys
 
@@ -18,31 +16,22 @@ TREE = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TREE / "scripts"),
                 str(TREE / "tools/testing/selftests/swiotlb/qemu")]
 
-from swbench import environment, measure, plan, plot, report, results, stats  # noqa: E402
-from swguest import paths, run  # noqa: E402
+from swbench import command, environment, measure, plan, plot, report  # noqa: E402
+from swbench import results, stats  # noqa: E402
+from swguest import run  # noqa: E402
 
 NAMES = [config.name for config in plan.CONFIGS]
 IMAGES = {"base": "base", "ours": "ours"}
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command.parser(__doc__, IMAGES.values(), 3)
     parser.add_argument("--quick", action="store_true",
                         help="fewer rows, one repeat: about three minutes")
-    parser.add_argument("--repeats", type=int,
-                        default=os.environ.get("REPEATS") or None,
-                        help="boots of each configuration (REPEATS, or 3)")
-    parser.add_argument("--images", type=pathlib.Path, metavar="DIR",
-                        default=paths.build_dir() / "kernels",
-                        help="where base.bzImage and ours.bzImage are")
     parser.add_argument("--only", type=lambda text: text.split(","),
                         metavar="CONFIG,...",
                         help="only these of " + ", ".join(NAMES))
-    parser.add_argument("--results", type=pathlib.Path, metavar="DIR",
-                        default=TREE / "results")
     args = parser.parse_args()
-    if args.repeats is not None and args.repeats < 1:
-        parser.error("--repeats (REPEATS) must be 1 or more")
     unknown = set(args.only or ()) - set(NAMES)
     if unknown:
         parser.error(f"no such configuration: {', '.join(sorted(unknown))}")
@@ -64,9 +53,9 @@ def write(directory, measured, env):
     return entries
 
 
-def show(entries, env, directory):
+def show(entries, measured, env, directory):
     print()
-    print(report.summary(entries, env))
+    print(report.summary(entries, measured.samples, measured.plan, env))
     print(f"\n  {directory}/table.md  .csv  .svg  .png")
 
 
@@ -78,27 +67,15 @@ def compare(args, directory):
                                    directory, sys.stdout.isatty())
     measured.accel = run.choose_accel(measured.images["base"])
     if results.conduct(measured, env, directory):
-        show(write(directory, measured, env.data), env.data, directory)
+        show(write(directory, measured, env.data), measured, env.data, directory)
     else:
         print("\nverify failed: nothing was timed", file=sys.stderr)
-    for problem in measured.problems:
-        print(f"FAILED: {problem}", file=sys.stderr)
-    if measured.problems:
-        return 1
-    if not args.only:
-        results.point_latest(directory)
-    return 0
+    return command.conclude(measured, directory, not args.only)
 
 
 def main():
     args = arguments()
-    results.images(args.images, IMAGES)
-    directory = results.new_directory(args.results, "quick" if args.quick else "run")
-    try:
-        return compare(args, directory)
-    except plot.PlotError as err:
-        print(f"error: {err} (all else is in {directory})", file=sys.stderr)
-        return 2
+    return command.main(args, "quick" if args.quick else "run", IMAGES, compare)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,20 @@
 # directory inside its own source, so that the compiler sees the same relative
 # names whatever the tree, the checkout or the cache: with ccache the second
 # kernel then costs only what differs.
+#
+# A part that names one of arch/*.config stands for that architecture, which is
+# the host's otherwise: ours-arm64.
 
 # shellcheck disable=SC2317 # functions are called by name, through run_logged
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=kbuild.sh
+. "$(dirname "$0")/kbuild.sh"
 
 BUILD=$TOP/build
 CONFIGS=$TOP/tools/testing/selftests/swiotlb/qemu
 PATCHES=$TOP/patches/7.3
-ARCH=$(uname -m)
 temp=
 
 usage() {
@@ -25,25 +29,42 @@ usage() {
 Usage: ${0##*/} NAME...
 Build build/kernels/NAME.bzImage. NAME: base or ours, with any of
 $(cd "$CONFIGS" && for f in *.config; do [[ $f == kernel.config ]] || printf ' -%s' "${f%.config}"; done)
+and an architecture other than the host's,
+$(cd "$CONFIGS/arch" && for f in *.config; do printf ' -%s' "${f%.config}"; done)
 after it, as in ours-debug. base-<subset>, with a subset of
 $(cd "$PATCHES" && for f in series.*; do printf ' %s' "${f#series.}"; done)
-is the base with the entries of patches/7.3/series.<subset>.
+is the base with the entries of patches/7.3/series.<subset>; ours-<number> has the
+series up to the entry with that number.
 EOF
 	exit "${1:-0}"
 }
 
-# subset NAME: the subset of the series that it is built with, if any.
+# subset NAME: what of the series it is built with, if that is not all or nothing.
 subset() {
 	local part parts
 
 	IFS=- read -ra parts <<<"$1"
-	[[ ${parts[0]} == base ]] || return 0
 	for part in "${parts[@]:1}"; do
-		if [[ -f $PATCHES/series.$part ]]; then
+		if [[ ${parts[0]} == base && -f $PATCHES/series.$part ||
+			${parts[0]} == ours && $part =~ ^[0-9]{4}$ ]]; then
 			echo "$part"
 			return
 		fi
 	done
+}
+
+# arch_of NAME: what it is built for.
+arch_of() {
+	local part parts
+
+	IFS=- read -ra parts <<<"$1"
+	for part in "${parts[@]:1}"; do
+		if [[ -f $CONFIGS/arch/$part.config ]]; then
+			echo "$part"
+			return
+		fi
+	done
+	uname -m
 }
 
 # fragments NAME: the files of its configuration, in the order of the merge.
@@ -52,64 +73,10 @@ fragments() {
 
 	IFS=- read -ra parts <<<"$1"
 	echo "$CONFIGS/kernel.config"
-	echo "$CONFIGS/arch/$ARCH.config"
+	echo "$CONFIGS/arch/$(arch_of "$1").config"
 	for part in "${parts[@]:1}"; do
-		[[ $part == "$(subset "$1")" ]] || echo "$CONFIGS/$part.config"
+		[[ $part == "$(subset "$1")" || $part == "$(arch_of "$1")" ]] || echo "$CONFIGS/$part.config"
 	done
-}
-
-# merge FILE...: one line an option, the last file that has it wins.
-merge() {
-	awk '/^(# )?CONFIG_/ {
-		option = $0
-		sub(/^# /, "", option)
-		sub(/[ =].*/, "", option)
-		if (!(option in last))
-			order[++n] = option
-		last[option] = $0
-	}
-	END { for (i = 1; i <= n; i++) print last[order[i]] }' "$@"
-}
-
-# lost WANTED GOT: the options of WANTED that GOT does not have.
-lost() {
-	awk 'function off(line) { return line ~ /=n$/ || line ~ / is not set$/ }
-	{
-		option = $0
-		sub(/^# /, "", option)
-		sub(/[ =].*/, "", option)
-	}
-	FNR == NR { if (!off($0)) got[option] = $0; next }
-	off($0) ? option in got : got[option] != $0' "$2" "$1"
-}
-
-kbuild() {
-	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u CROSS_COMPILE -u KCFLAGS -u KCPPFLAGS LC_ALL=C \
-		CCACHE_DIR="$CACHE/ccache" CCACHE_BASEDIR="$TOP" CCACHE_NOHASHDIR=1 \
-		CCACHE_DEPEND=1 CCACHE_COMPILERCHECK=content CCACHE_MAXSIZE=5G \
-		KBUILD_BUILD_TIMESTAMP=1970-01-01 KBUILD_BUILD_USER=swiotlb KBUILD_BUILD_HOST=guest \
-		KBUILD_BUILD_VERSION=1 \
-		make -C "$src" O="$out" ARCH="$ARCH" LOCALVERSION="-$name" \
-		CC="ccache gcc" HOSTCC="ccache gcc" V="${V:-0}" "$@"
-}
-
-# configure: allnoconfig with the fragments. Each option that was asked for must
-# be there afterwards, or a test would run without what it is meant to test.
-configure() {
-	local wanted=$out/.wanted.config missing
-
-	printf '%s\n' "$config" >"$wanted"
-	msg CONFIG "$name"
-	run_logged "configure $name" "$out/config.log" 10 0 \
-		kbuild KCONFIG_ALLCONFIG="$wanted" allnoconfig
-	missing=$(lost "$wanted" "$out/.config")
-	if [[ $missing ]]; then
-		rm -f "$out/.config"
-		mapfile -t missing <<<"$missing"
-		die "$name: the configuration does not get what its fragments ask for:" "${missing[@]}" \
-			"(a dependency is missing, or the option has another name)"
-	fi
-	publish "$wanted" "$out/fragments.config"
 }
 
 # Where a finished image of the base is kept for other checkouts; nothing for a
@@ -140,7 +107,7 @@ store() {
 
 compile() {
 	msg BUILD "$name"
-	run_logged "build $name" "$out/build.log" 300 1320 kbuild -j"$(nproc)" bzImage
+	run_logged "build $name" "$out/build.log" 300 1320 kbuild -j"$(nproc)" "${boot_image##*/}"
 	# What the compiler has to say about the code in question is always shown.
 	grep -A 3 -E '(kernel/dma|include/linux/swiotlb|include/trace/events/swiotlb).*: warning:' "$out/build.log" >&2 || :
 }
@@ -153,7 +120,7 @@ compose() {
 build() {
 	local key src=$BUILD/src-$tree out=$BUILD/src-$tree/O-$name image cached
 
-	image=$BUILD/$name/arch/x86/boot/bzImage
+	image=$BUILD/$name/$boot_image
 	cached=$(cached_image)
 	if [[ $cached && -d $cached ]]; then
 		key=${cached##*/}
@@ -176,7 +143,7 @@ build() {
 		compile
 		[[ -z $cached ]] || store "$cached"
 	fi
-	ln -sfn "../$name/arch/x86/boot/bzImage" "$BUILD/kernels/$name.bzImage"
+	ln -sfn "../$name/$boot_image" "$BUILD/kernels/$name.bzImage"
 	echo "$key" >"$BUILD/kernels/.$name.key.tmp"
 	publish "$BUILD/kernels/.$name.key.tmp" "$BUILD/kernels/.$name.key"
 }
@@ -211,7 +178,6 @@ main() {
 	need python3=python3 git=git gcc=gcc make=make /usr/include/stdio.h=libc6-dev bison=bison \
 		flex=flex bc=bc ccache=ccache perl=perl /usr/include/gelf.h=libelf-dev flock=util-linux
 	CACHE=$(cache_dir)
-	TOOLCHAIN=$(gcc --version | head -n 1; ld --version | head -n 1)
 	trap cleanup EXIT
 	mkdir -p "$BUILD/kernels"
 	base=$("$TOP/scripts/base.sh")
@@ -219,6 +185,7 @@ main() {
 	for name; do
 		tree=$(subset "$name")
 		tree=${name%%-*}${tree:+-$tree}
+		set_arch "$(arch_of "$name")"
 		mapfile -t files < <(fragments "$name")
 		config=$(merge "${files[@]}")
 		build

@@ -1,12 +1,27 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Have the packages that running a guest takes: root gets them installed,
-# anybody else is told what to type.
+# Have the packages that running a guest takes, or with an argument those that
+# another architecture takes: root gets them installed, anybody else is told
+# what to type.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-need python3=python3 qemu-system-x86_64=qemu-system-x86 fio=fio busybox=busybox-static \
-	gnuplot=gnuplot-nox strip=binutils
+case ${1:-} in
+'' | x86_64)
+	need python3=python3 qemu-system-x86_64=qemu-system-x86 fio=fio busybox=busybox-static \
+		gnuplot=gnuplot-nox strip=binutils ;;
+i386)
+	need qemu-system-i386=qemu-system-x86 i686-linux-gnu-gcc=gcc-i686-linux-gnu \
+		/usr/i686-linux-gnu/lib/libc.a=libc6-dev-i386-cross ;;
+arm64)
+	need qemu-system-aarch64=qemu-system-arm dtc=device-tree-compiler \
+		aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu \
+		/usr/aarch64-linux-gnu/lib/libc.a=libc6-dev-arm64-cross ;;
+s390)
+	need s390x-linux-gnu-gcc=gcc-s390x-linux-gnu ;;
+*)
+	die "usage: ${0##*/} [i386|arm64|s390|x86_64]" ;;
+esac

@@ -3,7 +3,8 @@
 #
 # make test: run every step, also after one failed, and end with the sum,
 # "N passed, N failed". In build/test: <step>.log, <step>.ktap and
-# <step>.xml (JUnit).
+# <step>.xml (JUnit). With --full, make test-full: all that takes hours, or needs
+# the compilers of other architectures, after that.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -40,13 +41,68 @@ step() {
 	outcome "$name" $counts
 }
 
-# guest: build our kernel here, with its own heartbeat, then boot it.
-guest() {
-	if "$TOP/scripts/kernel.sh" ours; then
-		step guest 600 python3 -B "$SELFTESTS/tests.py" --kernel "$TOP/build/kernels/ours.bzImage"
+# kunit: the suites in the kernel, which are built into one of their own.
+kunit() {
+	if "$TOP/scripts/kernel.sh" ours-kunit; then
+		step kunit 60 python3 -B "$SELFTESTS/kunit_guest.py" --kernel "$TOP/build/kernels/ours-kunit.bzImage"
 	else
-		step kernel 1 false
+		step kunit-kernel 1 false
 	fi
+}
+
+# skip NAME REASON: a step that cannot be made here.
+skip() {
+	mkdir -p "$OUT"
+	step "$1" 1 printf 'KTAP version 1\n1..1\n# %s\nok 1 %s # SKIP %s\n' "$2" "$1" "$2"
+}
+
+# guest GROUP SECONDS: build the kernel that a group of tests is for, with a
+# heartbeat of its own, then boot it.
+guest() {
+	local kernel=ours
+
+	[[ $1 == lean ]] || kernel+=-$1
+	if "$TOP/scripts/kernel.sh" "$kernel"; then
+		step "guest-$1" "$2" python3 -B "$SELFTESTS/tests.py" --group "$1" \
+			--kernel "$TOP/build/kernels/$kernel.bzImage"
+	else
+		step "kernel-$1" 1 false
+	fi
+}
+
+# can STEP command...: run what a step needs, and skip the step if it fails.
+can() {
+	local step=$1 log
+
+	shift
+	log=$OUT/$step.need
+	"$@" 2> >(tee "$log" >&2) && return
+	skip "$step" "$(sed -n 's/.*error:[^ ]* //p; s/^  *\(sudo .*\)/\1/p' "$log" | paste -sd' ')"
+	return 1
+}
+
+# foreign ARCH: boot it. Its busybox is Debian's.
+foreign() {
+	can "guest-$1" "$TOP/scripts/packages.sh" "$1" &&
+		can "guest-$1" "$TOP/scripts/busybox.sh" "$1" || return 0
+	guest "$1" 120
+}
+
+# objects ARCH: compile it in all its configurations.
+objects() {
+	can "objects-$1" "$TOP/scripts/packages.sh" "$1" || return 0
+	step "objects-$1" 300 "$TOP/scripts/objects.sh" "$1"
+}
+
+full() {
+	guest kcsan 200
+	foreign i386
+	foreign arm64
+	objects x86_64
+	# Big endian
+	objects s390
+	step check-long 7200 make -C "$TOP/tools/testing/swiotlb" V=1 check-long
+	step check-mutants 3600 make -C "$TOP/tools/testing/swiotlb" V=1 check-mutants
 }
 
 # All in a function, which bash reads whole: an edit of this file does not reach
@@ -69,11 +125,17 @@ main() {
 		step harness 60 make -C "$TOP/tools/testing/swiotlb" V=1 check
 	fi
 	if [[ -f $SELFTESTS/tests.py ]]; then
-		guest
+		kunit
+		guest debug 240
+		guest lean 200
 	fi
+	[[ ! $1 ]] || full
 
 	echo "$passed passed, $failed failed"
 	exit $((failed > 0 || passed == 0))
 }
 
-main "$@"
+case ${1:-} in
+'' | --full) main "${1:-}" ;;
+*) die "usage: ${0##*/} [--full]" ;;
+esac

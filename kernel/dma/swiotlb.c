@@ -134,6 +134,15 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 	return swiotlb_request_possible(req);
 }
 
+static void swiotlb_count_impossible(struct swiotlb_mem *mem, struct device *dev,
+				     size_t bytes)
+{
+	bool large = bytes > swiotlb_max_mapping_size(dev);
+
+	swiotlb_count(mem, large ? SWIOTLB_TOO_LARGE : SWIOTLB_MISALIGNED, 1);
+	trace_swiotlb_failed(dev, bytes, large ? "too large" : "misaligned");
+}
+
 static void swiotlb_report_impossible(struct device *dev, size_t bytes,
 				      unsigned int alloc_align_mask)
 {
@@ -144,23 +153,29 @@ static void swiotlb_report_impossible(struct device *dev, size_t bytes,
 }
 
 static void swiotlb_report_full(struct device *dev, struct swiotlb_mem *mem,
-				const struct swiotlb_request *req)
+				const struct swiotlb_request *req, bool quiet)
 {
 	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL,
 				      DEFAULT_RATELIMIT_BURST);
-	unsigned long total, used;
+	unsigned long total = READ_ONCE(mem->pub.nslabs);
+	unsigned long used = swiotlb_mem_used(mem);
+	bool full = used + req->nslots > total;
+	const char *why = "";
 
-	if (!__ratelimit(&rs))
-		return;
+	swiotlb_count(mem, full ? SWIOTLB_FULL : SWIOTLB_FRAGMENTED, 1);
+	if (swiotlb_mem_can_grow(mem) && swiotlb_at_limit(mem)) {
+		swiotlb_count(mem, SWIOTLB_AT_LIMIT, 1);
+		why = ", its limit is reached";
+	} else if (swiotlb_mem_can_grow(mem)) {
+		swiotlb_count(mem, SWIOTLB_NO_MEMORY, 1);
+		why = ", no memory for more in this context";
+	}
+	trace_swiotlb_failed(dev, req->bytes, full ? "full" : "fragmented");
 
-	total = READ_ONCE(mem->pub.nslabs);
-	used = swiotlb_mem_used(mem);
-	dev_warn(dev, "swiotlb buffer is %s%s (sz: %zu bytes), total %lu (slots), used %lu (slots)\n",
-		 used + req->nslots > total ? "full" : "fragmented",
-		 !swiotlb_mem_can_grow(mem) ? "" :
-		 swiotlb_at_limit(mem) ? ", its limit is reached" :
-		 ", no memory for more in this context",
-		 req->bytes, total, used);
+	if (!quiet && __ratelimit(&rs))
+		dev_warn(dev, "swiotlb buffer is %s%s (sz: %zu bytes), total %lu (slots), used %lu (slots)\n",
+			 full ? "full" : "fragmented", why, req->bytes, total,
+			 used);
 }
 
 /**
@@ -217,6 +232,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 
 	if (!swiotlb_make_request(dev, orig_addr, mapping_size,
 				  alloc_align_mask, &req)) {
+		swiotlb_count_impossible(to_swiotlb_mem(pub), dev, mapping_size);
 		if (!quiet)
 			swiotlb_report_impossible(dev, mapping_size,
 						  alloc_align_mask);
@@ -228,8 +244,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL))
 		tlb_addr = swiotlb_transient_map(mem, dev, &req, &pool);
 	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL)) {
-		if (!quiet)
-			swiotlb_report_full(dev, mem, &req);
+		swiotlb_report_full(dev, mem, &req, quiet);
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
 
@@ -288,6 +303,7 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 				unsigned long attrs, struct io_tlb_pool *pool)
 {
 	struct swiotlb_mem *mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
+	bool transient = swiotlb_pool_is_transient(pool);
 	struct swiotlb_mapping map;
 
 	if (!swiotlb_find_mapping(dev, pool, tlb_addr, &map) ||
@@ -307,7 +323,8 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 			       DMA_FROM_DEVICE);
 
 	swiotlb_mem_unmap(mem, pool, &map, dir);
-	if (swiotlb_pool_is_transient(pool))
+	/* Any other pool may have gone. */
+	if (transient)
 		swiotlb_transient_free(mem, pool);
 }
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The headline comparison: fio in QEMU on the base kernel and on ours.
 
+    command      what the commands share: options, exit status
     plan         what is compared: configurations, rows, how long
     measure      the boots, verify pass first, then in turn
     stats        medians, spread and ratios; table.csv
     mapbench     the rows of the map benchmark: boots, table, picture
     environment  what it ran on
-    results      directories
     report       table.md and cpu.csv
     plot         table.svg and table.png
     results      where a result goes

@@ -71,7 +71,7 @@ class Environment:
             "qemu": machine.version(),
             "fio": _output("fio", "--version"),
             "guest": {"vcpus": plans.VCPUS, "memory_mib": plans.MEMORY_MIB,
-                      "append": machine.APPEND,
+                      "append": f"{machine.APPEND} {machine.X86_APPEND}",
                       "backing": "raw, anonymous host memory"},
             "plan": {"kind": plan.kind, "repeats": plan.repeats,
                      "ramp_s": plan.ramp, "runtime_s": plan.runtime,

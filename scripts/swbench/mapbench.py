@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The kernel's benchmark of map and unmap, base against ours, beside fio."""
 
-import csv
-import io
 from typing import NamedTuple
 
 from swguest import mapbench, run
@@ -167,7 +165,9 @@ def fio_entries(samples, rows):
             for row in rows]
 
 
-def _cell(column, value):
+def cell(entry, column):
+    """A field of table.csv as text."""
+    value = entry[column]
     if value is None:
         return ""
     if column in ("ratio", "spread"):
@@ -175,21 +175,8 @@ def _cell(column, value):
     return f"{value:.0f}" if column in CONFIGS else value
 
 
-def to_csv(entries):
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for entry in entries:
-        writer.writerow([_cell(name, entry[name]) for name in COLUMNS])
-    return text.getvalue()
-
-
 def _number(value):
     return "-" if value is None else f"{value:.0f}"
-
-
-def _percent(value):
-    return "-" if value is None else f"{100 * value:.0f} %"
 
 
 def _map_lines(entries):
@@ -209,9 +196,9 @@ def map_grid(entries):
     for row, cells in _map_lines(entries).items():
         pair, failed = cells[PAIR], cells["failures"]
         lines.append([row, _number(pair["base"]), _number(pair["ours"]),
-                      _percent(pair["ratio"]), _percent(pair["spread"]),
-                      _percent(cells["mean pair"]["ratio"]),
-                      _percent(cells["map p99"]["ratio"]),
+                      report.percent(pair["ratio"]), report.percent(pair["spread"]),
+                      report.percent(cells["mean pair"]["ratio"]),
+                      report.percent(cells["map p99"]["ratio"]),
                       f"{_number(failed['base'])} / {_number(failed['ours'])}"])
     return report.grid(header, lines)
 
@@ -219,7 +206,7 @@ def map_grid(entries):
 def fio_grid(entries):
     return report.grid(["IOPS", "base", "ours", "ours / base", "spread"], [
         [entry["row"], _number(entry["base"]), _number(entry["ours"]),
-         _percent(entry["ratio"]), _percent(entry["spread"])]
+         report.percent(entry["ratio"]), report.percent(entry["spread"])]
         for entry in entries if entry["unit"] == "IOPS"])
 
 

@@ -112,7 +112,8 @@ class Measurement:
         self._progress = Progress(self._weight(), terminal)
 
     def _row_seconds(self):
-        return self.plan.ramp + self.plan.runtime + ROW_SECONDS
+        cold = self.plan.cold + ROW_SECONDS if self.plan.cold else 0
+        return self.plan.ramp + self.plan.runtime + ROW_SECONDS + cold
 
     def _verify_seconds(self):
         return VERIFY_SECONDS * (0.4 + self.plan.verify_mib / 40)
@@ -185,7 +186,8 @@ class Measurement:
         plan = self.plan
         conf = {"RUNTIME_MS": round(1000 * plan.runtime), "RAMP": plan.ramp,
                 "RAMP_MS": round(1000 * plan.ramp),
-                "STEP": round(plan.runtime / 5, 2), "SIZE": f"{plans.JOB_MIB}m"}
+                "COLD_MS": round(1000 * plan.cold) or "",
+                "STEP": round(plan.runtime / 5, 2), "SIZE": f"{plan.job_mib}m"}
         rows = "".join(row.guest_line() + "\n" for row in plan.rows)
         spec = self._spec(config, "timed", ("virtio-blk", "nvme"),
                           plans.DISK_MIB, conf, {"etc/rows": rows},
@@ -193,25 +195,34 @@ class Measurement:
         result = self._boot(
             config, f"{config.name} ({number}/{plan.repeats}) {config.append}",
             spec, self.directory / "logs" / f"{config.name}.{number}.log",
-            lambda frame: self._row_seconds() if frame.endswith(".fio")
+            lambda frame: self._row_seconds()
+            if frame.endswith(".fio") and not frame.endswith(".cold.fio")
             else BOOT_SECONDS / 3 if "." not in frame else 0)
         for row in plan.rows:
             self._take(row, config, number, result)
 
     def _take(self, row, config, number, result):
-        if f"{row.name}.fio" not in result.reader.frames:
+        fio = self._take_fio(row.name, config, number, result)
+        if not fio:
             self.samples.add_errors(row, config.name, 1)
             return
-        text = result.text(f"{row.name}.fio")
-        raw = self.directory / "fio" / f"{config.name}.{number}.{row.name}.json"
-        raw.parent.mkdir(parents=True, exist_ok=True)
-        raw.write_text(text)
-        iops, usr, system, errors = read_fio(text)
+        iops, usr, system, errors = fio
         busy = read_busy(result.values(f"{row.name}.sample"))
         self.samples.add(row, config.name, iops, (busy, usr, system), errors)
-        if errors:
-            self.problems.append(f"{config.name} ({number}) {row.name}: "
-                                 f"{errors} fio errors ({raw})")
+
+    def _take_fio(self, name, config, number, result):
+        """What fio said under that name, kept in a file as well; None: nothing."""
+        if f"{name}.fio" not in result.reader.frames:
+            return None
+        text = result.text(f"{name}.fio")
+        raw = self.directory / "fio" / f"{config.name}.{number}.{name}.json"
+        raw.parent.mkdir(parents=True, exist_ok=True)
+        raw.write_text(text)
+        fio = read_fio(text)
+        if fio[3]:
+            self.problems.append(f"{config.name} ({number}) {name}: "
+                                 f"{fio[3]} fio errors ({raw})")
+        return fio
 
 
 def read_fio(text):

@@ -24,6 +24,10 @@ CONFIGS = (
     Config("none", "no bouncing", "base", "swiotlb=noforce", False),
 )
 
+# The base as small as it can be, and growing: what "dynamic" is held against
+# where the load does not fit the pool.
+SMALL = Config("small", "base, 1 MiB", "base", "swiotlb=512,force", True)
+
 # Bytes are checked on these before anything is timed.
 VERIFIED = ("base", "ours", "dynamic")
 VERIFY_DISKS = ("virtio-blk", "nvme", "ahci")
@@ -48,7 +52,9 @@ class Row(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How much of it is done. Seconds are those of one row."""
+    """How much of it is done. Seconds are those of one row; with @cold, each is
+    also run for so long from pools that have grown for nothing yet.
+    """
 
     kind: str
     configs: tuple
@@ -57,13 +63,14 @@ class Plan(NamedTuple):
     ramp: float
     runtime: float
     verify_mib: int
+    job_mib: int = 128
+    cold: float = 0
 
 
 VCPUS = 8
 MEMORY_MIB = 2048
 DISK_MIB = 1024
 ENGINE = "io_uring"
-JOB_MIB = 128
 
 
 def _rows(device, shapes):
@@ -90,6 +97,14 @@ def bench_guest(repeats):
         _rows("nvme", (("4k", 4),))
     return Plan("bench-guest", chosen(("base", "ours")), rows, repeats or 3,
                 0.5, 1.5, 4)
+
+
+def dynamic(repeats):
+    """The rows of the first measurements of a growing swiotlb, in 2023."""
+    rows = tuple(Row("virtio-blk", bs, 256, jobs, "rw")
+                 for bs, jobs in (("4k", 1), ("64k", 1), ("4k", 4), ("4k", 24)))
+    return Plan("bench-dynamic", chosen(("ours", "dynamic")), rows, repeats or 5,
+                0.5, 2.5, 4, job_mib=DISK_MIB // 24, cold=1.5)
 
 
 def quick(repeats, names=None):

@@ -24,6 +24,52 @@ def ratio(value, reference):
     return value / reference if value is not None and reference else None
 
 
+# Two-sided 95 % points of Student's t, by degrees of freedom.
+_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262,
+            2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101,
+            2.093, 2.086)
+
+
+def interval(values):
+    """The mean of a sample and the 95 % interval of that, as (mean, low, high);
+    None with less than two values.
+    """
+    if len(values) < 2:
+        return None
+    mean = statistics.fmean(values)
+    point = _STUDENT[min(len(values) - 1, len(_STUDENT)) - 1]
+    half = point * statistics.stdev(values) / len(values) ** 0.5
+    return mean, mean - half, mean + half
+
+
+def difference(values, references):
+    """How far @values are above @references, as a share, by pairs of neighbours
+    in time, as interval() says it.
+    """
+    if len(values) != len(references) or not all(references):
+        return None
+    return interval([value / reference - 1
+                     for value, reference in zip(values, references)])
+
+
+def slope(values):
+    """What each value is above the last one, by least squares, as interval()
+    says it; None with less than three values.
+    """
+    count = len(values)
+    if count < 3:
+        return None
+    places = range(count)
+    middle, mean = statistics.fmean(places), statistics.fmean(values)
+    spread = sum((x - middle) ** 2 for x in places)
+    rise = sum((x - middle) * (y - mean) for x, y in zip(places, values)) / spread
+    rest = sum((y - mean - rise * (x - middle)) ** 2
+               for x, y in zip(places, values))
+    point = _STUDENT[min(count - 2, len(_STUDENT)) - 1]
+    half = point * (rest / (count - 2) / spread) ** 0.5
+    return rise, rise - half, rise + half
+
+
 class Samples:
     """All that was measured: IOPS and CPU by row and configuration."""
 
@@ -66,7 +112,9 @@ def table(samples, rows, configs):
     return out
 
 
-def _cell(column, value):
+def cell(entry, column):
+    """A field of table.csv as text."""
+    value = entry[column]
     if value is None:
         return ""
     if column == "iops":
@@ -76,10 +124,13 @@ def _cell(column, value):
     return str(value)
 
 
-def to_csv(entries, columns=COLUMNS):
+def to_csv(entries, columns=COLUMNS, text_of=cell):
+    """A table as text: a header, then a line an entry. @text_of(entry, column)
+    says how a field is written.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for entry in entries:
-        writer.writerow([_cell(name, entry[name]) for name in columns])
+        writer.writerow([text_of(entry, name) for name in columns])
     return text.getvalue()

@@ -275,10 +275,17 @@ class ComposeTest(unittest.TestCase):
         self.entry("0002-b.patch", ["kernel/dma/none/"])
         self.refuse("0002-b.patch", "kernel/dma/none/", "not there")
 
-    def test_hunk_on_an_owned_file(self):
-        self.file("kernel/dma/Makefile", "")
+    def test_hunk_on_a_file_that_is_owned_before(self):
+        self.file("kernel/old/gone.c", "ours\n")
+        self.entry("0002-b.patch", ["kernel/old/gone.c"])
+        self.entry("0003-c.patch", [], DELETION)
+        self.refuse("0003-c.patch", "kernel/old/gone.c", "0002-b.patch")
+
+    def test_hunk_on_a_file_that_is_owned_later(self):
+        self.file("kernel/dma/Makefile", "all ours\n")
         self.entry("0002-b.patch", ["kernel/dma/Makefile"])
-        self.refuse("0001-a.patch", "kernel/dma/Makefile", "0002-b.patch")
+        self.compose()
+        self.assertEqual((self.tree / "kernel/dma/Makefile").read_text(), "all ours\n")
 
     def test_hunk_whose_context_differs(self):
         for line in ("obj-4", "obj-7", "obj-10"):

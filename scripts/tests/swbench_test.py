@@ -120,7 +120,8 @@ class MapRows(unittest.TestCase):
         self.assertEqual(found["map p99"], int(values["map_p99_ns"]))
 
     def test_csv(self):
-        lines = list(csv.reader(io.StringIO(mapbench.to_csv(self.entries()))))
+        lines = list(csv.reader(io.StringIO(stats.to_csv(
+            self.entries(), mapbench.COLUMNS, mapbench.cell))))
         self.assertEqual(lines[0], ["row", "base", "ours", "unit", "ratio", "spread"])
         self.assertEqual(lines[1], ["64-64k from device, 8 threads, depth 256, "
                                     "cross-CPU: median pair", "200", "100", "ns",
@@ -130,7 +131,8 @@ class MapRows(unittest.TestCase):
 
     def test_a_row_that_was_not_measured_is_empty(self):
         entry = mapbench.map_entries({}, [self.ROW])[0]
-        self.assertEqual(mapbench.to_csv([entry]).splitlines()[1],
+        self.assertEqual(stats.to_csv([entry], mapbench.COLUMNS, mapbench.cell)
+                         .splitlines()[1],
                          '"64-64k from device, 8 threads, depth 256, cross-CPU: '
                          'median pair",,,ns,,')
 
@@ -209,6 +211,23 @@ class Host(unittest.TestCase):
     def test_a_busy_host_is_told(self):
         busy = {"host": {"cpus": 2, "cpus_used_by_others": 1.2}}
         self.assertIn("1.2 of the host's 2 CPUs", report.disturbance(busy))
+
+
+class Pairs(unittest.TestCase):
+    def verdict(self, ours, base):
+        samples = filled({"ours": ours, "base": base})
+        return report.paired(samples, [ROW]).splitlines()[-1]
+
+    def test_a_difference_beyond_noise_is_told(self):
+        self.assertIn("slower", self.verdict([90.0, 91.0, 89.0], [100.0] * 3))
+        self.assertIn("faster", self.verdict([110.0, 111.0, 109.0], [100.0] * 3))
+
+    def test_noise_is_no_difference(self):
+        self.assertIn("the same", self.verdict([90.0, 112.0, 99.0], [100.0] * 3))
+
+    def test_one_boot_tells_nothing(self):
+        samples = filled({"ours": [90.0], "base": [100.0]})
+        self.assertEqual(report.paired(samples, [ROW]), "")
 
 
 class Pictures(unittest.TestCase):

@@ -15,7 +15,7 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TREE / "tools/testing/selftests/swiotlb/qemu"))
 
-from swguest import initramfs, klog, mapbench, verdict  # noqa: E402
+from swguest import initramfs, klog, kunit, mapbench, params, verdict  # noqa: E402
 
 # One line that a kernel really prints for each signature.
 BAD = {
@@ -106,6 +106,69 @@ class StaleInt3(unittest.TestCase):
         self.assertFalse(klog.stale_int3(BAD["oops"] + "\n"))
         self.assertFalse(klog.stale_int3(
             self.OOPS.format("66").replace("int3", "invalid opcode")))
+
+
+class Races(unittest.TestCase):
+    RULE = "[    5.1] " + "=" * 66 + "\n"
+    REPORT = RULE + """\
+[    5.1] BUG: KCSAN: data-race in {0} / blk_update_request
+
+[    5.1] write to 0xffff888003c4c018 of 8 bytes by task 61 on cpu 1:
+[    5.1]  {0}+0x10/0x20
+[    5.1]  {1}+0x10/0x20
+[    5.1]  nvme_queue_rq+0x1/0x2
+
+[    5.1] read to 0xffff888003c4c018 of 8 bytes by interrupt on cpu 0:
+[    5.1]  blk_update_request+0x1/0x2
+[    5.1]  {2}+0x10/0x20
+[    5.1]  {3}+0x10/0x20
+
+[    5.1] value changed: 0x1 -> 0x2
+
+[    5.1] Reported by Kernel Concurrency Sanitizer on:
+[    5.1] Hardware name: swiotlb
+""" + RULE
+
+    def concerns(self, *names):
+        found = klog.races(CLEAN + self.REPORT.format(*names) + CLEAN)
+        self.assertEqual(len(found), 1)
+        return found[0].concerns("swiotlb")
+
+    def test_who_is_concerned(self):
+        self.assertTrue(self.concerns("swiotlb_map", "a", "b", "c"))
+        self.assertTrue(self.concerns("a", "swiotlb_map", "b", "c"))
+        self.assertTrue(self.concerns("a", "b", "swiotlb_map", "c"))
+        self.assertFalse(self.concerns("a", "b", "c", "swiotlb_map"))
+
+    def test_count(self):
+        report = self.REPORT.format("a", "b", "c", "d")
+        self.assertEqual(len(klog.races(report + CLEAN + report)), 2)
+        self.assertEqual(klog.races(CLEAN), [])
+
+
+class Parameters(unittest.TestCase):
+    """Forms of swiotlb=, against an answer that is right and ones that are not."""
+
+    class Answer:
+        def __init__(self, klog, slots):
+            self.text = lambda _name: klog
+            self.values = lambda _name: {"io_tlb_nslabs": slots} if slots else {}
+
+    CHECK = staticmethod(params.expect(params.Form("x", "swiotlb=x", 128, ("one", "two"))))
+    LOG = "[    0.000000] software IO TLB: one\n[    0.1] software IO TLB: two\n"
+
+    def test_right_answer(self):
+        self.assertIsNone(self.CHECK(self.Answer(self.LOG, "128")))
+
+    def test_wrong_answers(self):
+        for log, slots in ((self.LOG, "256"), (self.LOG, ""), ("", "128"),
+                           (self.LOG + self.LOG, "128"), (self.LOG.replace("two", "2"), "128")):
+            self.assertIsNotNone(self.CHECK(self.Answer(log, slots)), (log, slots))
+
+    def test_each_form_once(self):
+        for field in ("name", "append"):
+            values = [getattr(form, field) for form in params.FORMS]
+            self.assertEqual(len(values), len(set(values)))
 
 
 def frame(seq, name, payload, packed=False):
@@ -230,6 +293,54 @@ class MapBenchmark(unittest.TestCase):
         packed = initramfs.overlay(files)
         self.assertIn(b"%08x" % 0o100755, packed)
         self.assertIn(b"program", packed)
+
+
+class KUnit(unittest.TestCase):
+    """What is made of kunit.py's results, and of those that are not there."""
+
+    GROUP = {"name": "KUnit Test Group", "test_cases": [], "sub_groups": [
+        {"name": "swiotlb_pool", "test_cases": [
+            {"name": "one", "status": "PASS"},
+            {"name": "two", "status": "FAIL"},
+            {"name": "three", "status": "SKIP"},
+            {"name": "four", "status": "ERROR"}],
+         "sub_groups": [{"name": "table", "sub_groups": [], "test_cases": [
+             {"name": "row 1", "status": "PASS"}]}]}]}
+
+    def test_flat(self):
+        found = {o.name: (o.ok, o.skipped) for o in kunit.outcomes(self.GROUP)}
+        self.assertEqual(found, {
+            "swiotlb_pool.one": (True, False),
+            "swiotlb_pool.two": (False, False),
+            "swiotlb_pool.three": (True, True),
+            "swiotlb_pool.four": (False, False),
+            "swiotlb_pool.table.row 1": (True, False)})
+
+    def test_nothing_found(self):
+        self.assertEqual(kunit.outcomes({}), [])
+
+    def test_missing_suite_and_test(self):
+        found = kunit.outcomes(self.GROUP)
+        suites = {"swiotlb_pool": ["one", "table", "gone"], "swiotlb_mem": ["a"]}
+        self.assertEqual(kunit.missing(suites, found),
+                         ["swiotlb_pool.gone", "swiotlb_mem.a"])
+
+    def test_every_suite_has_tests_and_is_built(self):
+        makefile = (TREE / kunit.TESTS / "Makefile").read_text()
+        for suite, cases in kunit.expected().items():
+            self.assertTrue(cases, suite)
+            self.assertIn(suite.removeprefix("swiotlb_") + "_kunit.o", makefile)
+
+    def test_two_suites_in_a_file(self):
+        with tempfile.TemporaryDirectory() as name:
+            directory = pathlib.Path(name) / kunit.TESTS
+            directory.mkdir(parents=True)
+            (directory / "a_kunit.c").write_text('\t.name = "a",\n\t.name = "b",\n')
+            with self.assertRaises(initramfs.BuildError):
+                kunit.expected(pathlib.Path(name))
+            (directory / "a_kunit.c").unlink()
+            with self.assertRaises(initramfs.BuildError):
+                kunit.expected(pathlib.Path(name))
 
 
 class Archive(unittest.TestCase):

@@ -60,8 +60,7 @@ void __init swiotlb_update_mem_attributes(void)
 	if (!mem->pub.cc_shared || !pool->nslots || pool->late_alloc)
 		return;
 
-	if (set_memory_decrypted((unsigned long)pool->vaddr,
-				 PFN_UP(pool->end - pool->start))) {
+	if (swiotlb_decrypt(pool->vaddr, pool->end - pool->start)) {
 		pr_warn("the default pool cannot be decrypted, nothing will be mapped in it\n");
 		swiotlb_pool_disable(pool);
 	}
@@ -138,7 +137,8 @@ void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 	if (!remap)
 		swiotlb_grow_enable(mem, flags & SWIOTLB_ANY ?
 				    virt_to_phys(high_memory - 1) :
-				    ARCH_LOW_ADDRESS_LIMIT, nareas);
+				    ARCH_LOW_ADDRESS_LIMIT, nareas,
+				    swiotlb_param.max_nslots);
 	swiotlb_pool_init(&mem->boot_pool, meta, __pa(tlb), tlb, nslots, limited);
 	swiotlb_mem_set_boot_pool(mem);
 
@@ -213,7 +213,7 @@ static int swiotlb_late_pool(struct swiotlb_mem *mem, void *tlb,
 	}
 
 	if (mem->pub.cc_shared) {
-		ret = set_memory_decrypted((unsigned long)tlb, 1 << order);
+		ret = swiotlb_decrypt(tlb, PAGE_SIZE << order);
 		if (ret) {
 			pr_warn("failed to decrypt %lu bytes, they are lost\n",
 				PAGE_SIZE << order);
@@ -265,7 +265,8 @@ int swiotlb_init_late(size_t size, gfp_t gfp_mask,
 
 	if (!remap)
 		swiotlb_grow_enable(mem, swiotlb_gfp_limit(gfp_mask),
-				    swiotlb_param_nareas());
+				    swiotlb_param_nareas(),
+				    swiotlb_param.max_nslots);
 	swiotlb_mem_set_boot_pool(mem);
 	swiotlb_print_info();
 	if (swiotlb_magazines_start(mem))
@@ -295,16 +296,15 @@ static void __init swiotlb_free_boot_pool(struct io_tlb_pool *pool,
 {
 	size_t meta_bytes = swiotlb_pool_meta_bytes(pool->nslots, pool->nareas);
 	size_t bytes = PAGE_ALIGN(pool->end - pool->start);
-	unsigned long vaddr = (unsigned long)phys_to_virt(pool->start);
-	bool lost = cc_shared &&
-		    set_memory_encrypted(vaddr, bytes >> PAGE_SHIFT);
+	void *vaddr = phys_to_virt(pool->start);
+	bool lost = cc_shared && swiotlb_encrypt(vaddr, bytes);
 
 	if (lost)
 		pr_warn("%zu bytes stay decrypted and are lost\n", bytes);
 
 	if (pool->late_alloc) {
 		if (!lost)
-			free_pages(vaddr, get_order(bytes));
+			free_pages((unsigned long)vaddr, get_order(bytes));
 		kvfree(pool->areas);
 	} else {
 		if (!lost)

@@ -9,11 +9,14 @@
 #ifndef _KERNEL_DMA_SWIOTLB_DEPS_H
 #define _KERNEL_DMA_SWIOTLB_DEPS_H
 
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
 #include <linux/bits.h>
 #include <linux/cache.h>
 #include <linux/cc_platform.h>
+#include <linux/cma.h>
 #include <linux/cpuhotplug.h>
 #include <linux/ctype.h>
 #include <linux/debugfs.h>
@@ -22,6 +25,7 @@
 #include <linux/dma-map-ops.h>
 #include <linux/err.h>
 #include <linux/gfp.h>
+#include <linux/hashtable.h>
 #include <linux/highmem.h>
 #include <linux/init.h>
 #include <linux/io.h>
@@ -43,12 +47,15 @@
 #include <linux/pfn.h>
 #include <linux/ratelimit.h>
 #include <linux/rculist.h>
+#include <linux/seq_file.h>
 #include <linux/set_memory.h>
+#include <linux/shrinker.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/swiotlb.h>
+#include <linux/topology.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <trace/events/swiotlb.h>

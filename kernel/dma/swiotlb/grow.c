@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pools that are made at run time: by a worker for everybody, and on the spot
- * for one mapping when nothing else is left.
+ * The worker that adds pools to an allocator.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
@@ -9,55 +8,10 @@
 #include "internal.h"
 #include "magazine.h"
 
-/* What the page allocator can give in one piece. */
-#define SWIOTLB_MAX_GROW_SLOTS \
-	((unsigned long)MAX_ORDER_NR_PAGES << (PAGE_SHIFT - IO_TLB_SHIFT))
-
-static void swiotlb_pool_destroy(struct io_tlb_pool *pool)
-{
-	swiotlb_pages_free(pool->vaddr, pool->end - pool->start,
-			   pool->cc_shared);
-	kvfree(pool);
-}
-
-/* vmalloc() is not for interrupts, whatever the flags. */
-static void *swiotlb_meta_alloc(size_t bytes, gfp_t gfp)
-{
-	if (gfpflags_allow_blocking(gfp))
-		return kvzalloc(bytes, gfp);
-	return kzalloc(bytes, gfp);
-}
-
-static struct io_tlb_pool *swiotlb_pool_create(struct device *dev,
-					       struct swiotlb_mem *mem,
-					       unsigned long nslots,
-					       unsigned int nareas,
-					       u64 phys_limit, gfp_t gfp)
-{
-	size_t head = ALIGN(sizeof(struct io_tlb_pool), SMP_CACHE_BYTES);
-	size_t bytes = nslots << IO_TLB_SHIFT;
-	struct io_tlb_pool *pool;
-	phys_addr_t start;
-	void *vaddr;
-
-	pool = swiotlb_meta_alloc(head + swiotlb_pool_meta_bytes(nslots, nareas),
-				  gfp);
-	if (!pool)
-		return NULL;
-
-	vaddr = swiotlb_pages_alloc(dev, bytes, phys_limit, mem->pub.cc_shared,
-				    gfp, &start);
-	if (!vaddr) {
-		kvfree(pool);
-		return NULL;
-	}
-
-	pool->cc_shared = mem->pub.cc_shared;
-	pool->late_alloc = true;
-	swiotlb_pool_init(pool, (void *)pool + head, start, vaddr, nslots,
-			  nareas);
-	return pool;
-}
+/* A smaller pool would be the first of many. */
+#define SWIOTLB_MIN_GROW_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
+/* What the word of a magazine's cell can count to. */
+#define SWIOTLB_MAX_GROW_SLOTS	BIT(SWIOTLB_CELL_INDEX_BITS)
 
 /*
  * Twice as many areas would fit: an area of the size of the largest mapping can
@@ -69,46 +23,108 @@ static unsigned int swiotlb_grow_nareas(const struct swiotlb_mem *mem,
 	return swiotlb_limit_nareas(mem->want_nareas, nslots / 2);
 }
 
-/* Double what there is, or add as much of that as can be had in one piece. */
-static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem)
+/* Slots of the pools below an address: all of them, for most who ask. */
+static unsigned long swiotlb_grow_below(struct swiotlb_mem *mem, u64 limit)
 {
-	unsigned long nslots = roundup_pow_of_two(mem->pub.nslabs);
+	unsigned long nslots = 0;
 	struct io_tlb_pool *pool;
 
-	nslots = clamp(nslots, SWIOTLB_MIN_POOL_SLOTS, SWIOTLB_MAX_GROW_SLOTS);
+	list_for_each_entry(pool, &mem->pools, node)
+		if (pool->end - 1 <= limit)
+			nslots += pool->nslots;
+	return nslots;
+}
+
+/*
+ * Double what there is, as far as the limit allows, or add as much of that as can
+ * be had in one piece. Transient pools tell how much was missing.
+ */
+static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem, u64 limit)
+{
+	unsigned long nslots = swiotlb_grow_below(mem, limit);
+	unsigned long room = swiotlb_room(mem);
+	struct io_tlb_pool *pool;
+
+	if (room < SWIOTLB_MIN_POOL_SLOTS)
+		return NULL;
+
+	nslots = max(nslots, 2 * swiotlb_mem_transient_nslots(mem));
+	nslots = roundup_pow_of_two(max(nslots, SWIOTLB_MIN_GROW_SLOTS));
+	nslots = min3(nslots, rounddown_pow_of_two(room), SWIOTLB_MAX_GROW_SLOTS);
 	for (; nslots >= SWIOTLB_MIN_POOL_SLOTS; nslots /= 2) {
 		pool = swiotlb_pool_create(NULL, mem, nslots,
 					   swiotlb_grow_nareas(mem, nslots),
-					   mem->phys_limit,
-					   GFP_KERNEL | __GFP_NOWARN |
-					   __GFP_NORETRY);
+					   limit, READ_ONCE(mem->want_nid),
+					   GFP_KERNEL | __GFP_NOWARN);
 		if (pool)
 			return pool;
 	}
 	return NULL;
 }
 
-static void swiotlb_grow_work(struct work_struct *work)
+static void swiotlb_grow_add(struct swiotlb_mem *mem, u64 limit)
 {
-	struct swiotlb_mem *mem = container_of(work, struct swiotlb_mem,
-					       grow_work);
 	struct io_tlb_pool *pool = NULL;
 
-	if (!swiotlb_mem_can_grow(mem) || swiotlb_at_limit(mem))
-		return;
-
 	if (!swiotlb_index_prepare(mem))
-		pool = swiotlb_grow_create(mem);
+		pool = swiotlb_grow_create(mem, min(limit, mem->phys_limit));
 	if (pool && swiotlb_mem_add_pool(mem, pool)) {
 		swiotlb_pool_destroy(pool);
 		pool = NULL;
 	}
-	if (pool) {
-		swiotlb_magazines_resize(mem);
-	} else {
+	if (!pool) {
 		WRITE_ONCE(mem->next_try, jiffies + SWIOTLB_GROW_BACKOFF);
+		swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
 		pr_warn_ratelimited("no memory for another pool\n");
+		return;
 	}
+
+	swiotlb_magazines_resize(mem);
+	swiotlb_count(mem, SWIOTLB_GROWN, 1);
+	trace_swiotlb_grow(pool->start, pool->end - pool->start,
+			   mem->held_nslots);
+	pr_info_ratelimited("pool %u of %u KiB added, %lu KiB in all\n",
+			    pool->id, pool->nslots << IO_TLB_SHIFT >> 10,
+			    mem->held_nslots << IO_TLB_SHIFT >> 10);
+	queue_delayed_work(system_dfl_wq, &mem->tick_work, SWIOTLB_TICK);
+}
+
+static bool swiotlb_grow_reopen_from(struct swiotlb_mem *mem,
+				     struct list_head *pools, u64 limit)
+{
+	struct io_tlb_pool *pool;
+
+	list_for_each_entry(pool, pools, node) {
+		if (swiotlb_pool_is_open(pool) || pool->end - 1 > limit)
+			continue;
+		if (swiotlb_mem_reopen_pool(mem, pool))
+			return false;
+		swiotlb_magazines_resize(mem);
+		swiotlb_count(mem, SWIOTLB_REOPENED, 1);
+		return true;
+	}
+	return false;
+}
+
+/* What is still there costs neither memory nor time. */
+static bool swiotlb_grow_reopen(struct swiotlb_mem *mem, u64 limit)
+{
+	return swiotlb_grow_reopen_from(mem, &mem->pools, limit) ||
+	       swiotlb_grow_reopen_from(mem, &mem->idle, limit);
+}
+
+static void swiotlb_grow_work(struct work_struct *work)
+{
+	struct swiotlb_mem *mem = container_of(work, struct swiotlb_mem,
+					       grow_work);
+	unsigned long end_pfn = xchg(&mem->want_end_pfn, ULONG_MAX);
+	u64 limit = end_pfn == ULONG_MAX ? U64_MAX : PFN_PHYS(end_pfn) - 1;
+
+	mutex_lock(&mem->pools_lock);
+	if (swiotlb_mem_can_grow(mem) && !swiotlb_grow_reopen(mem, limit) &&
+	    !swiotlb_at_limit(mem))
+		swiotlb_grow_add(mem, limit);
+	mutex_unlock(&mem->pools_lock);
 }
 
 /**
@@ -120,14 +136,20 @@ static void swiotlb_grow_work(struct work_struct *work)
 void swiotlb_grow_init(struct swiotlb_mem *mem)
 {
 	mem->can_grow = false;
+	mutex_init(&mem->pools_lock);
 	INIT_LIST_HEAD(&mem->pools);
+	INIT_LIST_HEAD(&mem->idle);
 	mem->npools = 0;
-	INIT_LIST_HEAD(&mem->transients);
+	mem->held_nslots = 0;
+	hash_init(mem->transients);
 	spin_lock_init(&mem->transient_lock);
 	atomic_long_set(&mem->transient_nslots, 0);
 	INIT_WORK(&mem->grow_work, swiotlb_grow_work);
+	mem->want_end_pfn = ULONG_MAX;
 	mem->last_check = jiffies;
+	mem->last_want = jiffies;
 	mem->next_try = jiffies;
+	swiotlb_shrink_init(mem);
 }
 
 /**
@@ -135,14 +157,17 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
  * @mem:	Allocator.
  * @phys_limit:	Highest physical address of new pools.
  * @nareas:	Areas that they should have.
+ * @max_nslots:	The most slots in all pools together; 0 for a share of memory.
  *
  * Context: Before the first map.
  */
 void swiotlb_grow_enable(struct swiotlb_mem *mem, u64 phys_limit,
-			 unsigned int nareas)
+			 unsigned int nareas, unsigned long max_nslots)
 {
 	mem->phys_limit = phys_limit;
 	mem->want_nareas = nareas;
+	mem->max_nslots = max_nslots;
+	mem->boot_pool.by_reach = true;
 	mem->can_grow = true;
 }
 
@@ -155,88 +180,6 @@ void swiotlb_grow_enable(struct swiotlb_mem *mem, u64 phys_limit,
 void swiotlb_grow_disable(struct swiotlb_mem *mem)
 {
 	WRITE_ONCE(mem->can_grow, false);
-}
-
-static void swiotlb_transient_free_work(struct work_struct *work)
-{
-	swiotlb_pool_destroy(container_of(to_rcu_work(work), struct io_tlb_pool,
-					  free_work));
-}
-
-/* Others may still look at the pool while they walk through the list. */
-static void swiotlb_transient_queue_free(struct io_tlb_pool *pool)
-{
-	INIT_RCU_WORK(&pool->free_work, swiotlb_transient_free_work);
-	queue_rcu_work(system_dfl_wq, &pool->free_work);
-}
-
-/*
- * A pool begins on a multiple of its size. Once that is not less than the
- * alignment, the slot to begin with is number req->align, and there must be
- * slots from there on. Where the device sees memory at another address, its
- * alignment may begin anywhere.
- */
-static unsigned long swiotlb_transient_nslots(struct device *dev,
-					      const struct swiotlb_request *req)
-{
-	if (IS_ENABLED(CONFIG_ARCH_HAS_PHYS_TO_DMA) || dev->dma_range_map)
-		return req->nslots + req->align_mask;
-	return max(req->nslots + req->align, req->align_mask + 1);
-}
-
-/**
- * swiotlb_transient_map() - map in a pool of its own
- * @mem:	Allocator that is full.
- * @dev:	Device that will use the mapping.
- * @req:	What to map, swiotlb_request_possible().
- * @pool:	Filled in on success.
- *
- * Context: Any. The pool is freed in process context, after the unmap.
- * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
- */
-phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
-				  const struct swiotlb_request *req,
-				  struct io_tlb_pool **pool)
-{
-	unsigned long nslots = swiotlb_transient_nslots(dev, req);
-	struct io_tlb_pool *new;
-	phys_addr_t tlb_addr;
-
-	if (!swiotlb_mem_can_grow(mem))
-		return SWIOTLB_MAP_FULL;
-
-	new = swiotlb_pool_create(dev, mem, nslots, 1,
-				  min_not_zero(*dev->dma_mask,
-					       dev->bus_dma_limit),
-				  GFP_NOWAIT | __GFP_NOWARN);
-	if (!new)
-		return SWIOTLB_MAP_FULL;
-	new->transient = true;
-
-	tlb_addr = swiotlb_pool_map(new, 0, req, swiotlb_dma_start(mem, dev, new),
-				    SWIOTLB_SPIN);
-	if (swiotlb_map_failed(tlb_addr)) {
-		swiotlb_transient_queue_free(new);
-		return SWIOTLB_MAP_FULL;
-	}
-
-	swiotlb_index_add_transient(mem, new);
-	atomic_long_add(nslots, &mem->transient_nslots);
-	swiotlb_account(mem, req->nslots);
-	*pool = new;
-	return tlb_addr;
-}
-
-/**
- * swiotlb_transient_free() - free a transient pool
- * @mem:	Allocator that it stood in for.
- * @pool:	The pool, after the mapping in it was freed.
- *
- * Context: Any. The memory is freed in process context.
- */
-void swiotlb_transient_free(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
-{
-	atomic_long_sub(pool->nslots, &mem->transient_nslots);
-	swiotlb_index_del_transient(mem, pool);
-	swiotlb_transient_queue_free(pool);
+	if (READ_ONCE(mem->npools) == 1)
+		WRITE_ONCE(mem->boot_pool.by_reach, false);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From a physical address to the pool that holds it, and so also from nothing to
- * a pool that is in use: publishing.
+ * From a physical address to the pool that holds it, and so also how a pool comes
+ * into use, and out of it.
  *
  * Pools made at run time begin and end on a multiple of their alignment, which is
  * at least SWIOTLB_INDEX_SIZE. For each piece of memory of that size the index has
@@ -10,7 +10,7 @@
  * needs three to four dependent ones, and twice the time. The index takes 2 bytes
  * for each MiB that pools may have: 8 KiB below 4 GiB. The boot pool is aligned to
  * a page only; it is found by comparison, in swiotlb_find_pool(). Transient pools
- * are a list.
+ * begin anywhere, but lie within one such piece: they are hashed by its number.
  */
 
 #include "internal.h"
@@ -18,9 +18,16 @@
 #define SWIOTLB_INDEX_SHIFT	20
 #define SWIOTLB_INDEX_SIZE	BIT_ULL(SWIOTLB_INDEX_SHIFT)
 
+static unsigned long swiotlb_index_piece(phys_addr_t paddr)
+{
+	return paddr >> SWIOTLB_INDEX_SHIFT;
+}
+
 static_assert(SWIOTLB_INDEX_SIZE <=
 	      (u64)SWIOTLB_MIN_POOL_SLOTS << IO_TLB_SHIFT);
 static_assert(SWIOTLB_MAX_POOLS <= U16_MAX);
+/* The alignment mask of a transient pool may double it. */
+static_assert(2 * SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_INDEX_SIZE);
 
 /**
  * swiotlb_index_prepare() - make the index, before the first pool at run time
@@ -50,7 +57,7 @@ int swiotlb_index_prepare(struct swiotlb_mem *mem)
 		return -ENOMEM;
 	}
 
-	mem->phys_limit = last;
+	WRITE_ONCE(mem->phys_limit, last);
 	mem->table = table;
 	mem->nindex = n;
 	/* [10] Pairs with the address dependency in __swiotlb_find_pool(). */
@@ -62,19 +69,33 @@ static int swiotlb_index_insert(struct swiotlb_mem *mem,
 				struct io_tlb_pool *pool)
 {
 	unsigned long i, end = pool->end >> SWIOTLB_INDEX_SHIFT;
+	unsigned int id;
 
 	if (WARN_ON_ONCE((pool->start | pool->end) & (SWIOTLB_INDEX_SIZE - 1)) ||
 	    WARN_ON_ONCE(end > mem->nindex))
 		return -EINVAL;
-	if (mem->npools == SWIOTLB_MAX_POOLS)
+
+	lockdep_assert_held(&mem->pools_lock);
+	for (id = 1; id < SWIOTLB_MAX_POOLS && mem->table[id]; id++)
+		;
+	if (id == SWIOTLB_MAX_POOLS)
 		return -ENOSPC;
 
-	pool->id = mem->npools;
-	WRITE_ONCE(mem->table[pool->id], pool);
+	pool->id = id;
+	WRITE_ONCE(mem->table[id], pool);
 	for (i = pool->start >> SWIOTLB_INDEX_SHIFT; i < end; i++)
 		/* [11] Pairs with the address dependency, as above. */
-		smp_store_release(&mem->index[i], pool->id);
+		smp_store_release(&mem->index[i], id);
 	return 0;
+}
+
+static void swiotlb_index_erase(struct swiotlb_mem *mem,
+				const struct io_tlb_pool *pool)
+{
+	unsigned long i, end = pool->end >> SWIOTLB_INDEX_SHIFT;
+
+	for (i = pool->start >> SWIOTLB_INDEX_SHIFT; i < end; i++)
+		WRITE_ONCE(mem->index[i], 0);
 }
 
 /*
@@ -108,13 +129,14 @@ static void swiotlb_index_widen(struct swiotlb_mem *mem,
  * swiotlb_mem_add_pool() - publish a pool
  * @mem:	Allocator, to which nobody else adds a pool meanwhile.
  * @pool:	The boot pool, or one whose memory begins and ends on a multiple
- *		of its size, after swiotlb_index_prepare().
+ *		of 1 MiB, after swiotlb_index_prepare().
  *
  * It becomes known to the index before anything can be mapped in it, see
  * "Barriers". It goes to the end of the list: older pools are used first, so
  * that the youngest are the ones that fall idle.
  *
- * Context: Process context, takes mem->transient_lock; boot, for the boot pool.
+ * Context: Process context, mem->pools_lock is held, takes mem->transient_lock; boot,
+ * for the boot pool.
  * Return: 0, -ENOSPC for too many pools, or -EINVAL for one that is not aligned, or
  * lies where the index does not reach.
  */
@@ -134,9 +156,94 @@ int swiotlb_mem_add_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	if (mem->max_nareas < pool->nareas)
 		WRITE_ONCE(mem->max_nareas, pool->nareas);
 	WRITE_ONCE(mem->npools, mem->npools + 1);
+	WRITE_ONCE(mem->held_nslots, mem->held_nslots + pool->nslots);
 	list_add_tail_rcu(&pool->node, &mem->pools);
 	WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs + pool->nslots);
 	return 0;
+}
+
+/**
+ * swiotlb_mem_close_pool() - let nothing new be mapped in a pool
+ * @mem:	Allocator.
+ * @pool:	A pool that is open, but not the boot pool.
+ *
+ * Who searches it now may still find room, until a grace period has ended. What
+ * lies in magazines is mapped from, until it is drained.
+ *
+ * Context: Process context, mem->pools_lock is held.
+ */
+void swiotlb_mem_close_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+{
+	lockdep_assert_held(&mem->pools_lock);
+	WRITE_ONCE(pool->state, SWIOTLB_POOL_CLOSED);
+	WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs - pool->nslots);
+	pool->since = jiffies;
+}
+
+/**
+ * swiotlb_mem_reopen_pool() - let a pool be used again
+ * @mem:	Allocator.
+ * @pool:	A pool that is closed or idle.
+ *
+ * Context: Process context, mem->pools_lock is held, takes mem->transient_lock.
+ * Return: 0, or -ENOSPC if an idle pool finds no number.
+ */
+int swiotlb_mem_reopen_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+{
+	int ret;
+
+	lockdep_assert_held(&mem->pools_lock);
+	if (pool->state == SWIOTLB_POOL_CLOSED) {
+		WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs + pool->nslots);
+		WRITE_ONCE(pool->state, SWIOTLB_POOL_OPEN);
+		return 0;
+	}
+
+	list_del(&pool->node);
+	WRITE_ONCE(pool->state, SWIOTLB_POOL_OPEN);
+	WRITE_ONCE(mem->held_nslots, mem->held_nslots - pool->nslots);
+	ret = swiotlb_mem_add_pool(mem, pool);
+	if (ret) {
+		WRITE_ONCE(mem->held_nslots, mem->held_nslots + pool->nslots);
+		WRITE_ONCE(pool->state, SWIOTLB_POOL_IDLE);
+		list_add(&pool->node, &mem->idle);
+	}
+	return ret;
+}
+
+/**
+ * swiotlb_mem_remove_pool() - let a pool be found no more
+ * @mem:	Allocator.
+ * @pool:	A pool that is closed, and in which no slot is in use.
+ *
+ * Context: Process context, mem->pools_lock is held. At least one grace period has
+ * ended since the pool was closed. After another one comes
+ * swiotlb_mem_retire_pool().
+ */
+void swiotlb_mem_remove_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+{
+	lockdep_assert_held(&mem->pools_lock);
+	swiotlb_index_erase(mem, pool);
+	list_del_rcu(&pool->node);
+	WRITE_ONCE(pool->state, SWIOTLB_POOL_IDLE);
+}
+
+/**
+ * swiotlb_mem_retire_pool() - keep a pool that nobody knows of
+ * @mem:	Allocator.
+ * @pool:	The pool, a grace period after swiotlb_mem_remove_pool().
+ *
+ * Its number may now be that of another pool.
+ *
+ * Context: Process context, mem->pools_lock is held.
+ */
+void swiotlb_mem_retire_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+{
+	lockdep_assert_held(&mem->pools_lock);
+	WRITE_ONCE(mem->table[pool->id], NULL);
+	WRITE_ONCE(mem->npools, mem->npools - 1);
+	list_add_tail(&pool->node, &mem->idle);
+	pool->since = jiffies;
 }
 
 /**
@@ -152,7 +259,8 @@ void swiotlb_index_add_transient(struct swiotlb_mem *mem,
 	unsigned long flags;
 
 	spin_lock_irqsave(&mem->transient_lock, flags);
-	list_add_rcu(&pool->node, &mem->transients);
+	hash_add_rcu(mem->transients, &pool->hash,
+		     swiotlb_index_piece(pool->start));
 	swiotlb_index_widen_locked(mem, pool);
 	spin_unlock_irqrestore(&mem->transient_lock, flags);
 	/* [3] Pairs with smp_rmb() in swiotlb_find_pool(). */
@@ -172,7 +280,7 @@ void swiotlb_index_del_transient(struct swiotlb_mem *mem,
 	unsigned long flags;
 
 	spin_lock_irqsave(&mem->transient_lock, flags);
-	list_del_rcu(&pool->node);
+	hash_del_rcu(&pool->hash);
 	spin_unlock_irqrestore(&mem->transient_lock, flags);
 }
 
@@ -189,7 +297,7 @@ void swiotlb_index_del_transient(struct swiotlb_mem *mem,
 struct io_tlb_pool *__swiotlb_find_pool(struct device *dev, phys_addr_t paddr)
 {
 	struct swiotlb_mem *mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
-	unsigned long i = paddr >> SWIOTLB_INDEX_SHIFT;
+	unsigned long i = swiotlb_index_piece(paddr);
 	const u16 *index = READ_ONCE(mem->index);
 	struct io_tlb_pool *pool;
 	u16 id;
@@ -201,7 +309,7 @@ struct io_tlb_pool *__swiotlb_find_pool(struct device *dev, phys_addr_t paddr)
 	}
 
 	rcu_read_lock();
-	list_for_each_entry_rcu(pool, &mem->transients, node) {
+	hash_for_each_possible_rcu(mem->transients, pool, hash, i) {
 		if (paddr >= pool->start && paddr < pool->end) {
 			rcu_read_unlock();
 			return pool;

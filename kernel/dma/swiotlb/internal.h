@@ -45,7 +45,9 @@
  *	watermark.c	when to ask for another pool		(SWIOTLB_DYNAMIC)
  *	magazine.c	per-CPU caches and the depot
  *	mem.c		the order of search, why a map failed
- *	grow.c		the worker, transient pools		(SWIOTLB_DYNAMIC)
+ *	transient.c	pools for one mapping			(SWIOTLB_DYNAMIC)
+ *	shrink.c	the worker that gives pools back	(SWIOTLB_DYNAMIC)
+ *	grow.c		the worker that adds pools		(SWIOTLB_DYNAMIC)
  *	bounce.c	the copy
  *	stats.c		debugfs
  *	param.c		swiotlb=
@@ -54,23 +56,25 @@
  *	../swiotlb.c	what the DMA API calls, the tracepoint
  *
  * watermark.c asks for growth by queueing mem->grow_work, whose function is in
- * grow.c. record.h, magazine.h and mem.h hold what is short and on the way of every
- * mapping.
+ * grow.c; that starts mem->tick_work, whose function is in shrink.c. record.h,
+ * magazine.h and mem.h hold what is short and on the way of every mapping.
  */
 
 /**
  * DOC: Lock order
  *
- * 1. cache->resize_lock: limits of magazines and depots. A mutex.
- * 2. mem->transient_lock: the list of transient pools, and the range of addresses
+ * 1. mem->pools_lock: which pools there are, and their states. A mutex, held while
+ *    memory is allocated; the shrinker only tries it.
+ * 2. cache->resize_lock: limits of magazines and depots. A mutex.
+ * 3. mem->transient_lock: the table of transient pools, and the range of addresses
  *    of all pools but the boot pool. Interrupts off.
- * 3. depot->lock: the buffers in one depot. Interrupts off.
- * 4. area->lock: bitmaps, hints and occupancy of one area. Interrupts off.
+ * 4. depot->lock: the buffers in one depot. Interrupts off.
+ * 5. area->lock: bitmaps, hints and occupancy of one area. Interrupts off.
  *
  * Area locks nest in that of a depot, but not in each other. Nothing sleeps or
- * allocates under 2 to 4. A magazine has no lock. mem->pools and mem->index have
- * one writer, the grow worker; the first is read under RCU, the second by whoever
- * has a mapping in the pool that it leads to. Nothing is ever taken out.
+ * allocates under 3 to 5. A magazine has no lock. mem->pools is read under RCU,
+ * mem->index by whoever has a mapping in the pool that it leads to. When a pool may
+ * be taken out of both is said in "Giving back", in shrink.c.
  */
 
 /**
@@ -138,8 +142,10 @@
 #define SWIOTLB_MAX_HINT_ORDER	3
 /* The largest mapping, and so the smallest area that can serve all of them. */
 #define SWIOTLB_MAX_SLOTS	IO_TLB_SEGSIZE
-/* Pools of an allocator, by their numbers; transient pools have none. */
+/* Numbers of pools of an allocator; transient pools have none. */
 #define SWIOTLB_MAX_POOLS	1024
+/* Buckets for transient pools, as a power of two. */
+#define SWIOTLB_TRANSIENT_BITS	6
 /* Nothing smaller is worth to be booted with, or to grow by. */
 #define SWIOTLB_MIN_POOL_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
 
@@ -282,13 +288,20 @@ static inline unsigned int swiotlb_area_used(const struct io_tlb_area *area)
  * @nslots:	Number of slots, in all areas.
  * @id:		Number of the pool in its allocator, 0 for the boot pool.
  * @late_alloc:	The memory came from the page allocator.
- * @transient:	Made for one mapping.
+ * @mem:	Allocator, of a pool made at run time.
+ * @state:	&enum swiotlb_pool_state.
+ * @by_reach:	There may be other pools: not for a device that cannot reach all
+ *		of this one.
  * @cc_shared:	The memory was decrypted when the pool was made.
- * @node:	Member of mem->pools or mem->transients.
+ * @source:	&enum swiotlb_source of the memory.
+ * @stuck:	When the pool was last closed, it did not become empty.
+ * @since:	When it was closed, became idle, or was opened again, in jiffies.
+ * @node:	Member of mem->pools or mem->idle.
+ * @hash:	Member of mem->transients.
  * @free_work:	Frees a transient pool from process context, after readers of
- *		the index have gone.
+ *		the table have gone.
  *
- * Constant once the pool is published.
+ * Constant once the pool is published, but for what pools made at run time have.
  */
 struct io_tlb_pool {
 	phys_addr_t start;
@@ -303,11 +316,33 @@ struct io_tlb_pool {
 	u16 id;
 	bool late_alloc;
 #ifdef CONFIG_SWIOTLB_DYNAMIC
-	bool transient;
+	u8 state;
+	bool by_reach;
 	bool cc_shared;
+	u8 source;
+	struct swiotlb_mem *mem;
+	bool stuck;
+	unsigned long since;
 	struct list_head node;
+	struct hlist_node hash;
 	struct rcu_work free_work;
 #endif
+};
+
+/**
+ * enum swiotlb_pool_state - what a pool is there for
+ * @SWIOTLB_POOL_OPEN:	Anything may be mapped.
+ * @SWIOTLB_POOL_CLOSED: Nothing is mapped any more but what lies in magazines.
+ * @SWIOTLB_POOL_IDLE:	Empty, and known to nobody but its allocator.
+ * @SWIOTLB_POOL_TRANSIENT: Made for one mapping.
+ *
+ * Changed under mem->pools_lock, read without it.
+ */
+enum swiotlb_pool_state {
+	SWIOTLB_POOL_OPEN,
+	SWIOTLB_POOL_CLOSED,
+	SWIOTLB_POOL_IDLE,
+	SWIOTLB_POOL_TRANSIENT,
 };
 
 /**
@@ -394,6 +429,8 @@ unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots);
 size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas);
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 		       void *vaddr, unsigned long nslots, unsigned int nareas);
+int swiotlb_decrypt(void *vaddr, size_t bytes);
+int swiotlb_encrypt(void *vaddr, size_t bytes);
 void swiotlb_pool_disable(struct io_tlb_pool *pool);
 unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool);
 bool swiotlb_pool_tight(const struct io_tlb_pool *pool, unsigned int area_index);
@@ -428,6 +465,42 @@ static inline unsigned int swiotlb_nslots(u64 bytes)
 /* --------------------------------------------------------------- mem.c --- */
 
 /**
+ * enum swiotlb_event - what is counted of an allocator
+ * @SWIOTLB_GROWN:	Pools that were added.
+ * @SWIOTLB_GROW_FAILED: Times that there was no memory for one.
+ * @SWIOTLB_CLOSED:	Pools that were closed, ...
+ * @SWIOTLB_REOPENED:	... opened again, ...
+ * @SWIOTLB_FREED:	... and given back.
+ * @SWIOTLB_TRANSIENT:	Mappings in a pool of their own.
+ * @SWIOTLB_TOO_LARGE:	Requests that no pool can serve: for their size, ...
+ * @SWIOTLB_MISALIGNED:	... or for their alignment and boundary.
+ * @SWIOTLB_FULL:	Maps that failed: with fewer slots free than they need, ...
+ * @SWIOTLB_FRAGMENTED:	... or with enough, apart.
+ * @SWIOTLB_AT_LIMIT:	Of these, with as many pools as there may be, ...
+ * @SWIOTLB_NO_MEMORY:	... or without memory for more, in this context.
+ * @SWIOTLB_LEAKED:	Bytes that could not be encrypted again, and are lost.
+ * @SWIOTLB_SET_MEMORY:	Changes of encryption, of a pool each.
+ * @SWIOTLB_NR_EVENTS:	Number of all these.
+ */
+enum swiotlb_event {
+	SWIOTLB_GROWN,
+	SWIOTLB_GROW_FAILED,
+	SWIOTLB_CLOSED,
+	SWIOTLB_REOPENED,
+	SWIOTLB_FREED,
+	SWIOTLB_TRANSIENT,
+	SWIOTLB_TOO_LARGE,
+	SWIOTLB_MISALIGNED,
+	SWIOTLB_FULL,
+	SWIOTLB_FRAGMENTED,
+	SWIOTLB_AT_LIMIT,
+	SWIOTLB_NO_MEMORY,
+	SWIOTLB_LEAKED,
+	SWIOTLB_SET_MEMORY,
+	SWIOTLB_NR_EVENTS,
+};
+
+/**
  * struct swiotlb_mem - an allocator
  * @pub:	What the inline functions of <linux/swiotlb.h> and the rest of the
  *		kernel know of it.
@@ -437,21 +510,37 @@ static inline unsigned int swiotlb_nslots(u64 bytes)
  * @debugfs:	Its directory.
  * @total_used:	Slots in use in all pools, kept only with track_hiwater.
  * @used_hiwater: Highest value of @total_used.
+ * @events:	Counters, &enum swiotlb_event.
  * @can_grow:	More pools may be added.
  * @phys_limit:	Highest address that they may have.
  * @want_nareas: Areas that a new pool should have.
+ * @max_nslots:	The most slots in all pools; 0 for a share of memory.
  * @max_nareas:	Highest number of areas of any pool.
- * @pools:	All pools but transient ones; see "Lock order".
+ * @pools_lock:	Protects @pools, @idle, states, @index, @table and all counts.
+ * @pools:	Pools that are open or closed; see "Lock order".
+ * @idle:	Pools that are empty, and wait to be opened again or freed.
  * @index:	Numbers of pools in @pools but @boot_pool, by address; see index.c.
  * @nindex:	Elements of @index.
  * @table:	Those pools by their number.
  * @npools:	Number of pools in @pools.
+ * @held_nslots: Slots of all pools, those that are closed or idle too.
  * @transient_lock: Protects @transients, @pub.first_pfn and @pub.end_pfn.
- * @transients:	Transient pools, read under RCU.
+ * @transients:	Transient pools by address, read under RCU.
  * @transient_nslots: Their slots.
  * @grow_work:	Adds a pool.
+ * @want_end_pfn: It must lie below this page, %ULONG_MAX if nobody asked for that.
+ * @want_nid:	Node of who asked for it.
  * @last_check:	When the occupancy was looked at, in jiffies.
+ * @last_want:	When somebody asked for a pool, in jiffies.
  * @next_try:	When to try again after memory was short, in jiffies.
+ * @tick_work:	Looks for what can be given back.
+ * @hurry:	Memory is short: give back at once.
+ * @last_used:	Slots in use at the last tick.
+ * @demand:	The most in this period, ...
+ * @demand_before: ... and in the one before.
+ * @period_end:	When the next one begins, in jiffies.
+ * @shrinker:	Through which memory management asks for them, %NULL before the
+ *		first pool was added.
  */
 struct swiotlb_mem {
 	struct io_tlb_mem pub;
@@ -462,24 +551,40 @@ struct swiotlb_mem {
 #ifdef CONFIG_DEBUG_FS
 	atomic_long_t total_used;
 	atomic_long_t used_hiwater;
+	atomic_long_t events[SWIOTLB_NR_EVENTS];
 #endif
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 	bool can_grow;
 	u64 phys_limit;
 	unsigned int want_nareas;
+	unsigned long max_nslots;
 	unsigned int max_nareas;
+	/* protects changes to all that follows, up to @held_nslots */
+	struct mutex pools_lock;
 	struct list_head pools;
+	struct list_head idle;
 	u16 *index;
 	unsigned long nindex;
 	struct io_tlb_pool **table;
 	unsigned int npools;
+	unsigned long held_nslots;
 	/* protects changes to @transients and to the range in @pub */
 	spinlock_t transient_lock;
-	struct list_head transients;
+	DECLARE_HASHTABLE(transients, SWIOTLB_TRANSIENT_BITS);
 	atomic_long_t transient_nslots;
 	struct work_struct grow_work;
+	unsigned long want_end_pfn;
+	int want_nid;
 	unsigned long last_check;
+	unsigned long last_want;
 	unsigned long next_try;
+	struct delayed_work tick_work;
+	bool hurry;
+	unsigned long last_used;
+	unsigned long demand;
+	unsigned long demand_before;
+	unsigned long period_end;
+	struct shrinker *shrinker;
 #endif
 };
 
@@ -511,6 +616,13 @@ DECLARE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
 
 void __swiotlb_account(struct swiotlb_mem *mem, long nslots);
 
+/* Count something that is rare; read in debugfs only. */
+static inline void swiotlb_count(struct swiotlb_mem *mem,
+				 enum swiotlb_event event, long n)
+{
+	atomic_long_add(n, &mem->events[event]);
+}
+
 /**
  * swiotlb_account() - keep the exact number of slots in use
  * @mem:	Allocator.
@@ -528,12 +640,31 @@ static inline void swiotlb_account(struct swiotlb_mem *mem, long nslots)
 static inline void swiotlb_account(struct swiotlb_mem *mem, long nslots)
 {
 }
+
+static inline void swiotlb_count(struct swiotlb_mem *mem,
+				 enum swiotlb_event event, long n)
+{
+}
 #endif
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 
 #define swiotlb_for_each_pool(pool, mem) \
 	list_for_each_entry_rcu(pool, &(mem)->pools, node)
+#define swiotlb_for_each_pool_locked(pool, mem) \
+	list_for_each_entry(pool, &(mem)->pools, node)
+#define swiotlb_for_each_idle_pool(pool, mem) \
+	list_for_each_entry(pool, &(mem)->idle, node)
+
+static inline void swiotlb_pools_lock(struct swiotlb_mem *mem)
+{
+	mutex_lock(&mem->pools_lock);
+}
+
+static inline void swiotlb_pools_unlock(struct swiotlb_mem *mem)
+{
+	mutex_unlock(&mem->pools_lock);
+}
 
 static inline unsigned int swiotlb_mem_max_nareas(const struct swiotlb_mem *mem)
 {
@@ -547,7 +678,7 @@ static inline bool swiotlb_mem_can_grow(const struct swiotlb_mem *mem)
 
 static inline u64 swiotlb_mem_phys_limit(const struct swiotlb_mem *mem)
 {
-	return mem->phys_limit;
+	return READ_ONCE(mem->phys_limit);
 }
 
 static inline unsigned long swiotlb_mem_transient_nslots(struct swiotlb_mem *mem)
@@ -557,7 +688,26 @@ static inline unsigned long swiotlb_mem_transient_nslots(struct swiotlb_mem *mem
 
 static inline bool swiotlb_pool_is_transient(const struct io_tlb_pool *pool)
 {
-	return pool->transient;
+	return READ_ONCE(pool->state) == SWIOTLB_POOL_TRANSIENT;
+}
+
+static inline bool swiotlb_pool_is_open(const struct io_tlb_pool *pool)
+{
+	return READ_ONCE(pool->state) == SWIOTLB_POOL_OPEN;
+}
+
+/* The highest address that a device can use, as the device counts. */
+static inline u64 swiotlb_dev_limit(struct device *dev)
+{
+	return min_not_zero(*dev->dma_mask, dev->bus_dma_limit);
+}
+
+/* Where there is one pool only, dma_capable() is who complains. */
+static inline bool swiotlb_pool_reached(const struct io_tlb_pool *pool,
+					struct device *dev, dma_addr_t dma_start)
+{
+	return !READ_ONCE(pool->by_reach) ||
+	       dma_start + (pool->end - pool->start) - 1 <= swiotlb_dev_limit(dev);
 }
 
 static inline struct io_tlb_pool *swiotlb_mem_pool(const struct swiotlb_mem *mem,
@@ -568,14 +718,61 @@ static inline struct io_tlb_pool *swiotlb_mem_pool(const struct swiotlb_mem *mem
 
 /* ------------------------------------------------------------- pages.c --- */
 
-void *swiotlb_pages_alloc(struct device *dev, size_t bytes, u64 phys_limit,
-			  bool cc_shared, gfp_t gfp, phys_addr_t *start);
-void swiotlb_pages_free(void *vaddr, size_t bytes, bool cc_shared);
+/**
+ * enum swiotlb_source - where the memory of a pool came from
+ * @SWIOTLB_FROM_CMA:	The default contiguous memory area.
+ * @SWIOTLB_FROM_BUDDY:	The page allocator.
+ * @SWIOTLB_FROM_CONTIG: alloc_contig_pages().
+ * @SWIOTLB_FROM_ATOMIC: The atomic coherent pools.
+ */
+enum swiotlb_source {
+	SWIOTLB_FROM_CMA,
+	SWIOTLB_FROM_BUDDY,
+	SWIOTLB_FROM_CONTIG,
+	SWIOTLB_FROM_ATOMIC,
+};
+
+#ifdef CONFIG_CONTIG_ALLOC
+static inline struct page *swiotlb_contig_alloc(unsigned long npages, gfp_t gfp,
+						int nid)
+{
+	return alloc_contig_pages(npages, gfp, nid, NULL);
+}
+
+static inline void swiotlb_contig_free(struct page *page, unsigned long npages)
+{
+	free_contig_range(page_to_pfn(page), npages);
+}
+#else
+static inline struct page *swiotlb_contig_alloc(unsigned long npages, gfp_t gfp,
+						int nid)
+{
+	return NULL;
+}
+
+static inline void swiotlb_contig_free(struct page *page, unsigned long npages)
+{
+}
+#endif
+
+bool swiotlb_pages_alloc(struct io_tlb_pool *pool, struct device *dev,
+			 size_t bytes, u64 phys_limit, int nid, gfp_t gfp);
+void swiotlb_pages_free(struct io_tlb_pool *pool);
+struct io_tlb_pool *swiotlb_pool_create(struct device *dev,
+					struct swiotlb_mem *mem,
+					unsigned long nslots,
+					unsigned int nareas, u64 phys_limit,
+					int nid, gfp_t gfp);
+void swiotlb_pool_destroy(struct io_tlb_pool *pool);
 
 /* ------------------------------------------------------------- index.c --- */
 
 int swiotlb_index_prepare(struct swiotlb_mem *mem);
 int swiotlb_mem_add_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+void swiotlb_mem_close_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+int swiotlb_mem_reopen_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+void swiotlb_mem_remove_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+void swiotlb_mem_retire_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_index_add_transient(struct swiotlb_mem *mem,
 				 struct io_tlb_pool *pool);
 void swiotlb_index_del_transient(struct swiotlb_mem *mem,
@@ -586,8 +783,9 @@ void swiotlb_index_del_transient(struct swiotlb_mem *mem,
 /* No growth is tried for this long after memory was short, in jiffies. */
 #define SWIOTLB_GROW_BACKOFF	HZ
 
+unsigned long swiotlb_room(const struct swiotlb_mem *mem);
 bool swiotlb_at_limit(const struct swiotlb_mem *mem);
-void swiotlb_want_pool(struct swiotlb_mem *mem);
+void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit);
 void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used);
 
 /* The occupancy takes a look at every area: by one CPU, once in a jiffy. */
@@ -599,16 +797,26 @@ static inline bool swiotlb_watermark_due(struct swiotlb_mem *mem)
 	       try_cmpxchg(&mem->last_check, &last, now);
 }
 
-/* -------------------------------------------------------------- grow.c --- */
+/* --------------------------------------------------------- transient.c --- */
 
-void swiotlb_grow_init(struct swiotlb_mem *mem);
-void swiotlb_grow_enable(struct swiotlb_mem *mem, u64 phys_limit,
-			 unsigned int nareas);
-void swiotlb_grow_disable(struct swiotlb_mem *mem);
 phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 				  const struct swiotlb_request *req,
 				  struct io_tlb_pool **pool);
 void swiotlb_transient_free(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+
+/* -------------------------------------------------------------- grow.c --- */
+
+/* How often what can be given back is looked for, in jiffies. */
+#define SWIOTLB_TICK		HZ
+
+void swiotlb_grow_init(struct swiotlb_mem *mem);
+void swiotlb_grow_enable(struct swiotlb_mem *mem, u64 phys_limit,
+			 unsigned int nareas, unsigned long max_nslots);
+void swiotlb_grow_disable(struct swiotlb_mem *mem);
+
+/* ------------------------------------------------------------ shrink.c --- */
+
+void swiotlb_shrink_init(struct swiotlb_mem *mem);
 
 #else /* !CONFIG_SWIOTLB_DYNAMIC */
 
@@ -630,7 +838,12 @@ static inline bool swiotlb_at_limit(const struct swiotlb_mem *mem)
 	return true;
 }
 
-static inline void swiotlb_want_pool(struct swiotlb_mem *mem)
+static inline u64 swiotlb_dev_limit(struct device *dev)
+{
+	return U64_MAX;
+}
+
+static inline void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit)
 {
 }
 
@@ -646,6 +859,17 @@ static inline void swiotlb_watermark_check(struct swiotlb_mem *mem,
 
 #define swiotlb_for_each_pool(pool, mem) \
 	for (pool = (mem)->pub.pool; pool; pool = NULL)
+#define swiotlb_for_each_pool_locked swiotlb_for_each_pool
+#define swiotlb_for_each_idle_pool(pool, mem) \
+	for (pool = NULL; pool; )
+
+static inline void swiotlb_pools_lock(struct swiotlb_mem *mem)
+{
+}
+
+static inline void swiotlb_pools_unlock(struct swiotlb_mem *mem)
+{
+}
 
 static inline unsigned int swiotlb_mem_max_nareas(const struct swiotlb_mem *mem)
 {
@@ -672,12 +896,24 @@ static inline bool swiotlb_pool_is_transient(const struct io_tlb_pool *pool)
 	return false;
 }
 
+static inline bool swiotlb_pool_is_open(const struct io_tlb_pool *pool)
+{
+	return true;
+}
+
+static inline bool swiotlb_pool_reached(const struct io_tlb_pool *pool,
+					struct device *dev, dma_addr_t dma_start)
+{
+	return true;
+}
+
 static inline void swiotlb_grow_init(struct swiotlb_mem *mem)
 {
 }
 
 static inline void swiotlb_grow_enable(struct swiotlb_mem *mem, u64 phys_limit,
-				       unsigned int nareas)
+				       unsigned int nareas,
+				       unsigned long max_nslots)
 {
 }
 
@@ -719,6 +955,7 @@ void swiotlb_bounce(struct device *dev, const struct io_tlb_pool *pool,
  * @force:	Bounce all DMA.
  * @noforce:	Bounce none.
  * @dynamic:	Boot with a small pool.
+ * @max_nslots:	The most slots in all pools; 0 for a share of memory.
  * @track_hiwater: Keep the peak of slots in use.
  *
  * Written at boot, by the parser and by who makes the boot pool.
@@ -726,6 +963,7 @@ void swiotlb_bounce(struct device *dev, const struct io_tlb_pool *pool,
 struct swiotlb_param {
 	unsigned long nslots;
 	unsigned int nareas;
+	unsigned long max_nslots;
 	bool size_given;
 	bool force;
 	bool noforce;
@@ -735,6 +973,9 @@ struct swiotlb_param {
 
 extern struct swiotlb_param swiotlb_param;
 
+#if IS_ENABLED(CONFIG_KUNIT)
+int swiotlb_setup(char *str);
+#endif
 unsigned int swiotlb_param_nareas(void);
 void swiotlb_param_fixed_size(void);
 

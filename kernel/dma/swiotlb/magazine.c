@@ -166,46 +166,93 @@ void swiotlb_magazine_overflow(struct swiotlb_mem *mem,
 		swiotlb_cell_release(mem, cell, class, NULL);
 }
 
+/**
+ * swiotlb_magazine_return() - put back a buffer that was of no use
+ * @mem:	Allocator.
+ * @mag:	The magazine that it came from.
+ * @class:	Its class.
+ * @cell:	The buffer.
+ *
+ * Context: Any, takes the lock of an area if the magazine was filled meanwhile.
+ */
+void swiotlb_magazine_return(struct swiotlb_mem *mem,
+			     struct swiotlb_magazine *mag, unsigned int class,
+			     u32 cell)
+{
+	if (!swiotlb_magazine_push(mag, cell))
+		swiotlb_cell_release(mem, cell, class, NULL);
+}
+
+/* Of one pool, or of all if @pool is %NULL. */
+static bool swiotlb_cell_is_of(u32 cell, const struct io_tlb_pool *pool)
+{
+	return cell && (!pool || swiotlb_cell_id(cell) == pool->id);
+}
+
 static void swiotlb_magazine_empty(struct swiotlb_mem *mem,
 				   struct swiotlb_magazine *mag,
-				   unsigned int class)
+				   unsigned int class,
+				   const struct io_tlb_pool *pool)
 {
 	unsigned int i, most = READ_ONCE(mem->cache->most[class]);
 	u32 cell;
 
 	for (i = 0; i < most; i++) {
+		/* Others empty the cell, too: only RCU keeps its pool. */
+		rcu_read_lock();
 		cell = atomic_read(&mag->cell[i]);
-		if (cell)
+		if (swiotlb_cell_is_of(cell, pool))
 			swiotlb_cell_release(mem, cell, class, &mag->cell[i]);
+		rcu_read_unlock();
 	}
 }
 
-/* What it holds now: others may go on to fill it. A few at a time. */
-static void swiotlb_depot_empty(struct swiotlb_mem *mem, unsigned int class)
+/*
+ * What it holds now: others may go on to fill it. A few at a time, from the end, so
+ * that what takes the place of a buffer has been looked at.
+ */
+static void swiotlb_depot_empty(struct swiotlb_mem *mem, unsigned int class,
+				const struct io_tlb_pool *pool)
 {
 	struct swiotlb_depot *depot = &mem->cache->depot[class];
 	unsigned int i, left = READ_ONCE(depot->count);
 	unsigned long flags;
+	u32 cell;
 
 	while (left) {
 		spin_lock_irqsave(&depot->lock, flags);
-		for (i = 0; i < 16 && left && depot->count; i++, left--) {
-			swiotlb_cell_release(mem, depot->cells[depot->count - 1],
-					     class, NULL);
+		left = min(left, depot->count);
+		for (i = 0; i < 16 && left; i++, left--) {
+			cell = depot->cells[left - 1];
+			if (!swiotlb_cell_is_of(cell, pool))
+				continue;
+			swiotlb_cell_release(mem, cell, class, NULL);
+			depot->cells[left - 1] = depot->cells[depot->count - 1];
 			WRITE_ONCE(depot->count, depot->count - 1);
 		}
-		if (!depot->count)
-			left = 0;
 		spin_unlock_irqrestore(&depot->lock, flags);
 	}
 }
 
-static void swiotlb_depots_empty(struct swiotlb_mem *mem)
+static void swiotlb_depots_empty(struct swiotlb_mem *mem,
+				 const struct io_tlb_pool *pool)
 {
 	unsigned int class;
 
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		swiotlb_depot_empty(mem, class);
+		swiotlb_depot_empty(mem, class, pool);
+}
+
+static void swiotlb_magazines_empty_cpu(struct swiotlb_mem *mem, unsigned int cpu,
+					const struct io_tlb_pool *pool)
+{
+	struct swiotlb_magazine *mag;
+	unsigned int class;
+
+	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
+		mag = swiotlb_cpu_magazine(mem->magazines, cpu, class);
+		swiotlb_magazine_empty(mem, mag, class, pool);
+	}
 }
 
 /**
@@ -217,37 +264,32 @@ static void swiotlb_depots_empty(struct swiotlb_mem *mem)
  */
 void swiotlb_magazines_drain_cpu(struct swiotlb_mem *mem, unsigned int cpu)
 {
-	unsigned int class;
-
-	if (!swiotlb_mem_magazines(mem))
-		return;
-
-	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		swiotlb_magazine_empty(mem,
-				       swiotlb_cpu_magazine(mem->magazines, cpu, class),
-				       class);
+	if (swiotlb_mem_magazines(mem))
+		swiotlb_magazines_empty_cpu(mem, cpu, NULL);
 }
 
 /**
- * swiotlb_magazines_drain() - give all buffers back to their areas
+ * swiotlb_magazines_drain_pool() - give buffers back to their areas
  * @mem:	Allocator, with magazines or without.
+ * @pool:	Whose buffers, %NULL for all.
  *
  * The depots are emptied twice: buffers may have gone there from a magazine while
  * the first ones were looked at.
  *
  * Context: Any, takes locks of depots, and of areas within them.
  */
-void swiotlb_magazines_drain(struct swiotlb_mem *mem)
+void swiotlb_magazines_drain_pool(struct swiotlb_mem *mem,
+				  const struct io_tlb_pool *pool)
 {
 	unsigned int cpu;
 
 	if (!swiotlb_mem_magazines(mem))
 		return;
 
-	swiotlb_depots_empty(mem);
+	swiotlb_depots_empty(mem, pool);
 	for_each_possible_cpu(cpu)
-		swiotlb_magazines_drain_cpu(mem, cpu);
-	swiotlb_depots_empty(mem);
+		swiotlb_magazines_empty_cpu(mem, cpu, pool);
+	swiotlb_depots_empty(mem, pool);
 }
 
 /**
@@ -321,7 +363,7 @@ static void swiotlb_trim_magazine(struct swiotlb_mem *mem,
 	u16 moves = READ_ONCE(mag->moves);
 
 	if (moves == mag->seen)
-		swiotlb_magazine_empty(mem, mag, class);
+		swiotlb_magazine_empty(mem, mag, class, NULL);
 	mag->seen = moves;
 }
 
@@ -331,7 +373,7 @@ static void swiotlb_trim_depot(struct swiotlb_mem *mem, unsigned int class)
 	unsigned int moves = READ_ONCE(depot->moves);
 
 	if (moves == depot->seen)
-		swiotlb_depot_empty(mem, class);
+		swiotlb_depot_empty(mem, class, NULL);
 	depot->seen = moves;
 }
 

@@ -49,6 +49,11 @@
  * under the area's lock. A while after a map has failed all the same, nothing is
  * put into magazines: single buffers there are what keeps runs apart.
  *
+ * A buffer keeps its pool: while it is in a cell, in a depot or in somebody's hands,
+ * its slots are in use, and such a pool does not go. A cell that may be emptied by
+ * others at any time does not keep anything: who looks from it at the pool takes the
+ * buffer out first, or is in an RCU read section.
+ *
  * Cells of all CPUs and depots together hold a quarter of the slots at most. They
  * are also emptied when their CPU goes, and when nothing has moved for a while.
  *
@@ -172,58 +177,45 @@ static inline unsigned int swiotlb_cell_index(u32 cell)
 	return cell & SWIOTLB_CELL_INDEX_MASK;
 }
 
+static inline unsigned int swiotlb_cell_id(u32 cell)
+{
+	return (cell & ~SWIOTLB_CELL_MARK) >> SWIOTLB_CELL_INDEX_BITS;
+}
+
 static inline struct io_tlb_pool *
 swiotlb_cell_pool(const struct swiotlb_mem *mem, u32 cell)
 {
-	return swiotlb_mem_pool(mem, (cell & ~SWIOTLB_CELL_MARK) >>
-				     SWIOTLB_CELL_INDEX_BITS);
+	return swiotlb_mem_pool(mem, swiotlb_cell_id(cell));
 }
 
 /**
- * swiotlb_magazine_peek() - look at the buffer that was put in last
+ * swiotlb_magazine_take() - take out the buffer that was put in last
  * @mag:	A magazine.
- * @cell:	Filled in on success.
  *
  * Context: Any.
- * Return: What swiotlb_magazine_take() needs, or 0 if there is none.
+ * Return: The buffer, which is the caller's now, or 0 if there is none.
  */
-static inline unsigned int swiotlb_magazine_peek(struct swiotlb_magazine *mag,
-						 u32 *cell)
+static inline u32 swiotlb_magazine_take(struct swiotlb_magazine *mag)
 {
 	unsigned int top = READ_ONCE(mag->top);
+	int cell;
 
 	if (!top)
 		return 0;
 	do {
-		*cell = atomic_read(&mag->cell[top - 1]);
-		if (likely(*cell))
-			return top;
+		cell = atomic_read(&mag->cell[top - 1]);
+		/* [6] Pairs with swiotlb_magazine_push(). */
+		if (likely(cell) &&
+		    likely(atomic_try_cmpxchg_acquire(&mag->cell[top - 1],
+						      &cell, 0))) {
+			WRITE_ONCE(mag->top, top - 1);
+			WRITE_ONCE(mag->moves, mag->moves + 1);
+			return cell;
+		}
 	} while (--top);
 
 	WRITE_ONCE(mag->top, 0);
 	return 0;
-}
-
-/**
- * swiotlb_magazine_take() - take a buffer out
- * @mag:	A magazine.
- * @top:	What swiotlb_magazine_peek() returned.
- * @cell:	What it has found.
- *
- * Context: Any.
- * Return: %false if somebody else was faster.
- */
-static inline bool swiotlb_magazine_take(struct swiotlb_magazine *mag,
-					 unsigned int top, u32 cell)
-{
-	int old = cell;
-
-	/* [6] Pairs with swiotlb_magazine_push(). */
-	if (!atomic_try_cmpxchg_acquire(&mag->cell[top - 1], &old, 0))
-		return false;
-	WRITE_ONCE(mag->top, top - 1);
-	WRITE_ONCE(mag->moves, mag->moves + 1);
-	return true;
 }
 
 /**
@@ -273,12 +265,16 @@ static inline unsigned int swiotlb_class(unsigned int nslots)
 int swiotlb_magazines_start(struct swiotlb_mem *mem);
 void swiotlb_magazines_stop(struct swiotlb_mem *mem);
 void swiotlb_magazines_resize(struct swiotlb_mem *mem);
-void swiotlb_magazines_drain(struct swiotlb_mem *mem);
 void swiotlb_magazines_drain_cpu(struct swiotlb_mem *mem, unsigned int cpu);
+void swiotlb_magazines_drain_pool(struct swiotlb_mem *mem,
+				  const struct io_tlb_pool *pool);
 void swiotlb_magazines_set_crowded(struct swiotlb_mem *mem);
 unsigned long swiotlb_magazines_nslots(struct swiotlb_mem *mem);
 bool __swiotlb_magazine_refill(struct swiotlb_mem *mem,
 			       struct swiotlb_magazine *mag, unsigned int class);
+void swiotlb_magazine_return(struct swiotlb_mem *mem,
+			     struct swiotlb_magazine *mag, unsigned int class,
+			     u32 cell);
 void swiotlb_magazine_overflow(struct swiotlb_mem *mem,
 			       struct swiotlb_magazine *mag,
 			       unsigned int class, u32 cell);
@@ -299,6 +295,12 @@ static inline bool swiotlb_magazine_refill(struct swiotlb_mem *mem,
 {
 	return READ_ONCE(mem->cache->depot[class].count) &&
 	       __swiotlb_magazine_refill(mem, mag, class);
+}
+
+/* All buffers. */
+static inline void swiotlb_magazines_drain(struct swiotlb_mem *mem)
+{
+	swiotlb_magazines_drain_pool(mem, NULL);
 }
 
 #endif /* _KERNEL_DMA_SWIOTLB_MAGAZINE_H */

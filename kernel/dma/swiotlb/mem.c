@@ -79,16 +79,18 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 	unsigned int cpu = raw_smp_processor_id();
 	phys_addr_t tlb_addr, ret = SWIOTLB_MAP_FULL;
 	struct io_tlb_pool *pool;
+	dma_addr_t dma_start;
 
 	for (i = 0; i < nareas; i++) {
 		swiotlb_for_each_pool(pool, mem) {
-			if (i >= pool->nareas)
+			dma_start = swiotlb_dma_start(mem, dev, pool);
+			if (i >= pool->nareas || !swiotlb_pool_is_open(pool) ||
+			    !swiotlb_pool_reached(pool, dev, dma_start))
 				continue;
 
 			area_index = swiotlb_area_of(pool, cpu + i);
 			tlb_addr = swiotlb_pool_map(pool, area_index, req,
-						    swiotlb_dma_start(mem, dev, pool),
-						    wait);
+						    dma_start, wait);
 			if (!swiotlb_map_failed(tlb_addr)) {
 				hit->pool = pool;
 				hit->tight = i || swiotlb_pool_tight(pool, area_index);
@@ -147,7 +149,7 @@ phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem, struct device *dev,
 			swiotlb_magazines_set_crowded(mem);
 	}
 	if (tlb_addr == SWIOTLB_MAP_FULL) {
-		swiotlb_want_pool(mem);
+		swiotlb_want_pool(mem, swiotlb_dev_limit(dev));
 		return tlb_addr;
 	}
 

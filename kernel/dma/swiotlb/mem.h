@@ -15,7 +15,7 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 		       struct io_tlb_pool **found)
 {
 	void __percpu *magazines = swiotlb_mem_magazines(mem);
-	unsigned int index, top, class = swiotlb_class(req->nslots);
+	unsigned int index, class = swiotlb_class(req->nslots);
 	struct swiotlb_magazine *mag;
 	struct io_tlb_pool *pool;
 	dma_addr_t dma_start;
@@ -25,21 +25,22 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 		return SWIOTLB_MAP_FULL;
 
 	mag = swiotlb_this_magazine(magazines, class);
-	top = swiotlb_magazine_peek(mag, &cell);
-	if (!top && swiotlb_magazine_refill(mem, mag, class))
-		top = swiotlb_magazine_peek(mag, &cell);
-	if (!top)
+	cell = swiotlb_magazine_take(mag);
+	if (!cell && swiotlb_magazine_refill(mem, mag, class))
+		cell = swiotlb_magazine_take(mag);
+	if (!cell)
 		return SWIOTLB_MAP_FULL;
 
+	/* Not before the buffer is ours: only that keeps its pool. */
 	pool = swiotlb_cell_pool(mem, cell);
 	index = swiotlb_cell_index(cell);
 	dma_start = swiotlb_dma_start(mem, dev, pool);
 	if (unlikely(!swiotlb_request_fits(req, (dma_start >> IO_TLB_SHIFT) +
-						index)))
+						index) ||
+		     !swiotlb_pool_reached(pool, dev, dma_start))) {
+		swiotlb_magazine_return(mem, mag, class, cell);
 		return SWIOTLB_MAP_FULL;
-	/* An interrupt was faster? Then there may be more, but an area will do. */
-	if (unlikely(!swiotlb_magazine_take(mag, top, cell)))
-		return SWIOTLB_MAP_FULL;
+	}
 
 	swiotlb_record_write(&pool->records[index], req);
 	*found = pool;
@@ -93,13 +94,14 @@ static inline bool swiotlb_mem_keep(struct swiotlb_mem *mem,
 
 	if (!magazines || class == SWIOTLB_NR_CLASSES ||
 	    (slot & (map->nslots - 1)) || map->head > SWIOTLB_CELL_INDEX_MASK ||
-	    swiotlb_pool_is_transient(pool))
+	    !swiotlb_pool_is_open(pool))
 		return false;
 	if (class > SWIOTLB_MAX_HINT_ORDER && dir == DMA_TO_DEVICE)
 		return false;
 
 	mag = swiotlb_this_magazine(magazines, class);
 	cell = swiotlb_cell(pool, map->head);
+	/* From here on, the pool may go. */
 	if (!swiotlb_magazine_push(mag, cell))
 		swiotlb_magazine_overflow(mem, mag, class, cell);
 	if (unlikely(!READ_ONCE(mag->armed)))

@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory of pools that are made at run time: from a zone that the devices can
- * reach, and decrypted if they need that.
+ * Pools that are made at run time: their memory, from a zone that the devices can
+ * reach, decrypted if they need that, and the pool around it.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
 #include "internal.h"
+
+/* Large pages of the linear mapping stay whole. */
+#define SWIOTLB_PAGES_ALIGN	SZ_2M
+
+/* The linear mapping is where the CPU copies; an area of CMA may lie outside. */
+static bool swiotlb_pages_suit(struct page *page, size_t bytes, u64 phys_limit)
+{
+	return !PageHighMem(page) &&
+	       page_to_phys(page) + bytes - 1 <= phys_limit;
+}
 
 /* The widest zone whose pages may all be used, given the limit. */
 static gfp_t swiotlb_zone(u64 phys_limit)
@@ -30,110 +40,247 @@ static bool swiotlb_narrow_zone(gfp_t *zone)
 	return true;
 }
 
-static struct page *swiotlb_pages_below(unsigned int order, u64 phys_limit,
-					gfp_t gfp)
+static struct page *swiotlb_pages_take(enum swiotlb_source source, size_t bytes,
+				       int nid, gfp_t gfp)
+{
+	struct cma *cma = dev_get_cma_area(NULL);
+
+	switch (source) {
+	case SWIOTLB_FROM_CMA:
+		if (!cma)
+			return NULL;
+		return cma_alloc(cma, PFN_UP(bytes),
+				 get_order(min_t(size_t, bytes, SWIOTLB_PAGES_ALIGN)),
+				 true);
+	case SWIOTLB_FROM_BUDDY:
+		if (get_order(bytes) > MAX_PAGE_ORDER)
+			return NULL;
+		return alloc_pages_node(nid, gfp | __GFP_NORETRY,
+					get_order(bytes));
+	case SWIOTLB_FROM_CONTIG:
+		return swiotlb_contig_alloc(PFN_UP(bytes), gfp, nid);
+	default:
+		return NULL;
+	}
+}
+
+static void swiotlb_pages_put(enum swiotlb_source source, struct page *page,
+			      size_t bytes)
+{
+	switch (source) {
+	case SWIOTLB_FROM_CMA:
+		cma_release(dev_get_cma_area(NULL), page, PFN_UP(bytes));
+		break;
+	case SWIOTLB_FROM_CONTIG:
+		swiotlb_contig_free(page, PFN_UP(bytes));
+		break;
+	default:
+		__free_pages(page, get_order(bytes));
+	}
+}
+
+static struct page *swiotlb_pages_below(enum swiotlb_source source, size_t bytes,
+					u64 phys_limit, int nid, gfp_t gfp)
 {
 	gfp_t zone = swiotlb_zone(phys_limit);
 	struct page *page;
 
 	do {
-		page = alloc_pages((gfp & ~GFP_ZONEMASK) | zone, order);
-		if (!page ||
-		    page_to_phys(page) + (PAGE_SIZE << order) - 1 <= phys_limit)
+		page = swiotlb_pages_take(source, bytes, nid,
+					  (gfp & ~GFP_ZONEMASK) | zone);
+		if (!page || swiotlb_pages_suit(page, bytes, phys_limit))
 			return page;
-		__free_pages(page, order);
-	} while (swiotlb_narrow_zone(&zone));
+		swiotlb_pages_put(source, page, bytes);
+	} while (source != SWIOTLB_FROM_CMA && swiotlb_narrow_zone(&zone));
 
 	return NULL;
 }
 
-static void swiotlb_pages_leak(void *vaddr, size_t bytes)
+/* In atomic context there is only the page allocator. */
+static struct page *swiotlb_pages_find(size_t bytes, u64 phys_limit, int nid,
+				       gfp_t gfp, enum swiotlb_source *source)
 {
-	phys_addr_t start = virt_to_phys(vaddr);
+	static const enum swiotlb_source order[] = {
+		SWIOTLB_FROM_CMA, SWIOTLB_FROM_BUDDY, SWIOTLB_FROM_CONTIG,
+	};
+	struct page *page = NULL;
+	unsigned int i;
 
-	pr_warn_ratelimited("%zu bytes at %pa stay decrypted and are lost\n",
-			    bytes, &start);
+	for (i = 0; i < ARRAY_SIZE(order) && !page; i++) {
+		*source = order[i];
+		if (*source == SWIOTLB_FROM_BUDDY || gfpflags_allow_blocking(gfp))
+			page = swiotlb_pages_below(*source, bytes, phys_limit,
+						   nid, gfp);
+	}
+	return page;
 }
 
-/* Decrypting runs over all pages, so does undoing what it did before it failed. */
-static bool swiotlb_pages_decrypt(void *vaddr, size_t bytes, unsigned int order)
+static bool swiotlb_pages_encrypt(struct io_tlb_pool *pool, size_t bytes)
 {
-	unsigned long addr = (unsigned long)vaddr;
-	int npages = PFN_UP(bytes);
-
-	if (!set_memory_decrypted(addr, npages))
+	swiotlb_count(pool->mem, SWIOTLB_SET_MEMORY, 1);
+	if (!swiotlb_encrypt(pool->vaddr, bytes))
 		return true;
-	if (set_memory_encrypted(addr, npages))
-		swiotlb_pages_leak(vaddr, bytes);
-	else
-		free_pages(addr, order);
+
+	swiotlb_count(pool->mem, SWIOTLB_LEAKED, bytes);
+	pr_warn_ratelimited("%zu bytes at %pa stay decrypted and are lost\n",
+			    bytes, &pool->start);
 	return false;
+}
+
+/*
+ * Decrypting runs over all pages, so does undoing what it did before it failed.
+ * *@lost tells whether that has failed, too.
+ */
+static bool swiotlb_pages_decrypt(struct io_tlb_pool *pool, size_t bytes,
+				  bool *lost)
+{
+	swiotlb_count(pool->mem, SWIOTLB_SET_MEMORY, 1);
+	if (!swiotlb_decrypt(pool->vaddr, bytes))
+		return true;
+
+	*lost = !swiotlb_pages_encrypt(pool, bytes);
+	return false;
+}
+
+static bool swiotlb_pages_alloc_atomic(struct io_tlb_pool *pool,
+				       struct device *dev, size_t bytes,
+				       gfp_t gfp)
+{
+	struct page *page;
+
+	if (!IS_ENABLED(CONFIG_DMA_COHERENT_POOL))
+		return false;
+
+	page = dma_alloc_from_pool(dev, bytes, &pool->vaddr, gfp,
+				   __DMA_ATTR_ALLOC_CC_SHARED, dma_coherent_ok);
+	if (!page)
+		return false;
+
+	pool->source = SWIOTLB_FROM_ATOMIC;
+	pool->start = page_to_phys(page);
+	return true;
 }
 
 /**
  * swiotlb_pages_alloc() - allocate memory for a pool
+ * @pool:	Receives the memory and where it came from.
  * @dev:	Device that will use it, or %NULL for any.
  * @bytes:	Size.
  * @phys_limit:	Highest physical address.
- * @cc_shared:	Decrypt it.
+ * @nid:	Node that is preferred.
  * @gfp:	As for alloc_pages(), but for the zone.
- * @start:	Receives the physical address.
  *
  * Decrypting sleeps. Where @gfp forbids that, decrypted memory comes from the
  * atomic coherent pools, for @dev.
  *
  * Context: As @gfp says.
- * Return: Virtual address, or %NULL.
+ * Return: %false if there is none.
  */
-void *swiotlb_pages_alloc(struct device *dev, size_t bytes, u64 phys_limit,
-			  bool cc_shared, gfp_t gfp, phys_addr_t *start)
+bool swiotlb_pages_alloc(struct io_tlb_pool *pool, struct device *dev,
+			 size_t bytes, u64 phys_limit, int nid, gfp_t gfp)
 {
-	unsigned int order = get_order(bytes);
+	enum swiotlb_source source;
 	struct page *page;
-	void *vaddr;
+	bool lost;
 
-	if (cc_shared && dev && !gfpflags_allow_blocking(gfp)) {
-		if (!IS_ENABLED(CONFIG_DMA_COHERENT_POOL))
-			return NULL;
-		page = dma_alloc_from_pool(dev, bytes, &vaddr, gfp,
-					   __DMA_ATTR_ALLOC_CC_SHARED,
-					   dma_coherent_ok);
-		if (!page)
-			return NULL;
-		*start = page_to_phys(page);
-		return vaddr;
-	}
+	if (pool->cc_shared && dev && !gfpflags_allow_blocking(gfp))
+		return swiotlb_pages_alloc_atomic(pool, dev, bytes, gfp);
 
-	page = swiotlb_pages_below(order, phys_limit, gfp);
+	page = swiotlb_pages_find(bytes, phys_limit, nid, gfp, &source);
 	if (!page)
-		return NULL;
-	*start = page_to_phys(page);
-	vaddr = phys_to_virt(*start);
-	if (cc_shared && !swiotlb_pages_decrypt(vaddr, bytes, order))
-		return NULL;
-	return vaddr;
+		return false;
+
+	pool->source = source;
+	pool->start = page_to_phys(page);
+	pool->vaddr = phys_to_virt(pool->start);
+	if (!pool->cc_shared ||
+	    swiotlb_pages_decrypt(pool, bytes, &lost))
+		return true;
+	if (!lost)
+		swiotlb_pages_put(source, page, bytes);
+	return false;
 }
 
 /**
  * swiotlb_pages_free() - free what swiotlb_pages_alloc() has allocated
- * @vaddr:	What it returned.
- * @bytes:	What it was given.
- * @cc_shared:	What it was given.
+ * @pool:	Has the memory.
  *
  * Pages that cannot be encrypted again must not be used for anything else: they
  * are lost, and the log says so.
  *
- * Context: Process context if @cc_shared.
+ * Context: Process context if @pool->cc_shared.
  */
-void swiotlb_pages_free(void *vaddr, size_t bytes, bool cc_shared)
+void swiotlb_pages_free(struct io_tlb_pool *pool)
 {
-	if (IS_ENABLED(CONFIG_DMA_COHERENT_POOL) &&
-	    dma_free_from_pool(NULL, vaddr, bytes))
-		return;
+	size_t bytes = pool->end - pool->start;
 
-	if (cc_shared &&
-	    set_memory_encrypted((unsigned long)vaddr, PFN_UP(bytes)))
-		swiotlb_pages_leak(vaddr, bytes);
-	else
-		free_pages((unsigned long)vaddr, get_order(bytes));
+	if (pool->source == SWIOTLB_FROM_ATOMIC) {
+		if (IS_ENABLED(CONFIG_DMA_COHERENT_POOL))
+			dma_free_from_pool(NULL, pool->vaddr, bytes);
+		return;
+	}
+	if (!pool->cc_shared || swiotlb_pages_encrypt(pool, bytes))
+		swiotlb_pages_put(pool->source, virt_to_page(pool->vaddr), bytes);
+}
+
+/* vmalloc() is not for interrupts, whatever the flags. */
+static void *swiotlb_meta_alloc(size_t bytes, int nid, gfp_t gfp)
+{
+	if (gfpflags_allow_blocking(gfp))
+		return kvzalloc_node(bytes, gfp, nid);
+	return kzalloc_node(bytes, gfp, nid);
+}
+
+/**
+ * swiotlb_pool_create() - make a pool
+ * @dev:	Device that will use it, or %NULL for any.
+ * @mem:	Allocator, which does not know of it yet.
+ * @nslots:	Its slots.
+ * @nareas:	Its areas.
+ * @phys_limit:	Highest physical address.
+ * @nid:	Node that is preferred.
+ * @gfp:	As for alloc_pages(), but for the zone.
+ *
+ * Context: As @gfp says.
+ * Return: The pool, or %NULL if there is no memory for it.
+ */
+struct io_tlb_pool *swiotlb_pool_create(struct device *dev,
+					struct swiotlb_mem *mem,
+					unsigned long nslots,
+					unsigned int nareas, u64 phys_limit,
+					int nid, gfp_t gfp)
+{
+	size_t head = ALIGN(sizeof(struct io_tlb_pool), SMP_CACHE_BYTES);
+	struct io_tlb_pool *pool;
+
+	pool = swiotlb_meta_alloc(head + swiotlb_pool_meta_bytes(nslots, nareas),
+				  nid, gfp);
+	if (!pool)
+		return NULL;
+
+	pool->mem = mem;
+	pool->by_reach = true;
+	pool->cc_shared = mem->pub.cc_shared;
+	pool->late_alloc = true;
+	if (!swiotlb_pages_alloc(pool, dev, nslots << IO_TLB_SHIFT, phys_limit,
+				 nid, gfp)) {
+		kvfree(pool);
+		return NULL;
+	}
+
+	swiotlb_pool_init(pool, (void *)pool + head, pool->start, pool->vaddr,
+			  nslots, nareas);
+	return pool;
+}
+
+/**
+ * swiotlb_pool_destroy() - free a pool
+ * @pool:	What swiotlb_pool_create() returned. Nobody else knows of it any more.
+ *
+ * Context: Process context if @pool->cc_shared.
+ */
+void swiotlb_pool_destroy(struct io_tlb_pool *pool)
+{
+	swiotlb_pages_free(pool);
+	kvfree(pool);
 }

@@ -96,9 +96,32 @@ static void __init swiotlb_param_dynamic(void)
 		swiotlb_param.nslots = SWIOTLB_MIN_POOL_SLOTS;
 }
 
+/* As much as the boot pool has is the least that makes sense, and is checked there. */
+static void __init swiotlb_param_max(const char *size)
+{
+	unsigned long long bytes;
+	char *end;
+
+	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC)) {
+		pr_warn("swiotlb=: this kernel has no dynamic allocation, \"max=\" is ignored\n");
+		return;
+	}
+
+	bytes = memparse(size, &end);
+	if (!*size || *end || bytes < SZ_1M ||
+	    bytes >> IO_TLB_SHIFT > SWIOTLB_MAX_PARAM_SLOTS) {
+		pr_warn("swiotlb=: \"max=%s\" is not a size from 1M to %luM, using a quarter of memory\n",
+			size, SWIOTLB_MAX_PARAM_SLOTS >> (20 - IO_TLB_SHIFT));
+		return;
+	}
+	swiotlb_param.max_nslots = bytes >> IO_TLB_SHIFT;
+}
+
 static void __init swiotlb_param_word(const char *token)
 {
-	if (!strcmp(token, "force"))
+	if (!strncmp(token, "max=", 4))
+		swiotlb_param_max(token + 4);
+	else if (!strcmp(token, "force"))
 		swiotlb_param.force = true;
 	else if (!strcmp(token, "noforce"))
 		swiotlb_param.noforce = true;
@@ -112,13 +135,13 @@ static void __init swiotlb_param_word(const char *token)
 }
 
 /*
- * [<slots>][,<areas>][,force|noforce|dynamic|track_hiwater]...
+ * [<slots>][,<areas>][,force|noforce|dynamic|track_hiwater|max=<size>]...
  *
  * Words may stand in any order, also before the numbers: the first number is
  * that of slots wherever it stands. An empty place counts for a number:
  * "swiotlb=,4" sets the areas alone.
  */
-static int __init swiotlb_setup(char *str)
+VISIBLE_IF_KUNIT int __init swiotlb_setup(char *str)
 {
 	unsigned int nth = 0;
 	char *token;

@@ -46,15 +46,16 @@ static unsigned int swiotlb_area_shift(unsigned long nslots, unsigned int nareas
  * @nslots:	Slots of the pool.
  * @nareas:	Areas wanted.
  *
- * Return: Bytes.
+ * Return: Bytes, in whole cache lines.
  */
 size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas)
 {
 	unsigned int shift = swiotlb_area_shift(nslots, nareas);
 	size_t stride = swiotlb_area_bytes(1U << shift);
 
-	return stride * DIV_ROUND_UP(nslots, 1UL << shift) +
-	       array_size(sizeof(atomic64_t), nslots);
+	/* What kmalloc() aligns is what divides the size. */
+	return ALIGN(stride * DIV_ROUND_UP(nslots, 1UL << shift) +
+		     array_size(sizeof(atomic64_t), nslots), SMP_CACHE_BYTES);
 }
 
 /**
@@ -98,6 +99,36 @@ void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 		atomic64_set(&pool->records[i], SWIOTLB_RECORD_FREE);
 
 	memset(vaddr, 0, bytes);
+}
+
+/**
+ * swiotlb_decrypt() - share memory of a pool with the hypervisor
+ * @vaddr:	Where it begins, on a page.
+ * @bytes:	Its size, in whole pages.
+ *
+ * This and swiotlb_encrypt() are all that the engine knows of encryption.
+ *
+ * Context: Process context, or boot.
+ * Return: 0 or an error; then the memory may be in any state.
+ */
+int swiotlb_decrypt(void *vaddr, size_t bytes)
+{
+	KUNIT_STATIC_STUB_REDIRECT(swiotlb_decrypt, vaddr, bytes);
+	return set_memory_decrypted((unsigned long)vaddr, PFN_UP(bytes));
+}
+
+/**
+ * swiotlb_encrypt() - make shared memory private again
+ * @vaddr:	Where it begins, on a page.
+ * @bytes:	Its size, in whole pages.
+ *
+ * Context: Process context, or boot.
+ * Return: 0 or an error; then the memory must not be used for anything else.
+ */
+int swiotlb_encrypt(void *vaddr, size_t bytes)
+{
+	KUNIT_STATIC_STUB_REDIRECT(swiotlb_encrypt, vaddr, bytes);
+	return set_memory_encrypted((unsigned long)vaddr, PFN_UP(bytes));
 }
 
 /**
@@ -251,6 +282,9 @@ void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 	unsigned int area_index = index >> pool->area_shift;
 	unsigned int first = area_index << pool->area_shift;
 
+	/* With its last slot free, the pool may go while the lock is released. */
+	rcu_read_lock();
 	swiotlb_area_free(swiotlb_pool_area(pool, area_index), index - first,
 			  nslots, cell, value);
+	rcu_read_unlock();
 }

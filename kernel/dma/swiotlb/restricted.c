@@ -105,8 +105,7 @@ static int swiotlb_rmem_decrypt(struct reserved_mem *rmem,
 	if (!mem->pub.cc_shared)
 		return 0;
 
-	ret = set_memory_decrypted((unsigned long)phys_to_virt(rmem->base),
-				   rmem->size >> PAGE_SHIFT);
+	ret = swiotlb_decrypt(phys_to_virt(rmem->base), rmem->size);
 	if (ret)
 		dev_err(dev, "restricted pool %s cannot be decrypted\n",
 			rmem->name);

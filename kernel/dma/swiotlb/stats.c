@@ -71,6 +71,71 @@ static int swiotlb_transient_get(void *data, u64 *val)
 DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_transient_fops, swiotlb_transient_get, NULL,
 			 "%llu\n");
 
+static const char *const swiotlb_event_names[] = {
+	[SWIOTLB_GROWN] = "grown",
+	[SWIOTLB_GROW_FAILED] = "grow_failed",
+	[SWIOTLB_CLOSED] = "closed",
+	[SWIOTLB_REOPENED] = "reopened",
+	[SWIOTLB_FREED] = "freed",
+	[SWIOTLB_TRANSIENT] = "transient",
+	[SWIOTLB_TOO_LARGE] = "too_large",
+	[SWIOTLB_MISALIGNED] = "misaligned",
+	[SWIOTLB_FULL] = "full",
+	[SWIOTLB_FRAGMENTED] = "fragmented",
+	[SWIOTLB_AT_LIMIT] = "at_limit",
+	[SWIOTLB_NO_MEMORY] = "no_memory",
+	[SWIOTLB_LEAKED] = "leaked_bytes",
+	[SWIOTLB_SET_MEMORY] = "set_memory",
+};
+
+static_assert(ARRAY_SIZE(swiotlb_event_names) == SWIOTLB_NR_EVENTS);
+
+static int swiotlb_events_show(struct seq_file *seq, void *unused)
+{
+	struct swiotlb_mem *mem = seq->private;
+	unsigned int i;
+
+	for (i = 0; i < SWIOTLB_NR_EVENTS; i++)
+		seq_printf(seq, "%s %ld\n", swiotlb_event_names[i],
+			   atomic_long_read(&mem->events[i]));
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(swiotlb_events);
+
+/* Restricted pools may lie where there are no pages. */
+static int swiotlb_pool_nid(const struct io_tlb_pool *pool)
+{
+	unsigned long pfn = PHYS_PFN(pool->start);
+
+	return pfn_valid(pfn) ? pfn_to_nid(pfn) : NUMA_NO_NODE;
+}
+
+static void swiotlb_pool_show(struct seq_file *seq,
+			      const struct io_tlb_pool *pool, const char *state)
+{
+	seq_printf(seq, "%u %pa %u %d %s %u %lu\n", pool->id, &pool->start,
+		   pool->nslots << IO_TLB_SHIFT >> 10, swiotlb_pool_nid(pool),
+		   state, pool->nareas, swiotlb_pool_used(pool));
+}
+
+/* Slots in use include what lies in magazines. */
+static int swiotlb_pools_show(struct seq_file *seq, void *unused)
+{
+	struct swiotlb_mem *mem = seq->private;
+	struct io_tlb_pool *pool;
+
+	seq_puts(seq, "id start KiB node state areas used\n");
+	swiotlb_pools_lock(mem);
+	swiotlb_for_each_pool_locked(pool, mem)
+		swiotlb_pool_show(seq, pool, swiotlb_pool_is_open(pool) ?
+					     "open" : "closed");
+	swiotlb_for_each_idle_pool(pool, mem)
+		swiotlb_pool_show(seq, pool, "idle");
+	swiotlb_pools_unlock(mem);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(swiotlb_pools);
+
 /**
  * swiotlb_debugfs_add() - show an allocator in debugfs
  * @mem:	Allocator.
@@ -91,6 +156,10 @@ void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name)
 			    &swiotlb_used_fops);
 	debugfs_create_file("io_tlb_used_hiwater", 0600, mem->debugfs, mem,
 			    &swiotlb_peak_fops);
+	debugfs_create_file("pools", 0400, mem->debugfs, mem,
+			    &swiotlb_pools_fops);
+	debugfs_create_file("events", 0400, mem->debugfs, mem,
+			    &swiotlb_events_fops);
 	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
 		debugfs_create_file("io_tlb_transient_nslabs", 0400,
 				    mem->debugfs, mem, &swiotlb_transient_fops);

@@ -3,13 +3,38 @@
  * When an allocator asks for another pool, and when it has enough.
  */
 
+#define pr_fmt(fmt) "software IO TLB: " fmt
+
 #include "internal.h"
 
 /*
  * Pools are for I/O in flight. Once they hold this share (one in ...) of all
- * memory, the load is better told to wait than fed.
+ * memory, the load is better told to wait than fed. swiotlb=max= has another limit.
  */
 #define SWIOTLB_LIMIT_SHARE	4
+
+static unsigned long swiotlb_max_nslots(const struct swiotlb_mem *mem)
+{
+	if (mem->max_nslots)
+		return mem->max_nslots;
+	return totalram_pages() / SWIOTLB_LIMIT_SHARE <<
+	       (PAGE_SHIFT - IO_TLB_SHIFT);
+}
+
+/**
+ * swiotlb_room() - how much an allocator may still add
+ * @mem:	Allocator.
+ *
+ * Context: Any.
+ * Return: Slots.
+ */
+unsigned long swiotlb_room(const struct swiotlb_mem *mem)
+{
+	unsigned long held = READ_ONCE(mem->held_nslots);
+	unsigned long max = swiotlb_max_nslots(mem);
+
+	return max > held ? max - held : 0;
+}
 
 /**
  * swiotlb_at_limit() - has an allocator as much as it may have?
@@ -20,33 +45,47 @@
  */
 bool swiotlb_at_limit(const struct swiotlb_mem *mem)
 {
-	unsigned long limit = totalram_pages() / SWIOTLB_LIMIT_SHARE;
-
 	return READ_ONCE(mem->npools) >= SWIOTLB_MAX_POOLS ||
-	       READ_ONCE(mem->pub.nslabs) >=
-	       limit << (PAGE_SHIFT - IO_TLB_SHIFT);
+	       swiotlb_room(mem) < SWIOTLB_MIN_POOL_SLOTS;
+}
+
+/* A pool that is closed or idle can be opened again, whatever the limit. */
+static bool swiotlb_has_spare(const struct swiotlb_mem *mem)
+{
+	return READ_ONCE(mem->held_nslots) > READ_ONCE(mem->pub.nslabs);
 }
 
 /**
  * swiotlb_want_pool() - ask for another pool
  * @mem:	Allocator.
+ * @limit:	Highest physical address that it may have, %U64_MAX for any.
  *
- * Nothing happens if it may not grow, has reached its limit, or has tried a
- * moment ago and memory was short.
+ * Nothing happens if the allocator may not grow, has reached its limit, or has tried
+ * a moment ago and memory was short.
  *
  * Context: Any.
  */
-void swiotlb_want_pool(struct swiotlb_mem *mem)
+void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit)
 {
 	unsigned long next_try = READ_ONCE(mem->next_try);
 
-	if (!swiotlb_mem_can_grow(mem) || swiotlb_at_limit(mem))
+	WRITE_ONCE(mem->last_want, jiffies);
+	if (!swiotlb_mem_can_grow(mem))
 		return;
+	if (swiotlb_at_limit(mem) && !swiotlb_has_spare(mem)) {
+		pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
+			     swiotlb_max_nslots(mem) << IO_TLB_SHIFT >> 10);
+		return;
+	}
 	/* A range: next_try may lie so far back that jiffies have wrapped. */
 	if (time_in_range_open(jiffies, next_try - SWIOTLB_GROW_BACKOFF, next_try))
 		return;
 
-	schedule_work(&mem->grow_work);
+	/* Whoever loses this race will ask again. */
+	if (limit != U64_MAX)
+		WRITE_ONCE(mem->want_end_pfn, PHYS_PFN(limit) + 1);
+	WRITE_ONCE(mem->want_nid, numa_mem_id());
+	queue_work(system_dfl_wq, &mem->grow_work);
 }
 
 /**
@@ -64,5 +103,5 @@ void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used)
 	unsigned long nslots = READ_ONCE(mem->pub.nslabs);
 
 	if (used > nslots - nslots / 4)
-		swiotlb_want_pool(mem);
+		swiotlb_want_pool(mem, U64_MAX);
 }

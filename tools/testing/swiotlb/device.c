@@ -17,6 +17,7 @@ void boot(const char *swiotlb_arg)
 		shim_boot_param("swiotlb", swiotlb_arg);
 	swiotlb_init(true, 0);
 	swiotlb_update_mem_attributes();
+	shim_early_initcalls_run();
 	shim_initcalls_run();
 }
 
@@ -60,6 +61,18 @@ long slots_total(void)
 long slots_transient(void)
 {
 	return debugfs_number("io_tlb_transient_nslabs");
+}
+
+/* A counter of the file "events" */
+long slots_event(const char *name)
+{
+	const char *p = shim_debugfs_read(stats_dir, "events");
+	size_t len = strlen(name);
+
+	for (; p && *p; p = strchr(p, '\n') + 1)
+		if (!strncmp(p, name, len) && p[len] == ' ')
+			return simple_strtoul(p + len + 1, NULL, 10);
+	return -1;
 }
 
 void check_used(long nslots)

@@ -48,7 +48,8 @@ const char *__tsan_default_options(void)
 	return "history_size=4";
 }
 
-static unsigned int failures;
+static unsigned int failures, limit = UINT_MAX;
+static bool no_difference;
 static unsigned long warns_expected, misuse_expected;
 
 void check_failed(const char *file, int line, const char *fmt, ...)
@@ -71,11 +72,22 @@ unsigned int check_failures(void)
 	return __atomic_load_n(&failures, __ATOMIC_RELAXED);
 }
 
+/* Where nothing that waits for exit() has to run but the count of coverage */
+void end_process(int status)
+{
+	fflush(stdout);
+#ifdef SHIM_COVERAGE
+	extern void __gcov_dump(void);
+
+	__gcov_dump();
+#endif
+	_exit(status);
+}
+
 void skip_test(const char *why)
 {
 	printf("%s\n", why);
-	fflush(stdout);
-	_exit(EXIT_SKIP);
+	end_process(EXIT_SKIP);
 }
 
 void expect_warns(unsigned long n)
@@ -120,9 +132,7 @@ void in_child(void (*fn)(const void *), const void *arg, const char *what)
 	if (!pid) {
 		failures = 0;
 		fn(arg);
-		status = verdict();
-		fflush(stdout);
-		_exit(status);
+		end_process(verdict());
 	}
 	BUG_ON(pid < 0 || waitpid(pid, &status, 0) != pid);
 	if (status)
@@ -144,7 +154,7 @@ static void start(struct job *job)
 
 	dup2(job->out, STDOUT_FILENO);
 	dup2(job->out, STDERR_FILENO);
-	alarm(job->test->seconds);
+	alarm(min(job->test->seconds, limit));
 	job->test->fn();
 	status = verdict();
 	fflush(stdout);
@@ -177,15 +187,17 @@ static void finish(struct job *job, int status)
 
 static void print_output(struct job *job)
 {
-	char buf[16384], *line, *next;
+	size_t size = lseek(job->out, 0, SEEK_END) + 1;
+	char *buf = malloc(size), *line, *next;
 
-	read_back(job, buf, sizeof(buf));
+	read_back(job, buf, size);
 	for (line = buf; *line; line = next) {
 		next = strchrnul(line, '\n');
 		if (*next)
 			*next++ = 0;
 		printf("%s%s\n", *line == '#' ? "" : "# ", line);
 	}
+	free(buf);
 }
 
 /* One result line; returns true if it counts as passed */
@@ -195,7 +207,7 @@ static bool print_result(struct job *job, unsigned int nr, bool verbose)
 	bool ok = job->outcome != FAILED;
 
 #ifdef ENGINE_base
-	differs = job->test->base_differs;
+	differs = no_difference ? NULL : job->test->base_differs;
 #endif
 	if (job->outcome == SKIPPED) {
 		printf("ok %u %s # SKIP %s\n", nr, job->test->name, job->why);
@@ -265,12 +277,15 @@ static unsigned int run_jobs(struct job *jobs, unsigned int n,
 
 static void usage(const char *prog)
 {
-	printf("usage: %s [-v] [-l] [-x] [-j jobs] [name ...]\n"
+	printf("usage: %s [-v] [-l] [-x] [-d] [-j jobs] [-t seconds] [name ...]\n"
 	       "  -v  show what tests print, and the kernel log\n"
 	       "  -l  list the tests\n"
 	       "  -x  stop at the first failure\n"
+	       "  -d  the base must pass what it is known to fail\n"
 	       "  -j  run so many at a time (default: 2)\n"
-	       "  A name runs the tests whose names contain it.\n", prog);
+	       "  -t  let no test run longer than this\n"
+	       "  A name runs the tests whose names contain it, =name only that one.\n",
+	       prog);
 }
 
 static bool selected(const struct test *t, char **names, int n)
@@ -278,7 +293,8 @@ static bool selected(const struct test *t, char **names, int n)
 	int i;
 
 	for (i = 0; i < n; i++)
-		if (strstr(t->name, names[i]))
+		if (*names[i] == '=' ? !strcmp(t->name, names[i] + 1) :
+				       !!strstr(t->name, names[i]))
 			return true;
 	return !n;
 }
@@ -292,12 +308,14 @@ int harness_main(int argc, char **argv)
 	bool verbose = false, list = false, stop_early = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "vlxj:h")) != -1) {
+	while ((opt = getopt(argc, argv, "vlxdj:t:h")) != -1) {
 		switch (opt) {
 		case 'v': verbose = shim_verbose = true; break;
 		case 'l': list = true; break;
 		case 'x': stop_early = true; break;
+		case 'd': no_difference = true; break;
 		case 'j': parallel = max_t(int, atoi(optarg), 1); break;
+		case 't': limit = max_t(int, atoi(optarg), 1); break;
 		default: usage(argv[0]); return opt == 'h' ? 0 : 2;
 		}
 	}
@@ -322,11 +340,26 @@ int harness_main(int argc, char **argv)
 	return passed == n ? 0 : 1;
 }
 
+static u64 next_on_tape(struct rng *r)
+{
+	u64 v;
+
+	if (r->left < 2)
+		return 0;
+	v = r->tape[0] | r->tape[1] << 8;
+	r->tape += 2;
+	r->left -= 2;
+	return v << 48 | v << 16 | v;
+}
+
 /* splitmix64 */
 u64 rng_next(struct rng *r)
 {
-	u64 z = r->s += 0x9e3779b97f4a7c15ULL;
+	u64 z;
 
+	if (r->tape)
+		return next_on_tape(r);
+	z = r->s += 0x9e3779b97f4a7c15ULL;
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
 	return z ^ (z >> 31);

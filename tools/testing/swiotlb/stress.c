@@ -42,6 +42,7 @@ struct scenario {
 	unsigned int threads, pressure;	/* pressure: live mappings a thread */
 	size_t max_size;
 	bool growing, encrypted, faults;
+	bool shrinking;		/* waves of load, memory is short, CPUs go */
 	bool must_fit;		/* there is always room, if somebody waits */
 };
 
@@ -49,6 +50,7 @@ static struct worker *workers;
 static const struct scenario *scn;
 static struct device *shared_dev[3];
 static bool stop;
+static unsigned int pressure_now;
 static pthread_barrier_t all_stopped;
 
 static void fill_item(struct item *it, void *p)
@@ -154,7 +156,7 @@ static void *churn(void *arg)
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED) && !check_failures()) {
 		i = rng_below(&w->rng, scn->pressure);
 		if (!__atomic_load_n(&items[i].busy, __ATOMIC_ACQUIRE)) {
-			if (begin(w, &items[i]))
+			if (i < READ_ONCE(pressure_now) && begin(w, &items[i]))
 				w->live[i] = &items[i];
 		} else if (w->live[i] && !rng_below(&w->rng, 3)) {
 			sync_item(w, w->live[i]);
@@ -187,6 +189,66 @@ static void *faults(void *arg)
 	return NULL;
 }
 
+/*
+ * The first half of each 40 ms with few mappings, in which all can go. Now and then
+ * a CPU goes, or time goes on by a tick.
+ */
+static void *reclaim(void *arg)
+{
+	unsigned long freed, *asked = arg;
+	unsigned int turn;
+
+	shim_set_cpu(NR_CPUS - 4);
+	for (turn = 0; !__atomic_load_n(&stop, __ATOMIC_RELAXED); turn++) {
+		WRITE_ONCE(pressure_now, turn / 10 % 2 ? scn->pressure : 3);
+		*asked += !!shim_shrink(&freed);
+		if (!(turn % 4))
+			shim_cpu_dead(turn / 4 % scn->threads);
+		if (!(turn % 8))
+			shim_advance(HZ);
+		usleep(2000);
+	}
+	return NULL;
+}
+
+/* Memory that somebody else was given is in no pool, whatever it was before */
+static void *neighbour(void *arg)
+{
+	struct rng rng = { 11 };
+	unsigned int order, i;
+	struct page *page;
+	phys_addr_t paddr;
+
+	shim_set_cpu(NR_CPUS - 5);
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED) && !check_failures()) {
+		order = rng_below(&rng, MAX_PAGE_ORDER + 1);
+		page = alloc_pages(GFP_KERNEL | __GFP_DMA32, order);
+		if (!page)
+			continue;
+		paddr = page_to_phys(page);
+		for (i = 0; i < 64; i++)
+			CHECK(!swiotlb_find_pool(shared_dev[0], paddr +
+						 rng_below(&rng, PAGE_SIZE << order)));
+		__free_pages(page, order);
+		usleep(50);
+	}
+	return NULL;
+}
+
+/* A tick closes and empties what nobody uses, the next one frees it */
+static void shrink_to(long total)
+{
+	unsigned long freed;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		shim_advance(2 * HZ);
+		shim_shrink(&freed);
+		shim_run_work();
+	}
+	CHECK_EQ(slots_total(), total);
+}
+
 /* Somebody looks at the statistics all the time */
 static void *observer(void *arg)
 {
@@ -209,8 +271,10 @@ static unsigned int seconds_of_run(void)
 static void stress(const struct scenario *s)
 {
 	unsigned long maps = 0, unmaps = 0, failed = 0;
-	pthread_t fault_thread, observer_thread;
+	pthread_t fault_thread, observer_thread, reclaim_thread, neighbour_thread;
+	unsigned long asked = 0;
 	unsigned int i;
+	long total;
 
 	scn = s;
 	shim_nr_cpus = s->threads;
@@ -220,6 +284,8 @@ static void stress(const struct scenario *s)
 		boot(s->arg);
 	if (!s->growing)
 		default_swiotlb_base();
+	total = slots_total();
+	pressure_now = s->pressure;
 	shared_dev[0] = new_device(0, 0);
 	shared_dev[1] = new_device(0xfff, 0);
 	shared_dev[2] = new_device(0x1ff, 0xffffffff);
@@ -236,6 +302,10 @@ static void stress(const struct scenario *s)
 	pthread_create(&observer_thread, NULL, observer, NULL);
 	if (s->faults)
 		pthread_create(&fault_thread, NULL, faults, NULL);
+	if (s->shrinking) {
+		pthread_create(&reclaim_thread, NULL, reclaim, &asked);
+		pthread_create(&neighbour_thread, NULL, neighbour, NULL);
+	}
 	sleep(seconds_of_run());
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < s->threads; i++) {
@@ -247,6 +317,10 @@ static void stress(const struct scenario *s)
 	pthread_join(observer_thread, NULL);
 	if (s->faults)
 		pthread_join(fault_thread, NULL);
+	if (s->shrinking) {
+		pthread_join(reclaim_thread, NULL);
+		pthread_join(neighbour_thread, NULL);
+	}
 	shim_fail_none();
 	shim_flush_all();
 	shim_threads_stop();
@@ -258,6 +332,14 @@ static void stress(const struct scenario *s)
 	check_used(0);
 	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && IS_ENABLED(CONFIG_DEBUG_FS))
 		CHECK_EQ(slots_transient(), 0);
+	if (s->shrinking) {
+		printf("# memory was short %lu times; pools: %ld grown, %ld closed, %ld reopened, %ld freed\n",
+		       asked, slots_event("grown"), slots_event("closed"),
+		       slots_event("reopened"), slots_event("freed"));
+		CHECK(slots_event("closed") > 0);
+		shrink_to(total);
+		CHECK_EQ(slots_event("freed"), slots_event("grown"));
+	}
 }
 
 #define STRESS(id, ...)							\
@@ -284,6 +366,14 @@ STRESS(stress_growing_with_faults, .arg = "512,2", .threads = 4, .pressure = 250
        .max_size = 60000, .growing = true, .faults = true)
 STRESS(stress_growing_encrypted, .arg = "512,2", .threads = 4, .pressure = 250,
        .max_size = 60000, .growing = true, .encrypted = true)
+#if defined(ENGINE_ours) && defined(CONFIG_DEBUG_FS)
+STRESS(stress_shrinking, .arg = "512,2", .threads = 4, .pressure = 250,
+       .max_size = 60000, .growing = true, .shrinking = true)
+STRESS(stress_shrinking_with_faults, .arg = "512,2", .threads = 4, .pressure = 250,
+       .max_size = 60000, .growing = true, .shrinking = true, .faults = true)
+STRESS(stress_shrinking_encrypted, .arg = "512,2", .threads = 4, .pressure = 250,
+       .max_size = 60000, .growing = true, .shrinking = true, .encrypted = true)
+#endif
 #endif
 
 int main(int argc, char **argv)

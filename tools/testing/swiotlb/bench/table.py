@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """table.csv, table.md and bench.svg."""
 
-import csv
-import io
-
 import rows as plan
 from swbench import plot, report, stats
 
@@ -72,12 +69,7 @@ def _cell(entry, column):
 
 
 def to_csv(found):
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for entry in found:
-        writer.writerow([_cell(entry, column) for column in COLUMNS])
-    return text.getvalue()
+    return stats.to_csv(found, COLUMNS, _cell)
 
 
 def _grid(found):

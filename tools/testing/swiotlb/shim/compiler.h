@@ -84,7 +84,12 @@ struct rcu_head {
 
 #undef __always_inline
 #undef __attribute_const__
+#ifdef SHIM_COVERAGE
+/* Or the branches of a shim count as those of its caller */
+#define __always_inline inline
+#else
 #define __always_inline inline __attribute__((always_inline))
+#endif
 #define noinline __attribute__((noinline))
 #define noinline_for_stack noinline
 #define __attribute_const__ __attribute__((const))
@@ -221,7 +226,8 @@ struct rcu_head {
 #define EXPORT_SYMBOL_GPL(x)
 #define EXPORT_SYMBOL_NS_GPL(x, ns)
 #define EXPORT_SYMBOL_IF_KUNIT(x)
-#define VISIBLE_IF_KUNIT
+#define VISIBLE_IF_KUNIT static
+#define KUNIT_STATIC_STUB_REDIRECT(fn, ...) do { } while (0)
 #define MODULE_LICENSE(x)
 #define MODULE_DESCRIPTION(x)
 #define THIS_MODULE NULL

@@ -61,9 +61,13 @@ bool shim_page_allocated(phys_addr_t paddr);
 /* Memory for a test's own buffers, naturally aligned; not touched before use */
 phys_addr_t shim_take_ram(size_t bytes);
 
+/* Asks the shrinker, if there is one: pages that it counts, and what it freed */
+unsigned long shim_shrink(unsigned long *freed);
+
 /* boot */
 extern bool shim_flat_dt_reject;	/* every property is present */
 int shim_boot_param(const char *name, const char *arg);
+void shim_early_initcalls_run(void);	/* before any driver */
 void shim_initcalls_run(void);
 const struct reserved_mem_ops *shim_rmem_ops(void);
 

@@ -76,6 +76,11 @@ void shim_kfree(const void *p)
 	__atomic_fetch_sub(&live, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_sub(&live_bytes, malloc_usable_size((void *)p),
 			   __ATOMIC_RELAXED);
+#ifndef SHIM_BENCH
+	/* Who reads it afterwards is to notice; gcc drops a memset before free() */
+	memset((void *)p, POISON_FREE, malloc_usable_size((void *)p));
+	asm volatile("" : : "r" (p) : "memory");
+#endif
 	free((void *)p);
 }
 
@@ -141,4 +146,43 @@ struct shim_usage shim_usage(void)
 	u.pcpu_bytes = shim_pcpu_bytes();
 #endif
 	return u;
+}
+
+/* ---- the shrinker */
+
+static struct shrinker *the_shrinker;
+
+struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...)
+{
+	might_sleep();
+	return kzalloc(sizeof(struct shrinker), GFP_KERNEL);
+}
+
+void shrinker_register(struct shrinker *shrinker)
+{
+	__atomic_store_n(&the_shrinker, shrinker, __ATOMIC_RELEASE);
+}
+
+void shrinker_free(struct shrinker *shrinker)
+{
+	the_shrinker = NULL;
+	kfree(shrinker);
+}
+
+unsigned long shim_shrink(unsigned long *freed)
+{
+	struct shrinker *s = __atomic_load_n(&the_shrinker, __ATOMIC_ACQUIRE);
+	struct shrink_control sc = { .nr_to_scan = 128 };
+	unsigned long count;
+
+	*freed = 0;
+	if (!s)
+		return 0;
+	count = s->count_objects(s, &sc);
+	if (count) {
+		*freed = s->scan_objects(s, &sc);
+		if (*freed == SHRINK_STOP)
+			*freed = 0;
+	}
+	return count;
 }

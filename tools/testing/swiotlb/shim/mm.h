@@ -73,6 +73,7 @@ void *shim_phys_to_virt(phys_addr_t paddr);
 #define pfn_valid(pfn) ((pfn) < PHYS_PFN(SHIM_PHYS_END))
 #define page_to_nid(page) ((void)(page), 0)
 #define pfn_to_nid(pfn) ((void)(pfn), 0)
+#define numa_mem_id() 0
 extern unsigned long shim_totalram;	/* in pages */
 #define totalram_pages() READ_ONCE(shim_totalram)
 #define is_vmalloc_addr(p) ((void)(p), false)
@@ -114,6 +115,12 @@ unsigned long __get_free_pages(gfp_t gfp, unsigned int order);
 struct page *alloc_contig_pages(unsigned long nr_pages, gfp_t gfp, int nid,
 				void *nodemask);
 void free_contig_range(unsigned long pfn, unsigned long nr_pages);
+/* There is no area for it */
+struct cma;
+#define dev_get_cma_area(dev) ((struct cma *)NULL)
+#define cma_alloc(cma, count, align, no_warn) \
+	((void)(cma), (void)(count), (void)(align), (struct page *)NULL)
+#define cma_release(cma, page, count) ((void)(cma), (void)(page), (void)(count))
 void *alloc_pages_exact(size_t size, gfp_t gfp);
 void free_pages_exact(void *virt, size_t size);
 #define alloc_pages(gfp, order) shim_alloc_pages(gfp, order)
@@ -198,6 +205,18 @@ void memcpy_to_page(struct page *page, size_t offset, const char *from, size_t l
 void *kmap_local_page(struct page *page);
 #define kmap_local_pfn(pfn) kmap_local_page(pfn_to_page(pfn))
 #define kunmap_local(p) ((void)(p))
+
+/* One at a time; shim_shrink() is what memory management does when it is short */
+struct shrink_control { unsigned long nr_to_scan; };
+struct shrinker {
+	unsigned long (*count_objects)(struct shrinker *s, struct shrink_control *sc);
+	unsigned long (*scan_objects)(struct shrinker *s, struct shrink_control *sc);
+	void *private_data;
+};
+#define SHRINK_STOP (~0UL)
+struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...);
+void shrinker_register(struct shrinker *shrinker);
+void shrinker_free(struct shrinker *shrinker);
 
 int set_memory_decrypted(unsigned long addr, int npages);
 int set_memory_encrypted(unsigned long addr, int npages);

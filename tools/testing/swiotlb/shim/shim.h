@@ -48,8 +48,14 @@
 #include "boot.h"
 #include <linux/iommu-helper.h>
 #include <linux/hash.h>
+#include <linux/hashtable.h>
 #include <linux/swiotlb.h>
 #include <linux/dma-direct.h>
+
+#define trace_swiotlb_grow(start, size, held) do { } while (0)
+#define trace_swiotlb_shrink(start, size, held) do { } while (0)
+#define trace_swiotlb_transient(dev, size, tlb_addr) do { } while (0)
+#define trace_swiotlb_failed(dev, size, cause) do { } while (0)
 
 #ifdef SHIM_BENCH
 #define trace_swiotlb_bounced(dev, addr, size) do { } while (0)

@@ -14,6 +14,7 @@ struct workqueue_struct { int unused; };
 static struct workqueue_struct the_wq;
 struct workqueue_struct *shim_wq = &the_wq;
 unsigned long shim_jiffies = INITIAL_JIFFIES;
+void (*shim_after_queue_rcu_work)(void);
 
 static pthread_mutex_t wq_lock = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(ready);
@@ -55,6 +56,7 @@ static void rcu_work_due(struct rcu_head *rcu)
 
 bool queue_rcu_work(struct workqueue_struct *wq, struct rcu_work *rwork)
 {
+	void (*hook)(void);
 	bool queued = false;
 
 	(void)wq;
@@ -64,9 +66,15 @@ bool queue_rcu_work(struct workqueue_struct *wq, struct rcu_work *rwork)
 		queued = true;
 	}
 	pthread_mutex_unlock(&wq_lock);
-	if (queued)
-		call_rcu(&rwork->rcu, rcu_work_due);
-	return queued;
+	if (!queued)
+		return false;
+	call_rcu(&rwork->rcu, rcu_work_due);
+	hook = shim_after_queue_rcu_work;
+	if (hook) {
+		shim_after_queue_rcu_work = NULL;
+		hook();
+	}
+	return true;
 }
 
 static void set_timer(struct delayed_work *dwork, unsigned long delay)

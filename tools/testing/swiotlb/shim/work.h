@@ -25,6 +25,9 @@ struct rcu_work {
 	struct rcu_head rcu;
 };
 
+/* What another CPU does just after rcu_work was queued; once, then forgotten */
+extern void (*shim_after_queue_rcu_work)(void);
+
 struct workqueue_struct;
 extern struct workqueue_struct *shim_wq;
 #define system_wq shim_wq

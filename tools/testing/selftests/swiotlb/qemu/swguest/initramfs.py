@@ -21,7 +21,7 @@ import stat
 import subprocess
 import tempfile
 
-from . import paths
+from . import paths, programs
 
 GUEST_DIR = paths.QEMU_DIR / "guest"
 
@@ -29,8 +29,8 @@ GUEST_DIR = paths.QEMU_DIR / "guest"
 KEPT = ("libc.so", "libm.so", "libaio.so", "libnuma.so", "libz.so",
         "libpthread.so", "libdl.so", "librt.so", "ld-linux")
 
-PACKAGES = {"busybox": "busybox-static", "fio": "fio", "gcc": "gcc",
-            "nm": "binutils", "readelf": "binutils", "ldd": "libc-bin"}
+PACKAGES = {"fio": "fio", "gcc": "gcc", "nm": "binutils",
+            "readelf": "binutils", "ldd": "libc-bin"}
 
 
 class BuildError(Exception):
@@ -209,15 +209,6 @@ def _scripts():
     return sorted(path for path in GUEST_DIR.rglob("*") if path.is_file())
 
 
-def _key(busybox, fio):
-    digest = hashlib.sha256()
-    inputs = [busybox, fio, *_resolved_kept(fio), __file__, *_scripts()]
-    for path in inputs:
-        digest.update(str(path).encode() + b"\0")
-        digest.update(hashlib.sha256(pathlib.Path(path).read_bytes()).digest())
-    return digest.hexdigest()[:16]
-
-
 def _resolved_kept(fio):
     done = subprocess.run([_tool("ldd"), fio], capture_output=True, text=True,
                           check=False)
@@ -225,7 +216,15 @@ def _resolved_kept(fio):
     return sorted(path for soname, path in found if _is_kept(soname))
 
 
-def _assemble(busybox, fio):
+def _key(inputs):
+    digest = hashlib.sha256()
+    for path in (*inputs, __file__, *_scripts()):
+        digest.update(str(path).encode() + b"\0")
+        digest.update(hashlib.sha256(pathlib.Path(path).read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _assemble(busybox, swio, fio):
     cpio = Cpio()
     for name in ("proc", "sys", "dev", "tmp", "etc"):
         cpio.directory(name)
@@ -233,33 +232,42 @@ def _assemble(busybox, fio):
     cpio.device("dev/console", 5, 1)
     cpio.device("dev/null", 1, 3)
     cpio.file("bin/busybox", pathlib.Path(busybox).read_bytes(), True)
-    for applet in _output(busybox, "--list").split():
-        if applet != "busybox":
-            cpio.link(f"bin/{applet}", "busybox")
-    with tempfile.TemporaryDirectory(prefix="swiotlb-initramfs.") as scratch:
-        parts = fio_parts(fio, scratch)
-        _check_fio(parts, scratch)
-    for name, data in parts.items():
+    for applet in programs.applets(BuildError):
+        cpio.link(f"bin/{applet}", "busybox")
+    cpio.file("bin/swio", pathlib.Path(swio).read_bytes(), True)
+    for name, data in _fio(fio).items() if fio else ():
         cpio.file(name.lstrip("/"), data, True)
     for path in _scripts():
         cpio.file(str(path.relative_to(GUEST_DIR)), path.read_bytes(), True)
     return cpio.pack()
 
 
-def build(say=lambda line: None):
-    """The path of the initramfs, built if any of its inputs changed."""
-    busybox, fio = _tool("busybox"), _tool("fio")
+def _fio(fio):
+    with tempfile.TemporaryDirectory(prefix="swiotlb-initramfs.") as scratch:
+        parts = fio_parts(fio, scratch)
+        _check_fio(parts, scratch)
+    return parts
+
+
+def build(say=lambda line: None, arch="x86_64"):
+    """The path of the initramfs, built if any of its inputs changed. Only the
+    host's own architecture has fio.
+    """
+    busybox = programs.busybox(arch, BuildError)
     if _interpreter(busybox):
         raise BuildError(f"{busybox} is not static: "
                          "apt-get install busybox-static")
-    target = paths.build_dir() / "guest" / "initramfs.cpio"
+    swio = programs.swio(arch, BuildError)
+    fio = _tool("fio") if arch == "x86_64" else None
+    name = "initramfs.cpio" if fio else f"initramfs-{arch}.cpio"
+    target = paths.build_dir() / "guest" / name
     stamp = target.with_suffix(".key")
-    key = _key(busybox, fio)
+    key = _key([busybox, swio, *([fio, *_resolved_kept(fio)] if fio else [])])
     if target.exists() and stamp.exists() and stamp.read_text() == key:
         return target
-    say("  CPIO    guest/initramfs.cpio")
+    say(f"  CPIO    guest/{name}")
     stamp.unlink(missing_ok=True)
-    paths.write_atomically(target, _assemble(busybox, fio))
+    paths.write_atomically(target, _assemble(busybox, swio, fio))
     paths.write_atomically(stamp, key.encode())
     return target
 

@@ -105,3 +105,49 @@ def scan(text, ignore=()):
                     findings.append(Finding(name, number, line.strip()))
                 break
     return findings
+
+
+class Race:
+    """One report of KCSAN."""
+
+    # How far up the stack of an access code is asked about: what it inlined or
+    # called to copy.
+    DEPTH = 2
+
+    def __init__(self, text):
+        self.text = text
+
+    def _accesses(self):
+        """The stack of each of the two, innermost function first."""
+        stacks = []
+        for line in self.text.splitlines():
+            line = _TIME.sub("", line)
+            if re.match(r"(race at unknown origin, with )?(read|write|assert)\b",
+                        line):
+                stacks.append([])
+            elif stacks and line.startswith(" "):
+                stacks[-1].append(line.strip())
+        return stacks
+
+    def concerns(self, word):
+        return any(word in frame for stack in self._accesses()
+                   for frame in stack[:self.DEPTH])
+
+
+_TIME = re.compile(r"^\[ *\d+\.\d+\](\[ *[TC]\d+\])? ?")
+_RULE = re.compile(r"^={20,}$")
+
+
+def races(text):
+    """The reports of KCSAN in a log, in order."""
+    found, lines = [], None
+    for line in text.splitlines():
+        bare = _TIME.sub("", line.rstrip("\r"))
+        if "BUG: KCSAN: " in bare:
+            lines = [line]
+        elif lines is not None and _RULE.match(bare):
+            found.append(Race("\n".join(lines)))
+            lines = None
+        elif lines is not None:
+            lines.append(line)
+    return found

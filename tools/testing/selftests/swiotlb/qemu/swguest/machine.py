@@ -6,11 +6,13 @@ import shlex
 import signal
 import subprocess
 import sys
+from typing import NamedTuple
 
-from . import paths
+from . import devicetree, paths
 
-QEMU = "qemu-system-x86_64"
-PACKAGE = {QEMU: "qemu-system-x86", "setpriv": "util-linux"}
+PACKAGE = {"qemu-system-x86_64": "qemu-system-x86",
+           "qemu-system-i386": "qemu-system-x86",
+           "qemu-system-aarch64": "qemu-system-arm", "setpriv": "util-linux"}
 
 # TCG carries out rep movsb a byte at a time. A QEMU whose TCG offers FSRM (7.2
 # does not) makes the kernel copy that way, and the table would show QEMU's
@@ -18,12 +20,40 @@ PACKAGE = {QEMU: "qemu-system-x86", "setpriv": "util-linux"}
 # levels of page tables, as nearly all guests have.
 CPU = {"kvm": "host", "tcg": "max,-fsrm,-la57"}
 
+
+
+class Arch(NamedTuple):
+    """@port: QEMU's words for the second serial port, which is @verdict in the
+    guest; the first one is @console.
+    """
+
+    qemu: str
+    machine: str
+    cpu: dict
+    console: str
+    verdict: str
+    port: tuple
+    append: str = ""
+
+
+X86_APPEND = "mitigations=off tsc=reliable no_timer_check"
+ARCHES = {
+    "x86_64": Arch("qemu-system-x86_64", "q35,usb=off", CPU, "ttyS0", "ttyS1",
+                   ("-serial", "chardev:verdict"), X86_APPEND),
+    # All memory of a 32-bit kernel is below 4 GiB: no hole larger than need be.
+    "i386": Arch("qemu-system-i386", "q35,usb=off", {"tcg": "max,-fsrm,-lm"},
+                 "ttyS0", "ttyS1", ("-serial", "chardev:verdict"), X86_APPEND),
+    "arm64": Arch("qemu-system-aarch64", "virt", {"tcg": "cortex-a57"},
+                  "ttyAMA0", "ttyS0",
+                  ("-device", "pci-serial,chardev=verdict")),
+}
+HOST = "x86_64"
+
 # Nothing is silenced, but a vCPU that a busy host does not run for some seconds
 # is no stall of the guest's: RCU stalls are reported after 60 s (default 21),
 # soft lockups after 40 s (default 20), well before the runner gives up.
-APPEND = ("console=ttyS0 panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=60 "
-          "watchdog_thresh=20 mitigations=off tsc=reliable no_timer_check "
-          "random.trust_cpu=on")
+APPEND = ("panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=60 "
+          "watchdog_thresh=20 random.trust_cpu=on")
 
 
 class MachineError(Exception):
@@ -31,15 +61,17 @@ class MachineError(Exception):
 
 
 class Disk:
-    """@kind is virtio-blk, nvme, ahci or am53c974; @mib its size.
+    """@kind is virtio-blk, nvme, ahci or am53c974; @mib its size; @bps, if not
+    0, the bytes a second that it gives.
 
     The backing is anonymous memory of this process handed over as a file
     descriptor: raw, sparse, without a trace on any disk, and gone with QEMU.
     """
 
-    def __init__(self, kind, mib):
+    def __init__(self, kind, mib, bps=0):
         self.kind = kind
         self.mib = mib
+        self.bps = bps
 
     def device(self, node, vcpus, iothread):
         if self.kind == "virtio-blk":
@@ -61,7 +93,7 @@ def tool(name):
 
 
 def version():
-    done = subprocess.run([tool(QEMU), "--version"], capture_output=True,
+    done = subprocess.run([tool(ARCHES[HOST].qemu), "--version"], capture_output=True,
                           text=True, check=True)
     return done.stdout.splitlines()[0]
 
@@ -70,18 +102,33 @@ def accel_argument(accel):
     return "tcg,thread=multi" if accel == "tcg" else accel
 
 
+def board(spec, accel):
+    """The machine without anything in it."""
+    arch = ARCHES[spec.arch]
+    return [tool(arch.qemu), "-nodefaults", "-no-user-config", "-no-reboot",
+            "-display", "none", "-machine", arch.machine,
+            "-accel", accel_argument(accel), "-cpu", arch.cpu[accel],
+            "-smp", str(spec.vcpus), "-m", f"{spec.memory_mib}M"]
+
+
 def command(spec, accel, initrd, console, port):
     """QEMU's arguments without the disks."""
-    return [tool(QEMU), "-nodefaults", "-no-user-config", "-no-reboot",
-            "-display", "none", "-machine", "q35,usb=off",
-            "-accel", accel_argument(accel), "-cpu", CPU[accel],
-            "-smp", str(spec.vcpus), "-m", f"{spec.memory_mib}M",
+    arch = ARCHES[spec.arch]
+    append = f"console={arch.console} {APPEND} {arch.append} {spec.append}"
+    return [*board(spec, accel),
             "-kernel", str(spec.kernel), "-initrd", str(initrd),
-            "-append", f"{APPEND} {spec.append}".strip(),
+            "-append", " ".join(append.split()),
             "-chardev", f"file,id=console,path={console}",
             "-serial", "chardev:console",
-            "-chardev", f"file,id=verdict,path={port}",
-            "-serial", "chardev:verdict"]
+            "-chardev", f"file,id=verdict,path={port}", *arch.port]
+
+
+def _throttled(disk, node):
+    """A node on top of the disk's own that gives so many bytes a second."""
+    return ["-object", f"throttle-group,id={node}-limit,"
+                       f"x-bps-read={disk.bps}",
+            "-blockdev", f"driver=throttle,node-name={node},"
+                         f"throttle-group={node}-limit,file={node}-raw"]
 
 
 def _disk_arguments(spec, fds):
@@ -96,7 +143,9 @@ def _disk_arguments(spec, fds):
             "-blockdev", f"driver=file,node-name={node}-file,aio=threads,"
                          f"filename=/dev/fdset/{number + 1},locking=off,"
                          "cache.no-flush=on",
-            "-blockdev", f"driver=raw,node-name={node},file={node}-file"]
+            "-blockdev", f"driver=raw,node-name={node}-raw,file={node}-file"]
+        arguments += _throttled(disk, node) if disk.bps else []
+        node = node if disk.bps else f"{node}-raw"
         for device in disk.device(node, spec.vcpus, thread):
             arguments += ["-device", device]
     return arguments
@@ -132,6 +181,11 @@ class Machine:
                                 self.console, self.port)
             arguments += _disk_arguments(self._spec, fds)
             arguments += _other_devices(self._spec)
+            if self._spec.device_tree:
+                tree = self.errors.with_name("tree.dtb")
+                devicetree.build(board(self._spec, self._accel),
+                                 self._spec.device_tree, tree)
+                arguments += ["-dtb", str(tree)]
             if os.environ.get("V") == "1":
                 print(shlex.join(arguments), file=sys.stderr, flush=True)
             with open(self.errors, "wb") as errors:

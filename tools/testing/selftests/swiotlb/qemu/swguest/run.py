@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-from . import accel, initramfs, klog, machine, paths, verdict
+from . import accel, devicetree, initramfs, klog, machine, paths, verdict
 
 
 class Spec:
@@ -17,12 +17,13 @@ class Spec:
 
     @conf: shell variables for the scenario; @files: more files that it reads,
     by their path in the guest; @ignore: names of klog signatures that the
-    scenario provokes on purpose; @devices: QEMU's words for more of them.
+    scenario provokes on purpose; @devices: QEMU's words for more of them;
+    @device_tree: source that is added to the machine's.
     """
 
     def __init__(self, kernel, scenario, append="", vcpus=8, memory_mib=2048,
                  disks=(), conf=None, files=None, timeout=120, ignore=(),
-                 iothread=True, devices=()):
+                 iothread=True, devices=(), arch=machine.HOST, device_tree=""):
         self.kernel = pathlib.Path(kernel)
         self.scenario = scenario
         self.append = append
@@ -35,9 +36,12 @@ class Spec:
         self.ignore = tuple(ignore)
         self.iothread = iothread
         self.devices = tuple(devices)
+        self.arch = arch
+        self.device_tree = device_tree
 
     def overlay(self):
-        lines = [f"SCENARIO='{self.scenario}'"]
+        lines = [f"SCENARIO='{self.scenario}'",
+                 f"VERDICT=/dev/{machine.ARCHES[self.arch].verdict}"]
         for key, value in self.conf.items():
             quoted = str(value).replace("'", "'\\''")
             lines.append(f"{key}='{quoted}'")
@@ -97,7 +101,7 @@ def _sweep():
 def _initrd(spec, directory):
     target = directory / "initrd"
     with open(target, "wb") as out:
-        out.write(initramfs.build(say).read_bytes())
+        out.write(initramfs.build(say, spec.arch).read_bytes())
         out.write(spec.overlay())
     return target
 
@@ -205,7 +209,8 @@ def choose_accel(kernel):
 def run(spec, keep, progress=lambda frame: None):
     if not spec.kernel.is_file():
         raise machine.MachineError(f"no kernel image {spec.kernel}")
-    return boot(spec, choose_accel(spec.kernel), keep, progress)
+    accel_name = choose_accel(spec.kernel) if spec.arch == machine.HOST else "tcg"
+    return boot(spec, accel_name, keep, progress)
 
 
 def main(function):
@@ -214,7 +219,7 @@ def main(function):
     try:
         return function()
     except (machine.MachineError, initramfs.BuildError,
-            verdict.VerdictError) as err:
+            devicetree.TreeError, verdict.VerdictError) as err:
         print(f"error: {err}", file=sys.stderr)
         return 2
     except OSError as err:

@@ -34,17 +34,37 @@ disk_wait()
 	fail "no disk $1 (/dev/$2)"
 }
 
-# Everything that debugfs says about the pools, as NAME=value.
+# Everything that debugfs says about the pools, as NAME=value; events, a table
+# of them, as events.NAME=value.
 swiotlb_state()
 {
 	for file in "$SWIOTLB"/*; do
-		[ -f "$file" ] && echo "${file##*/}=$(cat "$file")"
+		case ${file##*/} in
+		pools)	;;
+		events)	sed 's/ /=/; s/^/events./' "$file" ;;
+		*)	[ -f "$file" ] && echo "${file##*/}=$(cat "$file")" ;;
+		esac
 	done
+}
+
+# The table of pools, where there is one.
+swiotlb_pools()
+{
+	[ ! -f "$SWIOTLB/pools" ] || cat "$SWIOTLB/pools"
 }
 
 swiotlb_used()
 {
 	cat $SWIOTLB/io_tlb_used 2>/dev/null || echo 0
+}
+
+# With every disk idle no slot is in use. A disk may still be answering a request
+# of its own: look twice.
+check_nothing_used()
+{
+	left=$(swiotlb_used)
+	[ "$left" = 0 ] || { sleep 2; left=$(swiotlb_used); }
+	[ "$left" = 0 ] || fail "$left slots still in use with every disk idle"
 }
 
 # Busy and total ticks of all CPUs so far.

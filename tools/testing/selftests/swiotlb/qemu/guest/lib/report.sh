@@ -5,7 +5,8 @@
 # swguest/verdict.py reads them. The sequence number is kept in a file, because
 # a scenario runs in another shell than init.
 
-VERDICT=/dev/ttyS1
+# VERDICT, the port, is in there.
+. /etc/run.conf
 SEQUENCE=/tmp/.sequence
 
 report_open()

@@ -4,10 +4,12 @@
 # One fio run a line of /etc/rows: NAME DISK BS DEPTH JOBS RW. RAMP is in
 # seconds, RUNTIME_MS and RAMP_MS say what they are in. BOUNCE says whether
 # bounce buffers must be in use (1) or must not be (0) while a row runs, so that
-# no row can be filed under the wrong name.
+# no row can be filed under the wrong name. With COLD_MS, each row is first run
+# for so long, without a ramp, from pools that have given back what they can.
 
 . /lib/report.sh
 . /lib/disk.sh
+. /lib/memory.sh
 . /etc/run.conf
 
 # sample: the use of the pool and of the CPUs in the middle of a run. Few
@@ -27,31 +29,53 @@ sample()
 	echo "used=$most"
 }
 
+# run NAME BS DEPTH JOBS RW RUNTIME_MS RAMP_MS: fio on $node.
+run()
+{
+	fio --name="$1" --filename="/dev/$node" --direct=1 --ioengine="$ENGINE" \
+		--bs="$2" --iodepth="$3" --numjobs="$4" --rw="$5" \
+		--size="$SIZE" --offset_increment="$SIZE" --group_reporting \
+		--time_based --runtime="$6ms" --ramp_time="$7ms" \
+		--scramble_buffers=0 --continue_on_error=io \
+		--output-format=json --output=/tmp/fio.json ||
+		echo "fio on row $1 ended with status $?"
+	[ -s /tmp/fio.json ] || fail "fio said nothing on row $1"
+}
+
+# report NAME SAMPLE: the row is whole once fio's frame is there.
+report()
+{
+	report_text "$1.sample" < "$2"
+	report_file "$1.fio" /tmp/fio.json
+	rm /tmp/fio.json
+}
+
+cold()
+{
+	give_back "$boot_slots" 40 || :
+	echo "slots=$(swiotlb_slots)" > /tmp/cold
+	run "$1.cold" "$3" "$4" "$5" "$6" "$COLD_MS" 0
+	echo "slots_after=$(swiotlb_slots)" >> /tmp/cold
+	report "$1.cold" /tmp/cold
+}
+
 row()
 {
 	node=$(disk_node "$2")
 	disk_wait "$2" "$node"
 	# Requests must reach the driver at the size that the row says.
 	echo 2 > "/sys/block/$node/queue/nomerges"
+	[ -z "$COLD_MS" ] || cold "$@"
 	sample > /tmp/sample &
-	fio --name="$1" --filename="/dev/$node" --direct=1 --ioengine="$ENGINE" \
-		--bs="$3" --iodepth="$4" --numjobs="$5" --rw="$6" \
-		--size="$SIZE" --offset_increment="$SIZE" --group_reporting \
-		--time_based --runtime="${RUNTIME_MS}ms" \
-		--ramp_time="${RAMP_MS}ms" --scramble_buffers=0 \
-		--continue_on_error=io --output-format=json \
-		--output=/tmp/fio.json ||
-		echo "fio on row $1 ended with status $?"
+	run "$1" "$3" "$4" "$5" "$6" "$RUNTIME_MS" "$RAMP_MS"
 	wait
-	[ -s /tmp/fio.json ] || fail "fio said nothing on row $1"
 	used=$(sed -n 's/^used=//p' /tmp/sample)
 	[ "$BOUNCE" = 1 ] && [ "$used" = 0 ] && fail "row $1 did not bounce"
 	[ "$BOUNCE" = 0 ] && [ "$used" != 0 ] && fail "row $1 bounced, $used slots"
-	report_text "$1.sample" < /tmp/sample
-	report_file "$1.fio" /tmp/fio.json
-	rm /tmp/fio.json
+	report "$1" /tmp/sample
 }
 
+[ -z "$COLD_MS" ] || boot_slots=$(swiotlb_slots)
 while read -r name disk bs depth jobs rw; do
 	row "$name" "$disk" "$bs" "$depth" "$jobs" "$rw" < /dev/null
 done < /etc/rows

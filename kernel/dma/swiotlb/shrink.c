@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The worker that gives pools back when they are not needed any more, and the
+ * shrinker that hurries it.
+ */
+
+#define pr_fmt(fmt) "software IO TLB: " fmt
+
+#include "internal.h"
+#include "magazine.h"
+
+/**
+ * DOC: Giving back
+ *
+ * A pool made at run time goes through these states::
+ *
+ *	          close             remove, retire             free
+ *	  open ----------> closed ------------------> idle ----------> gone
+ *	   ^                 |                          |
+ *	   +-----------------+--------------------------+
+ *	                        reopen
+ *
+ * closed
+ *	No search finds it. What lies in magazines and depots is drained at each
+ *	tick, and a buffer that is unmapped goes to its area.
+ * idle
+ *	No slot is in use, and nobody can come by any more. It keeps its memory, still
+ *	decrypted, for a while: a load that comes back finds it at once.
+ *
+ * Pools are closed when nobody has asked for one for a while, and when what would be
+ * left is twice what was in use in the last periods: growth begins at three
+ * quarters, so that what was given back is not asked for again at once. A pool that
+ * turns out to be in use by mappings that stay is opened again, and left alone for
+ * some time.
+ *
+ * When may a pool go? Buffers of it are in use, in a magazine or in a depot, and then
+ * its areas count them; or they are free, and then only a search can find them. So,
+ * with @used the sum of what areas count::
+ *
+ *	W (this worker)              M (map)                 U (unmap, drain)
+ *	--------------------------   ---------------------   -----------------------
+ *	state = CLOSED               rcu_read_lock()
+ *	synchronize_rcu()     (a)    state? search
+ *	                             rcu_read_unlock()
+ *	drain magazines                                      rcu_read_lock()
+ *	used == 0?                                           area lock, used -= n
+ *	index, list: remove                                  area unlock
+ *	synchronize_rcu()     (b)                            rcu_read_unlock()
+ *	number can be used again
+ *
+ * After (a) nobody takes slots from an area of the pool: used can only fall, and once
+ * it was 0 it stays so, though the areas are read one by one without their locks.
+ * After (b) U has left the area, and its reads of the buffer, which came before, are
+ * over; so have those who walk through the list of pools, and those who look from a
+ * cell of a magazine at the pool, see swiotlb_magazine_empty(). Who owns a buffer
+ * needs no RCU: used is not 0.
+ *
+ * __swiotlb_find_pool() follows the index without RCU. It is asked for addresses that
+ * the caller has mapped, which keeps their pool, or that never were in a bounce
+ * buffer as far as he knows: then it may only answer that there is none, and it
+ * does, since the index is cleared long before the memory has a new owner.
+ */
+
+/* No pool is closed if somebody has asked for one so recently, in jiffies. */
+#define SWIOTLB_QUIET		(5 * HZ)
+/* How long an idle pool is kept. */
+#define SWIOTLB_KEEP		(10 * HZ)
+/* How long a closed pool may be in use before it is opened again. */
+#define SWIOTLB_PATIENCE	(3 * HZ)
+/* How long it is then left alone, without and with memory being short. */
+#define SWIOTLB_PAUSE		(30 * HZ)
+#define SWIOTLB_SHORT_PAUSE	HZ
+
+static unsigned long swiotlb_demand(const struct swiotlb_mem *mem)
+{
+	return max(mem->demand, mem->demand_before);
+}
+
+/*
+ * The most in this period and in the one before, as far as it is seen. In a hurry
+ * only what is in use now counts.
+ */
+static void swiotlb_demand_sample(struct swiotlb_mem *mem, bool hurry)
+{
+	unsigned long used = swiotlb_mem_used(mem) +
+			     swiotlb_mem_transient_nslots(mem);
+
+	if (hurry || time_after(jiffies, mem->period_end)) {
+		mem->demand_before = hurry ? 0 : mem->demand;
+		mem->demand = 0;
+		mem->period_end = jiffies + SWIOTLB_QUIET;
+	}
+	mem->demand = max(mem->demand, used);
+	WRITE_ONCE(mem->last_used, used);
+}
+
+static bool swiotlb_is_quiet(const struct swiotlb_mem *mem)
+{
+	return time_after(jiffies, READ_ONCE(mem->last_want) + SWIOTLB_QUIET);
+}
+
+static bool swiotlb_pool_is_surplus(const struct swiotlb_mem *mem,
+				    const struct io_tlb_pool *pool, bool hurry)
+{
+	unsigned long pause = hurry ? SWIOTLB_SHORT_PAUSE : SWIOTLB_PAUSE;
+	unsigned long rest = mem->pub.nslabs - pool->nslots;
+
+	if (pool == &mem->boot_pool || !swiotlb_pool_is_open(pool))
+		return false;
+	if (pool->stuck && time_before(jiffies, pool->since + pause))
+		return false;
+	return swiotlb_demand(mem) <= rest / 2;
+}
+
+/* The youngest first: older ones are searched first. */
+static bool swiotlb_close_surplus(struct swiotlb_mem *mem, bool hurry)
+{
+	struct io_tlb_pool *pool;
+	bool closed = false;
+
+	list_for_each_entry_reverse(pool, &mem->pools, node) {
+		if (!swiotlb_pool_is_surplus(mem, pool, hurry))
+			continue;
+		swiotlb_mem_close_pool(mem, pool);
+		swiotlb_count(mem, SWIOTLB_CLOSED, 1);
+		closed = true;
+	}
+	return closed;
+}
+
+static void swiotlb_pool_give_up(struct swiotlb_mem *mem,
+				 struct io_tlb_pool *pool)
+{
+	swiotlb_mem_reopen_pool(mem, pool);
+	swiotlb_magazines_resize(mem);
+	swiotlb_count(mem, SWIOTLB_REOPENED, 1);
+	pool->stuck = true;
+	pool->since = jiffies;
+}
+
+static bool swiotlb_remove_empty(struct swiotlb_mem *mem)
+{
+	struct io_tlb_pool *pool, *next;
+	bool removed = false;
+
+	list_for_each_entry_safe(pool, next, &mem->pools, node) {
+		if (pool->state != SWIOTLB_POOL_CLOSED)
+			continue;
+		swiotlb_magazines_drain_pool(mem, pool);
+		if (!swiotlb_pool_used(pool)) {
+			swiotlb_mem_remove_pool(mem, pool);
+			pool->stuck = false;
+			removed = true;
+		} else if (time_after(jiffies, pool->since + SWIOTLB_PATIENCE)) {
+			swiotlb_pool_give_up(mem, pool);
+		}
+	}
+	return removed;
+}
+
+/* Those that were removed have their number still, until nobody has it. */
+static void swiotlb_retire_removed(struct swiotlb_mem *mem)
+{
+	struct io_tlb_pool *pool;
+	unsigned int id;
+
+	for (id = 1; id < SWIOTLB_MAX_POOLS; id++) {
+		pool = mem->table[id];
+		if (pool && pool->state == SWIOTLB_POOL_IDLE)
+			swiotlb_mem_retire_pool(mem, pool);
+	}
+}
+
+static void swiotlb_free_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+{
+	list_del(&pool->node);
+	WRITE_ONCE(mem->held_nslots, mem->held_nslots - pool->nslots);
+	swiotlb_count(mem, SWIOTLB_FREED, 1);
+	trace_swiotlb_shrink(pool->start, pool->end - pool->start,
+			     mem->held_nslots);
+	pr_info_ratelimited("pool of %u KiB freed, %lu KiB are left\n",
+			    pool->nslots << IO_TLB_SHIFT >> 10,
+			    mem->held_nslots << IO_TLB_SHIFT >> 10);
+	swiotlb_pool_destroy(pool);
+}
+
+static void swiotlb_free_idle(struct swiotlb_mem *mem, bool hurry)
+{
+	struct io_tlb_pool *pool, *next;
+
+	list_for_each_entry_safe(pool, next, &mem->idle, node)
+		if (hurry || time_after(jiffies, pool->since + SWIOTLB_KEEP))
+			swiotlb_free_pool(mem, pool);
+}
+
+static void swiotlb_tick(struct swiotlb_mem *mem)
+{
+	bool hurry = READ_ONCE(mem->hurry);
+
+	WRITE_ONCE(mem->hurry, false);
+	swiotlb_demand_sample(mem, hurry);
+	if ((hurry || swiotlb_is_quiet(mem)) &&
+	    swiotlb_close_surplus(mem, hurry)) {
+		swiotlb_magazines_resize(mem);
+		/* (a) in "Giving back" */
+		synchronize_rcu();
+	}
+	if (swiotlb_remove_empty(mem)) {
+		/* (b) */
+		synchronize_rcu();
+		swiotlb_retire_removed(mem);
+	}
+	swiotlb_free_idle(mem, hurry);
+}
+
+/*
+ * In pages: all that is not needed now, whatever its state. Reclaim asks often: this
+ * is no time to add up all areas and magazines.
+ */
+static unsigned long swiotlb_shrink_count(struct shrinker *shrinker,
+					  struct shrink_control *sc)
+{
+	struct swiotlb_mem *mem = shrinker->private_data;
+	unsigned long held = READ_ONCE(mem->held_nslots);
+	unsigned long keep = max(mem->boot_pool.nslots,
+				 2 * READ_ONCE(mem->last_used));
+
+	return held > keep ? (held - keep) >> (PAGE_SHIFT - IO_TLB_SHIFT) : 0;
+}
+
+/*
+ * Grace periods, and encrypting, are for the worker. The lock may be held by who
+ * waits for us: a worker that allocates a pool.
+ */
+static unsigned long swiotlb_shrink_scan(struct shrinker *shrinker,
+					 struct shrink_control *sc)
+{
+	struct swiotlb_mem *mem = shrinker->private_data;
+	unsigned long before, freed = 0;
+
+	WRITE_ONCE(mem->hurry, true);
+	if (!mem->pub.cc_shared && mutex_trylock(&mem->pools_lock)) {
+		before = mem->held_nslots;
+		swiotlb_free_idle(mem, true);
+		freed = before - mem->held_nslots;
+		mutex_unlock(&mem->pools_lock);
+	}
+	mod_delayed_work(system_dfl_wq, &mem->tick_work, 0);
+	return freed ? freed >> (PAGE_SHIFT - IO_TLB_SHIFT) : SHRINK_STOP;
+}
+
+/* Without a shrinker, pools are given back all the same, in their time. */
+static void swiotlb_shrinker_add(struct swiotlb_mem *mem)
+{
+	mem->shrinker = shrinker_alloc(0, "swiotlb");
+	if (!mem->shrinker)
+		return;
+
+	mem->shrinker->count_objects = swiotlb_shrink_count;
+	mem->shrinker->scan_objects = swiotlb_shrink_scan;
+	mem->shrinker->private_data = mem;
+	shrinker_register(mem->shrinker);
+}
+
+/* There is nothing to look for once all is as it was after boot. */
+static void swiotlb_tick_work(struct work_struct *work)
+{
+	struct swiotlb_mem *mem = container_of(to_delayed_work(work),
+					       struct swiotlb_mem, tick_work);
+
+	mutex_lock(&mem->pools_lock);
+	if (!mem->shrinker)
+		swiotlb_shrinker_add(mem);
+	swiotlb_tick(mem);
+	if (mem->held_nslots > mem->boot_pool.nslots)
+		queue_delayed_work(system_dfl_wq, &mem->tick_work, SWIOTLB_TICK);
+	mutex_unlock(&mem->pools_lock);
+}
+
+/**
+ * swiotlb_shrink_init() - initialize what giving back needs in an allocator
+ * @mem:	Allocator.
+ *
+ * Context: Nobody else knows @mem yet.
+ */
+void swiotlb_shrink_init(struct swiotlb_mem *mem)
+{
+	INIT_DELAYED_WORK(&mem->tick_work, swiotlb_tick_work);
+	mem->period_end = jiffies;
+}

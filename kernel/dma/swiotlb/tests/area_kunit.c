@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One area: its lock, with threads on all CPUs and in interrupts.
+ */
+
+#include "fixture.h"
+
+#define SWIOTLB_TEST_AREA	256
+
+/**
+ * struct swiotlb_test_area - an area, and what its users know of it
+ * @area:	The area.
+ * @owned:	One bit a slot: somebody was given it.
+ */
+struct swiotlb_test_area {
+	struct io_tlb_area *area;
+	DECLARE_BITMAP(owned, SWIOTLB_TEST_AREA);
+};
+
+static const struct swiotlb_fit swiotlb_test_three_slots = {
+	.nslots = 3,
+	.boundary_mask = SWIOTLB_NO_BOUNDARY,
+};
+
+static int swiotlb_area_test_init(struct kunit *test)
+{
+	struct swiotlb_test_area *t;
+
+	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	if (!t)
+		return -ENOMEM;
+	t->area = kunit_kzalloc(test, swiotlb_area_bytes(SWIOTLB_TEST_AREA),
+				GFP_KERNEL);
+	if (!t->area)
+		return -ENOMEM;
+
+	swiotlb_area_init(t->area, SWIOTLB_TEST_AREA);
+	test->priv = t;
+	return 0;
+}
+
+/* The bitmaps lie behind the area, inside of what it asked for. */
+static void swiotlb_area_bytes_test(struct kunit *test)
+{
+	struct swiotlb_test_area *t = test->priv;
+	unsigned int i;
+
+	for (i = 1; i <= 4096; i++) {
+		size_t bytes = swiotlb_area_bytes(i);
+
+		KUNIT_EXPECT_EQ(test, bytes % SMP_CACHE_BYTES, 0);
+		KUNIT_EXPECT_GE(test, bytes, sizeof(struct io_tlb_area) +
+				2 * BITS_TO_LONGS(i) * sizeof(long));
+	}
+	KUNIT_EXPECT_PTR_EQ(test, (void *)t->area->slots.used,
+			    (void *)(t->area + 1));
+	KUNIT_EXPECT_PTR_EQ(test, t->area->slots.head,
+			    t->area->slots.used + BITS_TO_LONGS(SWIOTLB_TEST_AREA));
+}
+
+static void swiotlb_area_busy_test(struct kunit *test)
+{
+	struct swiotlb_test_area *t = test->priv;
+	unsigned int index;
+
+	spin_lock_irq(&t->area->lock);
+	index = swiotlb_area_alloc(t->area, &swiotlb_test_three_slots, SWIOTLB_TRY);
+	spin_unlock_irq(&t->area->lock);
+	KUNIT_EXPECT_EQ(test, index, SWIOTLB_BUSY);
+	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 0);
+
+	index = swiotlb_area_alloc(t->area, &swiotlb_test_three_slots, SWIOTLB_TRY);
+	KUNIT_EXPECT_EQ(test, index, 0);
+	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 3);
+}
+
+/* Its lock is held by us: who waited for it would wait for ever. */
+static void swiotlb_area_full_test(struct kunit *test)
+{
+	static const struct swiotlb_fit most = {
+		.nslots = SWIOTLB_TEST_AREA - 2,
+		.boundary_mask = SWIOTLB_NO_BOUNDARY,
+	};
+	struct swiotlb_test_area *t = test->priv;
+	unsigned int index;
+
+	KUNIT_ASSERT_EQ(test, 0, swiotlb_area_alloc(t->area, &most, SWIOTLB_SPIN));
+	spin_lock_irq(&t->area->lock);
+	index = swiotlb_area_alloc(t->area, &swiotlb_test_three_slots, SWIOTLB_SPIN);
+	spin_unlock_irq(&t->area->lock);
+	KUNIT_EXPECT_EQ(test, index, SWIOTLB_NO_SLOT);
+}
+
+/* A buffer that has left its cell belongs to somebody else. */
+static void swiotlb_area_cell_test(struct kunit *test)
+{
+	struct swiotlb_test_area *t = test->priv;
+	atomic_t cell = ATOMIC_INIT(7);
+
+	KUNIT_ASSERT_EQ(test, 0,
+			swiotlb_area_alloc(t->area, &swiotlb_test_three_slots,
+					   SWIOTLB_SPIN));
+	swiotlb_area_free(t->area, 0, 3, &cell, 8);
+	KUNIT_EXPECT_EQ(test, atomic_read(&cell), 7);
+	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 3);
+
+	swiotlb_area_free(t->area, 0, 3, &cell, 7);
+	KUNIT_EXPECT_EQ(test, atomic_read(&cell), 0);
+	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 0);
+}
+
+static void swiotlb_area_double_free_test(struct kunit *test)
+{
+	struct swiotlb_test_area *t = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			swiotlb_area_alloc(t->area, &swiotlb_test_three_slots,
+					   SWIOTLB_SPIN));
+	swiotlb_area_free(t->area, 0, 3, NULL, 0);
+	kunit_warning_suppress(test) {
+		swiotlb_area_free(t->area, 0, 3, NULL, 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 0);
+}
+
+/* Nobody else has any of them. */
+static bool swiotlb_test_own(struct swiotlb_test_area *t, unsigned int index)
+{
+	return !test_and_set_bit(index, t->owned) &&
+	       !test_and_set_bit(index + 1, t->owned) &&
+	       !test_and_set_bit(index + 2, t->owned);
+}
+
+static void swiotlb_test_disown(struct swiotlb_test_area *t, unsigned int index)
+{
+	clear_bit(index, t->owned);
+	clear_bit(index + 1, t->owned);
+	clear_bit(index + 2, t->owned);
+}
+
+static bool swiotlb_test_area_use(void *arg)
+{
+	struct swiotlb_test_area *t = arg;
+	unsigned int index;
+	bool alone;
+
+	index = swiotlb_area_alloc(t->area, &swiotlb_test_three_slots, SWIOTLB_SPIN);
+	/* There is room for 85 users. */
+	if (index >= SWIOTLB_TEST_AREA)
+		return num_online_cpus() > 64;
+
+	alone = swiotlb_test_own(t, index);
+	swiotlb_test_disown(t, index);
+	swiotlb_area_free(t->area, index, 3, NULL, 0);
+	return alone;
+}
+
+static void swiotlb_area_cpus_test(struct kunit *test)
+{
+	struct swiotlb_test_area *t = test->priv;
+
+	swiotlb_test_on_all_cpus(test, swiotlb_test_area_use, t);
+	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 0);
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(t->area->slots.used, SWIOTLB_TEST_AREA));
+}
+
+static void swiotlb_area_irq_test(struct kunit *test)
+{
+	struct swiotlb_test_area *t = test->priv;
+
+	kunit_run_irq_test(test, swiotlb_test_area_use, SWIOTLB_TEST_IRQ_CALLS, t);
+	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 0);
+}
+
+static struct kunit_case swiotlb_area_cases[] = {
+	KUNIT_CASE(swiotlb_area_bytes_test),
+	KUNIT_CASE(swiotlb_area_busy_test),
+	KUNIT_CASE(swiotlb_area_full_test),
+	KUNIT_CASE(swiotlb_area_cell_test),
+	KUNIT_CASE(swiotlb_area_double_free_test),
+	KUNIT_CASE(swiotlb_area_cpus_test),
+	KUNIT_CASE(swiotlb_area_irq_test),
+	{}
+};
+
+static struct kunit_suite swiotlb_area_suite = {
+	.name = "swiotlb_area",
+	.init = swiotlb_area_test_init,
+	.test_cases = swiotlb_area_cases,
+};
+
+kunit_test_suite(swiotlb_area_suite);

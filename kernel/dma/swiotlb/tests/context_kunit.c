@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mapping and unmapping where drivers do it: in hard and soft interrupts, on all
+ * CPUs at once, and on another CPU than where it was mapped.
+ */
+
+#include <linux/smp.h>
+
+#include "fixture.h"
+
+/* Addresses that wait for whoever comes next to unmap them. */
+#define SWIOTLB_TEST_SHELF	16
+
+/**
+ * struct swiotlb_test_context - what all contexts share
+ * @mem:	Allocator.
+ * @dev:	Device.
+ * @source:	What is mapped; never changes.
+ * @calls:	How often something was mapped.
+ * @failed:	How often it was not.
+ * @shelf:	Mappings of one page each that nobody owns, 0 for none.
+ */
+struct swiotlb_test_context {
+	struct swiotlb_mem *mem;
+	struct device *dev;
+	u8 *source;
+	atomic_t calls;
+	atomic_t failed;
+	atomic64_t shelf[SWIOTLB_TEST_SHELF];
+};
+
+static int swiotlb_context_test_init(struct kunit *test)
+{
+	struct swiotlb_test_context *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	if (!t)
+		return -ENOMEM;
+	t->mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
+	t->dev = swiotlb_test_device(test, t->mem, 0);
+	t->source = swiotlb_test_buffer(test, SZ_32K);
+	test->priv = t;
+	return 0;
+}
+
+/* From a byte to 16 KiB: one slot, a few, many, and sizes with no magazine. */
+static const size_t swiotlb_test_sizes[] = { 1, 512, 2048, 3000, 4096, 5000, 16384 };
+
+/* Nobody else writes to what is ours, and it holds what was mapped. */
+static bool swiotlb_test_is_ours(u8 *bounce, const u8 *orig, size_t bytes, u8 mark)
+{
+	if (memcmp(bounce, orig, bytes))
+		return false;
+	memset(bounce, mark, bytes);
+	cpu_relax();
+	return !memchr_inv(bounce, mark, bytes);
+}
+
+static bool swiotlb_test_map_unmap(void *arg)
+{
+	struct swiotlb_test_context *t = arg;
+	unsigned int n = atomic_inc_return(&t->calls);
+	size_t bytes = swiotlb_test_sizes[n % ARRAY_SIZE(swiotlb_test_sizes)];
+	u8 *orig = t->source + n % 4096;
+	phys_addr_t addr;
+	bool ours;
+
+	addr = swiotlb_test_map(t->dev, orig, bytes, DMA_TO_DEVICE);
+	if (addr == (phys_addr_t)DMA_MAPPING_ERROR) {
+		atomic_inc(&t->failed);
+		return true;
+	}
+	ours = swiotlb_test_is_ours(swiotlb_test_bounce(t->dev, addr), orig, bytes, n);
+	swiotlb_tbl_unmap_single(t->dev, addr, bytes, DMA_TO_DEVICE, 0);
+	return ours;
+}
+
+static void swiotlb_context_irq_test(struct kunit *test)
+{
+	struct swiotlb_test_context *t = test->priv;
+
+	kunit_run_irq_test(test, swiotlb_test_map_unmap, SWIOTLB_TEST_IRQ_CALLS, t);
+	/* Three at once at most: there is always room. */
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->failed), 0);
+	swiotlb_test_expect_used(test, t->mem, 0);
+}
+
+static void swiotlb_context_irq_magazines_test(struct kunit *test)
+{
+	struct swiotlb_test_context *t = test->priv;
+
+	swiotlb_test_start_magazines(test, t->mem);
+	swiotlb_context_irq_test(test);
+}
+
+static void swiotlb_context_cpus_test(struct kunit *test)
+{
+	struct swiotlb_test_context *t = test->priv;
+
+	swiotlb_test_on_all_cpus(test, swiotlb_test_map_unmap, t);
+	if (num_online_cpus() * 8 <= SWIOTLB_TEST_NSLOTS / 2)
+		KUNIT_EXPECT_EQ(test, atomic_read(&t->failed), 0);
+	swiotlb_test_expect_used(test, t->mem, 0);
+}
+
+static void swiotlb_context_cpus_magazines_test(struct kunit *test)
+{
+	struct swiotlb_test_context *t = test->priv;
+
+	swiotlb_test_start_magazines(test, t->mem);
+	swiotlb_context_cpus_test(test);
+}
+
+/* Each page that is mapped has the address of its bounce buffer written to it. */
+static bool swiotlb_test_stamped(struct swiotlb_test_context *t, u64 addr)
+{
+	u64 *bounce = swiotlb_test_bounce(t->dev, addr);
+	bool intact = bounce && bounce[0] == addr &&
+		      bounce[PAGE_SIZE / sizeof(*bounce) - 1] == addr;
+
+	swiotlb_tbl_unmap_single(t->dev, addr, PAGE_SIZE, DMA_TO_DEVICE, 0);
+	return intact;
+}
+
+/* Map a page and leave it for somebody else; unmap one that was left. */
+static bool swiotlb_test_exchange(void *arg)
+{
+	struct swiotlb_test_context *t = arg;
+	unsigned int n = atomic_inc_return(&t->calls);
+	phys_addr_t addr;
+	u64 *bounce, old;
+
+	addr = swiotlb_test_map(t->dev, t->source, PAGE_SIZE, DMA_TO_DEVICE);
+	if (addr == (phys_addr_t)DMA_MAPPING_ERROR) {
+		atomic_inc(&t->failed);
+		return true;
+	}
+	bounce = swiotlb_test_bounce(t->dev, addr);
+	bounce[0] = addr;
+	bounce[PAGE_SIZE / sizeof(*bounce) - 1] = addr;
+	old = atomic64_xchg(&t->shelf[n % SWIOTLB_TEST_SHELF], addr);
+	return !old || swiotlb_test_stamped(t, old);
+}
+
+static void swiotlb_test_clear_shelf(struct kunit *test)
+{
+	struct swiotlb_test_context *t = test->priv;
+	unsigned int i;
+	u64 addr;
+
+	for (i = 0; i < SWIOTLB_TEST_SHELF; i++) {
+		addr = atomic64_xchg(&t->shelf[i], 0);
+		if (addr)
+			KUNIT_EXPECT_TRUE(test, swiotlb_test_stamped(t, addr));
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->failed), 0);
+	swiotlb_test_expect_used(test, t->mem, 0);
+}
+
+static void swiotlb_context_exchange_test(struct kunit *test)
+{
+	struct swiotlb_test_context *t = test->priv;
+
+	if (num_online_cpus() > SWIOTLB_TEST_SHELF)
+		kunit_skip(test, "the pool is too small for so many CPUs");
+	swiotlb_test_start_magazines(test, t->mem);
+	swiotlb_test_on_all_cpus(test, swiotlb_test_exchange, t);
+	kunit_run_irq_test(test, swiotlb_test_exchange, SWIOTLB_TEST_IRQ_CALLS, t);
+	swiotlb_test_clear_shelf(test);
+}
+
+/**
+ * struct swiotlb_test_call - what an interrupt on another CPU is given
+ * @t:		What all share.
+ * @addr:	A mapping that it is to unmap.
+ * @bytes:	Its size.
+ * @hardirq:	It was an interrupt.
+ */
+struct swiotlb_test_call {
+	struct swiotlb_test_context *t;
+	phys_addr_t addr;
+	size_t bytes;
+	bool hardirq;
+};
+
+static void swiotlb_test_unmap_call(void *arg)
+{
+	struct swiotlb_test_call *call = arg;
+
+	call->hardirq = in_hardirq();
+	swiotlb_tbl_unmap_single(call->t->dev, call->addr, call->bytes,
+				 DMA_FROM_DEVICE, 0);
+}
+
+/* Submitted here, ended by the interrupt of the device, on another CPU. */
+static void swiotlb_context_ipi_test(struct kunit *test)
+{
+	struct swiotlb_test_context *t = test->priv;
+	struct swiotlb_test_call call = { .t = t, .bytes = 3000 };
+	u8 *buffer = swiotlb_test_buffer(test, PAGE_SIZE);
+	unsigned int cpu, here, nslots, others = 0;
+
+	swiotlb_test_start_magazines(test, t->mem);
+	nslots = swiotlb_nslots(call.bytes);
+	if (!t->mem->cache->limit[swiotlb_class(nslots)])
+		kunit_skip(test, "the pool is too small for so many CPUs");
+	here = cpumask_first(cpu_online_mask);
+	swiotlb_test_pin(test, here);
+	for_each_online_cpu(cpu) {
+		if (cpu == here)
+			continue;
+		others++;
+		call.addr = swiotlb_test_map(t->dev, buffer, call.bytes,
+					     DMA_FROM_DEVICE);
+		KUNIT_ASSERT_NE(test, call.addr, (phys_addr_t)DMA_MAPPING_ERROR);
+		memset(swiotlb_test_bounce(t->dev, call.addr), cpu + 1, call.bytes);
+		KUNIT_ASSERT_EQ(test, 0,
+				smp_call_function_single(cpu, swiotlb_test_unmap_call,
+							 &call, true));
+		KUNIT_EXPECT_TRUE(test, call.hardirq);
+		KUNIT_EXPECT_NULL(test, memchr_inv(buffer, cpu + 1, call.bytes));
+		swiotlb_test_expect_used(test, t->mem, 0);
+	}
+	if (!others)
+		kunit_skip(test, "one CPU only");
+	KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem),
+			others * nslots);
+}
+
+static struct kunit_case swiotlb_context_cases[] = {
+	KUNIT_CASE(swiotlb_context_irq_test),
+	KUNIT_CASE(swiotlb_context_irq_magazines_test),
+	KUNIT_CASE(swiotlb_context_cpus_test),
+	KUNIT_CASE(swiotlb_context_cpus_magazines_test),
+	KUNIT_CASE(swiotlb_context_exchange_test),
+	KUNIT_CASE(swiotlb_context_ipi_test),
+	{}
+};
+
+static struct kunit_suite swiotlb_context_suite = {
+	.name = "swiotlb_context",
+	.init = swiotlb_context_test_init,
+	.test_cases = swiotlb_context_cases,
+};
+
+kunit_test_suite(swiotlb_context_suite);

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the DMA API calls, on a device with an allocator of its own: addresses,
+ * copies, and what is reported.
+ */
+
+#include "fixture.h"
+
+#define SWIOTLB_TEST_MAX_BYTES	(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT)
+
+/* ------------------------------------------------- where a buffer lies --- */
+
+/**
+ * struct swiotlb_test_layout - a kind of mapping
+ * @bytes:	Size.
+ * @min_align_mask: Of the device.
+ * @alloc_align_mask: Of the allocation.
+ * @boundary:	Segment boundary of the device, 0 for none.
+ */
+struct swiotlb_test_layout {
+	size_t bytes;
+	unsigned int min_align_mask;
+	unsigned int alloc_align_mask;
+	unsigned long boundary;
+};
+
+static const struct swiotlb_test_layout swiotlb_layouts[] = {
+	{ 1, 0, 0, 0 },			{ 64, 0, 0, 0 },
+	{ 4096, 0, 0, 0 },		{ 5000, 0, 0, 0 },
+	{ SWIOTLB_TEST_MAX_BYTES, 0, 0, 0 },
+	{ 64, 0x1ff, 0, 0 },		{ 2048, 0x1ff, 0, 0 },
+	{ 64, 0x7ff, 0, 0 },		{ 512, 0xfff, 0, 0 },
+	{ 4096, 0xfff, 0, 0 },		{ 65536, 0xfff, 0, 0 },
+	{ 700, 0, 0xfff, 0 },		{ 8192, 0x1ff, 0xfff, 0 },
+	{ 512, 0xfff, 0xfff, 0 },	{ 1500, 0x1ff, 0, 0xfff },
+	{ 4096, 0, 0, 0xffff },		{ 4096, 0xfff, 0, 0xffff },
+	{ 60000, 0, 0xfff, 0xffff },
+};
+
+static void swiotlb_test_layout_desc(const struct swiotlb_test_layout *layout,
+				     char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE,
+		 "%zu bytes, masks 0x%x and 0x%x, boundary 0x%lx", layout->bytes,
+		 layout->min_align_mask, layout->alloc_align_mask,
+		 layout->boundary);
+}
+
+KUNIT_ARRAY_PARAM(swiotlb_layout, swiotlb_layouts, swiotlb_test_layout_desc);
+
+static void swiotlb_test_check_layout(struct kunit *test,
+				      const struct swiotlb_test_layout *layout,
+				      phys_addr_t orig, phys_addr_t addr)
+{
+	phys_addr_t last = addr + layout->bytes - 1;
+	unsigned int offset = orig & layout->min_align_mask &
+			      (layout->alloc_align_mask | (IO_TLB_SIZE - 1));
+
+	KUNIT_EXPECT_EQ(test, addr & layout->min_align_mask,
+			orig & layout->min_align_mask);
+	if (layout->alloc_align_mask)
+		KUNIT_EXPECT_EQ(test, (addr - offset) & layout->alloc_align_mask, 0);
+	else if (!layout->min_align_mask && layout->bytes >= PAGE_SIZE)
+		KUNIT_EXPECT_EQ(test, offset_in_page(addr), 0);
+	if (layout->boundary)
+		KUNIT_EXPECT_EQ(test, addr & ~layout->boundary,
+				last & ~layout->boundary);
+}
+
+static void swiotlb_dma_layout_test(struct kunit *test)
+{
+	static const unsigned int offsets[] = {
+		0, 1, 511, 512, 0x7ff, 0x800, 0xabc, 0xfff,
+	};
+	const struct swiotlb_test_layout *layout = test->param_value;
+	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 2);
+	struct device *dev = swiotlb_test_device(test, mem, layout->min_align_mask);
+	u8 *buffer = swiotlb_test_buffer(test, 2 * SWIOTLB_TEST_MAX_BYTES);
+	unsigned long attrs = 0;
+	phys_addr_t orig, addr;
+	unsigned int i;
+
+	if (layout->boundary)
+		dma_set_seg_boundary(dev, layout->boundary);
+	for (i = 0; i < ARRAY_SIZE(offsets); i++) {
+		orig = virt_to_phys(buffer) + offsets[i];
+		addr = swiotlb_tbl_map_single(dev, orig, layout->bytes,
+					      layout->alloc_align_mask,
+					      DMA_TO_DEVICE, &attrs);
+		KUNIT_ASSERT_NE_MSG(test, addr, (phys_addr_t)DMA_MAPPING_ERROR,
+				    "offset 0x%x", offsets[i]);
+		swiotlb_test_check_layout(test, layout, orig, addr);
+		KUNIT_EXPECT_EQ(test, 0, memcmp(swiotlb_test_bounce(dev, addr),
+						buffer + offsets[i],
+						layout->bytes));
+		swiotlb_tbl_unmap_single(dev, addr, layout->bytes, DMA_TO_DEVICE, 0);
+	}
+}
+
+/* The largest mapping fits at every offset, and one byte more at none. */
+static void swiotlb_dma_largest_test(struct kunit *test)
+{
+	static const unsigned int masks[] = { 0, 0x1ff, 0x7ff, 0xfff, 0x3fff };
+	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 1);
+	struct device *dev = swiotlb_test_device(test, mem, 0);
+	u8 *buffer = swiotlb_test_buffer(test, 2 * SWIOTLB_TEST_MAX_BYTES);
+	unsigned int i, offset;
+	phys_addr_t addr;
+	size_t most;
+
+	for (i = 0; i < ARRAY_SIZE(masks); i++) {
+		dma_set_min_align_mask(dev, masks[i]);
+		most = dma_max_mapping_size(dev);
+		for (offset = 0; offset <= masks[i]; offset += 509) {
+			addr = swiotlb_test_map(dev, buffer + offset, most,
+						DMA_TO_DEVICE);
+			KUNIT_ASSERT_NE(test, addr, (phys_addr_t)DMA_MAPPING_ERROR);
+			swiotlb_tbl_unmap_single(dev, addr, most, DMA_TO_DEVICE, 0);
+		}
+	}
+	dma_set_min_align_mask(dev, 0);
+	KUNIT_EXPECT_EQ(test, dma_max_mapping_size(dev), SWIOTLB_TEST_MAX_BYTES);
+	KUNIT_EXPECT_EQ(test, (phys_addr_t)DMA_MAPPING_ERROR,
+			swiotlb_test_map(dev, buffer, SWIOTLB_TEST_MAX_BYTES + 1,
+					 DMA_TO_DEVICE));
+	KUNIT_EXPECT_EQ(test, (phys_addr_t)DMA_MAPPING_ERROR,
+			swiotlb_test_map(dev, buffer, 0, DMA_TO_DEVICE));
+}
+
+/* ------------------------------------------------------- truth table --- */
+
+/**
+ * struct swiotlb_test_way - a direction, and what is copied
+ * @name:	Of the row.
+ * @dir:	Direction.
+ * @attrs:	Attributes of the unmap.
+ * @to_device:	A sync for the device copies.
+ * @to_cpu:	A sync for the CPU copies.
+ * @unmap:	The unmap copies.
+ */
+struct swiotlb_test_way {
+	const char *name;
+	enum dma_data_direction dir;
+	unsigned long attrs;
+	bool to_device;
+	bool to_cpu;
+	bool unmap;
+};
+
+static const struct swiotlb_test_way swiotlb_ways[] = {
+	{ "to device", DMA_TO_DEVICE, 0, true, false, false },
+	{ "from device", DMA_FROM_DEVICE, 0, false, true, true },
+	{ "both", DMA_BIDIRECTIONAL, 0, true, true, true },
+	{ "to device, no sync", DMA_TO_DEVICE, DMA_ATTR_SKIP_CPU_SYNC,
+	  true, false, false },
+	{ "from device, no sync", DMA_FROM_DEVICE, DMA_ATTR_SKIP_CPU_SYNC,
+	  false, true, false },
+	{ "both, no sync", DMA_BIDIRECTIONAL, DMA_ATTR_SKIP_CPU_SYNC,
+	  true, true, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(swiotlb_way, swiotlb_ways, name);
+
+#define SWIOTLB_TEST_BYTES	3000
+#define SWIOTLB_TEST_PART	1000
+#define SWIOTLB_TEST_GUARD	64
+
+static void swiotlb_test_expect_fill(struct kunit *test, const u8 *bytes,
+				     bool changed, u8 new, u8 old)
+{
+	KUNIT_EXPECT_NULL(test, memchr_inv(bytes, changed ? new : old,
+					   SWIOTLB_TEST_PART));
+}
+
+/* By the DMA API, a third of the buffer at a time. */
+static void swiotlb_dma_copies_test(struct kunit *test)
+{
+	const struct swiotlb_test_way *way = test->param_value;
+	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
+	struct device *dev = swiotlb_test_device(test, mem, 0);
+	u8 *buffer = swiotlb_test_buffer(test, 4 * PAGE_SIZE) + PAGE_SIZE + 100;
+	dma_addr_t addr;
+	u8 *bounce;
+
+	memset(buffer - SWIOTLB_TEST_GUARD, 0x5a,
+	       SWIOTLB_TEST_BYTES + 2 * SWIOTLB_TEST_GUARD);
+	memset(buffer, 0x11, SWIOTLB_TEST_BYTES);
+	addr = dma_map_single(dev, buffer, SWIOTLB_TEST_BYTES, way->dir);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, addr));
+	bounce = swiotlb_test_bounce(dev, dma_to_phys(dev, addr));
+	KUNIT_ASSERT_NOT_NULL(test, bounce);
+	/* Whatever the direction: the device may write less than all. */
+	KUNIT_EXPECT_NULL(test, memchr_inv(bounce, 0x11, SWIOTLB_TEST_BYTES));
+
+	memset(buffer, 0x22, SWIOTLB_TEST_BYTES);
+	dma_sync_single_for_device(dev, addr + SWIOTLB_TEST_PART,
+				   SWIOTLB_TEST_PART, way->dir);
+	swiotlb_test_expect_fill(test, bounce, false, 0x22, 0x11);
+	swiotlb_test_expect_fill(test, bounce + SWIOTLB_TEST_PART, way->to_device,
+				 0x22, 0x11);
+	swiotlb_test_expect_fill(test, bounce + 2 * SWIOTLB_TEST_PART, false,
+				 0x22, 0x11);
+
+	memset(bounce, 0x33, SWIOTLB_TEST_BYTES);
+	dma_sync_single_for_cpu(dev, addr + 2 * SWIOTLB_TEST_PART,
+				SWIOTLB_TEST_PART, way->dir);
+	swiotlb_test_expect_fill(test, buffer, false, 0x33, 0x22);
+	swiotlb_test_expect_fill(test, buffer + SWIOTLB_TEST_PART, false, 0x33, 0x22);
+	swiotlb_test_expect_fill(test, buffer + 2 * SWIOTLB_TEST_PART, way->to_cpu,
+				 0x33, 0x22);
+
+	memset(bounce, 0x44, SWIOTLB_TEST_PART);
+	dma_unmap_single_attrs(dev, addr, SWIOTLB_TEST_BYTES, way->dir, way->attrs);
+	swiotlb_test_expect_fill(test, buffer, way->unmap, 0x44, 0x22);
+	swiotlb_test_expect_fill(test, buffer + SWIOTLB_TEST_PART, way->unmap,
+				 0x33, 0x22);
+	KUNIT_EXPECT_NULL(test, memchr_inv(buffer - SWIOTLB_TEST_GUARD, 0x5a,
+					   SWIOTLB_TEST_GUARD));
+	KUNIT_EXPECT_NULL(test, memchr_inv(buffer + SWIOTLB_TEST_BYTES, 0x5a,
+					   SWIOTLB_TEST_GUARD));
+}
+
+/* ------------------------------------------------------------ misuse --- */
+
+static void swiotlb_dma_unmap_twice_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
+	struct device *dev = swiotlb_test_device(test, mem, 0);
+	u8 *buffer = swiotlb_test_buffer(test, PAGE_SIZE);
+	phys_addr_t addr = swiotlb_test_map(dev, buffer, 3000, DMA_FROM_DEVICE);
+	phys_addr_t other = swiotlb_test_map(dev, buffer, 3000, DMA_FROM_DEVICE);
+	u8 *bounce = swiotlb_test_bounce(dev, addr);
+
+	KUNIT_ASSERT_NOT_NULL(test, bounce);
+	memset(bounce, 0x77, 3000);
+	swiotlb_tbl_unmap_single(dev, addr, 3000, DMA_FROM_DEVICE, 0);
+	memset(buffer, 0x11, 3000);
+	kunit_warning_suppress(test) {
+		swiotlb_tbl_unmap_single(dev, addr, 3000, DMA_FROM_DEVICE, 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+		swiotlb_sync_single_for_cpu(dev, addr, 3000, DMA_FROM_DEVICE);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 2);
+	}
+	KUNIT_EXPECT_NULL(test, memchr_inv(buffer, 0x11, 3000));
+	swiotlb_test_expect_used(test, mem, 2);
+	swiotlb_tbl_unmap_single(dev, other, 3000, DMA_FROM_DEVICE, 0);
+}
+
+/* A mapping does not end from its middle. */
+static void swiotlb_dma_unmap_inside_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
+	struct device *dev = swiotlb_test_device(test, mem, 0);
+	u8 *buffer = swiotlb_test_buffer(test, 2 * PAGE_SIZE);
+	phys_addr_t addr = swiotlb_test_map(dev, buffer, 8000, DMA_TO_DEVICE);
+
+	KUNIT_ASSERT_NE(test, addr, (phys_addr_t)DMA_MAPPING_ERROR);
+	kunit_warning_suppress(test) {
+		swiotlb_tbl_unmap_single(dev, addr + IO_TLB_SIZE, 100,
+					 DMA_TO_DEVICE, 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	swiotlb_test_expect_used(test, mem, 4);
+	swiotlb_tbl_unmap_single(dev, addr, 8000, DMA_TO_DEVICE, 0);
+}
+
+/* Addresses next to the pool are none of ours. */
+static void swiotlb_dma_foreign_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
+	struct device *dev = swiotlb_test_device(test, mem, 0);
+	struct io_tlb_pool *pool = &mem->boot_pool;
+
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, pool->start), pool);
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, pool->end - 1), pool);
+	KUNIT_EXPECT_NULL(test, swiotlb_find_pool(dev, pool->start - 1));
+	KUNIT_EXPECT_NULL(test, swiotlb_find_pool(dev, pool->end));
+	KUNIT_EXPECT_TRUE(test, is_swiotlb_active(dev));
+	KUNIT_EXPECT_TRUE(test, is_swiotlb_force_bounce(dev));
+}
+
+/* Full is full: no more, and then all over again. */
+static void swiotlb_dma_full_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
+	struct device *dev = swiotlb_test_device(test, mem, 0);
+	u8 *buffer = swiotlb_test_buffer(test, PAGE_SIZE);
+	unsigned int i, round, n = SWIOTLB_TEST_NSLOTS / 2;
+	phys_addr_t *addrs = kunit_kcalloc(test, n, sizeof(*addrs), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, addrs);
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < n; i++) {
+			addrs[i] = swiotlb_test_map(dev, buffer, PAGE_SIZE,
+						    DMA_TO_DEVICE);
+			KUNIT_ASSERT_NE(test, addrs[i],
+					(phys_addr_t)DMA_MAPPING_ERROR);
+		}
+		KUNIT_EXPECT_EQ(test, (phys_addr_t)DMA_MAPPING_ERROR,
+				swiotlb_test_map(dev, buffer, 1, DMA_TO_DEVICE));
+		for (i = 0; i < n; i++)
+			swiotlb_tbl_unmap_single(dev, addrs[i], PAGE_SIZE,
+						 DMA_TO_DEVICE, 0);
+		swiotlb_test_expect_used(test, mem, 0);
+	}
+}
+
+static struct kunit_case swiotlb_dma_cases[] = {
+	KUNIT_CASE_PARAM(swiotlb_dma_layout_test, swiotlb_layout_gen_params),
+	KUNIT_CASE(swiotlb_dma_largest_test),
+	KUNIT_CASE_PARAM(swiotlb_dma_copies_test, swiotlb_way_gen_params),
+	KUNIT_CASE(swiotlb_dma_unmap_twice_test),
+	KUNIT_CASE(swiotlb_dma_unmap_inside_test),
+	KUNIT_CASE(swiotlb_dma_foreign_test),
+	KUNIT_CASE(swiotlb_dma_full_test),
+	{}
+};
+
+static struct kunit_suite swiotlb_dma_suite = {
+	.name = "swiotlb_dma",
+	.test_cases = swiotlb_dma_cases,
+};
+
+kunit_test_suite(swiotlb_dma_suite);

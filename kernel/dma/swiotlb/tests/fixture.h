@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the suites share: pools and allocators of a test's own, devices that use
+ * them, and many CPUs at once.
+ *
+ * No suite touches swiotlb_default_mem: the devices of the machine depend on it.
+ */
+#ifndef _KERNEL_DMA_SWIOTLB_TESTS_FIXTURE_H
+#define _KERNEL_DMA_SWIOTLB_TESTS_FIXTURE_H
+
+#include <kunit/device.h>
+#include <kunit/run-in-irq-context.h>
+#include <kunit/static_stub.h>
+#include <kunit/test.h>
+#include <linux/dma-mapping.h>
+
+#include "../internal.h"
+#include "../magazine.h"
+#include "../mem.h"
+#include "../record.h"
+
+/* A test's pools are of this size if the size does not matter: four areas. */
+#define SWIOTLB_TEST_NSLOTS	(4 * SWIOTLB_MAX_SLOTS)
+
+/* Calls in all contexts together, in tests with interrupts. */
+#define SWIOTLB_TEST_IRQ_CALLS	3000
+
+/* Rounds of each CPU, in tests with a thread on every one. */
+#define SWIOTLB_TEST_ROUNDS	300
+
+void swiotlb_test_init_pool(struct kunit *test, struct io_tlb_pool *pool,
+			    unsigned long nslots, unsigned int nareas);
+struct swiotlb_mem *swiotlb_test_mem(struct kunit *test, unsigned long nslots,
+				     unsigned int nareas);
+void swiotlb_test_start_magazines(struct kunit *test, struct swiotlb_mem *mem);
+void swiotlb_test_expect_used(struct kunit *test, struct swiotlb_mem *mem,
+			      unsigned long nslots);
+
+struct device *swiotlb_test_device(struct kunit *test, struct swiotlb_mem *mem,
+				   unsigned int min_align_mask);
+u8 *swiotlb_test_buffer(struct kunit *test, size_t bytes);
+
+void swiotlb_test_pin(struct kunit *test, unsigned int cpu);
+void swiotlb_test_on_all_cpus(struct kunit *test, bool (*fn)(void *arg),
+			      void *arg);
+
+phys_addr_t swiotlb_test_map(struct device *dev, void *buffer, size_t bytes,
+			     enum dma_data_direction dir);
+void *swiotlb_test_bounce(struct device *dev, phys_addr_t tlb_addr);
+
+/**
+ * swiotlb_test_request() - a request for a number of slots
+ * @nslots:	How many, without padding.
+ *
+ * Return: The request, for an original at an address that is never read.
+ */
+static inline struct swiotlb_request swiotlb_test_request(unsigned int nslots)
+{
+	return (struct swiotlb_request) {
+		.orig_addr = SZ_1M,
+		.bytes = (size_t)nslots << IO_TLB_SHIFT,
+		.nslots = nslots,
+		.boundary_mask = SWIOTLB_NO_BOUNDARY,
+	};
+}
+
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+void swiotlb_test_stop_workers(struct swiotlb_mem *mem);
+void swiotlb_test_free_pools(struct swiotlb_mem *mem);
+#else
+static inline void swiotlb_test_stop_workers(struct swiotlb_mem *mem)
+{
+}
+
+static inline void swiotlb_test_free_pools(struct swiotlb_mem *mem)
+{
+}
+#endif
+
+#endif /* _KERNEL_DMA_SWIOTLB_TESTS_FIXTURE_H */

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pools that are made at run time: where their memory lies, and in which state it
+ * is. What decrypts and encrypts is replaced by what counts.
+ */
+
+#include <linux/page_ref.h>
+
+#include "fixture_dynamic.h"
+
+#define SWIOTLB_TEST_POOL_BYTES	SZ_64K
+
+static struct io_tlb_pool *swiotlb_test_create(struct swiotlb_mem *mem, u64 limit)
+{
+	return swiotlb_pool_create(NULL, mem, SWIOTLB_TEST_POOL_BYTES >> IO_TLB_SHIFT,
+				   1, limit, numa_mem_id(),
+				   GFP_KERNEL | __GFP_NOWARN);
+}
+
+static int swiotlb_pages_test_init(struct kunit *test)
+{
+	test->priv = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
+	return 0;
+}
+
+static void swiotlb_pages_private_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = test->priv;
+	struct io_tlb_pool *pool;
+
+	swiotlb_test_start_crypt(test, 0, 0);
+	pool = swiotlb_test_create(mem, mem->phys_limit);
+	KUNIT_ASSERT_NOT_NULL(test, pool);
+	KUNIT_EXPECT_EQ(test, pool->start, virt_to_phys(pool->vaddr));
+	KUNIT_EXPECT_EQ(test, pool->end - pool->start, SWIOTLB_TEST_POOL_BYTES);
+	swiotlb_pool_destroy(pool);
+	swiotlb_test_expect_crypt(test, 0, 0, SWIOTLB_TEST_POOL_BYTES);
+}
+
+static void swiotlb_pages_shared_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = test->priv;
+	struct io_tlb_pool *pool;
+
+	mem->pub.cc_shared = true;
+	swiotlb_test_start_crypt(test, 0, 0);
+	pool = swiotlb_test_create(mem, mem->phys_limit);
+	KUNIT_ASSERT_NOT_NULL(test, pool);
+	swiotlb_test_expect_crypt(test, 1, 0, SWIOTLB_TEST_POOL_BYTES);
+	swiotlb_pool_destroy(pool);
+	swiotlb_test_expect_crypt(test, 1, 1, SWIOTLB_TEST_POOL_BYTES);
+}
+
+/* What it did before it failed is undone; the pages may be used again. */
+static void swiotlb_pages_decrypt_fails_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = test->priv;
+
+	mem->pub.cc_shared = true;
+	swiotlb_test_start_crypt(test, -EIO, 0);
+	KUNIT_EXPECT_NULL(test, swiotlb_test_create(mem, mem->phys_limit));
+	swiotlb_test_expect_crypt(test, 1, 1, SWIOTLB_TEST_POOL_BYTES);
+}
+
+/* Nobody else must ever get them; the test has only played that they are lost. */
+static void swiotlb_test_expect_lost(struct kunit *test)
+{
+	void *vaddr = swiotlb_test_crypt.vaddr;
+
+	swiotlb_test_expect_crypt(test, 1, 1, SWIOTLB_TEST_POOL_BYTES);
+	KUNIT_ASSERT_NOT_NULL(test, vaddr);
+	KUNIT_ASSERT_EQ(test, page_count(virt_to_page(vaddr)), 1);
+	free_pages((unsigned long)vaddr, get_order(SWIOTLB_TEST_POOL_BYTES));
+}
+
+/* Pages in an unknown state are nobody's any more. */
+static void swiotlb_pages_undo_fails_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = test->priv;
+
+	mem->pub.cc_shared = true;
+	swiotlb_test_start_crypt(test, -EIO, -EIO);
+	KUNIT_EXPECT_NULL(test, swiotlb_test_create(mem, mem->phys_limit));
+	swiotlb_test_expect_lost(test);
+}
+
+static void swiotlb_pages_encrypt_fails_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = test->priv;
+	struct io_tlb_pool *pool;
+
+	mem->pub.cc_shared = true;
+	swiotlb_test_start_crypt(test, 0, -EIO);
+	pool = swiotlb_test_create(mem, mem->phys_limit);
+	KUNIT_ASSERT_NOT_NULL(test, pool);
+	swiotlb_pool_destroy(pool);
+	swiotlb_test_expect_lost(test);
+}
+
+static void swiotlb_pages_limit_test(struct kunit *test)
+{
+	static const u64 limits[] = {
+		DMA_BIT_MASK(24), DMA_BIT_MASK(28), DMA_BIT_MASK(32),
+	};
+	struct io_tlb_pool *pool;
+	unsigned int i, n = 0;
+
+	for (i = 0; i < ARRAY_SIZE(limits); i++) {
+		pool = swiotlb_test_create(test->priv, limits[i]);
+		/* There may be no zone for so narrow a limit, or nothing in it. */
+		if (!pool)
+			continue;
+		n++;
+		KUNIT_EXPECT_LE(test, (u64)pool->end - 1, limits[i]);
+		swiotlb_pool_destroy(pool);
+	}
+	if (!n)
+		kunit_skip(test, "no memory below any of the limits");
+}
+
+static struct kunit_case swiotlb_pages_cases[] = {
+	KUNIT_CASE(swiotlb_pages_private_test),
+	KUNIT_CASE(swiotlb_pages_shared_test),
+	KUNIT_CASE(swiotlb_pages_decrypt_fails_test),
+	KUNIT_CASE(swiotlb_pages_undo_fails_test),
+	KUNIT_CASE(swiotlb_pages_encrypt_fails_test),
+	KUNIT_CASE(swiotlb_pages_limit_test),
+	{}
+};
+
+static struct kunit_suite swiotlb_pages_suite = {
+	.name = "swiotlb_pages",
+	.init = swiotlb_pages_test_init,
+	.test_cases = swiotlb_pages_cases,
+};
+
+kunit_test_suite(swiotlb_pages_suite);

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Compile kernel/dma of our tree for one architecture, in each combination of
+# the options that change which of its files there are; KTAP. A warning fails.
+#
+# One build directory serves all of them: what does not depend on the options
+# is compiled once.
+
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=kbuild.sh
+. "$(dirname "$0")/kbuild.sh"
+
+CONFIGS=$TOP/tools/testing/selftests/swiotlb/qemu
+OPTIONS=(SWIOTLB_DYNAMIC DEBUG_FS DMA_RESTRICTED_POOL)
+OURS='(kernel/dma/swiotlb|include/linux/swiotlb|include/trace/events/swiotlb)'
+
+# fixed ARCH: what its Kconfig does not let anybody choose, as OPTION=y|n.
+fixed() {
+	case $1 in
+	s390)
+		# No device tree, and protected guests always need room.
+		echo SWIOTLB_DYNAMIC=y DMA_RESTRICTED_POOL=n ;;
+	esac
+}
+
+# combinations ARCH: one a line, a "y" or "n" for each of OPTIONS.
+combinations() {
+	local all=('') next option value
+
+	for option in "${OPTIONS[@]}"; do
+		next=()
+		for value in y n; do
+			[[ " $(fixed "$1") " != *" $option="* || " $(fixed "$1") " == *" $option=$value "* ]] || continue
+			next+=("${all[@]/%/$value}")
+		done
+		all=("${next[@]}")
+	done
+	printf '%s\n' "${all[@]}"
+}
+
+# fragment COMBINATION: its lines of configuration. Restricted pools are found
+# in a device tree.
+fragment() {
+	local i
+
+	[[ ${1:2:1} == n ]] || echo CONFIG_OF=y
+	for ((i = 0; i < ${#OPTIONS[@]}; i++)); do
+		if [[ ${1:i:1} == y ]]; then
+			echo "CONFIG_${OPTIONS[i]}=y"
+		else
+			echo "# CONFIG_${OPTIONS[i]} is not set"
+		fi
+	done
+}
+
+# title COMBINATION: what it has.
+title() {
+	local i line=$ARCH
+
+	for ((i = 0; i < ${#OPTIONS[@]}; i++)); do
+		line+=" ${OPTIONS[i]}=${1:i:1}"
+	done
+	echo "$line"
+}
+
+# compile COMBINATION: status 1 if it does not build without a warning.
+compile() {
+	fragment "$1" >"$out/combination"
+	config=$(merge "$CONFIGS/objects.config" "$out/combination")
+	configure
+	rm -rf "$out/kernel/dma"
+	try_logged "compile $(title "$1")" "$out/objects.log" 60 0 kbuild -j"$(nproc)" W=1 kernel/dma/ || {
+		tail -n 20 "$out/objects.log"
+		return 1
+	}
+	! grep -A 3 -E "$OURS.*: (warning|error):" "$out/objects.log" || return 1
+	[[ -s $out/kernel/dma/swiotlb.o ]] || { echo "there is no swiotlb.o"; return 1; }
+}
+
+# All in a function, which bash reads whole.
+main() {
+	local number=0 failures=0 all one base
+
+	[[ $# -eq 1 ]] || die "usage: ${0##*/} ARCH (x86_64, i386, arm64, s390)"
+	set_arch "$1"
+	CACHE=$(cache_dir)
+	base=$("$TOP/scripts/base.sh")
+	mkdir -p "$TOP/build/kernels"
+	lock "$TOP/build/kernels/.objects.lock" "the objects of this checkout"
+	python3 "$TOP/scripts/compose.py" --base "$base" ours
+	name=objects-$ARCH
+	src=$TOP/build/src-ours
+	out=$src/O-$name
+	mkdir -p "$out"
+	mapfile -t all < <(combinations "$ARCH")
+	printf 'KTAP version 1\n1..%d\n' ${#all[@]}
+	for one in "${all[@]}"; do
+		number=$((number + 1))
+		if compile "$one" >"$out/why"; then
+			echo "ok $number $(title "$one")"
+		else
+			sed 's/^/# /' "$out/why"
+			echo "not ok $number $(title "$one")"
+			failures=$((failures + 1))
+		fi
+	done
+	exit $((failures > 0))
+}
+
+main "$@"

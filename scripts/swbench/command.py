@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the commands that measure guests have in common."""
+
+import argparse
+import os
+import pathlib
+import sys
+
+from swguest import paths
+
+from . import plot, results
+
+
+def parser(doc, images, repeats):
+    """Options that all have. @images: names of kernels; @repeats: the default."""
+    made = argparse.ArgumentParser(description=doc.splitlines()[0])
+    made.add_argument("--repeats", type=_positive,
+                      default=os.environ.get("REPEATS") or None,
+                      help=f"boots of each configuration (REPEATS, or {repeats})")
+    made.add_argument("--images", type=pathlib.Path, metavar="DIR",
+                      default=paths.build_dir() / "kernels",
+                      help="where " + ", ".join(f"{name}.bzImage"
+                                                for name in images) + " are")
+    made.add_argument("--results", type=pathlib.Path, metavar="DIR",
+                      default=paths.TREE / "results")
+    return made
+
+
+def _positive(text):
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return int(text)
+
+
+def conclude(measured, directory, latest=True):
+    """The exit status, after all problems were named."""
+    for problem in measured.problems:
+        print(f"FAILED: {problem}", file=sys.stderr)
+    if measured.problems:
+        return 1
+    if latest:
+        results.point_latest(directory)
+    return 0
+
+
+def main(args, kind, images, bench):
+    """Run @bench(args, directory) in a new directory of results of that @kind."""
+    results.images(args.images, images)
+    directory = results.new_directory(args.results, kind)
+    try:
+        return bench(args, directory)
+    except plot.PlotError as err:
+        print(f"error: {err} (all else is in {directory})", file=sys.stderr)
+        return 2

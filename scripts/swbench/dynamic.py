@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The boots of make bench-dynamic: rows from pools that grow, then loads that
+need far more than there is, what is left of that, and cycles of both.
+"""
+
+import re
+import subprocess
+
+from swguest import growth, klog, paths
+
+from . import measure, plan as plans
+from .stats import Samples
+
+REST = 65
+CYCLES = 45
+# Half of it: the debug kernel is that much slower.
+DEBUG_CYCLES = 30
+# What a load beyond the pool may provoke in the base; ours has to be silent.
+NOISE = ("swiotlb-full", "io-error", "trace", "warning", "hung-task")
+
+LOADS = (plans.SMALL, *plans.chosen(("dynamic",)))
+DEBUG = plans.Config("debug", "ours, debug", "debug",
+                     "swiotlb=dynamic,force kmemleak=on", True)
+
+
+class DynamicBench(measure.Measurement):
+    """@samples: warm rows; @cold: cold ones; @bursts, @exact: what the loads
+    said, by the name of the configuration; @cycles: by that of the kernel.
+    """
+
+    def __init__(self, plan, images, directory, terminal, harness):
+        self.cold = Samples()
+        self.starts = {}
+        self.bursts, self.exact, self.cycles = {}, {}, {}
+        self.noise = {}
+        self.harness = {}
+        self._harness = harness
+        super().__init__(plan, images, directory, terminal)
+
+    def _weight(self):
+        loads = len(LOADS) * (2 * measure.BOOT_SECONDS + 40 + REST)
+        cycles = 2 * measure.BOOT_SECONDS + CYCLES + 3 * DEBUG_CYCLES
+        return super()._weight() + loads + cycles
+
+    def _verified(self):
+        return self.plan.configs
+
+    # --- the rows ----------------------------------------------------------
+
+    def _take(self, row, config, number, result):
+        super()._take(row, config, number, result)
+        name = f"{row.name}.cold"
+        fio = self._take_fio(name, config, number, result)
+        if not fio:
+            self.cold.add_errors(row, config.name, 1)
+            return
+        sample = result.values(f"{name}.sample")
+        self.starts.setdefault((row, config.name), []).append(
+            int(sample["slots"]))
+        iops, usr, system, errors = fio
+        self.cold.add(row, config.name, iops, (0.0, usr, system), errors)
+
+    # --- the loads ---------------------------------------------------------
+
+    def timed(self):
+        super().timed()
+        for config in LOADS:
+            self._burst(config)
+            self._exact(config)
+        ours, = plans.chosen(("dynamic",))
+        self._cycles(ours, CYCLES)
+        self._cycles(DEBUG, DEBUG_CYCLES)
+        self.harness = self._harness(self)
+
+    def _load(self, config, what, make, weight, **more):
+        """One boot of a load, by growth's function @make, of about @weight seconds."""
+        log = self.directory / "logs" / f"{config.name}.{what}.log"
+        spec = make(self.images[config.kernel], config.append, plans.VCPUS,
+                    plans.MEMORY_MIB, **more)
+        result = self._boot(config, f"{config.name} {what} {spec.append}", spec,
+                            log, lambda frame: weight
+                            if frame == "end" else 0)
+        findings = klog.scan(log.read_text(errors="replace"))
+        for name in {finding.name for finding in findings}:
+            self.noise[config.name, what, name] = \
+                sum(finding.name == name for finding in findings)
+        self._keep(config, what, result)
+        return result
+
+    def _keep(self, config, what, result):
+        """The frames of a load as files, for whoever wants to look closer."""
+        for name in result.reader.frames:
+            raw = self.directory / what / f"{config.name}.{name}.txt"
+            raw.parent.mkdir(parents=True, exist_ok=True)
+            raw.write_text(result.text(name))
+
+    def _burst(self, config):
+        ignore = NOISE if config.kernel == "base" else ()
+        result = self._load(config, "burst", growth.burst_spec,
+                            measure.BOOT_SECONDS + 40 + REST, rest=REST,
+                            ignore=ignore)
+        if "times" in result.reader.frames:
+            self.bursts[config.name] = growth.Burst(result)
+
+    def _exact(self, config):
+        ignore = NOISE if config.kernel == "base" else ()
+        result = self._load(config, "exact", growth.exact_spec,
+                            measure.BOOT_SECONDS, rest=1, ignore=ignore)
+        if "exact.map" in result.reader.frames and \
+           "times" in result.reader.frames:
+            self.exact[config.name] = (growth.Burst(result),
+                                       result.values("exact.map"))
+
+    def _cycles(self, config, seconds):
+        debug = config is DEBUG
+        result = self._load(config, "cycles", growth.cycles_spec,
+                            seconds * (3 if debug else 1), seconds=seconds,
+                            kmemleak=debug)
+        if "cycles" in result.reader.frames:
+            self.cycles[config.name] = result
+
+
+_FIGURE = re.compile(r"^# giveback: (\w+)=(-?\d+)$", re.M)
+
+
+def figures(text):
+    """{name: number} of what the user-space harness prints of its cycles."""
+    return {name: int(number) for name, number in _FIGURE.findall(text)}
+
+
+def harness_figures(measured):
+    """Runs those cycles, and returns their figures()."""
+    where = paths.TREE / "tools/testing/swiotlb"
+    done = subprocess.run(["make", "-C", str(where), "giveback"], text=True,
+                          capture_output=True, check=False)
+    (measured.directory / "logs").mkdir(exist_ok=True)
+    (measured.directory / "logs" / "harness.log").write_text(
+        done.stdout + done.stderr)
+    if done.returncode:
+        measured.problems.append(f"cycles in the harness: status "
+                                 f"{done.returncode} (logs/harness.log)")
+    return figures(done.stdout)

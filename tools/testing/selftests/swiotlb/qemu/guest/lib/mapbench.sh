@@ -1,0 +1,42 @@
+# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The kernel's dma_map_benchmark on a device of its own.
+
+BENCHMARK=/sys/kernel/debug/dma_map_benchmark
+DRIVER=/sys/bus/pci/drivers/dma_map_benchmark
+
+# The device is QEMU's pci-testdev, 1b36:0005.
+testdev()
+{
+	for device in /sys/bus/pci/devices/*; do
+		read -r vendor < "$device/vendor"
+		read -r id < "$device/device"
+		[ "$vendor$id" = 0x1b360x0005 ] && echo "${device##*/}" && return
+	done
+}
+
+mapbench_bind()
+{
+	[ -d $DRIVER ] || skip "kernel without dma_map_benchmark"
+	device=$(testdev)
+	[ -n "$device" ] || fail "no pci-testdev"
+	echo dma_map_benchmark > "/sys/bus/pci/devices/$device/driver_override"
+	echo "$device" > $DRIVER/bind || fail "dma_map_benchmark does not take $device"
+	[ -e $BENCHMARK ] || fail "no $BENCHMARK"
+}
+
+# mapbench_run FILE OPTION...: the tool's answer, with its exit status, in FILE.
+mapbench_run()
+{
+	file=$1
+	shift
+	dma_map_benchmark "$@" > "$file" < /dev/null
+	echo "status=$?" >> "$file"
+}
+
+mapbench_unbind()
+{
+	echo "$device" > $DRIVER/unbind
+	[ ! -e $BENCHMARK ] || fail "$BENCHMARK is still there"
+}

@@ -1,0 +1,56 @@
+# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# How much memory the pools hold, over time. Builtins alone: each process that
+# is started takes a CPU from what is watched.
+
+# Slots of all pools, also of those that are closed or only kept for a while,
+# which io_tlb_nslabs does not count: what they hold is not given back yet.
+swiotlb_slots()
+{
+	if [ ! -f "$SWIOTLB/pools" ]; then
+		read -r slots < "$SWIOTLB/io_tlb_nslabs"
+		echo "$slots"
+		return
+	fi
+	slots=0
+	while read -r id _ kib _; do
+		[ "$id" = id ] || slots=$((slots + kib / 2))
+	done < "$SWIOTLB/pools"
+	echo "$slots"
+}
+
+# memory_line: seconds since boot, slots, those in use, those of transient
+# pools, free memory in KiB.
+memory_line()
+{
+	transient=0
+	read -r now _ < /proc/uptime
+	{ read -r _; read -r _ free _; } < /proc/meminfo
+	read -r used < "$SWIOTLB/io_tlb_used"
+	[ ! -f "$SWIOTLB/io_tlb_transient_nslabs" ] ||
+		read -r transient < "$SWIOTLB/io_tlb_transient_nslabs"
+	echo "$now $(swiotlb_slots) $used $transient $free"
+}
+
+# memory_watch FILE SECONDS: a line every SECONDS while FILE exists.
+memory_watch()
+{
+	while [ -e "$1" ]; do
+		memory_line
+		sleep "$2"
+	done
+}
+
+# give_back SLOTS TRIES: have the shrinkers run, 20 times a second, until there
+# are no more slots than that.
+give_back()
+{
+	tries=$2
+	while [ "$(swiotlb_slots)" -gt "$1" ]; do
+		[ "$tries" -gt 0 ] || return 1
+		tries=$((tries - 1))
+		echo 2 > /proc/sys/vm/drop_caches
+		sleep 0.05
+	done
+}

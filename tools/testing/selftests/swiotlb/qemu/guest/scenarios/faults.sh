@@ -1,0 +1,78 @@
+# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# swio on all disks of $DISKS at once while allocations fail, first those of
+# swiotlb, in the end some of everybody's. I/O may fail for want of memory;
+# what is read must be right, and with the last fault gone everything works.
+# OPERATIONS: of each of the 8 threads on each disk.
+
+. /lib/report.sh
+. /lib/disk.sh
+. /lib/faults.sh
+. /lib/leaks.sh
+. /etc/run.conf
+
+# load NAME OPTION...: on every disk.
+load()
+{
+	name=$1
+	shift
+	pids=
+	for disk in $DISKS; do
+		node=$(disk_node "$disk")
+		swio -n "$OPERATIONS" "$@" "/dev/$node" > "/tmp/swio.$node" &
+		pids="$pids $!"
+	done
+	status=0
+	for pid in $pids; do
+		wait "$pid" || status=1
+	done
+	[ $status = 0 ] || fail "$name: $(cat /tmp/swio.*)"
+}
+
+# total NAME: over all disks.
+total()
+{
+	cat /tmp/swio.* | sed -n "s/^$1=//p" | awk '{ n += $1 } END { print n + 0 }'
+}
+
+# round NAME: a load under what was set up.
+round()
+{
+	load "$1" -e
+	fault_off
+	{
+		echo "$1_slab=$(fault_count failslab)"
+		echo "$1_pages=$(fault_count fail_page_alloc)"
+		echo "$1_failed=$(($(total failed_reads) + $(total failed_writes)))"
+	} >> /tmp/faults
+	check_nothing_used
+}
+
+for disk in $DISKS; do
+	disk_wait "$disk" "$(disk_node "$disk")"
+done
+
+# No pool but the first, for want of one kind of memory or of the other.
+fault_begin
+fault_engine failslab 100
+round metadata
+fault_begin
+fault_engine fail_page_alloc 100
+round pages
+# Some pools
+fault_begin
+fault_engine failslab 50
+fault_engine fail_page_alloc 50
+round half
+# Everybody's, where the caller cannot wait and must have thought of it.
+fault_begin
+fault_set failslab ignore-gfp-wait=Y probability=3
+fault_set fail_page_alloc ignore-gfp-wait=Y probability=3
+round atomic
+load "with memory again"
+report_text faults < /tmp/faults
+
+swiotlb_state | report_text swiotlb
+check_nothing_used
+[ -z "$LEAKS" ] || check_leaks

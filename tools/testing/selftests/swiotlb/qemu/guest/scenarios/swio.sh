@@ -1,0 +1,43 @@
+# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# swio on all disks of $DISKS at once, OPERATIONS of each of its threads. Needs
+# swiotlb=track_hiwater. The pool whose name begins with POOL, the default one
+# if that is empty, must have been used, and with POOL the default one must not.
+
+. /lib/report.sh
+. /lib/disk.sh
+. /etc/run.conf
+
+for disk in $DISKS; do
+	disk_wait "$disk" "$(disk_node "$disk")"
+done
+pool=$SWIOTLB
+if [ -n "$POOL" ]; then
+	pool=$(echo "$SWIOTLB/$POOL"*)
+	[ -d "$pool" ] || fail "no pool $POOL: $(ls "$SWIOTLB")"
+fi
+
+pids=
+for disk in $DISKS; do
+	node=$(disk_node "$disk")
+	swio -n "$OPERATIONS" "/dev/$node" > "/tmp/swio.$node" &
+	pids="$pids $!"
+done
+for pid in $pids; do
+	wait "$pid" || fail "swio: $(cat /tmp/swio.*)"
+done
+
+{
+	cat /tmp/swio.*
+	awk '/^HighTotal/ { print "highmem_kib=" $2 }' /proc/meminfo
+} | report_text swio
+swiotlb_state | report_text swiotlb
+most=$(cat "$pool/io_tlb_used_hiwater")
+[ "$most" -gt 0 ] || fail "nothing bounced in $pool"
+if [ -n "$POOL" ]; then
+	most=$(cat "$SWIOTLB/io_tlb_used_hiwater")
+	[ "$most" = 0 ] || fail "$most slots of the default pool were used"
+fi
+SWIOTLB=$pool
+check_nothing_used

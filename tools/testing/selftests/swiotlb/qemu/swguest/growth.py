@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Loads that pools have to grow for, and what is left of these afterwards.
+
+The scenario burst has much in flight at once, then rests; cycles grows and
+shrinks again and again. Disks that answer slowly keep what was sent to them in
+flight, so that it is the guest's queues that say how much that is.
+"""
+
+import json
+from typing import NamedTuple
+
+from . import machine, mapbench, run
+
+SLOT = 2048
+MIB = 1 << 20
+BOOT_SLOTS = MIB // SLOT
+LOAD_SECONDS = 60
+
+
+class Job(NamedTuple):
+    """Jobs of fio on one disk. @bs and @size (of each) are in KiB; with @bps
+    the disk gives no more bytes a second: what is read back is in flight for
+    as long as that takes, however slowly the guest fills its buffers.
+    """
+
+    disk: str
+    jobs: int
+    depth: int
+    bs: int
+    size: int
+    bps: int = 0
+
+    def line(self):
+        return (f"{self.disk} {self.disk} {self.jobs} {self.depth} {self.bs}k "
+                f"{self.size}k\n")
+
+    @property
+    def kib(self):
+        """What is in flight when the queues are full."""
+        return min(self.depth * self.bs, self.size) * self.jobs
+
+
+# 256 + 192 + 8 MiB in queues that take a few seconds to empty.
+BURST = (Job("nvme", 8, 256, 128, 32 << 10, 20 * MIB),
+         Job("virtio-blk", 6, 256, 128, 32 << 10, 16 * MIB),
+         Job("ahci", 1, 32, 256, 16 << 10))
+
+# 256 MiB exactly: 4 threads, 256 mappings of 256 KiB each.
+EXACT = {"exact": "-k -b 64 -T 3000 -t 4 -D 256 -S 262144 -d 1"}
+# 32 MiB, as a step of a cycle.
+STEP = {"step": "-k -b 64 -T 30 -t 2 -D 64 -S 262144 -d 1"}
+
+
+class Moment(NamedTuple):
+    """A line of memory_line() in guest/lib/memory.sh."""
+
+    seconds: float
+    slots: int
+    used: int
+    transient: int
+    free_kib: int
+
+
+def moment(words):
+    return Moment(float(words[0]), *map(int, words[1:5]))
+
+
+def burst_spec(kernel, append, vcpus, memory_mib, rest, jobs=BURST, until="",
+               **more):
+    """A boot of fio on @jobs, and @rest seconds after it, or until there are
+    so many slots.
+    """
+    disks = [machine.Disk(job.disk, max(64, job.jobs * job.size >> 10), job.bps)
+             for job in jobs]
+    return run.Spec(kernel, "burst", append, vcpus, memory_mib, disks,
+                    {"ENGINE": "io_uring", "REST": rest, "UNTIL": until,
+                     "LOAD_SECONDS": LOAD_SECONDS},
+                    {"etc/jobs": "".join(job.line() for job in jobs)},
+                    timeout=60 + 2 * LOAD_SECONDS + rest, **more)
+
+
+def exact_spec(kernel, append, vcpus, memory_mib, rest=0, rows=None, **more):
+    """A boot of the map benchmark with all its mappings in flight."""
+    return run.Spec(kernel, "burst", append, vcpus, memory_mib, (),
+                    {"REST": rest, "UNTIL": ""}, mapbench.files(rows or EXACT, mapbench.tool()),
+                    timeout=120 + rest, devices=(mapbench.DEVICE,), **more)
+
+
+def cycles_spec(kernel, append, vcpus, memory_mib, seconds, kmemleak=False, **more):
+    """A boot that grows and shrinks for so many seconds."""
+    return run.Spec(kernel, "cycles", append, vcpus, memory_mib, (),
+                    {"CYCLES_SECONDS": seconds, "LEAKS": "1" if kmemleak else ""},
+                    mapbench.files(STEP, mapbench.tool()),
+                    timeout=180 + 3 * seconds, devices=(mapbench.DEVICE,), **more)
+
+
+class Burst:
+    """What the scenario burst said."""
+
+    def __init__(self, result):
+        self.result = result
+        self.moments = [moment(line.split()) for line
+                        in result.text("memory").splitlines()]
+        self.end = float(result.values("times")["end"])
+
+    def peak(self):
+        """Most slots in use at once, those of transient pools with them."""
+        return max(m.used + m.transient for m in self.moments)
+
+    def peak_transient(self):
+        return max(m.transient for m in self.moments)
+
+    def peak_slots(self):
+        return max(m.slots for m in self.moments)
+
+    def at(self, seconds):
+        """Slots @seconds after the load ended, or at the last moment before."""
+        until = [m for m in self.moments if m.seconds <= self.end + seconds]
+        return until[-1].slots
+
+    def back_after(self, slots):
+        """Seconds from the end of the load to the first moment with no more
+        than @slots after which there were never more again; None: never."""
+        back = None
+        for m in reversed(self.moments):
+            if m.slots > slots or m.seconds < self.end:
+                break
+            back = m.seconds - self.end
+        return back
+
+    def fio_errors(self):
+        """Errors that fio was told of; 1 if it did not even end well."""
+        jobs = self._fio_jobs()
+        if not jobs:
+            return 1
+        errors = sum(job.get("total_err", 0) or int(bool(job["error"]))
+                     for job in jobs)
+        status = self.result.values("load").get("status", "1")
+        return errors or int(status != "0")
+
+    def fio_bytes(self):
+        """Bytes that were read back."""
+        return sum(job["read"]["io_bytes"] for job in self._fio_jobs())
+
+    def _fio_jobs(self):
+        """fio's results; it may have had something to say before them."""
+        if "fio" not in self.result.reader.frames:
+            return []
+        text = self.result.text("fio")
+        return json.loads(text[text.index("{\n"):])["jobs"]
+
+
+def events(result, frame="swiotlb"):
+    """{name: count} of debugfs' table of events; empty where there is none."""
+    return {name.partition(".")[2]: int(value)
+            for name, value in result.values(frame).items()
+            if name.startswith("events.")}
+
+
+class Cycle(NamedTuple):
+    """One line of the scenario cycles: what it was like after, and the most
+    slots there were."""
+
+    after: Moment
+    most: int
+
+
+def cycles(result):
+    found = []
+    for line in result.text("cycles").splitlines():
+        words = line.split()
+        found.append(Cycle(moment(words), int(words[5])))
+    return found
+
+
+def slab_growth(result):
+    """{cache: objects more than before}, of all caches that grew; None where the
+    kernel does not tell."""
+    if "slab.before" not in result.reader.frames:
+        return None
+    before, after = (_slabs(result.text(f"slab.{when}"))
+                     for when in ("before", "after"))
+    return {name: count - before.get(name, 0) for name, count in after.items()
+            if count > before.get(name, 0)}
+
+
+def _slabs(text):
+    """{cache: active objects} of /proc/slabinfo."""
+    return {words[0]: int(words[1]) for words in map(str.split, text.splitlines())
+            if len(words) > 2 and words[1].isdigit()}
+
+
+# --- tests --------------------------------------------------------------------
+
+# 48 MiB.
+TEST_BURST = (Job("nvme", 2, 128, 128, 16 << 10, 8 * MIB),
+              Job("virtio-blk", 2, 64, 128, 8 << 10, 4 * MIB))
+TEST_REST = 60
+MAX_MIB = 8
+
+
+def test_spec(kernel, append, vcpus, memory_mib, ignore=()):
+    return burst_spec(kernel, append, vcpus, memory_mib, TEST_REST, TEST_BURST,
+                      BOOT_SLOTS, ignore=ignore)
+
+
+def _wrong_data(burst):
+    errors, want = burst.fio_errors(), sum(j.jobs * j.size << 10 for j in TEST_BURST)
+    if errors:
+        return f"{errors} I/O errors"
+    return None if burst.fio_bytes() == want else \
+        f"{burst.fio_bytes()} bytes were read back, not {want}"
+
+
+def gave_back(result):
+    """It grew for the load, lost nothing, and has one pool again."""
+    burst = Burst(result)
+    wrong = _wrong_data(burst)
+    if wrong:
+        return wrong
+    counted = events(result)
+    if burst.peak_slots() < 16 * BOOT_SLOTS or not counted["grown"]:
+        return f"{burst.peak_slots()} slots at most: it did not grow"
+    if burst.back_after(BOOT_SLOTS) is None:
+        return (f"{burst.moments[-1].slots} slots {TEST_REST} s after the load: "
+                + ", ".join(f"{name} {n}" for name, n in counted.items() if n)
+                + "\n" + result.text("pools"))
+    if counted["freed"] != counted["grown"]:
+        return f"{counted['grown']} pools grown, {counted['freed']} freed"
+    return None
+
+
+def kept_the_limit(result):
+    """All pools together never had more than MAX_MIB, and it says why."""
+    burst = Burst(result)
+    wrong = _wrong_data(burst)
+    if wrong:
+        return wrong
+    most = burst.peak_slots()
+    if most > MAX_MIB * MIB // SLOT:
+        return f"{most} slots are more than {MAX_MIB} MiB"
+    if most < BOOT_SLOTS + MIB // SLOT:
+        return f"{most} slots at most: it did not grow"
+    said = f"{MAX_MIB << 10} KiB is all that swiotlb may have"
+    return None if said in result.text("klog") else f"the log does not say: {said}"

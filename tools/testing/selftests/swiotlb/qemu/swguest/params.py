@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Forms of swiotlb= on the command line, and what a kernel makes of each.
+
+Boots of 4 CPUs and 512 MiB, all of it in reach of every device: without force
+there is no pool.
+"""
+
+import re
+from typing import NamedTuple
+
+DEFAULT_SLOTS = 32768
+VCPUS = 4
+MEMORY_MIB = 512
+
+_LINE = re.compile(r"^(?:\[ *\d+\.\d+\] ?)?software IO TLB: (.*)$", re.M)
+
+
+class Form(NamedTuple):
+    """@append: the command line; @slots: of the pool, 0 for none; @says: every
+    line that the kernel logs of it.
+    """
+
+    name: str
+    append: str
+    slots: int
+    says: tuple
+
+
+def _pool(*before, areas=VCPUS):
+    return (*before, f"area num {areas}.")
+
+
+def _bad_max(size):
+    return (f'swiotlb=: "max={size}" is not a size from 1M to 65536M, '
+            "using a quarter of memory")
+
+
+def _not_understood(word):
+    return f'swiotlb=: "{word}" is not understood and ignored'
+
+
+FORMS = (
+    # Good
+    Form("none", "", 0, ()),
+    Form("no-value", "swiotlb", 0, ()),
+    Form("empty", "swiotlb=", 0, ()),
+    Form("slots", "swiotlb=2048,force", 2048, _pool()),
+    Form("slots-hex", "swiotlb=0x800,force", 2048, _pool()),
+    Form("slots-octal", "swiotlb=04000,force", 2048, _pool()),
+    Form("slots-unaligned", "swiotlb=2000,force", 2048, _pool()),
+    Form("slots-unused", "swiotlb=2048", 0, ()),
+    Form("areas", "swiotlb=2048,2,force", 2048, _pool(areas=2)),
+    Form("areas-unaligned", "swiotlb=2048,3,force", 2048, _pool()),
+    Form("areas-only", "swiotlb=,2,force", DEFAULT_SLOTS, _pool(areas=2)),
+    Form("areas-grow-pool", "swiotlb=128,16,force", 2048,
+         ("area num 16.", "size rounded up to 4MB")),
+    Form("word-first", "swiotlb=force,2048,2", 2048, _pool(areas=2)),
+    Form("word-between", "swiotlb=2048,force,2", 2048, _pool(areas=2)),
+    Form("twice", "swiotlb=2048 swiotlb=force", 2048, _pool()),
+    Form("noforce-wins", "swiotlb=force,noforce", 0, ()),
+    Form("dynamic", "swiotlb=dynamic,force", 512, _pool()),
+    Form("dynamic-slots", "swiotlb=2048,dynamic,force", 2048, _pool()),
+    Form("max", "swiotlb=dynamic,max=64M,force", 512, _pool()),
+    Form("max-alone", "swiotlb=max=64M,force", DEFAULT_SLOTS, _pool()),
+    Form("max-below-pool", "swiotlb=2048,max=1M,force", 2048, _pool()),
+    # Bad: the word that is wrong is named, the others hold
+    Form("unknown-word", "swiotlb=banana,force", DEFAULT_SLOTS,
+         _pool(_not_understood("banana"))),
+    Form("capitals", "swiotlb=Force", 0, (_not_understood("Force"),)),
+    Form("size-with-unit", "swiotlb=64M,force", DEFAULT_SLOTS,
+         _pool(_not_understood("64M"))),
+    Form("negative", "swiotlb=-1,force", DEFAULT_SLOTS,
+         _pool(_not_understood("-1"))),
+    Form("beyond-64-bits", "swiotlb=18446744073709551616,force", DEFAULT_SLOTS,
+         _pool(_not_understood("18446744073709551616"))),
+    *(Form(f"max-{name}", f"swiotlb=dynamic,max={size},force", 512,
+           _pool(_bad_max(size)))
+      for name, size in (("empty", ""), ("word", "all"), ("too-small", "512K"),
+                         ("trailing", "64Mx"), ("too-large", "65G"))),
+    Form("no-slots", "swiotlb=0,1,force", 128, _pool(areas=1)),
+    Form("too-many-slots", "swiotlb=9999999999,force", DEFAULT_SLOTS,
+         _pool("swiotlb=: 9999999999 slots are too many, "
+                   f"using {DEFAULT_SLOTS}")),
+    Form("no-areas", "swiotlb=2048,0,force", 2048, _pool(areas=1)),
+    Form("too-many-areas", "swiotlb=2048,65,force", 8192,
+         ("swiotlb=: 65 areas are too many, using 64", "area num 64.",
+          "size rounded up to 16MB")),
+    Form("third-number", "swiotlb=2048,2,3,force", 2048,
+         ("area num 2.", _not_understood("3"))),
+    # More than there is: halved until it fits
+    Form("more-than-memory", "swiotlb=524288,force", 131072,
+         ("area num 4.", "failed to allocate 1073741824 bytes",
+          "failed to allocate 536870912 bytes",
+          "size adjusted from 524288 to 131072 slots")),
+)
+
+
+def said(klog):
+    """What a kernel logged of swiotlb."""
+    return tuple(_LINE.findall(klog))
+
+
+def expect(form):
+    def check(result):
+        lines = said(result.text("klog"))
+        if lines != form.says:
+            return f"the log has {list(lines)}, not {list(form.says)}"
+        values = result.values("swiotlb")
+        slots = int(values.get("io_tlb_nslabs", "0"))
+        return None if slots == form.slots else \
+            f"{slots} slots, not {form.slots}"
+    return check

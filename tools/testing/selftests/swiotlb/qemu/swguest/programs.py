@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The programs of the guest that are not the host's own: swio, compiled, and
+busybox for another architecture, as scripts/busybox.sh fetched it.
+"""
+
+import os
+import subprocess
+
+from . import paths
+
+SWIO = paths.QEMU_DIR / "swio.c"
+COMPILER = {"x86_64": "gcc", "i386": "i686-linux-gnu-gcc",
+            "arm64": "aarch64-linux-gnu-gcc"}
+PACKAGES = {"i686-linux-gnu-gcc": "gcc-i686-linux-gnu libc6-dev-i386-cross",
+            "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+            "busybox": "busybox-static"}
+
+
+def swio(arch, error):
+    """The path of the program, compiled if there is none newer than its source."""
+    target = paths.build_dir() / "guest" / f"swio-{arch}"
+    if target.exists() and target.stat().st_mtime > SWIO.stat().st_mtime:
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    done = subprocess.run(
+        [paths.tool(COMPILER[arch], PACKAGES, error), "-O2", "-static",
+         "-pthread", "-D_FILE_OFFSET_BITS=64", "-o", str(temporary), str(SWIO)],
+        capture_output=True, text=True, check=False)
+    if done.returncode:
+        temporary.unlink(missing_ok=True)
+        raise error(f"swio: {done.stderr.strip()}")
+    temporary.replace(target)
+    return target
+
+
+def busybox(arch, error):
+    if arch == "x86_64":
+        return paths.tool("busybox", PACKAGES, error)
+    path = paths.cache_dir() / "foreign" / f"busybox-{arch}"
+    if not path.is_file():
+        raise error(f"no busybox for {arch}: scripts/busybox.sh {arch}")
+    return str(path)
+
+
+def applets(error):
+    """Names that busybox answers to; that of the host speaks for the others."""
+    busybox_here = paths.tool("busybox", PACKAGES, error)
+    done = subprocess.run([busybox_here, "--list"], capture_output=True,
+                          text=True, check=True)
+    return [name for name in done.stdout.split() if name != "busybox"]

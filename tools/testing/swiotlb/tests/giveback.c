@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pools that are given back. Work and time are stepped: a tick is a second, and
+ * what is closed, kept or freed is read from debugfs.
+ */
+#include "harness.h"
+
+#if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
+
+#define PIECE	65536
+/* Far beyond all delays together */
+#define LONG	120
+#define MOST	4096
+
+static phys_addr_t tlbs[MOST];
+static struct device *dev;
+static phys_addr_t orig;
+
+/* Pools in a state; the words of a line: id start KiB node state areas used */
+static unsigned int pools_that_are(const char *state)
+{
+	const char *line = shim_debugfs_read(stats_dir, "pools");
+	unsigned int n = 0;
+	char word[16];
+
+	for (; line && *line; line = strchrnul(line, '\n'), line += !!*line)
+		if (sscanf(line, "%*u %*s %*u %*d %15s", word) == 1)
+			n += !strcmp(word, state);
+	return n;
+}
+
+static void ticks(unsigned int n)
+{
+	while (n--) {
+		shim_advance(HZ);
+		shim_run_work();
+	}
+}
+
+/* Until some pool is in that state; no more than LONG */
+static bool ticks_until(const char *state)
+{
+	unsigned int n;
+
+	for (n = 0; n < LONG && !pools_that_are(state); n++)
+		ticks(1);
+	return CHECK_MSG(pools_that_are(state), "no pool is ever %s", state);
+}
+
+static void start(const char *arg)
+{
+	boot(arg);
+	dev = new_device(0, 0);
+	orig = new_buffer(PIECE, 0);
+	fill_pattern(phys_to_virt(orig), PIECE, 1);
+}
+
+/* Growth keeps pace: the worker runs after each map */
+static void map_pieces(unsigned int n)
+{
+	unsigned int i;
+
+	BUG_ON(n > MOST);
+	for (i = 0; i < n; i++) {
+		shim_advance(1);
+		tlbs[i] = map(dev, orig, PIECE, DMA_TO_DEVICE);
+		CHECK(tlbs[i] != MAP_FAILED_ADDR);
+		shim_run_work();
+	}
+}
+
+static void unmap_pieces(unsigned int from, unsigned int to)
+{
+	for (; from < to; from++)
+		unmap(dev, tlbs[from], PIECE, DMA_TO_DEVICE);
+}
+
+static void check_as_after_boot(long nslots)
+{
+	CHECK_EQ(slots_total(), nslots);
+	CHECK_EQ(pools_that_are("open"), 1);
+	CHECK_EQ(pools_that_are("closed") + pools_that_are("idle"), 0);
+	CHECK_EQ(slots_event("grown"), slots_event("freed"));
+	check_used(0);
+}
+
+/* All of 256 MiB is given back within half a minute, and no byte is lost */
+TEST(gives_back_what_it_has_grown)
+{
+	struct shim_usage before;
+
+	start("512,4");
+	before = shim_usage();
+	map_pieces(4000);
+	CHECK(slots_total() >= 4000 * 32);
+	CHECK(slots_event("grown") <= 9);
+	ticks(30);
+	CHECK(slots_total() >= 4000 * 32);
+	CHECK_EQ(slots_event("freed"), 0);
+	unmap_pieces(0, 4000);
+	ticks(30);
+	check_as_after_boot(512);
+	CHECK_EQ(shim_usage().pages, before.pages);
+}
+
+TEST(gives_back_to_the_boot_size)
+{
+	struct shim_usage before;
+	long nslots;
+
+	start("dynamic,1");
+	nslots = slots_total();
+	CHECK(nslots <= SZ_1M >> IO_TLB_SHIFT);
+	/* The index, and so on, is made once */
+	map_pieces(24);
+	unmap_pieces(0, 24);
+	ticks(LONG);
+	before = shim_usage();
+	map_pieces(512);
+	CHECK(slots_total() >= 512 * (PIECE >> IO_TLB_SHIFT));
+	unmap_pieces(0, 512);
+	ticks(60);
+	check_as_after_boot(nslots);
+	CHECK_EQ(shim_usage().pages, before.pages);
+	CHECK_EQ(shim_usage().kmallocs, before.kmallocs);
+	/* Nothing goes on looking for pools that are not there */
+	ticks(1);
+	CHECK_EQ(shim_work_queued(), 0);
+}
+
+/* What CPUs and depots keep for the next map must not hold a pool */
+TEST(magazines_of_a_closing_pool_are_drained)
+{
+	unsigned int i, cpu;
+	long nslots;
+
+	shim_nr_cpus = 4;
+	start("dynamic");
+	nslots = slots_total();
+	for (cpu = 0; cpu < 4; cpu++) {
+		shim_set_cpu(cpu);
+		for (i = cpu * 256; i < cpu * 256 + 256; i++) {
+			tlbs[i] = map(dev, orig, 4096, DMA_TO_DEVICE);
+			CHECK(tlbs[i] != MAP_FAILED_ADDR);
+			shim_run_work();
+		}
+	}
+	CHECK(slots_event("grown") > 0);
+	/* Each CPU unmaps what another one has mapped */
+	for (i = 0; i < 1024; i++) {
+		shim_set_cpu((i / 256 + 1) % 4);
+		unmap(dev, tlbs[i], 4096, DMA_TO_DEVICE);
+	}
+	ticks(60);
+	check_as_after_boot(nslots);
+}
+
+/* One buffer of the youngest pool stays mapped; returns its number */
+static unsigned int leave_one(unsigned int n)
+{
+	struct io_tlb_pool *youngest = swiotlb_find_pool(dev, tlbs[n - 1]);
+	unsigned int i;
+
+	CHECK(youngest && youngest != swiotlb_find_pool(dev, tlbs[0]));
+	for (i = 0; i < n - 1; i++)
+		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
+	return n - 1;
+}
+
+TEST(closed_pool_is_not_mapped_from)
+{
+	struct io_tlb_pool *closed;
+	unsigned int kept, i;
+
+	start("dynamic,1");
+	map_pieces(512);
+	kept = leave_one(512);
+	closed = swiotlb_find_pool(dev, tlbs[kept]);
+	if (!ticks_until("closed"))
+		return;
+	/* In all sizes, from areas and, the second time, from magazines */
+	for (i = 0; i < 300; i++) {
+		phys_addr_t tlb = map(dev, orig, 2048 << (i % 6), DMA_TO_DEVICE);
+
+		if (!CHECK(tlb != MAP_FAILED_ADDR))
+			return;
+		CHECK_MSG(swiotlb_find_pool(dev, tlb) != closed,
+			  "map %u is in the closed pool", i);
+		unmap(dev, tlb, 2048 << (i % 6), DMA_TO_DEVICE);
+	}
+	CHECK(pools_that_are("closed") > 0);
+}
+
+TEST(mapping_keeps_its_pool)
+{
+	unsigned int kept;
+	long nslots;
+
+	start("dynamic,1");
+	nslots = slots_total();
+	map_pieces(512);
+	kept = leave_one(512);
+	ticks(LONG);
+	CHECK(slots_total() > nslots);
+	CHECK(swiotlb_find_pool(dev, tlbs[kept] + PIECE - 1));
+	CHECK(has_pattern(phys_to_virt(tlbs[kept]), PIECE, 1));
+	check_used(PIECE >> IO_TLB_SHIFT);
+	unmap_pieces(kept, kept + 1);
+	ticks(LONG);
+	check_as_after_boot(nslots);
+}
+
+/* What is unmapped in a closed pool goes to its area: the pool can go, too */
+TEST(unmap_in_a_closed_pool_lets_it_go)
+{
+	unsigned int kept;
+	long nslots;
+
+	start("dynamic,1");
+	nslots = slots_total();
+	map_pieces(512);
+	kept = leave_one(512);
+	if (!ticks_until("closed"))
+		return;
+	unmap_pieces(kept, kept + 1);
+	ticks(1);
+	CHECK_EQ(pools_that_are("closed"), 0);
+	ticks(60);
+	check_as_after_boot(nslots);
+}
+
+TEST(reopens_before_it_grows_anew)
+{
+	struct shim_usage idle;
+	long grown;
+
+	start("dynamic,1");
+	map_pieces(512);
+	unmap_pieces(0, 512);
+	if (!ticks_until("idle"))
+		return;
+	idle = shim_usage();
+	grown = slots_event("grown");
+	map_pieces(512);
+	CHECK_EQ(slots_event("grown"), grown);
+	CHECK(slots_event("reopened") > 0);
+	CHECK_EQ(shim_usage().pages, idle.pages);
+	unmap_pieces(0, 512);
+	ticks(LONG);
+	check_as_after_boot(slots_total());
+}
+
+/* A closed pool with a mapping in it is the nearest there is */
+TEST(reopens_a_closed_pool)
+{
+	unsigned int kept;
+	phys_addr_t tlb;
+	long grown;
+
+	start("dynamic,1");
+	map_pieces(512);
+	kept = leave_one(512);
+	tlb = tlbs[kept];
+	if (!ticks_until("closed"))
+		return;
+	grown = slots_event("grown");
+	map_pieces(480);
+	CHECK_EQ(slots_event("grown"), grown);
+	CHECK_EQ(pools_that_are("closed"), 0);
+	CHECK(has_pattern(phys_to_virt(tlb), PIECE, 1));
+	unmap_pieces(0, 480);
+	unmap(dev, tlb, PIECE, DMA_TO_DEVICE);
+	check_used(0);
+}
+
+/* A load that comes and goes is no reason to come and go with it */
+TEST(keeps_pools_between_bursts)
+{
+	unsigned int i;
+	long grown;
+
+	start("dynamic,1");
+	map_pieces(512);
+	unmap_pieces(0, 512);
+	grown = slots_event("grown");
+	for (i = 0; i < 40; i++) {
+		ticks(3);
+		map_pieces(512);
+		unmap_pieces(0, 512);
+	}
+	CHECK_EQ(slots_event("grown"), grown);
+	CHECK_EQ(slots_event("freed"), 0);
+}
+
+/* Less than half of what stays is in use: growth does not follow at once */
+TEST(does_not_grow_after_giving_back)
+{
+	long grown, freed;
+
+	start("dynamic,1");
+	map_pieces(512);
+	unmap_pieces(100, 512);
+	ticks(LONG);
+	grown = slots_event("grown");
+	freed = slots_event("freed");
+	CHECK(freed > 0);
+	ticks(LONG);
+	CHECK_EQ(slots_event("grown"), grown);
+	CHECK_EQ(slots_event("freed"), freed);
+	unmap_pieces(0, 100);
+}
+
+/* Work in a hurry, under the shrinker, once a tick has seen that the load is over */
+static void give_back_now(long nslots)
+{
+	unsigned long freed;
+	unsigned int i;
+
+	ticks(1);
+	for (i = 0; i < 4 && slots_event("freed") < slots_event("grown"); i++) {
+		shim_shrink(&freed);
+		shim_run_work();
+	}
+	CHECK_EQ(slots_total(), nslots);
+	check_used(0);
+}
+
+TEST(shrinker_does_not_wait)
+{
+	unsigned long freed;
+	long nslots;
+
+	start("dynamic,1");
+	nslots = slots_total();
+	map_pieces(512);
+	ticks(1);
+	unmap_pieces(0, 512);
+	give_back_now(nslots);
+	check_as_after_boot(nslots);
+	CHECK_EQ(shim_shrink(&freed), 0);
+}
+
+TEST(shrinker_takes_nothing_that_is_in_use)
+{
+	unsigned long freed;
+	unsigned int i;
+
+	start("dynamic,1");
+	map_pieces(512);
+	ticks(1);
+	for (i = 0; i < 4; i++) {
+		shim_shrink(&freed);
+		shim_run_work();
+	}
+	CHECK_EQ(slots_event("freed"), 0);
+	for (i = 0; i < 512; i++)
+		CHECK(has_pattern(phys_to_virt(tlbs[i]), PIECE, 1));
+	unmap_pieces(0, 512);
+	check_used(0);
+}
+
+/* Memory that was a pool's belongs to somebody else */
+TEST(nothing_is_found_where_a_pool_was)
+{
+	unsigned int i, n;
+
+	start("dynamic,1");
+	map_pieces(512);
+	unmap_pieces(0, 512);
+	ticks(LONG);
+	for (i = n = 0; i < 512; i++) {
+		if (shim_page_allocated(tlbs[i]))
+			continue;
+		CHECK(!swiotlb_find_pool(dev, tlbs[i]));
+		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
+		swiotlb_sync_single_for_cpu(dev, tlbs[i], PIECE, DMA_FROM_DEVICE);
+		n++;
+	}
+	CHECK(n > 256);
+	check_used(0);
+}
+
+TEST(pools_of_a_dead_cpu_go)
+{
+	unsigned int i;
+	long nslots;
+
+	shim_nr_cpus = 2;
+	start("dynamic");
+	nslots = slots_total();
+	shim_set_cpu(1);
+	map_pieces(256);
+	unmap_pieces(0, 256);
+	for (i = 0; i < 64; i++)
+		unmap(dev, map(dev, orig, 4096, DMA_TO_DEVICE), 4096, DMA_TO_DEVICE);
+	shim_set_cpu(0);
+	shim_cpu_dead(1);
+	ticks(60);
+	check_as_after_boot(nslots);
+}
+
+static void start_encrypted(void)
+{
+	boot_encrypted("dynamic,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(PIECE, 0);
+	fill_pattern(phys_to_virt(orig), PIECE, 1);
+	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
+}
+
+TEST(encrypts_once_before_memory_goes)
+{
+	struct shim_usage before;
+	long calls;
+
+	start_encrypted();
+	before = shim_usage();
+	map_pieces(256);
+	CHECK(shim_page_decrypted(tlbs[255]));
+	unmap_pieces(0, 256);
+	calls = slots_event("set_memory");
+	CHECK_EQ(calls, slots_event("grown"));
+	ticks(LONG);
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
+	CHECK_EQ(slots_event("set_memory"), 2 * slots_event("grown"));
+	CHECK_EQ(shim_usage().decrypted_pages, before.decrypted_pages);
+	CHECK_EQ(shim_usage().pages, before.pages);
+}
+
+/* Memory that stays decrypted is nobody's any more, and is counted */
+TEST(keeps_what_cannot_be_encrypted)
+{
+	struct shim_usage before;
+
+	start_encrypted();
+	before = shim_usage();
+	map_pieces(64);
+	unmap_pieces(0, 64);
+	shim_fail(SHIM_FAULT_ENCRYPT, 0, 1);
+	ticks(LONG);
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
+	CHECK(slots_event("leaked_bytes") > 0);
+	CHECK_EQ((shim_usage().pages - before.pages) * PAGE_SIZE,
+		 slots_event("leaked_bytes"));
+	CHECK(shim_usage().decrypted_pages > before.decrypted_pages);
+	check_used(0);
+}
+
+/* Each slot there is, one by one */
+static unsigned int slots_that_can_be_mapped(void)
+{
+	unsigned int n;
+
+	default_swiotlb_base();
+	for (n = 0; n < MOST; n++) {
+		tlbs[n] = map_full(dev, orig, IO_TLB_SIZE, 0, DMA_TO_DEVICE,
+				   DMA_ATTR_NO_WARN);
+		if (tlbs[n] == MAP_FAILED_ADDR)
+			break;
+	}
+	return n;
+}
+
+/* More pools than there are numbers; figures for whoever runs this by name */
+TEST(thousand_cycles)
+{
+	struct shim_usage before = {}, after;
+	unsigned int cycles;
+	long nslots, lost;
+
+	start_encrypted();
+	nslots = slots_total();
+	for (cycles = 0; cycles <= 1000 && !check_failures(); cycles++) {
+		if (cycles == 1)
+			before = shim_usage();
+		map_pieces(160);
+		ticks(1);
+		unmap_pieces(0, 160);
+		give_back_now(nslots);
+	}
+	after = shim_usage();
+	lost = nslots - slots_that_can_be_mapped();
+	CHECK(slots_event("grown") > 1024);
+	CHECK_EQ(after.kmallocs, before.kmallocs);
+	CHECK_EQ(after.pages, before.pages);
+	CHECK_EQ(after.decrypted_pages, before.decrypted_pages);
+	CHECK_EQ(after.pcpu_allocs, before.pcpu_allocs);
+	CHECK_EQ(slots_event("set_memory"), slots_event("grown") + slots_event("freed"));
+	CHECK_EQ(lost, 0);
+	printf("# giveback: cycles=%u\n# giveback: freed=%ld\n# giveback: set_memory=%ld\n",
+	       cycles - 1, slots_event("freed"), slots_event("set_memory"));
+	printf("# giveback: allocations=%ld\n# giveback: pages=%ld\n# giveback: slots=%ld\n",
+	       after.kmallocs - before.kmallocs, after.pages - before.pages, lost);
+}
+
+#endif
