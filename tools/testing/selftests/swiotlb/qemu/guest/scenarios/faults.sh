@@ -12,10 +12,10 @@
 . /lib/leaks.sh
 . /etc/run.conf
 
-# load NAME OPTION...: on every disk.
+# load TITLE OPTION...: on every disk.
 load()
 {
-	name=$1
+	title=$1
 	shift
 	pids=
 	for disk in $DISKS; do
@@ -27,7 +27,7 @@ load()
 	for pid in $pids; do
 		wait "$pid" || status=1
 	done
-	[ $status = 0 ] || fail "$name: $(cat /tmp/swio.*)"
+	[ $status = 0 ] || fail "$title: $(cat /tmp/swio.*)"
 }
 
 # total NAME: over all disks.
@@ -36,18 +36,29 @@ total()
 	cat /tmp/swio.* | sed -n "s/^$1=//p" | awk '{ n += $1 } END { print n + 0 }'
 }
 
-# round NAME: a load under what was set up. The first pool has areas of 256 KiB,
-# and no request may need more than one of them: where there is never another
-# pool, it would be tried again for ever.
+# round NAME KIND...: loads under what was set up, until some allocation of each
+# KIND has failed, or five times. The first pool has areas of 256 KiB, and no
+# request may need more than one of them: where there is never another pool, it
+# would be tried again for ever.
 round()
 {
-	load "$1" -e -b 131072
+	name=$1
+	shift
+	for _ in 1 2 3 4 5; do
+		load "$name" -e -b 131072 -j 16
+		missing=
+		for kind; do
+			[ "$(fault_count "$kind")" -gt 0 ] || missing=$kind
+		done
+		[ -n "$missing" ] || break
+	done
 	fault_off
 	{
-		echo "$1_slab=$(fault_count failslab)"
-		echo "$1_pages=$(fault_count fail_page_alloc)"
-		echo "$1_failed=$(($(total failed_reads) + $(total failed_writes)))"
+		echo "${name}_slab=$(fault_count failslab)"
+		echo "${name}_pages=$(fault_count fail_page_alloc)"
+		echo "${name}_failed=$(($(total failed_reads) + $(total failed_writes)))"
 	} >> /tmp/faults
+	[ -z "$missing" ] || fail "$name: no $missing"
 	check_nothing_used
 }
 
@@ -58,15 +69,15 @@ done
 # No pool but the first, for want of one kind of memory or of the other.
 fault_begin
 fault_engine failslab 100
-round metadata
+round metadata failslab
 fault_begin
 fault_engine fail_page_alloc 100
-round pages
+round pages fail_page_alloc
 # Some pools
 fault_begin
 fault_engine failslab 50
 fault_engine fail_page_alloc 50
-round half
+round half failslab fail_page_alloc
 # One line tells of each, not a stack.
 dmesg | grep -E 'allocation failure|vmalloc error' > /tmp/noise &&
 	fail "failed allocations of swiotlb are no news: $(cat /tmp/noise)"
@@ -74,7 +85,7 @@ dmesg | grep -E 'allocation failure|vmalloc error' > /tmp/noise &&
 fault_begin
 fault_set failslab ignore-gfp-wait=Y probability=3
 fault_set fail_page_alloc ignore-gfp-wait=Y probability=3
-round atomic
+round atomic failslab fail_page_alloc
 load "with memory again"
 report_text faults < /tmp/faults
 
