@@ -460,6 +460,12 @@ static inline phys_addr_t swiotlb_slot_addr(const struct io_tlb_pool *pool,
 	return pool->start + ((phys_addr_t)index << IO_TLB_SHIFT);
 }
 
+/* For who reads it: the bytes of some pools, and of all, exceed 32 bits. */
+static inline unsigned long swiotlb_kib(unsigned long nslots)
+{
+	return nslots << (IO_TLB_SHIFT - 10);
+}
+
 static inline unsigned int swiotlb_nslots(u64 bytes)
 {
 	return DIV_ROUND_UP_ULL(bytes, IO_TLB_SIZE);

@@ -210,9 +210,9 @@ static void swiotlb_free_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
 	trace_swiotlb_shrink(pool->start, pool->end - pool->start,
 			     mem->held_nslots);
-	pr_info_ratelimited("pool of %u KiB freed, %lu KiB are left\n",
-			    pool->nslots << IO_TLB_SHIFT >> 10,
-			    mem->held_nslots << IO_TLB_SHIFT >> 10);
+	pr_info_ratelimited("pool of %lu KiB freed, %lu KiB are left\n",
+			    swiotlb_kib(pool->nslots),
+			    swiotlb_kib(mem->held_nslots));
 	swiotlb_pool_destroy(pool);
 }
 

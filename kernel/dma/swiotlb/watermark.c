@@ -90,7 +90,7 @@ void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit)
 		return;
 	if (swiotlb_at_limit(mem) && !swiotlb_has_spare(mem)) {
 		pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
-			     swiotlb_max_nslots(mem) << IO_TLB_SHIFT >> 10);
+			     swiotlb_kib(swiotlb_max_nslots(mem)));
 		return;
 	}
 	if (swiotlb_is_too_early(mem, end_pfn))
