@@ -236,6 +236,8 @@ static void swiotlb_tick(struct swiotlb_mem *mem)
 		swiotlb_magazines_resize(mem);
 		/* (a) in "Giving back" */
 		synchronize_rcu();
+		/* Nobody takes what lies above the new limits */
+		swiotlb_magazines_drain(mem);
 	}
 	if (swiotlb_remove_empty(mem)) {
 		/* (b) */
