@@ -546,6 +546,7 @@ enum swiotlb_event {
  * @tick_work:	Looks for what can be given back.
  * @hurry:	Memory is short: give back at once.
  * @last_used:	Slots in use at the last tick.
+ * @peak:	The most that maps have seen since then.
  * @demand:	The most in this period, ...
  * @demand_before: ... and in the one before.
  * @period:	When this one began, in jiffies.
@@ -592,6 +593,7 @@ struct swiotlb_mem {
 	struct delayed_work tick_work;
 	bool hurry;
 	unsigned long last_used;
+	unsigned long peak;
 	unsigned long demand;
 	unsigned long demand_before;
 	unsigned long period;

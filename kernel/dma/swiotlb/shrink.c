@@ -87,20 +87,21 @@ static unsigned long swiotlb_demand(const struct swiotlb_mem *mem)
 }
 
 /*
- * The most in this period and in the one before, as far as it is seen. In a hurry
- * only what is in use now counts.
+ * The most in this period and in the one before, as far as it is seen: now, or by maps
+ * that found an area tight. In a hurry only what is in use now counts.
  */
 static void swiotlb_demand_sample(struct swiotlb_mem *mem, bool hurry)
 {
 	unsigned long used = swiotlb_mem_used(mem) +
 			     swiotlb_mem_transient_nslots(mem);
+	unsigned long peak = xchg(&mem->peak, 0);
 
 	if (hurry || !swiotlb_is_within(mem->period, SWIOTLB_QUIET)) {
 		mem->demand_before = hurry ? 0 : mem->demand;
 		mem->demand = 0;
 		mem->period = jiffies;
 	}
-	mem->demand = max(mem->demand, used);
+	mem->demand = max3(mem->demand, used, hurry ? 0 : peak);
 	WRITE_ONCE(mem->last_used, used);
 }
 

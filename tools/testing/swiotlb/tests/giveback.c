@@ -472,6 +472,23 @@ TEST(magazines_of_a_smaller_allocator_hold_less)
 	CHECK(boot_pool_used() <= nslots / 4);
 }
 
+/* Bursts that are over when the worker looks, and that what there is can hold */
+TEST(bursts_between_ticks_count)
+{
+	unsigned int i;
+
+	start("dynamic,1");
+	map_pieces(512);
+	unmap_pieces(0, 512);
+	for (i = 0; i < 40; i++) {
+		ticks(2);
+		map_pieces(480);
+		unmap_pieces(0, 480);
+	}
+	CHECK_EQ(slots_event("closed"), 0);
+	CHECK_EQ(slots_event("transient"), 0);
+}
+
 static void start_encrypted(void)
 {
 	boot_encrypted("dynamic,1");
