@@ -273,6 +273,8 @@ static inline unsigned int swiotlb_area_used(const struct io_tlb_area *area)
 	return READ_ONCE(area->slots.nused);
 }
 
+bool swiotlb_area_is_empty(struct io_tlb_area *area);
+
 /* -------------------------------------------------------------- pool.c --- */
 
 /**
@@ -436,6 +438,7 @@ int swiotlb_decrypt(void *vaddr, size_t bytes);
 int swiotlb_encrypt(void *vaddr, size_t bytes);
 void swiotlb_pool_disable(struct io_tlb_pool *pool);
 unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool);
+bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool);
 bool swiotlb_pool_tight(const struct io_tlb_pool *pool, unsigned int area_index);
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,

@@ -43,14 +43,20 @@
  *	state = CLOSED               rcu_read_lock()
  *	synchronize_rcu()     (a)    state? search
  *	                             rcu_read_unlock()
- *	drain magazines                                      rcu_read_lock()
- *	used == 0?                                           area lock, used -= n
+ *	drain magazines                                      cell = 0
+ *	                                                     rcu_read_lock()
+ *	area lock, used == 0?                                area lock, used -= n
  *	index, list: remove                                  area unlock
  *	synchronize_rcu()     (b)                            rcu_read_unlock()
  *	number can be used again
  *
  * After (a) nobody takes slots from an area of the pool: used can only fall, and once
- * it was 0 it stays so, though the areas are read one by one without their locks.
+ * it was 0 it stays so, though the areas are looked at one by one. The locks order
+ * more than used: that a buffer has left its cell may become visible later than the
+ * new count, where an exchange does not order what comes after it. Without the lock,
+ * a reader that begins after (b) has begun, and so is not waited for, could still find
+ * the buffer there, and follow it into a pool that has gone.
+ *
  * After (b) U has left the area, and its reads of the buffer, which came before, are
  * over; so have those who walk through the list of pools, and those who look from a
  * cell of a magazine at the pool, see swiotlb_magazine_empty(). Who owns a buffer
@@ -179,7 +185,7 @@ static bool swiotlb_remove_empty(struct swiotlb_mem *mem)
 		if (pool->state != SWIOTLB_POOL_CLOSED)
 			continue;
 		swiotlb_magazines_drain_pool(mem, pool);
-		if (!swiotlb_pool_used(pool)) {
+		if (swiotlb_pool_is_empty(pool)) {
 			swiotlb_mem_remove_pool(mem, pool);
 			pool->stuck = false;
 			pool->asked_limit = U64_MAX;
