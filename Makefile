@@ -15,6 +15,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 .PHONY: base compose kernels
 .PHONY: run quick bench bench-guest bench-dynamic
 .PHONY: test test-full kunit
+.PHONY: series check-series check-fixes check-docs
 .PHONY: clean distclean
 
 ##@ Measure
@@ -45,6 +46,19 @@ test-full:		## The same with KCSAN, i386, arm64, big endian, the long oracle, th
 kunit: packages		## Run the KUnit suites in QEMU (KUNIT=swiotlb_pool: one; =swiotlb_pool.*lookup*: some)
 	$(Q)scripts/kernel.sh ours-kunit
 	$(Q)$(PYTHON) $(GUEST)/kunit_guest.py --kernel build/kernels/ours-kunit.bzImage $(if $(KUNIT),--filter '$(KUNIT)')
+
+check-series: packages	## Apply, compile and read each patch of the series, boot kernels at three of them
+	$(Q)scripts/check_series.sh
+
+check-fixes: packages	## Show each patch of patches/fixes-7.3 by a test, boot the fixed base (BOOT=0: do not)
+	$(Q)scripts/check_fixes.sh
+
+check-docs:		## Build our pages with sphinx (Debian's python3-sphinx), without a warning
+	$(Q)scripts/check_docs.sh
+
+##@ Send
+series:			## Export the series as mails for git am: build/series
+	$(Q)base=$$(scripts/base.sh) && $(PYTHON) scripts/mails.py --base "$$base"
 
 ##@ Build
 base:			## Fetch Linux 7.3 (KSRC=<tree or tarball>: use that), print where it is

@@ -53,9 +53,9 @@ def write(directory, measured, env):
     return entries
 
 
-def show(entries, env, directory):
+def show(entries, measured, env, directory):
     print()
-    print(report.summary(entries, env))
+    print(report.summary(entries, measured.samples, measured.plan, env))
     print(f"\n  {directory}/table.md  .csv  .svg  .png")
 
 
@@ -67,7 +67,7 @@ def compare(args, directory):
                                    directory, sys.stdout.isatty())
     measured.accel = run.choose_accel(measured.images["base"])
     if results.conduct(measured, env, directory):
-        show(write(directory, measured, env.data), env.data, directory)
+        show(write(directory, measured, env.data), measured, env.data, directory)
     else:
         print("\nverify failed: nothing was timed", file=sys.stderr)
     return command.conclude(measured, directory, not args.only)

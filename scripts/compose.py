@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Compose build/src-<name>: the base, our files over it, the hunks applied.
 
-<name> is ours, for all of it, base, for nothing of it, or base-<subset> for the
-entries that patches/7.3/series.<subset> lists.
+<name> is ours, for all of it, ours-<number> for the series up to the entry with
+that number, base, for nothing of it, or base-<subset> for the entries that
+patches/7.3/series.<subset> lists, or patches/<subset>-7.3/series.
 
 The tree is made of hard links to the base. What we change is always written
 to a new file that takes the old one's place, so that the base stays as it is.
@@ -23,97 +24,14 @@ import sys
 import time
 from pathlib import Path
 
-import series
+import states
+from states import Failure
 
-# Directories of the base in which ours are not part of the series.
-NOT_IN_SERIES = {"scripts"}
 HEARTBEAT_SECONDS = 10
-
-
-class Failure(Exception):
-    """Messages for whoever called."""
-
-    def __init__(self, *messages):
-        super().__init__(*messages)
-        self.messages = messages
 
 
 def say(verb, text):
     print("  %-7s %s" % (verb, text), file=sys.stderr, flush=True)
-
-
-# --- what the tree should hold ------------------------------------------------
-
-def candidates(repo, base):
-    """Our files that lie where the kernel has its own."""
-    tops = sorted(p.name for p in base.iterdir() if p.is_dir() and p.name not in NOT_IN_SERIES)
-    tops = [t for t in tops if (repo / t).is_dir()]
-    if not tops:
-        return set()
-    git = subprocess.run(
-        ["git", "-C", str(repo), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *tops],
-        capture_output=True, text=True, check=False)
-    if git.returncode:
-        raise Failure(f"cannot list the files of {repo}: {git.stderr.strip()}")
-    return {p for p in git.stdout.split("\0") if p and (repo / p).is_file()}
-
-
-def owned_files(entry, files):
-    """What an entry owns; a path that ends in / is all files below it."""
-    for path in entry.owns:
-        below = sorted(f for f in files if f.startswith(path)) if path.endswith("/") else []
-        yield from below or [path]
-
-
-def check_owners(entries, files, repo, whole, problems):
-    """Who owns each file: path -> entry. In a whole series every file is owned."""
-    owner = {}
-    for entry in entries:
-        for path in owned_files(entry, files):
-            if path in owner:
-                problems.append(f"{path}: owned by both {owner[path].name} and {entry.name}")
-            elif path not in files:
-                reason = "is not there" if not (repo / path).exists() else \
-                    "is ignored by git, or lies outside the directories of the kernel"
-                problems.append(f"{entry.name}: owns {path}, which {reason}")
-            owner.setdefault(path, entry)
-    for path in sorted(files - owner.keys()) if whole else ():
-        problems.append(f"{path}: no entry of the series owns it")
-    return owner
-
-
-def overlay(entries, repo, base, whole, problems):
-    """path -> (content, mode), or None for a file that goes."""
-    owner = check_owners(entries, candidates(repo, base), repo, whole, problems)
-    wanted = {}
-    for path in owner:
-        if (repo / path).is_file():
-            wanted[path] = ((repo / path).read_bytes(), (repo / path).stat().st_mode & 0o777)
-    for entry in entries:
-        for diff in entry.diffs:
-            if diff.path in owner:
-                problems.append(f"{entry.name}: has a hunk on {diff.path}, which {owner[diff.path].name} owns")
-            else:
-                apply_to(entry, diff, wanted, base, problems)
-    return wanted
-
-
-def apply_to(entry, diff, wanted, base, problems):
-    """One FileDiff on what the entries before left of the file."""
-    path = base / diff.path
-    if diff.path not in wanted and path.is_file():
-        wanted[diff.path] = (path.read_bytes(), path.stat().st_mode & 0o777)
-    if wanted.get(diff.path) is None:
-        why = "deleted by an entry before" if diff.path in wanted else "not in the base"
-        problems.append(f"{entry.name}: {diff.path}: {why}")
-        return
-    data, mode = wanted[diff.path]
-    try:
-        data = series.apply_diff(diff, data)
-    except series.DoesNotApply as error:
-        problems.append(f"{entry.name}: {diff.path}: {error}")
-        return
-    wanted[diff.path] = None if data is None else (data, mode)
 
 
 # --- the base -------------------------------------------------------------------
@@ -291,23 +209,29 @@ def locked(path, what):
 
 
 def series_of(name):
-    """The file that lists what goes over the base; None: nothing does."""
-    if name == "ours":
-        return "series"
-    return f"series.{name.removeprefix('base-')}" if name.startswith("base-") else None
+    """The file that lists what goes over the base, and the number of the last
+    entry that does, if not all do; the former is None if nothing does."""
+    kind, _, rest = name.partition("-")
+    if kind == "ours":
+        return "series", rest or None
+    return (f"series.{rest}" if rest else None), None
 
 
-def plan(repo, base, directory, listed):
-    """The overlay of the series, or a Failure with everything that is wrong."""
-    problems = []
-    entries = series.read_series(directory, problems, listed)
-    if not entries and not problems:
+def plan(repo, base, directory, name):
+    """What the tree holds over the base, and of how many entries."""
+    listed, last = series_of(name)
+    if not listed:
+        return {}, 0
+    own = repo / "patches" / f"{name.removeprefix('base-')}-7.3"
+    if own.is_dir():
+        directory, listed = own, "series"
+    found = states.read(repo, base, directory, listed, whole=name.startswith("ours"))
+    if last:
+        found = states.up_to(found, last)
+    if not found:
         say("NOTE", f"{directory / listed} is empty: composing the plain base")
         return {}, 0
-    wanted = overlay(entries, repo, base, listed == "series", problems)
-    if problems:
-        raise Failure(*problems)
-    return wanted, len(entries)
+    return found[-1].files, len(found)
 
 
 def main():
@@ -317,17 +241,14 @@ def main():
     parser.add_argument("--repo", type=Path, default=top, help="the checkout with our files")
     parser.add_argument("--series", type=Path, help="default: <repo>/patches/7.3")
     parser.add_argument("--build", type=Path, help="default: <repo>/build")
-    parser.add_argument("name", help="base (a plain copy), ours, or base-<subset>")
+    parser.add_argument("name", help="base (a plain copy), ours, ours-<number> or base-<subset>")
     args = parser.parse_args()
-    if not re.fullmatch("base|ours|base-[a-z0-9]+", args.name):
-        parser.error(f"no such tree: {args.name} (base, ours or base-<subset>)")
+    if not re.fullmatch("base|ours|ours-[0-9]{4}|base-[a-z0-9]+", args.name):
+        parser.error(f"no such tree: {args.name} (base, ours, ours-<number> or base-<subset>)")
     repo, base = args.repo.resolve(), args.base.resolve()
     build = (args.build or repo / "build").resolve()
     with locked(build / f".src-{args.name}.lock", f"src-{args.name}"):
-        wanted, entries = {}, 0
-        listed = series_of(args.name)
-        if listed:
-            wanted, entries = plan(repo, base, args.series or repo / "patches" / "7.3", listed)
+        wanted, entries = plan(repo, base, args.series or repo / "patches" / "7.3", args.name)
         changed = compose(args.name, base, build, wanted)
     say("COMPOSE", f"{args.name}: {entries} entries, {len(wanted)} files, {changed} written")
 

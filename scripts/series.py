@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+LINKS = re.compile(r"^Links: (\S+)$\Z", re.M)
 NO_NEWLINE = b"\\ No newline at end of file"
 
 
@@ -39,6 +40,7 @@ class Entry:
     subject: str = ""
     body: str = ""
     owns: list = field(default_factory=list)
+    links: str = ""
     diffs: list = field(default_factory=list)
 
 
@@ -73,6 +75,9 @@ def parse_entry(name, data, problems):
     text, diff = split_entry(data)
     entry = Entry(name)
     lines = text.decode("utf-8", errors="replace").splitlines()
+    # Of a mail, which names its author
+    if lines and lines[0].startswith("From: "):
+        del lines[0]
     if not lines or not lines[0].startswith("Subject: ") or (lines[1:2] or [""])[0].strip():
         problems.append(f"{name}: must begin with 'Subject: ' and an empty line")
         return entry
@@ -80,6 +85,9 @@ def parse_entry(name, data, problems):
     rest = lines[2:]
     at = rest.index("Owns:") if "Owns:" in rest else len(rest)
     entry.body = "\n".join(rest[:at]).strip()
+    found = LINKS.search(entry.body)
+    if found:
+        entry.links, entry.body = found[1], entry.body[:found.start()].strip()
     entry.owns = [line.strip() for line in rest[at + 1:] if line.strip()]
     if not entry.body:
         problems.append(f"{name}: has no body: say why")

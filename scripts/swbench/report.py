@@ -5,7 +5,7 @@ import csv
 import io
 
 from . import plan as plans
-from .stats import median
+from .stats import difference, median
 
 CPU_COLUMNS = ("device", "bs", "depth", "jobs", "rw", "config", "cpus_busy",
                "fio_usr", "fio_sys", "cpu_us_per_io")
@@ -80,6 +80,28 @@ def _ratios(entries):
     return grid(header, lines)
 
 
+def _verdict(low, high):
+    if low > 0:
+        return "faster"
+    return "slower" if high < 0 else "the same"
+
+
+def paired(samples, rows):
+    """Ours against base, each boot of one with the boot of the other next to it;
+    empty with less than two of each.
+    """
+    lines = []
+    for row in rows:
+        found = difference(samples.iops(row, "ours"), samples.iops(row, "base"))
+        if found:
+            mean, low, high = found
+            lines.append([row_name(row), percent(1 + mean),
+                          f"{100 * (1 + low):.0f} to {100 * (1 + high):.0f} %",
+                          _verdict(low, high)])
+    return grid(["ours / base, by pairs of boots", "mean", "95 % interval",
+                 "so it is"], lines) if lines else ""
+
+
 def _cpu(samples, row, config):
     """Medians of CPUs busy, fio's user and system share, and CPU an I/O."""
     parts = samples.cpu(row, config)
@@ -126,9 +148,10 @@ def disturbance(environment):
             f"{host['cpus']} CPUs meanwhile: expect noise.")
 
 
-def summary(entries, environment):
+def summary(entries, samples, plan, environment):
     """What is also shown in the terminal at the end."""
     return "\n\n".join((_throughput(entries), _ratios(entries),
+                        paired(samples, plan.rows),
                         f"Accelerator: {environment['accelerator']}. "
                         f"Medians of {environment['plan']['repeats']}, boots "
                         "in turn; the spread is the coefficient of variation. "
@@ -163,6 +186,8 @@ def markdown(entries, samples, plan, environment):
 {_identical(environment)}{_throughput(entries)}
 
 {_ratios(entries)}
+
+{paired(samples, plan.rows)}
 
 {_cpu_table(samples, plan.rows, plan.configs)}
 

@@ -122,6 +122,16 @@ class ComposeTest(unittest.TestCase):
         self.assertIn("obj-7\n", (tree / "kernel/dma/Makefile").read_text())
         self.base_is_untouched()
 
+    def test_subset_with_a_directory_of_its_own(self):
+        write(self.repo / "patches/some-7.3/series", "0001-a.patch\n")
+        write(self.repo / "patches/some-7.3/0001-a.patch",
+              "From: A <a@b>\nSubject: a\n\nWhy.\n\n---\n" + textwrap.dedent(DELETION))
+        self.compose("base-some")
+        tree = self.tree.with_name("src-base-some")
+        self.assertFalse((tree / "kernel/old/gone.c").exists())
+        self.assertEqual((tree / "kernel/dma/swiotlb.c").read_text(), "old\n")
+        self.base_is_untouched()
+
     def test_subset_that_is_not_there(self):
         done = self.run_compose("base-none")
         self.assertEqual(done.returncode, 1)
@@ -275,10 +285,17 @@ class ComposeTest(unittest.TestCase):
         self.entry("0002-b.patch", ["kernel/dma/none/"])
         self.refuse("0002-b.patch", "kernel/dma/none/", "not there")
 
-    def test_hunk_on_an_owned_file(self):
-        self.file("kernel/dma/Makefile", "")
+    def test_hunk_on_a_file_that_is_owned_before(self):
+        self.file("kernel/old/gone.c", "ours\n")
+        self.entry("0002-b.patch", ["kernel/old/gone.c"])
+        self.entry("0003-c.patch", [], DELETION)
+        self.refuse("0003-c.patch", "kernel/old/gone.c", "0002-b.patch")
+
+    def test_hunk_on_a_file_that_is_owned_later(self):
+        self.file("kernel/dma/Makefile", "all ours\n")
         self.entry("0002-b.patch", ["kernel/dma/Makefile"])
-        self.refuse("0001-a.patch", "kernel/dma/Makefile", "0002-b.patch")
+        self.compose()
+        self.assertEqual((self.tree / "kernel/dma/Makefile").read_text(), "all ours\n")
 
     def test_hunk_whose_context_differs(self):
         for line in ("obj-4", "obj-7", "obj-10"):

@@ -213,6 +213,23 @@ class Host(unittest.TestCase):
         self.assertIn("1.2 of the host's 2 CPUs", report.disturbance(busy))
 
 
+class Pairs(unittest.TestCase):
+    def verdict(self, ours, base):
+        samples = filled({"ours": ours, "base": base})
+        return report.paired(samples, [ROW]).splitlines()[-1]
+
+    def test_a_difference_beyond_noise_is_told(self):
+        self.assertIn("slower", self.verdict([90.0, 91.0, 89.0], [100.0] * 3))
+        self.assertIn("faster", self.verdict([110.0, 111.0, 109.0], [100.0] * 3))
+
+    def test_noise_is_no_difference(self):
+        self.assertIn("the same", self.verdict([90.0, 112.0, 99.0], [100.0] * 3))
+
+    def test_one_boot_tells_nothing(self):
+        samples = filled({"ours": [90.0], "base": [100.0]})
+        self.assertEqual(report.paired(samples, [ROW]), "")
+
+
 class Pictures(unittest.TestCase):
     def entries(self):
         samples = filled({name: [100.0, 110.0] for name in NAMES})

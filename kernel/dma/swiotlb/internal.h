@@ -46,8 +46,8 @@
  *	magazine.c	per-CPU caches and the depot
  *	mem.c		the order of search, why a map failed
  *	transient.c	pools for one mapping			(SWIOTLB_DYNAMIC)
+ *	shrink.c	the worker that gives pools back	(SWIOTLB_DYNAMIC)
  *	grow.c		the worker that adds pools		(SWIOTLB_DYNAMIC)
- *	shrink.c	the worker that gives them back		(SWIOTLB_DYNAMIC)
  *	bounce.c	the copy
  *	stats.c		debugfs
  *	param.c		swiotlb=

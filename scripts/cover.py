@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The cover letter: its text, with the tables made from what was measured."""
+
+import csv
+import re
+import sys
+from pathlib import Path
+
+from states import Failure
+
+GUEST_CSV = "Documentation/core-api/swiotlb-run.csv"
+CONFIGS = ("base", "ours", "dynamic", "none")
+MARK = re.compile(r"^@(\w+)@$", re.M)
+
+
+def rows(path):
+    """{(device, bs, rw, jobs): {config: line}}, in the order of the file."""
+    found = {}
+    with open(path, encoding="utf-8", newline="") as f:
+        for line in csv.DictReader(f):
+            key = line["device"], line["bs"], line["rw"], int(line["jobs"])
+            found.setdefault(key, {})[line["config"]] = line
+    for key, configs in found.items():
+        missing = set(CONFIGS) - configs.keys()
+        if missing:
+            raise Failure(f"{path}: {key} has no line for {', '.join(sorted(missing))}")
+    return found
+
+
+def percent(text):
+    return f"{100 * float(text):.0f}%"
+
+
+def iops(line):
+    return f"{int(line['iops']) / 1000:.1f} ({percent(line['cv'])})"
+
+
+def grid(header, lines):
+    widths = [max(len(line[i]) for line in (header, *lines)) for i in range(len(header))]
+    return "\n".join("  " + "  ".join([line[0].ljust(widths[0])]
+                                      + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:])])
+                     for line in (header, *lines))
+
+
+def name(key):
+    device, size, rw, jobs = key
+    return f"{device} {size} {rw} x{jobs}"
+
+
+def guest(repo):
+    """Thousands of IOPS and their spread; ratios."""
+    found = rows(repo / GUEST_CSV)
+    return grid(["", "base", "ours", "none", "/base", "/none"],
+                [[name(key), iops(c["base"]), iops(c["ours"]), iops(c["none"]),
+                  percent(c["ours"]["vs_base"]), percent(c["ours"]["vs_none"])] for key, c in found.items()])
+
+
+def losing(repo):
+    """The rows where ours, or ours grown from 1 MiB, is behind the base."""
+    found = rows(repo / GUEST_CSV)
+    lines = [[name(key), config, percent(configs[config]["vs_base"]), percent(configs["base"]["cv"])]
+             for key, configs in found.items() for config in ("ours", "dynamic")
+             if float(configs[config]["vs_base"]) < 1]
+    if not lines:
+        return "  (none)"
+    return grid(["row", "configuration", "of the base", "spread of the base"], lines)
+
+
+MAKERS = {"guest": guest, "losing": losing}
+
+
+def letter(repo):
+    """(subject, text) of patches/7.3/cover-letter, with its tables."""
+    path = Path(repo) / "patches" / "7.3" / "cover-letter"
+    head, _, text = path.read_text(encoding="utf-8").partition("\n\n")
+    if not head.startswith("Subject: ") or "\n" in head or not text.strip():
+        raise Failure(f"{path.name}: must begin with 'Subject: ' and an empty line, and have a text")
+    unknown = set(MARK.findall(text)) - MAKERS.keys()
+    if unknown:
+        raise Failure(f"{path.name}: no such table: {', '.join(sorted(unknown))}")
+    return head.removeprefix("Subject: "), MARK.sub(lambda m: MAKERS[m[1]](Path(repo)), text).strip()
+
+
+if __name__ == "__main__":
+    try:
+        print("Subject: %s\n\n%s" % letter(Path(__file__).resolve().parent.parent))
+    except Failure as failure:
+        sys.exit("error: " + "\n".join(failure.messages))

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Remarks of checkpatch, kernel-doc and codespell, and those that are known."""
+
+import re
+import subprocess
+from dataclasses import dataclass
+
+from states import Failure
+
+CHECKPATCH = re.compile(r"^(?P<path>[^:]*):\d+: (?P<kind>ERROR|WARNING|CHECK):(?P<type>\w+): (?P<text>.*)")
+DOCUMENTED = ("kernel/", "include/", "drivers/", "arch/")
+
+
+def run(*command, cwd=None):
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, errors="replace", check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+# --- tools: each yields (path, text) --------------------------------------------------
+
+def checkpatch(tree, mail):
+    status, out, err = run("perl", "scripts/checkpatch.pl", "--strict", "--no-signoff", "--terse", "--showfile",
+                           "--show-types", "--no-summary", str(mail), cwd=tree)
+    found = [m for m in map(CHECKPATCH.match, out.splitlines()) if m]
+    if bool(status) != bool(found) or err.strip():
+        raise Failure(f"checkpatch does not work on {mail.name}: exit {status}", *out.splitlines(), *err.splitlines())
+    return [(m["path"] or "-", f"{m['type']}: {m['text']}") for m in found]
+
+
+def kernel_doc(tree, base, paths):
+    """Of what the base does not have already."""
+    files = [p for p in paths if p.startswith(DOCUMENTED) and p.endswith((".c", ".h"))]
+    old = {text for _, text in doc_remarks(base, [p for p in files if (base / p).is_file()])}
+    return [(path, text) for path, text in doc_remarks(tree, files) if text not in old]
+
+
+def doc_remarks(tree, files):
+    if not files:
+        return []
+    status, out, err = run("python3", "scripts/kernel-doc", "-none", "-Wall", *files, cwd=tree)
+    said = (out + err).splitlines()
+    if status and not said:
+        raise Failure(f"kernel-doc fails with {status} and says nothing")
+    # Without the number of the line, which an edit moves.
+    return [(path, line.replace(f"{path}:", "", 1).lstrip("0123456789 "))
+            for line in said for path in [next((p for p in files if p in line), files[0])]]
+
+
+def added(mail):
+    """The text of a patch, and what it adds."""
+    lines = mail.read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.startswith(("-", " ", "@@", "diff ", "index ")))
+
+
+def spelling(text):
+    done = subprocess.run(["codespell", "-"], input=text, capture_output=True, text=True, check=False)
+    if done.stderr.strip():
+        raise Failure("codespell does not work", *done.stderr.splitlines())
+    return [("-", word) for word in re.findall(r"^\s*(\S+ ==> .*)$", done.stdout, re.M)]
+
+
+# --- what is known ----------------------------------------------------------------------
+
+@dataclass
+class Remark:
+    tool: str
+    path: str
+    text: str
+    met: bool = False
+
+    def covers(self, path):
+        return self.path in (path, "*") or self.path.endswith("/") and path.startswith(self.path)
+
+
+class Known:
+    """patches/7.3/remarks: what stays, with a reason for each."""
+
+    def __init__(self, path):
+        self.path, self.remarks, self.unknown = path, [], []
+        reason = False
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if line.startswith("#") or not line.strip():
+                reason = line.startswith("#") and not line.startswith("# SPDX")
+                continue
+            parts = line.split(None, 2)
+            if len(parts) != 3 or not reason:
+                raise Failure(f"{path.name}:{number}: a remark is a tool, a path and a text, below a comment that "
+                              "says why it stays")
+            self.remarks.append(Remark(*parts))
+
+    def meet(self, tool, path, text, where):
+        for remark in self.remarks:
+            if remark.tool == tool and remark.covers(path) and remark.text in text:
+                remark.met = True
+                return
+        self.unknown.append(f"{where}: {tool}: {path}: {text}")
+
+    def finish(self, tools, build):
+        """Complain of what is not known, and of what is not there any more. What
+        was not run had no chance to say it."""
+        stale = [f"{self.path.name}: nothing says this any more: {r.tool} {r.path} {r.text}"
+                 for r in self.remarks if not r.met and (build if r.tool == "build" else tools)]
+        if self.unknown or stale:
+            raise Failure(*dict.fromkeys(self.unknown), *stale)

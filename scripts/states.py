@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What each entry of the series leaves of the files that the series touches.
+
+The rules are those of patches/7.3/README.
+"""
+
+import re
+import subprocess
+from dataclasses import dataclass
+
+import series
+
+# Directories of the base in which ours are not part of the series.
+NOT_IN_SERIES = {"scripts"}
+OBJECT = re.compile(r"[\w-]+\.o|[\w-]+/")
+
+
+class Failure(Exception):
+    """Messages for whoever called."""
+
+    def __init__(self, *messages):
+        super().__init__(*messages)
+        self.messages = messages
+
+
+@dataclass
+class State:
+    """An entry, and path -> (content, mode) after it, or None for a file that is
+    gone. Files of the base that no entry up to this one touches are not there."""
+
+    entry: series.Entry
+    files: dict
+
+
+# --- owners ---------------------------------------------------------------------
+
+def candidates(repo, base):
+    """Our files that lie where the kernel has its own."""
+    tops = sorted(p.name for p in base.iterdir() if p.is_dir() and p.name not in NOT_IN_SERIES)
+    tops = [t for t in tops if (repo / t).is_dir()]
+    if not tops:
+        return set()
+    git = subprocess.run(
+        ["git", "-C", str(repo), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *tops],
+        capture_output=True, text=True, check=False)
+    if git.returncode:
+        raise Failure(f"cannot list the files of {repo}: {git.stderr.strip()}")
+    return {p for p in git.stdout.split("\0") if p and (repo / p).is_file()}
+
+
+def owned_files(entry, files):
+    """What an entry owns; a path that ends in / is all files below it."""
+    for path in entry.owns:
+        below = sorted(f for f in files if f.startswith(path)) if path.endswith("/") else []
+        yield from below or [path]
+
+
+def find_owners(entries, files, repo, whole, problems):
+    """Who owns each file: path -> entry. In a whole series every file is owned."""
+    owner = {}
+    for entry in entries:
+        for path in owned_files(entry, files):
+            if path in owner:
+                problems.append(f"{path}: owned by both {owner[path].name} and {entry.name}")
+            elif path not in files:
+                reason = "is not there" if not (repo / path).exists() else \
+                    "is ignored by git, or lies outside the directories of the kernel"
+                problems.append(f"{entry.name}: owns {path}, which {reason}")
+            owner.setdefault(path, entry)
+    for path in sorted(files - owner.keys()) if whole else ():
+        problems.append(f"{path}: no entry of the series owns it")
+    return owner
+
+
+# --- Makefiles that grow with the series ------------------------------------------
+
+def find_links(entries, owner, problems):
+    """path of an object -> the place in the series from which on it is linked."""
+    places = {entry.name: n for n, entry in enumerate(entries)}
+    for n, entry in enumerate(entries):
+        if entry.links and places.get(entry.links, -1) <= n:
+            problems.append(f"{entry.name}: Links: {entry.links}, which is no later entry")
+    return {path.removesuffix(".c") + ".o": places.get(entry.links, 0)
+            for path, entry in owner.items() if entry.links and path.endswith(".c")}
+
+
+def grown(path, text, files, links, place):
+    """The owned Makefile as it is at a place of the series: it names only objects
+    whose source is there, and only compiles those that cannot be linked yet."""
+    directory = path.rpartition("/")[0] + "/"
+    lines = []
+    for line in text.splitlines(keepends=True):
+        kind, sign, names = line.partition("+=")
+        if not kind.startswith("obj-") or not sign:
+            lines.append(line)
+            continue
+        there = [n for n in names.split() if not OBJECT.fullmatch(n) or has_source(directory + n, files)]
+        later = [n for n in there if links.get(directory + n, 0) > place]
+        now = [n for n in there if n not in later]
+        if now == names.split():
+            lines.append(line)
+            continue
+        if now:
+            lines.append(f"{kind}{sign} {' '.join(now)}\n")
+        if later:
+            lines.append(f"always-{kind.removeprefix('obj-')}{sign} {' '.join(later)}\n")
+    return "".join(lines)
+
+
+def has_source(name, files):
+    if name.endswith("/"):
+        return files.get(name + "Makefile") is not None
+    return files.get(name.removesuffix(".o") + ".c") is not None
+
+
+# --- the states -------------------------------------------------------------------
+
+def apply_diff(entry, diff, files, base, problems):
+    """One FileDiff on what the entries before left of the file."""
+    path = base / diff.path
+    if diff.path not in files and path.is_file():
+        files[diff.path] = (path.read_bytes(), path.stat().st_mode & 0o777)
+    if files.get(diff.path) is None:
+        why = "deleted by an entry before" if diff.path in files else "not in the base"
+        problems.append(f"{entry.name}: {diff.path}: {why}")
+        return
+    data, mode = files[diff.path]
+    try:
+        data = series.apply_diff(diff, data)
+    except series.DoesNotApply as error:
+        problems.append(f"{entry.name}: {diff.path}: {error}")
+        return
+    files[diff.path] = None if data is None else (data, mode)
+
+
+def content(repo, path):
+    return (repo / path).read_bytes(), (repo / path).stat().st_mode & 0o777
+
+
+def build(entries, repo, base, whole, problems):
+    """The states after each entry."""
+    owner = find_owners(entries, candidates(repo, base), repo, whole, problems)
+    links = find_links(entries, owner, problems)
+    places = {entry.name: n for n, entry in enumerate(entries)}
+    found, files, makefiles = [], {}, {}
+    for place, entry in enumerate(entries):
+        for path in [p for p in owner if owner[p] is entry and (repo / p).is_file()]:
+            files[path] = content(repo, path)
+            if path.startswith("kernel/") and path.endswith("/Makefile"):
+                makefiles[path] = files[path]
+        for diff in entry.diffs:
+            if diff.path in owner and places[owner[diff.path].name] <= place:
+                problems.append(f"{entry.name}: has a hunk on {diff.path}, which {owner[diff.path].name} owns")
+            else:
+                apply_diff(entry, diff, files, base, problems)
+        for path, (data, mode) in makefiles.items():
+            files[path] = (grown(path, data.decode(), files, links, place).encode(), mode)
+        found.append(State(entry, dict(files)))
+    for path, (data, _) in makefiles.items():
+        if whole and found[-1].files[path][0] != data:
+            problems.append(f"{path}: names an object that has no source")
+    return found
+
+
+def read(repo, base, directory=None, listed="series", whole=None):
+    """The states of a series, or a Failure with everything that is wrong. @whole:
+    it owns all files of ours; if not said, that is what "series" does."""
+    problems = []
+    entries = series.read_series(directory or repo / "patches" / "7.3", problems, listed)
+    if not entries and not problems:
+        return []
+    found = build(entries, repo, base, listed == "series" if whole is None else whole, problems)
+    if problems:
+        raise Failure(*problems)
+    return found
+
+
+def up_to(found, number):
+    """The states up to the one of the entry with that number."""
+    for n, state in enumerate(found):
+        if state.entry.name.startswith(number + "-"):
+            return found[:n + 1]
+    raise Failure(f"no entry of the series has the number {number}")

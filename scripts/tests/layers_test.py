@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The files of the engine, and who names them: the figure, internal.h, the series."""
+
+import re
+import unittest
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent
+ENGINE = TOP / "kernel/dma/swiotlb"
+SOURCES = sorted(p.name for p in ENGINE.glob("*.c"))
+HEADERS = sorted(p.name for p in ENGINE.glob("*.h"))
+
+
+def layers():
+    """The files of the list in internal.h, from the ground up."""
+    text = (ENGINE / "internal.h").read_text(encoding="utf-8")
+    block = text[text.index("DOC: Layers"):]
+    return re.findall(r"^ \*\t([\w./]+\.c)\t", block[:block.index("*/")], re.M)
+
+
+def places():
+    """name -> (how far down it stands in the figure, how far right)."""
+    figure = (TOP / "Documentation/core-api/swiotlb-layers.svg").read_text(encoding="utf-8")
+    found = re.findall(r'<text x="(\d+)" y="(\d+)" font-size="14" [^>]*>([\w./]+\.c)</text>', figure)
+    return {name: (int(y), int(x)) for x, y, name in found}
+
+
+def code(name):
+    """A file without comments and strings."""
+    text = (ENGINE / name).read_text(encoding="utf-8")
+    return re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\])*"', " ", text, flags=re.S)
+
+
+def defined(name):
+    """Functions that others may call."""
+    return re.findall(r"^(?!static\b)\w[\w\s*]*?\b(\w*swiotlb_\w+)\([^;{}]*\)\s*\{", code(name), re.M)
+
+
+def calls_up(order):
+    """(caller, function, its file) where that stands later in the list."""
+    place = {name: n for n, name in enumerate(order)}
+    owner = {function: name for name in order for function in defined(name)}
+    return [(name, used, owner[used]) for name in order
+            for used in sorted(set(re.findall(r"\b(\w*swiotlb_\w+)\(", code(name))))
+            if used in owner and place[owner[used]] > place[name]]
+
+
+class LayersTest(unittest.TestCase):
+    def test_figure_has_every_file(self):
+        self.assertEqual(sorted(places()), sorted([*SOURCES, "swiotlb.c"]))
+
+    def test_figure_names_the_headers(self):
+        figure = (TOP / "Documentation/core-api/swiotlb-layers.svg").read_text(encoding="utf-8")
+        self.assertEqual([h for h in HEADERS if h not in figure], [])
+
+    def test_list_has_every_file(self):
+        self.assertEqual(sorted(layers()), sorted([*SOURCES, "../swiotlb.c"]))
+
+    def test_no_file_calls_one_that_is_later_in_the_list(self):
+        self.assertGreater(len(defined("pool.c")), 5)
+        self.assertEqual(calls_up(layers()), [])
+
+    def test_figure_agrees(self):
+        place = places()
+        place["../swiotlb.c"] = place.pop("swiotlb.c")
+        self.assertEqual(calls_up(sorted(layers(), key=place.get, reverse=True)), [])
+
+    def test_makefile_has_every_file(self):
+        text = (ENGINE / "Makefile").read_text(encoding="utf-8")
+        self.assertEqual(sorted(re.findall(r"\b(\w+)\.o\b", text)), sorted(s.removesuffix(".c") for s in SOURCES))
+
+
+if __name__ == "__main__":
+    unittest.main()
