@@ -99,6 +99,7 @@ void swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
 	spin_unlock_irqrestore(&area->lock, flags);
 }
 
+#ifdef CONFIG_SWIOTLB_DYNAMIC
 /**
  * swiotlb_area_is_empty() - is no slot in use?
  * @area:	The area.
@@ -117,3 +118,4 @@ bool swiotlb_area_is_empty(struct io_tlb_area *area)
 	spin_unlock_irqrestore(&area->lock, flags);
 	return empty;
 }
+#endif

@@ -162,6 +162,7 @@ unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
 	return used;
 }
 
+#ifdef CONFIG_SWIOTLB_DYNAMIC
 /**
  * swiotlb_pool_is_empty() - is no slot in use, for good?
  * @pool:	A pool from which nobody takes slots any more.
@@ -184,6 +185,7 @@ bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool)
 			return false;
 	return true;
 }
+#endif
 
 /**
  * swiotlb_pool_tight() - are more than three quarters of an area in use?
