@@ -18,7 +18,10 @@ DEBUG_CYCLES = 30
 # What a load beyond the pool may provoke in the base; ours has to be silent.
 NOISE = ("swiotlb-full", "io-error", "trace", "warning", "hung-task")
 
-LOADS = (plans.SMALL, *plans.chosen(("dynamic",)))
+# The base keeps the mark at all times.
+LOADS = (plans.SMALL,
+         *(config._replace(append=config.append + ",track_hiwater")
+           for config in plans.chosen(("dynamic",))))
 DEBUG = plans.Config("debug", "ours, debug", "debug",
                      "swiotlb=dynamic,force kmemleak=on", True)
 
