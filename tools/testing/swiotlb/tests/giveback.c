@@ -486,6 +486,44 @@ TEST(pools_of_a_dead_cpu_go)
 	check_as_after_boot(nslots);
 }
 
+/* Half way round the clock and more: what was long ago is not what is to come */
+static void half_round(void)
+{
+	shim_advance(1UL << (BITS_PER_LONG - 2));
+	shim_run_work();
+	shim_advance(1UL << (BITS_PER_LONG - 2));
+	shim_advance(LONG * HZ);
+	shim_run_work();
+}
+
+TEST(gives_back_long_after_boot)
+{
+	long nslots;
+
+	start("dynamic,1");
+	nslots = slots_total();
+	half_round();
+	map_pieces(512);
+	ticks(2);
+	unmap_pieces(0, 512);
+	ticks(60);
+	check_as_after_boot(nslots);
+}
+
+TEST(gives_back_after_a_long_load)
+{
+	long nslots;
+
+	start("dynamic,1");
+	nslots = slots_total();
+	map_pieces(512);
+	ticks(LONG);
+	half_round();
+	unmap_pieces(0, 512);
+	ticks(60);
+	check_as_after_boot(nslots);
+}
+
 static void start_encrypted(void)
 {
 	boot_encrypted("dynamic,1");
