@@ -91,7 +91,7 @@ def cycles_spec(kernel, append, vcpus, memory_mib, seconds, kmemleak=False, **mo
     return run.Spec(kernel, "cycles", append, vcpus, memory_mib, (),
                     {"CYCLES_SECONDS": seconds, "LEAKS": "1" if kmemleak else ""},
                     mapbench.files(STEP, mapbench.tool()),
-                    timeout=180 + 3 * seconds, devices=(mapbench.DEVICE,), **more)
+                    timeout=300 + 10 * seconds, devices=(mapbench.DEVICE,), **more)
 
 
 class Burst:
