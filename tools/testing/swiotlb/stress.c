@@ -307,6 +307,9 @@ static void stress(const struct scenario *s)
 		pthread_create(&neighbour_thread, NULL, neighbour, NULL);
 	}
 	sleep(seconds_of_run());
+	/* On a busy machine it may take that long until a pool goes at all */
+	for (i = 0; s->shrinking && i < 30 && !slots_event("closed"); i++)
+		sleep(1);
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < s->threads; i++) {
 		pthread_join(workers[i].thread, NULL);
