@@ -14,6 +14,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 import check_series  # noqa: E402
 import cover  # noqa: E402
+import kbuild  # noqa: E402
 import mails  # noqa: E402
 import remarks  # noqa: E402
 import states  # noqa: E402
@@ -159,6 +160,60 @@ class MailsTest(SeriesCase):
         self.put(self.repo / "patches/7.3/cover-letter", "Subject: all\n\nText.\n\n@none@\n")
         with self.assertRaises(states.Failure):
             cover.letter(self.repo)
+
+
+class ObjectsTest(unittest.TestCase):
+    """A make, and an nm, that say what they are told."""
+
+    def setUp(self):
+        temp = tempfile.TemporaryDirectory()
+        self.addCleanup(temp.cleanup)
+        self.objects = kbuild.Objects(Path(temp.name), "on", Path(temp.name), temp.name)
+        self.objects.out.mkdir()
+
+    def compiled(self, *lines):
+        with mock.patch.object(self.objects, "make", return_value="\n".join(lines)):
+            return self.objects.compile(["kernel/dma/"])
+
+    def test_gcc_and_sparse(self):
+        self.assertEqual(self.compiled(
+            "  CC      kernel/dma/swiotlb/slots.o",
+            "../kernel/dma/swiotlb/slots.c:11:12: warning: unused variable 'x' [-Wunused-variable]",
+            "../kernel/dma/swiotlb/slots.c:11:12: note: declared here",
+            "../arch/x86/mm/mem_encrypt_amd.c:46:5: warning: symbol 'sev_check_data' was not declared."),
+            [("kernel/dma/swiotlb/slots.c", "warning: unused variable 'x' [-Wunused-variable]"),
+             ("arch/x86/mm/mem_encrypt_amd.c", "warning: symbol 'sev_check_data' was not declared.")])
+
+    def unlinkable(self, *lines):
+        done = subprocess.CompletedProcess((), 0, "\n".join(lines))
+        with mock.patch.object(subprocess, "run", return_value=done):
+            return self.objects.unlinkable("kernel/dma/built-in.a")
+
+    def test_linked(self):
+        self.assertEqual(self.unlinkable(
+            "kernel/dma/swiotlb.o:", "0000000000000000 T swiotlb_map", "                 U swiotlb_slots_find",
+            "kernel/dma/swiotlb/slots.o:", "0000000000000010 T swiotlb_slots_find", "                 U printk"), [])
+
+    def test_missing_and_twice(self):
+        self.assertEqual(self.unlinkable(
+            "0000000000000000 T swiotlb_map", "                 U swiotlb_none", "0000000000000000 T swiotlb_map",
+            "0000000000000000 t swiotlb_static", "0000000000000000 t swiotlb_static"),
+            ["swiotlb_none is missing", "swiotlb_map is there twice"])
+
+    def test_not_compiled(self):
+        state = states.State(None, {"kernel/dma/swiotlb/a.c": (b"", 0), "kernel/dma/swiotlb/b.c": (b"", 0)})
+        made = self.objects.out / "kernel/dma/swiotlb/a.o"
+        made.parent.mkdir(parents=True)
+        made.touch()
+        self.assertEqual(check_series.not_compiled(self.objects, state), ["kernel/dma/swiotlb/b.c"])
+
+    def test_option_that_is_lost(self):
+        (self.objects.out / ".config").write_text("CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=y\n")
+        self.objects.check(["CONFIG_A=y"], ["CONFIG_B=n"])
+        for option in ("CONFIG_B=y", "CONFIG_C=n"):
+            with self.assertRaises(states.Failure) as caught:
+                self.objects.check(["CONFIG_A=y"], [option])
+            self.assertIn(option, caught.exception.messages[0])
 
 
 class RemarksTest(unittest.TestCase):

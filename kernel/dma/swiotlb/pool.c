@@ -8,9 +8,9 @@
 
 /*
  * With interrupts off, and while another area may have room at once, no more of an
- * area is searched than this many words of its bitmap: 2 MiB.
+ * area is searched than this many words of its bitmap: 4 MiB.
  */
-#define SWIOTLB_TRY_WORDS	16
+#define SWIOTLB_TRY_WORDS	32
 
 static struct io_tlb_area *swiotlb_pool_area(const struct io_tlb_pool *pool,
 					     unsigned int area_index)
@@ -46,15 +46,16 @@ static unsigned int swiotlb_area_shift(unsigned long nslots, unsigned int nareas
  * @nslots:	Slots of the pool.
  * @nareas:	Areas wanted.
  *
- * Return: Bytes.
+ * Return: Bytes, in whole cache lines.
  */
 size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas)
 {
 	unsigned int shift = swiotlb_area_shift(nslots, nareas);
 	size_t stride = swiotlb_area_bytes(1U << shift);
 
-	return stride * DIV_ROUND_UP(nslots, 1UL << shift) +
-	       array_size(sizeof(atomic64_t), nslots);
+	/* What kmalloc() aligns is what divides the size. */
+	return ALIGN(stride * DIV_ROUND_UP(nslots, 1UL << shift) +
+		     array_size(sizeof(atomic64_t), nslots), SMP_CACHE_BYTES);
 }
 
 /**

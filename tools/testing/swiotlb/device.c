@@ -17,6 +17,7 @@ void boot(const char *swiotlb_arg)
 		shim_boot_param("swiotlb", swiotlb_arg);
 	swiotlb_init(true, 0);
 	swiotlb_update_mem_attributes();
+	shim_early_initcalls_run();
 	shim_initcalls_run();
 }
 

@@ -48,7 +48,14 @@ const char *__tsan_default_options(void)
 	return "history_size=4";
 }
 
-static unsigned int failures;
+/* Without optimization, and with counters or checks */
+#if defined(SHIM_COVERAGE) || defined(SHIM_ASAN) || defined(SHIM_TSAN)
+#define SLOWER 5
+#else
+#define SLOWER 1
+#endif
+
+static unsigned int failures, limit = UINT_MAX;
 static bool no_difference;
 static unsigned long warns_expected, misuse_expected;
 
@@ -72,11 +79,22 @@ unsigned int check_failures(void)
 	return __atomic_load_n(&failures, __ATOMIC_RELAXED);
 }
 
+/* Where nothing that waits for exit() has to run but the count of coverage */
+void end_process(int status)
+{
+	fflush(stdout);
+#ifdef SHIM_COVERAGE
+	extern void __gcov_dump(void);
+
+	__gcov_dump();
+#endif
+	_exit(status);
+}
+
 void skip_test(const char *why)
 {
 	printf("%s\n", why);
-	fflush(stdout);
-	_exit(EXIT_SKIP);
+	end_process(EXIT_SKIP);
 }
 
 void expect_warns(unsigned long n)
@@ -121,9 +139,7 @@ void in_child(void (*fn)(const void *), const void *arg, const char *what)
 	if (!pid) {
 		failures = 0;
 		fn(arg);
-		status = verdict();
-		fflush(stdout);
-		_exit(status);
+		end_process(verdict());
 	}
 	BUG_ON(pid < 0 || waitpid(pid, &status, 0) != pid);
 	if (status)
@@ -145,7 +161,7 @@ static void start(struct job *job)
 
 	dup2(job->out, STDOUT_FILENO);
 	dup2(job->out, STDERR_FILENO);
-	alarm(job->test->seconds);
+	alarm(min(SLOWER * job->test->seconds, limit));
 	job->test->fn();
 	status = verdict();
 	fflush(stdout);
@@ -252,7 +268,8 @@ static unsigned int run_jobs(struct job *jobs, unsigned int n,
 		if (stop_early && status && WEXITSTATUS(status) != EXIT_SKIP) {
 			for (i = 0; i < started; i++)
 				if (jobs[i].outcome == FAILED)
-					printf("# %s failed\n", jobs[i].test->name);
+					printf("# %s failed: %s\n",
+					       jobs[i].test->name, jobs[i].why);
 			stop_running(jobs, started);
 			return 0;
 		}
@@ -268,13 +285,15 @@ static unsigned int run_jobs(struct job *jobs, unsigned int n,
 
 static void usage(const char *prog)
 {
-	printf("usage: %s [-v] [-l] [-x] [-d] [-j jobs] [name ...]\n"
+	printf("usage: %s [-v] [-l] [-x] [-d] [-j jobs] [-t seconds] [name ...]\n"
 	       "  -v  show what tests print, and the kernel log\n"
 	       "  -l  list the tests\n"
 	       "  -x  stop at the first failure\n"
 	       "  -d  the base must pass what it is known to fail\n"
 	       "  -j  run so many at a time (default: 2)\n"
-	       "  A name runs the tests whose names contain it.\n", prog);
+	       "  -t  let no test run longer than this\n"
+	       "  A name runs the tests whose names contain it, =name only that one.\n",
+	       prog);
 }
 
 static bool selected(const struct test *t, char **names, int n)
@@ -282,7 +301,8 @@ static bool selected(const struct test *t, char **names, int n)
 	int i;
 
 	for (i = 0; i < n; i++)
-		if (strstr(t->name, names[i]))
+		if (*names[i] == '=' ? !strcmp(t->name, names[i] + 1) :
+				       !!strstr(t->name, names[i]))
 			return true;
 	return !n;
 }
@@ -296,13 +316,14 @@ int harness_main(int argc, char **argv)
 	bool verbose = false, list = false, stop_early = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "vlxdj:h")) != -1) {
+	while ((opt = getopt(argc, argv, "vlxdj:t:h")) != -1) {
 		switch (opt) {
 		case 'v': verbose = shim_verbose = true; break;
 		case 'l': list = true; break;
 		case 'x': stop_early = true; break;
 		case 'd': no_difference = true; break;
 		case 'j': parallel = max_t(int, atoi(optarg), 1); break;
+		case 't': limit = max_t(int, atoi(optarg), 1); break;
 		default: usage(argv[0]); return opt == 'h' ? 0 : 2;
 		}
 	}
@@ -327,11 +348,26 @@ int harness_main(int argc, char **argv)
 	return passed == n ? 0 : 1;
 }
 
+static u64 next_on_tape(struct rng *r)
+{
+	u64 v;
+
+	if (r->left < 2)
+		return 0;
+	v = r->tape[0] | r->tape[1] << 8;
+	r->tape += 2;
+	r->left -= 2;
+	return v << 48 | v << 16 | v;
+}
+
 /* splitmix64 */
 u64 rng_next(struct rng *r)
 {
-	u64 z = r->s += 0x9e3779b97f4a7c15ULL;
+	u64 z;
 
+	if (r->tape)
+		return next_on_tape(r);
+	z = r->s += 0x9e3779b97f4a7c15ULL;
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
 	return z ^ (z >> 31);

@@ -54,6 +54,7 @@ unsigned int check_failures(void);
 	if (!__ok)							\
 		check_failed(__FILE__, __LINE__, fmt, ##__VA_ARGS__);	\
 	__ok; })
+void end_process(int status) __attribute__((noreturn));
 void skip_test(const char *why) __attribute__((noreturn));
 /* WARN reports that the test is about: exactly @n of them, since the start */
 void expect_warns(unsigned long n);
@@ -63,7 +64,8 @@ void in_child(void (*fn)(const void *), const void *arg, const char *what);
 
 /* ---- randomness that a seed repeats */
 
-struct rng { u64 s; };
+/* With a tape, what it draws comes from there, two bytes each, and then zeroes */
+struct rng { u64 s; const u8 *tape; size_t left; };
 u64 rng_next(struct rng *r);
 u32 rng_below(struct rng *r, u32 n);
 

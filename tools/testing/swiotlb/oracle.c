@@ -72,8 +72,7 @@ static bool passes(const struct run *r, bool quiet)
 		}
 		alarm(120);
 		run_list(r);
-		fflush(stdout);
-		_exit(check_failures() != 0);
+		end_process(check_failures() != 0);
 	}
 	BUG_ON(waitpid(pid, &status, 0) != pid);
 	if (status && !quiet)
@@ -180,8 +179,7 @@ static bool run_family(enum oracle_family family, u64 seed, unsigned long ops,
 		BUG_ON(pid < 0);
 		if (!pid) {
 			ok = run_cases(family, seed, ncases, i, jobs, &sums[i]);
-			fflush(stdout);
-			_exit(!ok);
+			end_process(!ok);
 		}
 	}
 	while (wait(&status) > 0)

@@ -49,6 +49,10 @@ extern struct oracle_stats oracle_stats;
 bool oracle_has_family(enum oracle_family family);
 void oracle_make_case(struct oracle_case *c, enum oracle_family family, u64 seed);
 void oracle_make_ops(const struct oracle_case *c, struct op *ops, unsigned int n);
+void oracle_draw_case(struct oracle_case *c, enum oracle_family family,
+		      struct rng *rng);
+void oracle_draw_ops(const struct oracle_case *c, struct op *ops, unsigned int n,
+		     struct rng *rng);
 void oracle_print_op(const struct op *op);
 void oracle_add_stats(struct oracle_stats *sum, const struct oracle_stats *s);
 void oracle_print_stats(const struct oracle_stats *s);

@@ -41,34 +41,41 @@ static void make_pool(struct oracle_case *c, struct rng *rng)
 	c->encrypted = c->family == ORACLE_GROWING && !rng_below(rng, 3);
 }
 
-void oracle_make_case(struct oracle_case *c, enum oracle_family family, u64 seed)
+void oracle_draw_case(struct oracle_case *c, enum oracle_family family,
+		      struct rng *rng)
 {
-	struct rng rng = { seed * ORACLE_NFAMILIES + family };
 	unsigned int i, at;
 
 	memset(c, 0, sizeof(*c));
 	c->family = family;
-	c->seed = seed;
-	make_pool(c, &rng);
+	make_pool(c, rng);
 	at = snprintf(c->describe, sizeof(c->describe),
 		      "%u slots, %u areas, %u CPUs%s; devices:", c->nslots,
 		      c->nareas, c->ncpus, c->encrypted ? ", encrypted" : "");
-	c->sizes = rng_below(&rng, NMIXES);
+	c->sizes = rng_below(rng, NMIXES);
 	for (i = 0; i < ORACLE_NDEVS; i++) {
 		struct oracle_dev *d = &c->devs[i];
 
-		d->min_align_mask = PICK(&rng, min_align_masks);
-		d->boundary = PICK(&rng, boundaries);
+		d->min_align_mask = PICK(rng, min_align_masks);
+		d->boundary = PICK(rng, boundaries);
 #ifdef ENGINE_base
 		/* It aligns what is left of an address after the boundary mask */
 		if (d->boundary)
 			d->boundary |= d->min_align_mask | 0xfff;
 #endif
-		d->bus_offset = PICK(&rng, bus_offsets);
+		d->bus_offset = PICK(rng, bus_offsets);
 		at += snprintf(c->describe + at, sizeof(c->describe) - at,
 			       " 0x%x/0x%lx/+0x%llx", d->min_align_mask,
 			       d->boundary, d->bus_offset);
 	}
+}
+
+void oracle_make_case(struct oracle_case *c, enum oracle_family family, u64 seed)
+{
+	struct rng rng = { seed * ORACLE_NFAMILIES + family };
+
+	oracle_draw_case(c, family, &rng);
+	c->seed = seed;
 }
 
 static u32 make_size(const struct oracle_case *c, struct rng *rng)
@@ -122,31 +129,38 @@ static u8 make_kind(const struct oracle_case *c, struct rng *rng,
 	return r & 1 ? OP_SYNC_CPU : OP_SYNC_DEVICE;
 }
 
-void oracle_make_ops(const struct oracle_case *c, struct op *ops, unsigned int n)
+void oracle_draw_ops(const struct oracle_case *c, struct op *ops, unsigned int n,
+		     struct rng *rng)
 {
 	static const unsigned int fullness[] = { 20, 45, 50, 52, 60, 80, 50 };
 	static const u8 dirs[] = { DMA_TO_DEVICE, DMA_FROM_DEVICE, DMA_BIDIRECTIONAL };
-	struct rng rng = { ~c->seed };
 	unsigned int i, full = 60;
 
 	for (i = 0; i < n; i++) {
 		if (!(i % 500))
-			full = PICK(&rng, fullness);
+			full = PICK(rng, fullness);
 		ops[i] = (struct op){
-			.kind = make_kind(c, &rng, full),
-			.dir = PICK(&rng, dirs),
-			.cpu = rng_below(&rng, c->ncpus),
-			.dev = rng_below(&rng, ORACLE_NDEVS),
-			.skip_sync = !rng_below(&rng, 4),
-			.size = make_size(c, &rng),
-			.offset = rng_next(&rng),
-			.pick = rng_next(&rng),
+			.kind = make_kind(c, rng, full),
+			.dir = PICK(rng, dirs),
+			.cpu = rng_below(rng, c->ncpus),
+			.dev = rng_below(rng, ORACLE_NDEVS),
+			.skip_sync = !rng_below(rng, 4),
+			.size = make_size(c, rng),
+			.offset = rng_next(rng),
+			.pick = rng_next(rng),
 		};
-		ops[i].alloc_mask = make_alloc_mask(c, &rng, ops[i].size);
+		ops[i].alloc_mask = make_alloc_mask(c, rng, ops[i].size);
 		/* Sector-aligned buffers are the common case */
-		if (rng_below(&rng, 2))
+		if (rng_below(rng, 2))
 			ops[i].offset &= ~0x1ffU;
 	}
+}
+
+void oracle_make_ops(const struct oracle_case *c, struct op *ops, unsigned int n)
+{
+	struct rng rng = { ~c->seed };
+
+	oracle_draw_ops(c, ops, n, &rng);
 }
 
 void oracle_print_op(const struct op *op)

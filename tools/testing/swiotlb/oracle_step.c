@@ -326,6 +326,19 @@ static void step_fault(const struct op *op)
 			shim_fail_rate(kinds[i], (op->pick >> 4 * i & 3) * 2);
 }
 
+/* Now and then nothing happens for so long that pools are given back */
+static void step_work(const struct op *op)
+{
+	unsigned int seconds = op->pick % 16 ? 0 : 30;
+
+	shim_run_work();
+	shim_advance(op->pick % 2000);
+	while (seconds--) {
+		shim_advance(HZ);
+		shim_run_work();
+	}
+}
+
 static void check_counters(void)
 {
 	if (!IS_ENABLED(CONFIG_DEBUG_FS) || the_case->family == ORACLE_RESTRICTED)
@@ -349,7 +362,7 @@ void oracle_step(const struct op *op)
 	case OP_SYNC_CPU: step_sync(op, true); break;
 	case OP_SYNC_DEVICE: step_sync(op, false); break;
 	case OP_ALLOC: step_alloc(op); break;
-	case OP_WORK: shim_run_work(); shim_advance(op->pick % 2000); break;
+	case OP_WORK: step_work(op); break;
 	case OP_FAULT: step_fault(op); break;
 	}
 	shim_hardirq_exit();

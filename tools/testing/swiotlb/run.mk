@@ -9,6 +9,7 @@ JOBS ?= 2
 TEST ?=
 SEED ?=
 FAMILY ?=
+GCOV ?= gcov
 RUN := $(HERE)/run.sh
 # A build of its own, which no other sanitizer goes with
 COUNT := $(if $(filter ours-none,$(ENGINE)-$(SAN)),$(OUTPUT)/ours-count-$(CONFIGS)/count/count)
@@ -34,14 +35,14 @@ CHECK_BENCH := $(if $(HAVE_BASE),$(filter ours-none-yyy,$(VARIANT)))
 
 run-check: $(PROGS) $(if $(CHECK_BENCH),bench-programs)
 	+$(if $(COUNT),$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count count-build)
-	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) \
+	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
 		BENCH_PY='$(BENCH_PY)' COUNT='$(COUNT)' \
-		$(RUN) '$(O)' basic oracle stress $(if $(COUNT),count) \
+		$(RUN) '$(O)' basic oracle fuzz stress $(if $(COUNT),count) \
 			$(if $(CHECK_BENCH),bench)
 
 run-check-long: $(PROGS)
-	$(Q)OPS=$(OPS_LONG) SECONDS_EACH=60 JOBS=$(JOBS) V=$(V) \
-		$(RUN) '$(O)' basic oracle stress
+	$(Q)OPS=$(OPS_LONG) SECONDS_EACH=60 JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
+		$(RUN) '$(O)' basic oracle fuzz stress
 
 check-asan:
 	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=address \
@@ -63,21 +64,73 @@ check-configs:
 			RESTRICTED=$$r OPS=200000 check || exit 1; \
 	done; done; done
 
-# Each fault of mutants.list must be found; MUTANT=part runs those of that name
+# Lines and branches that are run, in all configurations together
+COVERED := yyy nyy yyn
+# The first is asked for most: the others differ in stubs
+OPS_COVERAGE ?= 300000
+.PHONY: check-coverage run-coverage-programs coverage-programs
+check-coverage:
+	+$(Q)for c in $(COVERED); do \
+		$(MAKE) --no-print-directory -C $(HERE) SAN=coverage \
+			DYNAMIC=$$(echo $$c | cut -c1) DEBUGFS=$$(echo $$c | cut -c2) \
+			RESTRICTED=$$(echo $$c | cut -c3) OPS=$(OPS_COVERAGE) \
+			coverage-programs || exit 1; \
+	done
+	$(Q)python3 -B $(HERE)/coverage.py --engine '$(ENGINE_SRC)' \
+		--gcov '$(GCOV)' $(COVERED:%='$(OUTPUT)/ours-coverage-%')
+
+coverage-programs:
+	$(LOCKED)
+
+run-coverage-programs: $(PROGS)
+	$(Q)find '$(O)' -name '*.gcda' -delete
+	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
+		$(RUN) '$(O)' basic oracle fuzz stress
+
+# Each fault of mutants.list must be found; MUTANT=regexp runs those of that name
 MUTANT ?=
-.PHONY: check-mutants check-mutant-basic check-mutant-oracle check-mutant-stress
+# ... each command by WITH, such as nice
+WITH ?=
+.PHONY: check-mutants mutant-test_basic mutant-oracle mutant-stress mutant-count
 check-mutants:
-	$(Q)BASE_SRC='$(BASE_SRC)' $(HERE)/mutants.sh '$(ENGINE_SRC)' \
-		'$(OUTPUT)/mutants' '$(MUTANT)'
+	$(Q)python3 -B $(HERE)/mutants.py --engine '$(ENGINE_SRC)' \
+		--work '$(OUTPUT)/mutants' --only '$(MUTANT)' --jobs $(JOBS) --prefix '$(WITH)' \
+		BASE_SRC='$(BASE_SRC)'
 
-check-mutant-basic: $(O)/test_basic
-	$(Q)$(O)/test_basic -x -j $(JOBS)
+# What libFuzzer finds in SECONDS (60) from the kept corpus on; fuzz-corpus keeps it.
+# The engine has AddressSanitizer and UndefinedBehaviorSanitizer then.
+FUZZ_SECONDS = $(if $(SECONDS),$(SECONDS),60)
+CORPUS := $(HERE)/fuzz/corpus
+.PHONY: check-fuzz fuzz-corpus fuzz-program run-fuzz-program
+check-fuzz fuzz-corpus:
+	+$(Q)command -v clang > /dev/null || { echo "no clang: install the packages \
+clang and libclang-rt-dev" >&2; exit 1; }; \
+	$(MAKE) --no-print-directory -C $(HERE) SAN=fuzz fuzz-program
+	$(Q)python3 -B $(HERE)/fuzz/fuzz.py --corpus '$(CORPUS)' \
+		--program '$(OUTPUT)/$(ENGINE)-fuzz-$(CONFIGS)/fuzz/fuzz' \
+		--work '$(OUTPUT)/fuzz' --seconds $(FUZZ_SECONDS) \
+		$(if $(SEED),--seed $(SEED)) $(if $(filter fuzz-corpus,$@),--keep)
 
-check-mutant-oracle: $(O)/oracle
-	$(Q)$(O)/oracle -q -n 600000 -j $(JOBS)
+fuzz-program:
+	$(LOCKED)
 
-check-mutant-stress: $(O)/stress
-	$(Q)SECONDS_EACH=1 $(O)/stress -x -j $(JOBS)
+run-fuzz-program: $(O)/fuzz/fuzz
+	@:
+
+# Each defect that is known has a test, which is seen to fail: the file ledger
+.PHONY: check-ledger
+check-ledger:
+	$(Q)python3 -B $(HERE)/ledger.py --engine '$(ENGINE_SRC)' \
+		--work '$(OUTPUT)/ledger' --prefix '$(WITH)' BASE_SRC='$(BASE_SRC)'
+
+# One program of a variant, for mutants.py; no lock: nobody else builds there
+mutant-test_basic mutant-oracle mutant-stress: mutant-%: $(O)/%
+
+mutant-count:
+	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count mutant-count-itself
+
+.PHONY: mutant-count-itself
+mutant-count-itself: $(O)/count/count
 
 # How it scales, without a clock: count/count.h
 .PHONY: count count-build run-count-build
@@ -109,11 +162,14 @@ oracle: $(O)/oracle
 help:
 	@echo 'Tests:'
 	@echo '  check          build and run the quick set (about half a minute)'
-	@echo '  check-long     the same with $(OPS_LONG) operations of the oracle'
+	@echo '  check-long     the same with $(OPS_LONG) operations of the oracle; SEED=n'
 	@echo '  count          locks and cache lines of up to 512 CPUs: the table'
 	@echo '  check-asan     with AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo '  check-tsan     with ThreadSanitizer'
+	@echo '  check-fuzz     libFuzzer on the oracle; SECONDS=n (60), fuzz-corpus keeps inputs'
+	@echo '  check-ledger   each known defect: its test fails where the defect is'
 	@echo '  check-mutants  plant faults in a copy of the engine: each must be found'
+	@echo '  check-coverage lines and branches of the engine that the tests run, by gcov'
 	@echo '  check-configs  with each of DYNAMIC, DEBUGFS and RESTRICTED y and n'
 	@echo 'Measure:'
 	@echo '  bench          base and ours in turn, all rows; ROWS=text runs some'

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Run test programs of one variant, keep their KTAP, end with one line of sums.
-# usage: run.sh <directory> <basic|oracle|stress|count|bench>...
+# usage: run.sh <directory> <basic|oracle|fuzz|stress|count|bench>...
 set -euo pipefail
 
 dir=$1
 shift
+here=$(dirname "$(readlink -f "$0")")
 verbose=()
 if [ "${V:-0}" = 1 ]; then
 	verbose=(-v)
@@ -80,7 +81,8 @@ report() {
 for program in "$@"; do
 	case $program in
 	basic)	run basic "$dir/test_basic" -j "$JOBS" "${verbose[@]}" ;;
-	oracle)	run oracle "$dir/oracle" -j "$JOBS" -n "$OPS" ;;
+	oracle)	run oracle "$dir/oracle" -j "$JOBS" -n "$OPS" -s "${SEED:-1}" ;;
+	fuzz)	run fuzz "$dir/replay" "$here/fuzz/corpus" ;;
 	count)	run count "$COUNT" -j "$JOBS" "${verbose[@]}" ;;
 	stress)	run stress "$dir/stress" -j 1 "${verbose[@]}" ;;
 	bench)	run bench python3 -B "$BENCH_PY" --programs "${dir%/*}" --check ;;

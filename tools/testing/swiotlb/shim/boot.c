@@ -37,6 +37,8 @@ void shim_init(void)
  */
 extern const struct shim_param __start_shim_params[] __weak;
 extern const struct shim_param __stop_shim_params[] __weak;
+extern const initcall_t __start_shim_early_initcalls[] __weak;
+extern const initcall_t __stop_shim_early_initcalls[] __weak;
 extern const initcall_t __start_shim_initcalls[] __weak;
 extern const initcall_t __stop_shim_initcalls[] __weak;
 extern struct reserved_mem_ops *const __start_shim_rmems[] __weak;
@@ -56,6 +58,15 @@ int shim_boot_param(const char *name, const char *arg)
 		ret = p->setup(arg ? buf : NULL);
 	}
 	return ret;
+}
+
+void shim_early_initcalls_run(void)
+{
+	const initcall_t *fn;
+
+	for (fn = __start_shim_early_initcalls;
+	     fn && fn < __stop_shim_early_initcalls; fn++)
+		(*fn)();
 }
 
 void shim_initcalls_run(void)

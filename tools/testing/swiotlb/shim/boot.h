@@ -17,7 +17,8 @@ typedef int (*initcall_t)(void);
 	SHIM_ENTRY(shim_params, struct shim_param, shim_param_##fn, { name, fn })
 #define __setup(name, fn) early_param(name, fn)
 #define SHIM_INITCALL(fn) SHIM_ENTRY(shim_initcalls, initcall_t, shim_init_##fn, fn)
-#define early_initcall(fn) SHIM_INITCALL(fn)
+#define early_initcall(fn) \
+	SHIM_ENTRY(shim_early_initcalls, initcall_t, shim_init_##fn, fn)
 #define core_initcall(fn) SHIM_INITCALL(fn)
 #define postcore_initcall(fn) SHIM_INITCALL(fn)
 #define arch_initcall(fn) SHIM_INITCALL(fn)

@@ -73,6 +73,7 @@ void (*shim_before_cmpxchg64)(void);
 void (*shim_before_take)(void);
 void (*shim_after_take)(void);
 void (*shim_before_push)(void);
+bool shim_all_busy;
 
 void shim_run_hook(void (**hook)(void))
 {

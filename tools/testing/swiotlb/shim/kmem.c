@@ -76,6 +76,11 @@ void shim_kfree(const void *p)
 	__atomic_fetch_sub(&live, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_sub(&live_bytes, malloc_usable_size((void *)p),
 			   __ATOMIC_RELAXED);
+#ifndef SHIM_BENCH
+	/* Who reads it afterwards is to notice; gcc drops a memset before free() */
+	memset((void *)p, POISON_FREE, malloc_usable_size((void *)p));
+	asm volatile("" : : "r" (p) : "memory");
+#endif
 	free((void *)p);
 }
 

@@ -113,19 +113,16 @@ int shim_vformat(char *buf, size_t size, const char *fmt, va_list ap_in)
 	return len;
 }
 
-void shim_report(enum shim_kind kind, const struct device *dev,
-		 const char *fmt, ...)
+static void shim_vreport(enum shim_kind kind, const struct device *dev,
+			 const char *fmt, va_list ap)
 {
 	char line[1024];
-	va_list ap;
 	size_t n;
 	int at = 0;
 
 	if (dev)
 		at = snprintf(line, sizeof(line), "%s: ", dev_name(dev));
-	va_start(ap, fmt);
 	shim_vformat(line + at, sizeof(line) - at - 1, fmt, ap);
-	va_end(ap);
 	n = strlen(line);
 	if (!n || line[n - 1] != '\n')
 		strcpy(line + n, "\n");
@@ -144,6 +141,29 @@ void shim_report(enum shim_kind kind, const struct device *dev,
 	}
 	if (shim_fatal[kind])
 		abort();
+}
+
+void shim_report(enum shim_kind kind, const struct device *dev,
+		 const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	shim_vreport(kind, dev, fmt, ap);
+	va_end(ap);
+}
+
+bool shim_warn_if(bool cond, unsigned char *done, const struct device *dev,
+		  const char *fmt, ...)
+{
+	va_list ap;
+
+	if (cond && (!done || !__atomic_exchange_n(done, 1, __ATOMIC_RELAXED))) {
+		va_start(ap, fmt);
+		shim_vreport(SHIM_WARN, dev, fmt, ap);
+		va_end(ap);
+	}
+	return cond;
 }
 
 void shim_bug(const char *file, int line, const char *what)

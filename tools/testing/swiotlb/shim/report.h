@@ -23,6 +23,8 @@ struct device;
 
 void shim_report(enum shim_kind kind, const struct device *dev,
 		 const char *fmt, ...);
+bool shim_warn_if(bool cond, unsigned char *done, const struct device *dev,
+		  const char *fmt, ...);
 void shim_bug(const char *file, int line, const char *what)
 	__attribute__((noreturn));
 bool shim_log_has(const char *text);
@@ -83,26 +85,37 @@ struct ratelimit_state { int unused; };
 #define dev_err_once(dev, fmt, ...) \
 	do { if (shim_once(1)) dev_err(dev, fmt, ##__VA_ARGS__); } while (0)
 
+#ifdef SHIM_COVERAGE
+/* Without branches, which would count as the engine's: see coverage.py */
+#define WARN(cond, fmt...) shim_warn_if(cond, NULL, NULL, fmt)
+#define shim_warn_once_if(cond, dev, fmt...) ({				\
+	static unsigned char __done					\
+		__attribute__((section("shim_once"), used));		\
+	shim_warn_if(cond, &__done, dev, fmt); })
+#define WARN_ONCE(cond, fmt...) shim_warn_once_if(cond, NULL, fmt)
+#define dev_WARN_ONCE(dev, cond, fmt...) shim_warn_once_if(cond, dev, fmt)
+#else
 #define WARN(cond, fmt...) ({						\
 	bool __w = !!(cond);						\
 	if (unlikely(__w))						\
 		shim_report(SHIM_WARN, NULL, fmt);			\
 	unlikely(__w); })
-#define WARN_ON(cond) \
-	WARN(cond, "WARN_ON(%s) at %s:%d\n", #cond, __FILE__, __LINE__)
 #define WARN_ONCE(cond, fmt...) ({					\
 	bool __wo = !!(cond);						\
 	if (unlikely(__wo) && shim_once(1))				\
 		shim_report(SHIM_WARN, NULL, fmt);			\
 	unlikely(__wo); })
-#define WARN_ON_ONCE(cond) \
-	WARN_ONCE(cond, "WARN_ON_ONCE(%s) at %s:%d\n", #cond, __FILE__, __LINE__)
-#define dev_WARN(dev, fmt...) shim_report(SHIM_WARN, dev, fmt)
 #define dev_WARN_ONCE(dev, cond, fmt...) ({				\
 	bool __wd = !!(cond);						\
 	if (unlikely(__wd) && shim_once(1))				\
 		shim_report(SHIM_WARN, dev, fmt);			\
 	unlikely(__wd); })
+#endif
+#define WARN_ON(cond) \
+	WARN(cond, "WARN_ON(%s) at %s:%d\n", #cond, __FILE__, __LINE__)
+#define WARN_ON_ONCE(cond) \
+	WARN_ONCE(cond, "WARN_ON_ONCE(%s) at %s:%d\n", #cond, __FILE__, __LINE__)
+#define dev_WARN(dev, fmt...) shim_report(SHIM_WARN, dev, fmt)
 #define VM_WARN_ON_ONCE(cond) WARN_ON_ONCE(cond)
 #define VM_BUG_ON(cond) BUG_ON(cond)
 #define BUG() shim_bug(__FILE__, __LINE__, "BUG()")

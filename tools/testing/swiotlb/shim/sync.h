@@ -18,6 +18,7 @@
 
 /* ---- context ---- */
 
+typedef struct shim_spinlock spinlock_t;
 struct shim_task {
 	u32 id;			/* 1.. ; what a lock's owner field holds */
 	u32 cpu;
@@ -28,6 +29,8 @@ struct shim_task {
 	bool hardirq;
 	u64 rcu_seq;		/* odd inside a read-side section */
 	u64 taken;		/* locks, ever */
+	u64 sections;		/* RCU read-side sections, ever */
+	const spinlock_t *last;	/* the lock that was taken last */
 	struct shim_task *next;
 };
 
@@ -131,6 +134,13 @@ extern void (*shim_after_take)(void);
 extern void (*shim_before_push)(void);
 void shim_run_hook(void (**hook)(void));
 
+/* Somebody else has each lock that is only tried */
+#ifdef SHIM_BENCH
+#define shim_all_busy false
+#else
+extern bool shim_all_busy;
+#endif
+
 /* ---- atomics ---- */
 
 #define ATOMIC_INIT(i) { (i) }
@@ -211,20 +221,21 @@ SHIM_ATOMIC(atomic64, atomic64_t, s64)
 SHIM_ATOMIC(atomic_long, atomic_long_t, long)
 
 #ifndef SHIM_BENCH
-#define atomic64_try_cmpxchg_relaxed(v, o, n) ({			\
-	if (unlikely(shim_before_cmpxchg64))				\
-		shim_run_hook(&shim_before_cmpxchg64);			\
-	(atomic64_try_cmpxchg_relaxed)(v, o, n); })
-#define atomic_try_cmpxchg_release(v, o, n) ({			\
-	if (unlikely(shim_before_push))					\
-		shim_run_hook(&shim_before_push);			\
-	(atomic_try_cmpxchg_release)(v, o, n); })
-#define atomic_try_cmpxchg_acquire(v, o, n) ({			\
-	if (unlikely(shim_before_take))					\
-		shim_run_hook(&shim_before_take);			\
-	bool __done = (atomic_try_cmpxchg_acquire)(v, o, n);	\
-	if (unlikely(shim_after_take))					\
-		shim_run_hook(&shim_after_take);			\
+/* Functions, so that their branches are not taken for the engine's */
+static __always_inline void shim_hook(void (**hook)(void))
+{
+	if (unlikely(*hook))
+		shim_run_hook(hook);
+}
+
+#define atomic64_try_cmpxchg_relaxed(v, o, n) \
+	(shim_hook(&shim_before_cmpxchg64), (atomic64_try_cmpxchg_relaxed)(v, o, n))
+#define atomic_try_cmpxchg_release(v, o, n) \
+	(shim_hook(&shim_before_push), (atomic_try_cmpxchg_release)(v, o, n))
+#define atomic_try_cmpxchg_acquire(v, o, n) ({				\
+	shim_hook(&shim_before_take);					\
+	bool __done = (atomic_try_cmpxchg_acquire)(v, o, n);		\
+	shim_hook(&shim_after_take);					\
 	__done; })
 #endif
 
@@ -236,7 +247,7 @@ SHIM_ATOMIC(atomic_long, atomic_long_t, long)
  * would not be seen. Low half: owner's task id. The two top bits remember in
  * which contexts the lock was taken; both together are a deadlock waiting.
  */
-typedef struct shim_spinlock { u32 val; } spinlock_t;
+struct shim_spinlock { u32 val; };
 #define SHIM_LOCK_OWNER 0x0000ffffu
 #define SHIM_LOCK_IN_IRQ 0x40000000u
 #define SHIM_LOCK_IRQS_ON 0x80000000u
@@ -266,6 +277,7 @@ static __always_inline bool spin_trylock(spinlock_t *lock)
 		return false;
 	t->locks++;
 	t->taken++;
+	t->last = lock;
 	return true;
 }
 
@@ -310,12 +322,18 @@ typedef spinlock_t raw_spinlock_t;
 #define DEFINE_RAW_SPINLOCK(name) spinlock_t name = { 0 }
 #define spin_lock_init(l) __atomic_store_n(&(l)->val, 0, __ATOMIC_RELAXED)
 #define raw_spin_lock_init spin_lock_init
-#define spin_trylock_irqsave(l, f) ({					\
-	local_irq_save(f);						\
-	bool __t = spin_trylock(l);					\
-	if (!__t)							\
-		local_irq_restore(f);					\
-	__t; })
+static __always_inline bool shim_spin_trylock_irqsave(spinlock_t *lock,
+						      unsigned long *flags)
+{
+	if (unlikely(shim_all_busy))
+		return false;
+	local_irq_save(*flags);
+	if (spin_trylock(lock))
+		return true;
+	local_irq_restore(*flags);
+	return false;
+}
+#define spin_trylock_irqsave(l, f) shim_spin_trylock_irqsave(l, &(f))
 #define spin_lock_irq(l) do { local_irq_disable(); spin_lock(l); } while (0)
 #define spin_unlock_irq(l) do { spin_unlock(l); local_irq_enable(); } while (0)
 #define spin_lock_bh(l) spin_lock(l)
@@ -364,6 +382,7 @@ static __always_inline void rcu_read_lock(void)
 
 	if (t->rcu_depth++)
 		return;
+	t->sections++;
 #ifdef SHIM_TSAN
 	__atomic_fetch_add(&t->rcu_seq, 1, __ATOMIC_SEQ_CST);
 #else

@@ -377,6 +377,26 @@ TEST_BASE_FAILS(sync_beyond_the_end_padded,
 }
 
 /* Originals that have no linear mapping are copied a page at a time */
+/* All of it lies behind the buffer, in what its allocation was rounded up to */
+TEST_BASE_FAILS(sync_behind_the_end,
+		"the rounding of the allocation counts as part of the mapping")
+{
+	size_t pool_bytes;
+	phys_addr_t pool = boot_fixed("512,1", &pool_bytes);
+	struct bounce b;
+
+	bounce_begin(&b, new_device(0, 0), pool, pool_bytes, 1500, 0);
+	if (!bounce_map(&b, 0xfff, DMA_BIDIRECTIONAL, 0))
+		return;
+	swiotlb_sync_single_for_cpu(b.dev, b.tlb + 2100, 64, DMA_BIDIRECTIONAL);
+	swiotlb_sync_single_for_device(b.dev, b.tlb + 1500, 64, DMA_BIDIRECTIONAL);
+	expect_memory(&b, "sync behind the end");
+	CHECK_EQ(shim_reports[SHIM_WARN], 1);
+	bounce_end(&b, DMA_BIDIRECTIONAL, DMA_ATTR_SKIP_CPU_SYNC);
+	check_used(0);
+	expect_warns(1);
+}
+
 TEST(highmem_originals)
 {
 	static const struct { size_t size; unsigned int offset; } cases[] = {

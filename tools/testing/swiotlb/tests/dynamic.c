@@ -214,6 +214,8 @@ static void transient_round_trip(void)
 	unmap(dev, tlb, 4096, DMA_TO_DEVICE);
 	shim_hardirq_exit();
 	CHECK_EQ(slots_transient(), 0);
+	/* Others may still look at it: not before a grace period */
+	CHECK_EQ(shim_usage().kmallocs, before.kmallocs);
 	shim_run_work();
 	after = shim_usage();
 	CHECK(after.pages + after.kmallocs < before.pages + before.kmallocs);

@@ -531,4 +531,81 @@ TEST(restricted_pool_has_no_magazines)
 }
 #endif
 
+
+/* What begins where its size does not divide is of no use to the next mapping */
+TEST(misaligned_buffer_is_not_kept)
+{
+	struct device *dev;
+	phys_addr_t orig, tlb;
+
+	boot_fixed("4096,4", NULL);
+	dev = new_device(0xfff, 0);
+	orig = new_buffer(8192, IO_TLB_SIZE);
+	tlb = map(dev, orig, 4096, DMA_TO_DEVICE);
+	CHECK_EQ(tlb & ~PAGE_MASK, IO_TLB_SIZE);
+	unmap(dev, tlb, 4096, DMA_TO_DEVICE);
+	CHECK_EQ(kept(), 0);
+	check_used(0);
+}
+
+/* It works without, too, and lives through all that empties or fills them */
+TEST(no_memory_for_magazines)
+{
+	struct shim_usage before;
+	static phys_addr_t tlbs[512];
+	struct device *dev;
+	phys_addr_t orig;
+	unsigned int nth, i;
+
+	for (nth = 0; nth < 40; nth++) {
+		shim_init();
+		if (!nth) {
+			shim_boot_param("swiotlb", "512,1");
+			swiotlb_init(true, 0);
+			swiotlb_update_mem_attributes();
+			shim_early_initcalls_run();
+		}
+		before = shim_usage();
+		shim_fail(SHIM_FAULT_KMALLOC, nth, 1);
+		CHECK_EQ(swiotlb_magazines_start(&swiotlb_default_mem),
+			 swiotlb_default_mem.magazines ? 0 : -ENOMEM);
+		shim_fail_none();
+		if (swiotlb_default_mem.magazines)
+			break;
+		CHECK_EQ(shim_usage().kmallocs, before.kmallocs);
+		CHECK_EQ(shim_usage().pcpu_allocs, before.pcpu_allocs);
+	}
+	CHECK_EQ(nth, 10);	/* the cache, a depot a class, the magazines */
+
+	swiotlb_magazines_stop(&swiotlb_default_mem);
+	CHECK(!swiotlb_default_mem.magazines);
+	dev = new_device(0, 0);
+	orig = new_buffer(2048, 0);
+	for (i = 0; i < 512; i++)
+		tlbs[i] = map(dev, orig, 2048, DMA_TO_DEVICE);
+	CHECK(tlbs[511] != MAP_FAILED_ADDR);
+	swiotlb_magazines_drain(&swiotlb_default_mem);
+	swiotlb_magazines_drain_cpu(&swiotlb_default_mem, 1);
+	swiotlb_magazines_resize(&swiotlb_default_mem);
+	for (i = 0; i < 512; i++)
+		unmap(dev, tlbs[i], 2048, DMA_TO_DEVICE);
+	CHECK_EQ(kept(), 0);
+}
+
+/* While somebody else has each lock that is only tried, nothing is lost */
+TEST(busy_areas_are_waited_for)
+{
+	struct device *dev;
+	phys_addr_t orig, tlb;
+
+	boot_fixed("512,1", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	shim_all_busy = true;
+	tlb = map(dev, orig, 4096, DMA_TO_DEVICE);
+	CHECK(tlb != MAP_FAILED_ADDR);
+	unmap(dev, tlb, 4096, DMA_TO_DEVICE);
+	shim_all_busy = false;
+	check_used(0);
+}
 #endif

@@ -163,3 +163,85 @@ TEST(foreign_addresses_are_left_alone)
 	CHECK(!swiotlb_find_pool(dev, default_swiotlb_base() + SZ_1M));
 	CHECK(has_pattern(phys_to_virt(orig), 4096, 1));
 }
+
+/* Nothing to map, or nothing to map it from: refused, and nothing else happens */
+TEST(nothing_to_map)
+{
+	struct device *dev, *bare;
+	phys_addr_t orig;
+
+	boot_fixed("512,1", NULL);
+	dev = new_device(0, 0);
+	bare = new_device(0, 0);
+	bare->dma_io_tlb_mem = NULL;
+	orig = new_buffer(4096, 0);
+	CHECK(map(bare, orig, 512, DMA_TO_DEVICE) == MAP_FAILED_ADDR);
+	CHECK(!is_swiotlb_active(bare));
+	CHECK(is_swiotlb_active(dev));
+	check_used(0);
+}
+
+TEST(nothing_of_no_device)
+{
+	struct device *bare;
+
+	boot_fixed("512,1", NULL);
+	bare = new_device(0, 0);
+	bare->dma_io_tlb_mem = NULL;
+	CHECK(!swiotlb_find_pool(bare, default_swiotlb_base()));
+	CHECK(!is_swiotlb_force_bounce(bare));
+}
+
+TEST_BASE_FAILS(no_bytes_are_refused, "it maps nothing, somewhere")
+{
+	struct device *dev;
+
+	boot_fixed("512,1", NULL);
+	dev = new_device(0, 0);
+	CHECK(map(dev, new_buffer(64, 0), 0, DMA_TO_DEVICE) == MAP_FAILED_ADDR);
+	CHECK(swiotlb_map(dev, new_buffer(64, 0), 0, DMA_TO_DEVICE, 0) ==
+	      DMA_MAPPING_ERROR);
+	check_used(0);
+}
+
+/* A mapping ends as a whole, from its start */
+TEST_BASE_FAILS(unmap_of_the_middle_is_reported, "it frees a part of it")
+{
+	struct device *dev;
+	phys_addr_t orig, tlb;
+
+	boot_fixed("512,1", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(8192, 0);
+	tlb = map(dev, orig, 8192, DMA_FROM_DEVICE);
+	fill_pattern(phys_to_virt(orig), 8192, 3);
+	unmap(dev, tlb + 4096, 4096, DMA_FROM_DEVICE);
+	CHECK_EQ(shim_reports[SHIM_WARN], 1);
+	CHECK(has_pattern(phys_to_virt(orig), 8192, 3));
+	check_used(4);
+	unmap(dev, tlb, 8192, DMA_FROM_DEVICE);
+	check_used(0);
+	expect_warns(1);
+}
+
+/* A driver's mask may have holes: what it names is kept, holes or not */
+TEST(mask_with_holes_is_kept)
+{
+	static const unsigned int masks[] = { 0x17ff, 0x27ff, 0x11ff, 0x3600 };
+	unsigned int i, off;
+	struct device *dev;
+	phys_addr_t orig, tlb;
+
+	boot_fixed("512,1", NULL);
+	orig = new_buffer(SZ_64K, 0);
+	for (i = 0; i < ARRAY_SIZE(masks); i++) {
+		dev = new_device(masks[i], 0);
+		for (off = 0; off < 0x8000; off += 0x400) {
+			tlb = map(dev, orig + off, 1024, DMA_TO_DEVICE);
+			if (CHECK(tlb != MAP_FAILED_ADDR))
+				CHECK_EQ(tlb & masks[i], off & masks[i]);
+			unmap(dev, tlb, 1024, DMA_TO_DEVICE);
+		}
+	}
+	check_used(0);
+}

@@ -305,4 +305,113 @@ TEST_BASE_FAILS(restricted_double_free_is_reported,
 	CHECK(b && c && b != c);
 	expect_warns(1);
 }
+
+/* A part of a page is the whole of it: the rest is nobody else's */
+TEST_BASE_FAILS(restricted_alloc_takes_whole_pages,
+		"it leaves it to its callers to ask for whole pages")
+{
+	phys_addr_t base, buf, page, tlb;
+	struct device *dev;
+	struct page *p;
+
+	boot("512,1");
+	base = shim_take_ram(SZ_256K);
+	dev = restricted_device(base, SZ_256K, "rmem");
+	buf = new_buffer(512, 0);
+	p = swiotlb_alloc(dev, 100, 0);
+	if (!CHECK(p))
+		return;
+	page = page_to_phys(p);
+	while ((tlb = map_full(dev, buf, 512, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN)) !=
+	       MAP_FAILED_ADDR)
+		CHECK_MSG(tlb < page || tlb >= page + PAGE_SIZE,
+			  "%llx lies in the page at %llx", tlb, page);
+}
+
+/* It has no original: nothing to copy */
+TEST(restricted_alloc_is_not_synced)
+{
+	phys_addr_t base, tlb;
+	struct device *dev;
+	struct page *p;
+
+	boot("512,1");
+	base = shim_take_ram(SZ_256K);
+	dev = restricted_device(base, SZ_256K, "rmem");
+	p = swiotlb_alloc(dev, 8192, 0);
+	if (!CHECK(p))
+		return;
+	tlb = page_to_phys(p);
+	fill_pattern(phys_to_virt(tlb), 8192, 1);
+	swiotlb_sync_single_for_cpu(dev, tlb, 8192, DMA_BIDIRECTIONAL);
+	swiotlb_sync_single_for_device(dev, tlb + 4096, 100, DMA_BIDIRECTIONAL);
+	CHECK(has_pattern(phys_to_virt(tlb), 8192, 1));
+	CHECK(swiotlb_free(dev, p, 8192));
+}
+
+TEST(restricted_alloc_of_impossible_sizes)
+{
+	struct device *dev, *bare;
+	phys_addr_t base;
+
+	boot("512,1");
+	base = shim_take_ram(SZ_1M);
+	dev = restricted_device(base, SZ_1M, "rmem");
+	CHECK(!swiotlb_alloc(dev, SZ_256K + 1, 0));
+	CHECK(!swiotlb_alloc(dev, SZ_1M, 0));
+	bare = new_device(0, 0xffff);
+	bare->dma_io_tlb_mem = dev->dma_io_tlb_mem;
+	CHECK(!swiotlb_alloc(bare, SZ_128K, 0));
+	CHECK(swiotlb_alloc(bare, SZ_64K, 0));
+	bare->dma_io_tlb_mem = NULL;
+	CHECK(!swiotlb_alloc(bare, 4096, 0));
+	CHECK(swiotlb_alloc(dev, SZ_256K, 0));
+}
+
+static struct { struct device *dev; struct page *page; } twice;
+
+static void free_first(void)
+{
+	swiotlb_free(twice.dev, twice.page, 4096);
+}
+
+/* Two CPUs free one page at once: the second is told so */
+TEST_BASE_FAILS(restricted_double_free_at_once_is_reported,
+		"it corrupts the free lists, without a word")
+{
+	struct page *b, *c;
+
+	boot("512,1");
+	twice.dev = restricted_device(shim_take_ram(SZ_256K), SZ_256K, "rmem");
+	twice.page = swiotlb_alloc(twice.dev, 4096, 0);
+	shim_before_cmpxchg64 = free_first;
+	swiotlb_free(twice.dev, twice.page, 4096);
+	CHECK_EQ(shim_reports[SHIM_WARN], 1);
+	b = swiotlb_alloc(twice.dev, 4096, 0);
+	c = swiotlb_alloc(twice.dev, 4096, 0);
+	CHECK(b && c && b != c);
+	expect_warns(1);
+}
+
+/* However odd the size: a lock of an area begins a cache line */
+static void area_in_small_pool(const void *arg)
+{
+	size_t bytes = *(const size_t *)arg;
+	struct device *dev;
+
+	boot("512,1");
+	dev = restricted_device(shim_take_ram(bytes), bytes, "rmem");
+	CHECK(map(dev, new_buffer(64, 0), 64, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
+#ifdef ENGINE_ours
+	CHECK_EQ((unsigned long)shim_current()->last % SMP_CACHE_BYTES, 0);
+#endif
+}
+
+TEST(restricted_pool_of_any_size_is_aligned)
+{
+	size_t bytes;
+
+	for (bytes = PAGE_SIZE; bytes <= 20 * PAGE_SIZE; bytes += PAGE_SIZE)
+		in_child(area_in_small_pool, &bytes, "small pool");
+}
 #endif

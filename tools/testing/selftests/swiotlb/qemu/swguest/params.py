@@ -30,6 +30,11 @@ def _pool(*before, areas=VCPUS):
     return (*before, f"area num {areas}.")
 
 
+def _bad_max(size):
+    return (f'swiotlb=: "max={size}" is not a size from 1M to 65536M, '
+            "using a quarter of memory")
+
+
 def _not_understood(word):
     return f'swiotlb=: "{word}" is not understood and ignored'
 
@@ -55,6 +60,9 @@ FORMS = (
     Form("noforce-wins", "swiotlb=force,noforce", 0, ()),
     Form("dynamic", "swiotlb=dynamic,force", 512, _pool()),
     Form("dynamic-slots", "swiotlb=2048,dynamic,force", 2048, _pool()),
+    Form("max", "swiotlb=dynamic,max=64M,force", 512, _pool()),
+    Form("max-alone", "swiotlb=max=64M,force", DEFAULT_SLOTS, _pool()),
+    Form("max-below-pool", "swiotlb=2048,max=1M,force", 2048, _pool()),
     # Bad: the word that is wrong is named, the others hold
     Form("unknown-word", "swiotlb=banana,force", DEFAULT_SLOTS,
          _pool(_not_understood("banana"))),
@@ -65,6 +73,10 @@ FORMS = (
          _pool(_not_understood("-1"))),
     Form("beyond-64-bits", "swiotlb=18446744073709551616,force", DEFAULT_SLOTS,
          _pool(_not_understood("18446744073709551616"))),
+    *(Form(f"max-{name}", f"swiotlb=dynamic,max={size},force", 512,
+           _pool(_bad_max(size)))
+      for name, size in (("empty", ""), ("word", "all"), ("too-small", "512K"),
+                         ("trailing", "64Mx"), ("too-large", "65G"))),
     Form("no-slots", "swiotlb=0,1,force", 128, _pool(areas=1)),
     Form("too-many-slots", "swiotlb=9999999999,force", DEFAULT_SLOTS,
          _pool("swiotlb=: 9999999999 slots are too many, "

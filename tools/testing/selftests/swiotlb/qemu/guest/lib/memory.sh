@@ -4,6 +4,22 @@
 # How much memory the pools hold, over time. Builtins alone: each process that
 # is started takes a CPU from what is watched.
 
+# Slots of all pools, also of those that are closed or only kept for a while,
+# which io_tlb_nslabs does not count: what they hold is not given back yet.
+swiotlb_slots()
+{
+	if [ ! -f "$SWIOTLB/pools" ]; then
+		read -r slots < "$SWIOTLB/io_tlb_nslabs"
+		echo "$slots"
+		return
+	fi
+	slots=0
+	while read -r id _ kib _; do
+		[ "$id" = id ] || slots=$((slots + kib / 2))
+	done < "$SWIOTLB/pools"
+	echo "$slots"
+}
+
 # memory_line: seconds since boot, slots, those in use, those of transient
 # pools, free memory in KiB.
 memory_line()
@@ -11,11 +27,10 @@ memory_line()
 	transient=0
 	read -r now _ < /proc/uptime
 	{ read -r _; read -r _ free _; } < /proc/meminfo
-	read -r slots < "$SWIOTLB/io_tlb_nslabs"
 	read -r used < "$SWIOTLB/io_tlb_used"
 	[ ! -f "$SWIOTLB/io_tlb_transient_nslabs" ] ||
 		read -r transient < "$SWIOTLB/io_tlb_transient_nslabs"
-	echo "$now $slots $used $transient $free"
+	echo "$now $(swiotlb_slots) $used $transient $free"
 }
 
 # memory_watch FILE SECONDS: a line every SECONDS while FILE exists.
@@ -25,12 +40,6 @@ memory_watch()
 		memory_line
 		sleep "$2"
 	done
-}
-
-swiotlb_slots()
-{
-	read -r slots < "$SWIOTLB/io_tlb_nslabs"
-	echo "$slots"
 }
 
 # give_back SLOTS TRIES: have the shrinkers run, 20 times a second, until there

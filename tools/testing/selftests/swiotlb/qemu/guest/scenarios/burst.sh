@@ -1,8 +1,8 @@
 # shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Much in flight at once, then REST seconds of nothing; the memory of the pools
-# all the while. The load is fio on the jobs of /etc/jobs, lines of NAME DISK
+# Much in flight at once, then REST seconds of nothing, or until there are UNTIL
+# slots; the memory of the pools all the while. The load is fio on the jobs of /etc/jobs, lines of NAME DISK
 # JOBS DEPTH BS SIZE, or dma_map_benchmark with the options in /etc/maprows.
 # Each fio job writes its part of the disk once and reads it back with
 # checksums, from buffers that begin in the middle of a page.
@@ -63,9 +63,15 @@ report_file pools.after /tmp/pools
 
 touch /tmp/.rest
 memory_watch /tmp/.rest 1 >> /tmp/memory &
-sleep "$REST"
+rest=$REST
+while [ "$rest" -gt 0 ]; do
+	[ -n "$UNTIL" ] && [ "$(swiotlb_slots)" -le "$UNTIL" ] && break
+	sleep 1
+	rest=$((rest - 1))
+done
 rm /tmp/.rest
 wait
+memory_line >> /tmp/memory
 echo "end=$(cat /tmp/end)" | report_text times
 report_file memory /tmp/memory
 swiotlb_state | report_text swiotlb

@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Plant the faults of mutants.list in copies of the engine, one at a time, and
+see each found by a test.
+
+A fault whose killer is known from an earlier run meets that test first; what
+fails it is killed, what passes it meets all others. Nothing else is kept.
+"""
+
+import argparse
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ENGINE_FILES = ("kernel/dma/swiotlb.c", "kernel/dma/swiotlb", "include/linux/swiotlb.h")
+# Seconds that one program may take: a fault may be an endless loop
+LIMIT = 400
+TEST_LIMIT = "60"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    file: str
+    expression: str
+
+
+def read_mutants(path=HERE / "mutants.list"):
+    mutants = []
+    for line in path.read_text().splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, file, expression = line.split("|", 2)
+        mutants.append(Mutant(name.strip(), file.strip(), expression.strip()))
+    names = [m.name for m in mutants]
+    twice = {n for n in names if names.count(n) > 1}
+    if twice:
+        raise SystemExit(f"mutants.list: more than one {', '.join(sorted(twice))}")
+    return mutants
+
+
+class Stale(Exception):
+    """The expression does not fit the engine (any more)."""
+
+
+class Builder:
+    """Builds and runs programs of the harness in a directory of its own."""
+
+    def __init__(self, work, make_args, prefix=""):
+        self.work, self.make_args = Path(work), list(make_args)
+        self.prefix = prefix.split()
+        self.log = self.work / "log"
+        self.log.mkdir(parents=True, exist_ok=True)
+        self.process = None
+
+    def run(self, command, log):
+        """True if the command succeeds in time; its output is appended to log."""
+        with open(log, "a") as out:
+            process = subprocess.Popen([*self.prefix, *command], stdout=out,
+                                       stderr=subprocess.STDOUT,
+                                       stdin=subprocess.DEVNULL, start_new_session=True)
+            self.process = process
+            try:
+                return process.wait(LIMIT) == 0
+            except subprocess.TimeoutExpired:
+                out.write(f"# no end after {LIMIT} s\n")
+                return False
+            finally:
+                self.stop()
+
+    def stop(self):
+        if self.process:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait()
+            self.process = None
+
+    def build(self, program, log):
+        """Path of the program, None if it does not compile."""
+        if not self.run(["make", "--no-print-directory", "-C", str(HERE),
+                         f"OUTPUT={self.work}/out", "SUFFIX=-mutant", *self.make_args,
+                         f"mutant-{program.rpartition('/')[2]}"], log):
+            return None
+        (found,) = self.work.glob(f"out/*-mutant/{program}")
+        return str(found)
+
+
+class Workshop(Builder):
+    """A copy of the engine to plant faults in, and what is built from it."""
+
+    def __init__(self, engine, work, make_args, prefix=""):
+        self.engine, self.tree = Path(engine), Path(work) / "tree"
+        super().__init__(work, [f"ENGINE_SRC={self.tree}", *make_args], prefix)
+        self.copy_engine()
+
+    def copy_engine(self):
+        """What has not changed since the last time need not be built again."""
+        wanted = {path.relative_to(self.engine) for name in ENGINE_FILES
+                  for path in [self.engine / name, *(self.engine / name).rglob("*")]
+                  if path.is_file()}
+        for old in self.tree.rglob("*"):
+            if old.is_file() and old.relative_to(self.tree) not in wanted:
+                old.unlink()
+        for name in wanted:
+            source, target = (self.engine / name).read_bytes(), self.tree / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists() or target.read_bytes() != source:
+                target.write_bytes(source)
+
+    def plant(self, mutant):
+        target, original = self.tree / mutant.file, self.engine / mutant.file
+        planted = subprocess.run(["sed", "-E", mutant.expression, str(original)],
+                                 capture_output=True, text=True)
+        if planted.returncode:
+            raise Stale(planted.stderr.strip())
+        before = original.read_text().splitlines()
+        after = planted.stdout.splitlines()
+        changed = sum(a != b for a, b in zip(before, after)) + abs(len(after) - len(before))
+        if changed != 1:
+            raise Stale(f"{changed} lines of {mutant.file} change, not one")
+        target.write_text(planted.stdout)
+
+    def heal(self, mutant):
+        # As of now, so that it is newer than what was built from the fault
+        (self.tree / mutant.file).write_text((self.engine / mutant.file).read_text())
+
+
+# Name, program, arguments: what costs least and finds most comes first
+STAGES = (
+    ("oracle", "oracle", ["-q", "-n", "60000", "-j", "1"]),
+    ("basic", "test_basic", ["-x", "-j", "1", "-t", TEST_LIMIT]),
+    ("oracle", "oracle", ["-q", "-n", "600000", "-j", "1"]),
+    ("stress", "stress", ["-x", "-j", "1", "-t", TEST_LIMIT]),
+    ("count", "count/count", ["-x", "-j", "1"]),
+)
+PROGRAM = {name: program for name, program, _ in STAGES}
+
+
+def failed_test(log):
+    """The test that a log names as failed, if it does."""
+    text = Path(log).read_text(errors="replace")
+    found = re.search(r"^# (\w+) failed: (.*)$|^not ok \d+ (\w+)", text, re.M)
+    if not found:
+        return ""
+    # On a busy machine that may prove nothing
+    late = " (timed out)" if found[2] and "timed out" in found[2] else ""
+    return f"{found[1] or found[3]}{late}"
+
+
+def run_test(builder, stage, test, log):
+    """True if one test of the builder's engine passes, None if it does not build."""
+    program = builder.build(PROGRAM[stage], log)
+    if not program:
+        return None
+    return builder.run([program, "-j", "1", "-t", TEST_LIMIT, f"={test}"], log)
+
+
+def killer_of(workshop, log, known=None):
+    """"stage test" of what finds the fault, "build", or "" if nothing does."""
+    if known and " " in known and not known.startswith("oracle"):
+        stage, test = known.split(" ")[:2]
+        if run_test(workshop, stage, test, log) is False:
+            return known
+    for stage, name, arguments in STAGES:
+        program = workshop.build(name, log)
+        if not program:
+            return "build"
+        if not workshop.run([program, *arguments], log):
+            return f"{stage} {failed_test(log)}".strip()
+    return ""
+
+
+class Campaign:
+    def __init__(self, options, mutants):
+        self.options, self.total = options, len(mutants)
+        self.todo = queue.Queue()
+        for mutant in mutants:
+            self.todo.put(mutant)
+        self.known_file = Path(options.work) / "killers.json"
+        self.known = json.loads(self.known_file.read_text()) if self.known_file.exists() else {}
+        self.lock = threading.Lock()
+        self.counts = {"KILLED": 0, "SURVIVED": 0, "STALE": 0}
+        self.workshops, self.broken, self.start = [], "", time.monotonic()
+
+    def verdict(self, workshop, mutant):
+        log = workshop.log / mutant.name
+        log.write_text("")
+        try:
+            workshop.plant(mutant)
+        except Stale as error:
+            return "STALE", str(error)
+        try:
+            killer = killer_of(workshop, log, self.known.get(mutant.name))
+        finally:
+            workshop.heal(mutant)
+        if killer == "build":
+            return "STALE", f"does not compile, see {log}"
+        return ("KILLED", killer) if killer else ("SURVIVED", "")
+
+    def record(self, mutant, verdict, detail):
+        with self.lock:
+            self.counts[verdict] += 1
+            print(f"  {verdict:9} {mutant.name}{': ' if detail else ''}{detail}", flush=True)
+            if verdict == "KILLED":
+                self.known[mutant.name] = detail
+                temp = self.known_file.with_suffix(".tmp")
+                temp.write_text(json.dumps(self.known, indent=1, sort_keys=True))
+                temp.rename(self.known_file)
+            done = sum(self.counts.values())
+            if done % 10 == 0:
+                print(f"  {done} of {self.total} after {time.monotonic() - self.start:.0f} s",
+                      flush=True)
+
+    def work(self, number):
+        workshop = Workshop(self.options.engine, f"{self.options.work}/{number}",
+                            self.options.make, self.options.prefix)
+        self.workshops.append(workshop)
+        log = workshop.log / "unchanged"
+        log.write_text("")
+        if number == 0:
+            killer = killer_of(workshop, log)
+            if killer:
+                self.broken = f"the engine fails as it is, by {killer}: see {log}"
+        while not self.broken:
+            try:
+                mutant = self.todo.get_nowait()
+            except queue.Empty:
+                return
+            self.record(mutant, *self.verdict(workshop, mutant))
+
+    def run(self):
+        # The same for a run in the background, where SIGINT is ignored
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        threads = [threading.Thread(target=self.work, args=(n,), daemon=True)
+                   for n in range(self.options.jobs)]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:
+            for workshop in self.workshops:
+                workshop.stop()
+            raise SystemExit(130)
+        if self.broken:
+            raise SystemExit(self.broken)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engine", required=True, help="tree of the engine")
+    parser.add_argument("--work", required=True, help="directory for copies and logs")
+    parser.add_argument("--only", default="", help="part of the names (a regular expression)")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--prefix", default="", help="run each command by this one: nice")
+    parser.add_argument("make", nargs="*", help="variables for make")
+    options = parser.parse_args()
+    mutants = [m for m in read_mutants() if re.search(options.only, m.name)]
+    if not mutants:
+        raise SystemExit(f"no mutant has a name like {options.only}")
+    Path(options.work).mkdir(parents=True, exist_ok=True)
+    campaign = Campaign(options, mutants)
+    campaign.run()
+    counts = campaign.counts
+    if counts["STALE"]:
+        print(f"{counts['STALE']} entries of mutants.list do not fit the engine")
+    print(f"mutants: {counts['KILLED']} killed, {counts['SURVIVED']} survived")
+    return 1 if counts["SURVIVED"] or counts["STALE"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What went wrong in this subsystem before, where no test of a layer looks for
+ * it: see the file ledger.
+ */
+#include "harness.h"
+
+/* Locks and RCU sections of what this thread does: it is the only one */
+static u64 locks_taken(void)
+{
+	return shim_current()->taken;
+}
+
+static unsigned int fill_pool(struct device *dev, size_t size, phys_addr_t *tlbs,
+			      unsigned int most)
+{
+	phys_addr_t orig = new_buffer(size, 0);
+	unsigned int n;
+
+	for (n = 0; n < most; n++) {
+		tlbs[n] = map_full(dev, orig, size, 0, DMA_TO_DEVICE,
+				   DMA_ATTR_NO_WARN);
+		if (tlbs[n] == MAP_FAILED_ADDR)
+			break;
+	}
+	return n;
+}
+
+/* Nearly full, and what is free has the wrong alignment: the search must end */
+TEST_FULL(search_in_a_nearly_full_area_ends, NULL, 10)
+{
+	static phys_addr_t tlbs[512];
+	struct device *dev, *page, *bounded;
+	phys_addr_t orig;
+	unsigned int i, n;
+
+	boot_fixed("512,1", NULL);
+	dev = new_device(0, 0);
+	page = new_device(0xfff, 0);
+	bounded = new_device(0xfff, 0x1ffff);
+	orig = new_buffer(SZ_64K, 0);
+	n = fill_pool(dev, IO_TLB_SIZE, tlbs, 512);
+	CHECK_EQ(n, 512);
+	/* Every odd slot is free: no even one to begin at */
+	for (i = 0; i < n; i++)
+		if (tlbs[i] & IO_TLB_SIZE)
+			unmap(dev, tlbs[i], IO_TLB_SIZE, DMA_TO_DEVICE);
+	for (i = 512; i <= SZ_64K; i *= 2) {
+		CHECK(map_full(page, orig, i, 0, DMA_TO_DEVICE,
+			       DMA_ATTR_NO_WARN) == MAP_FAILED_ADDR);
+		CHECK(map_full(bounded, orig, i, 0xfff, DMA_TO_DEVICE,
+			       DMA_ATTR_NO_WARN) == MAP_FAILED_ADDR);
+	}
+	CHECK(map(page, orig + IO_TLB_SIZE, IO_TLB_SIZE, DMA_TO_DEVICE) !=
+	      MAP_FAILED_ADDR);
+}
+
+/* The only run that is free crosses the boundary of a device */
+TEST_FULL(search_at_a_boundary_ends, NULL, 10)
+{
+	static phys_addr_t tlbs[512];
+	phys_addr_t pool, orig;
+	struct device *dev;
+	unsigned int i;
+
+	pool = boot_fixed("512,1", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(8192, 0);
+	CHECK_EQ(fill_pool(dev, IO_TLB_SIZE, tlbs, 512), 512);
+	for (i = 0; i < 512; i++)
+		if ((tlbs[i] - pool + 4096) % SZ_128K < 8192)
+			unmap(dev, tlbs[i], IO_TLB_SIZE, DMA_TO_DEVICE);
+	dev = new_device(0, 0x1ffff);
+	CHECK(map_full(dev, orig, 8192, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN) ==
+	      MAP_FAILED_ADDR || !(pool & 0x1ffff));
+	CHECK(map(dev, orig, 4096, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
+}
+
+/* Counters that are read before debugfs comes up go on from there */
+TEST(debugfs_does_not_reset_counters)
+{
+	phys_addr_t orig, tlb;
+	struct device *dev;
+
+#ifndef CONFIG_DEBUG_FS
+	skip_test("built without DEBUG_FS");
+#endif
+	shim_init();
+	shim_boot_param("swiotlb", "512,1,force,track_hiwater");
+	swiotlb_init(true, 0);
+	swiotlb_update_mem_attributes();
+	shim_early_initcalls_run();
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_64K, 0);
+	tlb = map(dev, orig, SZ_64K, DMA_TO_DEVICE);
+	shim_initcalls_run();
+	CHECK_EQ(slots_used(), 32);
+	CHECK_EQ(atol(shim_debugfs_read("swiotlb", "io_tlb_used_hiwater")), 32);
+	unmap(dev, tlb, SZ_64K, DMA_TO_DEVICE);
+	CHECK_EQ(slots_used(), 0);
+}
+
+/* Locks of areas that CPUs of their own use lie in cache lines of their own */
+TEST_BASE_FAILS(locks_of_areas_lie_apart,
+		"L5: four areas lie in one line")
+{
+	unsigned long last = 0, at;
+	struct device *dev;
+	phys_addr_t orig;
+	unsigned int cpu;
+
+	boot_fixed("4096,4", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(512, 0);
+	for (cpu = 0; cpu < 4; cpu++) {
+		shim_set_cpu(cpu);
+		CHECK(map(dev, orig, 512, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
+		at = (unsigned long)shim_current()->last;
+		CHECK_MSG(!last || at / SMP_CACHE_BYTES != last / SMP_CACHE_BYTES,
+			  "the locks of areas %u and %u are %lu bytes apart",
+			  cpu - 1, cpu, at - last);
+		last = at;
+	}
+}
+
+TEST_BASE_FAILS(too_large_is_not_called_full, "L6: it says that the buffer is full")
+{
+	boot_fixed("512,1", NULL);
+	CHECK(map(new_device(0, 0), new_buffer(SZ_512K, 0), SZ_256K + 1,
+		  DMA_TO_DEVICE) == MAP_FAILED_ADDR);
+	CHECK(!shim_log_has("full"));
+	CHECK(shim_log_has("262145 bytes"));
+}
+
+/* A full pool is seen to be full without a visit to each of its areas */
+TEST_BASE_FAILS(full_pool_costs_no_lock_for_each_area,
+		"L7: it takes the lock of each area, at each attempt")
+{
+	static phys_addr_t tlbs[8192];
+	struct device *dev;
+	phys_addr_t orig;
+	u64 before;
+
+	shim_init();
+	shim_nr_cpus = 64;
+	boot_fixed("8192,64", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(512, 0);
+	CHECK_EQ(fill_pool(dev, IO_TLB_SIZE, tlbs, 8192), 8192);
+	map_full(dev, orig, 512, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+	before = locks_taken();
+	CHECK(map_full(dev, orig, 512, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN) ==
+	      MAP_FAILED_ADDR);
+	CHECK_MSG(locks_taken() - before < 8, "%llu locks taken",
+		  locks_taken() - before);
+}
+
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+
+/*
+ * A buffer that was never bounced is none of ours, however much was bounced for
+ * the device before: its unmap looks at no list.
+ */
+TEST_BASE_FAILS(unbounced_address_is_not_searched_for,
+		"L8: a device that has bounced once searches all pools for ever")
+{
+	static phys_addr_t tlbs[2048];
+	struct device *dev;
+	phys_addr_t orig;
+	unsigned int n;
+	u64 before;
+
+	boot("512,1");
+	dev = new_device(0, 0);
+	n = fill_pool(dev, IO_TLB_SIZE, tlbs, 600);
+	shim_run_work();
+	while (n--)
+		unmap(dev, tlbs[n], IO_TLB_SIZE, DMA_TO_DEVICE);
+	shim_run_work();
+	orig = SHIM_HIGH_START;
+	before = shim_current()->sections;
+	unmap(dev, orig, 4096, DMA_BIDIRECTIONAL);
+	swiotlb_sync_single_for_cpu(dev, orig, 4096, DMA_BIDIRECTIONAL);
+	CHECK_EQ(shim_current()->sections - before, 0);
+}
+
+#endif
