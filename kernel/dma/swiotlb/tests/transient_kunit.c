@@ -16,6 +16,7 @@ static phys_addr_t swiotlb_test_fill_pool(struct kunit *test,
 	phys_addr_t addr;
 
 	/* Memory was short just now: the worker is not asked. */
+	mem->short_end_pfn = ULONG_MAX;
 	mem->next_try = jiffies + SWIOTLB_GROW_BACKOFF;
 	addr = swiotlb_test_map(dev, buffer, SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT,
 				DMA_TO_DEVICE);
