@@ -65,10 +65,12 @@ static unsigned int swiotlb_magazine_rest(const struct swiotlb_magazine *mag)
 }
 
 /**
- * swiotlb_magazine_refill() - get buffers from the depot
+ * __swiotlb_magazine_refill() - get buffers from the depot
  * @mem:	Allocator.
  * @mag:	A magazine that is empty.
  * @class:	Its class.
+ *
+ * For swiotlb_magazine_refill() only, which has seen that there are some.
  *
  * A buffer is in its new cell before it is out of the depot: who drains the
  * magazines does not miss it.
@@ -76,16 +78,15 @@ static unsigned int swiotlb_magazine_rest(const struct swiotlb_magazine *mag)
  * Context: Any, takes the depot's lock if nobody else has it.
  * Return: %true if there was one.
  */
-bool swiotlb_magazine_refill(struct swiotlb_mem *mem,
-			     struct swiotlb_magazine *mag, unsigned int class)
+bool __swiotlb_magazine_refill(struct swiotlb_mem *mem,
+			       struct swiotlb_magazine *mag, unsigned int class)
 {
 	struct swiotlb_depot *depot = &mem->cache->depot[class];
 	unsigned int n = READ_ONCE(mag->limit) - swiotlb_magazine_rest(mag);
 	unsigned long flags;
 	bool found;
 
-	if (!READ_ONCE(depot->count) ||
-	    !spin_trylock_irqsave(&depot->lock, flags))
+	if (!spin_trylock_irqsave(&depot->lock, flags))
 		return false;
 
 	found = depot->count;

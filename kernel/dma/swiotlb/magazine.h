@@ -270,8 +270,8 @@ void swiotlb_magazines_drain_pool(struct swiotlb_mem *mem,
 				  const struct io_tlb_pool *pool);
 void swiotlb_magazines_set_crowded(struct swiotlb_mem *mem);
 unsigned long swiotlb_magazines_nslots(struct swiotlb_mem *mem);
-bool swiotlb_magazine_refill(struct swiotlb_mem *mem,
-			     struct swiotlb_magazine *mag, unsigned int class);
+bool __swiotlb_magazine_refill(struct swiotlb_mem *mem,
+			       struct swiotlb_magazine *mag, unsigned int class);
 void swiotlb_magazine_return(struct swiotlb_mem *mem,
 			     struct swiotlb_magazine *mag, unsigned int class,
 			     u32 cell);
@@ -279,6 +279,23 @@ void swiotlb_magazine_overflow(struct swiotlb_mem *mem,
 			       struct swiotlb_magazine *mag,
 			       unsigned int class, u32 cell);
 void swiotlb_trim_arm(struct swiotlb_mem *mem, struct swiotlb_magazine *mag);
+
+/**
+ * swiotlb_magazine_refill() - get buffers from the depot, if there are any
+ * @mem:	Allocator.
+ * @mag:	A magazine that is empty.
+ * @class:	Its class.
+ *
+ * Context: Any, takes the depot's lock if nobody else has it.
+ * Return: %true if there was one.
+ */
+static inline bool swiotlb_magazine_refill(struct swiotlb_mem *mem,
+					   struct swiotlb_magazine *mag,
+					   unsigned int class)
+{
+	return READ_ONCE(mem->cache->depot[class].count) &&
+	       __swiotlb_magazine_refill(mem, mag, class);
+}
 
 /* All buffers. */
 static inline void swiotlb_magazines_drain(struct swiotlb_mem *mem)

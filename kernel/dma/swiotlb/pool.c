@@ -8,9 +8,9 @@
 
 /*
  * With interrupts off, and while another area may have room at once, no more of an
- * area is searched than this many words of its bitmap: 2 MiB.
+ * area is searched than this many words of its bitmap: 4 MiB.
  */
-#define SWIOTLB_TRY_WORDS	16
+#define SWIOTLB_TRY_WORDS	32
 
 static struct io_tlb_area *swiotlb_pool_area(const struct io_tlb_pool *pool,
 					     unsigned int area_index)

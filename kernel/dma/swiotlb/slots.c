@@ -40,6 +40,32 @@
  * writing there at once is slower than writing where nobody was for a while.
  */
 
+/* Nearly all runs lie in one word, and need no loop. */
+static bool swiotlb_run_in_word(unsigned int index, unsigned int nslots)
+{
+	return index % BITS_PER_LONG + nslots <= BITS_PER_LONG;
+}
+
+static unsigned long swiotlb_run_mask(unsigned int index, unsigned int nslots)
+{
+	unsigned int bit = index % BITS_PER_LONG;
+
+	return GENMASK(bit + nslots - 1, bit);
+}
+
+static bool swiotlb_slots_is_free(const struct swiotlb_slots *slots,
+				  unsigned int index, unsigned int nslots)
+{
+	unsigned int end = index + nslots;
+
+	if (end > slots->nslots)
+		return false;
+	if (swiotlb_run_in_word(index, nslots))
+		return !(slots->used[BIT_WORD(index)] &
+			 swiotlb_run_mask(index, nslots));
+	return find_next_bit(slots->used, end, index) == end;
+}
+
 static void swiotlb_slots_lower_hints(struct swiotlb_slots *slots,
 				      unsigned int index)
 {
@@ -53,13 +79,13 @@ static void swiotlb_slots_lower_hints(struct swiotlb_slots *slots,
 }
 
 static void swiotlb_slots_raise_hints(struct swiotlb_slots *slots,
-				      unsigned int index, unsigned int end)
+				      unsigned int index, unsigned int nslots)
 {
 	unsigned int order;
 
 	for (order = 0; order <= SWIOTLB_MAX_HINT_ORDER; order++)
-		if (slots->hint[order] >= index && slots->hint[order] < end)
-			slots->hint[order] = end;
+		if (slots->hint[order] - index < nslots)
+			slots->hint[order] = index + nslots;
 }
 
 /* The order of the aligned block that @fit wishes for, or -1 if it is no such. */
@@ -228,6 +254,13 @@ static unsigned int swiotlb_slots_find_run(struct swiotlb_slots *slots,
 	unsigned int start = large ? max(slots->next, first) : first;
 	bool all = false;
 
+	/* Where the last one ended, there most often is room for the next one. */
+	index = start + (-(fit->align_off + start) & fit->wish_mask);
+	if (large && swiotlb_slots_is_free(slots, index, fit->nslots)) {
+		slots->next = index + fit->nslots;
+		return index;
+	}
+
 	stop = start + min(left, slots->nslots - start);
 	index = swiotlb_slots_scan(slots, fit, start, stop, &second);
 	if (index == SWIOTLB_NO_SLOT && stop == slots->nslots) {
@@ -338,19 +371,6 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
 	return swiotlb_slots_find_run(slots, fit);
 }
 
-/* Nearly all runs lie in one word, and need no loop. */
-static bool swiotlb_run_in_word(unsigned int index, unsigned int nslots)
-{
-	return index % BITS_PER_LONG + nslots <= BITS_PER_LONG;
-}
-
-static unsigned long swiotlb_run_mask(unsigned int index, unsigned int nslots)
-{
-	unsigned int bit = index % BITS_PER_LONG;
-
-	return GENMASK(bit + nslots - 1, bit);
-}
-
 /**
  * swiotlb_slots_claim() - take a run that swiotlb_slots_find() has found
  * @slots:	Slots of one area.
@@ -370,7 +390,7 @@ void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index,
 		bitmap_set(slots->used, index, nslots);
 	WRITE_ONCE(*head, *head | BIT_MASK(index));
 	WRITE_ONCE(slots->nused, slots->nused + nslots);
-	swiotlb_slots_raise_hints(slots, index, index + nslots);
+	swiotlb_slots_raise_hints(slots, index, nslots);
 }
 
 /* How far it is free around a run that has got free, a maximal mapping at most. */
