@@ -56,10 +56,6 @@ check-fixes: packages	## Show each patch of patches/fixes-7.3 by a test, boot th
 check-docs:		## Build our pages with sphinx (Debian's python3-sphinx), without a warning
 	$(Q)scripts/check_docs.sh
 
-##@ Send
-series:			## Export the series as mails for git am: build/series
-	$(Q)base=$$(scripts/base.sh) && $(PYTHON) scripts/mails.py --base "$$base"
-
 check check-long check-coverage check-fuzz check-ledger check-mutants:
 	$(Q)$(MAKE) -C tools/testing/swiotlb $@
 
@@ -69,6 +65,10 @@ check-coverage:		## Lines and branches of the engine that they run
 check-fuzz:		## libFuzzer on the oracle (SECONDS=60)
 check-ledger:		## Each known defect: its test fails where the defect is
 check-mutants:		## Plant faults in the engine: each must be found (MUTANT=regexp: some)
+
+##@ Send
+series:			## Export the series as mails for git am: build/series
+	$(Q)base=$$(scripts/base.sh) && $(PYTHON) scripts/mails.py --base "$$base"
 
 ##@ Build
 base:			## Fetch Linux 7.3 (KSRC=<tree or tarball>: use that), print where it is
