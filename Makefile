@@ -56,6 +56,16 @@ check-fixes: packages	## Show each patch of patches/fixes-7.3 by a test, boot th
 check-docs:		## Build our pages with sphinx (Debian's python3-sphinx), without a warning
 	$(Q)scripts/check_docs.sh
 
+check check-long check-coverage check-fuzz check-ledger check-mutants:
+	$(Q)$(MAKE) -C tools/testing/swiotlb $@
+
+check:			## Tests in user space, half a minute
+check-long:		## The same with 100 million operations
+check-coverage:		## Lines and branches of the engine that they run
+check-fuzz:		## libFuzzer on the oracle (SECONDS=60)
+check-ledger:		## Each known defect: its test fails where the defect is
+check-mutants:		## Plant faults in the engine: each must be found (MUTANT=regexp: some)
+
 ##@ Send
 series:			## Export the series as mails for git am: build/series
 	$(Q)base=$$(scripts/base.sh) && $(PYTHON) scripts/mails.py --base "$$base"
