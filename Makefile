@@ -15,7 +15,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 .PHONY: base compose kernels
 .PHONY: run quick bench bench-profile bench-guest bench-dynamic
 .PHONY: test test-full kunit
-.PHONY: series check-series check-docs
+.PHONY: series check-series check-fixes check-docs
 .PHONY: clean distclean
 
 ##@ Measure
@@ -52,6 +52,9 @@ kunit: packages		## Run the KUnit suites in QEMU (KUNIT=swiotlb_pool: one; =swio
 
 check-series: packages	## Apply, compile and read each patch of the series, boot kernels at three of them
 	$(Q)scripts/check_series.sh
+
+check-fixes: packages	## Show each patch of patches/fixes-7.3 by a test, boot the fixed base (BOOT=0: do not)
+	$(Q)scripts/check_fixes.sh
 
 check-docs:		## Build our pages with sphinx (Debian's python3-sphinx), without a warning
 	$(Q)scripts/check_docs.sh

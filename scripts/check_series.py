@@ -181,9 +181,9 @@ def main():
     parser.add_argument("--no-boot", action="store_true", help="no kernel is built and booted")
     args = parser.parse_args()
     build = TOP / "build/check-series"
-    shutil.rmtree(build, ignore_errors=True)
-    build.mkdir(parents=True)
     with compose.locked(TOP / "build/.check-series.lock", "check-series"):
+        shutil.rmtree(build, ignore_errors=True)
+        build.mkdir(parents=True)
         count = check(args.base.resolve(), build, args)
     print(f"check-series: {count} patches, ok")
 

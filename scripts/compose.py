@@ -4,7 +4,7 @@
 
 <name> is ours, for all of it, ours-<number> for the series up to the entry with
 that number, base, for nothing of it, or base-<subset> for the entries that
-patches/7.3/series.<subset> lists.
+patches/7.3/series.<subset> lists, or patches/<subset>-7.3/series.
 
 The tree is made of hard links to the base. What we change is always written
 to a new file that takes the old one's place, so that the base stays as it is.
@@ -222,7 +222,10 @@ def plan(repo, base, directory, name):
     listed, last = series_of(name)
     if not listed:
         return {}, 0
-    found = states.read(repo, base, directory, listed)
+    own = repo / "patches" / f"{name.removeprefix('base-')}-7.3"
+    if own.is_dir():
+        directory, listed = own, "series"
+    found = states.read(repo, base, directory, listed, whole=name.startswith("ours"))
     if last:
         found = states.up_to(found, last)
     if not found:

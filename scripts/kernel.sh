@@ -33,7 +33,8 @@ and an architecture other than the host's,
 $(cd "$CONFIGS/arch" && for f in *.config; do printf ' -%s' "${f%.config}"; done)
 after it, as in ours-debug. base-<subset>, with a subset of
 $(cd "$PATCHES" && for f in series.*; do printf ' %s' "${f#series.}"; done)
-is the base with the entries of patches/7.3/series.<subset>; ours-<number> has the
+is the base with the entries of patches/7.3/series.<subset>, and base-fixes that
+with the patches of patches/fixes-7.3; ours-<number> has the
 series up to the entry with that number.
 EOF
 	exit "${1:-0}"
@@ -46,6 +47,7 @@ subset() {
 	IFS=- read -ra parts <<<"$1"
 	for part in "${parts[@]:1}"; do
 		if [[ ${parts[0]} == base && -f $PATCHES/series.$part ||
+			${parts[0]} == base && -f $TOP/patches/$part-7.3/series ||
 			${parts[0]} == ours && $part =~ ^[0-9]{4}$ ]]; then
 			echo "$part"
 			return

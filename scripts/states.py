@@ -162,13 +162,14 @@ def build(entries, repo, base, whole, problems):
     return found
 
 
-def read(repo, base, directory=None, listed="series"):
-    """The states of a series, or a Failure with everything that is wrong."""
+def read(repo, base, directory=None, listed="series", whole=None):
+    """The states of a series, or a Failure with everything that is wrong. @whole:
+    it owns all files of ours; if not said, that is what "series" does."""
     problems = []
     entries = series.read_series(directory or repo / "patches" / "7.3", problems, listed)
     if not entries and not problems:
         return []
-    found = build(entries, repo, base, listed == "series", problems)
+    found = build(entries, repo, base, listed == "series" if whole is None else whole, problems)
     if problems:
         raise Failure(*problems)
     return found

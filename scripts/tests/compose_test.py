@@ -122,6 +122,16 @@ class ComposeTest(unittest.TestCase):
         self.assertIn("obj-7\n", (tree / "kernel/dma/Makefile").read_text())
         self.base_is_untouched()
 
+    def test_subset_with_a_directory_of_its_own(self):
+        write(self.repo / "patches/some-7.3/series", "0001-a.patch\n")
+        write(self.repo / "patches/some-7.3/0001-a.patch",
+              "From: A <a@b>\nSubject: a\n\nWhy.\n\n---\n" + textwrap.dedent(DELETION))
+        self.compose("base-some")
+        tree = self.tree.with_name("src-base-some")
+        self.assertFalse((tree / "kernel/old/gone.c").exists())
+        self.assertEqual((tree / "kernel/dma/swiotlb.c").read_text(), "old\n")
+        self.base_is_untouched()
+
     def test_subset_that_is_not_there(self):
         done = self.run_compose("base-none")
         self.assertEqual(done.returncode, 1)

@@ -15,6 +15,7 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TREE / "tools/testing/selftests/swiotlb/qemu"))
 
+import tests  # noqa: E402
 from swguest import initramfs, klog, kunit, mapbench, params, verdict  # noqa: E402
 
 # One line that a kernel really prints for each signature.
@@ -341,6 +342,35 @@ class KUnit(unittest.TestCase):
             (directory / "a_kunit.c").unlink()
             with self.assertRaises(initramfs.BuildError):
                 kunit.expected(pathlib.Path(name))
+
+
+class Table(unittest.TestCase):
+    """The rows of tests.py."""
+
+    def test_each_name_once(self):
+        names = [row.name for row in tests.TESTS]
+        self.assertEqual(len(names), len(set(names)))
+
+    def test_each_scenario_is_there(self):
+        for row in tests.TESTS:
+            script = initramfs.GUEST_DIR / "scenarios" / f"{row.scenario}.sh"
+            self.assertTrue(script.is_file(), row.name)
+
+    def test_what_is_ignored_exists(self):
+        names = {name for name, _ in klog.SIGNATURES}
+        for row in tests.TESTS:
+            self.assertLessEqual(set(row.ignore), names, row.name)
+
+    def test_each_group_has_its_configuration(self):
+        for group in {row.group for row in tests.TESTS} - {"lean"}:
+            directory = tests.paths.QEMU_DIR
+            self.assertTrue((directory / f"{group}.config").is_file() or
+                            (directory / "arch" / f"{group}.config").is_file(), group)
+
+    def test_only_a_debug_kernel_looks_for_leaks(self):
+        for row in tests.TESTS:
+            self.assertEqual("kmemleak=on" in row.append, row.leaks, row.name)
+            self.assertEqual("panic_on_warn" in row.append, row.group == "debug", row.name)
 
 
 class Archive(unittest.TestCase):

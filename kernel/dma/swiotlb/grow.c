@@ -36,6 +36,21 @@ static unsigned long swiotlb_grow_below(struct swiotlb_mem *mem, u64 limit)
 }
 
 /*
+ * One that nobody uses is not what is missing: who asks cannot reach it, though it
+ * lies below his limit, or has not looked yet.
+ */
+static bool swiotlb_grow_has_unused(struct swiotlb_mem *mem, u64 limit)
+{
+	struct io_tlb_pool *pool;
+
+	list_for_each_entry(pool, &mem->pools, node)
+		if (pool != &mem->boot_pool && pool->end - 1 <= limit &&
+		    !swiotlb_pool_used(pool))
+			return true;
+	return false;
+}
+
+/*
  * Double what there is, as far as the limit allows, or add as much of that as can
  * be had in one piece. Transient pools tell how much was missing.
  */
@@ -62,20 +77,29 @@ static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem, u64 limi
 	return NULL;
 }
 
+static void swiotlb_grow_failed(struct swiotlb_mem *mem, u64 limit)
+{
+	WRITE_ONCE(mem->short_end_pfn,
+		   limit == U64_MAX ? ULONG_MAX : PHYS_PFN(limit) + 1);
+	WRITE_ONCE(mem->next_try, jiffies + SWIOTLB_GROW_BACKOFF);
+	swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
+	pr_warn_ratelimited("no memory for another pool\n");
+}
+
 static void swiotlb_grow_add(struct swiotlb_mem *mem, u64 limit)
 {
 	struct io_tlb_pool *pool = NULL;
 
 	if (!swiotlb_index_prepare(mem))
 		pool = swiotlb_grow_create(mem, min(limit, mem->phys_limit));
+	if (pool)
+		pool->asked_limit = limit;
 	if (pool && swiotlb_mem_add_pool(mem, pool)) {
 		swiotlb_pool_destroy(pool);
 		pool = NULL;
 	}
 	if (!pool) {
-		WRITE_ONCE(mem->next_try, jiffies + SWIOTLB_GROW_BACKOFF);
-		swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
-		pr_warn_ratelimited("no memory for another pool\n");
+		swiotlb_grow_failed(mem, limit);
 		return;
 	}
 
@@ -99,6 +123,7 @@ static bool swiotlb_grow_reopen_from(struct swiotlb_mem *mem,
 			continue;
 		if (swiotlb_mem_reopen_pool(mem, pool))
 			return false;
+		pool->asked_limit = min(pool->asked_limit, limit);
 		swiotlb_magazines_resize(mem);
 		swiotlb_count(mem, SWIOTLB_REOPENED, 1);
 		return true;
@@ -122,7 +147,7 @@ static void swiotlb_grow_work(struct work_struct *work)
 
 	mutex_lock(&mem->pools_lock);
 	if (swiotlb_mem_can_grow(mem) && !swiotlb_grow_reopen(mem, limit) &&
-	    !swiotlb_at_limit(mem))
+	    !swiotlb_at_limit(mem) && !swiotlb_grow_has_unused(mem, limit))
 		swiotlb_grow_add(mem, limit);
 	mutex_unlock(&mem->pools_lock);
 }
@@ -149,6 +174,7 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
 	mem->last_check = jiffies;
 	mem->last_want = jiffies;
 	mem->next_try = jiffies;
+	mem->short_end_pfn = 0;
 	swiotlb_shrink_init(mem);
 }
 

@@ -49,8 +49,9 @@ int swiotlb_index_prepare(struct swiotlb_mem *mem)
 	if (mem->index)
 		return 0;
 
-	index = kvcalloc(n, sizeof(*index), GFP_KERNEL);
-	table = kvcalloc(SWIOTLB_MAX_POOLS, sizeof(*table), GFP_KERNEL);
+	index = kvcalloc(n, sizeof(*index), GFP_KERNEL | __GFP_NOWARN);
+	table = kvcalloc(SWIOTLB_MAX_POOLS, sizeof(*table),
+			 GFP_KERNEL | __GFP_NOWARN);
 	if (!index || !table) {
 		kvfree(index);
 		kvfree(table);

@@ -294,6 +294,8 @@ static inline unsigned int swiotlb_area_used(const struct io_tlb_area *area)
  *		of this one.
  * @cc_shared:	The memory was decrypted when the pool was made.
  * @source:	&enum swiotlb_source of the memory.
+ * @asked_limit: Highest physical address of a device that asked for it, U64_MAX
+ *		for any.
  * @stuck:	When the pool was last closed, it did not become empty.
  * @since:	When it was closed, became idle, or was opened again, in jiffies.
  * @node:	Member of mem->pools or mem->idle.
@@ -321,6 +323,7 @@ struct io_tlb_pool {
 	bool cc_shared;
 	u8 source;
 	struct swiotlb_mem *mem;
+	u64 asked_limit;
 	bool stuck;
 	unsigned long since;
 	struct list_head node;
@@ -532,13 +535,14 @@ enum swiotlb_event {
  * @want_nid:	Node of who asked for it.
  * @last_check:	When the occupancy was looked at, in jiffies.
  * @last_want:	When somebody asked for a pool, in jiffies.
- * @next_try:	When to try again after memory was short, in jiffies.
+ * @next_try:	When to try again after memory was short, in jiffies, ...
+ * @short_end_pfn: ... below this page, or a lower one.
  * @tick_work:	Looks for what can be given back.
  * @hurry:	Memory is short: give back at once.
  * @last_used:	Slots in use at the last tick.
  * @demand:	The most in this period, ...
  * @demand_before: ... and in the one before.
- * @period_end:	When the next one begins, in jiffies.
+ * @period:	When this one began, in jiffies.
  * @shrinker:	Through which memory management asks for them, %NULL before the
  *		first pool was added.
  */
@@ -578,12 +582,13 @@ struct swiotlb_mem {
 	unsigned long last_check;
 	unsigned long last_want;
 	unsigned long next_try;
+	unsigned long short_end_pfn;
 	struct delayed_work tick_work;
 	bool hurry;
 	unsigned long last_used;
 	unsigned long demand;
 	unsigned long demand_before;
-	unsigned long period_end;
+	unsigned long period;
 	struct shrinker *shrinker;
 #endif
 };
@@ -702,12 +707,23 @@ static inline u64 swiotlb_dev_limit(struct device *dev)
 	return min_not_zero(*dev->dma_mask, dev->bus_dma_limit);
 }
 
-/* Where there is one pool only, dma_capable() is who complains. */
+u64 swiotlb_dev_phys_limit(struct device *dev);
+
+/*
+ * Where there is one pool only, dma_capable() is who complains. An address that the
+ * device's bus does not have is DMA_MAPPING_ERROR, and so the sum below @dma_start.
+ */
 static inline bool swiotlb_pool_reached(const struct io_tlb_pool *pool,
 					struct device *dev, dma_addr_t dma_start)
 {
-	return !READ_ONCE(pool->by_reach) ||
-	       dma_start + (pool->end - pool->start) - 1 <= swiotlb_dev_limit(dev);
+	u64 last = (u64)dma_start + (pool->end - pool->start) - 1;
+
+	if (!READ_ONCE(pool->by_reach))
+		return true;
+	return last >= dma_start && last <= swiotlb_dev_limit(dev) &&
+	       (likely(!dev->dma_range_map) ||
+		phys_to_dma_unencrypted(dev, pool->end - 1) ==
+		phys_to_dma_unencrypted(dev, pool->start) + (last - dma_start));
 }
 
 static inline struct io_tlb_pool *swiotlb_mem_pool(const struct swiotlb_mem *mem,
@@ -838,7 +854,7 @@ static inline bool swiotlb_at_limit(const struct swiotlb_mem *mem)
 	return true;
 }
 
-static inline u64 swiotlb_dev_limit(struct device *dev)
+static inline u64 swiotlb_dev_phys_limit(struct device *dev)
 {
 	return U64_MAX;
 }

@@ -149,7 +149,7 @@ phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem, struct device *dev,
 			swiotlb_magazines_set_crowded(mem);
 	}
 	if (tlb_addr == SWIOTLB_MAP_FULL) {
-		swiotlb_want_pool(mem, swiotlb_dev_limit(dev));
+		swiotlb_want_pool(mem, swiotlb_dev_phys_limit(dev));
 		return tlb_addr;
 	}
 

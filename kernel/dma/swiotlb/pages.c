@@ -11,6 +11,33 @@
 /* Large pages of the linear mapping stay whole. */
 #define SWIOTLB_PAGES_ALIGN	SZ_2M
 
+/**
+ * swiotlb_dev_phys_limit() - the highest address that a device can use
+ * @dev:	Device.
+ *
+ * What it sees begins above 0 on some buses: whoever has memory must still look
+ * whether the device reaches it.
+ *
+ * Context: Any.
+ * Return: Physical address, %U64_MAX for any.
+ */
+u64 swiotlb_dev_phys_limit(struct device *dev)
+{
+	const struct bus_dma_region *m = dev->dma_range_map;
+	u64 size, last = 0, limit = swiotlb_dev_limit(dev);
+
+	if (!m)
+		return limit == U64_MAX ? limit : dma_to_phys(dev, limit);
+
+	for (; m->size; m++) {
+		if (m->dma_start > limit)
+			continue;
+		size = min(m->size - 1, limit - m->dma_start);
+		last = max(last, m->cpu_start + size);
+	}
+	return last;
+}
+
 /* The linear mapping is where the CPU copies; an area of CMA may lie outside. */
 static bool swiotlb_pages_suit(struct page *page, size_t bytes, u64 phys_limit)
 {

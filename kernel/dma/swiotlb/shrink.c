@@ -29,7 +29,8 @@
  *
  * Pools are closed when nobody has asked for one for a while, and when what would be
  * left is twice what was in use in the last periods: growth begins at three
- * quarters, so that what was given back is not asked for again at once. A pool that
+ * quarters, so that what was given back is not asked for again at once. If a device
+ * that reaches few pools has asked for one, that goes for these, too. A pool that
  * turns out to be in use by mappings that stay is opened again, and left alone for
  * some time.
  *
@@ -71,6 +72,15 @@
 #define SWIOTLB_PAUSE		(30 * HZ)
 #define SWIOTLB_SHORT_PAUSE	HZ
 
+/*
+ * All times may lie so far back that jiffies have wrapped: ask for a range, never for
+ * what is later. Others set @since while we look: it may be a moment ahead of us.
+ */
+static bool swiotlb_is_within(unsigned long since, unsigned long span)
+{
+	return time_in_range(jiffies, since - HZ, since + span);
+}
+
 static unsigned long swiotlb_demand(const struct swiotlb_mem *mem)
 {
 	return max(mem->demand, mem->demand_before);
@@ -85,10 +95,10 @@ static void swiotlb_demand_sample(struct swiotlb_mem *mem, bool hurry)
 	unsigned long used = swiotlb_mem_used(mem) +
 			     swiotlb_mem_transient_nslots(mem);
 
-	if (hurry || time_after(jiffies, mem->period_end)) {
+	if (hurry || !swiotlb_is_within(mem->period, SWIOTLB_QUIET)) {
 		mem->demand_before = hurry ? 0 : mem->demand;
 		mem->demand = 0;
-		mem->period_end = jiffies + SWIOTLB_QUIET;
+		mem->period = jiffies;
 	}
 	mem->demand = max(mem->demand, used);
 	WRITE_ONCE(mem->last_used, used);
@@ -96,7 +106,27 @@ static void swiotlb_demand_sample(struct swiotlb_mem *mem, bool hurry)
 
 static bool swiotlb_is_quiet(const struct swiotlb_mem *mem)
 {
-	return time_after(jiffies, READ_ONCE(mem->last_want) + SWIOTLB_QUIET);
+	return !swiotlb_is_within(READ_ONCE(mem->last_want), SWIOTLB_QUIET);
+}
+
+/* A device may reach few pools: there must be as much room in these, as in all. */
+static bool swiotlb_pool_is_missed(const struct swiotlb_mem *mem,
+				   const struct io_tlb_pool *pool)
+{
+	const struct io_tlb_pool *other;
+	unsigned long used = 0, rest = 0;
+
+	if (pool->asked_limit == U64_MAX)
+		return false;
+
+	list_for_each_entry(other, &mem->pools, node) {
+		if (!swiotlb_pool_is_open(other) ||
+		    other->end - 1 > pool->asked_limit)
+			continue;
+		used += swiotlb_pool_used(other);
+		rest += other == pool ? 0 : other->nslots;
+	}
+	return used > rest / 2;
 }
 
 static bool swiotlb_pool_is_surplus(const struct swiotlb_mem *mem,
@@ -107,9 +137,10 @@ static bool swiotlb_pool_is_surplus(const struct swiotlb_mem *mem,
 
 	if (pool == &mem->boot_pool || !swiotlb_pool_is_open(pool))
 		return false;
-	if (pool->stuck && time_before(jiffies, pool->since + pause))
+	if (pool->stuck && swiotlb_is_within(pool->since, pause))
 		return false;
-	return swiotlb_demand(mem) <= rest / 2;
+	return swiotlb_demand(mem) <= rest / 2 &&
+	       !swiotlb_pool_is_missed(mem, pool);
 }
 
 /* The youngest first: older ones are searched first. */
@@ -150,8 +181,9 @@ static bool swiotlb_remove_empty(struct swiotlb_mem *mem)
 		if (!swiotlb_pool_used(pool)) {
 			swiotlb_mem_remove_pool(mem, pool);
 			pool->stuck = false;
+			pool->asked_limit = U64_MAX;
 			removed = true;
-		} else if (time_after(jiffies, pool->since + SWIOTLB_PATIENCE)) {
+		} else if (!swiotlb_is_within(pool->since, SWIOTLB_PATIENCE)) {
 			swiotlb_pool_give_up(mem, pool);
 		}
 	}
@@ -189,7 +221,7 @@ static void swiotlb_free_idle(struct swiotlb_mem *mem, bool hurry)
 	struct io_tlb_pool *pool, *next;
 
 	list_for_each_entry_safe(pool, next, &mem->idle, node)
-		if (hurry || time_after(jiffies, pool->since + SWIOTLB_KEEP))
+		if (hurry || !swiotlb_is_within(pool->since, SWIOTLB_KEEP))
 			swiotlb_free_pool(mem, pool);
 }
 
@@ -286,5 +318,5 @@ static void swiotlb_tick_work(struct work_struct *work)
 void swiotlb_shrink_init(struct swiotlb_mem *mem)
 {
 	INIT_DELAYED_WORK(&mem->tick_work, swiotlb_tick_work);
-	mem->period_end = jiffies;
+	mem->period = jiffies;
 }

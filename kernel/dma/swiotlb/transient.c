@@ -47,21 +47,23 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 				  struct io_tlb_pool **pool)
 {
 	unsigned long nslots = swiotlb_transient_nslots(dev, req);
+	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct io_tlb_pool *new;
-	phys_addr_t tlb_addr;
+	dma_addr_t dma_start;
 
 	if (!swiotlb_mem_can_grow(mem))
 		return SWIOTLB_MAP_FULL;
 
 	new = swiotlb_pool_create(dev, mem, nslots, 1,
-				  swiotlb_dev_limit(dev), numa_mem_id(),
+				  swiotlb_dev_phys_limit(dev), numa_mem_id(),
 				  GFP_NOWAIT | __GFP_NOWARN);
 	if (!new)
 		return SWIOTLB_MAP_FULL;
 	new->state = SWIOTLB_POOL_TRANSIENT;
 
-	tlb_addr = swiotlb_pool_map(new, 0, req, swiotlb_dma_start(mem, dev, new),
-				    SWIOTLB_SPIN);
+	dma_start = swiotlb_dma_start(mem, dev, new);
+	if (swiotlb_pool_reached(new, dev, dma_start))
+		tlb_addr = swiotlb_pool_map(new, 0, req, dma_start, SWIOTLB_SPIN);
 	if (swiotlb_map_failed(tlb_addr)) {
 		swiotlb_transient_queue_free(new);
 		return SWIOTLB_MAP_FULL;

@@ -55,6 +55,21 @@ static bool swiotlb_has_spare(const struct swiotlb_mem *mem)
 	return READ_ONCE(mem->held_nslots) > READ_ONCE(mem->pub.nslabs);
 }
 
+/*
+ * Where memory was short a moment ago, it still is: below that page. A device that
+ * needs a scarce zone must not hold up all others.
+ */
+static bool swiotlb_is_too_early(const struct swiotlb_mem *mem,
+				 unsigned long end_pfn)
+{
+	unsigned long next_try = READ_ONCE(mem->next_try);
+
+	/* A range: it may lie so far back that jiffies have wrapped. */
+	return time_in_range_open(jiffies, next_try - SWIOTLB_GROW_BACKOFF,
+				  next_try) &&
+	       end_pfn <= READ_ONCE(mem->short_end_pfn);
+}
+
 /**
  * swiotlb_want_pool() - ask for another pool
  * @mem:	Allocator.
@@ -67,7 +82,8 @@ static bool swiotlb_has_spare(const struct swiotlb_mem *mem)
  */
 void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit)
 {
-	unsigned long next_try = READ_ONCE(mem->next_try);
+	unsigned long end_pfn = limit == U64_MAX ? ULONG_MAX :
+						   PHYS_PFN(limit) + 1;
 
 	WRITE_ONCE(mem->last_want, jiffies);
 	if (!swiotlb_mem_can_grow(mem))
@@ -77,13 +93,12 @@ void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit)
 			     swiotlb_max_nslots(mem) << IO_TLB_SHIFT >> 10);
 		return;
 	}
-	/* A range: next_try may lie so far back that jiffies have wrapped. */
-	if (time_in_range_open(jiffies, next_try - SWIOTLB_GROW_BACKOFF, next_try))
+	if (swiotlb_is_too_early(mem, end_pfn))
 		return;
 
 	/* Whoever loses this race will ask again. */
-	if (limit != U64_MAX)
-		WRITE_ONCE(mem->want_end_pfn, PHYS_PFN(limit) + 1);
+	if (end_pfn != ULONG_MAX)
+		WRITE_ONCE(mem->want_end_pfn, end_pfn);
 	WRITE_ONCE(mem->want_nid, numa_mem_id());
 	queue_work(system_dfl_wq, &mem->grow_work);
 }

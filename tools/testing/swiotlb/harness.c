@@ -48,6 +48,13 @@ const char *__tsan_default_options(void)
 	return "history_size=4";
 }
 
+/* Without optimization, and with counters or checks */
+#if defined(SHIM_COVERAGE) || defined(SHIM_ASAN) || defined(SHIM_TSAN)
+#define SLOWER 5
+#else
+#define SLOWER 1
+#endif
+
 static unsigned int failures, limit = UINT_MAX;
 static bool no_difference;
 static unsigned long warns_expected, misuse_expected;
@@ -154,7 +161,7 @@ static void start(struct job *job)
 
 	dup2(job->out, STDOUT_FILENO);
 	dup2(job->out, STDERR_FILENO);
-	alarm(min(job->test->seconds, limit));
+	alarm(min(SLOWER * job->test->seconds, limit));
 	job->test->fn();
 	status = verdict();
 	fflush(stdout);
@@ -261,7 +268,8 @@ static unsigned int run_jobs(struct job *jobs, unsigned int n,
 		if (stop_early && status && WEXITSTATUS(status) != EXIT_SKIP) {
 			for (i = 0; i < started; i++)
 				if (jobs[i].outcome == FAILED)
-					printf("# %s failed\n", jobs[i].test->name);
+					printf("# %s failed: %s\n",
+					       jobs[i].test->name, jobs[i].why);
 			stop_running(jobs, started);
 			return 0;
 		}

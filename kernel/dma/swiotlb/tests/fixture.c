@@ -107,7 +107,8 @@ struct swiotlb_mem *swiotlb_test_mem(struct kunit *test, unsigned long nslots,
 	owner->test = test;
 	swiotlb_grow_init(mem);
 	mem->pub.force_bounce = true;
-	swiotlb_test_init_pool(test, &mem->boot_pool, nslots, nareas);
+	swiotlb_test_init_pool(test, &mem->boot_pool, nslots,
+			       swiotlb_limit_nareas(nareas, nslots));
 	swiotlb_mem_set_boot_pool(mem);
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, swiotlb_test_free_mem,

@@ -140,7 +140,8 @@ static void __init swiotlb_param_adjust_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_param.nslots, 4096);
 }
 
-static struct kunit_case swiotlb_param_cases[] = {
+/* The suite is run before its functions are discarded. */
+static struct kunit_case __refdata swiotlb_param_cases[] = {
 	KUNIT_CASE_PARAM(swiotlb_param_parse_test, swiotlb_param_gen_params),
 	KUNIT_CASE(swiotlb_param_dynamic_test),
 	KUNIT_CASE(swiotlb_param_max_test),

@@ -53,7 +53,7 @@ static void swiotlb_pool_shape_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pool->end - pool->start, bytes);
 	KUNIT_EXPECT_EQ(test, 1U << pool->area_shift, shape->area_nslots);
 	KUNIT_EXPECT_EQ(test, pool->nareas, shape->areas_made);
-	KUNIT_EXPECT_EQ(test, end - pool->areas,
+	KUNIT_EXPECT_EQ(test, ALIGN(end - pool->areas, SMP_CACHE_BYTES),
 			swiotlb_pool_meta_bytes(shape->nslots, shape->nareas));
 	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(pool), 0);
 	/* What was there before is not for devices. */

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from random import Random
 
 HEADER = """\
 # SPDX-License-Identifier: GPL-2.0-only
@@ -30,6 +31,14 @@ def unpack(corpus, directory):
     for number, line in enumerate(lines):
         (directory / f"{number:04}").write_bytes(bytes.fromhex(line))
     return len(lines)
+
+
+def add_random(directory, seed, count=40):
+    """Long ones, to begin with: libFuzzer's own begin with a byte."""
+    random = Random(seed)
+    for number in range(count):
+        data = random.randbytes(random.randrange(100, 3000))
+        (directory / f"random-{number}").write_bytes(data)
 
 
 def pack(directory, corpus):
@@ -89,12 +98,13 @@ def main():
     log = options.work / "log"
     count = unpack(options.corpus, kept)
     new.mkdir(exist_ok=True)
+    add_random(kept, options.seed)
     for old in options.work.glob("failed-*"):
         old.unlink()
     print(f"  FUZZ    {options.seconds} s from {count} inputs, seed {options.seed}",
           flush=True)
     status, figures = run([options.program, f"-max_total_time={options.seconds}",
-                           f"-seed={options.seed}", "-max_len=4096", "-timeout=60",
+                           f"-seed={options.seed}", "-max_len=4096", "-len_control=0", "-timeout=600",
                            f"-artifact_prefix={options.work}/failed-", str(new),
                            str(kept)], log)
     found = sorted(options.work.glob("failed-*"))

@@ -44,12 +44,15 @@ int fuzz_run(const u8 *data, size_t size, void (*at_end)(void))
 	pid = fork();
 	BUG_ON(pid < 0);
 	if (!pid) {
-		alarm(30);
+		alarm(300);
 		run(data, min_t(size_t, size, FUZZ_MAX_BYTES));
 		if (at_end)
 			at_end();
 		end_process(check_failures() != 0);
 	}
 	BUG_ON(waitpid(pid, &status, 0) != pid);
+	if (status)
+		printf("# the child ends with status 0x%x\n", status);
+	fflush(stdout);
 	return status;
 }

@@ -175,14 +175,22 @@ static void *fresh(unsigned long pfn, unsigned long n, gfp_t gfp)
 	return p;
 }
 
-phys_addr_t shim_take_ram(size_t bytes)
+phys_addr_t shim_take_ram_below(size_t bytes, phys_addr_t end)
 {
 	unsigned long n = roundup_pow_of_two(PFN_UP(bytes));
-	unsigned long pfn = take_run(SHIM_ZONE_DMA_END, SHIM_LOW_END, n, n, PG_BUDDY);
+	unsigned long pfn = take_run(SHIM_ZONE_DMA_END, end, n, n, PG_BUDDY);
 
-	BUG_ON(!pfn);
-	shim_unpoison(shim_ram + PFN_PHYS(pfn), n * PAGE_SIZE);
+	if (pfn)
+		shim_unpoison(shim_ram + PFN_PHYS(pfn), n * PAGE_SIZE);
 	return PFN_PHYS(pfn);
+}
+
+phys_addr_t shim_take_ram(size_t bytes)
+{
+	phys_addr_t ram = shim_take_ram_below(bytes, SHIM_LOW_END);
+
+	BUG_ON(!ram);
+	return ram;
 }
 
 struct page *shim_alloc_pages(gfp_t gfp, unsigned int order)

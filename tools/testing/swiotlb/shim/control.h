@@ -60,6 +60,8 @@ bool shim_page_allocated(phys_addr_t paddr);
 
 /* Memory for a test's own buffers, naturally aligned; not touched before use */
 phys_addr_t shim_take_ram(size_t bytes);
+/* The same, 0 if there is no such piece below @end */
+phys_addr_t shim_take_ram_below(size_t bytes, phys_addr_t end);
 
 /* Asks the shrinker, if there is one: pages that it counts, and what it freed */
 unsigned long shim_shrink(unsigned long *freed);

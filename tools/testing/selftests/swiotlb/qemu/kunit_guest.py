@@ -19,6 +19,7 @@ def arguments():
                         help="image to boot: of scripts/kernel.sh ours-kunit")
     parser.add_argument("--filter", default="swiotlb*", metavar="GLOB",
                         help="suites to run, or SUITE.TEST (default: %(default)s)")
+    parser.add_argument("--append", default="", help="more kernel parameters")
     parser.add_argument("--vcpus", type=int, default=4)
     parser.add_argument("--memory", type=int, default=1024, metavar="MIB")
     parser.add_argument("--timeout", type=int, default=180)
@@ -61,7 +62,7 @@ def main():
     args = arguments()
     log = paths.build_dir() / "guest" / "kunit.log"
     run.say = lambda line: print(f"# {line.strip()}", flush=True)
-    spec = run.Spec(args.kernel, "boot", f"kunit.filter_glob={args.filter}",
+    spec = run.Spec(args.kernel, "boot", f"kunit.filter_glob={args.filter} {args.append}",
                     args.vcpus, args.memory, timeout=args.timeout)
     result = run.run(spec, log)
     fine, said, results = kunit.parse(log)

@@ -173,10 +173,9 @@ def other(group, name, append, **more):
 # As often all CPUs come and go under load.
 HOTPLUG_ROUNDS = 3
 # What each thread of swio does on a disk.
-OPERATIONS = 20
+OPERATIONS = 12
 
 TESTS = (
-    debug("debug-force", "swiotlb=force", expect=slots(DEFAULT_SLOTS)),
     debug("debug-grow", "swiotlb=dynamic,force", expect=grown, ours=True,
           leaks=True),
     debug("debug-hotplug", "swiotlb=dynamic,force", scenario="hotplug",
@@ -209,8 +208,6 @@ TESTS = (
     Test("bad-value", "swiotlb=banana", scenario="boot", disks=(),
          memory_mib=6144,
          expect=slots(DEFAULT_SLOTS)),
-    Test("map-benchmark", "swiotlb=2048,2,force", scenario="mapbench", disks=(),
-         expect=map_rows, ours=True),
     *(Test(f"param-{form.name}", form.append, vcpus=params.VCPUS,
            memory_mib=params.MEMORY_MIB, scenario="boot", disks=(), ours=True,
            expect=params.expect(form)) for form in params.FORMS),

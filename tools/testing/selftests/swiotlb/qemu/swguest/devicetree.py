@@ -47,5 +47,5 @@ def build(board, addition, target):
     dumped = target.with_suffix(".dump")
     _run([*board, "-machine", f"dumpdtb={dumped}"])
     source = _run([dtc, "-q", "-I", "dtb", "-O", "dts", str(dumped)])
-    _run([dtc, "-q", "-@", "-I", "dts", "-O", "dtb", "-o", str(target), "-"],
+    _run([dtc, "-q", "-I", "dts", "-O", "dtb", "-o", str(target), "-"],
          input=source + addition.encode())

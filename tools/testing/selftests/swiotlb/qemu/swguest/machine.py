@@ -40,8 +40,7 @@ X86_APPEND = "mitigations=off tsc=reliable no_timer_check"
 ARCHES = {
     "x86_64": Arch("qemu-system-x86_64", "q35,usb=off", CPU, "ttyS0", "ttyS1",
                    ("-serial", "chardev:verdict"), X86_APPEND),
-    # All memory of a 32-bit kernel is below 4 GiB: no hole larger than need be.
-    "i386": Arch("qemu-system-i386", "q35,usb=off", {"tcg": "max,-fsrm,-lm"},
+    "i386": Arch("qemu-system-i386", "q35,usb=off", {"tcg": "max,-fsrm"},
                  "ttyS0", "ttyS1", ("-serial", "chardev:verdict"), X86_APPEND),
     "arm64": Arch("qemu-system-aarch64", "virt", {"tcg": "cortex-a57"},
                   "ttyAMA0", "ttyS0",

@@ -71,6 +71,7 @@ while [ "$rest" -gt 0 ]; do
 done
 rm /tmp/.rest
 wait
+memory_line >> /tmp/memory
 echo "end=$(cat /tmp/end)" | report_text times
 report_file memory /tmp/memory
 swiotlb_state | report_text swiotlb

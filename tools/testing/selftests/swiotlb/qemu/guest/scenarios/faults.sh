@@ -20,7 +20,7 @@ load()
 	pids=
 	for disk in $DISKS; do
 		node=$(disk_node "$disk")
-		swio -n "$OPERATIONS" "$@" "/dev/$node" > "/tmp/swio.$node" &
+		swio -m 1 -n "$OPERATIONS" "$@" "/dev/$node" > "/tmp/swio.$node" &
 		pids="$pids $!"
 	done
 	status=0
@@ -36,10 +36,12 @@ total()
 	cat /tmp/swio.* | sed -n "s/^$1=//p" | awk '{ n += $1 } END { print n + 0 }'
 }
 
-# round NAME: a load under what was set up.
+# round NAME: a load under what was set up. The first pool has areas of 256 KiB,
+# and no request may need more than one of them: where there is never another
+# pool, it would be tried again for ever.
 round()
 {
-	load "$1" -e
+	load "$1" -e -b 131072
 	fault_off
 	{
 		echo "$1_slab=$(fault_count failslab)"
@@ -65,6 +67,9 @@ fault_begin
 fault_engine failslab 50
 fault_engine fail_page_alloc 50
 round half
+# One line tells of each, not a stack.
+dmesg | grep -E 'allocation failure|vmalloc error' > /tmp/noise &&
+	fail "failed allocations of swiotlb are no news: $(cat /tmp/noise)"
 # Everybody's, where the caller cannot wait and must have thought of it.
 fault_begin
 fault_set failslab ignore-gfp-wait=Y probability=3

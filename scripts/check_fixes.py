@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Check patches/fixes-7.3: that each patch applies, is clean and compiles, and that
+the tests of its defect fail without it and pass with it.
+
+The tests are those of tools/testing/swiotlb, named in patches/fixes-7.3/tests.
+With each patch they run on swiotlb.c of the base, of the base with all patches
+before this one, and with this one too.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import check_series
+import compose
+import mails
+import remarks
+import states
+from states import Failure
+
+TOP = Path(__file__).resolve().parent.parent
+FIXES = TOP / "patches/fixes-7.3"
+HARNESS = TOP / "tools/testing/swiotlb"
+QEMU = TOP / "tools/testing/selftests/swiotlb/qemu"
+# What the harness takes from the tree of the engine
+ENGINE_FILES = ("kernel/dma/swiotlb.c", "include/linux/swiotlb.h")
+RESULT = re.compile(r"^(ok|not ok) \d+ (\S+)(?P<skip> # SKIP)?")
+# A repository of a few files does not know the commits that a patch names.
+NO_REPOSITORY = "UNKNOWN_COMMIT_ID"
+# The number of no patch
+BASE = "0000"
+BOOTED = ("force", "one-area", "pool-of-1-mib", "mask-32")
+
+say = check_series.say
+
+
+def number(state):
+    return state.entry.name[:4]
+
+
+class Shown(NamedTuple):
+    """A line of the table: what shows the defect that a patch mends."""
+
+    sanitizer: str
+    tests: list
+
+
+# --- the table of tests -----------------------------------------------------------
+
+def parse_table(text, names):
+    """number of a patch -> its lines; each patch of the series has one."""
+    table, problems = {name[:4]: [] for name in names}, []
+    for line in text.splitlines():
+        words = line.split("#")[0].split()
+        if not words:
+            continue
+        if len(words) < 3 or words[0] not in table or words[1] not in ("none", "address"):
+            problems.append(f"tests: a line is a patch of the series, a sanitizer and tests, not '{line}'")
+            continue
+        table[words[0]].append(Shown(words[1], words[2:]))
+    problems += [f"tests: nothing shows what {number} mends" for number, lines in table.items() if not lines]
+    if problems:
+        raise Failure(*problems)
+    return table
+
+
+# --- the harness on one state of swiotlb.c ------------------------------------------
+
+class Harness:
+    """Programs of tools/testing/swiotlb, one a state and sanitizer. A state has the
+    number of the last patch that is in it, or that of BASE."""
+
+    def __init__(self, base, build, found):
+        self.base, self.build, self.engine = base, build, build / "engine"
+        self.files = {BASE: {}, **{number(state): state.files for state in found}}
+
+    def take(self, state):
+        """Make the engine this one. Only what differs is written: make goes by the
+        time."""
+        for path in ENGINE_FILES:
+            content = self.files[state].get(path) or ((self.base / path).read_bytes(), 0o644)
+            if not (self.engine / path).is_file() or (self.engine / path).read_bytes() != content[0]:
+                mails.put(self.engine, path, content)
+
+    def program(self, state, sanitizer="none", name="test_basic"):
+        kept = self.build / "programs" / f"{state}-{sanitizer}-{name}"
+        if not kept.exists():
+            self.take(state)
+            kept.parent.mkdir(exist_ok=True)
+            shutil.copy2(self.make(sanitizer, name), kept)
+        return kept
+
+    def make(self, sanitizer, name):
+        out, log = self.build / "harness", self.build / "harness.log"
+        built = out / f"base-{sanitizer}-yyy" / name
+        with open(log, "a", encoding="utf-8") as f:
+            done = subprocess.run(["make", "-C", str(HARNESS), f"-j{os.cpu_count()}", "ENGINE=base", "V=1",
+                                   "CC=ccache gcc", f"BASE_SRC={self.base}", f"ENGINE_SRC={self.engine}",
+                                   f"OUTPUT={out}", f"SAN={sanitizer}", str(built)],
+                                  stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT, check=False)
+        if done.returncode:
+            raise Failure(f"the harness does not build, log: {log}")
+        return built
+
+
+def run_tests(program, name=""):
+    """test -> passed, for those whose name has that in it; and what was said."""
+    done = subprocess.run([str(program), "-d", *([name] if name else [])],
+                          capture_output=True, text=True, errors="replace", check=False)
+    found = [m for m in map(RESULT.match, done.stdout.splitlines()) if m]
+    if done.returncode not in (0, 1) or not found:
+        raise Failure(f"{program.name} {name}: exit {done.returncode}",
+                      *(done.stdout + done.stderr).splitlines()[-10:])
+    return {m[2]: m[1] == "ok" and not m["skip"] for m in found}, done.stdout
+
+
+def passes(program, name):
+    results, said = run_tests(program, name)
+    if name not in results:
+        raise Failure(f"{program.name}: there is no test {name}")
+    return results[name], said
+
+
+def check_tests(harness, before, after, lines):
+    """Each test fails on the base and without the patch, and passes with it."""
+    wrong = []
+    for line in lines:
+        programs = [harness.program(state, line.sanitizer) for state in (BASE, before, after)]
+        for test in line.tests:
+            for program, expected in zip(programs, (False, False, True)):
+                passed, said = passes(program, test)
+                if passed != expected:
+                    wrong += [f"{program.name}: {test} {'passes' if passed else 'fails'}",
+                              *(said.splitlines() if not passed else [])]
+    return wrong
+
+
+def check_nothing_lost(harness, last):
+    """What the base passes, it passes with all patches, and the oracle agrees."""
+    old, _ = run_tests(harness.program(BASE))
+    new, _ = run_tests(harness.program(last))
+    wrong = [f"{test} passes on the base, but not with all patches"
+             for test, passed in old.items() if passed and not new.get(test)]
+    done = subprocess.run([str(harness.program(last, name="oracle")), "-j", "2", "-n", "400000"],
+                          capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        wrong += ["the oracle disagrees with the base with all patches:", *done.stdout.splitlines()[-10:]]
+    return wrong
+
+
+# --- one patch ----------------------------------------------------------------------
+
+def compile_state(objects):
+    """What gcc and sparse say of kernel/dma, for each configuration."""
+    return {(name, path, text) for name, built in objects.items()
+            for path, text in built.compile(["kernel/dma/"])}
+
+
+def read_patch(tree, base, mail, state):
+    """What checkpatch, kernel-doc and codespell say."""
+    old, new = ({re.sub(r"\d+ ", "", text) for _, text in remarks.doc_remarks(where, sorted(state.files))}
+                for where in (base, tree))
+    return [f"checkpatch: {text}" for _, text in remarks.checkpatch(tree, mail) if NO_REPOSITORY not in text] + \
+        [f"kernel-doc: {text}" for text in sorted(new - old)] + \
+        [f"codespell: {text}" for _, text in remarks.spelling(remarks.added(mail))]
+
+
+class Checker:
+    def __init__(self, base, build, objects, found):
+        self.base, self.objects = base, objects
+        self.directory, self.tree = build / "git", TOP / "build/src-fixes"
+        self.paths, self.last = mails.touched(found), number(found[-1])
+        self.harness = Harness(base, build, found)
+        self.table = parse_table((FIXES / "tests").read_text(encoding="utf-8"), [s.entry.name for s in found])
+        self.before = BASE
+        mails.base_repository(self.directory, base, self.paths, check_series.NOBODY)
+        for sanitizer in sorted({line.sanitizer for lines in self.table.values() for line in lines}):
+            say("HARNESS", f"the base, sanitizer {sanitizer}")
+            self.harness.program(BASE, sanitizer)
+        if objects:
+            say("BUILD", "kernel/dma of the base")
+        self.known = compile_state(objects)
+
+    def patch(self, state):
+        """What is wrong with a patch."""
+        mail = FIXES / state.entry.name
+        check_series.apply(self.directory, mail, self.base, self.paths, state)
+        compose.compose("fixes", self.base, TOP / "build", state.files)
+        wrong = read_patch(self.tree, self.base, mail, state)
+        wrong += ["%s: %s: %s" % remark for remark in sorted(compile_state(self.objects) - self.known)]
+        wrong += check_tests(self.harness, self.before, number(state), self.table[number(state)])
+        self.before = number(state)
+        return wrong
+
+
+# --- the kernel -----------------------------------------------------------------------
+
+def boot():
+    """The fixed base, with fio verifying what it reads from bounced disks."""
+    subprocess.run([TOP / "scripts/kernel.sh", "base-fixes"], check=True)
+    done = subprocess.run([sys.executable, "-B", QEMU / "tests.py", "--base", "--kernel",
+                           TOP / "build/kernels/base-fixes.bzImage", *BOOTED],
+                          capture_output=True, text=True, check=False)
+    return done.stdout.splitlines() if done.returncode else []
+
+
+def check(base, build, args):
+    """How many patches are shown, and how much failed."""
+    found = states.read(TOP, base, FIXES, whole=False)
+    compose.compose("fixes", base, TOP / "build", {})
+    objects = {} if args.no_build else {name: check_series.configure(TOP / "build/src-fixes", name)
+                                        for name in check_series.CONFIGURATIONS}
+    checker = Checker(base, build, objects, found)
+    steps = [(s.entry.name.removesuffix(".patch"), "FIX", checker.patch, (s,)) for s in found]
+    steps.append(("all that the base passes", "TEST", check_nothing_lost,
+                  (checker.harness, checker.last)))
+    if not args.no_boot:
+        steps.append(("base-fixes: " + ", ".join(BOOTED), "BOOT", boot, ()))
+    shown = failed = 0
+    for name, verb, function, arguments in steps:
+        started = time.monotonic()
+        wrong = function(*arguments)
+        for line in wrong:
+            print(f"    {line}", file=sys.stderr)
+        say("FAILED" if wrong else verb, "%s (%d s)" % (name, time.monotonic() - started))
+        failed += bool(wrong)
+        shown += verb == "FIX" and not wrong
+    return shown, failed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--base", type=Path, required=True, help="a pristine tree (scripts/base.sh prints it)")
+    parser.add_argument("--no-build", action="store_true", help="no kernel code is compiled")
+    parser.add_argument("--no-boot", action="store_true", help="no kernel is built and booted")
+    args = parser.parse_args()
+    build = TOP / "build/check-fixes"
+    with compose.locked(TOP / "build/.check-fixes.lock", "check-fixes"):
+        shutil.rmtree(build, ignore_errors=True)
+        build.mkdir(parents=True)
+        shown, failed = check(args.base.resolve(), build, args)
+    print(f"fixes: {shown} shown, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.dont_write_bytecode = True
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        for message in failure.messages:
+            print("error:", message, file=sys.stderr)
+        sys.exit(1)
+    except subprocess.CalledProcessError:
+        sys.exit(1)
+    except OSError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Devices that reach a part of memory, or see it at other addresses: what they ask
+ * for must help them, and must not be to the cost of others.
+ */
+#include <linux/dma-direct.h>
+#include "harness.h"
+
+#if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
+
+static void boot_high(const char *arg)
+{
+	shim_init();
+	shim_boot_param("swiotlb", arg);
+	swiotlb_init(true, SWIOTLB_ANY);
+	swiotlb_update_mem_attributes();
+	shim_initcalls_run();
+}
+
+static struct device *device_below(u64 mask)
+{
+	struct device *dev = new_device(0, 0);
+
+	*dev->dma_mask = mask;
+	return dev;
+}
+
+static phys_addr_t map_page(struct device *dev)
+{
+	return map_full(dev, new_buffer(4096, 0), 4096, 0, DMA_FROM_DEVICE,
+			DMA_ATTR_NO_WARN);
+}
+
+static void ticks(unsigned int n)
+{
+	while (n--) {
+		shim_advance(HZ);
+		shim_run_work();
+	}
+}
+
+static bool reaches(struct device *dev, phys_addr_t tlb)
+{
+	return dma_capable(dev, phys_to_dma_unencrypted(dev, tlb), 4096, true, 0);
+}
+
+/* No memory lies where the device could see it, whatever is added */
+static const struct bus_dma_region nowhere[] = {
+	{ .cpu_start = 0xd0000000, .dma_start = 0, .size = SZ_1M },
+	{ }
+};
+
+TEST(no_pool_where_a_device_sees_nothing)
+{
+	struct device *dev;
+	unsigned int i;
+
+	boot("512,1");
+	dev = device_below(DMA_BIT_MASK(32));
+	dev->dma_range_map = nowhere;
+	for (i = 0; i < 50; i++) {
+		shim_advance(1);
+		CHECK(map_page(dev) == MAP_FAILED_ADDR);
+		shim_run_work();
+	}
+	/* One that nobody uses is enough to see that it does not help */
+	CHECK(slots_event("grown") <= 1);
+	ticks(2);
+	CHECK_EQ(slots_transient(), 0);
+	check_used(0);
+}
+
+/* The lowest 15 MiB, seen from 3 GiB on: the mask is no physical limit */
+static const struct bus_dma_region shifted[] = {
+	{ .cpu_start = SZ_1M, .dma_start = 0xc0000000, .size = 15 * SZ_1M },
+	{ }
+};
+
+TEST(pool_is_where_a_bus_sees_it)
+{
+	struct device *dev;
+	unsigned int i;
+	phys_addr_t tlb;
+
+	boot_high("512,1");
+	dev = device_below(DMA_BIT_MASK(32));
+	dev->dma_range_map = shifted;
+	tlb = map_page(dev);
+	CHECK(tlb == MAP_FAILED_ADDR || reaches(dev, tlb));
+	shim_run_work();
+	for (i = 0; i < 10; i++) {
+		shim_advance(1);
+		tlb = map_page(dev);
+		CHECK(tlb != MAP_FAILED_ADDR && reaches(dev, tlb));
+		shim_run_work();
+	}
+	CHECK_EQ(slots_event("grown"), 1);
+	CHECK(slots_event("transient") <= 1);
+}
+
+/* Below 1 MiB there is no memory; all others need not wait for that */
+TEST(growth_for_one_device_does_not_hold_up_others)
+{
+	struct device *wide, *narrow;
+	unsigned int i, failed = 0;
+	phys_addr_t orig;
+
+	boot("dynamic,1");
+	wide = device_below(~0ULL);
+	narrow = device_below(SZ_1M - 1);
+	orig = new_buffer(65536, 0);
+	for (i = 0; i < 512; i++) {
+		shim_advance(1);
+		CHECK(map_page(narrow) == MAP_FAILED_ADDR);
+		shim_run_work();
+		failed += map_full(wide, orig, 65536, 0, DMA_TO_DEVICE,
+				   DMA_ATTR_NO_WARN) == MAP_FAILED_ADDR;
+		shim_run_work();
+	}
+	CHECK_EQ(failed, 0);
+	CHECK_EQ(slots_event("transient"), 0);
+	/* Nor does it try all the time */
+	CHECK(slots_event("grow_failed") <= 2);
+}
+
+/* Much is free, but above: the pool that some device needs must stay */
+TEST(keeps_what_a_narrow_device_uses)
+{
+	struct device *narrow;
+	long closed, transient;
+	unsigned int i, n;
+	phys_addr_t tlbs[8];
+
+	boot_high("4096,2");
+	narrow = device_below(DMA_BIT_MASK(32));
+	map_page(narrow);
+	shim_run_work();
+	CHECK_EQ(slots_event("grown"), 1);
+	for (n = 0; n < ARRAY_SIZE(tlbs); n++)
+		tlbs[n] = map_page(narrow);
+	transient = slots_event("transient");
+	for (i = 0; i < 90; i++) {
+		ticks(1);
+		n = i % ARRAY_SIZE(tlbs);
+		unmap(narrow, tlbs[n], 4096, DMA_FROM_DEVICE);
+		tlbs[n] = map_page(narrow);
+		if (!CHECK(tlbs[n] != MAP_FAILED_ADDR))
+			return;
+	}
+	closed = slots_event("closed");
+	CHECK_EQ(closed, 0);
+	CHECK_EQ(slots_event("transient"), transient);
+	for (n = 0; n < ARRAY_SIZE(tlbs); n++)
+		unmap(narrow, tlbs[n], 4096, DMA_FROM_DEVICE);
+	ticks(60);
+	CHECK_EQ(slots_event("freed"), 1);
+}
+
+#endif
