@@ -13,7 +13,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 
 .PHONY: help packages
 .PHONY: base compose kernels
-.PHONY: run quick bench bench-guest bench-dynamic
+.PHONY: run quick bench bench-profile bench-guest bench-dynamic
 .PHONY: test test-full kunit
 .PHONY: series check-series check-fixes check-docs
 .PHONY: clean distclean
@@ -27,6 +27,9 @@ quick: packages kernels	## The same in three minutes, for a developer
 
 bench:			## Compare base and ours natively, in five minutes: results/bench/latest (ROWS=text: some)
 	$(Q)$(MAKE) -C tools/testing/swiotlb bench
+
+bench-profile:		## Say by instructions and times what is in the rows of bench that miss their limit
+	$(Q)$(MAKE) -C tools/testing/swiotlb bench-profile
 
 bench-guest: packages	## Time map, unmap and fio in QEMU, base and ours: results/bench-guest/latest
 	$(Q)scripts/kernel.sh base-mapbench ours
