@@ -13,7 +13,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 
 .PHONY: help packages
 .PHONY: base compose kernels
-.PHONY: run quick bench bench-guest bench-dynamic
+.PHONY: run quick bench bench-profile bench-guest bench-dynamic
 .PHONY: test test-full kunit
 .PHONY: series check-series check-fixes check-docs
 .PHONY: clean distclean
@@ -27,6 +27,9 @@ quick: packages kernels	## The same in three minutes, for a developer
 
 bench:			## Compare base and ours natively, in five minutes: results/bench/latest (ROWS=text: some)
 	$(Q)$(MAKE) -C tools/testing/swiotlb bench
+
+bench-profile:		## Say by instructions and times what is in the rows of bench that miss their limit
+	$(Q)$(MAKE) -C tools/testing/swiotlb bench-profile
 
 bench-guest: packages	## Time map, unmap and fio in QEMU, base and ours: results/bench-guest/latest
 	$(Q)scripts/kernel.sh base-mapbench ours
@@ -55,6 +58,16 @@ check-fixes: packages	## Show each patch of patches/fixes-7.3 by a test, boot th
 
 check-docs:		## Build our pages with sphinx (Debian's python3-sphinx), without a warning
 	$(Q)scripts/check_docs.sh
+
+check check-long check-coverage check-fuzz check-ledger check-mutants:
+	$(Q)$(MAKE) -C tools/testing/swiotlb $@
+
+check:			## Tests in user space, half a minute
+check-long:		## The same with 100 million operations
+check-coverage:		## Lines and branches of the engine that they run
+check-fuzz:		## libFuzzer on the oracle (SECONDS=60)
+check-ledger:		## Each known defect: its test fails where the defect is
+check-mutants:		## Plant faults in the engine: each must be found (MUTANT=regexp: some)
 
 ##@ Send
 series:			## Export the series as mails for git am: build/series

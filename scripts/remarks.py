@@ -42,7 +42,7 @@ def doc_remarks(tree, files):
     if status and not said:
         raise Failure(f"kernel-doc fails with {status} and says nothing")
     # Without the number of the line, which an edit moves.
-    return [(path, line.replace(f"{path}:", "", 1).lstrip("0123456789 "))
+    return [(path, re.sub(re.escape(path) + r":\d+:? *", "", line))
             for line in said for path in [next((p for p in files if p in line), files[0])]]
 
 

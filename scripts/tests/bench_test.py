@@ -11,6 +11,7 @@ sys.path[:0] = [str(TREE / "scripts"),
                 str(TREE / "tools/testing/selftests/swiotlb/qemu"),
                 str(TREE / "tools/testing/swiotlb/bench")]
 
+import callgrind  # noqa: E402
 import rows as plan  # noqa: E402
 import runs  # noqa: E402
 import table  # noqa: E402
@@ -51,6 +52,33 @@ class Rows(unittest.TestCase):
     def test_what_was_not_measured_holds_nothing(self):
         self.assertIsNone(plan.holds(plan.Limit("ours", "<=", 5), None, None))
         self.assertIsNone(plan.holds(None, 1.0, 1.0))
+
+
+CALLGRIND = """\
+events: Ir
+fl=(1) a.c
+fn=(1) outer
+5 10
+cfi=(2) b.c
+cfn=(2) inner
+calls=1 7
++2 100
+-1 1
+fi=(3) inlined.h
+12 4
+fe=(1)
+* 2
+
+fl=(2)
+fn=(2)
+7 100
+"""
+
+
+class Instructions(unittest.TestCase):
+    def test_each_line_counts_for_the_file_that_it_is_written_in(self):
+        self.assertEqual(callgrind.costs(CALLGRIND.splitlines()),
+                         {"a.c": 13, "inlined.h": 4, "b.c": 100})
 
 
 class Values(unittest.TestCase):

@@ -128,6 +128,7 @@ class Loads(unittest.TestCase):
     def test_memory_over_time(self):
         found = burst()
         self.assertEqual(found.peak(), 132072)
+        self.assertEqual(burst(after="io_tlb_used_hiwater=140000").peak(), 140000)
         self.assertEqual(found.peak_transient(), 8192)
         self.assertEqual(found.peak_slots(), 131072)
         self.assertEqual(found.at(3), 8192)

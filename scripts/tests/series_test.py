@@ -243,6 +243,17 @@ class RemarksTest(unittest.TestCase):
         with self.assertRaises(states.Failure):
             known.finish(True, True)
 
+    def test_kernel_doc_forgets_what_the_base_says(self):
+        said = {True: "Warning: kernel/a.c:7 No description of 'x'\n",
+                False: "Warning: kernel/a.c:9 No description of 'x'\nWarning: kernel/a.c:3 No description of 'y'\n"}
+        with tempfile.TemporaryDirectory() as top:
+            base = Path(top)
+            (base / "kernel").mkdir()
+            (base / "kernel/a.c").touch()
+            with mock.patch.object(remarks, "run", side_effect=lambda *_, cwd: (1, "", said[cwd == base])):
+                found = remarks.kernel_doc(base / "tree", base, ["kernel/a.c"])
+        self.assertEqual(found, [("kernel/a.c", "Warning: No description of 'y'")])
+
     def test_without_a_reason(self):
         with self.assertRaises(states.Failure):
             self.known("# SPDX-License-Identifier: x\ncheckpatch kernel/ SPACING\n")

@@ -107,9 +107,9 @@ static void swiotlb_grow_add(struct swiotlb_mem *mem, u64 limit)
 	swiotlb_count(mem, SWIOTLB_GROWN, 1);
 	trace_swiotlb_grow(pool->start, pool->end - pool->start,
 			   mem->held_nslots);
-	pr_info_ratelimited("pool %u of %u KiB added, %lu KiB in all\n",
-			    pool->id, pool->nslots << IO_TLB_SHIFT >> 10,
-			    mem->held_nslots << IO_TLB_SHIFT >> 10);
+	pr_info_ratelimited("pool %u of %lu KiB added, %lu KiB in all\n",
+			    pool->id, swiotlb_kib(pool->nslots),
+			    swiotlb_kib(mem->held_nslots));
 	queue_delayed_work(system_dfl_wq, &mem->tick_work, SWIOTLB_TICK);
 }
 

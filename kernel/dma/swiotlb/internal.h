@@ -273,6 +273,8 @@ static inline unsigned int swiotlb_area_used(const struct io_tlb_area *area)
 	return READ_ONCE(area->slots.nused);
 }
 
+bool swiotlb_area_is_empty(struct io_tlb_area *area);
+
 /* -------------------------------------------------------------- pool.c --- */
 
 /**
@@ -436,6 +438,7 @@ int swiotlb_decrypt(void *vaddr, size_t bytes);
 int swiotlb_encrypt(void *vaddr, size_t bytes);
 void swiotlb_pool_disable(struct io_tlb_pool *pool);
 unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool);
+bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool);
 bool swiotlb_pool_tight(const struct io_tlb_pool *pool, unsigned int area_index);
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,
@@ -458,6 +461,12 @@ static inline phys_addr_t swiotlb_slot_addr(const struct io_tlb_pool *pool,
 					    unsigned int index)
 {
 	return pool->start + ((phys_addr_t)index << IO_TLB_SHIFT);
+}
+
+/* For who reads it: the bytes of some pools, and of all, exceed 32 bits. */
+static inline unsigned long swiotlb_kib(unsigned long nslots)
+{
+	return nslots << (IO_TLB_SHIFT - 10);
 }
 
 static inline unsigned int swiotlb_nslots(u64 bytes)
@@ -540,6 +549,7 @@ enum swiotlb_event {
  * @tick_work:	Looks for what can be given back.
  * @hurry:	Memory is short: give back at once.
  * @last_used:	Slots in use at the last tick.
+ * @peak:	The most that maps have seen since then.
  * @demand:	The most in this period, ...
  * @demand_before: ... and in the one before.
  * @period:	When this one began, in jiffies.
@@ -586,6 +596,7 @@ struct swiotlb_mem {
 	struct delayed_work tick_work;
 	bool hurry;
 	unsigned long last_used;
+	unsigned long peak;
 	unsigned long demand;
 	unsigned long demand_before;
 	unsigned long period;

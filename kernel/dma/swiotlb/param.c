@@ -96,7 +96,7 @@ static void __init swiotlb_param_dynamic(void)
 		swiotlb_param.nslots = SWIOTLB_MIN_POOL_SLOTS;
 }
 
-/* As much as the boot pool has is the least that makes sense, and is checked there. */
+/* With less than the boot pool has, no other is ever added. */
 static void __init swiotlb_param_max(const char *size)
 {
 	unsigned long long bytes;

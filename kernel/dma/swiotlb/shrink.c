@@ -43,14 +43,20 @@
  *	state = CLOSED               rcu_read_lock()
  *	synchronize_rcu()     (a)    state? search
  *	                             rcu_read_unlock()
- *	drain magazines                                      rcu_read_lock()
- *	used == 0?                                           area lock, used -= n
+ *	drain magazines                                      cell = 0
+ *	                                                     rcu_read_lock()
+ *	area lock, used == 0?                                area lock, used -= n
  *	index, list: remove                                  area unlock
  *	synchronize_rcu()     (b)                            rcu_read_unlock()
  *	number can be used again
  *
  * After (a) nobody takes slots from an area of the pool: used can only fall, and once
- * it was 0 it stays so, though the areas are read one by one without their locks.
+ * it was 0 it stays so, though the areas are looked at one by one. The locks order
+ * more than used: that a buffer has left its cell may become visible later than the
+ * new count, where an exchange does not order what comes after it. Without the lock,
+ * a reader that begins after (b) has begun, and so is not waited for, could still find
+ * the buffer there, and follow it into a pool that has gone.
+ *
  * After (b) U has left the area, and its reads of the buffer, which came before, are
  * over; so have those who walk through the list of pools, and those who look from a
  * cell of a magazine at the pool, see swiotlb_magazine_empty(). Who owns a buffer
@@ -87,20 +93,21 @@ static unsigned long swiotlb_demand(const struct swiotlb_mem *mem)
 }
 
 /*
- * The most in this period and in the one before, as far as it is seen. In a hurry
- * only what is in use now counts.
+ * The most in this period and in the one before, as far as it is seen: now, or by maps
+ * that found an area tight. In a hurry only what is in use now counts.
  */
 static void swiotlb_demand_sample(struct swiotlb_mem *mem, bool hurry)
 {
 	unsigned long used = swiotlb_mem_used(mem) +
 			     swiotlb_mem_transient_nslots(mem);
+	unsigned long peak = xchg(&mem->peak, 0);
 
 	if (hurry || !swiotlb_is_within(mem->period, SWIOTLB_QUIET)) {
 		mem->demand_before = hurry ? 0 : mem->demand;
 		mem->demand = 0;
 		mem->period = jiffies;
 	}
-	mem->demand = max(mem->demand, used);
+	mem->demand = max3(mem->demand, used, hurry ? 0 : peak);
 	WRITE_ONCE(mem->last_used, used);
 }
 
@@ -178,7 +185,7 @@ static bool swiotlb_remove_empty(struct swiotlb_mem *mem)
 		if (pool->state != SWIOTLB_POOL_CLOSED)
 			continue;
 		swiotlb_magazines_drain_pool(mem, pool);
-		if (!swiotlb_pool_used(pool)) {
+		if (swiotlb_pool_is_empty(pool)) {
 			swiotlb_mem_remove_pool(mem, pool);
 			pool->stuck = false;
 			pool->asked_limit = U64_MAX;
@@ -210,9 +217,9 @@ static void swiotlb_free_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
 	trace_swiotlb_shrink(pool->start, pool->end - pool->start,
 			     mem->held_nslots);
-	pr_info_ratelimited("pool of %u KiB freed, %lu KiB are left\n",
-			    pool->nslots << IO_TLB_SHIFT >> 10,
-			    mem->held_nslots << IO_TLB_SHIFT >> 10);
+	pr_info_ratelimited("pool of %lu KiB freed, %lu KiB are left\n",
+			    swiotlb_kib(pool->nslots),
+			    swiotlb_kib(mem->held_nslots));
 	swiotlb_pool_destroy(pool);
 }
 
@@ -236,6 +243,8 @@ static void swiotlb_tick(struct swiotlb_mem *mem)
 		swiotlb_magazines_resize(mem);
 		/* (a) in "Giving back" */
 		synchronize_rcu();
+		/* Nobody takes what lies above the new limits */
+		swiotlb_magazines_drain(mem);
 	}
 	if (swiotlb_remove_empty(mem)) {
 		/* (b) */

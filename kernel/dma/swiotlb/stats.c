@@ -113,8 +113,8 @@ static int swiotlb_pool_nid(const struct io_tlb_pool *pool)
 static void swiotlb_pool_show(struct seq_file *seq,
 			      const struct io_tlb_pool *pool, const char *state)
 {
-	seq_printf(seq, "%u %pa %u %d %s %u %lu\n", pool->id, &pool->start,
-		   pool->nslots << IO_TLB_SHIFT >> 10, swiotlb_pool_nid(pool),
+	seq_printf(seq, "%u %pa %lu %d %s %u %lu\n", pool->id, &pool->start,
+		   swiotlb_kib(pool->nslots), swiotlb_pool_nid(pool),
 		   state, pool->nareas, swiotlb_pool_used(pool));
 }
 

@@ -90,7 +90,7 @@ void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit)
 		return;
 	if (swiotlb_at_limit(mem) && !swiotlb_has_spare(mem)) {
 		pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
-			     swiotlb_max_nslots(mem) << IO_TLB_SHIFT >> 10);
+			     swiotlb_kib(swiotlb_max_nslots(mem)));
 		return;
 	}
 	if (swiotlb_is_too_early(mem, end_pfn))
@@ -109,7 +109,8 @@ void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit)
  * @used:	Its slots in use, counted after swiotlb_watermark_due().
  *
  * The watermark is three quarters: what is left must last until the worker has
- * run.
+ * run. Peaks below it are for the worker that gives back: bursts are over when
+ * that looks.
  *
  * Context: Any.
  */
@@ -117,6 +118,9 @@ void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used)
 {
 	unsigned long nslots = READ_ONCE(mem->pub.nslabs);
 
+	/* Whoever loses this race has seen about the same. */
+	if (used > READ_ONCE(mem->peak))
+		WRITE_ONCE(mem->peak, used);
 	if (used > nslots - nslots / 4)
 		swiotlb_want_pool(mem, U64_MAX);
 }

@@ -126,7 +126,8 @@ def read_list(path):
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
-        parts = [p.strip() for p in line.split(" | ")]
+        head, _, reason = line.rpartition(" | ")
+        parts = [p.strip() for p in (*head.split(" | ", 2), reason)]
         if len(parts) != 4 or parts[1] not in ("line", "branch", "race") or not parts[3]:
             raise SystemExit(f"{path.name}:{number}: not \"file | line, branch or race | "
                              "text | reason\"")

@@ -169,7 +169,7 @@ static void swiotlb_area_irq_test(struct kunit *test)
 {
 	struct swiotlb_test_area *t = test->priv;
 
-	kunit_run_irq_test(test, swiotlb_test_area_use, SWIOTLB_TEST_IRQ_CALLS, t);
+	swiotlb_test_in_irq(test, swiotlb_test_area_use, SWIOTLB_TEST_IRQ_CALLS, t);
 	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 0);
 }
 

@@ -151,12 +151,12 @@ static void swiotlb_bounce_clamp_test(struct kunit *test)
 		swiotlb_bounce(t->dev, pool, &t->map,
 			       t->tlb_addr + SWIOTLB_TEST_BYTES - 8, 24,
 			       DMA_TO_DEVICE);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+		SWIOTLB_TEST_EXPECT_WARNED(test, 1);
 		swiotlb_bounce(t->dev, pool, &t->map,
 			       t->tlb_addr + SWIOTLB_TEST_BYTES, 1, DMA_TO_DEVICE);
 		swiotlb_bounce(t->dev, pool, &t->map, t->tlb_addr - 1, 4,
 			       DMA_TO_DEVICE);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 3);
+		SWIOTLB_TEST_EXPECT_WARNED(test, 3);
 	}
 	KUNIT_EXPECT_NULL(test, memchr_inv(t->bounce, SWIOTLB_TEST_POISON,
 					   SWIOTLB_TEST_BYTES - 8));

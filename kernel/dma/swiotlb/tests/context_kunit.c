@@ -78,7 +78,7 @@ static void swiotlb_context_irq_test(struct kunit *test)
 {
 	struct swiotlb_test_context *t = test->priv;
 
-	kunit_run_irq_test(test, swiotlb_test_map_unmap, SWIOTLB_TEST_IRQ_CALLS, t);
+	swiotlb_test_in_irq(test, swiotlb_test_map_unmap, SWIOTLB_TEST_IRQ_CALLS, t);
 	/* Three at once at most: there is always room. */
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->failed), 0);
 	swiotlb_test_expect_used(test, t->mem, 0);
@@ -164,7 +164,7 @@ static void swiotlb_context_exchange_test(struct kunit *test)
 		kunit_skip(test, "the pool is too small for so many CPUs");
 	swiotlb_test_start_magazines(test, t->mem);
 	swiotlb_test_on_all_cpus(test, swiotlb_test_exchange, t);
-	kunit_run_irq_test(test, swiotlb_test_exchange, SWIOTLB_TEST_IRQ_CALLS, t);
+	swiotlb_test_in_irq(test, swiotlb_test_exchange, SWIOTLB_TEST_IRQ_CALLS, t);
 	swiotlb_test_clear_shelf(test);
 }
 
@@ -186,6 +186,7 @@ static void swiotlb_test_unmap_call(void *arg)
 {
 	struct swiotlb_test_call *call = arg;
 
+	swiotlb_test_enter_irq();
 	call->hardirq = in_hardirq();
 	swiotlb_tbl_unmap_single(call->t->dev, call->addr, call->bytes,
 				 DMA_FROM_DEVICE, 0);
@@ -199,6 +200,8 @@ static void swiotlb_context_ipi_test(struct kunit *test)
 	u8 *buffer = swiotlb_test_buffer(test, PAGE_SIZE);
 	unsigned int cpu, here, nslots, others = 0;
 
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "no driver unmaps in a hard interrupt here");
 	swiotlb_test_start_magazines(test, t->mem);
 	nslots = swiotlb_nslots(call.bytes);
 	if (!t->mem->cache->limit[swiotlb_class(nslots)])

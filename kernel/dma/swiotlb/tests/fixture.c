@@ -267,6 +267,50 @@ void swiotlb_test_on_all_cpus(struct kunit *test, bool (*fn)(void *arg),
 }
 
 /**
+ * swiotlb_test_enter_irq() - be what lockdep takes for a driver's interrupt
+ *
+ * With PREEMPT_RT such an interrupt is a thread and may take any lock; lockdep
+ * knows that of handlers of interrupts, but not of timers and calls from other CPUs.
+ */
+void swiotlb_test_enter_irq(void)
+{
+	if (in_hardirq())
+		lockdep_hardirq_threaded();
+}
+
+struct swiotlb_test_irq {
+	bool (*fn)(void *arg);
+	void *arg;
+};
+
+static bool swiotlb_test_irq_call(void *arg)
+{
+	struct swiotlb_test_irq *irq = arg;
+
+	swiotlb_test_enter_irq();
+	return irq->fn(irq->arg);
+}
+
+/**
+ * swiotlb_test_in_irq() - call a function in a hard and a soft interrupt and here
+ * @test:	The test.
+ * @fn:		The function; it returns %false when something is wrong.
+ * @calls:	How often, together.
+ * @arg:	Its argument.
+ */
+void swiotlb_test_in_irq(struct kunit *test, bool (*fn)(void *arg), int calls,
+			 void *arg)
+{
+	struct swiotlb_test_irq irq = { .fn = fn, .arg = arg };
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		kunit_mark_skipped(test, "no driver maps in a hard interrupt here");
+		return;
+	}
+	kunit_run_irq_test(test, swiotlb_test_irq_call, calls, &irq);
+}
+
+/**
  * swiotlb_test_map() - map a buffer without alignment and attributes
  * @dev:	Device.
  * @buffer:	The buffer, in low memory.

@@ -28,6 +28,18 @@
 /* Rounds of each CPU, in tests with a thread on every one. */
 #define SWIOTLB_TEST_ROUNDS	300
 
+/*
+ * How many warnings of WARN_ONCE() were suppressed. Where each of them remembers by
+ * itself that it was printed, a test before may have been the one.
+ */
+#ifdef HAVE_ARCH_BUG_FORMAT_ARGS
+#define SWIOTLB_TEST_EXPECT_WARNED(test, n) \
+	KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, n)
+#else
+#define SWIOTLB_TEST_EXPECT_WARNED(test, n) \
+	KUNIT_EXPECT_LE(test, KUNIT_SUPPRESSED_WARNING_COUNT(), n)
+#endif
+
 void swiotlb_test_init_pool(struct kunit *test, struct io_tlb_pool *pool,
 			    unsigned long nslots, unsigned int nareas);
 struct swiotlb_mem *swiotlb_test_mem(struct kunit *test, unsigned long nslots,
@@ -43,6 +55,9 @@ u8 *swiotlb_test_buffer(struct kunit *test, size_t bytes);
 void swiotlb_test_pin(struct kunit *test, unsigned int cpu);
 void swiotlb_test_on_all_cpus(struct kunit *test, bool (*fn)(void *arg),
 			      void *arg);
+void swiotlb_test_enter_irq(void);
+void swiotlb_test_in_irq(struct kunit *test, bool (*fn)(void *arg), int calls,
+			 void *arg);
 
 phys_addr_t swiotlb_test_map(struct device *dev, void *buffer, size_t bytes,
 			     enum dma_data_direction dir);

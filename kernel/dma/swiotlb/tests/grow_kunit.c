@@ -45,14 +45,23 @@ static void swiotlb_grow_disabled_test(struct kunit *test)
 static void swiotlb_grow_limit_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	struct swiotlb_request req = swiotlb_test_request(1);
+	struct io_tlb_pool *pool;
 	unsigned int i;
 
 	for (i = 0; i < 20; i++) {
 		swiotlb_test_grow(mem);
 		KUNIT_EXPECT_LE(test, mem->pub.nslabs, SWIOTLB_TEST_MAX_NSLOTS);
+		/* There is no growing as long as a pool is not used at all. */
+		pool = list_last_entry(&mem->pools, struct io_tlb_pool, node);
+		if (!swiotlb_pool_used(pool))
+			swiotlb_pool_map(pool, 0, &req, pool->start, SWIOTLB_SPIN);
 	}
 	KUNIT_EXPECT_GT(test, mem->pub.nslabs, SWIOTLB_TEST_NSLOTS);
 	KUNIT_EXPECT_TRUE(test, swiotlb_at_limit(mem));
+	list_for_each_entry(pool, &mem->pools, node)
+		if (swiotlb_pool_used(pool))
+			swiotlb_pool_release(pool, 0, 1, NULL, 0);
 }
 
 static void swiotlb_grow_pool_crypt_test(struct kunit *test)

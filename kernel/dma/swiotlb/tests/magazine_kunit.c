@@ -99,8 +99,8 @@ static void swiotlb_magazine_race_test(struct kunit *test)
 	for (i = 1; i < SWIOTLB_TEST_CELLS; i++)
 		swiotlb_magazine_push(t.mag, i);
 	swiotlb_test_on_all_cpus(test, swiotlb_test_take_and_push, &t);
-	kunit_run_irq_test(test, swiotlb_test_take_and_push,
-			   SWIOTLB_TEST_IRQ_CALLS, &t);
+	swiotlb_test_in_irq(test, swiotlb_test_take_and_push,
+			    SWIOTLB_TEST_IRQ_CALLS, &t);
 	for (i = 0; i < SWIOTLB_TEST_CELLS; i++)
 		seen += atomic_read(&t.mag->cell[i]);
 	KUNIT_EXPECT_EQ(test, seen, 1 + 2 + 3 + 4 + 5);
@@ -188,7 +188,7 @@ static void swiotlb_magazine_keep_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(&t->mem->boot_pool), nslots);
 	kunit_warning_suppress(test) {
 		swiotlb_test_unmap_n(t, 1);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+		SWIOTLB_TEST_EXPECT_WARNED(test, 1);
 	}
 	KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem), nslots);
 

@@ -122,7 +122,7 @@ static void swiotlb_record_race_test(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, race);
 	swiotlb_test_on_all_cpus(test, swiotlb_test_race_for, race);
 	KUNIT_EXPECT_GT(test, atomic_read(&race->taken), SWIOTLB_TEST_ROUNDS / 2);
-	kunit_run_irq_test(test, swiotlb_test_race_for, SWIOTLB_TEST_IRQ_CALLS, race);
+	swiotlb_test_in_irq(test, swiotlb_test_race_for, SWIOTLB_TEST_IRQ_CALLS, race);
 }
 
 static struct kunit_case swiotlb_record_cases[] = {

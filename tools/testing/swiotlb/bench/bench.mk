@@ -3,7 +3,7 @@
 # The variant that measures: the lean form of the shim, and the kernel's code
 # generation. Two programs an engine: with the engine's copies, and without.
 
-BENCH_C := main timing load pairs flight mixed pools threads meta
+BENCH_C := main timing load pairs flight mixed pools threads meta parts
 
 ifneq ($(BENCH),)
   ifneq ($(filter-out copy nocopy,$(BENCH)),)
@@ -36,7 +36,7 @@ HAVE_BASE := $(wildcard $(TOP)/scripts/swbench)
 BENCH_MAKE = $(MAKE) --no-print-directory -f $(HERE)/Makefile SAN=none \
 	DYNAMIC=y DEBUGFS=y RESTRICTED=y BASE_SRC='$(BASE_SRC)'
 
-.PHONY: bench bench-programs check-bench run-bench-program
+.PHONY: bench bench-profile bench-programs check-bench run-bench-program
 bench: bench-programs
 	$(Q)python3 -B $(BENCH_PY) --programs '$(OUTPUT)' $(if $(ROWS),--rows '$(ROWS)')
 
@@ -54,6 +54,10 @@ bench-program:
 
 run-bench-program: $(O)/bench/bench
 	@:
+
+# Where the time goes in the rows that miss their limit
+bench-profile: bench-programs
+	$(Q)python3 -B $(HERE)/bench/profile.py --programs '$(OUTPUT)' $(if $(ROWS),--rows '$(ROWS)')
 
 # All rows of both engines, each only for an instant: nothing may be missing
 check-bench: bench-programs

@@ -39,22 +39,28 @@ BENCH_GROUP(meta, "32768,8", 8)
 }
 
 /*
- * Callgrind collects while counted_pairs() or counted_flight() runs, and what
- * they do beside mapping and unmapping is counted, too: a handful a pair.
+ * Callgrind collects while counted_pairs(), counted_flight() or counted_ring() runs,
+ * and what they do beside mapping and unmapping is counted, too: a handful a pair.
  */
 #define COUNTED 4096
 static u16 victims[COUNTED];
 static struct mapping flight[256];
 
-static noinline __used void counted_pairs(void)
+static noinline __used void counted_pairs(size_t size, enum dma_data_direction dir)
 {
 	unsigned int n = COUNTED;
 	phys_addr_t tlb;
 
 	while (n--) {
-		tlb = must_map(bench_dev, bench_src, SZ_4K, DMA_TO_DEVICE);
-		do_unmap(bench_dev, tlb, SZ_4K, DMA_TO_DEVICE);
+		tlb = must_map(bench_dev, bench_src, size, dir);
+		do_unmap(bench_dev, tlb, size, dir);
 	}
+}
+
+static void count_pairs(size_t size, enum dma_data_direction dir)
+{
+	counted_pairs(size, dir);
+	emit(COUNTED, "count/pairs");
 }
 
 static noinline __used void counted_flight(void)
@@ -71,7 +77,43 @@ static noinline __used void counted_flight(void)
 
 BENCH_GROUP(count_empty, NULL, 2)
 {
-	counted_pairs();
+	count_pairs(SZ_4K, DMA_TO_DEVICE);
+}
+
+BENCH_GROUP(count_from, NULL, 2)
+{
+	count_pairs(SZ_4K, DMA_FROM_DEVICE);
+}
+
+BENCH_GROUP(count_64k, NULL, 2)
+{
+	count_pairs(SZ_64K, DMA_TO_DEVICE);
+}
+
+BENCH_GROUP(count_256k, NULL, 2)
+{
+	count_pairs(SZ_256K, DMA_TO_DEVICE);
+}
+
+/* As a ring of 256 between two threads, but one after the other */
+static noinline __used void counted_ring(void)
+{
+	unsigned int i, rounds = COUNTED / ARRAY_SIZE(flight);
+
+	while (rounds--) {
+		shim_set_cpu(0);
+		for (i = 0; i < ARRAY_SIZE(flight); i++)
+			flight[i].tlb = must_map(bench_dev, bench_src, SZ_4K,
+						 DMA_TO_DEVICE);
+		shim_set_cpu(1);
+		for (i = 0; i < ARRAY_SIZE(flight); i++)
+			do_unmap(bench_dev, flight[i].tlb, SZ_4K, DMA_TO_DEVICE);
+	}
+}
+
+BENCH_GROUP(count_ring, NULL, 2)
+{
+	counted_ring();
 	emit(COUNTED, "count/pairs");
 }
 

@@ -4,7 +4,7 @@
  * mapping in any of them, and a pair when only the oldest has room.
  *
  * Pools are added as in real life, by maps that find no room. Larger pieces than
- * 1 MiB are refused by the page allocator, so that both engines get the same.
+ * 1 MiB are refused by all allocators, so that both engines get the same.
  */
 #include <stdlib.h>
 #include "bench.h"
@@ -127,20 +127,38 @@ static void with_pools(unsigned int name)
 	emit(measure(syncs, NULL), "pools/%u/sync", name);
 }
 
+/* The same copies from the same places, and nothing found first */
+static void bare(void *ctx, unsigned long n)
+{
+	while (n--)
+		shim_copy(phys_to_virt(bench_src),
+			  phys_to_virt(lookups[n % LOOKUPS]), 64);
+}
+
+static noinline __used void counted_syncs(void)
+{
+	syncs(NULL, LOOKUPS);
+}
+
 #endif
+
+static void prepare(void)
+{
+	/* A quarter of memory is the limit of what may be grown */
+	shim_totalram = PHYS_PFN(4ULL * MAX_POOLS * SZ_2M);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_faults[SHIM_FAULT_PAGES].min_order = POOL_ORDER + 1;
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	/* The worker must add no pool while times are taken */
+	bench_steps_work = false;
+}
 
 BENCH_GROUP(pools, "512,2", 2, true)
 {
 	static const u16 counts[] = { 1, 16, 64, 256, 1024 };
 	unsigned int i;
 
-	/* A quarter of memory is the limit of what may be grown */
-	shim_totalram = PHYS_PFN(4ULL * MAX_POOLS * SZ_2M);
-	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	shim_faults[SHIM_FAULT_PAGES].min_order = POOL_ORDER + 1;
-	/* The worker must add no pool while times are taken */
-	bench_steps_work = false;
-
+	prepare();
 	for (i = 0; i < ARRAY_SIZE(counts); i++) {
 		grow_to(bench_tiny ? 1 + counts[i] / 256 : counts[i]);
 		choose_lookups();
@@ -149,3 +167,25 @@ BENCH_GROUP(pools, "512,2", 2, true)
 		ticker_stop();
 	}
 }
+
+#ifndef SHIM_NO_COPY
+
+BENCH_GROUP(count_sync, "512,2", 2, true)
+{
+	prepare();
+	grow_to(2);
+	choose_lookups();
+	counted_syncs();
+	emit(LOOKUPS, "count/pairs");
+}
+
+BENCH_GROUP(parts_sync, "512,2", 2, true)
+{
+	prepare();
+	grow_to(bench_tiny ? 2 : 256);
+	choose_lookups();
+	emit(measure(bare, NULL), "part/copy-64-of-256");
+	emit(measure(syncs, NULL), "part/sync-64-of-256");
+}
+
+#endif

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The processes: one a group of rows, an engine after the other."""
 
-import os
 import re
 import shutil
 import statistics
 import subprocess
-import tempfile
 import time
 
+import callgrind
 from swbench import measure
 
 ENGINES = ("base", "ours")
 # Groups whose figures do not depend on the moment: one run says all
 EXACT = ("first", "meta", "count_empty", "count_half")
-COUNTED = {"count_empty": "counted_pairs", "count_half": "counted_flight"}
+COUNTED = {"count_empty": "counted_pairs", "count_half": "counted_flight",
+           "count_from": "counted_pairs", "count_64k": "counted_pairs",
+           "count_256k": "counted_pairs", "count_ring": "counted_ring",
+           "count_sync": "counted_syncs"}
 
 # Runs that nobody disturbed, and how often and how long to try for them
 WANTED, AT_LEAST, AT_MOST = 5, 3, 8
@@ -98,16 +100,17 @@ class Programs:
             return {"instructions": values["count/pairs"]}
         if not self.valgrind:
             return {}
-        with tempfile.TemporaryDirectory() as scratch:
-            out = os.path.join(scratch, "callgrind")
-            values = self._checked([
-                self.valgrind, "--tool=callgrind",
-                f"--toggle-collect={COUNTED[group]}",
-                f"--callgrind-out-file={out}", *command, "-t", group])
-            with open(out, encoding="ascii") as lines:
-                total = [line.split()[1] for line in lines
-                         if line.startswith("totals:")]
-        return {"instructions": int(total[0]) / values["count/pairs"]}
+        return {"instructions": sum(self._by_file(command, group).values())}
+
+    def _by_file(self, command, group):
+        output, costs = callgrind.profile(self.valgrind, [*command, "-t", group],
+                                          COUNTED[group], LIMIT_SECONDS)
+        pairs = _values(output)["count/pairs"]
+        return {name: number / pairs for name, number in costs.items()}
+
+    def profile(self, engine, group, copies):
+        """Instructions of a pair, by source file."""
+        return self._by_file([str(self.path(engine, copies))], group)
 
 
 class Progress:

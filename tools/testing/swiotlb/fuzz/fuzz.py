@@ -113,7 +113,8 @@ def main():
     elif options.keep:
         shutil.rmtree(least, ignore_errors=True)
         least.mkdir()
-        status, _ = run([options.program, "-merge=1", str(least), str(kept), str(new)],
+        status, _ = run([options.program, "-merge=1", "-use_counters=0", str(least),
+                         str(kept), str(new)],
                         options.work / "merge.log")
         if status == 0:
             print(f"  KEPT    {pack(least, options.corpus)} inputs")

@@ -213,6 +213,9 @@ struct page *shim_alloc_pages(gfp_t gfp, unsigned int order)
 
 void __free_pages(struct page *page, unsigned int order)
 {
+	if (order > MAX_PAGE_ORDER)
+		shim_report(SHIM_MISUSE, NULL,
+			    "free of order %u, which is no page allocator's\n", order);
 	put_run(page_to_pfn(page), 1UL << order, PG_BUDDY);
 }
 

@@ -524,6 +524,58 @@ TEST(gives_back_after_a_long_load)
 	check_as_after_boot(nslots);
 }
 
+/* Slots of the boot pool that are mapped, or in magazines */
+static unsigned long boot_pool_used(void)
+{
+	const char *line = strchr(shim_debugfs_read(stats_dir, "pools"), '\n');
+	unsigned long used = 0;
+
+	CHECK(line && sscanf(line + 1, "%*u %*s %*u %*d %*s %*u %lu", &used) == 1);
+	return used;
+}
+
+/* A magazine that is in use keeps what was its share of much more, unless told */
+TEST(magazines_of_a_smaller_allocator_hold_less)
+{
+	static phys_addr_t small[126];
+	unsigned int i;
+	long nslots;
+
+	start("dynamic,1");
+	nslots = slots_total();
+	for (i = 0; i < ARRAY_SIZE(small); i++)
+		small[i] = map(dev, orig, 4096, DMA_FROM_DEVICE);
+	map_pieces(512);
+	for (i = 0; i < ARRAY_SIZE(small); i++)
+		unmap(dev, small[i], 4096, DMA_FROM_DEVICE);
+	unmap_pieces(0, 512);
+	for (i = 0; i < 60; i++) {
+		shim_advance(HZ);
+		unmap(dev, map(dev, orig, 4096, DMA_FROM_DEVICE), 4096,
+		      DMA_FROM_DEVICE);
+		shim_run_work();
+	}
+	CHECK_EQ(slots_total(), nslots);
+	CHECK(boot_pool_used() <= nslots / 4);
+}
+
+/* Bursts that are over when the worker looks, and that what there is can hold */
+TEST(bursts_between_ticks_count)
+{
+	unsigned int i;
+
+	start("dynamic,1");
+	map_pieces(512);
+	unmap_pieces(0, 512);
+	for (i = 0; i < 40; i++) {
+		ticks(2);
+		map_pieces(480);
+		unmap_pieces(0, 480);
+	}
+	CHECK_EQ(slots_event("closed"), 0);
+	CHECK_EQ(slots_event("transient"), 0);
+}
+
 static void start_encrypted(void)
 {
 	boot_encrypted("dynamic,1");

@@ -532,6 +532,38 @@ TEST(restricted_pool_has_no_magazines)
 #endif
 
 
+static struct { struct device *dev; phys_addr_t orig, taken, left; } swap;
+
+static void irq_takes_one_and_leaves_another(void)
+{
+	shim_hardirq_enter();
+	swap.taken = map(swap.dev, swap.orig, 4096, DMA_TO_DEVICE);
+	unmap(swap.dev, swap.left, 4096, DMA_TO_DEVICE);
+	shim_hardirq_exit();
+}
+
+/* The cell is full again when the exchange comes, but of another buffer */
+TEST(magazine_cell_changes_under_a_map)
+{
+	phys_addr_t first, one, two;
+
+	boot_fixed("4096,4", NULL);
+	swap.dev = new_device(0, 0);
+	swap.orig = new_buffer(4096, 0);
+	first = map(swap.dev, swap.orig, 4096, DMA_TO_DEVICE);
+	swap.left = map(swap.dev, swap.orig, 4096, DMA_TO_DEVICE);
+	unmap(swap.dev, first, 4096, DMA_TO_DEVICE);
+	shim_before_take = irq_takes_one_and_leaves_another;
+	one = map(swap.dev, swap.orig, 4096, DMA_TO_DEVICE);
+	two = map(swap.dev, swap.orig, 4096, DMA_TO_DEVICE);
+	CHECK_EQ(swap.taken, first);
+	CHECK(one != two && one != swap.taken && two != swap.taken);
+	unmap(swap.dev, one, 4096, DMA_TO_DEVICE);
+	unmap(swap.dev, two, 4096, DMA_TO_DEVICE);
+	unmap(swap.dev, swap.taken, 4096, DMA_TO_DEVICE);
+	check_all_there(swap.dev);
+}
+
 /* What begins where its size does not divide is of no use to the next mapping */
 TEST(misaligned_buffer_is_not_kept)
 {

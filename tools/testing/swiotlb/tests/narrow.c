@@ -98,6 +98,28 @@ TEST(pool_is_where_a_bus_sees_it)
 	CHECK(slots_event("transient") <= 1);
 }
 
+/* A window that ends within the boot pool, behind its first MiB */
+TEST(pool_must_be_in_the_window_as_a_whole)
+{
+	static struct bus_dma_region window[2] = { { .size = SZ_1M } };
+	struct device *wide, *narrow;
+	unsigned int i;
+	phys_addr_t tlb;
+
+	boot("4096,1");
+	wide = device_below(~0ULL);
+	narrow = device_below(DMA_BIT_MASK(32));
+	window[0].cpu_start = map_page(wide);
+	narrow->dma_range_map = window;
+	for (i = 0; i < 512; i++)
+		map_page(wide);
+	for (i = 0; i < 8; i++) {
+		tlb = map_page(narrow);
+		CHECK(tlb == MAP_FAILED_ADDR || reaches(narrow, tlb));
+		shim_run_work();
+	}
+}
+
 /* Below 1 MiB there is no memory; all others need not wait for that */
 TEST(growth_for_one_device_does_not_hold_up_others)
 {

@@ -64,6 +64,124 @@ TEST(growth_below_2_gib_tries_another_zone)
 		 PFN_UP(SZ_4M + slots_transient() * IO_TLB_SIZE));
 }
 
+/* Where there is enough, the first pages are the right ones */
+TEST(growth_asks_for_pages_once)
+{
+	struct device *dev;
+	unsigned long calls;
+	phys_addr_t orig;
+	unsigned int i;
+
+	boot("512,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(2048, 0);
+	calls = shim_faults[SHIM_FAULT_PAGES].calls;
+	for (i = 0; i < 512; i++, shim_advance(1))
+		CHECK(map(dev, orig, 2048, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
+	shim_run_work();
+	CHECK_EQ(slots_event("grown"), 1);
+	CHECK_EQ(shim_faults[SHIM_FAULT_PAGES].calls - calls, 1);
+}
+
+/* However quiet it is: what is in use by more than half is needed */
+TEST(pool_that_is_needed_is_not_closed)
+{
+	struct device *dev;
+	phys_addr_t orig;
+	unsigned int i;
+
+	boot("512,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(2048, 0);
+	for (i = 0; i < 600; i++) {
+		CHECK(map(dev, orig, 2048, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
+		shim_run_work();
+	}
+	CHECK_EQ(slots_event("grown"), 1);
+	for (i = 0; i < 120; i++) {
+		shim_advance(HZ);
+		shim_run_work();
+	}
+	CHECK_EQ(slots_event("closed"), 0);
+}
+
+static phys_addr_t some[600];
+
+/* Slots of the boot pool, and more: returns a device that has them */
+static struct device *grow_once(void)
+{
+	struct device *dev;
+	phys_addr_t orig;
+	unsigned int i;
+
+	boot("512,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(2048, 0);
+	for (i = 0; i < ARRAY_SIZE(some); i++) {
+		some[i] = map(dev, orig, 2048, DMA_TO_DEVICE);
+		CHECK(some[i] != MAP_FAILED_ADDR);
+		shim_run_work();
+	}
+	CHECK_EQ(slots_event("grown"), 1);
+	return dev;
+}
+
+static void tick(unsigned int seconds)
+{
+	while (seconds--) {
+		shim_advance(HZ);
+		shim_run_work();
+	}
+}
+
+static void unmap_some(struct device *dev, unsigned int n)
+{
+	while (n--)
+		unmap(dev, some[n], 2048, DMA_TO_DEVICE);
+}
+
+/* A pool that is about to go is no place for what finds the others full */
+TEST(full_pools_do_not_spill_into_a_closed_one)
+{
+	struct device *dev = grow_once();
+	phys_addr_t kept = some[ARRAY_SIZE(some) - 1], orig, tlb;
+	struct io_tlb_pool *closing = swiotlb_find_pool(dev, kept);
+	unsigned int i;
+
+	unmap_some(dev, ARRAY_SIZE(some) - 1);
+	for (i = 0; i < 60 && !slots_event("closed"); i++)
+		tick(1);
+	CHECK_EQ(slots_event("closed"), 1);
+	CHECK_EQ(slots_event("reopened"), 0);
+	orig = new_buffer(2048, 0);
+	for (i = 0; i < 530; i++) {
+		tlb = map(dev, orig, 2048, DMA_TO_DEVICE);
+		if (CHECK(tlb != MAP_FAILED_ADDR))
+			CHECK(swiotlb_find_pool(dev, tlb) != closing);
+	}
+}
+
+static void unmap_after(const void *seconds)
+{
+	struct device *dev = grow_once();
+
+	tick(20 + *(const unsigned int *)seconds);
+	unmap_some(dev, ARRAY_SIZE(some));
+	tick(4);
+	CHECK_EQ(slots_event("closed"), 0);
+	tick(20);
+	CHECK_EQ(slots_event("closed"), 1);
+}
+
+/* Whenever it ends, a load is remembered for some seconds: it may come back */
+TEST(load_is_remembered_for_a_while)
+{
+	unsigned int seconds;
+
+	for (seconds = 0; seconds < 7; seconds++)
+		in_child(unmap_after, &seconds, "seconds of load");
+}
+
 /* Memory for a late pool comes from the zone that was asked for, later pools too */
 TEST(late_pool_for_old_dma_grows_there)
 {

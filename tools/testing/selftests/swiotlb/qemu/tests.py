@@ -203,6 +203,8 @@ TESTS = (
     Test("default", "", bounce=False),
     # A device with a 32-bit mask and memory that it cannot reach.
     Test("mask-32", "", memory_mib=6144, disks=("am53c974",)),
+    Test("mask-32-dynamic", "swiotlb=dynamic", memory_mib=6144,
+         disks=("am53c974",), ours=True),
     Test("track-hiwater", "swiotlb=force,track_hiwater", expect=hiwater),
     # Only with memory above 4 GiB is there a pool that nothing asked for.
     Test("bad-value", "swiotlb=banana", scenario="boot", disks=(),

@@ -20,8 +20,9 @@ swiotlb_slots()
 	echo "$slots"
 }
 
-# memory_line: seconds since boot, slots, those in use, those of transient
-# pools, free memory in KiB.
+# memory_line [open]: seconds since boot, slots, those in use, those of transient
+# pools, free memory in KiB. With "open" only slots of open pools: the table of
+# pools has to wait while a pool is being made.
 memory_line()
 {
 	transient=0
@@ -30,14 +31,19 @@ memory_line()
 	read -r used < "$SWIOTLB/io_tlb_used"
 	[ ! -f "$SWIOTLB/io_tlb_transient_nslabs" ] ||
 		read -r transient < "$SWIOTLB/io_tlb_transient_nslabs"
-	echo "$now $(swiotlb_slots) $used $transient $free"
+	if [ "$1" = open ]; then
+		read -r slots < "$SWIOTLB/io_tlb_nslabs"
+	else
+		slots=$(swiotlb_slots)
+	fi
+	echo "$now $slots $used $transient $free"
 }
 
-# memory_watch FILE SECONDS: a line every SECONDS while FILE exists.
+# memory_watch FILE SECONDS [open]: a line every SECONDS while FILE exists.
 memory_watch()
 {
 	while [ -e "$1" ]; do
-		memory_line
+		memory_line "$3"
 		sleep "$2"
 	done
 }

@@ -28,7 +28,7 @@ fio_load()
 	done < /etc/jobs
 	memory_line > /tmp/memory
 	touch /tmp/.load
-	memory_watch /tmp/.load 0.1 >> /tmp/memory &
+	memory_watch /tmp/.load 0.1 open >> /tmp/memory &
 	timeout "$LOAD_SECONDS" fio "$@"
 	echo "status=$?"
 }
@@ -39,7 +39,7 @@ map_load()
 	read -r name options < /etc/maprows
 	memory_line > /tmp/memory
 	touch /tmp/.load
-	memory_watch /tmp/.load 0.1 >> /tmp/memory &
+	memory_watch /tmp/.load 0.1 open >> /tmp/memory &
 	# shellcheck disable=SC2086 # words
 	mapbench_run /tmp/map $options
 	mapbench_unbind
