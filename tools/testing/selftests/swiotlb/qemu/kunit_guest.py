@@ -13,6 +13,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from swguest import kunit, paths, run  # noqa: E402
 
 
+# KUnit sets this bit in every kernel that it has run a test in.
+TAINT_TEST = 1 << 18
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kernel", required=True,
@@ -63,7 +67,8 @@ def main():
     log = paths.build_dir() / "guest" / "kunit.log"
     run.say = lambda line: print(f"# {line.strip()}", flush=True)
     spec = run.Spec(args.kernel, "boot", f"kunit.filter_glob={args.filter} {args.append}",
-                    args.vcpus, args.memory, timeout=args.timeout)
+                    args.vcpus, args.memory, timeout=args.timeout,
+                    taint=TAINT_TEST)
     result = run.run(spec, log)
     fine, said, results = kunit.parse(log)
     found = kunit.outcomes(results)

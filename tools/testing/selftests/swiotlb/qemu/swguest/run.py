@@ -18,12 +18,14 @@ class Spec:
     @conf: shell variables for the scenario; @files: more files that it reads,
     by their path in the guest; @ignore: names of klog signatures that the
     scenario provokes on purpose; @devices: QEMU's words for more of them;
-    @device_tree: source that is added to the machine's.
+    @device_tree: source that is added to the machine's; @taint: bits that the
+    kernel is tainted with when all is well.
     """
 
     def __init__(self, kernel, scenario, append="", vcpus=8, memory_mib=2048,
                  disks=(), conf=None, files=None, timeout=120, ignore=(),
-                 iothread=True, devices=(), arch=machine.HOST, device_tree=""):
+                 iothread=True, devices=(), arch=machine.HOST, device_tree="",
+                 taint=0):
         self.kernel = pathlib.Path(kernel)
         self.scenario = scenario
         self.append = append
@@ -38,6 +40,7 @@ class Spec:
         self.devices = tuple(devices)
         self.arch = arch
         self.device_tree = device_tree
+        self.taint = taint
 
     def overlay(self):
         lines = [f"SCENARIO='{self.scenario}'",
@@ -131,15 +134,15 @@ def _gone(running):
             + (f": {said.splitlines()[-1]}" if said else ""))
 
 
-def _judge(reader, log_text, ignore):
-    problems = [str(finding) for finding in klog.scan(log_text, ignore)]
+def _judge(reader, log_text, spec):
+    problems = [str(finding) for finding in klog.scan(log_text, spec.ignore)]
     if not reader.ended:
         return problems
     end = reader.values("end")
     if end.get("status") != "0":
         said = reader.frames.get("output", b"").decode(errors="replace")
         problems.insert(0, "scenario failed: " + (said.strip() or "no reason"))
-    if end.get("tainted") != "0" and not ignore:
+    if end.get("tainted") != str(spec.taint) and not spec.ignore:
         problems.append(f"kernel is tainted ({end.get('tainted')})")
     return problems
 
@@ -188,7 +191,7 @@ def _boot_once(spec, accel_name, keep, progress):
                 running.stop()
                 shutil.copyfile(running.console, keep)
         text = keep.read_text(errors="replace")
-    problems = _judge(reader, text, spec.ignore)
+    problems = _judge(reader, text, spec)
     if why:
         problems.insert(0, why)
     return Result(reader, problems, keep, time.monotonic() - started,
