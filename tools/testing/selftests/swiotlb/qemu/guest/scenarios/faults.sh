@@ -59,6 +59,10 @@ round()
 			[ "$(failed_of "$kind")" -gt 0 ] || missing=$kind
 		done
 		[ -n "$missing" ] || break
+		# What was added serves the next load: let it go.
+		sleep 1
+		echo 2 > /proc/sys/vm/drop_caches
+		sleep 1
 	done
 	fault_off
 	{
