@@ -602,4 +602,3 @@ void swiotlb_magazines_stop(struct swiotlb_mem *mem)
 	swiotlb_cache_free(mem->cache);
 	mem->cache = NULL;
 }
-
