@@ -190,15 +190,4 @@ def main():
 
 if __name__ == "__main__":
     sys.dont_write_bytecode = True
-    try:
-        main()
-    except Failure as failure:
-        for message in failure.messages:
-            print("error:", message, file=sys.stderr)
-        sys.exit(1)
-    except subprocess.CalledProcessError:
-        sys.exit(1)
-    except OSError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    states.run(main, subprocess.CalledProcessError)

@@ -6,6 +6,7 @@ The rules are those of patches/7.3/README.
 
 import re
 import subprocess
+import sys
 from dataclasses import dataclass
 
 import series
@@ -21,6 +22,24 @@ class Failure(Exception):
     def __init__(self, *messages):
         super().__init__(*messages)
         self.messages = messages
+
+
+def run(main, *told):
+    """Calls @main as a program: what goes wrong is a line each, and an exit status.
+    Of exceptions in @told somebody else has said it.
+    """
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        for message in failure.messages:
+            print("error:", message, file=sys.stderr)
+        sys.exit(1)
+    except told:
+        sys.exit(1)
+    except OSError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 @dataclass

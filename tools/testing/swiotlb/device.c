@@ -21,6 +21,15 @@ void boot(const char *swiotlb_arg)
 	shim_initcalls_run();
 }
 
+void boot_high(const char *arg)
+{
+	shim_init();
+	shim_boot_param("swiotlb", arg);
+	swiotlb_init(true, SWIOTLB_ANY);
+	swiotlb_update_mem_attributes();
+	shim_initcalls_run();
+}
+
 void boot_encrypted(const char *swiotlb_arg)
 {
 	shim_cc[CC_ATTR_MEM_ENCRYPT] = true;
@@ -211,4 +220,26 @@ long fill_and_drain(struct device *dev, phys_addr_t pool, size_t bytes,
 	free(tlb);
 	free(seen);
 	return n;
+}
+
+struct device *device_below(u64 mask)
+{
+	struct device *dev = new_device(0, 0);
+
+	*dev->dma_mask = mask;
+	return dev;
+}
+
+phys_addr_t map_page(struct device *dev)
+{
+	return map_full(dev, new_buffer(4096, 0), 4096, 0, DMA_FROM_DEVICE,
+			DMA_ATTR_NO_WARN);
+}
+
+void ticks(unsigned int n)
+{
+	while (n--) {
+		shim_advance(HZ);
+		shim_run_work();
+	}
 }

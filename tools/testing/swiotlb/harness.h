@@ -72,6 +72,8 @@ u32 rng_below(struct rng *r, u32 n);
 /* ---- boot, devices, buffers, mappings: device.c */
 
 void boot(const char *swiotlb_arg);
+/* With a boot pool that may lie above 4 GiB */
+void boot_high(const char *arg);
 /* Boot as a guest with encrypted memory, all of whose devices need it shared */
 void boot_encrypted(const char *swiotlb_arg);
 /* Boot, and let nothing be added: returns the pool's first byte */
@@ -85,6 +87,7 @@ long slots_event(const char *name);
 void check_used(long nslots);
 
 struct device *new_device(unsigned int min_align_mask, unsigned long boundary);
+struct device *device_below(u64 mask);
 struct device *restricted_device(phys_addr_t base, size_t size, const char *name);
 
 /* Bytes from a page of their own on, at @offset; guard pages on both sides */
@@ -93,12 +96,16 @@ void fill_pattern(void *p, size_t size, u32 seed);
 bool has_pattern(const void *p, size_t size, u32 seed);
 bool all_bytes(const void *p, size_t size, u8 value);
 
+/* Seconds go by, and work is done in each */
+void ticks(unsigned int n);
+
 #define MAP_FAILED_ADDR ((phys_addr_t)DMA_MAPPING_ERROR)
 phys_addr_t map_full(struct device *dev, phys_addr_t orig, size_t size,
 		     unsigned int alloc_mask, enum dma_data_direction dir,
 		     unsigned long attrs);
 phys_addr_t map(struct device *dev, phys_addr_t orig, size_t size,
 		enum dma_data_direction dir);
+phys_addr_t map_page(struct device *dev);
 void unmap(struct device *dev, phys_addr_t tlb, size_t size,
 	   enum dma_data_direction dir);
 /* Map a whole pool in pieces, see that they do not overlap, unmap all: how many? */

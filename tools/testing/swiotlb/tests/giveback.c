@@ -29,14 +29,6 @@ static unsigned int pools_that_are(const char *state)
 	return n;
 }
 
-static void ticks(unsigned int n)
-{
-	while (n--) {
-		shim_advance(HZ);
-		shim_run_work();
-	}
-}
-
 /* Until some pool is in that state; no more than LONG */
 static bool ticks_until(const char *state)
 {

@@ -5,29 +5,6 @@
 
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
 
-static void boot_high(const char *arg)
-{
-	shim_init();
-	shim_boot_param("swiotlb", arg);
-	swiotlb_init(true, SWIOTLB_ANY);
-	swiotlb_update_mem_attributes();
-	shim_initcalls_run();
-}
-
-static struct device *device_below(u64 mask)
-{
-	struct device *dev = new_device(0, 0);
-
-	*dev->dma_mask = mask;
-	return dev;
-}
-
-static phys_addr_t map_page(struct device *dev)
-{
-	return map_full(dev, new_buffer(4096, 0), 4096, 0, DMA_FROM_DEVICE,
-			DMA_ATTR_NO_WARN);
-}
-
 /* The boot pool lies above 4 GiB: a pool below comes, and is used from then on */
 TEST(device_gets_a_pool_that_it_reaches)
 {
