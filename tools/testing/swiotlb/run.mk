@@ -12,7 +12,7 @@ FAMILY ?=
 GCOV ?= gcov
 RUN := $(HERE)/run.sh
 # A build of its own, which no other sanitizer goes with
-COUNT := $(if $(filter ours-none,$(ENGINE)-$(SAN)),$(OUTPUT)/ours-count-$(CONFIGS)/count/count)
+COUNT := $(if $(and $(HAVE_COUNT),$(filter ours-none,$(ENGINE)-$(SAN))),$(OUTPUT)/ours-count-$(CONFIGS)/count/count)
 
 # AddressSanitizer costs a factor of 5
 OPS_ASAN ?= 300000
@@ -31,18 +31,18 @@ run-build: $(PROGS)
 	@:
 
 # The bench has all its rows: once, with the variant that it measures
-CHECK_BENCH := $(if $(HAVE_BASE),$(filter ours-none-yyy,$(VARIANT)))
+CHECK_BENCH := $(if $(and $(HAVE_BASE),$(HAVE_BENCH)),$(filter ours-none-yyy,$(VARIANT)))
 
 run-check: $(PROGS) $(if $(CHECK_BENCH),bench-programs)
 	+$(if $(COUNT),$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count count-build)
 	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
 		BENCH_PY='$(BENCH_PY)' COUNT='$(COUNT)' \
-		$(RUN) '$(O)' basic oracle fuzz stress $(if $(COUNT),count) \
+		$(RUN) '$(O)' basic oracle $(HAVE_FUZZ) stress $(if $(COUNT),count) \
 			$(if $(CHECK_BENCH),bench)
 
 run-check-long: $(PROGS)
 	$(Q)OPS=$(OPS_LONG) SECONDS_EACH=60 JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
-		$(RUN) '$(O)' basic oracle fuzz stress
+		$(RUN) '$(O)' basic oracle $(HAVE_FUZZ) stress
 
 check-asan:
 	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=address \
@@ -85,7 +85,7 @@ coverage-programs:
 run-coverage-programs: $(PROGS)
 	$(Q)find '$(O)' -name '*.gcda' -delete
 	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
-		$(RUN) '$(O)' basic oracle fuzz stress
+		$(RUN) '$(O)' basic oracle $(HAVE_FUZZ) stress
 
 # Each fault of mutants.list must be found; MUTANT=regexp runs those of that name
 MUTANT ?=
