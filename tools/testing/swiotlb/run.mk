@@ -173,6 +173,7 @@ help:
 	@echo '  check-configs  with each of DYNAMIC, DEBUGFS and RESTRICTED y and n'
 	@echo 'Measure:'
 	@echo '  bench          base and ours in turn, all rows; ROWS=text runs some'
+	@echo '  bench-program  one engine, BENCH=copy or nocopy: lines of what was timed'
 	@echo '  bench-profile  what is in the rows that miss their limit (needs valgrind)'
 	@echo '  check-bench    every row for an instant: is any missing?'
 	@echo 'One program:'
