@@ -3,12 +3,13 @@
 """Plant the faults of mutants.list in copies of the engine, one at a time, and
 see each found by a test.
 
-A fault whose killer is known, from mutants.found or from an earlier run here, meets
-that test first; what fails it is killed, what passes it meets all others. With --keep,
+A fault meets first what is known to find it, from mutants.found or from an earlier run
+here, or to find others in the same file; what passes that meets all tests. With --keep,
 what a whole run has found becomes mutants.found.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import queue
@@ -53,6 +54,17 @@ def read_mutants(path=HERE / "mutants.list"):
     if twice:
         raise SystemExit(f"mutants.list: more than one {', '.join(sorted(twice))}")
     return mutants
+
+
+def fingerprint(engine):
+    """Of the engine and of what tests it."""
+    files = [path for name in ENGINE_FILES
+             for path in [engine / name, *(engine / name).rglob("*")]]
+    files += HERE.rglob("*.[ch]")
+    digest = hashlib.sha256()
+    for path in sorted(path for path in files if path.is_file()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 class Stale(Exception):
@@ -201,12 +213,16 @@ def run_test(builder, stage, test, log):
     return builder.run([program, "-j", "1", "-t", TEST_LIMIT, f"={test}"], log)
 
 
-def killers(workshop, log, known):
-    """(stage, test) of what finds the fault, known or not, one after the other."""
-    if known and " " in known and not known.startswith("oracle"):
-        stage, test = known.split(" ")[:2]
-        if run_test(workshop, stage, test, log) is False:
-            yield stage, test
+def killers(workshop, log, likely):
+    """
+    (stage, test) of what finds the fault, one after the other: first what likely does,
+    a list of tests for each stage.
+    """
+    for stage, tests in likely.items():
+        program = workshop.build(PROGRAM[stage], log)
+        if program and not workshop.run([program, "-x", "-j", "1", "-t", TEST_LIMIT,
+                                         *(f"={test}" for test in tests)], log):
+            yield stage, failed_test(log)
     for stage, name, arguments in STAGES:
         program = workshop.build(name, log)
         if not program:
@@ -215,9 +231,9 @@ def killers(workshop, log, known):
             yield stage, failed_test(log)
 
 
-def killer_of(workshop, log, known=None, unchanged=None):
+def killer_of(workshop, log, likely=None, unchanged=None):
     """"stage test" of what finds the fault, "build", or "" if nothing does."""
-    for stage, test in killers(workshop, log, known):
+    for stage, test in killers(workshop, log, likely or {}):
         name = test.split(" ")[0]
         if stage == "build" or not unchanged or not name or \
            unchanged.passes(stage, name, log):
@@ -228,6 +244,7 @@ def killer_of(workshop, log, known=None, unchanged=None):
 class Campaign:
     def __init__(self, options, mutants):
         self.options, self.total = options, len(mutants)
+        self.files = {mutant.name: mutant.file for mutant in read_mutants()}
         self.todo = queue.Queue()
         for mutant in mutants:
             self.todo.put(mutant)
@@ -240,6 +257,17 @@ class Campaign:
         self.counts = {"KILLED": 0, "SURVIVED": 0, "STALE": 0}
         self.workshops, self.broken, self.start = [], "", time.monotonic()
 
+    def likely(self, mutant):
+        """By stage: what is known to find the fault, or others in the same file."""
+        known = self.known.get(mutant.name, "").split(" ")
+        if len(known) > 1:
+            return {known[0]: [known[1]]} if known[0] != "oracle" else {}
+        with self.lock:
+            tests = {killer.split(" ")[1] for name, killer in self.known.items()
+                     if self.files.get(name) == mutant.file and
+                     killer.startswith("basic ")}
+        return {"basic": sorted(tests)} if tests else {}
+
     def verdict(self, workshop, unchanged, mutant):
         log = workshop.log / mutant.name
         log.write_text("")
@@ -248,7 +276,7 @@ class Campaign:
         except Stale as error:
             return "STALE", str(error)
         try:
-            killer = killer_of(workshop, log, self.known.get(mutant.name), unchanged)
+            killer = killer_of(workshop, log, self.likely(mutant), unchanged)
         finally:
             workshop.heal(mutant)
         if killer == "build":
@@ -269,6 +297,18 @@ class Campaign:
                 print(f"  {done} of {self.total} after {time.monotonic() - self.start:.0f} s",
                       flush=True)
 
+    def check_engine(self, workshop, log):
+        """All tests pass without a fault; once for each state of engine and tests."""
+        passed = Path(self.options.work) / "passed"
+        state = fingerprint(Path(self.options.engine))
+        if passed.exists() and passed.read_text() == state:
+            return
+        killer = killer_of(workshop, log)
+        if killer:
+            self.broken = f"the engine fails as it is, by {killer}: see {log}"
+        else:
+            passed.write_text(state)
+
     def work(self, number):
         workshop = Workshop(self.options.engine, f"{self.options.work}/{number}",
                             self.options.make, self.options.prefix)
@@ -276,9 +316,7 @@ class Campaign:
         log = workshop.log / "unchanged"
         log.write_text("")
         if number == 0:
-            killer = killer_of(workshop, log)
-            if killer:
-                self.broken = f"the engine fails as it is, by {killer}: see {log}"
+            self.check_engine(workshop, log)
         unchanged = Unchanged(workshop, log)
         while not self.broken:
             try:
