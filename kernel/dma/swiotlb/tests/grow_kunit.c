@@ -36,7 +36,7 @@ static void swiotlb_grow_disabled_test(struct kunit *test)
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
 
 	swiotlb_grow_disable(mem);
-	swiotlb_want_pool(mem, U64_MAX);
+	swiotlb_want_pool(mem, U64_MAX, NUMA_NO_NODE);
 	flush_work(&mem->grow_work);
 	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, SWIOTLB_TEST_NSLOTS);
 }
