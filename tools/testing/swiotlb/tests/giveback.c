@@ -243,6 +243,29 @@ TEST(mapping_keeps_its_pool)
 	check_as_after_boot(nslots);
 }
 
+/* Who closes it again and again drains magazines for nothing */
+TEST(pool_that_stayed_in_use_is_left_alone_for_a_while)
+{
+	unsigned int kept, i;
+	long closed;
+
+	start("dynamic,1");
+	map_pieces(512);
+	kept = leave_one(512);
+	for (i = 0; i < LONG && !slots_event("reopened"); i++)
+		ticks(1);
+	CHECK_EQ(slots_event("reopened"), 1);
+	closed = slots_event("closed");
+	ticks(25);
+	CHECK_EQ(slots_event("closed"), closed);
+	ticks(LONG);
+	CHECK(slots_event("closed") > closed);
+	unmap_pieces(kept, kept + 1);
+	ticks(LONG);
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
+	check_used(0);
+}
+
 /* What is unmapped in a closed pool goes to its area: the pool can go, too */
 TEST(unmap_in_a_closed_pool_lets_it_go)
 {
