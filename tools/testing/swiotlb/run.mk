@@ -12,7 +12,7 @@ FAMILY ?=
 GCOV ?= gcov
 RUN := $(HERE)/run.sh
 # A build of its own, which no other sanitizer goes with
-COUNT := $(if $(filter ours-none,$(ENGINE)-$(SAN)),$(OUTPUT)/ours-count-$(CONFIGS)/count/count)
+COUNT := $(if $(and $(HAVE_COUNT),$(filter ours-none,$(ENGINE)-$(SAN))),$(OUTPUT)/ours-count-$(CONFIGS)/count/count)
 
 # AddressSanitizer costs a factor of 5
 OPS_ASAN ?= 300000
@@ -31,7 +31,7 @@ run-build: $(PROGS)
 	@:
 
 # The bench has all its rows: once, with the variant that it measures
-CHECK_BENCH := $(if $(HAVE_BASE),$(filter ours-none-yyy,$(VARIANT)))
+CHECK_BENCH := $(if $(and $(HAVE_BASE),$(HAVE_BENCH)),$(filter ours-none-yyy,$(VARIANT)))
 
 # The litmus tests do not run the engine: once is enough, too
 CHECK_LITMUS := $(filter ours-none-yyy,$(VARIANT))
@@ -41,13 +41,13 @@ run-check: $(PROGS) $(if $(CHECK_BENCH),bench-programs)
 	+$(if $(COUNT),$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count count-build)
 	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
 		BENCH_PY='$(BENCH_PY)' COUNT='$(COUNT)' \
-		LITMUS='$(LITMUS)' $(RUN) '$(O)' basic oracle fuzz stress \
+		LITMUS='$(LITMUS)' $(RUN) '$(O)' basic oracle $(HAVE_FUZZ) stress \
 			$(if $(COUNT),count) $(if $(CHECK_LITMUS),litmus) \
 			$(if $(CHECK_BENCH),bench)
 
 run-check-long: $(PROGS)
 	$(Q)OPS=$(OPS_LONG) SECONDS_EACH=60 JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
-		$(RUN) '$(O)' basic oracle fuzz stress
+		$(RUN) '$(O)' basic oracle $(HAVE_FUZZ) stress
 
 check-asan:
 	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=address \
@@ -90,7 +90,7 @@ coverage-programs:
 run-coverage-programs: $(PROGS)
 	$(Q)find '$(O)' -name '*.gcda' -delete
 	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
-		$(RUN) '$(O)' basic oracle fuzz stress
+		$(RUN) '$(O)' basic oracle $(HAVE_FUZZ) stress
 
 # Each fault of mutants.list must be found; MUTANT=regexp runs those of that name.
 # keep-mutants does the same, and leaves what finds each in mutants.found
@@ -187,6 +187,7 @@ help:
 	@echo '  check-configs  with each of DYNAMIC, DEBUGFS and RESTRICTED y and n'
 	@echo 'Measure:'
 	@echo '  bench          base and ours in turn, all rows; ROWS=text runs some'
+	@echo '  bench-program  one engine, BENCH=copy or nocopy: lines of what was timed'
 	@echo '  bench-profile  what is in the rows that miss their limit (needs valgrind)'
 	@echo '  check-bench    every row for an instant: is any missing?'
 	@echo 'One program:'
