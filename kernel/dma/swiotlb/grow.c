@@ -50,69 +50,6 @@ static bool swiotlb_grow_has_unused(struct swiotlb_mem *mem, u64 limit)
 	return false;
 }
 
-/*
- * Double what there is, as far as the limit allows, or add as much of that as can
- * be had in one piece. Transient pools tell how much was missing.
- */
-static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem, u64 limit)
-{
-	unsigned long nslots = swiotlb_grow_below(mem, limit);
-	unsigned long room = swiotlb_room(mem);
-	struct io_tlb_pool *pool;
-
-	if (room < SWIOTLB_MIN_POOL_SLOTS)
-		return NULL;
-
-	nslots = max(nslots, 2 * swiotlb_mem_transient_nslots(mem));
-	nslots = roundup_pow_of_two(max(nslots, SWIOTLB_MIN_GROW_SLOTS));
-	nslots = min3(nslots, rounddown_pow_of_two(room), SWIOTLB_MAX_GROW_SLOTS);
-	for (; nslots >= SWIOTLB_MIN_POOL_SLOTS; nslots /= 2) {
-		pool = swiotlb_pool_create(NULL, mem, nslots,
-					   swiotlb_grow_nareas(mem, nslots),
-					   limit, READ_ONCE(mem->want_nid),
-					   GFP_KERNEL | __GFP_NOWARN);
-		if (pool)
-			return pool;
-	}
-	return NULL;
-}
-
-static void swiotlb_grow_failed(struct swiotlb_mem *mem, u64 limit)
-{
-	WRITE_ONCE(mem->short_end_pfn,
-		   limit == U64_MAX ? ULONG_MAX : PHYS_PFN(limit) + 1);
-	WRITE_ONCE(mem->next_try, jiffies + SWIOTLB_GROW_BACKOFF);
-	swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
-	pr_warn_ratelimited("no memory for another pool\n");
-}
-
-static void swiotlb_grow_add(struct swiotlb_mem *mem, u64 limit)
-{
-	struct io_tlb_pool *pool = NULL;
-
-	if (!swiotlb_index_prepare(mem))
-		pool = swiotlb_grow_create(mem, min(limit, mem->phys_limit));
-	if (pool)
-		pool->asked_limit = limit;
-	if (pool && swiotlb_mem_add_pool(mem, pool)) {
-		swiotlb_pool_destroy(pool);
-		pool = NULL;
-	}
-	if (!pool) {
-		swiotlb_grow_failed(mem, limit);
-		return;
-	}
-
-	swiotlb_magazines_resize(mem);
-	swiotlb_count(mem, SWIOTLB_GROWN, 1);
-	trace_swiotlb_grow(pool->start, pool->end - pool->start,
-			   mem->held_nslots);
-	pr_info_ratelimited("pool %u of %lu KiB added, %lu KiB in all\n",
-			    pool->id, swiotlb_kib(pool->nslots),
-			    swiotlb_kib(mem->held_nslots));
-	queue_delayed_work(system_dfl_wq, &mem->tick_work, SWIOTLB_TICK);
-}
-
 static bool swiotlb_grow_reopen_from(struct swiotlb_mem *mem,
 				     struct list_head *pools, u64 limit)
 {
@@ -138,18 +75,124 @@ static bool swiotlb_grow_reopen(struct swiotlb_mem *mem, u64 limit)
 	       swiotlb_grow_reopen_from(mem, &mem->idle, limit);
 }
 
+static void swiotlb_grow_backoff(struct swiotlb_mem *mem, u64 limit)
+{
+	WRITE_ONCE(mem->short_end_pfn,
+		   limit == U64_MAX ? ULONG_MAX : PHYS_PFN(limit) + 1);
+	WRITE_ONCE(mem->next_try, jiffies + SWIOTLB_GROW_BACKOFF);
+}
+
+/*
+ * Pools that who asks cannot reach must not keep him from one that he can: idle ones
+ * go at once. What else is too much goes as if memory were short, and he asks again.
+ */
+static void swiotlb_grow_make_room(struct swiotlb_mem *mem, unsigned long nslots,
+				   u64 limit)
+{
+	swiotlb_shrink_idle(mem, nslots);
+	if (!swiotlb_at_limit(mem) || limit >= mem->phys_limit)
+		return;
+	swiotlb_shrink_hurry(mem);
+	swiotlb_grow_backoff(mem, limit);
+}
+
+/*
+ * Double what there is, as far as the limit allows. Transient pools tell how much was
+ * missing.
+ */
+static unsigned long swiotlb_grow_nslots(struct swiotlb_mem *mem, u64 limit)
+{
+	unsigned long nslots = max(swiotlb_grow_below(mem, limit),
+				   2 * swiotlb_mem_transient_nslots(mem));
+	unsigned long room;
+
+	nslots = roundup_pow_of_two(max(nslots, SWIOTLB_MIN_GROW_SLOTS));
+	swiotlb_grow_make_room(mem, nslots, limit);
+	room = swiotlb_room(mem);
+	if (swiotlb_at_limit(mem))
+		return 0;
+	return min3(nslots, rounddown_pow_of_two(room), SWIOTLB_MAX_GROW_SLOTS);
+}
+
+/* How large a pool to add, in slots; 0 for none, or if one could be opened again. */
+static unsigned long swiotlb_grow_plan(struct swiotlb_mem *mem, u64 limit)
+{
+	guard(mutex)(&mem->pools_lock);
+	if (swiotlb_grow_reopen(mem, limit) || !swiotlb_mem_can_grow(mem) ||
+	    swiotlb_grow_has_unused(mem, limit))
+		return 0;
+	return swiotlb_grow_nslots(mem, limit);
+}
+
+/* As much of it as can be had in one piece. */
+static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem,
+					       unsigned long nslots, u64 limit)
+{
+	struct io_tlb_pool *pool;
+
+	if (swiotlb_index_prepare(mem))
+		return NULL;
+
+	for (; nslots >= SWIOTLB_MIN_POOL_SLOTS; nslots /= 2) {
+		pool = swiotlb_pool_create(NULL, mem, nslots,
+					   swiotlb_grow_nareas(mem, nslots),
+					   min(limit, mem->phys_limit),
+					   READ_ONCE(mem->want_nid),
+					   GFP_KERNEL | __GFP_NOWARN);
+		if (pool) {
+			pool->asked_limit = limit;
+			return pool;
+		}
+	}
+	return NULL;
+}
+
+static void swiotlb_grow_failed(struct swiotlb_mem *mem, u64 limit)
+{
+	swiotlb_grow_backoff(mem, limit);
+	swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
+	pr_warn_ratelimited("no memory for another pool\n");
+}
+
+/* Once the lock is free, the pool may be given back at any time. */
+static bool swiotlb_grow_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+{
+	guard(mutex)(&mem->pools_lock);
+	if (!swiotlb_mem_can_grow(mem) || swiotlb_mem_add_pool(mem, pool))
+		return false;
+
+	swiotlb_magazines_resize(mem);
+	swiotlb_count(mem, SWIOTLB_GROWN, 1);
+	trace_swiotlb_grow(pool->start, pool->end - pool->start,
+			   mem->held_nslots);
+	pr_info_ratelimited("pool %u of %lu KiB added, %lu KiB in all\n",
+			    pool->id, swiotlb_kib(pool->nslots),
+			    swiotlb_kib(mem->held_nslots));
+	queue_delayed_work(system_dfl_wq, &mem->tick_work, SWIOTLB_TICK);
+	return true;
+}
+
+/*
+ * Nobody else adds pools: what was planned is within the limit still, after the
+ * seconds that the memory may take. The lock is free meanwhile.
+ */
 static void swiotlb_grow_work(struct work_struct *work)
 {
 	struct swiotlb_mem *mem = container_of(work, struct swiotlb_mem,
 					       grow_work);
 	unsigned long end_pfn = xchg(&mem->want_end_pfn, ULONG_MAX);
 	u64 limit = end_pfn == ULONG_MAX ? U64_MAX : PFN_PHYS(end_pfn) - 1;
+	unsigned long nslots = swiotlb_grow_plan(mem, limit);
+	struct io_tlb_pool *pool;
 
-	mutex_lock(&mem->pools_lock);
-	if (swiotlb_mem_can_grow(mem) && !swiotlb_grow_reopen(mem, limit) &&
-	    !swiotlb_at_limit(mem) && !swiotlb_grow_has_unused(mem, limit))
-		swiotlb_grow_add(mem, limit);
-	mutex_unlock(&mem->pools_lock);
+	if (!nslots)
+		return;
+	pool = swiotlb_grow_create(mem, nslots, limit);
+	if (pool && swiotlb_grow_add(mem, pool))
+		return;
+	if (pool)
+		swiotlb_pool_destroy(pool);
+	swiotlb_grow_failed(mem, limit);
 }
 
 /**

@@ -63,8 +63,9 @@
 /**
  * DOC: Lock order
  *
- * 1. mem->pools_lock: which pools there are, and their states. A mutex, held while
- *    memory is allocated; the shrinker only tries it.
+ * 1. mem->pools_lock: which pools there are, and their states. A mutex, held while a
+ *    pool is encrypted and freed, but not while one is made: that may take seconds.
+ *    The shrinker only tries it.
  * 2. cache->resize_lock: limits of magazines and depots. A mutex.
  * 3. mem->transient_lock: the table of transient pools, and the range of addresses
  *    of all pools but the boot pool. Interrupts off.
@@ -273,7 +274,24 @@ static inline unsigned int swiotlb_area_used(const struct io_tlb_area *area)
 	return READ_ONCE(area->slots.nused);
 }
 
-bool swiotlb_area_is_empty(struct io_tlb_area *area);
+/**
+ * swiotlb_area_is_empty() - is no slot in use?
+ * @area:	The area.
+ *
+ * Context: Any, takes the area's lock.
+ * Return: %true if there is none; then all that was done before the last one was given
+ * back has been done for the caller, too.
+ */
+static inline bool swiotlb_area_is_empty(struct io_tlb_area *area)
+{
+	unsigned long flags;
+	bool empty;
+
+	spin_lock_irqsave(&area->lock, flags);
+	empty = !swiotlb_area_used(area);
+	spin_unlock_irqrestore(&area->lock, flags);
+	return empty;
+}
 
 /* -------------------------------------------------------------- pool.c --- */
 
@@ -430,6 +448,12 @@ struct swiotlb_mapping {
 	u64 word;
 };
 
+static inline struct io_tlb_area *
+swiotlb_pool_area(const struct io_tlb_pool *pool, unsigned int area_index)
+{
+	return pool->areas + (size_t)area_index * pool->area_stride;
+}
+
 unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots);
 size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas);
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
@@ -438,7 +462,6 @@ int swiotlb_decrypt(void *vaddr, size_t bytes);
 int swiotlb_encrypt(void *vaddr, size_t bytes);
 void swiotlb_pool_disable(struct io_tlb_pool *pool);
 unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool);
-bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool);
 bool swiotlb_pool_tight(const struct io_tlb_pool *pool, unsigned int area_index);
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,
@@ -541,11 +564,13 @@ enum swiotlb_event {
  * @transient_nslots: Their slots.
  * @grow_work:	Adds a pool.
  * @want_end_pfn: It must lie below this page, %ULONG_MAX if nobody asked for that.
- * @want_nid:	Node of who asked for it.
+ * @want_nid:	Node that is preferred for it.
  * @last_check:	When the occupancy was looked at, in jiffies.
  * @last_want:	When somebody asked for a pool, in jiffies.
  * @next_try:	When to try again after memory was short, in jiffies, ...
  * @short_end_pfn: ... below this page, or a lower one.
+ * @slow_end:	When to migrate pages again after that took long, in jiffies, ...
+ * @slow_pause:	... which is so long after it; both are the worker's own.
  * @tick_work:	Looks for what can be given back.
  * @hurry:	Memory is short: give back at once.
  * @last_used:	Slots in use at the last tick.
@@ -593,6 +618,8 @@ struct swiotlb_mem {
 	unsigned long last_want;
 	unsigned long next_try;
 	unsigned long short_end_pfn;
+	unsigned long slow_end;
+	unsigned long slow_pause;
 	struct delayed_work tick_work;
 	bool hurry;
 	unsigned long last_used;
@@ -720,6 +747,14 @@ static inline u64 swiotlb_dev_limit(struct device *dev)
 
 u64 swiotlb_dev_phys_limit(struct device *dev);
 
+/* Where its memory should be: near the device, or near the CPU, which copies. */
+static inline int swiotlb_dev_node(struct device *dev)
+{
+	int nid = dev_to_node(dev);
+
+	return nid == NUMA_NO_NODE ? numa_mem_id() : nid;
+}
+
 /*
  * Where there is one pool only, dma_capable() is who complains. An address that the
  * device's bus does not have is DMA_MAPPING_ERROR, and so the sum below @dma_start.
@@ -812,8 +847,8 @@ void swiotlb_index_del_transient(struct swiotlb_mem *mem,
 
 unsigned long swiotlb_room(const struct swiotlb_mem *mem);
 bool swiotlb_at_limit(const struct swiotlb_mem *mem);
-void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit);
-void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used);
+void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid);
+void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used, int nid);
 
 /* The occupancy takes a look at every area: by one CPU, once in a jiffy. */
 static inline bool swiotlb_watermark_due(struct swiotlb_mem *mem)
@@ -844,6 +879,8 @@ void swiotlb_grow_disable(struct swiotlb_mem *mem);
 /* ------------------------------------------------------------ shrink.c --- */
 
 void swiotlb_shrink_init(struct swiotlb_mem *mem);
+void swiotlb_shrink_idle(struct swiotlb_mem *mem, unsigned long nslots);
+void swiotlb_shrink_hurry(struct swiotlb_mem *mem);
 
 #else /* !CONFIG_SWIOTLB_DYNAMIC */
 
@@ -870,7 +907,12 @@ static inline u64 swiotlb_dev_phys_limit(struct device *dev)
 	return U64_MAX;
 }
 
-static inline void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit)
+static inline int swiotlb_dev_node(struct device *dev)
+{
+	return NUMA_NO_NODE;
+}
+
+static inline void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid)
 {
 }
 
@@ -880,7 +922,7 @@ static inline bool swiotlb_watermark_due(struct swiotlb_mem *mem)
 }
 
 static inline void swiotlb_watermark_check(struct swiotlb_mem *mem,
-					   unsigned long used)
+					   unsigned long used, int nid)
 {
 }
 

@@ -149,12 +149,14 @@ phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem, struct device *dev,
 			swiotlb_magazines_set_crowded(mem);
 	}
 	if (tlb_addr == SWIOTLB_MAP_FULL) {
-		swiotlb_want_pool(mem, swiotlb_dev_phys_limit(dev));
+		swiotlb_want_pool(mem, swiotlb_dev_phys_limit(dev),
+				  swiotlb_dev_node(dev));
 		return tlb_addr;
 	}
 
 	if (hit.tight && swiotlb_watermark_due(mem))
-		swiotlb_watermark_check(mem, swiotlb_mem_used(mem));
+		swiotlb_watermark_check(mem, swiotlb_mem_used(mem),
+					swiotlb_dev_node(dev));
 	*pool = hit.pool;
 	return tlb_addr;
 }

@@ -10,6 +10,8 @@
 
 /* Large pages of the linear mapping stay whole. */
 #define SWIOTLB_PAGES_ALIGN	SZ_2M
+/* Migrating that takes so long is not done again for a while, in jiffies. */
+#define SWIOTLB_SLOW		HZ
 
 /**
  * swiotlb_dev_phys_limit() - the highest address that a device can use
@@ -123,9 +125,37 @@ static struct page *swiotlb_pages_below(enum swiotlb_source source, size_t bytes
 	return NULL;
 }
 
+static bool swiotlb_pages_may_migrate(const struct swiotlb_mem *mem, gfp_t gfp)
+{
+	return gfpflags_allow_blocking(gfp) &&
+	       !time_in_range_open(jiffies, mem->slow_end - mem->slow_pause,
+				   mem->slow_end);
+}
+
+/*
+ * CMA and alloc_contig_pages() move away what lies in a range, and try one range after
+ * the other. Where much of memory is under I/O, that waits for it, and in the end for
+ * nothing. No more than a tenth of the time goes by that way: meanwhile there are the
+ * smaller pieces of the page allocator.
+ */
+static struct page *swiotlb_pages_migrate(struct swiotlb_mem *mem,
+					  enum swiotlb_source source, size_t bytes,
+					  u64 phys_limit, int nid, gfp_t gfp)
+{
+	unsigned long start = jiffies, took;
+	struct page *page;
+
+	page = swiotlb_pages_below(source, bytes, phys_limit, nid, gfp);
+	took = jiffies - start;
+	mem->slow_pause = took < SWIOTLB_SLOW ? 0 : 9 * took;
+	mem->slow_end = jiffies + mem->slow_pause;
+	return page;
+}
+
 /* In atomic context there is only the page allocator. */
-static struct page *swiotlb_pages_find(size_t bytes, u64 phys_limit, int nid,
-				       gfp_t gfp, enum swiotlb_source *source)
+static struct page *swiotlb_pages_find(struct swiotlb_mem *mem, size_t bytes,
+				       u64 phys_limit, int nid, gfp_t gfp,
+				       enum swiotlb_source *source)
 {
 	static const enum swiotlb_source order[] = {
 		SWIOTLB_FROM_CMA, SWIOTLB_FROM_BUDDY, SWIOTLB_FROM_CONTIG,
@@ -135,9 +165,12 @@ static struct page *swiotlb_pages_find(size_t bytes, u64 phys_limit, int nid,
 
 	for (i = 0; i < ARRAY_SIZE(order) && !page; i++) {
 		*source = order[i];
-		if (*source == SWIOTLB_FROM_BUDDY || gfpflags_allow_blocking(gfp))
+		if (*source == SWIOTLB_FROM_BUDDY)
 			page = swiotlb_pages_below(*source, bytes, phys_limit,
 						   nid, gfp);
+		else if (swiotlb_pages_may_migrate(mem, gfp))
+			page = swiotlb_pages_migrate(mem, *source, bytes,
+						     phys_limit, nid, gfp);
 	}
 	return page;
 }
@@ -213,7 +246,7 @@ bool swiotlb_pages_alloc(struct io_tlb_pool *pool, struct device *dev,
 	if (pool->cc_shared && dev && !gfpflags_allow_blocking(gfp))
 		return swiotlb_pages_alloc_atomic(pool, dev, bytes, gfp);
 
-	page = swiotlb_pages_find(bytes, phys_limit, nid, gfp, &source);
+	page = swiotlb_pages_find(pool->mem, bytes, phys_limit, nid, gfp, &source);
 	if (!page)
 		return false;
 

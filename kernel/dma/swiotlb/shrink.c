@@ -176,6 +176,24 @@ static void swiotlb_pool_give_up(struct swiotlb_mem *mem,
 	pool->since = jiffies;
 }
 
+/*
+ * Nobody takes slots from it any more. Whoever has given some back, or has emptied a
+ * cell of a magazine before that, has done so for us, too: that is what the locks of
+ * the areas are for, which are taken one after the other if it looks empty.
+ */
+static bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool)
+{
+	unsigned int i;
+
+	if (swiotlb_pool_used(pool))
+		return false;
+
+	for (i = 0; i < pool->nareas; i++)
+		if (!swiotlb_area_is_empty(swiotlb_pool_area(pool, i)))
+			return false;
+	return true;
+}
+
 static bool swiotlb_remove_empty(struct swiotlb_mem *mem)
 {
 	struct io_tlb_pool *pool, *next;
@@ -223,6 +241,27 @@ static void swiotlb_free_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	swiotlb_pool_destroy(pool);
 }
 
+/**
+ * swiotlb_shrink_idle() - free idle pools, where they take the room of others
+ * @mem:	Allocator.
+ * @nslots:	How much room there should be.
+ *
+ * Those that have been idle for longest go first.
+ *
+ * Context: Process context, mem->pools_lock is held.
+ */
+void swiotlb_shrink_idle(struct swiotlb_mem *mem, unsigned long nslots)
+{
+	struct io_tlb_pool *pool, *next;
+
+	lockdep_assert_held(&mem->pools_lock);
+	list_for_each_entry_safe(pool, next, &mem->idle, node) {
+		if (swiotlb_room(mem) >= nslots)
+			break;
+		swiotlb_free_pool(mem, pool);
+	}
+}
+
 static void swiotlb_free_idle(struct swiotlb_mem *mem, bool hurry)
 {
 	struct io_tlb_pool *pool, *next;
@@ -254,6 +293,18 @@ static void swiotlb_tick(struct swiotlb_mem *mem)
 	swiotlb_free_idle(mem, hurry);
 }
 
+/**
+ * swiotlb_shrink_hurry() - give back at once what is not needed now
+ * @mem:	Allocator.
+ *
+ * Context: Any.
+ */
+void swiotlb_shrink_hurry(struct swiotlb_mem *mem)
+{
+	WRITE_ONCE(mem->hurry, true);
+	mod_delayed_work(system_dfl_wq, &mem->tick_work, 0);
+}
+
 /*
  * In pages: all that is not needed now, whatever its state. Reclaim asks often: this
  * is no time to add up all areas and magazines.
@@ -271,7 +322,7 @@ static unsigned long swiotlb_shrink_count(struct shrinker *shrinker,
 
 /*
  * Grace periods, and encrypting, are for the worker. The lock may be held by who
- * waits for us: a worker that allocates a pool.
+ * waits for us: a worker that encrypts memory, which may need some for page tables.
  */
 static unsigned long swiotlb_shrink_scan(struct shrinker *shrinker,
 					 struct shrink_control *sc)
@@ -279,14 +330,13 @@ static unsigned long swiotlb_shrink_scan(struct shrinker *shrinker,
 	struct swiotlb_mem *mem = shrinker->private_data;
 	unsigned long before, freed = 0;
 
-	WRITE_ONCE(mem->hurry, true);
 	if (!mem->pub.cc_shared && mutex_trylock(&mem->pools_lock)) {
 		before = mem->held_nslots;
 		swiotlb_free_idle(mem, true);
 		freed = before - mem->held_nslots;
 		mutex_unlock(&mem->pools_lock);
 	}
-	mod_delayed_work(system_dfl_wq, &mem->tick_work, 0);
+	swiotlb_shrink_hurry(mem);
 	return freed ? freed >> (PAGE_SHIFT - IO_TLB_SHIFT) : SHRINK_STOP;
 }
 

@@ -55,7 +55,7 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 		return SWIOTLB_MAP_FULL;
 
 	new = swiotlb_pool_create(dev, mem, nslots, 1,
-				  swiotlb_dev_phys_limit(dev), numa_mem_id(),
+				  swiotlb_dev_phys_limit(dev), swiotlb_dev_node(dev),
 				  GFP_NOWAIT | __GFP_NOWARN);
 	if (!new)
 		return SWIOTLB_MAP_FULL;

@@ -70,28 +70,38 @@ static bool swiotlb_is_too_early(const struct swiotlb_mem *mem,
 	       end_pfn <= READ_ONCE(mem->short_end_pfn);
 }
 
+static void swiotlb_warn_limit(const struct swiotlb_mem *mem)
+{
+	pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
+		     swiotlb_kib(swiotlb_max_nslots(mem)));
+}
+
 /**
  * swiotlb_want_pool() - ask for another pool
  * @mem:	Allocator.
  * @limit:	Highest physical address that it may have, %U64_MAX for any.
+ * @nid:	Node that is preferred.
  *
  * Nothing happens if the allocator may not grow, has reached its limit, or has tried
- * a moment ago and memory was short.
+ * a moment ago and memory was short. Pools that were closed may open again all the
+ * same; at the limit others give way to one who cannot reach them.
  *
  * Context: Any.
  */
-void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit)
+void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid)
 {
 	unsigned long end_pfn = limit == U64_MAX ? ULONG_MAX :
 						   PHYS_PFN(limit) + 1;
 
 	WRITE_ONCE(mem->last_want, jiffies);
-	if (!swiotlb_mem_can_grow(mem))
-		return;
-	if (swiotlb_at_limit(mem) && !swiotlb_has_spare(mem)) {
-		pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
-			     swiotlb_kib(swiotlb_max_nslots(mem)));
-		return;
+	if (!swiotlb_has_spare(mem)) {
+		if (!swiotlb_mem_can_grow(mem))
+			return;
+		if (swiotlb_at_limit(mem)) {
+			swiotlb_warn_limit(mem);
+			if (limit >= swiotlb_mem_phys_limit(mem))
+				return;
+		}
 	}
 	if (swiotlb_is_too_early(mem, end_pfn))
 		return;
@@ -99,7 +109,7 @@ void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit)
 	/* Whoever loses this race will ask again. */
 	if (end_pfn != ULONG_MAX)
 		WRITE_ONCE(mem->want_end_pfn, end_pfn);
-	WRITE_ONCE(mem->want_nid, numa_mem_id());
+	WRITE_ONCE(mem->want_nid, nid);
 	queue_work(system_dfl_wq, &mem->grow_work);
 }
 
@@ -107,6 +117,7 @@ void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit)
  * swiotlb_watermark_check() - ask for another pool ahead of need
  * @mem:	Allocator.
  * @used:	Its slots in use, counted after swiotlb_watermark_due().
+ * @nid:	Node that is preferred.
  *
  * The watermark is three quarters: what is left must last until the worker has
  * run. Peaks below it are for the worker that gives back: bursts are over when
@@ -114,7 +125,7 @@ void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit)
  *
  * Context: Any.
  */
-void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used)
+void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used, int nid)
 {
 	unsigned long nslots = READ_ONCE(mem->pub.nslabs);
 
@@ -122,5 +133,5 @@ void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used)
 	if (used > READ_ONCE(mem->peak))
 		WRITE_ONCE(mem->peak, used);
 	if (used > nslots - nslots / 4)
-		swiotlb_want_pool(mem, U64_MAX);
+		swiotlb_want_pool(mem, U64_MAX, nid);
 }

@@ -3,7 +3,7 @@
  * Growing: by the real worker, by the test in its place, and under load.
  */
 
-#include "fixture_dynamic.h"
+#include "fixture.h"
 
 static void swiotlb_grow_worker_test(struct kunit *test)
 {
@@ -36,7 +36,7 @@ static void swiotlb_grow_disabled_test(struct kunit *test)
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
 
 	swiotlb_grow_disable(mem);
-	swiotlb_want_pool(mem, U64_MAX);
+	swiotlb_want_pool(mem, U64_MAX, NUMA_NO_NODE);
 	flush_work(&mem->grow_work);
 	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, SWIOTLB_TEST_NSLOTS);
 }

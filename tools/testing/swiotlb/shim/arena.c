@@ -193,11 +193,33 @@ phys_addr_t shim_take_ram(size_t bytes)
 	return ram;
 }
 
+void (*shim_before_pages)(void);
+unsigned long shim_contig_takes;
+int shim_asked_node = NUMA_NO_NODE;
+int shim_mem_node;
+
+static void before_pages(gfp_t gfp)
+{
+	void (*hook)(void) = shim_before_pages;
+
+	might_sleep_if(gfpflags_allow_blocking(gfp));
+	if (!hook || !gfpflags_allow_blocking(gfp))
+		return;
+	shim_before_pages = NULL;
+	hook();
+}
+
+struct page *shim_alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
+{
+	WRITE_ONCE(shim_asked_node, nid);
+	return shim_alloc_pages(gfp, order);
+}
+
 struct page *shim_alloc_pages(gfp_t gfp, unsigned int order)
 {
 	unsigned long pfn, n = 1UL << order;
 
-	might_sleep_if(gfpflags_allow_blocking(gfp));
+	before_pages(gfp);
 	if (order > MAX_PAGE_ORDER) {
 		WARN_ON_ONCE(!(gfp & __GFP_NOWARN));
 		return NULL;
@@ -237,7 +259,9 @@ struct page *alloc_contig_pages(unsigned long nr_pages, gfp_t gfp, int nid,
 {
 	unsigned long pfn;
 
-	might_sleep();
+	before_pages(GFP_KERNEL);
+	WRITE_ONCE(shim_asked_node, nid);
+	shim_advance(READ_ONCE(shim_contig_takes));
 	if (shim_should_fail(SHIM_FAULT_CONTIG, 0))
 		return NULL;
 	pfn = zoned_run(gfp, nr_pages,

@@ -58,6 +58,15 @@ struct shim_usage shim_usage(void);
 bool shim_page_decrypted(phys_addr_t paddr);
 bool shim_page_allocated(phys_addr_t paddr);
 
+/* Called before pages are allocated that may be waited for: once, then forgotten */
+extern void (*shim_before_pages)(void);
+/* Jiffies that alloc_contig_pages() takes */
+extern unsigned long shim_contig_takes;
+/* Node that was preferred for pages the last time somebody named one */
+extern int shim_asked_node;
+/* Node whose memory is nearest to who runs */
+extern int shim_mem_node;
+
 /* Memory for a test's own buffers, naturally aligned; not touched before use */
 phys_addr_t shim_take_ram(size_t bytes);
 /* The same, 0 if there is no such piece below @end */

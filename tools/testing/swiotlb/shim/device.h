@@ -25,6 +25,7 @@ struct device {
 	char shim_head[296];
 #else
 	const char *name;
+	int shim_node_plus_one;
 #endif
 	u64 *dma_mask;
 	u64 coherent_dma_mask;
@@ -134,7 +135,11 @@ static inline void dma_reset_need_sync(struct device *dev)
 #define arch_sync_dma_flush() ((void)shim_arch_flushes++)
 #endif
 #define arch_dma_prep_coherent(p, s) do { } while (0)
+#ifdef SHIM_BENCH
 #define dev_to_node(dev) ((void)(dev), NUMA_NO_NODE)
+#else
+#define dev_to_node(dev) ((dev)->shim_node_plus_one - 1)
+#endif
 
 /* Nothing in the engine is tied to a device's life: lib/bitmap.c has the call */
 #define devm_add_action_or_reset(dev, action, data) (-ENOTSUPP)

@@ -73,7 +73,8 @@ void *shim_phys_to_virt(phys_addr_t paddr);
 #define pfn_valid(pfn) ((pfn) < PHYS_PFN(SHIM_PHYS_END))
 #define page_to_nid(page) ((void)(page), 0)
 #define pfn_to_nid(pfn) ((void)(pfn), 0)
-#define numa_mem_id() 0
+extern int shim_mem_node;
+#define numa_mem_id() READ_ONCE(shim_mem_node)
 extern unsigned long shim_totalram;	/* in pages */
 #define totalram_pages() READ_ONCE(shim_totalram)
 #define is_vmalloc_addr(p) ((void)(p), false)
@@ -124,7 +125,8 @@ struct cma;
 void *alloc_pages_exact(size_t size, gfp_t gfp);
 void free_pages_exact(void *virt, size_t size);
 #define alloc_pages(gfp, order) shim_alloc_pages(gfp, order)
-#define alloc_pages_node(nid, gfp, order) ((void)(nid), shim_alloc_pages(gfp, order))
+struct page *shim_alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
+#define alloc_pages_node(nid, gfp, order) shim_alloc_pages_node(nid, gfp, order)
 #define alloc_page(gfp) alloc_pages(gfp, 0)
 #define __free_page(page) __free_pages(page, 0)
 #define get_zeroed_page(gfp) __get_free_pages((gfp) | __GFP_ZERO, 0)

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the worker does while it adds a pool, and where that has to lie: for whom,
+ * on which node, and what gives way to it at the limit.
+ */
+#include "harness.h"
+
+#if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
+
+#define PIECE 65536
+#define MOST 1024
+
+static phys_addr_t tlbs[MOST];
+static struct device *dev;
+static phys_addr_t orig;
+
+static void start_with(struct device *device)
+{
+	dev = device;
+	orig = new_buffer(PIECE, 0);
+}
+
+static bool map_one(unsigned int i)
+{
+	tlbs[i] = map_full(dev, orig, PIECE, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+	return tlbs[i] != MAP_FAILED_ADDR;
+}
+
+/* From pools alone: a map that finds no room there fails, and the worker runs */
+static bool map_pooled(unsigned int i)
+{
+	bool mapped;
+
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	mapped = map_one(i);
+	shim_faults[SHIM_FAULT_PAGES].times = 0;
+	shim_advance(1);
+	shim_run_work();
+	return mapped;
+}
+
+static unsigned int fill(void)
+{
+	unsigned int n;
+
+	for (n = 0; n < MOST && (map_pooled(n) || map_pooled(n)); n++)
+		;
+	return n;
+}
+
+static void unmap_all(unsigned int n)
+{
+	while (n--)
+		unmap(dev, tlbs[n], PIECE, DMA_TO_DEVICE);
+}
+
+/* Full, so that the next work is growth, which calls @hook when it allocates */
+static void grow_with(void (*hook)(void))
+{
+	start_with(new_device(0, 0));
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	while (map_one(0))
+		;
+	shim_fail_none();
+	shim_before_pages = hook;
+	shim_run_work();
+	CHECK(!shim_before_pages);
+}
+
+static void read_pools(void)
+{
+	CHECK(strstr(shim_debugfs_read(stats_dir, "pools"), "open"));
+}
+
+/* Memory may take seconds: who looks at the pools does not wait for that */
+TEST(pools_are_shown_while_one_is_made)
+{
+	boot("512,1");
+	grow_with(read_pools);
+	CHECK_EQ(slots_event("grown"), 1);
+}
+
+static long pages_before;
+
+static void end_growth(void)
+{
+	pages_before = shim_usage().pages;
+	default_swiotlb_base();
+}
+
+TEST(pool_that_comes_too_late_is_not_added)
+{
+	boot("512,1");
+	grow_with(end_growth);
+	CHECK_EQ(slots_event("grown"), 0);
+	CHECK_EQ(slots_total(), 512);
+	CHECK_EQ(shim_usage().pages, pages_before);
+}
+
+/* Pools above 4 GiB, as many as there may be, none of them in use */
+static void use_up_the_limit(void)
+{
+	unsigned int n;
+
+	boot_high("512,1,max=16M");
+	start_with(device_below(~0ULL));
+	n = fill();
+	CHECK_EQ(slots_total(), 16 * 512);
+	CHECK(tlbs[n - 1] > DMA_BIT_MASK(32));
+	unmap_all(n);
+}
+
+static bool has_pool_in_state(const char *state)
+{
+	return strstr(shim_debugfs_read(stats_dir, "pools"), state);
+}
+
+/* Idle pools are kept for who can use them; here nobody can who asks */
+TEST(idle_pools_out_of_reach_give_way)
+{
+	unsigned int i;
+
+	use_up_the_limit();
+	for (i = 0; i < 60 && !has_pool_in_state("idle"); i++)
+		ticks(1);
+	CHECK(has_pool_in_state("idle"));
+	start_with(device_below(DMA_BIT_MASK(32)));
+	CHECK(!map_pooled(0));
+	CHECK(map_pooled(0));
+	CHECK(tlbs[0] <= DMA_BIT_MASK(32));
+	CHECK(slots_total() <= 16 * 512);
+}
+
+/* Who asks all the time must not keep busy what he cannot use */
+TEST(unused_pools_out_of_reach_give_way)
+{
+	unsigned int i;
+
+	use_up_the_limit();
+	start_with(device_below(DMA_BIT_MASK(32)));
+	for (i = 0; i < 5 * HZ && !map_pooled(0); i++)
+		;
+	CHECK_MSG(i < 2 * HZ, "%u jiffies were not enough", i);
+	CHECK(slots_total() <= 16 * 512);
+}
+
+/* In vain, but not at every attempt */
+TEST(pools_in_use_do_not_give_way)
+{
+	unsigned int i, n;
+	long closed;
+
+	boot_high("512,1,max=16M");
+	start_with(device_below(~0ULL));
+	n = fill();
+	start_with(device_below(DMA_BIT_MASK(32)));
+	for (i = 0; i < 5 * HZ; i++)
+		CHECK(!map_pooled(n));
+	closed = slots_event("closed");
+	CHECK_MSG(closed <= 10, "%ld times closed", closed);
+	CHECK_EQ(slots_total(), 16 * 512);
+}
+
+/* Growing has ended, but what there is may be used */
+TEST(closed_pool_opens_again_after_growth_has_ended)
+{
+	unsigned int i, n;
+	long total;
+
+	boot("512,1");
+	start_with(new_device(0, 0));
+	for (n = 0; n < 200; n++) {
+		CHECK(map_pooled(n) || map_pooled(n));
+		shim_advance(1);
+	}
+	total = slots_total();
+	for (i = 0; i < 199; i++)
+		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
+	for (i = 0; i < 60 && !has_pool_in_state("closed"); i++)
+		ticks(1);
+	CHECK(has_pool_in_state("closed"));
+	default_swiotlb_base();
+	CHECK(fill() >= 190);
+	CHECK_EQ(slots_total(), total);
+}
+
+/*
+ * Where migrating pages takes long it is not asked for again at once: pools come in
+ * pieces that the page allocator has, until a larger one can be tried.
+ */
+TEST(slow_migration_is_not_repeated)
+{
+	unsigned long calls;
+	unsigned int n;
+
+	shim_totalram = PHYS_PFN(8ULL << 30);
+	boot("dynamic,1");
+	start_with(new_device(0, 0));
+	for (n = 0; n < MOST && !shim_faults[SHIM_FAULT_CONTIG].calls; n++)
+		CHECK(map_pooled(n) || map_pooled(n));
+	shim_contig_takes = 5 * HZ;
+	for (calls = shim_faults[SHIM_FAULT_CONTIG].calls;
+	     n < MOST && shim_faults[SHIM_FAULT_CONTIG].calls == calls; n++)
+		CHECK(map_pooled(n) || map_pooled(n));
+	calls = shim_faults[SHIM_FAULT_CONTIG].calls;
+	for (; n < 800; n++)
+		CHECK(map_pooled(n) || map_pooled(n));
+	CHECK_EQ(shim_faults[SHIM_FAULT_CONTIG].calls, calls);
+	ticks(60);
+	shim_contig_takes = 0;
+	for (; n < MOST; n++)
+		CHECK(map_pooled(n) || map_pooled(n));
+	CHECK(shim_faults[SHIM_FAULT_CONTIG].calls > calls);
+}
+
+/* Also where it fails: sizes that are a little smaller would take as long */
+TEST(slow_migration_that_fails_is_not_repeated)
+{
+	unsigned long calls;
+	unsigned int n;
+
+	shim_totalram = PHYS_PFN(8ULL << 30);
+	boot("32768,1");
+	start_with(new_device(0, 0));
+	shim_contig_takes = 5 * HZ;
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	for (n = 0; n < MOST && slots_event("grown") < 1; n++)
+		CHECK(map_pooled(n) || map_pooled(n));
+	calls = shim_faults[SHIM_FAULT_CONTIG].calls;
+	CHECK_EQ(calls, 1);
+}
+
+static void check_node(const void *arg)
+{
+	int device_node = *(const int *)arg;
+
+	shim_mem_node = 2;
+	boot("512,1");
+	start_with(new_device(0, 0));
+	dev->shim_node_plus_one = device_node + 1;
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	while (map_one(0))
+		;
+	shim_fail_none();
+	/* The worker may run anywhere */
+	shim_mem_node = 1;
+	shim_asked_node = NUMA_NO_NODE;
+	shim_run_work();
+	CHECK_EQ(slots_event("grown"), 1);
+	CHECK_EQ(shim_asked_node, device_node < 0 ? 2 : device_node);
+}
+
+TEST(pool_is_near_who_asks)
+{
+	static const int nodes[] = { NUMA_NO_NODE, 3 };
+
+	in_child(check_node, &nodes[0], "node of the CPU");
+	in_child(check_node, &nodes[1], "node of the device");
+}
+
+static int node_of_last_transient(int device_node)
+{
+	dev->shim_node_plus_one = device_node + 1;
+	CHECK(map_one(0));
+	CHECK(slots_transient() > 0);
+	return shim_asked_node;
+}
+
+TEST(transient_pool_is_near_who_asks)
+{
+	shim_mem_node = 2;
+	boot("512,1");
+	start_with(new_device(0, 0));
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	while (map_one(0))
+		;
+	shim_fail_none();
+	CHECK_EQ(node_of_last_transient(NUMA_NO_NODE), 2);
+	CHECK_EQ(node_of_last_transient(3), 3);
+}
+#endif
