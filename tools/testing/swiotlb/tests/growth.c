@@ -26,6 +26,9 @@ static bool map_one(unsigned int i)
 	return tlbs[i] != MAP_FAILED_ADDR;
 }
 
+/* What workers have done */
+static unsigned int works;
+
 /* From pools alone: a map that finds no room there fails, and the worker runs */
 static bool map_pooled(unsigned int i)
 {
@@ -35,7 +38,7 @@ static bool map_pooled(unsigned int i)
 	mapped = map_one(i);
 	shim_faults[SHIM_FAULT_PAGES].times = 0;
 	shim_advance(1);
-	shim_run_work();
+	works += shim_run_work();
 	return mapped;
 }
 
@@ -148,16 +151,15 @@ TEST(unused_pools_out_of_reach_give_way)
 TEST(pools_in_use_do_not_give_way)
 {
 	unsigned int i, n;
-	long closed;
 
 	boot_high("512,1,max=16M");
 	start_with(device_below(~0ULL));
 	n = fill();
 	start_with(device_below(DMA_BIT_MASK(32)));
+	works = 0;
 	for (i = 0; i < 5 * HZ; i++)
 		CHECK(!map_pooled(n));
-	closed = slots_event("closed");
-	CHECK_MSG(closed <= 10, "%ld times closed", closed);
+	CHECK_MSG(works < 50, "%u works", works);
 	CHECK_EQ(slots_total(), 16 * 512);
 }
 
