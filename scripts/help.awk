@@ -10,5 +10,5 @@
 	sub(/:.*/, "", target)
 	text = $0
 	sub(/.*## /, "", text)
-	printf "  make %-12s %s\n", target, text
+	printf "  make %-14s %s\n", target, text
 }

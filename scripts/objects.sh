@@ -14,15 +14,27 @@ set -euo pipefail
 . "$(dirname "$0")/kbuild.sh"
 
 CONFIGS=$TOP/tools/testing/selftests/swiotlb/qemu
-OPTIONS=(SWIOTLB_DYNAMIC DEBUG_FS DMA_RESTRICTED_POOL)
+OPTIONS=(SWIOTLB_DYNAMIC DEBUG_FS DMA_RESTRICTED_POOL HIGHMEM4G)
 OURS='(kernel/dma/swiotlb|include/linux/swiotlb|include/trace/events/swiotlb)'
 
 # fixed ARCH: what its Kconfig does not let anybody choose, as OPTION=y|n.
 fixed() {
 	case $1 in
+	i386) ;;
 	s390)
 		# No device tree, and protected guests always need room.
-		echo SWIOTLB_DYNAMIC=y DMA_RESTRICTED_POOL=n ;;
+		echo SWIOTLB_DYNAMIC=y DMA_RESTRICTED_POOL=n HIGHMEM4G=n ;;
+	*)
+		echo HIGHMEM4G=n ;;
+	esac
+}
+
+# own ARCH: what it takes for SWIOTLB. On 32 bits of x86, which has no prompt for
+# it, a driver selects it.
+own() {
+	case $1 in
+	i386)
+		printf 'CONFIG_%s=y\n' M686 X86_PAE PCI_MSI ACPI IOMMU_SUPPORT INTEL_IOMMU ;;
 	esac
 }
 
@@ -46,6 +58,7 @@ combinations() {
 fragment() {
 	local i
 
+	own "$ARCH"
 	[[ ${1:2:1} == n ]] || echo CONFIG_OF=y
 	for ((i = 0; i < ${#OPTIONS[@]}; i++)); do
 		if [[ ${1:i:1} == y ]]; then

@@ -75,9 +75,10 @@ def parse_entry(name, data, problems):
     text, diff = split_entry(data)
     entry = Entry(name)
     lines = text.decode("utf-8", errors="replace").splitlines()
-    # Of a mail, which names its author
+    # A mail names its author, and may have remarks that are not for the commit
     if lines and lines[0].startswith("From: "):
         del lines[0]
+        diff = diff[max(diff.find(b"diff --git "), 0):]
     if not lines or not lines[0].startswith("Subject: ") or (lines[1:2] or [""])[0].strip():
         problems.append(f"{name}: must begin with 'Subject: ' and an empty line")
         return entry

@@ -67,18 +67,25 @@ def candidates(repo, base):
     return {p for p in git.stdout.split("\0") if p and (repo / p).is_file()}
 
 
-def owned_files(entry, files):
-    """What an entry owns; a path that ends in / is all files below it."""
+def owned_files(entry, files, named):
+    """What an entry owns; a path that ends in / is all files below it, but for
+    those below a longer one that is named somewhere."""
     for path in entry.owns:
+        longer = tuple(p for p in named if p != path and p.startswith(path))
         below = sorted(f for f in files if f.startswith(path)) if path.endswith("/") else []
-        yield from below or [path]
+        yield from [f for f in below if not is_below(f, longer)] if below else [path]
+
+
+def is_below(file, paths):
+    return any(file == p or (p.endswith("/") and file.startswith(p)) for p in paths)
 
 
 def find_owners(entries, files, repo, whole, problems):
     """Who owns each file: path -> entry. In a whole series every file is owned."""
     owner = {}
+    named = [path for entry in entries for path in entry.owns]
     for entry in entries:
-        for path in owned_files(entry, files):
+        for path in owned_files(entry, files, named):
             if path in owner:
                 problems.append(f"{path}: owned by both {owner[path].name} and {entry.name}")
             elif path not in files:

@@ -125,7 +125,7 @@ class ComposeTest(unittest.TestCase):
     def test_subset_with_a_directory_of_its_own(self):
         write(self.repo / "patches/some-7.3/series", "0001-a.patch\n")
         write(self.repo / "patches/some-7.3/0001-a.patch",
-              "From: A <a@b>\nSubject: a\n\nWhy.\n\n---\n" + textwrap.dedent(DELETION))
+              "From: A <a@b>\nSubject: a\n\nWhy.\n\n---\nNot for the commit.\n\n" + textwrap.dedent(DELETION))
         self.compose("base-some")
         tree = self.tree.with_name("src-base-some")
         self.assertFalse((tree / "kernel/old/gone.c").exists())

@@ -66,6 +66,11 @@ class LayersTest(unittest.TestCase):
         place["../swiotlb.c"] = place.pop("swiotlb.c")
         self.assertEqual(calls_up(sorted(layers(), key=place.get, reverse=True)), [])
 
+    def test_no_condition_in_a_source(self):
+        wrong = [p.name for p in [ENGINE.parent / "swiotlb.c", *ENGINE.glob("*.c"), *ENGINE.glob("tests/*.c")]
+                 if re.search(r"^\s*#\s*if", p.read_text(encoding="utf-8"), re.M)]
+        self.assertEqual(wrong, [])
+
     def test_makefile_has_every_file(self):
         text = (ENGINE / "Makefile").read_text(encoding="utf-8")
         self.assertEqual(sorted(re.findall(r"\b(\w+)\.o\b", text)), sorted(s.removesuffix(".c") for s in SOURCES))

@@ -98,24 +98,3 @@ void swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
 		WARN_ON_ONCE(!swiotlb_slots_release(&area->slots, index, nslots));
 	spin_unlock_irqrestore(&area->lock, flags);
 }
-
-#ifdef CONFIG_SWIOTLB_DYNAMIC
-/**
- * swiotlb_area_is_empty() - is no slot in use?
- * @area:	The area.
- *
- * Context: Any, takes the area's lock.
- * Return: %true if there is none; then all that was done before the last one was given
- * back has been done for the caller, too.
- */
-bool swiotlb_area_is_empty(struct io_tlb_area *area)
-{
-	unsigned long flags;
-	bool empty;
-
-	spin_lock_irqsave(&area->lock, flags);
-	empty = !swiotlb_area_used(area);
-	spin_unlock_irqrestore(&area->lock, flags);
-	return empty;
-}
-#endif

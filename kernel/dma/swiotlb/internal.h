@@ -274,7 +274,24 @@ static inline unsigned int swiotlb_area_used(const struct io_tlb_area *area)
 	return READ_ONCE(area->slots.nused);
 }
 
-bool swiotlb_area_is_empty(struct io_tlb_area *area);
+/**
+ * swiotlb_area_is_empty() - is no slot in use?
+ * @area:	The area.
+ *
+ * Context: Any, takes the area's lock.
+ * Return: %true if there is none; then all that was done before the last one was given
+ * back has been done for the caller, too.
+ */
+static inline bool swiotlb_area_is_empty(struct io_tlb_area *area)
+{
+	unsigned long flags;
+	bool empty;
+
+	spin_lock_irqsave(&area->lock, flags);
+	empty = !swiotlb_area_used(area);
+	spin_unlock_irqrestore(&area->lock, flags);
+	return empty;
+}
 
 /* -------------------------------------------------------------- pool.c --- */
 
@@ -431,6 +448,12 @@ struct swiotlb_mapping {
 	u64 word;
 };
 
+static inline struct io_tlb_area *
+swiotlb_pool_area(const struct io_tlb_pool *pool, unsigned int area_index)
+{
+	return pool->areas + (size_t)area_index * pool->area_stride;
+}
+
 unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots);
 size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas);
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
@@ -439,7 +462,6 @@ int swiotlb_decrypt(void *vaddr, size_t bytes);
 int swiotlb_encrypt(void *vaddr, size_t bytes);
 void swiotlb_pool_disable(struct io_tlb_pool *pool);
 unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool);
-bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool);
 bool swiotlb_pool_tight(const struct io_tlb_pool *pool, unsigned int area_index);
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,

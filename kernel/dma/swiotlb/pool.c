@@ -12,12 +12,6 @@
  */
 #define SWIOTLB_TRY_WORDS	32
 
-static struct io_tlb_area *swiotlb_pool_area(const struct io_tlb_pool *pool,
-					     unsigned int area_index)
-{
-	return pool->areas + (size_t)area_index * pool->area_stride;
-}
-
 /**
  * swiotlb_limit_nareas() - how many areas a pool of some size can have
  * @nareas:	How many are wanted; 0 counts as 1.
@@ -161,31 +155,6 @@ unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
 		used += swiotlb_area_used(swiotlb_pool_area(pool, i));
 	return used;
 }
-
-#ifdef CONFIG_SWIOTLB_DYNAMIC
-/**
- * swiotlb_pool_is_empty() - is no slot in use, for good?
- * @pool:	A pool from which nobody takes slots any more.
- *
- * Whoever has given slots back, or has emptied a cell of a magazine before that, has
- * done so for us, too: that is what the locks are for.
- *
- * Context: Any, takes the locks of all areas, one after the other, if it looks empty.
- * Return: %true if there is none.
- */
-bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool)
-{
-	unsigned int i;
-
-	if (swiotlb_pool_used(pool))
-		return false;
-
-	for (i = 0; i < pool->nareas; i++)
-		if (!swiotlb_area_is_empty(swiotlb_pool_area(pool, i)))
-			return false;
-	return true;
-}
-#endif
 
 /**
  * swiotlb_pool_tight() - are more than three quarters of an area in use?

@@ -176,6 +176,24 @@ static void swiotlb_pool_give_up(struct swiotlb_mem *mem,
 	pool->since = jiffies;
 }
 
+/*
+ * Nobody takes slots from it any more. Whoever has given some back, or has emptied a
+ * cell of a magazine before that, has done so for us, too: that is what the locks of
+ * the areas are for, which are taken one after the other if it looks empty.
+ */
+static bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool)
+{
+	unsigned int i;
+
+	if (swiotlb_pool_used(pool))
+		return false;
+
+	for (i = 0; i < pool->nareas; i++)
+		if (!swiotlb_area_is_empty(swiotlb_pool_area(pool, i)))
+			return false;
+	return true;
+}
+
 static bool swiotlb_remove_empty(struct swiotlb_mem *mem)
 {
 	struct io_tlb_pool *pool, *next;

@@ -3,15 +3,18 @@
 """Plant the faults of mutants.list in copies of the engine, one at a time, and
 see each found by a test.
 
-A fault whose killer is known from an earlier run meets that test first; what
-fails it is killed, what passes it meets all others. Nothing else is kept.
+A fault meets first what is known to find it, from mutants.found or from an earlier run
+here, or to find others in the same file; what passes that meets all tests. With --keep,
+what a whole run has found becomes mutants.found.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import queue
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,11 +23,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import found
+
 HERE = Path(__file__).resolve().parent
 ENGINE_FILES = ("kernel/dma/swiotlb.c", "kernel/dma/swiotlb", "include/linux/swiotlb.h")
+FOUND = HERE / "mutants.found"
 # Seconds that one program may take: a fault may be an endless loop
-LIMIT = 400
+LIMIT = "400"
 TEST_LIMIT = "60"
+# What timeout(1) ends with, as the shell says it
+TIMED_OUT = 128 + signal.SIGKILL
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,17 @@ def read_mutants(path=HERE / "mutants.list"):
     return mutants
 
 
+def fingerprint(engine):
+    """Of the engine and of what tests it."""
+    files = [path for name in ENGINE_FILES
+             for path in [engine / name, *(engine / name).rglob("*")]]
+    files += HERE.rglob("*.[ch]")
+    digest = hashlib.sha256()
+    for path in sorted(path for path in files if path.is_file()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 class Stale(Exception):
     """The expression does not fit the engine (any more)."""
 
@@ -63,19 +82,23 @@ class Builder:
         self.process = None
 
     def run(self, command, log):
-        """True if the command succeeds in time; its output is appended to log."""
+        """
+        True if the command succeeds in time; its output is appended to log. The prefix
+        may wait for something: that is no time of the command's.
+        """
+        command = [*self.prefix, "timeout", "--foreground", "-s", "KILL", LIMIT, *command]
         with open(log, "a") as out:
-            process = subprocess.Popen([*self.prefix, *command], stdout=out,
-                                       stderr=subprocess.STDOUT,
-                                       stdin=subprocess.DEVNULL, start_new_session=True)
-            self.process = process
+            self.process = subprocess.Popen(command, stdout=out,
+                                            stderr=subprocess.STDOUT,
+                                            stdin=subprocess.DEVNULL,
+                                            start_new_session=True)
             try:
-                return process.wait(LIMIT) == 0
-            except subprocess.TimeoutExpired:
-                out.write(f"# no end after {LIMIT} s\n")
-                return False
+                status = self.process.wait()
             finally:
                 self.stop()
+            if status in (TIMED_OUT, -signal.SIGKILL):
+                out.write(f"# no end after {LIMIT} s\n")
+            return status == 0
 
     def stop(self):
         if self.process:
@@ -148,14 +171,38 @@ PROGRAM = {name: program for name, program, _ in STAGES}
 
 
 def failed_test(log):
-    """The test that a log names as failed, if it does."""
+    """The test that a log names last as failed, if it does."""
     text = Path(log).read_text(errors="replace")
-    found = re.search(r"^# (\w+) failed: (.*)$|^not ok \d+ (\w+)", text, re.M)
-    if not found:
+    named = re.findall(r"^# (\w+) failed: (.*)$|^not ok \d+ (\w+)", text, re.M)
+    if not named:
         return ""
+    first, why, second = named[-1]
     # On a busy machine that may prove nothing
-    late = " (timed out)" if found[2] and "timed out" in found[2] else ""
-    return f"{found[1] or found[3]}{late}"
+    late = " (timed out)" if "timed out" in why else ""
+    return f"{first or second}{late}"
+
+
+class Unchanged:
+    """
+    The programs of the engine as it is. What kills a fault must not fail there: on a busy
+    machine tests may run out of time, whatever they run.
+    """
+
+    def __init__(self, builder, log):
+        self.builder, self.work = builder, builder.work / "unchanged"
+        self.work.mkdir(exist_ok=True)
+        for program in set(PROGRAM.values()):
+            built = builder.build(program, log)
+            if not built:
+                raise SystemExit(f"{program} does not build: see {log}")
+            shutil.copy(built, self.work / Path(program).name)
+
+    def passes(self, stage, test, log):
+        if stage == "oracle":
+            # A seed is a seed
+            return True
+        program = self.work / Path(PROGRAM[stage]).name
+        return self.builder.run([str(program), "-j", "1", "-t", TEST_LIMIT, f"={test}"], log)
 
 
 def run_test(builder, stage, test, log):
@@ -166,34 +213,62 @@ def run_test(builder, stage, test, log):
     return builder.run([program, "-j", "1", "-t", TEST_LIMIT, f"={test}"], log)
 
 
-def killer_of(workshop, log, known=None):
-    """"stage test" of what finds the fault, "build", or "" if nothing does."""
-    if known and " " in known and not known.startswith("oracle"):
-        stage, test = known.split(" ")[:2]
-        if run_test(workshop, stage, test, log) is False:
-            return known
+def killers(workshop, log, likely):
+    """
+    (stage, test) of what finds the fault, one after the other: first what likely does,
+    a list of tests for each stage.
+    """
+    for stage, tests in likely.items():
+        program = workshop.build(PROGRAM[stage], log)
+        if program and not workshop.run([program, "-x", "-j", "1", "-t", TEST_LIMIT,
+                                         *(f"={test}" for test in tests)], log):
+            yield stage, failed_test(log)
     for stage, name, arguments in STAGES:
         program = workshop.build(name, log)
         if not program:
-            return "build"
-        if not workshop.run([program, *arguments], log):
-            return f"{stage} {failed_test(log)}".strip()
+            yield "build", ""
+        elif not workshop.run([program, *arguments], log):
+            yield stage, failed_test(log)
+
+
+def killer_of(workshop, log, likely=None, unchanged=None):
+    """"stage test" of what finds the fault, "build", or "" if nothing does."""
+    for stage, test in killers(workshop, log, likely or {}):
+        name = test.split(" ")[0]
+        if stage == "build" or not unchanged or not name or \
+           unchanged.passes(stage, name, log):
+            return f"{stage} {test}".strip()
     return ""
 
 
 class Campaign:
     def __init__(self, options, mutants):
         self.options, self.total = options, len(mutants)
+        self.files = {mutant.name: mutant.file for mutant in read_mutants()}
         self.todo = queue.Queue()
         for mutant in mutants:
             self.todo.put(mutant)
         self.known_file = Path(options.work) / "killers.json"
-        self.known = json.loads(self.known_file.read_text()) if self.known_file.exists() else {}
+        self.known = found.read(FOUND)
+        if self.known_file.exists():
+            self.known.update(json.loads(self.known_file.read_text()))
+        self.killed = {}
         self.lock = threading.Lock()
         self.counts = {"KILLED": 0, "SURVIVED": 0, "STALE": 0}
         self.workshops, self.broken, self.start = [], "", time.monotonic()
 
-    def verdict(self, workshop, mutant):
+    def likely(self, mutant):
+        """By stage: what is known to find the fault, or others in the same file."""
+        known = self.known.get(mutant.name, "").split(" ")
+        if len(known) > 1:
+            return {known[0]: [known[1]]} if known[0] != "oracle" else {}
+        with self.lock:
+            tests = {killer.split(" ")[1] for name, killer in self.known.items()
+                     if self.files.get(name) == mutant.file and
+                     killer.startswith("basic ")}
+        return {"basic": sorted(tests)} if tests else {}
+
+    def verdict(self, workshop, unchanged, mutant):
         log = workshop.log / mutant.name
         log.write_text("")
         try:
@@ -201,7 +276,7 @@ class Campaign:
         except Stale as error:
             return "STALE", str(error)
         try:
-            killer = killer_of(workshop, log, self.known.get(mutant.name))
+            killer = killer_of(workshop, log, self.likely(mutant), unchanged)
         finally:
             workshop.heal(mutant)
         if killer == "build":
@@ -213,7 +288,7 @@ class Campaign:
             self.counts[verdict] += 1
             print(f"  {verdict:9} {mutant.name}{': ' if detail else ''}{detail}", flush=True)
             if verdict == "KILLED":
-                self.known[mutant.name] = detail
+                self.known[mutant.name] = self.killed[mutant.name] = detail
                 temp = self.known_file.with_suffix(".tmp")
                 temp.write_text(json.dumps(self.known, indent=1, sort_keys=True))
                 temp.rename(self.known_file)
@@ -222,6 +297,18 @@ class Campaign:
                 print(f"  {done} of {self.total} after {time.monotonic() - self.start:.0f} s",
                       flush=True)
 
+    def check_engine(self, workshop, log):
+        """All tests pass without a fault; once for each state of engine and tests."""
+        passed = Path(self.options.work) / "passed"
+        state = fingerprint(Path(self.options.engine))
+        if passed.exists() and passed.read_text() == state:
+            return
+        killer = killer_of(workshop, log)
+        if killer:
+            self.broken = f"the engine fails as it is, by {killer}: see {log}"
+        else:
+            passed.write_text(state)
+
     def work(self, number):
         workshop = Workshop(self.options.engine, f"{self.options.work}/{number}",
                             self.options.make, self.options.prefix)
@@ -229,15 +316,14 @@ class Campaign:
         log = workshop.log / "unchanged"
         log.write_text("")
         if number == 0:
-            killer = killer_of(workshop, log)
-            if killer:
-                self.broken = f"the engine fails as it is, by {killer}: see {log}"
+            self.check_engine(workshop, log)
+        unchanged = Unchanged(workshop, log)
         while not self.broken:
             try:
                 mutant = self.todo.get_nowait()
             except queue.Empty:
                 return
-            self.record(mutant, *self.verdict(workshop, mutant))
+            self.record(mutant, *self.verdict(workshop, unchanged, mutant))
 
     def run(self):
         # The same for a run in the background, where SIGINT is ignored
@@ -264,6 +350,8 @@ def main():
     parser.add_argument("--only", default="", help="part of the names (a regular expression)")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--prefix", default="", help="run each command by this one: nice")
+    parser.add_argument("--keep", action="store_true",
+                        help="what is found becomes mutants.found")
     parser.add_argument("make", nargs="*", help="variables for make")
     options = parser.parse_args()
     mutants = [m for m in read_mutants() if re.search(options.only, m.name)]
@@ -273,6 +361,10 @@ def main():
     campaign = Campaign(options, mutants)
     campaign.run()
     counts = campaign.counts
+    for row in found.table(mutants, campaign.killed):
+        print(f"  {row}")
+    if options.keep and not options.only:
+        found.write(FOUND, mutants, campaign.killed)
     if counts["STALE"]:
         print(f"{counts['STALE']} entries of mutants.list do not fit the engine")
     print(f"mutants: {counts['KILLED']} killed, {counts['SURVIVED']} survived")

@@ -12,7 +12,7 @@ FAMILY ?=
 GCOV ?= gcov
 RUN := $(HERE)/run.sh
 # A build of its own, which no other sanitizer goes with
-COUNT := $(if $(filter ours-none,$(ENGINE)-$(SAN)),$(OUTPUT)/ours-count-$(CONFIGS)/count/count)
+COUNT := $(if $(and $(HAVE_COUNT),$(filter ours-none,$(ENGINE)-$(SAN))),$(OUTPUT)/ours-count-$(CONFIGS)/count/count)
 
 # AddressSanitizer costs a factor of 5
 OPS_ASAN ?= 300000
@@ -31,18 +31,23 @@ run-build: $(PROGS)
 	@:
 
 # The bench has all its rows: once, with the variant that it measures
-CHECK_BENCH := $(if $(HAVE_BASE),$(filter ours-none-yyy,$(VARIANT)))
+CHECK_BENCH := $(if $(and $(HAVE_BASE),$(HAVE_BENCH)),$(filter ours-none-yyy,$(VARIANT)))
+
+# The litmus tests do not run the engine: once is enough, too
+CHECK_LITMUS := $(filter ours-none-yyy,$(VARIANT))
+LITMUS := python3 -B $(HERE)/litmus/litmus.py --engine $(ENGINE_SRC) --base $(BASE_SRC)
 
 run-check: $(PROGS) $(if $(CHECK_BENCH),bench-programs)
 	+$(if $(COUNT),$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count count-build)
 	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
 		BENCH_PY='$(BENCH_PY)' COUNT='$(COUNT)' \
-		$(RUN) '$(O)' basic oracle fuzz stress $(if $(COUNT),count) \
+		LITMUS='$(LITMUS)' $(RUN) '$(O)' basic oracle $(HAVE_FUZZ) stress \
+			$(if $(COUNT),count) $(if $(CHECK_LITMUS),litmus) \
 			$(if $(CHECK_BENCH),bench)
 
 run-check-long: $(PROGS)
 	$(Q)OPS=$(OPS_LONG) SECONDS_EACH=60 JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
-		$(RUN) '$(O)' basic oracle fuzz stress
+		$(RUN) '$(O)' basic oracle $(HAVE_FUZZ) stress
 
 check-asan:
 	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=address \
@@ -85,17 +90,18 @@ coverage-programs:
 run-coverage-programs: $(PROGS)
 	$(Q)find '$(O)' -name '*.gcda' -delete
 	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
-		$(RUN) '$(O)' basic oracle fuzz stress
+		$(RUN) '$(O)' basic oracle $(HAVE_FUZZ) stress
 
-# Each fault of mutants.list must be found; MUTANT=regexp runs those of that name
+# Each fault of mutants.list must be found; MUTANT=regexp runs those of that name.
+# keep-mutants does the same, and leaves what finds each in mutants.found
 MUTANT ?=
 # ... each command by WITH, such as nice
 WITH ?=
-.PHONY: check-mutants mutant-test_basic mutant-oracle mutant-stress mutant-count
-check-mutants:
+.PHONY: check-mutants keep-mutants mutant-test_basic mutant-oracle mutant-stress mutant-count
+check-mutants keep-mutants:
 	$(Q)python3 -B $(HERE)/mutants.py --engine '$(ENGINE_SRC)' \
 		--work '$(OUTPUT)/mutants' --only '$(MUTANT)' --jobs $(JOBS) --prefix '$(WITH)' \
-		BASE_SRC='$(BASE_SRC)'
+		$(if $(filter keep-mutants,$@),--keep) BASE_SRC='$(BASE_SRC)'
 
 # What libFuzzer finds in SECONDS (60) from the kept corpus on; fuzz-corpus keeps it.
 # The engine has AddressSanitizer and UndefinedBehaviorSanitizer then.
@@ -122,6 +128,12 @@ run-fuzz-program: $(O)/fuzz/fuzz
 check-ledger:
 	$(Q)python3 -B $(HERE)/ledger.py --engine '$(ENGINE_SRC)' \
 		--work '$(OUTPUT)/ledger' --prefix '$(WITH)' BASE_SRC='$(BASE_SRC)'
+
+# What each barrier is for, by the kernel's memory model: no test that runs can tell
+# on x86
+.PHONY: check-litmus
+check-litmus:
+	$(Q)$(LITMUS)
 
 # One program of a variant, for mutants.py; no lock: nobody else builds there
 mutant-test_basic mutant-oracle mutant-stress: mutant-%: $(O)/%
@@ -168,11 +180,14 @@ help:
 	@echo '  check-tsan     with ThreadSanitizer'
 	@echo '  check-fuzz     libFuzzer on the oracle; SECONDS=n (60), fuzz-corpus keeps inputs'
 	@echo '  check-ledger   each known defect: its test fails where the defect is'
-	@echo '  check-mutants  plant faults in a copy of the engine: each must be found'
+	@echo '  check-mutants  plant faults in a copy of the engine: each must be found;'
+	@echo '                 MUTANT=regexp: those of that name; keep-mutants keeps the table'
+	@echo '  check-litmus   barriers of the engine, by the memory model of the kernel'
 	@echo '  check-coverage lines and branches of the engine that the tests run, by gcov'
 	@echo '  check-configs  with each of DYNAMIC, DEBUGFS and RESTRICTED y and n'
 	@echo 'Measure:'
 	@echo '  bench          base and ours in turn, all rows; ROWS=text runs some'
+	@echo '  bench-program  one engine, BENCH=copy or nocopy: lines of what was timed'
 	@echo '  bench-profile  what is in the rows that miss their limit (needs valgrind)'
 	@echo '  check-bench    every row for an instant: is any missing?'
 	@echo 'One program:'

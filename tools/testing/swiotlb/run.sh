@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Run test programs of one variant, keep their KTAP, end with one line of sums.
-# usage: run.sh <directory> <basic|oracle|fuzz|stress|count|bench>...
+# usage: run.sh <directory> <basic|oracle|fuzz|stress|count|litmus|bench>...
 set -euo pipefail
 
 dir=$1
@@ -85,6 +85,7 @@ for program in "$@"; do
 	fuzz)	run fuzz "$dir/replay" "$here/fuzz/corpus" ;;
 	count)	run count "$COUNT" -j "$JOBS" "${verbose[@]}" ;;
 	stress)	run stress "$dir/stress" -j 1 "${verbose[@]}" ;;
+	litmus)	run litmus ${LITMUS:?} --ktap ;;
 	bench)	run bench python3 -B "$BENCH_PY" --programs "${dir%/*}" --check ;;
 	*)	echo "run.sh: unknown program \"$program\"" >&2; exit 2 ;;
 	esac

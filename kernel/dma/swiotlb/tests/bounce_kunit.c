@@ -3,6 +3,7 @@
  * The copy: which bytes it moves, and which it leaves alone.
  */
 
+#include "../record.h"
 #include "fixture.h"
 
 #define SWIOTLB_TEST_BYTES	(IO_TLB_SIZE + 40)
@@ -12,7 +13,7 @@
 /**
  * struct swiotlb_test_copy - a mapping, made without the front door
  * @dev:	Device.
- * @mem:	Its allocator.
+ * @mem:	Its allocator, of which there is no more than a pool.
  * @map:	The mapping: SWIOTLB_TEST_BYTES bytes of @orig.
  * @tlb_addr:	Its first byte.
  * @orig:	The original, between guard bytes.
@@ -37,7 +38,9 @@ swiotlb_test_copy(struct kunit *test, unsigned int offset,
 	struct io_tlb_pool *pool;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	t->mem = swiotlb_test_mem(test, SWIOTLB_MAX_SLOTS, 1);
+	t->mem = kunit_kzalloc(test, sizeof(*t->mem), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t->mem);
+	swiotlb_test_init_pool(test, &t->mem->boot_pool, SWIOTLB_MAX_SLOTS, 1);
 	t->dev = swiotlb_test_device(test, t->mem, min_align_mask);
 	t->orig = swiotlb_test_buffer(test, 4 * PAGE_SIZE) + PAGE_SIZE + offset;
 	pool = &t->mem->boot_pool;

@@ -6,6 +6,7 @@
 
 #include <linux/smp.h>
 
+#include "../magazine.h"
 #include "fixture.h"
 
 /* Addresses that wait for whoever comes next to unmap them. */

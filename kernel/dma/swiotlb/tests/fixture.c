@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the suites share; see fixture.h.
+ * Memory, CPUs and interrupts for the suites; see fixture.h.
  */
 
 #include <linux/completion.h>
@@ -8,8 +8,6 @@
 #include <linux/kthread.h>
 
 #include "fixture.h"
-
-KUNIT_DEFINE_ACTION_WRAPPER(swiotlb_test_kvfree, kvfree, const void *);
 
 struct swiotlb_test_pages {
 	void *vaddr;
@@ -23,8 +21,14 @@ static void swiotlb_test_free_pages(void *arg)
 	free_pages((unsigned long)pages->vaddr, get_order(pages->bytes));
 }
 
-/* Physically contiguous, and aligned to its size. */
-static void *swiotlb_test_pages(struct kunit *test, size_t bytes)
+/**
+ * swiotlb_test_pages() - allocate pages that go when the test ends
+ * @test:	The test.
+ * @bytes:	Size.
+ *
+ * Return: The pages, physically contiguous, and aligned to their size.
+ */
+void *swiotlb_test_pages(struct kunit *test, size_t bytes)
 {
 	struct swiotlb_test_pages *pages;
 
@@ -37,136 +41,6 @@ static void *swiotlb_test_pages(struct kunit *test, size_t bytes)
 			kunit_add_action_or_reset(test, swiotlb_test_free_pages,
 						  pages));
 	return pages->vaddr;
-}
-
-/**
- * swiotlb_test_init_pool() - make a pool that goes when the test ends
- * @test:	The test.
- * @pool:	To be initialized.
- * @nslots:	Slots.
- * @nareas:	Areas wanted.
- *
- * Its memory is not clear before: making a pool must do that.
- */
-void swiotlb_test_init_pool(struct kunit *test, struct io_tlb_pool *pool,
-			    unsigned long nslots, unsigned int nareas)
-{
-	void *vaddr = swiotlb_test_pages(test, nslots << IO_TLB_SHIFT);
-	void *meta = kvzalloc(swiotlb_pool_meta_bytes(nslots, nareas), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, meta);
-	KUNIT_ASSERT_EQ(test, 0,
-			kunit_add_action_or_reset(test, swiotlb_test_kvfree, meta));
-	memset(vaddr, 0xa5, nslots << IO_TLB_SHIFT);
-	swiotlb_pool_init(pool, meta, virt_to_phys(vaddr), vaddr, nslots, nareas);
-}
-
-/**
- * struct swiotlb_test_owner - an allocator, and whose it is
- * @test:	The test.
- * @mem:	The allocator.
- */
-struct swiotlb_test_owner {
-	struct kunit *test;
-	struct swiotlb_mem mem;
-};
-
-/* Invariant of all tests: what was mapped has been unmapped. */
-static void swiotlb_test_free_mem(void *arg)
-{
-	struct swiotlb_test_owner *owner = arg;
-
-	swiotlb_test_expect_used(owner->test, &owner->mem, 0);
-	swiotlb_grow_disable(&owner->mem);
-	swiotlb_test_stop_workers(&owner->mem);
-	swiotlb_magazines_stop(&owner->mem);
-	swiotlb_test_free_pools(&owner->mem);
-	KUNIT_EXPECT_EQ(owner->test, 0, swiotlb_pool_used(&owner->mem.boot_pool));
-	kfree(owner);
-}
-
-/**
- * swiotlb_test_mem() - make an allocator that goes when the test ends
- * @test:	The test.
- * @nslots:	Slots of its boot pool.
- * @nareas:	Areas wanted.
- *
- * It bounces all DMA, has no magazines and does not grow. At the end all must
- * have been unmapped.
- *
- * Return: The allocator.
- */
-struct swiotlb_mem *swiotlb_test_mem(struct kunit *test, unsigned long nslots,
-				     unsigned int nareas)
-{
-	struct swiotlb_test_owner *owner = kzalloc_obj(*owner);
-	struct swiotlb_mem *mem;
-
-	KUNIT_ASSERT_NOT_NULL(test, owner);
-	mem = &owner->mem;
-	owner->test = test;
-	swiotlb_grow_init(mem);
-	mem->pub.force_bounce = true;
-	swiotlb_test_init_pool(test, &mem->boot_pool, nslots,
-			       swiotlb_limit_nareas(nareas, nslots));
-	swiotlb_mem_set_boot_pool(mem);
-	KUNIT_ASSERT_EQ(test, 0,
-			kunit_add_action_or_reset(test, swiotlb_test_free_mem,
-						  owner));
-	return mem;
-}
-
-/**
- * swiotlb_test_start_magazines() - give an allocator magazines
- * @test:	The test.
- * @mem:	An allocator of swiotlb_test_mem().
- */
-void swiotlb_test_start_magazines(struct kunit *test, struct swiotlb_mem *mem)
-{
-	KUNIT_ASSERT_EQ(test, 0, swiotlb_magazines_start(mem));
-	KUNIT_ASSERT_NOT_NULL(test, (void __force *)mem->magazines);
-}
-
-/**
- * swiotlb_test_expect_used() - expect a number of slots in use
- * @test:	The test.
- * @mem:	An allocator of swiotlb_test_mem(), in which nothing moves now.
- * @nslots:	The number.
- */
-void swiotlb_test_expect_used(struct kunit *test, struct swiotlb_mem *mem,
-			      unsigned long nslots)
-{
-	KUNIT_EXPECT_EQ(test, swiotlb_mem_used(mem), nslots);
-}
-
-static void swiotlb_test_put_back(void *dev)
-{
-	swiotlb_dev_init(dev);
-}
-
-/**
- * swiotlb_test_device() - register a device that uses an allocator
- * @test:	The test.
- * @mem:	The allocator.
- * @min_align_mask: Its alignment, in bytes.
- *
- * Return: The device. It reaches all memory, and goes when the test ends.
- */
-struct device *swiotlb_test_device(struct kunit *test, struct swiotlb_mem *mem,
-				   unsigned int min_align_mask)
-{
-	struct device *dev = kunit_device_register(test, "swiotlb");
-
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
-	dev->dma_parms = kunit_kzalloc(test, sizeof(*dev->dma_parms), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, dev->dma_parms);
-	KUNIT_ASSERT_EQ(test, 0, dma_set_mask_and_coherent(dev, DMA_BIT_MASK(64)));
-	dma_set_min_align_mask(dev, min_align_mask);
-	dev->dma_io_tlb_mem = &mem->pub;
-	KUNIT_ASSERT_EQ(test, 0,
-			kunit_add_action_or_reset(test, swiotlb_test_put_back,
-						  dev));
-	return dev;
 }
 
 /**
@@ -308,36 +182,4 @@ void swiotlb_test_in_irq(struct kunit *test, bool (*fn)(void *arg), int calls,
 		return;
 	}
 	kunit_run_irq_test(test, swiotlb_test_irq_call, calls, &irq);
-}
-
-/**
- * swiotlb_test_map() - map a buffer without alignment and attributes
- * @dev:	Device.
- * @buffer:	The buffer, in low memory.
- * @bytes:	Its size.
- * @dir:	Direction.
- *
- * Return: What swiotlb_tbl_map_single() returned.
- */
-phys_addr_t swiotlb_test_map(struct device *dev, void *buffer, size_t bytes,
-			     enum dma_data_direction dir)
-{
-	unsigned long attrs = DMA_ATTR_NO_WARN;
-
-	return swiotlb_tbl_map_single(dev, virt_to_phys(buffer), bytes, 0, dir,
-				      &attrs);
-}
-
-/**
- * swiotlb_test_bounce() - look at a bounce buffer
- * @dev:	Device that it is mapped for.
- * @tlb_addr:	Its physical address.
- *
- * Return: Where the CPU sees it, %NULL if there is none.
- */
-void *swiotlb_test_bounce(struct device *dev, phys_addr_t tlb_addr)
-{
-	struct io_tlb_pool *pool = swiotlb_find_pool(dev, tlb_addr);
-
-	return pool ? pool->vaddr + (tlb_addr - pool->start) : NULL;
 }

@@ -3,7 +3,7 @@
  * Growing: by the real worker, by the test in its place, and under load.
  */
 
-#include "fixture_dynamic.h"
+#include "fixture.h"
 
 static void swiotlb_grow_worker_test(struct kunit *test)
 {

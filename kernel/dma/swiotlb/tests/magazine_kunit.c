@@ -5,6 +5,7 @@
 
 #include <linux/workqueue.h>
 
+#include "../magazine.h"
 #include "fixture.h"
 
 /* Large enough that a magazine holds some buffers, with a few CPUs. */

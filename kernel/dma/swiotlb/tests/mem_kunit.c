@@ -3,6 +3,9 @@
  * One allocator: in which order areas are searched, and what is counted.
  */
 
+#include "../magazine.h"
+#include "../mem.h"
+#include "../record.h"
 #include "fixture.h"
 
 #define SWIOTLB_TEST_NAREAS	4
@@ -27,14 +30,6 @@ static int swiotlb_mem_test_init(struct kunit *test)
 static unsigned int swiotlb_test_own_area(void)
 {
 	return raw_smp_processor_id() % SWIOTLB_TEST_NAREAS;
-}
-
-static struct io_tlb_area *swiotlb_test_area(const struct swiotlb_mem *mem,
-					     unsigned int area_index)
-{
-	const struct io_tlb_pool *pool = &mem->boot_pool;
-
-	return pool->areas + (size_t)area_index * pool->area_stride;
 }
 
 /* Returns the first slot of what was mapped, or %SWIOTLB_NO_SLOT. */
@@ -102,7 +97,7 @@ static void swiotlb_mem_busy_area_test(struct kunit *test)
 
 	swiotlb_test_pin(test, raw_smp_processor_id());
 	own = swiotlb_test_own_area();
-	area = swiotlb_test_area(t->mem, own);
+	area = swiotlb_pool_area(&t->mem->boot_pool, own);
 	spin_lock_irq(&area->lock);
 	index = swiotlb_test_mem_map(t, 1);
 	spin_unlock_irq(&area->lock);

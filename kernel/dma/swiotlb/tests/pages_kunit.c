@@ -6,7 +6,7 @@
 
 #include <linux/page_ref.h>
 
-#include "fixture_dynamic.h"
+#include "fixture.h"
 
 #define SWIOTLB_TEST_POOL_BYTES	SZ_64K
 
@@ -19,7 +19,12 @@ static struct io_tlb_pool *swiotlb_test_create(struct swiotlb_mem *mem, u64 limi
 
 static int swiotlb_pages_test_init(struct kunit *test)
 {
-	test->priv = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
+	struct swiotlb_mem *mem = kunit_kzalloc(test, sizeof(*mem), GFP_KERNEL);
+
+	if (!mem)
+		return -ENOMEM;
+	mem->phys_limit = virt_to_phys(high_memory - 1);
+	test->priv = mem;
 	return 0;
 }
 

@@ -3,7 +3,8 @@
  * Giving back: what is not needed goes, what is in use stays.
  */
 
-#include "fixture_dynamic.h"
+#include "../magazine.h"
+#include "fixture.h"
 
 /* Grow by a pool, and say which. */
 static struct io_tlb_pool *swiotlb_test_add_pool(struct kunit *test,

@@ -6,7 +6,7 @@
 
 #include <linux/irqflags.h>
 
-#include "fixture_dynamic.h"
+#include "fixture.h"
 
 /* Fill the boot pool, and let nobody add another one meanwhile. */
 static phys_addr_t swiotlb_test_fill_pool(struct kunit *test,

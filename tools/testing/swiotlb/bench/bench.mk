@@ -41,8 +41,8 @@ bench: bench-programs
 	$(Q)python3 -B $(BENCH_PY) --programs '$(OUTPUT)' $(if $(ROWS),--rows '$(ROWS)')
 
 bench-programs:
-	$(if $(HAVE_BASE),,$(error the bench compares with the base: run it where \
-	scripts/base.sh is))
+	$(if $(HAVE_BASE),,$(error the table compares with the base, where \
+	scripts/base.sh is; make bench-program BENCH=nocopy is this engine alone))
 	+$(Q)for copy in copy nocopy; do \
 		$(BENCH_MAKE) ENGINE=base ENGINE_SRC='$(BASE_SRC)' BENCH=$$copy \
 			bench-program && \

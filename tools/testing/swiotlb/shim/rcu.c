@@ -14,6 +14,9 @@ static struct rcu_head *rcu_first, **rcu_last = &rcu_first;
 static unsigned long rcu_queued, rcu_done;
 
 #ifndef SHIM_BENCH
+void (*shim_before_grace_period)(void);
+void (*shim_after_grace_period)(void);
+
 void synchronize_rcu(void)
 {
 	struct shim_task *t, *self = shim_current();
@@ -24,6 +27,7 @@ void synchronize_rcu(void)
 		shim_report(SHIM_MISUSE, NULL, "grace period inside a reader\n");
 		abort();
 	}
+	shim_hook(&shim_before_grace_period);
 	smp_mb();
 	for (t = __atomic_load_n(&shim_tasks, __ATOMIC_ACQUIRE); t; t = t->next) {
 		seq = __atomic_load_n(&t->rcu_seq, __ATOMIC_SEQ_CST);
@@ -32,6 +36,7 @@ void synchronize_rcu(void)
 			sched_yield();
 	}
 	smp_mb();
+	shim_hook(&shim_after_grace_period);
 }
 #endif
 

@@ -124,7 +124,8 @@ void shim_tsan_fence(void);
  * What another CPU, or an interrupt, does just before this one gets a lock, or
  * exchanges a 64-bit word, takes a buffer from a magazine (a cmpxchg_acquire of an
  * int) or puts one there (a cmpxchg_release), or just after it has released a
- * lock, or taken a buffer: called once, then forgotten.
+ * lock, or taken a buffer; and what it does itself before it waits for a grace
+ * period, and once that has ended: called once, then forgotten.
  */
 extern void (*shim_before_lock)(void);
 extern void (*shim_after_unlock)(void);
@@ -132,6 +133,8 @@ extern void (*shim_before_cmpxchg64)(void);
 extern void (*shim_before_take)(void);
 extern void (*shim_after_take)(void);
 extern void (*shim_before_push)(void);
+extern void (*shim_before_grace_period)(void);
+extern void (*shim_after_grace_period)(void);
 void shim_run_hook(void (**hook)(void));
 
 /* Somebody else has each lock that is only tried */

@@ -40,6 +40,11 @@ static const struct form good_forms[] = {
 	{ "512", 8192, .cpus = 64 },
 	{ "524288,64", 524288, .says = "area num 64" },
 	{ "", DEFAULT_SLOTS },
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+	/* ... or to what the largest mapping needs, if that is all */
+	{ "1000,dynamic", 1024 },
+	{ "1,dynamic", 128, .cpus = 1 },
+#endif
 };
 
 /* A sane pool in any case; ours also says what it did not understand */

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What stands in for the functions that decrypt and encrypt; see fixture.h.
+ */
+
+#include "fixture.h"
+
+struct swiotlb_test_crypt swiotlb_test_crypt;
+
+static int swiotlb_test_decrypt(void *vaddr, size_t bytes)
+{
+	swiotlb_test_crypt.decrypted++;
+	swiotlb_test_crypt.decrypted_bytes += bytes;
+	swiotlb_test_crypt.vaddr = vaddr;
+	return swiotlb_test_crypt.decrypt_ret;
+}
+
+static int swiotlb_test_encrypt(void *vaddr, size_t bytes)
+{
+	swiotlb_test_crypt.encrypted++;
+	swiotlb_test_crypt.encrypted_bytes += bytes;
+	swiotlb_test_crypt.vaddr = vaddr;
+	return swiotlb_test_crypt.encrypt_ret;
+}
+
+/**
+ * swiotlb_test_start_crypt() - count what is decrypted and encrypted from now on
+ * @test:	The test, by whose thread it has to be done: workers have no stubs.
+ * @decrypt_ret: What decrypting returns.
+ * @encrypt_ret: What encrypting returns.
+ */
+void swiotlb_test_start_crypt(struct kunit *test, int decrypt_ret, int encrypt_ret)
+{
+	swiotlb_test_crypt = (struct swiotlb_test_crypt) {
+		.decrypt_ret = decrypt_ret,
+		.encrypt_ret = encrypt_ret,
+	};
+	kunit_activate_static_stub(test, swiotlb_decrypt, swiotlb_test_decrypt);
+	kunit_activate_static_stub(test, swiotlb_encrypt, swiotlb_test_encrypt);
+}
+
+/**
+ * swiotlb_test_expect_crypt() - expect a number of calls
+ * @test:	The test.
+ * @decrypted:	How often something was decrypted.
+ * @encrypted:	How often something was encrypted.
+ * @bytes:	How much at once.
+ */
+void swiotlb_test_expect_crypt(struct kunit *test, unsigned int decrypted,
+			       unsigned int encrypted, size_t bytes)
+{
+	KUNIT_EXPECT_EQ(test, swiotlb_test_crypt.decrypted, decrypted);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_crypt.encrypted, encrypted);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_crypt.decrypted_bytes, decrypted * bytes);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_crypt.encrypted_bytes, encrypted * bytes);
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What drivers do, for the suites; see fixture.h.
+ */
+
+#include "fixture.h"
+
+/**
+ * swiotlb_test_map() - map a buffer without alignment and attributes
+ * @dev:	Device.
+ * @buffer:	The buffer, in low memory.
+ * @bytes:	Its size.
+ * @dir:	Direction.
+ *
+ * Return: What swiotlb_tbl_map_single() returned.
+ */
+phys_addr_t swiotlb_test_map(struct device *dev, void *buffer, size_t bytes,
+			     enum dma_data_direction dir)
+{
+	unsigned long attrs = DMA_ATTR_NO_WARN;
+
+	return swiotlb_tbl_map_single(dev, virt_to_phys(buffer), bytes, 0, dir,
+				      &attrs);
+}
+
+/**
+ * swiotlb_test_bounce() - look at a bounce buffer
+ * @dev:	Device that it is mapped for.
+ * @tlb_addr:	Its physical address.
+ *
+ * Return: Where the CPU sees it, %NULL if there is none.
+ */
+void *swiotlb_test_bounce(struct device *dev, phys_addr_t tlb_addr)
+{
+	struct io_tlb_pool *pool = swiotlb_find_pool(dev, tlb_addr);
+
+	return pool ? pool->vaddr + (tlb_addr - pool->start) : NULL;
+}

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the engine's barriers are for: each litmus test here forbids an outcome, and
+without the barrier that a line names at its end, that outcome is there.
+
+First the checker itself: it must agree with what the kernel's own litmus tests, in
+tools/memory-model/litmus-tests of the base, say of their results. herd7 reads the same
+files. Each label, but "lock", is that of a comment in the engine, and what the line
+calls must follow there.
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import model
+import program
+
+HERE = Path(__file__).resolve().parent
+LABEL = re.compile(r"//\s*(\[\d+\]|\([a-z]\)|lock)\s*$")
+ENGINE = ("kernel/dma/swiotlb.c", "include/linux/swiotlb.h", "kernel/dma/swiotlb")
+WEAKER = ((r"\b(smp_store_release|rcu_assign_pointer)\((\w+),", r"WRITE_ONCE(*\2,"),
+          (r"\brcu_assign_pointer\(", "WRITE_ONCE("),
+          (r"\bsmp_load_acquire\((\w+)\)", r"READ_ONCE(*\1)"),
+          (r"\b(c?m?p?xchg)_(acquire|release)\(", r"\1_relaxed("))
+
+
+def labels(text):
+    found = (LABEL.search(line) for line in text.splitlines())
+    return sorted({match[1] for match in found if match})
+
+
+def weaken(line):
+    """The line without the order that it gives: nothing, if that is all that it is for."""
+    for pattern, instead in WEAKER:
+        weaker = re.sub(pattern, instead, line)
+        if weaker != line:
+            return weaker
+    return ""
+
+
+def without(text, label):
+    lines = []
+    for line in text.splitlines():
+        match = LABEL.search(line)
+        lines.append(weaken(line) if match and match[1] == label else line)
+    return "\n".join(lines)
+
+
+def result(text):
+    return "Sometimes" if model.happens(program.parse(text)) else "Never"
+
+
+def check_kernel_tests(directory):
+    """Numbers of tests that are right, and that use what is not modelled; and errors."""
+    right, skipped, errors = 0, 0, []
+    for path in sorted(directory.glob("*.litmus")):
+        text = path.read_text()
+        said = re.search(r"Result: (\w+)", text)
+        try:
+            found = result(text)
+        except program.Unsupported:
+            skipped += 1
+            continue
+        if said and said[1] == found:
+            right += 1
+        else:
+            errors.append(f"{path.name}: {found}, but it says {said and said[1]}")
+    return right, skipped, errors
+
+
+def engine_comments(engine):
+    """Each comment, but those that are documents, with the three lines that follow it."""
+    for name in ENGINE:
+        path = engine / name
+        for file in [path] if path.is_file() else sorted(path.glob("*.[ch]")):
+            for match in re.finditer(r"/\*[^*].*?\*/\n(?=((?:[^\n]*\n){1,3}))", file.read_text(),
+                                     re.S):
+                yield match[0], match[1]
+
+
+def missing_in_engine(engine, text):
+    """Labels that the engine has nowhere, or with something else behind."""
+    for line in text.splitlines():
+        match = LABEL.search(line)
+        if not match or match[1] == "lock":
+            continue
+        name = re.search(r"(\w+)\([^=]*$", line)[1]
+        behind = [code for comment, code in engine_comments(engine)
+                  if match[1] in comment]
+        if not behind or not all(name in code for code in behind):
+            yield f"the engine has no {name}() behind {match[1]}"
+
+
+def check_test(engine, text):
+    """By label, what happens without it; and errors."""
+    errors = list(missing_in_engine(engine, text))
+    if result(text) != "Never":
+        errors.append("the outcome is there with all barriers")
+    weak = {label: result(without(text, label)) for label in labels(text)}
+    errors += [f"nothing changes without {label}" for label, found in weak.items()
+               if found == "Never"]
+    if not weak:
+        errors.append("no line has a label")
+    return weak, errors
+
+
+class Report:
+    """KTAP, or lines for a person."""
+
+    def __init__(self, ktap, planned):
+        self.ktap, self.passed, self.failed = ktap, 0, 0
+        if ktap:
+            print(f"KTAP version 1\n1..{planned}")
+
+    def add(self, name, what, errors):
+        self.passed += not errors
+        self.failed += bool(errors)
+        for error in errors:
+            print(f"# {name}: {error}")
+        if self.ktap:
+            print(f"{'not ok' if errors else 'ok'} {self.passed + self.failed} {name}")
+        else:
+            print(f"  LITMUS  {name}: {what}", flush=True)
+
+    def end(self):
+        print(f"# {self.passed} passed, {self.failed} failed" if self.ktap else
+              f"litmus: {self.passed} passed, {self.failed} failed")
+        return 1 if self.failed else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engine", type=Path, required=True)
+    parser.add_argument("--base", type=Path, required=True, help="a kernel tree")
+    parser.add_argument("--ktap", action="store_true")
+    options = parser.parse_args()
+
+    tests = sorted(HERE.glob("*.litmus"))
+    report = Report(options.ktap, len(tests) + 1)
+    right, skipped, errors = check_kernel_tests(
+        options.base / "tools/memory-model/litmus-tests")
+    if not right:
+        errors.append(f"no test in {options.base}/tools/memory-model/litmus-tests")
+    report.add("tests-of-the-kernel", f"{right} as they say, {skipped} use what is not "
+               "modelled", errors)
+    for path in tests:
+        weak, errors = check_test(options.engine, path.read_text())
+        report.add(path.stem, "; ".join(["never", *(f"without {label} {found.lower()}"
+                                                    for label, found in weak.items())]),
+                   errors)
+    return report.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
