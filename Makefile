@@ -36,7 +36,7 @@ bench-guest: packages	## Time map, unmap and fio in QEMU, base and ours: results
 	$(Q)$(PYTHON) scripts/bench_guest.py
 
 bench-dynamic: packages	## Measure growing and giving back, in QEMU: results/dynamic/latest
-	$(Q)scripts/kernel.sh base-mapbench ours ours-debug
+	$(Q)scripts/kernel.sh base-mapbench ours ours-leak
 	$(Q)$(PYTHON) scripts/bench_dynamic.py
 
 ##@ Check

@@ -89,6 +89,7 @@ symbols() {
 no_dynamic() {
 	local objects
 
+	# shellcheck disable=SC2016 # make's variable
 	mapfile -t objects < <(sed -n 's/^obj-$(CONFIG_SWIOTLB_DYNAMIC)[^=]*= *//p' \
 		"$src/kernel/dma/swiotlb/Makefile" | tr ' ' '\n')
 	cd "$out/kernel/dma" || return 1
