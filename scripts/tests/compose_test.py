@@ -277,9 +277,19 @@ class ComposeTest(unittest.TestCase):
 
     def test_two_owners_by_a_directory(self):
         self.file("kernel/dma/swiotlb/slots.c", "")
-        self.entry("0002-b.patch", ["kernel/dma/swiotlb/slots.c"])
+        self.entry("0002-b.patch", ["kernel/dma/swiotlb/"])
         self.entry("0003-c.patch", ["kernel/dma/swiotlb/"])
         self.refuse("kernel/dma/swiotlb/slots.c", "0002-b.patch", "0003-c.patch")
+
+    def test_a_file_is_of_the_entry_that_names_it_most_exactly(self):
+        for name in ("slots.c", "tests/slots.c", "pool.c"):
+            self.file(f"kernel/dma/swiotlb/{name}", "")
+        self.entry("0002-b.patch", ["kernel/dma/swiotlb/slots.c", "kernel/dma/swiotlb/tests/"])
+        self.entry("0003-c.patch", ["kernel/dma/swiotlb/"])
+        self.compose("ours-0002")
+        swiotlb = self.tree.with_name("src-ours-0002") / "kernel/dma/swiotlb"
+        self.assertEqual({path.relative_to(swiotlb).as_posix()
+                          for path in swiotlb.rglob("*.c")}, {"slots.c", "tests/slots.c"})
 
     def test_empty_directory(self):
         self.entry("0002-b.patch", ["kernel/dma/none/"])

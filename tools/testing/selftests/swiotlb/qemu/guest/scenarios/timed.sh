@@ -6,6 +6,7 @@
 # bounce buffers must be in use (1) or must not be (0) while a row runs, so that
 # no row can be filed under the wrong name. With COLD_MS, each row is first run
 # for so long, without a ramp, from pools that have given back what they can.
+# With PROFILE, /proc/profile of the middle of each row is reported, too.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -18,6 +19,7 @@ sample()
 {
 	sleep "$RAMP"
 	sleep 0.4
+	[ -z "$PROFILE" ] || echo > /proc/profile
 	ticks=$(cpu_ticks)
 	most=0
 	for _ in 1 2 3; do
@@ -27,6 +29,7 @@ sample()
 	done
 	echo "ticks=$ticks $(cpu_ticks)"
 	echo "used=$most"
+	[ -z "$PROFILE" ] || cp /proc/profile /tmp/profile
 }
 
 # run NAME BS DEPTH JOBS RW RUNTIME_MS RAMP_MS: fio on $node.
@@ -72,10 +75,22 @@ row()
 	used=$(sed -n 's/^used=//p' /tmp/sample)
 	[ "$BOUNCE" = 1 ] && [ "$used" = 0 ] && fail "row $1 did not bounce"
 	[ "$BOUNCE" = 0 ] && [ "$used" != 0 ] && fail "row $1 bounced, $used slots"
+	[ -z "$PROFILE" ] || report_file "$1.profile" /tmp/profile
 	report "$1" /tmp/sample
 }
 
+# symbols: address and name of each function of the kernel itself.
+symbols()
+{
+	awk 'NF == 3 && $2 ~ /[tT]/ { print $1, $3 }' /proc/kallsyms
+}
+
 [ -z "$COLD_MS" ] || boot_slots=$(swiotlb_slots)
+if [ -n "$PROFILE" ]; then
+	[ -f /proc/profile ] || fail "kernel without /proc/profile, or without profile="
+	symbols > /tmp/symbols
+	report_file symbols /tmp/symbols
+fi
 while read -r name disk bs depth jobs rw; do
 	row "$name" "$disk" "$bs" "$depth" "$jobs" "$rw" < /dev/null
 done < /etc/rows
