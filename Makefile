@@ -40,7 +40,7 @@ profile-guest: packages	## Say where the CPU time of an I/O goes in QEMU, base, 
 	$(Q)$(PYTHON) scripts/profile_guest.py
 
 bench-dynamic: packages	## Measure growing and giving back, in QEMU: results/dynamic/latest
-	$(Q)scripts/kernel.sh base-mapbench ours ours-debug
+	$(Q)scripts/kernel.sh base-mapbench ours ours-leak
 	$(Q)$(PYTHON) scripts/bench_dynamic.py
 
 ##@ Check

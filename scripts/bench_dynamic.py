@@ -20,7 +20,7 @@ from swbench import command, dynamic, dyntable, environment, plan  # noqa: E402
 from swbench import results, stats  # noqa: E402
 from swguest import run  # noqa: E402
 
-IMAGES = {"base": "base-mapbench", "ours": "ours", "debug": "ours-debug"}
+IMAGES = {"base": "base-mapbench", "ours": "ours", "leak": "ours-leak"}
 
 
 def write(directory, measured, env):
@@ -39,7 +39,7 @@ def bench(args, directory):
     sources = results.images(args.images, IMAGES)
     chosen = plan.dynamic(args.repeats)
     env = environment.Environment(chosen, sources)
-    for config in (plan.SMALL, dynamic.DEBUG):
+    for config in (plan.SMALL, dynamic.LEAK):
         env.data["configurations"][config.name] = {
             "kernel": config.kernel, "append": config.append}
     measured = dynamic.DynamicBench(

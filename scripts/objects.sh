@@ -79,6 +79,31 @@ title() {
 	echo "$line"
 }
 
+# symbols FILE...: all that these objects define or ask for by the name of ours.
+symbols() {
+	"${CROSS}nm" --format=posix "$@" | awk '{ print $1 }' | grep -E 'swiotlb_' | sort -u
+}
+
+# no_dynamic COMBINATION: with SWIOTLB_DYNAMIC, notes what its objects define, and
+# the tracepoints of these; without, status 1 if any of that is in any object.
+no_dynamic() {
+	local objects
+
+	# shellcheck disable=SC2016 # make's variable
+	mapfile -t objects < <(sed -n 's/^obj-$(CONFIG_SWIOTLB_DYNAMIC)[^=]*= *//p' \
+		"$src/kernel/dma/swiotlb/Makefile" | tr ' ' '\n')
+	cd "$out/kernel/dma" || return 1
+	if [[ ${1:0:1} == y ]]; then
+		(cd swiotlb && "${CROSS}nm" --format=posix "${objects[@]}") |
+			awk '$1 ~ /swiotlb_/ && ($2 != "U" || $1 ~ /trace/) { print $1 }' |
+			sort -u >"$out/dynamic"
+		[[ -s $out/dynamic ]] || { echo "SWIOTLB_DYNAMIC has no symbols"; return 1; }
+	elif [[ -f $out/dynamic ]]; then
+		symbols swiotlb.o swiotlb/*.o | comm -12 - "$out/dynamic" >"$out/traces"
+		[[ ! -s $out/traces ]] || { echo "of SWIOTLB_DYNAMIC there are"; cat "$out/traces"; return 1; }
+	fi
+}
+
 # compile COMBINATION: status 1 if it does not build without a warning.
 compile() {
 	fragment "$1" >"$out/combination"
@@ -91,6 +116,7 @@ compile() {
 	}
 	! grep -A 3 -E "$OURS.*: (warning|error):" "$out/objects.log" || return 1
 	[[ -s $out/kernel/dma/swiotlb.o ]] || { echo "there is no swiotlb.o"; return 1; }
+	(no_dynamic "$1")
 }
 
 # All in a function, which bash reads whole.
@@ -108,6 +134,7 @@ main() {
 	src=$TOP/build/src-ours
 	out=$src/O-$name
 	mkdir -p "$out"
+	rm -f "$out/dynamic"
 	mapfile -t all < <(combinations "$ARCH")
 	printf 'KTAP version 1\n1..%d\n' ${#all[@]}
 	for one in "${all[@]}"; do

@@ -52,14 +52,14 @@ def difference(values, references):
                      for value, reference in zip(values, references)])
 
 
-def slope(values):
-    """What each value is above the last one, by least squares, as interval()
-    says it; None with less than three values.
+def slope(points):
+    """How much more y each x brings, by least squares over (x, y), as interval()
+    says it; None with less than three points.
     """
-    count = len(values)
+    count = len(points)
     if count < 3:
         return None
-    places = range(count)
+    places, values = zip(*points)
     middle, mean = statistics.fmean(places), statistics.fmean(values)
     spread = sum((x - middle) ** 2 for x in places)
     rise = sum((x - middle) * (y - mean) for x, y in zip(places, values)) / spread

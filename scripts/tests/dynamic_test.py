@@ -55,7 +55,7 @@ class Measured:
         for name, values in (("ours", reference), ("dynamic", ours)):
             for value in values:
                 self.samples.add(ROW, name, value, (1.0, 1.0, 1.0), 0)
-        self.bursts, self.exact, self.cycles = {}, {}, {}
+        self.bursts, self.exact, self.cycles = {}, {}, None
         self.noise, self.harness, self.starts = {}, {}, {}
         vars(self).update(more)
 
@@ -81,13 +81,13 @@ class Intervals(unittest.TestCase):
         self.assertIsNone(stats.difference([1.0, 2.0], [1.0, 0.0]))
 
     def test_slope(self):
-        rise, low, high = stats.slope([1.0, 3.0, 5.0, 7.0])
-        self.assertAlmostEqual(rise, 2.0)
+        rise, low, high = stats.slope([(10, 1.0), (20, 3.0), (30, 5.0), (40, 7.0)])
+        self.assertAlmostEqual(rise, 0.2)
         self.assertAlmostEqual(low, high)
-        rise, low, high = stats.slope([0.0, 1.0, 0.0, 1.0, 0.0])
+        rise, low, high = stats.slope(list(enumerate([0.0, 1.0, 0.0, 1.0, 0.0])))
         self.assertAlmostEqual(rise, 0.0)
         self.assertLess(low, 0.0)
-        self.assertIsNone(stats.slope([1.0, 2.0]))
+        self.assertIsNone(stats.slope([(1, 1.0), (2, 2.0)]))
 
 
 class Warm(unittest.TestCase):
@@ -128,7 +128,8 @@ class Loads(unittest.TestCase):
     def test_memory_over_time(self):
         found = burst()
         self.assertEqual(found.peak(), 132072)
-        self.assertEqual(burst(after="io_tlb_used_hiwater=140000").peak(), 140000)
+        counted = burst(after="io_tlb_used_hiwater=131080")
+        self.assertEqual(counted.peak(), 131080)
         self.assertEqual(found.peak_transient(), 8192)
         self.assertEqual(found.peak_slots(), 131072)
         self.assertEqual(found.at(3), 8192)
@@ -169,16 +170,34 @@ class Loads(unittest.TestCase):
 
 
 class Cycles(unittest.TestCase):
+    LEAKED = "memory lost a cycle, guest"
+
     @staticmethod
-    def measured(free):
-        lines = "".join(f"{n} 512 0 0 {kib} 16384\n" for n, kib in enumerate(free))
-        return Measured(cycles={"dynamic": Result(cycles=lines)}).entries()
+    def measured(unnamed=(), cycles=1000, freed=1000, kmemleak=""):
+        lines = "".join(f"{n} 512 0 0 1000 16384\n" for n in range(cycles))
+        points = "".join(f"{10 * n} {kib}\n" for n, kib in enumerate(unnamed))
+        return Measured(cycles=Result(
+            cycles=lines, unnamed=points, kmemleak=kmemleak,
+            swiotlb=f"events.grown=1000\nevents.freed={freed}\n")).entries()
 
     def test_a_page_a_cycle_is_a_leak(self):
-        name = "memory lost a cycle, guest"
-        self.assertIs(self.measured(range(1000, 0, -8))[name]["holds"], False)
+        self.assertIs(self.measured(range(0, 800, 50))[self.LEAKED]["holds"], False)
         steady = [1000, 1020, 990, 1010, 1000, 995, 1005, 1010]
-        self.assertIs(self.measured(steady)[name]["holds"], True)
+        self.assertIs(self.measured(steady)[self.LEAKED]["holds"], True)
+        self.assertIs(self.measured(steady)[self.LEAKED]["shown"], True)
+        self.assertIsNone(self.measured()[self.LEAKED]["holds"])
+
+    def test_all_cycles_and_all_pools(self):
+        name = "cycles of growing and giving back, guest"
+        self.assertIs(self.measured()[name]["holds"], True)
+        self.assertIs(self.measured(cycles=999)[name]["holds"], False)
+        name = "pools added and not freed, guest"
+        self.assertIs(self.measured()[name]["holds"], True)
+        self.assertIs(self.measured(freed=999)[name]["holds"], False)
+        name = "objects that kmemleak found"
+        self.assertIs(self.measured()[name]["holds"], True)
+        found = self.measured(kmemleak="unreferenced object 0x1 (size 8):\n")
+        self.assertIs(found[name]["holds"], False)
 
     def test_slab_caches_that_grow_with_each_cycle(self):
         result = Result(slab_before="# name\na 10 20\nb 5 5\n",

@@ -43,6 +43,7 @@ struct scenario {
 	size_t max_size;
 	bool growing, encrypted, faults;
 	bool shrinking;		/* waves of load, memory is short, CPUs go */
+	bool high;		/* pools above 4 GiB, which one device cannot reach */
 	bool must_fit;		/* there is always room, if somebody waits */
 };
 
@@ -283,6 +284,8 @@ static void stress(const struct scenario *s)
 	shim_nr_cpus = s->threads;
 	if (s->encrypted)
 		boot_encrypted(s->arg);
+	else if (s->high)
+		boot_high(s->arg);
 	else
 		boot(s->arg);
 	if (!s->growing)
@@ -292,6 +295,8 @@ static void stress(const struct scenario *s)
 	shared_dev[0] = new_device(0, 0);
 	shared_dev[1] = new_device(0xfff, 0);
 	shared_dev[2] = new_device(0x1ff, 0xffffffff);
+	for (i = 0; s->high && i < 2; i++)
+		*shared_dev[i]->dma_mask = ~0ULL;
 	workers = calloc(s->threads, sizeof(*workers));
 	pthread_barrier_init(&all_stopped, NULL, s->threads);
 	shim_threads_start();
@@ -375,6 +380,9 @@ STRESS(stress_growing_encrypted, .arg = "512,2", .threads = 4, .pressure = 250,
 #if defined(ENGINE_ours) && defined(CONFIG_DEBUG_FS)
 STRESS(stress_shrinking, .arg = "512,2", .threads = 4, .pressure = 250,
        .max_size = 60000, .growing = true, .shrinking = true)
+STRESS(stress_shrinking_at_the_limit, .arg = "512,2,max=12M", .threads = 4,
+       .pressure = 250, .max_size = 60000, .growing = true, .shrinking = true,
+       .high = true)
 STRESS(stress_shrinking_with_faults, .arg = "512,2", .threads = 4, .pressure = 250,
        .max_size = 60000, .growing = true, .shrinking = true, .faults = true)
 STRESS(stress_shrinking_encrypted, .arg = "512,2", .threads = 4, .pressure = 250,

@@ -207,6 +207,58 @@ static void swiotlb_index_race_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->published), SWIOTLB_TEST_POOLS);
 }
 
+/* As the worker does it, but that it goes at once. */
+static void swiotlb_test_remove(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+{
+	scoped_guard(mutex, &mem->pools_lock) {
+		swiotlb_mem_close_pool(mem, pool);
+		swiotlb_mem_remove_pool(mem, pool);
+	}
+	synchronize_rcu_expedited();
+	scoped_guard(mutex, &mem->pools_lock) {
+		swiotlb_mem_retire_pool(mem, pool);
+		list_del(&pool->node);
+		mem->held_nslots -= pool->nslots;
+		pool->state = SWIOTLB_POOL_OPEN;
+	}
+}
+
+/*
+ * Pools come and go, and numbers change hands. One that stays is always found; of
+ * others, whoever is in a read section finds the right one or none.
+ */
+static bool swiotlb_test_add_and_remove(void *arg)
+{
+	struct swiotlb_test_index *t = arg;
+	unsigned int i = raw_smp_processor_id() % (SWIOTLB_TEST_POOLS - 1) + 1;
+	struct io_tlb_pool *mine = &t->pools[i], *pool;
+	bool right;
+
+	right = !swiotlb_find_pool(t->dev, mine->start) &&
+		!swiotlb_test_add(&t->mem, mine) &&
+		swiotlb_find_pool(t->dev, mine->start) == mine &&
+		swiotlb_find_pool(t->dev, mine->end - 1) == mine;
+	for (i = 0; i < SWIOTLB_TEST_POOLS; i++) {
+		guard(rcu)();
+		pool = swiotlb_find_pool(t->dev, t->pools[i].start);
+		right &= pool == &t->pools[i] || (i && !pool);
+	}
+	swiotlb_test_remove(&t->mem, mine);
+	return right && !swiotlb_find_pool(t->dev, mine->end - 1);
+}
+
+static void swiotlb_index_remove_race_test(struct kunit *test)
+{
+	struct swiotlb_test_index *t = test->priv;
+
+	if (num_online_cpus() >= SWIOTLB_TEST_POOLS)
+		kunit_skip(test, "more CPUs than pools");
+	KUNIT_ASSERT_EQ(test, 0, swiotlb_test_add(&t->mem, &t->pools[0]));
+	swiotlb_test_on_all_cpus(test, swiotlb_test_add_and_remove, t);
+	KUNIT_EXPECT_EQ(test, t->mem.npools, 1);
+	KUNIT_EXPECT_EQ(test, t->mem.pub.nslabs, t->pools[0].nslots);
+}
+
 /* Transient pools come and go beneath those who look for others. */
 static bool swiotlb_test_come_and_go(void *arg)
 {
@@ -242,6 +294,7 @@ static struct kunit_case swiotlb_index_cases[] = {
 	KUNIT_CASE(swiotlb_index_remove_test),
 	KUNIT_CASE(swiotlb_index_transient_test),
 	KUNIT_CASE(swiotlb_index_race_test),
+	KUNIT_CASE(swiotlb_index_remove_race_test),
 	KUNIT_CASE(swiotlb_index_transient_race_test),
 	{}
 };

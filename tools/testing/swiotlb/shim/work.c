@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Shim: workqueues. One queue. Stepped: shim_run_work() runs what is due, in
- * the caller's thread. Threaded: one thread runs work, one RCU callbacks.
+ * the caller's thread. Threaded: two threads run work, so that two works may run
+ * side by side, but none beside itself; one runs RCU callbacks.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -19,8 +20,9 @@ void (*shim_after_queue_rcu_work)(void);
 static pthread_mutex_t wq_lock = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(ready);
 static LIST_HEAD(timed);		/* delayed_work.work.entry */
-static struct work_struct *running;
-static pthread_t worker, reclaimer;
+#define WORKERS 2
+static struct work_struct *running[WORKERS];
+static pthread_t workers[WORKERS], reclaimer;
 static bool threads_on, threads_stop;
 
 /* States of work_struct.pending */
@@ -122,10 +124,30 @@ static bool unqueue(struct work_struct *work)
 	return queued;
 }
 
+static bool is_running(const struct work_struct *work)
+{
+	unsigned int i;
+
+	for (i = 0; i < WORKERS; i++)
+		if (__atomic_load_n(&running[i], __ATOMIC_ACQUIRE) == work)
+			return true;
+	return false;
+}
+
+static bool nothing_runs(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < WORKERS; i++)
+		if (__atomic_load_n(&running[i], __ATOMIC_ACQUIRE))
+			return false;
+	return true;
+}
+
 static void wait_not_running(struct work_struct *work)
 {
 	might_sleep();
-	while (__atomic_load_n(&running, __ATOMIC_ACQUIRE) == work)
+	while (is_running(work))
 		sched_yield();
 }
 
@@ -147,7 +169,17 @@ bool cancel_delayed_work_sync(struct delayed_work *dwork)
 	return cancel_work_sync(&dwork->work);
 }
 
-static struct work_struct *take_due(void)
+static struct work_struct *first_to_run(void)
+{
+	struct work_struct *work;
+
+	list_for_each_entry(work, &ready, entry)
+		if (!is_running(work))
+			return work;
+	return NULL;
+}
+
+static struct work_struct *take_due(unsigned int number)
 {
 	struct delayed_work *dwork, *tmp;
 	struct work_struct *work;
@@ -159,25 +191,25 @@ static struct work_struct *take_due(void)
 		WRITE_ONCE(dwork->work.pending, WORK_READY);
 		list_move_tail(&dwork->work.entry, &ready);
 	}
-	work = list_first_entry_or_null(&ready, struct work_struct, entry);
+	work = first_to_run();
 	if (work) {
 		list_del(&work->entry);
 		/* From here on the work may be queued again, or freed by itself */
 		WRITE_ONCE(work->pending, WORK_IDLE);
-		__atomic_store_n(&running, work, __ATOMIC_RELEASE);
+		__atomic_store_n(&running[number], work, __ATOMIC_RELEASE);
 	}
 	pthread_mutex_unlock(&wq_lock);
 	return work;
 }
 
-static bool run_one(void)
+static bool run_one(unsigned int number)
 {
-	struct work_struct *work = take_due();
+	struct work_struct *work = take_due(number);
 
 	if (!work)
 		return false;
 	work->func(work);
-	__atomic_store_n(&running, NULL, __ATOMIC_RELEASE);
+	__atomic_store_n(&running[number], NULL, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -188,7 +220,7 @@ unsigned int shim_run_work(void)
 	BUG_ON(threads_on);
 	do {
 		more = shim_rcu_run();
-		while (run_one())
+		while (run_one(0))
 			more++;
 		n += more;
 		/* Work that queues itself for ever must not hang a test */
@@ -218,7 +250,7 @@ void shim_flush_all(void)
 		bool idle;
 
 		pthread_mutex_lock(&wq_lock);
-		idle = list_empty(&ready) && !running;
+		idle = list_empty(&ready) && nothing_runs();
 		pthread_mutex_unlock(&wq_lock);
 		if (idle && shim_rcu_idle())
 			return;
@@ -237,8 +269,7 @@ bool flush_work(struct work_struct *work)
 			work->func(work);
 		return waited;
 	}
-	while (READ_ONCE(work->pending) == WORK_READY ||
-	       __atomic_load_n(&running, __ATOMIC_ACQUIRE) == work)
+	while (READ_ONCE(work->pending) == WORK_READY || is_running(work))
 		usleep(100);
 	return waited;
 }
@@ -270,16 +301,21 @@ static unsigned long now_ms(void)
 	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* Of those that tests and threads of theirs have no use for */
+static const unsigned int worker_cpu[WORKERS] = { NR_CPUS - 1, NR_CPUS - 6 };
+
 static void *worker_thread(void *arg)
 {
+	unsigned int number = (unsigned long)arg;
 	unsigned long last = now_ms(), now;
 
-	(void)arg;
-	shim_set_cpu(NR_CPUS - 1);
+	shim_set_cpu(worker_cpu[number]);
 	while (!READ_ONCE(threads_stop)) {
-		if (run_one())
+		if (run_one(number))
 			continue;
 		usleep(200);
+		if (number)
+			continue;
 		now = now_ms();
 		shim_advance(now - last);
 		last = now;
@@ -299,16 +335,22 @@ static void *reclaimer_thread(void *arg)
 
 void shim_threads_start(void)
 {
+	unsigned long i;
+
 	threads_stop = false;
 	threads_on = true;
-	BUG_ON(pthread_create(&worker, NULL, worker_thread, NULL));
+	for (i = 0; i < WORKERS; i++)
+		BUG_ON(pthread_create(&workers[i], NULL, worker_thread, (void *)i));
 	BUG_ON(pthread_create(&reclaimer, NULL, reclaimer_thread, NULL));
 }
 
 void shim_threads_stop(void)
 {
+	unsigned int i;
+
 	WRITE_ONCE(threads_stop, true);
-	pthread_join(worker, NULL);
+	for (i = 0; i < WORKERS; i++)
+		pthread_join(workers[i], NULL);
 	pthread_join(reclaimer, NULL);
 	threads_on = false;
 }

@@ -28,6 +28,9 @@ static bool map_one(unsigned int i)
 	return tlbs[i] != MAP_FAILED_ADDR;
 }
 
+/* What workers have done */
+static unsigned int works;
+
 /* From pools alone: a map that finds no room there fails, and the worker runs */
 static bool map_pooled(unsigned int i)
 {
@@ -175,7 +178,7 @@ TEST(pools_in_use_do_not_give_way)
 	works = 0;
 	for (i = 0; i < 5 * HZ; i++)
 		CHECK(!map_pooled(n));
-	CHECK_MSG(works < 100, "%u works in 5 seconds", works);
+	CHECK_MSG(works < 50, "%u works in 5 seconds", works);
 	closed = slots_event("closed");
 	CHECK_MSG(closed <= 10, "%ld times closed", closed);
 	CHECK_EQ(slots_total(), 16 * 512);

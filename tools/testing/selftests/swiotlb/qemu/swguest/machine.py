@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The QEMU command line, and a process that does not outlive its parent."""
 
+import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from typing import NamedTuple
@@ -154,6 +156,19 @@ def _other_devices(spec):
     return [word for device in spec.devices for word in ("-device", device)]
 
 
+def _ask(stream, command, **arguments):
+    """One command to QEMU's monitor, and its answer among what else it says."""
+    stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+    stream.flush()
+    for line in stream:
+        answer = json.loads(line)
+        if "error" in answer:
+            raise MachineError(f"QEMU: {command}: {answer['error']['desc']}")
+        if "return" in answer:
+            return
+    raise MachineError(f"QEMU: {command}: no answer")
+
+
 class Machine:
     """A running QEMU. Leave the with block and it is gone, however one leaves.
 
@@ -164,6 +179,7 @@ class Machine:
     def __init__(self, spec, accel, initrd, directory):
         self.console = directory / "console.log"
         self.port = directory / "verdict"
+        self.monitor = directory / "monitor"
         self.errors = directory / "qemu.err"
         self._spec, self._accel, self._initrd = spec, accel, initrd
         self._process = None
@@ -179,6 +195,7 @@ class Machine:
             arguments = command(self._spec, self._accel, self._initrd,
                                 self.console, self.port)
             arguments += _disk_arguments(self._spec, fds)
+            arguments += ["-qmp", f"unix:{self.monitor},server=on,wait=off"]
             arguments += _other_devices(self._spec)
             if self._spec.device_tree:
                 tree = self.errors.with_name("tree.dtb")
@@ -199,6 +216,18 @@ class Machine:
 
     def __exit__(self, *_):
         self.stop()
+
+    def release(self):
+        """Disks that answer slowly do so no more."""
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.settimeout(10)
+            monitor.connect(str(self.monitor))
+            stream = monitor.makefile("rw")
+            _ask(stream, "qmp_capabilities")
+            for number, disk in enumerate(self._spec.disks):
+                if disk.bps:
+                    _ask(stream, "qom-set", path=f"/objects/disk{number}-limit",
+                         property="limits", value={"bps-read": 0})
 
     def exited(self):
         return self._process.poll() is not None

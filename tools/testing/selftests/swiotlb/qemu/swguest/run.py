@@ -101,6 +101,10 @@ def _sweep():
             shutil.rmtree(path, ignore_errors=True)
 
 
+# The frame after which disks that answer slowly do so no more.
+HELD = "held"
+
+
 def _initrd(spec, directory):
     target = directory / "initrd"
     with open(target, "wb") as out:
@@ -116,6 +120,8 @@ def _follow(running, reader, spec, progress):
         while True:
             gone = running.exited()
             for name in reader.feed(port.read()):
+                if name == HELD:
+                    running.release()
                 progress(name)
             progress(None)
             if reader.ended:

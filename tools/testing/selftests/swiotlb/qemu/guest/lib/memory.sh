@@ -20,9 +20,8 @@ swiotlb_slots()
 	echo "$slots"
 }
 
-# memory_line [open]: seconds since boot, slots, those in use, those of transient
-# pools, free memory in KiB. With "open" only slots of open pools: the table of
-# pools has to wait while a pool is being made.
+# memory_line: seconds since boot, slots, those in use, those of transient pools,
+# free memory in KiB.
 memory_line()
 {
 	transient=0
@@ -31,21 +30,38 @@ memory_line()
 	read -r used < "$SWIOTLB/io_tlb_used"
 	[ ! -f "$SWIOTLB/io_tlb_transient_nslabs" ] ||
 		read -r transient < "$SWIOTLB/io_tlb_transient_nslabs"
-	if [ "$1" = open ]; then
-		read -r slots < "$SWIOTLB/io_tlb_nslabs"
-	else
-		slots=$(swiotlb_slots)
-	fi
+	slots=$(swiotlb_slots)
 	echo "$now $slots $used $transient $free"
 }
 
-# memory_watch FILE SECONDS [open]: a line every SECONDS while FILE exists.
+# memory_watch FILE SECONDS: a line every SECONDS while FILE exists.
 memory_watch()
 {
 	while [ -e "$1" ]; do
-		memory_line "$3"
+		memory_line
 		sleep "$2"
 	done
+}
+
+# memory_unnamed: KiB that are neither free, in lists of CPUs too, nor anything that
+# /proc/meminfo has a name for. Who leaks pages leaves them there; page cache, slabs
+# and lists may grow and shrink as they like.
+memory_unnamed()
+{
+	echo 1 > /proc/sys/vm/stat_refresh
+	unnamed=0
+	while read -r name kib _; do
+		case $name in
+		MemTotal:)
+			unnamed=$((unnamed + kib)) ;;
+		MemFree:|Buffers:|Cached:|SwapCached:|AnonPages:|Slab:|KernelStack:|PageTables:|SecPageTables:|VmallocUsed:|Percpu:)
+			unnamed=$((unnamed - kib)) ;;
+		esac
+	done < /proc/meminfo
+	while read -r name pages _; do
+		[ "$name" != count: ] || unnamed=$((unnamed - 4 * pages))
+	done < /proc/zoneinfo
+	echo "$unnamed"
 }
 
 # give_back SLOTS TRIES: have the shrinkers run, 20 times a second, until there

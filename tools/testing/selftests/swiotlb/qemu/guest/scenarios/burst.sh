@@ -13,6 +13,42 @@
 . /lib/mapbench.sh
 . /etc/run.conf
 
+load_end()
+{
+	rm /tmp/.load
+	wait
+}
+
+# in_flight: reads and writes that the disks of /etc/jobs have not answered.
+in_flight()
+{
+	reads=0
+	writes=0
+	while read -r _ disk _; do
+		read -r r w < "/sys/block/$(disk_node "$disk")/inflight"
+		reads=$((reads + r))
+		writes=$((writes + w))
+	done < /etc/jobs
+}
+
+# let_go: once everybody reads, and no more reads come for 4 s, the runner lets disks
+# answer that hold what they have.
+let_go()
+{
+	most=0
+	since=0
+	while [ -e /tmp/.load ] && [ "$since" -lt 8 ]; do
+		sleep 0.5
+		in_flight
+		since=$((since + 1))
+		if [ "$writes" -gt 0 ] || [ "$reads" = 0 ] || [ "$reads" -gt "$most" ]; then
+			most=$reads
+			since=0
+		fi
+	done
+	echo "reads=$most" | report_text held
+}
+
 fio_load()
 {
 	set -- --direct=1 --ioengine="$ENGINE" --rw=write --verify=crc32c \
@@ -28,9 +64,11 @@ fio_load()
 	done < /etc/jobs
 	memory_line > /tmp/memory
 	touch /tmp/.load
-	memory_watch /tmp/.load 0.1 open >> /tmp/memory &
+	memory_watch /tmp/.load 0.1 >> /tmp/memory &
+	let_go &
 	timeout "$LOAD_SECONDS" fio "$@"
 	echo "status=$?"
+	load_end
 }
 
 map_load()
@@ -39,10 +77,11 @@ map_load()
 	read -r name options < /etc/maprows
 	memory_line > /tmp/memory
 	touch /tmp/.load
-	memory_watch /tmp/.load 0.1 open >> /tmp/memory &
+	memory_watch /tmp/.load 0.1 >> /tmp/memory &
 	# shellcheck disable=SC2086 # words
 	mapbench_run /tmp/map $options
 	mapbench_unbind
+	load_end
 	report_file "$name.map" /tmp/map
 }
 
@@ -54,8 +93,6 @@ if [ -f /etc/jobs ]; then
 else
 	map_load
 fi
-rm /tmp/.load
-wait
 tail -n 1 /tmp/memory | cut -d' ' -f1 > /tmp/end
 swiotlb_state | report_text after
 swiotlb_pools > /tmp/pools
