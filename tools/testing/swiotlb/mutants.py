@@ -5,7 +5,8 @@ see each found by a test.
 
 A fault meets first what is known to find it, from mutants.found or from an earlier run
 here, or to find others in the same file; what passes that meets all tests. With --keep,
-what a whole run has found becomes mutants.found.
+what is found becomes mutants.found; a run goes on where one was interrupted then, if the
+engine is the same.
 """
 
 import argparse
@@ -55,11 +56,11 @@ def read_mutants(path=HERE / "mutants.list"):
     return mutants
 
 
-def fingerprint(engine):
-    """Of the engine and of what tests it."""
+def fingerprint(engine, tests=True):
+    """Of the engine, and of what tests it."""
     files = [path for name in ENGINE_FILES
              for path in [engine / name, *(engine / name).rglob("*")]]
-    files += HERE.rglob("*.[ch]")
+    files += HERE.rglob("*.[ch]") if tests else []
     digest = hashlib.sha256()
     for path in sorted(path for path in files if path.is_file()):
         digest.update(path.read_bytes())
@@ -241,19 +242,36 @@ class Campaign:
     def __init__(self, options, mutants):
         self.options, self.total = options, len(mutants)
         self.files = {mutant.name: mutant.file for mutant in read_mutants()}
-        self.todo = queue.Queue()
-        for mutant in mutants:
-            self.todo.put(mutant)
         self.known_file = Path(options.work) / "killers.json"
         self.known = found.read(FOUND)
         if self.known_file.exists():
             self.known.update(json.loads(self.known_file.read_text()))
-        self.killed = {}
+        self.engine = fingerprint(Path(options.engine), tests=False)
+        self.killed_file = Path(options.work) / "killed.json"
+        self.killed = self.killed_before() if options.keep else {}
+        self.todo = queue.Queue()
+        # What nothing is known of takes longest
+        for mutant in sorted(mutants, key=lambda mutant: mutant.name in self.known):
+            if mutant.name not in self.killed:
+                self.todo.put(mutant)
         self.unchanged = Unchanged(options)
         self.lock = threading.Lock()
         self.counts = {"KILLED": 0, "SURVIVED": 0, "STALE": 0}
         self.workshops, self.broken = [], ""
         self.start = time.monotonic()
+
+    def killed_before(self):
+        """By a run that was interrupted, with the same engine."""
+        if not self.killed_file.exists():
+            return {}
+        return json.loads(self.killed_file.read_text()).get(self.engine, {})
+
+    def keep_killed(self):
+        for file, content in ((self.known_file, self.known),
+                              (self.killed_file, {self.engine: self.killed})):
+            temp = file.with_suffix(".tmp")
+            temp.write_text(json.dumps(content, indent=1, sort_keys=True))
+            temp.rename(file)
 
     def likely(self, mutant):
         """By stage: what is known to find the fault, or others in the same file."""
@@ -287,9 +305,7 @@ class Campaign:
             print(f"  {verdict:9} {mutant.name}{': ' if detail else ''}{detail}", flush=True)
             if verdict == "KILLED":
                 self.known[mutant.name] = self.killed[mutant.name] = detail
-                temp = self.known_file.with_suffix(".tmp")
-                temp.write_text(json.dumps(self.known, indent=1, sort_keys=True))
-                temp.rename(self.known_file)
+                self.keep_killed()
             done = sum(self.counts.values())
             if done % 10 == 0:
                 print(f"  {done} of {self.total} after {time.monotonic() - self.start:.0f} s",
@@ -360,11 +376,11 @@ def main():
     counts = campaign.counts
     for row in found.table(mutants, campaign.killed):
         print(f"  {row}")
-    if options.keep and not options.only:
-        found.write(FOUND, mutants, campaign.killed)
+    if options.keep:
+        found.write(FOUND, read_mutants(), campaign.killed)
     if counts["STALE"]:
         print(f"{counts['STALE']} entries of mutants.list do not fit the engine")
-    print(f"mutants: {counts['KILLED']} killed, {counts['SURVIVED']} survived")
+    print(f"mutants: {len(campaign.killed)} killed, {counts['SURVIVED']} survived")
     return 1 if counts["SURVIVED"] or counts["STALE"] else 0
 
 

@@ -174,7 +174,8 @@ oracle: $(O)/oracle
 help:
 	@echo 'Tests:'
 	@echo '  check          build and run the quick set (about half a minute)'
-	@echo '  check-long     the same with $(OPS_LONG) operations of the oracle; SEED=n'
+	@echo '  check-long     the same with $(OPS_LONG) operations of the oracle, a minute a'
+	@echo '                 stress: about a quarter of an hour; SEED=n'
 	@echo '  count          locks and cache lines of up to 512 CPUs: the table'
 	@echo '  check-asan     with AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo '  check-tsan     with ThreadSanitizer'
