@@ -15,15 +15,28 @@ SELFTESTS=$TOP/tools/testing/selftests/swiotlb/qemu
 passed=0
 failed=0
 
-# outcome STEP PASSED FAILED SKIPPED: one line a step.
-outcome() {
-	local line="$1: $2 passed"
+# run NAME SECONDS command...: run a test. What is counted of it is in a file.
+run() {
+	local name=$1 seconds=$2 rc=0
 
-	passed=$((passed + $2))
-	failed=$((failed + $3))
-	(($4 == 0)) || line+=", $4 skipped"
-	if (($3)); then
-		line+=", $3 failed: see ${OUT#"$TOP"/}/$1.log"
+	shift 2
+	msg TEST "$name ..."
+	try_logged "test $name" "$OUT/$name.log" "$seconds" 0 "$@" || rc=$?
+	python3 -B "$TOP/scripts/testlog.py" "$OUT/$name.log" "$rc" "$OUT/$name" >"$OUT/$name.counts"
+}
+
+# outcome STEP: one line about a test that was run.
+outcome() {
+	local ok=0 bad=1 skipped=0 line
+
+	# Nothing is in it if run() was killed.
+	read -r ok bad skipped <"$OUT/$1.counts" || :
+	passed=$((passed + ok))
+	failed=$((failed + bad))
+	line="$1: $ok passed"
+	((skipped == 0)) || line+=", $skipped skipped"
+	if ((bad)); then
+		line+=", $bad failed: see ${OUT#"$TOP"/}/$1.log"
 		grep -B 4 '^not ok' "$OUT/$1.ktap" | sed 's/^/    /' >&2
 	fi
 	msg TEST "$line"
@@ -31,14 +44,8 @@ outcome() {
 
 # step NAME SECONDS command...: run a test and count its results.
 step() {
-	local name=$1 seconds=$2 rc=0 counts
-
-	shift 2
-	msg TEST "$name ..."
-	try_logged "test $name" "$OUT/$name.log" "$seconds" 0 "$@" || rc=$?
-	counts=$(python3 -B "$TOP/scripts/testlog.py" "$OUT/$name.log" "$rc" "$OUT/$name")
-	# shellcheck disable=SC2086 # three numbers
-	outcome "$name" $counts
+	run "$@"
+	outcome "$1"
 }
 
 # kunit: the suites in the kernel, which are built into one of their own.
@@ -56,18 +63,49 @@ skip() {
 	step "$1" 1 printf 'KTAP version 1\n1..1\n# %s\nok 1 %s # SKIP %s\n' "$2" "$1" "$2"
 }
 
-# guest GROUP SECONDS: build the kernel that a group of tests is for, with a
-# heartbeat of its own, then boot it.
-guest() {
-	local kernel=ours
+# shellcheck disable=SC2317 # a trap calls it
+# stop SIGNAL PID...: these are subshells, and end what they have started.
+stop() {
+	kill -TERM "${@:2}" 2>/dev/null || :
+	wait "${@:2}" || :
+	trap - "$1"
+	kill -"$1" "$BASHPID"
+}
 
-	[[ $1 == lean ]] || kernel+=-$1
-	if "$TOP/scripts/kernel.sh" "$kernel"; then
-		step "guest-$1" "$2" python3 -B "$SELFTESTS/tests.py" --group "$1" \
-			--kernel "$TOP/build/kernels/$kernel.bzImage"
-	else
-		step "kernel-$1" 1 false
-	fi
+# kernel_of GROUP: what its tests boot.
+kernel_of() {
+	[[ $1 == lean ]] && echo ours || echo "ours-$1"
+}
+
+# guests SECONDS GROUP...: build the kernel that each group of tests is for, with
+# a heartbeat of its own, then boot them all at the same time: an emulated guest
+# waits too often to keep two CPUs busy.
+guests() {
+	local seconds=$1 group signal built=() pids=()
+
+	shift
+	for group; do
+		if "$TOP/scripts/kernel.sh" "$(kernel_of "$group")"; then
+			built+=("$group")
+		else
+			step "kernel-$group" 1 false
+		fi
+	done
+	((${#built[@]})) || return 0
+	for group in "${built[@]}"; do
+		run "guest-$group" "$seconds" python3 -B "$SELFTESTS/tests.py" --group "$group" \
+			--kernel "$TOP/build/kernels/$(kernel_of "$group").bzImage" &
+		pids+=($!)
+	done
+	for signal in INT TERM HUP; do
+		# shellcheck disable=SC2064 # the pids of now
+		trap "stop $signal ${pids[*]}" "$signal"
+	done
+	wait "${pids[@]}" || :
+	trap - INT TERM HUP
+	for group in "${built[@]}"; do
+		outcome "guest-$group"
+	done
 }
 
 # can STEP command...: run what a step needs, and skip the step if it fails.
@@ -85,7 +123,7 @@ can() {
 foreign() {
 	can "guest-$1" "$TOP/scripts/packages.sh" "$1" &&
 		can "guest-$1" "$TOP/scripts/busybox.sh" "$1" || return 0
-	guest "$1" 120
+	guests 120 "$1"
 }
 
 # objects ARCH: compile it in all its configurations.
@@ -95,10 +133,11 @@ objects() {
 }
 
 full() {
-	guest kcsan 200
+	guests 200 kcsan
 	foreign i386
 	foreign arm64
 	objects x86_64
+	objects i386
 	# Big endian
 	objects s390
 	step check-long 7200 make -C "$TOP/tools/testing/swiotlb" V=1 check-long
@@ -126,8 +165,7 @@ main() {
 	fi
 	if [[ -f $SELFTESTS/tests.py ]]; then
 		kunit
-		guest debug 240
-		guest lean 200
+		guests 300 debug lean
 	fi
 	[[ ! $1 ]] || full
 

@@ -14,7 +14,6 @@ import json
 import os
 import queue
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -184,25 +183,22 @@ def failed_test(log):
 
 class Unchanged:
     """
-    The programs of the engine as it is. What kills a fault must not fail there: on a busy
-    machine tests may run out of time, whatever they run.
+    The engine as it is. What finds a fault must pass there: on a busy machine tests may
+    run out of time, whatever they run.
     """
 
-    def __init__(self, builder, log):
-        self.builder, self.work = builder, builder.work / "unchanged"
-        self.work.mkdir(exist_ok=True)
-        for program in set(PROGRAM.values()):
-            built = builder.build(program, log)
-            if not built:
-                raise SystemExit(f"{program} does not build: see {log}")
-            shutil.copy(built, self.work / Path(program).name)
+    def __init__(self, options):
+        self.builder = Builder(Path(options.work) / "unchanged",
+                               [f"ENGINE_SRC={options.engine}", *options.make],
+                               options.prefix)
+        self.lock = threading.Lock()
 
-    def passes(self, stage, test, log):
+    def passes(self, stage, test):
         if stage == "oracle":
             # A seed is a seed
             return True
-        program = self.work / Path(PROGRAM[stage]).name
-        return self.builder.run([str(program), "-j", "1", "-t", TEST_LIMIT, f"={test}"], log)
+        with self.lock:
+            return run_test(self.builder, stage, test, self.builder.log / test)
 
 
 def run_test(builder, stage, test, log):
@@ -236,7 +232,7 @@ def killer_of(workshop, log, likely=None, unchanged=None):
     for stage, test in killers(workshop, log, likely or {}):
         name = test.split(" ")[0]
         if stage == "build" or not unchanged or not name or \
-           unchanged.passes(stage, name, log):
+           unchanged.passes(stage, name):
             return f"{stage} {test}".strip()
     return ""
 
@@ -253,9 +249,11 @@ class Campaign:
         if self.known_file.exists():
             self.known.update(json.loads(self.known_file.read_text()))
         self.killed = {}
+        self.unchanged = Unchanged(options)
         self.lock = threading.Lock()
         self.counts = {"KILLED": 0, "SURVIVED": 0, "STALE": 0}
-        self.workshops, self.broken, self.start = [], "", time.monotonic()
+        self.workshops, self.broken = [], ""
+        self.start = time.monotonic()
 
     def likely(self, mutant):
         """By stage: what is known to find the fault, or others in the same file."""
@@ -268,7 +266,7 @@ class Campaign:
                      killer.startswith("basic ")}
         return {"basic": sorted(tests)} if tests else {}
 
-    def verdict(self, workshop, unchanged, mutant):
+    def verdict(self, workshop, mutant):
         log = workshop.log / mutant.name
         log.write_text("")
         try:
@@ -276,7 +274,7 @@ class Campaign:
         except Stale as error:
             return "STALE", str(error)
         try:
-            killer = killer_of(workshop, log, self.likely(mutant), unchanged)
+            killer = killer_of(workshop, log, self.likely(mutant), self.unchanged)
         finally:
             workshop.heal(mutant)
         if killer == "build":
@@ -317,13 +315,12 @@ class Campaign:
         log.write_text("")
         if number == 0:
             self.check_engine(workshop, log)
-        unchanged = Unchanged(workshop, log)
         while not self.broken:
             try:
                 mutant = self.todo.get_nowait()
             except queue.Empty:
                 return
-            self.record(mutant, *self.verdict(workshop, unchanged, mutant))
+            self.record(mutant, *self.verdict(workshop, mutant))
 
     def run(self):
         # The same for a run in the background, where SIGINT is ignored
@@ -336,8 +333,8 @@ class Campaign:
             for thread in threads:
                 thread.join()
         except KeyboardInterrupt:
-            for workshop in self.workshops:
-                workshop.stop()
+            for builder in [self.unchanged.builder, *self.workshops]:
+                builder.stop()
             raise SystemExit(130)
         if self.broken:
             raise SystemExit(self.broken)

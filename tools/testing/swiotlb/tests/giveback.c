@@ -188,6 +188,50 @@ TEST(magazines_in_use_do_not_hold_a_pool)
 	CHECK_EQ(slots_event("reopened"), 0);
 }
 
+static void close_pools(void)
+{
+	unsigned long freed;
+
+	shim_shrink(&freed);
+	shim_run_work();
+	CHECK_EQ(pools_that_are("closed"), 1);
+}
+
+/*
+ * Its pool was open when the unmap looked, and is drained before it comes to the
+ * magazine. Another buffer on top, which comes and goes, keeps the trim away.
+ */
+TEST(buffer_kept_late_does_not_hold_a_pool)
+{
+	phys_addr_t first[16], last;
+	unsigned int i;
+
+	start("4096,1");
+	/* As much as a piece, so that the boot pool is full after some pieces */
+	for (i = 0; i < ARRAY_SIZE(first); i++)
+		first[i] = map(dev, orig, 4096, DMA_TO_DEVICE);
+	map_pieces(160);
+	last = map(dev, orig, 4096, DMA_TO_DEVICE);
+	CHECK(swiotlb_find_pool(dev, first[0]) != swiotlb_find_pool(dev, last));
+	unmap_pieces(0, 160);
+	/* Who is asked for memory knows of that from here on */
+	ticks(1);
+	for (i = 1; i < ARRAY_SIZE(first); i++)
+		unmap(dev, first[i], 4096, DMA_TO_DEVICE);
+	shim_before_push = close_pools;
+	unmap(dev, last, 4096, DMA_TO_DEVICE);
+	unmap(dev, first[0], 4096, DMA_TO_DEVICE);
+	for (i = 0; i < 60; i++) {
+		CHECK_EQ(map(dev, orig, 4096, DMA_TO_DEVICE), first[0]);
+		unmap(dev, first[0], 4096, DMA_TO_DEVICE);
+		shim_advance(HZ / 10);
+		shim_run_work();
+	}
+	CHECK_EQ(pools_that_are("closed"), 0);
+	CHECK_EQ(slots_event("reopened"), 0);
+	check_used(0);
+}
+
 /* One buffer of the youngest pool stays mapped; returns its number */
 static unsigned int leave_one(unsigned int n)
 {
@@ -241,6 +285,29 @@ TEST(mapping_keeps_its_pool)
 	unmap_pieces(kept, kept + 1);
 	ticks(LONG);
 	check_as_after_boot(nslots);
+}
+
+/* Who closes it again and again drains magazines for nothing */
+TEST(pool_that_stayed_in_use_is_left_alone_for_a_while)
+{
+	unsigned int kept, i;
+	long closed;
+
+	start("dynamic,1");
+	map_pieces(512);
+	kept = leave_one(512);
+	for (i = 0; i < LONG && !slots_event("reopened"); i++)
+		ticks(1);
+	CHECK_EQ(slots_event("reopened"), 1);
+	closed = slots_event("closed");
+	ticks(25);
+	CHECK_EQ(slots_event("closed"), closed);
+	ticks(LONG);
+	CHECK(slots_event("closed") > closed);
+	unmap_pieces(kept, kept + 1);
+	ticks(LONG);
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
+	check_used(0);
 }
 
 /* What is unmapped in a closed pool goes to its area: the pool can go, too */
@@ -414,6 +481,20 @@ TEST(shrinker_does_not_wait)
 	give_back_now(nslots);
 	check_as_after_boot(nslots);
 	CHECK_EQ(shim_shrink(&freed), 0);
+}
+
+/* No memory for a shrinker: pools go in their time */
+TEST(gives_back_without_a_shrinker)
+{
+	long nslots;
+
+	start("dynamic,1");
+	nslots = slots_total();
+	map_pieces(512);
+	shim_fail(SHIM_FAULT_KMALLOC, 0, -1);
+	unmap_pieces(0, 512);
+	ticks(LONG);
+	check_as_after_boot(nslots);
 }
 
 TEST(shrinker_takes_nothing_that_is_in_use)

@@ -420,6 +420,46 @@ static void other_cpu_drains(void)
 	swiotlb_magazines_drain(&swiotlb_default_mem);
 }
 
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+/* Buffers of both pools lie in the depot, one beside the other */
+TEST(drain_of_a_pool_leaves_what_is_of_others)
+{
+	struct swiotlb_mem *mem = &swiotlb_default_mem;
+	phys_addr_t older[256], younger[100], orig;
+	struct io_tlb_pool *pool;
+	struct device *dev;
+	unsigned int i;
+
+	shim_nr_cpus = 1;
+	boot("512,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	for (i = 0; i < ARRAY_SIZE(older); i++) {
+		shim_advance(1);
+		older[i] = map(dev, orig, 4096, DMA_TO_DEVICE);
+		shim_run_work();
+	}
+	for (i = 0; i < ARRAY_SIZE(younger); i++)
+		younger[i] = map(dev, orig, 4096, DMA_TO_DEVICE);
+	pool = swiotlb_find_pool(dev, younger[0]);
+	CHECK(pool && pool != mem->pub.pool);
+	for (i = 0; i < ARRAY_SIZE(younger); i++) {
+		unmap(dev, older[i], 4096, DMA_TO_DEVICE);
+		unmap(dev, younger[i], 4096, DMA_TO_DEVICE);
+	}
+	CHECK(READ_ONCE(mem->cache->depot[1].count) > 20);
+
+	swiotlb_magazines_drain_pool(mem, pool);
+	CHECK_EQ(swiotlb_pool_used(pool), 0);
+	CHECK(READ_ONCE(mem->cache->depot[1].count) > 10);
+	for (; i < ARRAY_SIZE(older); i++)
+		unmap(dev, older[i], 4096, DMA_TO_DEVICE);
+	swiotlb_magazines_drain(mem);
+	CHECK_EQ(swiotlb_pool_used(mem->pub.pool), 0);
+	CHECK_EQ(swiotlb_pool_used(pool), 0);
+}
+#endif
+
 /* Two CPUs find all full at once; the other one drains for both */
 TEST(map_finds_what_another_cpu_has_drained)
 {

@@ -39,9 +39,13 @@ TEST(no_pool_where_a_device_sees_nothing)
 	check_used(0);
 }
 
-/* The lowest 15 MiB, seen from 3 GiB on: the mask is no physical limit */
+/*
+ * The lowest 15 MiB, seen from 3 GiB on: the mask is no physical limit. What the bus
+ * has above the mask is of no use.
+ */
 static const struct bus_dma_region shifted[] = {
 	{ .cpu_start = SZ_1M, .dma_start = 0xc0000000, .size = 15 * SZ_1M },
+	{ .cpu_start = SZ_16M, .dma_start = 0x100000000ULL, .size = SZ_1G },
 	{ }
 };
 
