@@ -123,13 +123,13 @@ def _row_tables(measured, row):
     if not all(measured.costs[row, config.name] for config in configs):
         return []
     table = [median_costs(measured.costs[row, config.name]) for config in configs]
-    grouped = [grouped(costs) for costs in table]
+    groups = [grouped(costs) for costs in table]
     order = [name for name, _ in GROUPS] + [REST, OUTSIDE]
     top = [name for name in _names(table) if name != OUTSIDE][:12]
     shown = [{name: costs.get(name, 0) for name in top} for costs in table]
     title = f"{report.row_name((row.device, row.bs, row.depth, row.jobs, row.rw))}"
     return [f"## {title}\n",
-            _grid("CPU us an I/O", grouped, configs, order),
+            _grid("CPU us an I/O", groups, configs, order),
             "",
             _grid("the dearest functions", shown, configs, top), ""]
 
