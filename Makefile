@@ -74,7 +74,7 @@ check-ledger:		## Each known defect: its test fails where the defect is
 check-mutants:		## Plant faults in the engine: each must be found (MUTANT=regexp: some)
 
 ##@ Send
-series:			## Export the series as mails for git am: build/series
+series:			## Export the series as mails for git am: build/series (REPO=https://...: where this can be had)
 	$(Q)base=$$(scripts/base.sh) && $(PYTHON) scripts/mails.py --base "$$base"
 
 ##@ Build

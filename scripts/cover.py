@@ -2,13 +2,21 @@
 """The cover letter: its text, with the tables made from what was measured."""
 
 import csv
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from states import Failure
 
 GUEST_CSV = "Documentation/core-api/swiotlb-run.csv"
+NATIVE_CSV = "Documentation/core-api/swiotlb-bench.csv"
+# Rows of make bench that run the same code in both columns
+BOUNDS = re.compile(r"bare memcpy |hand .* without mapping$|.* nothing else$")
+# Ratio of a row that gains little
+GAIN = 1.1
 CONFIGS = ("base", "ours", "dynamic", "none")
 MARK = re.compile(r"^@(\w+)@$", re.M)
 
@@ -66,7 +74,36 @@ def losing(repo):
     return grid(["row", "configuration", "of the base", "spread of the base"], lines)
 
 
-MAKERS = {"guest": guest, "losing": losing}
+def native(repo):
+    """The rows of make bench in which ours gains little, or loses."""
+    path = repo / NATIVE_CSV
+    with open(path, encoding="utf-8", newline="") as f:
+        found = [line for line in csv.DictReader(f) if not BOUNDS.match(line["row"])]
+    if not found:
+        raise Failure(f"{path}: no rows")
+    lines = [[line["row"], line["base"], line["ours"], line["unit"], f"{line['ratio']}x"]
+             for line in found if line["ratio"] and float(line["ratio"]) < GAIN]
+    if not lines:
+        return "  (none)"
+    return grid(["row", "base", "ours", "unit", "ratio"], sorted(lines, key=lambda cells: float(cells[-1][:-1])))
+
+
+def address(repo):
+    """Where others find this repository: REPO, or the remote that it came from; None if that is no address."""
+    url = os.environ.get("REPO") or subprocess.run(
+        ["git", "-C", str(repo), "config", "remote.origin.url"], capture_output=True, text=True, check=False).stdout
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https", "git") or not parts.hostname:
+        return None
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def repository(repo):
+    url = address(repo)
+    return f"\n\t{url}\n" if url else "which is to be had from the sender of this mail,"
+
+
+MAKERS = {"guest": guest, "losing": losing, "native": native, "repository": repository}
 
 
 def letter(repo):

@@ -144,6 +144,9 @@ def main():
     output = (args.output or repo / "build" / "series").resolve()
     mails = export(repo, base, states.read(repo, base), output, author(repo))
     print("  SERIES  %s: %d patches and a cover letter" % (os.path.relpath(output), len(mails) - 1), file=sys.stderr)
+    if not cover.address(repo):
+        print("          the cover letter has no address of this repository: make series REPO=https://...",
+              file=sys.stderr)
 
 
 if __name__ == "__main__":

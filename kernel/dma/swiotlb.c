@@ -134,6 +134,20 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 	return swiotlb_request_possible(req);
 }
 
+static void swiotlb_report_no_pool(struct device *dev, size_t bytes, bool quiet)
+{
+	trace_swiotlb_failed(dev, bytes, "no pool");
+	if (!quiet)
+		dev_warn_ratelimited(dev, "swiotlb has no pool to bounce from\n");
+}
+
+static void swiotlb_report_unsuited(struct device *dev, size_t bytes, bool quiet)
+{
+	trace_swiotlb_failed(dev, bytes, "encryption");
+	if (!quiet)
+		dev_warn_ratelimited(dev, "swiotlb has no pool with the encryption that the device needs\n");
+}
+
 static void swiotlb_count_impossible(struct swiotlb_mem *mem, struct device *dev,
 				     size_t bytes)
 {
@@ -198,8 +212,9 @@ static void swiotlb_report_full(struct device *dev, struct swiotlb_mem *mem,
  * is allocated around the buffer is not initialized.
  *
  * Context: Any.
- * Return: Physical address of the bounce buffer, or DMA_MAPPING_ERROR. Unless
- * %DMA_ATTR_NO_WARN is set, the log says why.
+ * Return: Physical address of the bounce buffer, or DMA_MAPPING_ERROR. Then
+ * swiotlb_failed is traced, and unless %DMA_ATTR_NO_WARN is set, the log says why,
+ * at a limited rate.
  */
 phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 				   size_t mapping_size,
@@ -215,11 +230,13 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	phys_addr_t tlb_addr;
 
 	if (!pub || !READ_ONCE(pub->nslabs)) {
-		dev_warn_ratelimited(dev, "swiotlb has no pool to bounce from\n");
+		swiotlb_report_no_pool(dev, mapping_size, quiet);
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
-	if (unlikely(!swiotlb_mem_suits(pub, dev)))
+	if (unlikely(!swiotlb_mem_suits(pub, dev))) {
+		swiotlb_report_unsuited(dev, mapping_size, quiet);
 		return (phys_addr_t)DMA_MAPPING_ERROR;
+	}
 
 	if (pub->cc_shared)
 		*attrs |= DMA_ATTR_CC_SHARED;
@@ -400,6 +417,7 @@ dma_addr_t swiotlb_map(struct device *dev, phys_addr_t paddr, size_t size,
 		   phys_to_dma_unencrypted(dev, tlb_addr) :
 		   phys_to_dma_encrypted(dev, tlb_addr);
 	if (unlikely(!dma_capable(dev, dma_addr, size, true, attrs))) {
+		trace_swiotlb_failed(dev, size, "out of reach");
 		dev_WARN_ONCE(dev, 1, "buffer %pad+%zu is out of reach (mask %llx, bus %llx)\n",
 			      &dma_addr, size, *dev->dma_mask,
 			      dev->bus_dma_limit);

@@ -27,6 +27,13 @@ nvme,4k,256,1,read,ours,900,0.010,0.900,0.450,0
 nvme,4k,256,1,read,dynamic,1100,0.010,1.100,0.550,0
 nvme,4k,256,1,read,none,2000,0.010,2.000,1.000,0
 """
+NATIVE = """row,base,ours,unit,ratio,limit,holds
+quick,20.0,10.0,ns,2.00,ratio >= 5,no
+same,20.0,19.0,ns,1.05,,
+slow,10.0,20.0,ns,0.50,,
+bare memcpy 2 KiB into cold memory,10.0,20.0,ns,0.50,,
+none,0.00,0.00,%,,,
+"""
 
 
 class SeriesCase(unittest.TestCase):
@@ -45,11 +52,12 @@ class SeriesCase(unittest.TestCase):
             self.put(self.repo / "kernel/dma/new" / name, text)
         self.put(self.repo / "kernel/dma/swiotlb.c", "ours\n")
         self.put(self.repo / cover.GUEST_CSV, CSV)
+        self.put(self.repo / cover.NATIVE_CSV, NATIVE)
         self.put(self.repo / "patches/7.3/cover-letter", "Subject: all of it\n\nText.\n\n@guest@\n")
         self.entry("0001-a", "new/Makefile new/a.c", diff="swiotlb.c")
         self.entry("0002-b", "new/b.c", "Links: 0004-d.patch\n\n")
         self.entry("0003-c", "new/c.c new/tests/Makefile new/tests/a_kunit.c")
-        self.entry("0004-d", "swiotlb.c ../../" + cover.GUEST_CSV)
+        self.entry("0004-d", "swiotlb.c ../../" + cover.GUEST_CSV + " ../../" + cover.NATIVE_CSV)
 
     @staticmethod
     def put(path, text):
@@ -155,6 +163,19 @@ class MailsTest(SeriesCase):
         lost = cover.losing(self.repo)
         self.assertIn("ours", lost)
         self.assertNotIn("dynamic", lost)
+
+    def test_native_rows_that_gain_little(self):
+        names = [line.split()[0] for line in cover.native(self.repo).splitlines()[1:]]
+        self.assertEqual(names, ["slow", "same"])
+
+    def test_address(self):
+        for url, wanted in (("https://me:secret@host/x.git", "https://host/x.git"), ("/home/me/x", None),
+                            ("git://host/x", "git://host/x"), ("", None)):
+            with self.subTest(url), mock.patch.dict("os.environ", {"REPO": url}):
+                self.assertEqual(cover.address(self.repo), wanted)
+        subprocess.run(["git", "-C", str(self.repo), "config", "remote.origin.url", "https://host/y"], check=True)
+        with mock.patch.dict("os.environ", {"REPO": ""}):
+            self.assertEqual(cover.address(self.repo), "https://host/y")
 
     def test_unknown_table(self):
         self.put(self.repo / "patches/7.3/cover-letter", "Subject: all\n\nText.\n\n@none@\n")

@@ -58,6 +58,9 @@
  * watermark.c asks for growth by queueing mem->grow_work, whose function is in
  * grow.c; that starts mem->tick_work, whose function is in shrink.c. record.h,
  * magazine.h and mem.h hold what is short and on the way of every mapping.
+ *
+ * One call goes up: with track_hiwater, swiotlb_account() below, which mem.h and
+ * transient.c use, calls __swiotlb_account() in stats.c. That only counts.
  */
 
 /**

@@ -154,7 +154,7 @@ def times(found, case):
              for floor in case.floors]
     if None in (base, ours, *(cost for _, _, cost in costs)):
         return [*lines, ("of the rest nothing was measured", None)]
-    lines += [(f"asked for: base / {row.limit.number:g}", base / row.limit.number)]
+    lines += [(f"limit: base / {row.limit.number:g}", base / row.limit.number)]
     lines += [(what, number * cost) for what, number, cost in costs]
     rest = ours - sum(number * cost for _, number, cost in costs)
     return [*lines, ("of ours, all else", rest)]

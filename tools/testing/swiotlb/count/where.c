@@ -159,6 +159,7 @@ bool where_ignored(unsigned long addr)
 		VAR(shim_pcpu_static), VAR(shim_jiffies), VAR(shim_cc),
 		VAR(shim_c_bit), VAR(shim_ram), VAR(shim_memmap),
 		VAR(shim_highmem_start), VAR(shim_traced),
+		VAR(shim_cause),
 		VAR(shim_arch_syncs), VAR(shim_arch_flushes),
 #ifdef CONFIG_DEBUG_FS
 		VAR(swiotlb_track_hiwater),

@@ -104,6 +104,7 @@ static inline unsigned int dma_get_max_seg_size(struct device *dev)
 
 extern unsigned long shim_arch_syncs, shim_arch_flushes;
 extern unsigned long shim_traced;	/* swiotlb_bounced events */
+extern const char *shim_cause;		/* of the last swiotlb_failed event */
 bool force_dma_unencrypted(struct device *dev);
 #define CONFIG_ARCH_HAS_FORCE_DMA_UNENCRYPTED 1
 

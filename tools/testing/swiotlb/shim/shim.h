@@ -55,11 +55,13 @@
 #define trace_swiotlb_grow(start, size, held) do { } while (0)
 #define trace_swiotlb_shrink(start, size, held) do { } while (0)
 #define trace_swiotlb_transient(dev, size, tlb_addr) do { } while (0)
-#define trace_swiotlb_failed(dev, size, cause) do { } while (0)
 
 #ifdef SHIM_BENCH
+#define trace_swiotlb_failed(dev, size, cause) do { } while (0)
 #define trace_swiotlb_bounced(dev, addr, size) do { } while (0)
 #else
+#define trace_swiotlb_failed(dev, size, cause) \
+	((void)(dev), (void)(size), WRITE_ONCE(shim_cause, cause))
 #define trace_swiotlb_bounced(dev, addr, size) \
 	((void)(dev), (void)(addr), (void)(size), (void)shim_traced++)
 #endif

@@ -138,6 +138,57 @@ TEST(a_pool_serves_devices_of_its_kind)
 	CHECK(try_cc(true, true, false, true) != MAP_FAILED_ADDR);
 }
 
+static bool refused(struct device *dev, unsigned long attrs, const char *cause)
+{
+	shim_log_clear();
+	shim_cause = NULL;
+	CHECK_EQ(map_full(dev, new_buffer(64, 0), 64, 0, DMA_TO_DEVICE, attrs),
+		 MAP_FAILED_ADDR);
+	return shim_cause && !strcmp(shim_cause, cause);
+}
+
+/* What fails before anything is searched: traced, and said unless unwanted */
+TEST_BASE_FAILS(refused_maps_say_why,
+		"it has no such event, and does not say that the encryption is wrong")
+{
+	static const char no_pool[] = "swiotlb has no pool to bounce from";
+	static const char encryption[] = "swiotlb has no pool with the encryption";
+	struct device *dev;
+
+	boot("512,1");
+	dev = new_device(0, 0);
+	dev->dma_io_tlb_mem = NULL;
+	CHECK(refused(dev, DMA_ATTR_NO_WARN, "no pool"));
+	CHECK_EQ(shim_log_count(no_pool), 0);
+	CHECK(refused(dev, 0, "no pool"));
+	CHECK_EQ(shim_log_count(no_pool), 1);
+
+	dev = new_device(0, 0);
+	shim_cc[CC_ATTR_MEM_ENCRYPT] = shim_cc[CC_ATTR_GUEST_MEM_ENCRYPT] = true;
+	swiotlb_update_mem_attributes();
+	dev->shim_unencrypted = false;
+	CHECK(refused(dev, DMA_ATTR_NO_WARN, "encryption"));
+	CHECK_EQ(shim_log_count(encryption), 0);
+	CHECK(refused(dev, 0, "encryption"));
+	CHECK_EQ(shim_log_count(encryption), 1);
+}
+
+/* Found, and not to be used */
+TEST_BASE_FAILS(buffer_out_of_reach_is_traced, "it has no such event")
+{
+	struct device *dev;
+
+	boot_fixed("512,1", NULL);
+	dev = new_device(0, 0);
+	*dev->dma_mask = DMA_BIT_MASK(12);
+	shim_cause = NULL;
+	CHECK_EQ(swiotlb_map(dev, new_buffer(64, 0), 64, DMA_TO_DEVICE, 0),
+		 DMA_MAPPING_ERROR);
+	CHECK(shim_cause && !strcmp(shim_cause, "out of reach"));
+	check_used(0);
+	expect_warns(1);
+}
+
 TEST(dma_address_tells_shared_from_encrypted)
 {
 	phys_addr_t orig;

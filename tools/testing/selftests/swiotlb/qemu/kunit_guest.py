@@ -20,7 +20,7 @@ TAINT_TEST = 1 << 18
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kernel", required=True,
-                        help="image to boot: of scripts/kernel.sh ours-kunit")
+                        help="image to boot, with CONFIG_SWIOTLB_KUNIT_TEST=y")
     parser.add_argument("--filter", default="swiotlb*", metavar="GLOB",
                         help="suites to run, or SUITE.TEST (default: %(default)s)")
     parser.add_argument("--append", default="", help="more kernel parameters")

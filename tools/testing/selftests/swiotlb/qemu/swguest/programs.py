@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The programs of the guest that are not the host's own: swio, compiled, and
-busybox for another architecture, as scripts/busybox.sh fetched it.
+busybox for another architecture, a static one in the cache.
 """
 
 import os
@@ -39,7 +39,7 @@ def busybox(arch, error):
         return paths.tool("busybox", PACKAGES, error)
     path = paths.cache_dir() / "foreign" / f"busybox-{arch}"
     if not path.is_file():
-        raise error(f"no busybox for {arch}: scripts/busybox.sh {arch}")
+        raise error(f"no busybox for {arch}: a static one belongs at {path}")
     return str(path)
 
 
