@@ -75,10 +75,14 @@ static bool swiotlb_grow_reopen(struct swiotlb_mem *mem, u64 limit)
 	       swiotlb_grow_reopen_from(mem, &mem->idle, limit);
 }
 
+/* What holds for more memory, and has not ended yet, goes on to. */
 static void swiotlb_grow_backoff(struct swiotlb_mem *mem, u64 limit)
 {
-	WRITE_ONCE(mem->short_end_pfn,
-		   limit == U64_MAX ? ULONG_MAX : PHYS_PFN(limit) + 1);
+	unsigned long end_pfn = swiotlb_end_pfn(limit);
+
+	if (swiotlb_is_too_early(mem, 0))
+		end_pfn = max(end_pfn, mem->short_end_pfn);
+	WRITE_ONCE(mem->short_end_pfn, end_pfn);
 	WRITE_ONCE(mem->next_try, jiffies + SWIOTLB_GROW_BACKOFF);
 }
 
@@ -114,11 +118,15 @@ static unsigned long swiotlb_grow_nslots(struct swiotlb_mem *mem, u64 limit)
 	return min3(nslots, rounddown_pow_of_two(room), SWIOTLB_MAX_GROW_SLOTS);
 }
 
-/* How large a pool to add, in slots; 0 for none, or if one could be opened again. */
+/*
+ * How large a pool to add, in slots; 0 for none, or if one could be opened again. Who
+ * has asked during an attempt that failed does not get another one at once.
+ */
 static unsigned long swiotlb_grow_plan(struct swiotlb_mem *mem, u64 limit)
 {
 	guard(mutex)(&mem->pools_lock);
 	if (swiotlb_grow_reopen(mem, limit) || !swiotlb_mem_can_grow(mem) ||
+	    swiotlb_is_too_early(mem, swiotlb_end_pfn(limit)) ||
 	    swiotlb_grow_has_unused(mem, limit))
 		return 0;
 	return swiotlb_grow_nslots(mem, limit);
@@ -209,6 +217,7 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
 	INIT_LIST_HEAD(&mem->idle);
 	mem->npools = 0;
 	mem->held_nslots = 0;
+	mem->spare_end_pfn = 0;
 	hash_init(mem->transients);
 	spin_lock_init(&mem->transient_lock);
 	atomic_long_set(&mem->transient_nslots, 0);

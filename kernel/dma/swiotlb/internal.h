@@ -559,6 +559,7 @@ enum swiotlb_event {
  * @table:	Those pools by their number.
  * @npools:	Number of pools in @pools.
  * @held_nslots: Slots of all pools, those that are closed or idle too.
+ * @spare_end_pfn: First page above the lowest of those, 0 for none.
  * @transient_lock: Protects @transients, @pub.first_pfn and @pub.end_pfn.
  * @transients:	Transient pools by address, read under RCU.
  * @transient_nslots: Their slots.
@@ -598,7 +599,7 @@ struct swiotlb_mem {
 	unsigned int want_nareas;
 	unsigned long max_nslots;
 	unsigned int max_nareas;
-	/* protects changes to all that follows, up to @held_nslots */
+	/* protects changes to all that follows, up to @spare_end_pfn */
 	struct mutex pools_lock;
 	struct list_head pools;
 	struct list_head idle;
@@ -607,6 +608,7 @@ struct swiotlb_mem {
 	struct io_tlb_pool **table;
 	unsigned int npools;
 	unsigned long held_nslots;
+	unsigned long spare_end_pfn;
 	/* protects changes to @transients and to the range in @pub */
 	spinlock_t transient_lock;
 	DECLARE_HASHTABLE(transients, SWIOTLB_TRANSIENT_BITS);
@@ -835,6 +837,7 @@ void swiotlb_mem_close_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 int swiotlb_mem_reopen_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_mem_remove_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_mem_retire_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+void swiotlb_mem_count_spare(struct swiotlb_mem *mem);
 void swiotlb_index_add_transient(struct swiotlb_mem *mem,
 				 struct io_tlb_pool *pool);
 void swiotlb_index_del_transient(struct swiotlb_mem *mem,
@@ -845,6 +848,8 @@ void swiotlb_index_del_transient(struct swiotlb_mem *mem,
 /* No growth is tried for this long after memory was short, in jiffies. */
 #define SWIOTLB_GROW_BACKOFF	HZ
 
+unsigned long swiotlb_end_pfn(u64 limit);
+bool swiotlb_is_too_early(const struct swiotlb_mem *mem, unsigned long end_pfn);
 unsigned long swiotlb_room(const struct swiotlb_mem *mem);
 bool swiotlb_at_limit(const struct swiotlb_mem *mem);
 void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid);

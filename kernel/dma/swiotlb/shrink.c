@@ -231,6 +231,7 @@ static void swiotlb_retire_removed(struct swiotlb_mem *mem)
 static void swiotlb_free_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
 	list_del(&pool->node);
+	swiotlb_mem_count_spare(mem);
 	WRITE_ONCE(mem->held_nslots, mem->held_nslots - pool->nslots);
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
 	trace_swiotlb_shrink(pool->start, pool->end - pool->start,

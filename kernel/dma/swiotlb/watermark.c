@@ -49,18 +49,30 @@ bool swiotlb_at_limit(const struct swiotlb_mem *mem)
 	       swiotlb_room(mem) < SWIOTLB_MIN_POOL_SLOTS;
 }
 
-/* A pool that is closed or idle can be opened again, whatever the limit. */
-static bool swiotlb_has_spare(const struct swiotlb_mem *mem)
+/**
+ * swiotlb_end_pfn() - the first page above a limit
+ * @limit:	Physical address, %U64_MAX for any.
+ *
+ * Context: Any.
+ * Return: The page, %ULONG_MAX if no page lies above it.
+ */
+unsigned long swiotlb_end_pfn(u64 limit)
 {
-	return READ_ONCE(mem->held_nslots) > READ_ONCE(mem->pub.nslabs);
+	return limit == U64_MAX ? ULONG_MAX : PHYS_PFN(limit) + 1;
 }
 
-/*
- * Where memory was short a moment ago, it still is: below that page. A device that
- * needs a scarce zone must not hold up all others.
+/**
+ * swiotlb_is_too_early() - was there no memory for a pool a moment ago?
+ * @mem:	Allocator.
+ * @end_pfn:	Below which page the pool must lie.
+ *
+ * Where memory was short, it still is: below that page. A device that needs a scarce
+ * zone must not hold up all others.
+ *
+ * Context: Any.
+ * Return: %true if it is too early to try again.
  */
-static bool swiotlb_is_too_early(const struct swiotlb_mem *mem,
-				 unsigned long end_pfn)
+bool swiotlb_is_too_early(const struct swiotlb_mem *mem, unsigned long end_pfn)
 {
 	unsigned long next_try = READ_ONCE(mem->next_try);
 
@@ -76,6 +88,27 @@ static void swiotlb_warn_limit(const struct swiotlb_mem *mem)
 		     swiotlb_kib(swiotlb_max_nslots(mem)));
 }
 
+/* At the limit, who needs low memory is still to be given room; see grow.c. */
+static bool swiotlb_may_grow(const struct swiotlb_mem *mem, u64 limit)
+{
+	if (!swiotlb_mem_can_grow(mem))
+		return false;
+	if (swiotlb_at_limit(mem)) {
+		swiotlb_warn_limit(mem);
+		if (limit >= swiotlb_mem_phys_limit(mem))
+			return false;
+	}
+	return !swiotlb_is_too_early(mem, swiotlb_end_pfn(limit));
+}
+
+/* A pool that is closed or idle can be opened again, whatever the limit. */
+static bool swiotlb_may_reopen(const struct swiotlb_mem *mem, u64 limit)
+{
+	unsigned long spare_end_pfn = READ_ONCE(mem->spare_end_pfn);
+
+	return spare_end_pfn && spare_end_pfn <= swiotlb_end_pfn(limit);
+}
+
 /**
  * swiotlb_want_pool() - ask for another pool
  * @mem:	Allocator.
@@ -83,27 +116,21 @@ static void swiotlb_warn_limit(const struct swiotlb_mem *mem)
  * @nid:	Node that is preferred.
  *
  * Nothing happens if the allocator may not grow, has reached its limit, or has tried
- * a moment ago and memory was short. Pools that were closed may open again all the
- * same; at the limit others give way to one who cannot reach them.
+ * a moment ago and memory was short. Pools that were closed open again all the same;
+ * at the limit others give way to one who cannot reach them.
  *
  * Context: Any.
  */
 void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid)
 {
-	unsigned long end_pfn = limit == U64_MAX ? ULONG_MAX :
-						   PHYS_PFN(limit) + 1;
+	unsigned long end_pfn;
 
+	/* One who reaches all memory is like the next. */
+	if (limit >= swiotlb_mem_phys_limit(mem))
+		limit = U64_MAX;
+	end_pfn = swiotlb_end_pfn(limit);
 	WRITE_ONCE(mem->last_want, jiffies);
-	if (!swiotlb_has_spare(mem)) {
-		if (!swiotlb_mem_can_grow(mem))
-			return;
-		if (swiotlb_at_limit(mem)) {
-			swiotlb_warn_limit(mem);
-			if (limit >= swiotlb_mem_phys_limit(mem))
-				return;
-		}
-	}
-	if (swiotlb_is_too_early(mem, end_pfn))
+	if (!swiotlb_may_reopen(mem, limit) && !swiotlb_may_grow(mem, limit))
 		return;
 
 	/* Whoever loses this race will ask again. */

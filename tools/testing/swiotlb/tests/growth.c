@@ -207,6 +207,83 @@ TEST(closed_pool_opens_again_after_growth_has_ended)
 	CHECK_EQ(slots_total(), total);
 }
 
+/* Memory is short, and attempts take long, during which @hook may ask */
+static void fail_slowly(void (*hook)(void))
+{
+	boot("512,1");
+	start_with(new_device(0, 0));
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	shim_contig_takes = HZ - HZ / 10;
+	while (map_one(0))
+		;
+	shim_before_pages = hook;
+	shim_run_work();
+}
+
+static void ask_again(void)
+{
+	static unsigned int n;
+
+	map_full(dev, orig, PIECE, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+	if (++n < 20)
+		shim_before_pages = ask_again;
+}
+
+TEST(who_asks_while_memory_is_sought_waits_all_the_same)
+{
+	fail_slowly(ask_again);
+	CHECK_EQ(slots_event("grow_failed"), 1);
+}
+
+static void ask_for_low_memory(void)
+{
+	map_full(device_below(DMA_BIT_MASK(32)), orig, PIECE, 0, DMA_TO_DEVICE,
+		 DMA_ATTR_NO_WARN);
+}
+
+/* Low memory is short, too, but that says less */
+TEST(short_low_memory_does_not_hide_that_all_is_short)
+{
+	fail_slowly(ask_for_low_memory);
+	CHECK_EQ(slots_event("grow_failed"), 1);
+	map_one(0);
+	shim_run_work();
+	CHECK_EQ(slots_event("grow_failed"), 1);
+}
+
+/* It is there, and needs no memory: the next map but one finds room */
+TEST(closed_pool_opens_again_though_memory_is_short)
+{
+	unsigned long freed;
+	unsigned int n;
+
+	boot("512,1");
+	start_with(device_below(~0ULL));
+	for (n = 0; n < 18; n++)
+		CHECK(map_pooled(n) || map_pooled(n));
+	ticks(1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	while (map_one(n) && ++n < MOST)
+		shim_advance(1);
+	shim_run_work();
+	CHECK_EQ(slots_event("grow_failed"), 1);
+	/* One in each pool stays */
+	while (--n)
+		if (n != 17)
+			unmap(dev, tlbs[n], PIECE, DMA_TO_DEVICE);
+	shim_shrink(&freed);
+	shim_run_work();
+	CHECK(has_pool_in_state("closed"));
+	while (map_one(1))
+		;
+	shim_run_work();
+	CHECK(map_one(1));
+	CHECK(!has_pool_in_state("closed"));
+	CHECK_EQ(slots_event("grow_failed"), 1);
+}
+
 /*
  * Where migrating pages takes long it is not asked for again at once: pools come in
  * pieces that the page allocator has, until a larger one can be tried.
