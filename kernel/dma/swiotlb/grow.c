@@ -76,14 +76,15 @@ static bool swiotlb_grow_reopen(struct swiotlb_mem *mem, u64 limit)
 }
 
 /* What holds for more memory, and has not ended yet, goes on to. */
-static void swiotlb_grow_backoff(struct swiotlb_mem *mem, u64 limit)
+static void swiotlb_grow_backoff(struct swiotlb_mem *mem, u64 limit,
+				 unsigned long span)
 {
 	unsigned long end_pfn = swiotlb_end_pfn(limit);
 
 	if (swiotlb_is_too_early(mem, 0))
 		end_pfn = max(end_pfn, mem->short_end_pfn);
 	WRITE_ONCE(mem->short_end_pfn, end_pfn);
-	WRITE_ONCE(mem->next_try, jiffies + SWIOTLB_GROW_BACKOFF);
+	WRITE_ONCE(mem->next_try, jiffies + span);
 }
 
 /*
@@ -97,7 +98,7 @@ static void swiotlb_grow_make_room(struct swiotlb_mem *mem, unsigned long nslots
 	if (!swiotlb_at_limit(mem) || limit >= mem->phys_limit)
 		return;
 	swiotlb_shrink_hurry(mem);
-	swiotlb_grow_backoff(mem, limit);
+	swiotlb_grow_backoff(mem, limit, SWIOTLB_GROW_BACKOFF);
 }
 
 /*
@@ -132,7 +133,10 @@ static unsigned long swiotlb_grow_plan(struct swiotlb_mem *mem, u64 limit)
 	return swiotlb_grow_nslots(mem, limit);
 }
 
-/* As much of it as can be had in one piece. */
+/*
+ * As much of it as can be had in one piece. If that cannot be decrypted, no other will
+ * be, either.
+ */
 static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem,
 					       unsigned long nslots, u64 limit)
 {
@@ -141,7 +145,8 @@ static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem,
 	if (swiotlb_index_prepare(mem))
 		return NULL;
 
-	for (; nslots >= SWIOTLB_MIN_POOL_SLOTS; nslots /= 2) {
+	mem->crypt_failed = false;
+	for (; nslots >= SWIOTLB_MIN_POOL_SLOTS && !mem->crypt_failed; nslots /= 2) {
 		pool = swiotlb_pool_create(NULL, mem, nslots,
 					   swiotlb_grow_nareas(mem, nslots),
 					   min(limit, mem->phys_limit),
@@ -157,7 +162,10 @@ static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem,
 
 static void swiotlb_grow_failed(struct swiotlb_mem *mem, u64 limit)
 {
-	swiotlb_grow_backoff(mem, limit);
+	if (mem->crypt_failed)
+		swiotlb_grow_backoff(mem, U64_MAX, SWIOTLB_CRYPT_BACKOFF);
+	else
+		swiotlb_grow_backoff(mem, limit, SWIOTLB_GROW_BACKOFF);
 	swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
 	pr_warn_ratelimited("no memory for another pool\n");
 }
@@ -218,6 +226,7 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
 	mem->npools = 0;
 	mem->held_nslots = 0;
 	mem->spare_end_pfn = 0;
+	atomic_long_set(&mem->lost_nslots, 0);
 	hash_init(mem->transients);
 	spin_lock_init(&mem->transient_lock);
 	atomic_long_set(&mem->transient_nslots, 0);
@@ -227,6 +236,7 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
 	mem->last_want = jiffies;
 	mem->next_try = jiffies;
 	mem->short_end_pfn = 0;
+	mem->crypt_failed = false;
 	swiotlb_shrink_init(mem);
 }
 

@@ -560,6 +560,7 @@ enum swiotlb_event {
  * @npools:	Number of pools in @pools.
  * @held_nslots: Slots of all pools, those that are closed or idle too.
  * @spare_end_pfn: First page above the lowest of those, 0 for none.
+ * @lost_nslots: Slots of pools whose memory could not be encrypted again.
  * @transient_lock: Protects @transients, @pub.first_pfn and @pub.end_pfn.
  * @transients:	Transient pools by address, read under RCU.
  * @transient_nslots: Their slots.
@@ -570,6 +571,7 @@ enum swiotlb_event {
  * @last_want:	When somebody asked for a pool, in jiffies.
  * @next_try:	When to try again after memory was short, in jiffies, ...
  * @short_end_pfn: ... below this page, or a lower one.
+ * @crypt_failed: Memory could not be decrypted, the worker's own.
  * @slow_end:	When to migrate pages again after that took long, in jiffies, ...
  * @slow_pause:	... which is so long after it; both are the worker's own.
  * @tick_work:	Looks for what can be given back.
@@ -609,6 +611,7 @@ struct swiotlb_mem {
 	unsigned int npools;
 	unsigned long held_nslots;
 	unsigned long spare_end_pfn;
+	atomic_long_t lost_nslots;
 	/* protects changes to @transients and to the range in @pub */
 	spinlock_t transient_lock;
 	DECLARE_HASHTABLE(transients, SWIOTLB_TRANSIENT_BITS);
@@ -620,6 +623,7 @@ struct swiotlb_mem {
 	unsigned long last_want;
 	unsigned long next_try;
 	unsigned long short_end_pfn;
+	bool crypt_failed;
 	unsigned long slow_end;
 	unsigned long slow_pause;
 	struct delayed_work tick_work;
@@ -821,13 +825,13 @@ static inline void swiotlb_contig_free(struct page *page, unsigned long npages)
 
 bool swiotlb_pages_alloc(struct io_tlb_pool *pool, struct device *dev,
 			 size_t bytes, u64 phys_limit, int nid, gfp_t gfp);
-void swiotlb_pages_free(struct io_tlb_pool *pool);
+bool swiotlb_pages_free(struct io_tlb_pool *pool);
 struct io_tlb_pool *swiotlb_pool_create(struct device *dev,
 					struct swiotlb_mem *mem,
 					unsigned long nslots,
 					unsigned int nareas, u64 phys_limit,
 					int nid, gfp_t gfp);
-void swiotlb_pool_destroy(struct io_tlb_pool *pool);
+bool swiotlb_pool_destroy(struct io_tlb_pool *pool);
 
 /* ------------------------------------------------------------- index.c --- */
 
@@ -845,8 +849,10 @@ void swiotlb_index_del_transient(struct swiotlb_mem *mem,
 
 /* --------------------------------------------------------- watermark.c --- */
 
-/* No growth is tried for this long after memory was short, in jiffies. */
+/* No growth is tried for this long after memory was short, in jiffies, ... */
 #define SWIOTLB_GROW_BACKOFF	HZ
+/* ... or could not be decrypted: that takes long, and may cost the memory. */
+#define SWIOTLB_CRYPT_BACKOFF	(60 * HZ)
 
 unsigned long swiotlb_end_pfn(u64 limit);
 bool swiotlb_is_too_early(const struct swiotlb_mem *mem, unsigned long end_pfn);

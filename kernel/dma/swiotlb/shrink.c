@@ -228,18 +228,22 @@ static void swiotlb_retire_removed(struct swiotlb_mem *mem)
 	}
 }
 
+/* The log has said if its memory is lost. */
 static void swiotlb_free_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
+	phys_addr_t start = pool->start, bytes = pool->end - pool->start;
+
 	list_del(&pool->node);
 	swiotlb_mem_count_spare(mem);
 	WRITE_ONCE(mem->held_nslots, mem->held_nslots - pool->nslots);
+	if (!swiotlb_pool_destroy(pool))
+		return;
+
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
-	trace_swiotlb_shrink(pool->start, pool->end - pool->start,
-			     mem->held_nslots);
+	trace_swiotlb_shrink(start, bytes, mem->held_nslots);
 	pr_info_ratelimited("pool of %lu KiB freed, %lu KiB are left\n",
-			    swiotlb_kib(pool->nslots),
+			    (unsigned long)(bytes >> 10),
 			    swiotlb_kib(mem->held_nslots));
-	swiotlb_pool_destroy(pool);
 }
 
 /**

@@ -25,12 +25,15 @@ static unsigned long swiotlb_max_nslots(const struct swiotlb_mem *mem)
  * swiotlb_room() - how much an allocator may still add
  * @mem:	Allocator.
  *
+ * What is lost is not to be had a second time.
+ *
  * Context: Any.
  * Return: Slots.
  */
 unsigned long swiotlb_room(const struct swiotlb_mem *mem)
 {
-	unsigned long held = READ_ONCE(mem->held_nslots);
+	unsigned long held = READ_ONCE(mem->held_nslots) +
+			     atomic_long_read(&mem->lost_nslots);
 	unsigned long max = swiotlb_max_nslots(mem);
 
 	return max > held ? max - held : 0;
@@ -62,7 +65,7 @@ unsigned long swiotlb_end_pfn(u64 limit)
 }
 
 /**
- * swiotlb_is_too_early() - was there no memory for a pool a moment ago?
+ * swiotlb_is_too_early() - was there no memory for a pool a short while ago?
  * @mem:	Allocator.
  * @end_pfn:	Below which page the pool must lie.
  *
@@ -77,7 +80,7 @@ bool swiotlb_is_too_early(const struct swiotlb_mem *mem, unsigned long end_pfn)
 	unsigned long next_try = READ_ONCE(mem->next_try);
 
 	/* A range: it may lie so far back that jiffies have wrapped. */
-	return time_in_range_open(jiffies, next_try - SWIOTLB_GROW_BACKOFF,
+	return time_in_range_open(jiffies, next_try - SWIOTLB_CRYPT_BACKOFF,
 				  next_try) &&
 	       end_pfn <= READ_ONCE(mem->short_end_pfn);
 }
