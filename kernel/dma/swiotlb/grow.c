@@ -114,7 +114,7 @@ static unsigned long swiotlb_grow_nslots(struct swiotlb_mem *mem, u64 limit)
 	nslots = roundup_pow_of_two(max(nslots, SWIOTLB_MIN_GROW_SLOTS));
 	swiotlb_grow_make_room(mem, nslots, limit);
 	room = swiotlb_room(mem);
-	if (swiotlb_at_limit(mem))
+	if (swiotlb_at_limit(mem) || room < SWIOTLB_MIN_POOL_SLOTS)
 		return 0;
 	return min3(nslots, rounddown_pow_of_two(room), SWIOTLB_MAX_GROW_SLOTS);
 }
@@ -197,7 +197,7 @@ static void swiotlb_grow_work(struct work_struct *work)
 	struct swiotlb_mem *mem = container_of(work, struct swiotlb_mem,
 					       grow_work);
 	unsigned long end_pfn = xchg(&mem->want_end_pfn, ULONG_MAX);
-	u64 limit = end_pfn == ULONG_MAX ? U64_MAX : PFN_PHYS(end_pfn) - 1;
+	u64 limit = end_pfn == ULONG_MAX ? U64_MAX : ((u64)end_pfn << PAGE_SHIFT) - 1;
 	unsigned long nslots = swiotlb_grow_plan(mem, limit);
 	struct io_tlb_pool *pool;
 

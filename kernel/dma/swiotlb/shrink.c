@@ -280,7 +280,9 @@ static void swiotlb_tick(struct swiotlb_mem *mem)
 {
 	bool hurry = READ_ONCE(mem->hurry);
 
-	WRITE_ONCE(mem->hurry, false);
+	/* Who asks from now on sees all that follows done again. */
+	if (hurry)
+		WRITE_ONCE(mem->hurry, false);
 	swiotlb_demand_sample(mem, hurry);
 	if ((hurry || swiotlb_is_quiet(mem)) &&
 	    swiotlb_close_surplus(mem, hurry)) {

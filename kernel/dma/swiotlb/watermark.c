@@ -61,7 +61,8 @@ bool swiotlb_at_limit(const struct swiotlb_mem *mem)
  */
 unsigned long swiotlb_end_pfn(u64 limit)
 {
-	return limit == U64_MAX ? ULONG_MAX : PHYS_PFN(limit) + 1;
+	return limit == U64_MAX ? ULONG_MAX :
+				  min(limit >> PAGE_SHIFT, (u64)ULONG_MAX - 1) + 1;
 }
 
 /**
