@@ -284,6 +284,85 @@ TEST(closed_pool_opens_again_though_memory_is_short)
 	CHECK_EQ(slots_event("grow_failed"), 1);
 }
 
+/* Slots in use or in magazines, of pool number @id */
+static long slots_of(unsigned int id)
+{
+	const char *line = shim_debugfs_read(stats_dir, "pools");
+	unsigned long used;
+	unsigned int n;
+
+	for (; line && *line; line = strchrnul(line, '\n'), line += !!*line)
+		if (sscanf(line, "%u %*s %*u %*d %*s %*u %lu", &n, &used) == 2 &&
+		    n == id)
+			return used;
+	return -1;
+}
+
+static void map_and_unmap_20(struct device *device)
+{
+	phys_addr_t tlb[20];
+	unsigned int i;
+
+	for (i = 0; i < 20; i++)
+		CHECK((tlb[i] = map_page(device)) != MAP_FAILED_ADDR);
+	for (i = 0; i < 20; i++)
+		unmap(device, tlb[i], PAGE_SIZE, DMA_FROM_DEVICE);
+}
+
+/* What others have in magazines is of no use for who does not reach it */
+TEST(failing_map_leaves_magazines_of_pools_out_of_reach)
+{
+	struct device *wide, *narrow;
+	long kept;
+
+	boot_high("4096,1");
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	wide = device_below(~0ULL);
+	narrow = device_below(DMA_BIT_MASK(32));
+	map_and_unmap_20(wide);
+	kept = slots_of(0);
+	CHECK(kept > 0);
+	CHECK_EQ(map_page(narrow), MAP_FAILED_ADDR);
+	CHECK_EQ(slots_of(0), kept);
+	map_and_unmap_20(wide);
+	CHECK_EQ(slots_of(0), kept);
+}
+
+/* ... but what he reaches he gets, wherever it lies, as often as he asks */
+TEST(failing_map_takes_what_it_reaches_from_magazines)
+{
+	struct device *wide, *narrow;
+	unsigned int i, n;
+	phys_addr_t tlb;
+
+	shim_nr_cpus = 2;
+	boot_high("512,1");
+	wide = device_below(~0ULL);
+	narrow = device_below(DMA_BIT_MASK(32));
+	start_with(narrow);
+	CHECK(!map_pooled(0));
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	for (n = 0; n < MOST; n++) {
+		tlbs[n] = map_full(narrow, orig, 8192, 0, DMA_TO_DEVICE,
+				   DMA_ATTR_NO_WARN);
+		if (tlbs[n] == MAP_FAILED_ADDR)
+			break;
+	}
+	CHECK_EQ(n, 512);
+	for (i = 0; i < 8; i++) {
+		/* The other CPU has it in its magazine */
+		shim_set_cpu(1);
+		unmap(narrow, tlbs[i], 8192, DMA_TO_DEVICE);
+		shim_set_cpu(0);
+		tlb = map_full(narrow, orig, 8192, 0, DMA_TO_DEVICE,
+			       DMA_ATTR_NO_WARN);
+		CHECK(tlb != MAP_FAILED_ADDR);
+		tlbs[i] = tlb;
+	}
+	map_and_unmap_20(wide);
+}
+
 /*
  * Where migrating pages takes long it is not asked for again at once: pools come in
  * pieces that the page allocator has, until a larger one can be tried.
