@@ -61,6 +61,7 @@ static bool swiotlb_grow_reopen_from(struct swiotlb_mem *mem,
 		if (swiotlb_mem_reopen_pool(mem, pool))
 			return false;
 		pool->asked_limit = min(pool->asked_limit, limit);
+		WRITE_ONCE(mem->last_want, jiffies);
 		swiotlb_magazines_resize(mem);
 		swiotlb_count(mem, SWIOTLB_REOPENED, 1);
 		return true;
@@ -127,9 +128,12 @@ static unsigned long swiotlb_grow_plan(struct swiotlb_mem *mem, u64 limit)
 {
 	guard(mutex)(&mem->pools_lock);
 	if (swiotlb_grow_reopen(mem, limit) || !swiotlb_mem_can_grow(mem) ||
-	    swiotlb_is_too_early(mem, swiotlb_end_pfn(limit)) ||
-	    swiotlb_grow_has_unused(mem, limit))
+	    swiotlb_is_too_early(mem, swiotlb_end_pfn(limit)))
 		return 0;
+	if (swiotlb_grow_has_unused(mem, limit)) {
+		swiotlb_grow_backoff(mem, limit, SWIOTLB_UNUSED_BACKOFF);
+		return 0;
+	}
 	return swiotlb_grow_nslots(mem, limit);
 }
 
@@ -170,6 +174,13 @@ static void swiotlb_grow_failed(struct swiotlb_mem *mem, u64 limit)
 	pr_warn_ratelimited("no memory for another pool\n");
 }
 
+static void swiotlb_grow_served(struct swiotlb_mem *mem, u64 limit)
+{
+	WRITE_ONCE(mem->last_want, jiffies);
+	if (swiotlb_end_pfn(limit) <= mem->short_end_pfn)
+		WRITE_ONCE(mem->short_end_pfn, 0);
+}
+
 /* Once the lock is free, the pool may be given back at any time. */
 static bool swiotlb_grow_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
@@ -204,8 +215,10 @@ static void swiotlb_grow_work(struct work_struct *work)
 	if (!nslots)
 		return;
 	pool = swiotlb_grow_create(mem, nslots, limit);
-	if (pool && swiotlb_grow_add(mem, pool))
+	if (pool && swiotlb_grow_add(mem, pool)) {
+		swiotlb_grow_served(mem, limit);
 		return;
+	}
 	if (pool)
 		swiotlb_pool_destroy(pool);
 	swiotlb_grow_failed(mem, limit);

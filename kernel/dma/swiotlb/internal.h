@@ -568,9 +568,9 @@ enum swiotlb_event {
  * @want_end_pfn: It must lie below this page, %ULONG_MAX if nobody asked for that.
  * @want_nid:	Node that is preferred for it.
  * @last_check:	When the occupancy was looked at, in jiffies.
- * @last_want:	When somebody asked for a pool, in jiffies.
+ * @last_want:	When somebody asked for a pool who may get one, in jiffies.
  * @next_try:	When to try again after memory was short, in jiffies, ...
- * @short_end_pfn: ... below this page, or a lower one.
+ * @short_end_pfn: ... below this page, or a lower one; 0 once there was some.
  * @crypt_failed: Memory could not be decrypted, the worker's own.
  * @slow_end:	When to migrate pages again after that took long, in jiffies, ...
  * @slow_pause:	... which is so long after it; both are the worker's own.
@@ -853,6 +853,8 @@ void swiotlb_index_del_transient(struct swiotlb_mem *mem,
 #define SWIOTLB_GROW_BACKOFF	HZ
 /* ... or could not be decrypted: that takes long, and may cost the memory. */
 #define SWIOTLB_CRYPT_BACKOFF	(60 * HZ)
+/* ... or while pools are unused, which others will use, or nobody can who asks. */
+#define SWIOTLB_UNUSED_BACKOFF	(HZ / 50)
 
 unsigned long swiotlb_end_pfn(u64 limit);
 bool swiotlb_is_too_early(const struct swiotlb_mem *mem, unsigned long end_pfn);

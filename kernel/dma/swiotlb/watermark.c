@@ -133,9 +133,12 @@ void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid)
 	if (limit >= swiotlb_mem_phys_limit(mem))
 		limit = U64_MAX;
 	end_pfn = swiotlb_end_pfn(limit);
-	WRITE_ONCE(mem->last_want, jiffies);
 	if (!swiotlb_may_reopen(mem, limit) && !swiotlb_may_grow(mem, limit))
 		return;
+
+	/* Who was not served the last time must not keep what others had. */
+	if (end_pfn > READ_ONCE(mem->short_end_pfn))
+		WRITE_ONCE(mem->last_want, jiffies);
 
 	/* Whoever loses this race will ask again. */
 	if (end_pfn != ULONG_MAX)

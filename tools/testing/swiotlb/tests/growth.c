@@ -363,6 +363,25 @@ TEST(failing_map_takes_what_it_reaches_from_magazines)
 	map_and_unmap_20(wide);
 }
 
+static const struct bus_dma_region nowhere[] = {
+	{ .cpu_start = 0xd0000000, .dma_start = 0, .size = SZ_1M }, { }
+};
+
+/* It lies below his limit, and he does not reach it: nor will he reach the next */
+TEST(who_cannot_use_a_pool_does_not_keep_the_worker_busy)
+{
+	unsigned int i;
+
+	boot("512,1");
+	start_with(device_below(DMA_BIT_MASK(32)));
+	dev->dma_range_map = nowhere;
+	works = 0;
+	for (i = 0; i < HZ; i++)
+		CHECK(!map_pooled(0));
+	CHECK_MSG(works < HZ / 10, "%u works in a second", works);
+	CHECK_EQ(slots_event("grown"), 1);
+}
+
 /*
  * Where migrating pages takes long it is not asked for again at once: pools come in
  * pieces that the page allocator has, until a larger one can be tried.
