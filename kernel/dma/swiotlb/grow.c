@@ -10,6 +10,8 @@
 
 /* A smaller pool would be the first of many. */
 #define SWIOTLB_MIN_GROW_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
+/* No room is made for whom that was in vain, for this long, in jiffies. */
+#define SWIOTLB_VAIN		(60 * HZ)
 /* What the word of a magazine's cell can count to. */
 #define SWIOTLB_MAX_GROW_SLOTS	BIT(SWIOTLB_CELL_INDEX_BITS)
 
@@ -88,18 +90,34 @@ static void swiotlb_grow_backoff(struct swiotlb_mem *mem, u64 limit,
 	WRITE_ONCE(mem->next_try, jiffies + span);
 }
 
+/* There was no memory below that limit, which pools of others do not change. */
+static bool swiotlb_grow_is_vain(const struct swiotlb_mem *mem, u64 limit)
+{
+	return swiotlb_end_pfn(limit) <= mem->vain_end_pfn &&
+	       time_in_range(jiffies, mem->vain_since,
+			     mem->vain_since + SWIOTLB_VAIN);
+}
+
 /*
  * Pools that who asks cannot reach must not keep him from one that he can: idle ones
- * go at once. What else is too much goes as if memory were short, and he asks again.
+ * go at once. What else is too much goes as if memory were short, and the worker that
+ * gives it back calls us again.
  */
 static void swiotlb_grow_make_room(struct swiotlb_mem *mem, unsigned long nslots,
 				   u64 limit)
 {
-	swiotlb_shrink_idle(mem, nslots);
+	bool vain = swiotlb_grow_is_vain(mem, limit);
+
+	if (!vain)
+		swiotlb_shrink_idle(mem, nslots);
 	if (!swiotlb_at_limit(mem) || limit >= mem->phys_limit)
 		return;
-	swiotlb_shrink_hurry(mem);
 	swiotlb_grow_backoff(mem, limit, SWIOTLB_GROW_BACKOFF);
+	if (vain)
+		return;
+	WRITE_ONCE(mem->room_since, jiffies);
+	WRITE_ONCE(mem->room_end_pfn, swiotlb_end_pfn(limit));
+	swiotlb_shrink_hurry(mem);
 }
 
 /*
@@ -128,7 +146,8 @@ static unsigned long swiotlb_grow_plan(struct swiotlb_mem *mem, u64 limit)
 {
 	guard(mutex)(&mem->pools_lock);
 	if (swiotlb_grow_reopen(mem, limit) || !swiotlb_mem_can_grow(mem) ||
-	    swiotlb_is_too_early(mem, swiotlb_end_pfn(limit)))
+	    swiotlb_is_too_early(mem, swiotlb_end_pfn(limit)) ||
+	    swiotlb_room_is_kept(mem, limit))
 		return 0;
 	if (swiotlb_grow_has_unused(mem, limit)) {
 		swiotlb_grow_backoff(mem, limit, SWIOTLB_UNUSED_BACKOFF);
@@ -166,6 +185,11 @@ static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem,
 
 static void swiotlb_grow_failed(struct swiotlb_mem *mem, u64 limit)
 {
+	WRITE_ONCE(mem->room_end_pfn, 0);
+	if (limit < mem->phys_limit) {
+		mem->vain_end_pfn = swiotlb_end_pfn(limit);
+		mem->vain_since = jiffies;
+	}
 	if (mem->crypt_failed)
 		swiotlb_grow_backoff(mem, U64_MAX, SWIOTLB_CRYPT_BACKOFF);
 	else
@@ -179,6 +203,8 @@ static void swiotlb_grow_served(struct swiotlb_mem *mem, u64 limit)
 	WRITE_ONCE(mem->last_want, jiffies);
 	if (swiotlb_end_pfn(limit) <= mem->short_end_pfn)
 		WRITE_ONCE(mem->short_end_pfn, 0);
+	if (swiotlb_end_pfn(limit) <= mem->room_end_pfn)
+		WRITE_ONCE(mem->room_end_pfn, 0);
 }
 
 /* Once the lock is free, the pool may be given back at any time. */
@@ -249,6 +275,10 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
 	mem->last_want = jiffies;
 	mem->next_try = jiffies;
 	mem->short_end_pfn = 0;
+	mem->room_end_pfn = 0;
+	mem->room_since = jiffies;
+	mem->vain_end_pfn = 0;
+	mem->vain_since = jiffies;
 	mem->crypt_failed = false;
 	swiotlb_shrink_init(mem);
 }

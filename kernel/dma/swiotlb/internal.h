@@ -571,6 +571,10 @@ enum swiotlb_event {
  * @last_want:	When somebody asked for a pool who may get one, in jiffies.
  * @next_try:	When to try again after memory was short, in jiffies, ...
  * @short_end_pfn: ... below this page, or a lower one; 0 once there was some.
+ * @room_end_pfn: At the limit, room is made for a pool below this page, ...
+ * @room_since:	... as was asked for then, in jiffies.
+ * @vain_end_pfn: Room does not help who asks for pools below this page, ...
+ * @vain_since:	... as was seen then, in jiffies; both are the worker's own.
  * @crypt_failed: Memory could not be decrypted, the worker's own.
  * @slow_end:	When to migrate pages again after that took long, in jiffies, ...
  * @slow_pause:	... which is so long after it; both are the worker's own.
@@ -623,6 +627,10 @@ struct swiotlb_mem {
 	unsigned long last_want;
 	unsigned long next_try;
 	unsigned long short_end_pfn;
+	unsigned long room_end_pfn;
+	unsigned long room_since;
+	unsigned long vain_end_pfn;
+	unsigned long vain_since;
 	bool crypt_failed;
 	unsigned long slow_end;
 	unsigned long slow_pause;
@@ -855,9 +863,12 @@ void swiotlb_index_del_transient(struct swiotlb_mem *mem,
 #define SWIOTLB_CRYPT_BACKOFF	(60 * HZ)
 /* ... or while pools are unused, which others will use, or nobody can who asks. */
 #define SWIOTLB_UNUSED_BACKOFF	(HZ / 50)
+/* How long room is kept for whom it was made, in jiffies. */
+#define SWIOTLB_KEEP_ROOM	(5 * HZ)
 
 unsigned long swiotlb_end_pfn(u64 limit);
 bool swiotlb_is_too_early(const struct swiotlb_mem *mem, unsigned long end_pfn);
+bool swiotlb_room_is_kept(const struct swiotlb_mem *mem, u64 limit);
 unsigned long swiotlb_room(const struct swiotlb_mem *mem);
 bool swiotlb_at_limit(const struct swiotlb_mem *mem);
 void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid);

@@ -276,6 +276,21 @@ static void swiotlb_free_idle(struct swiotlb_mem *mem, bool hurry)
 			swiotlb_free_pool(mem, pool);
 }
 
+/* He was told to wait for it. */
+static void swiotlb_offer_room(struct swiotlb_mem *mem)
+{
+	unsigned long end_pfn = READ_ONCE(mem->room_end_pfn);
+
+	if (!end_pfn || !swiotlb_room_is_kept(mem, U64_MAX) ||
+	    swiotlb_at_limit(mem))
+		return;
+
+	if (READ_ONCE(mem->short_end_pfn) == end_pfn)
+		WRITE_ONCE(mem->next_try, jiffies);
+	WRITE_ONCE(mem->want_end_pfn, end_pfn);
+	queue_work(system_dfl_wq, &mem->grow_work);
+}
+
 static void swiotlb_tick(struct swiotlb_mem *mem)
 {
 	bool hurry = READ_ONCE(mem->hurry);
@@ -298,6 +313,7 @@ static void swiotlb_tick(struct swiotlb_mem *mem)
 		swiotlb_retire_removed(mem);
 	}
 	swiotlb_free_idle(mem, hurry);
+	swiotlb_offer_room(mem);
 }
 
 /**

@@ -86,6 +86,25 @@ bool swiotlb_is_too_early(const struct swiotlb_mem *mem, unsigned long end_pfn)
 	       end_pfn <= READ_ONCE(mem->short_end_pfn);
 }
 
+/**
+ * swiotlb_room_is_kept() - is there room that must be left for somebody else?
+ * @mem:	Allocator.
+ * @limit:	Of the pool that is to take it.
+ *
+ * He asks for lower memory. After some seconds, others may have it.
+ *
+ * Context: Any.
+ * Return: %true if there is.
+ */
+bool swiotlb_room_is_kept(const struct swiotlb_mem *mem, u64 limit)
+{
+	unsigned long end_pfn = READ_ONCE(mem->room_end_pfn);
+	unsigned long since = READ_ONCE(mem->room_since);
+
+	return end_pfn && end_pfn < swiotlb_end_pfn(limit) &&
+	       time_in_range(jiffies, since, since + SWIOTLB_KEEP_ROOM);
+}
+
 static void swiotlb_warn_limit(const struct swiotlb_mem *mem)
 {
 	pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
@@ -102,7 +121,8 @@ static bool swiotlb_may_grow(const struct swiotlb_mem *mem, u64 limit)
 		if (limit >= swiotlb_mem_phys_limit(mem))
 			return false;
 	}
-	return !swiotlb_is_too_early(mem, swiotlb_end_pfn(limit));
+	return !swiotlb_is_too_early(mem, swiotlb_end_pfn(limit)) &&
+	       !swiotlb_room_is_kept(mem, limit);
 }
 
 /* A pool that is closed or idle can be opened again, whatever the limit. */

@@ -363,6 +363,56 @@ TEST(failing_map_takes_what_it_reaches_from_magazines)
 	map_and_unmap_20(wide);
 }
 
+/* All that there is, at once, and then nothing */
+static void burst(struct device *device)
+{
+	dev = device;
+	unmap_all(fill());
+}
+
+/* Others take all of the room, again and again, but not what was made for him */
+TEST(room_is_kept_for_whom_it_was_made)
+{
+	struct device *wide, *narrow = device_below(DMA_BIT_MASK(32));
+	unsigned int i, served = 0;
+
+	use_up_the_limit();
+	wide = dev;
+	for (i = 0; i < 100; i++) {
+		dev = narrow;
+		if (map_pooled(0)) {
+			unmap(dev, tlbs[0], PIECE, DMA_TO_DEVICE);
+			served++;
+		}
+		shim_advance(HZ / 10);
+		shim_run_work();
+		if (i % 3 == 2)
+			burst(wide);
+	}
+	CHECK_MSG(served >= 90, "%u of 100 maps", served);
+	CHECK(slots_event("freed") < 20);
+	CHECK(slots_total() <= 16 * 512);
+}
+
+/* There is no memory that low: others lose their pools once for that */
+TEST(room_is_not_made_in_vain_again_and_again)
+{
+	struct device *wide, *never = device_below(SZ_1M - 1);
+	unsigned int i;
+	long freed;
+
+	use_up_the_limit();
+	wide = dev;
+	freed = slots_event("freed");
+	for (i = 0; i < 50; i++) {
+		dev = never;
+		CHECK(!map_pooled(0));
+		ticks(1);
+		burst(wide);
+	}
+	CHECK(slots_event("freed") - freed < 10);
+}
+
 static const struct bus_dma_region nowhere[] = {
 	{ .cpu_start = 0xd0000000, .dma_start = 0, .size = SZ_1M }, { }
 };
