@@ -75,7 +75,8 @@ static bool swiotlb_grow_reopen_from(struct swiotlb_mem *mem,
 static bool swiotlb_grow_reopen(struct swiotlb_mem *mem, u64 limit)
 {
 	return swiotlb_grow_reopen_from(mem, &mem->pools, limit) ||
-	       swiotlb_grow_reopen_from(mem, &mem->idle, limit);
+	       (swiotlb_mem_can_grow(mem) &&
+		swiotlb_grow_reopen_from(mem, &mem->idle, limit));
 }
 
 /* What holds for more memory, and has not ended yet, goes on to. */
@@ -306,11 +307,15 @@ void swiotlb_grow_enable(struct swiotlb_mem *mem, u64 phys_limit,
  * swiotlb_grow_disable() - let an allocator grow no more
  * @mem:	Allocator.
  *
- * Context: Any. A pool that is being added now may still appear.
+ * Idle pools go, since who has asked for that may know of those in use only.
+ *
+ * Context: Process context, takes mem->pools_lock.
  */
 void swiotlb_grow_disable(struct swiotlb_mem *mem)
 {
+	guard(mutex)(&mem->pools_lock);
 	WRITE_ONCE(mem->can_grow, false);
+	swiotlb_shrink_idle(mem, ULONG_MAX);
 	if (READ_ONCE(mem->npools) == 1)
 		WRITE_ONCE(mem->boot_pool.by_reach, false);
 }

@@ -312,7 +312,7 @@ static void swiotlb_tick(struct swiotlb_mem *mem)
 		synchronize_rcu();
 		swiotlb_retire_removed(mem);
 	}
-	swiotlb_free_idle(mem, hurry);
+	swiotlb_free_idle(mem, hurry || !swiotlb_mem_can_grow(mem));
 	swiotlb_offer_room(mem);
 }
 

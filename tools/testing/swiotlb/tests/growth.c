@@ -192,18 +192,20 @@ TEST(closed_pool_opens_again_after_growth_has_ended)
 
 	boot("512,1");
 	start_with(new_device(0, 0));
-	for (n = 0; n < 200; n++) {
+	for (n = 0; n < 250; n++) {
 		CHECK(map_pooled(n) || map_pooled(n));
 		shim_advance(1);
 	}
 	total = slots_total();
-	for (i = 0; i < 199; i++)
-		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
+	/* One in each pool stays */
+	for (i = 0; i < n; i++)
+		if (i != 20 && i != 100 && i != n - 1)
+			unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
 	for (i = 0; i < 60 && !has_pool_in_state("closed"); i++)
 		ticks(1);
 	CHECK(has_pool_in_state("closed"));
 	default_swiotlb_base();
-	CHECK(fill() >= 190);
+	CHECK(fill() >= 240);
 	CHECK_EQ(slots_total(), total);
 }
 
@@ -430,6 +432,45 @@ TEST(who_cannot_use_a_pool_does_not_keep_the_worker_busy)
 		CHECK(!map_pooled(0));
 	CHECK_MSG(works < HZ / 10, "%u works in a second", works);
 	CHECK_EQ(slots_event("grown"), 1);
+}
+
+/* The platform has windows for what there was when it asked */
+TEST(idle_pool_does_not_open_after_growth_has_ended)
+{
+	unsigned int i, n;
+
+	boot("512,1");
+	start_with(new_device(0, 0));
+	for (n = 0; n < 40; n++)
+		CHECK(map_pooled(n) || map_pooled(n));
+	unmap_all(n);
+	for (i = 0; i < 60 && !has_pool_in_state("idle"); i++)
+		ticks(1);
+	CHECK(has_pool_in_state("idle"));
+	default_swiotlb_base();
+	CHECK(!has_pool_in_state("idle"));
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
+	n = fill();
+	CHECK_EQ(n, 512 * IO_TLB_SIZE / PIECE);
+	CHECK(tlbs[n - 1] <= default_swiotlb_limit());
+}
+
+/* ... nor one that was closed then, once it has gone */
+TEST(pool_that_falls_idle_after_growth_has_ended_goes)
+{
+	unsigned int i, n;
+
+	boot("512,1");
+	start_with(new_device(0, 0));
+	for (n = 0; n < 40; n++)
+		CHECK(map_pooled(n) || map_pooled(n));
+	default_swiotlb_base();
+	unmap_all(n);
+	for (i = 0; i < 60 && !slots_event("freed"); i++) {
+		CHECK(!has_pool_in_state("idle"));
+		ticks(1);
+	}
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
 /*
