@@ -4,9 +4,12 @@
 # swio on all disks of $DISKS at once, OPERATIONS of each of its threads. Needs
 # swiotlb=track_hiwater. The pool whose name begins with POOL, the default one
 # if that is empty, must have been used, and with POOL the default one must not.
+# With HIGHMEM, tells how much memory was bounced that the kernel has no addresses
+# for.
 
 . /lib/report.sh
 . /lib/disk.sh
+. /lib/highmem.sh
 . /etc/run.conf
 
 for disk in $DISKS; do
@@ -17,6 +20,8 @@ if [ -n "$POOL" ]; then
 	pool=$(echo "$SWIOTLB/$POOL"*)
 	[ -d "$pool" ] || fail "no pool $POOL: $(ls "$SWIOTLB")"
 fi
+
+[ -z "$HIGHMEM" ] || highmem_watch
 
 pids=
 for disk in $DISKS; do
@@ -30,7 +35,7 @@ done
 
 {
 	cat /tmp/swio.*
-	awk '/^HighTotal/ { print "highmem_kib=" $2 }' /proc/meminfo
+	[ -z "$HIGHMEM" ] || highmem_seen
 } | report_text swio
 swiotlb_state | report_text swiotlb
 most=$(cat "$pool/io_tlb_used_hiwater")
