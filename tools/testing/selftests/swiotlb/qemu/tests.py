@@ -224,7 +224,12 @@ TESTS = (
           expect=highmem),
     other("i386", "dynamic", "swiotlb=dynamic,force,track_hiwater",
           memory_mib=2048, expect=highmem),
-    other("arm64", "force", "swiotlb=force,track_hiwater"),
+    # This architecture makes the pool smaller than usual if all memory is in
+    # reach: 1 MiB a GiB.
+    Test("arm64-default", "", group="arm64", scenario="boot", disks=(),
+         expect=slots(512)),
+    other("arm64", "force", f"swiotlb={DEFAULT_SLOTS},force,track_hiwater",
+          expect=slots(DEFAULT_SLOTS)),
     other("arm64", "dynamic", "swiotlb=dynamic,force,track_hiwater"),
     other("arm64", "restricted", "swiotlb=force,track_hiwater",
           tree=devicetree.RESTRICTED_POOL, pool=devicetree.POOL),
