@@ -23,6 +23,8 @@ GROUPS = (
                                     "native_queued_spin_")),
 )
 REST = "all other kernel code"
+# Where a CPU waits: nothing of an I/O's cost
+IDLE = ("pv_native_safe_halt", "native_safe_halt", "default_idle", "arch_cpu_idle")
 OUTSIDE = "user space, and what has no ticks"
 
 
@@ -41,12 +43,16 @@ class Symbols:
 
 
 def ticks(raw, symbols):
-    """{function: ticks} of a /proc/profile: the bytes a counter, then counters."""
+    """{function: ticks} of a /proc/profile: the bytes a counter, then counters.
+    A CPU that is idle is left out.
+    """
     counters = struct.unpack(f"<{len(raw) // 4}I", raw[:len(raw) // 4 * 4])
     found = collections.Counter()
     for number, count in enumerate(counters[1:]):
         if count:
             found[symbols.name(symbols.start + number * counters[0])] += count
+    for name in IDLE:
+        found.pop(name, None)
     return found
 
 

@@ -19,6 +19,7 @@ ffff000000001000 _stext
 ffff000000001000 first
 ffff000000001020 memcpy
 ffff000000001040 swiotlb_map
+ffff000000001060 pv_native_safe_halt
 """)
 
 
@@ -30,6 +31,9 @@ class Ticks(unittest.TestCase):
     def test_a_tick_is_of_the_function_that_it_lies_in(self):
         found = profiles.ticks(raw(1, 2, 4, 0, 8, 16), SYMBOLS)
         self.assertEqual(found, {"first": 3, "memcpy": 4, "swiotlb_map": 24})
+
+    def test_an_idle_cpu_does_not_count(self):
+        self.assertEqual(profiles.ticks(raw(0, 0, 0, 0, 1, 0, 7), SYMBOLS), {"swiotlb_map": 1})
 
     def test_a_torn_counter_is_left_out(self):
         self.assertEqual(profiles.ticks(raw(5) + b"\1", SYMBOLS), {"first": 5})

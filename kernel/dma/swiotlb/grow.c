@@ -10,6 +10,8 @@
 
 /* A smaller pool would be the first of many. */
 #define SWIOTLB_MIN_GROW_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
+/* No room is made for whom that was in vain, for this long, in jiffies. */
+#define SWIOTLB_VAIN		(60 * HZ)
 /* What the word of a magazine's cell can count to. */
 #define SWIOTLB_MAX_GROW_SLOTS	BIT(SWIOTLB_CELL_INDEX_BITS)
 
@@ -61,6 +63,7 @@ static bool swiotlb_grow_reopen_from(struct swiotlb_mem *mem,
 		if (swiotlb_mem_reopen_pool(mem, pool))
 			return false;
 		pool->asked_limit = min(pool->asked_limit, limit);
+		WRITE_ONCE(mem->last_want, jiffies);
 		swiotlb_magazines_resize(mem);
 		swiotlb_count(mem, SWIOTLB_REOPENED, 1);
 		return true;
@@ -72,28 +75,50 @@ static bool swiotlb_grow_reopen_from(struct swiotlb_mem *mem,
 static bool swiotlb_grow_reopen(struct swiotlb_mem *mem, u64 limit)
 {
 	return swiotlb_grow_reopen_from(mem, &mem->pools, limit) ||
-	       swiotlb_grow_reopen_from(mem, &mem->idle, limit);
+	       (swiotlb_mem_can_grow(mem) &&
+		swiotlb_grow_reopen_from(mem, &mem->idle, limit));
 }
 
-static void swiotlb_grow_backoff(struct swiotlb_mem *mem, u64 limit)
+/* What holds for more memory, and has not ended yet, goes on to. */
+static void swiotlb_grow_backoff(struct swiotlb_mem *mem, u64 limit,
+				 unsigned long span)
 {
-	WRITE_ONCE(mem->short_end_pfn,
-		   limit == U64_MAX ? ULONG_MAX : PHYS_PFN(limit) + 1);
-	WRITE_ONCE(mem->next_try, jiffies + SWIOTLB_GROW_BACKOFF);
+	unsigned long end_pfn = swiotlb_end_pfn(limit);
+
+	if (swiotlb_is_too_early(mem, 0))
+		end_pfn = max(end_pfn, mem->short_end_pfn);
+	WRITE_ONCE(mem->short_end_pfn, end_pfn);
+	WRITE_ONCE(mem->next_try, jiffies + span);
+}
+
+/* There was no memory below that limit, which pools of others do not change. */
+static bool swiotlb_grow_is_vain(const struct swiotlb_mem *mem, u64 limit)
+{
+	return swiotlb_end_pfn(limit) <= mem->vain_end_pfn &&
+	       time_in_range(jiffies, mem->vain_since,
+			     mem->vain_since + SWIOTLB_VAIN);
 }
 
 /*
  * Pools that who asks cannot reach must not keep him from one that he can: idle ones
- * go at once. What else is too much goes as if memory were short, and he asks again.
+ * go at once. What else is too much goes as if memory were short, and the worker that
+ * gives it back calls us again.
  */
 static void swiotlb_grow_make_room(struct swiotlb_mem *mem, unsigned long nslots,
 				   u64 limit)
 {
-	swiotlb_shrink_idle(mem, nslots);
+	bool vain = swiotlb_grow_is_vain(mem, limit);
+
+	if (!vain)
+		swiotlb_shrink_idle(mem, nslots);
 	if (!swiotlb_at_limit(mem) || limit >= mem->phys_limit)
 		return;
+	swiotlb_grow_backoff(mem, limit, SWIOTLB_GROW_BACKOFF);
+	if (vain)
+		return;
+	WRITE_ONCE(mem->room_since, jiffies);
+	WRITE_ONCE(mem->room_end_pfn, swiotlb_end_pfn(limit));
 	swiotlb_shrink_hurry(mem);
-	swiotlb_grow_backoff(mem, limit);
 }
 
 /*
@@ -109,22 +134,33 @@ static unsigned long swiotlb_grow_nslots(struct swiotlb_mem *mem, u64 limit)
 	nslots = roundup_pow_of_two(max(nslots, SWIOTLB_MIN_GROW_SLOTS));
 	swiotlb_grow_make_room(mem, nslots, limit);
 	room = swiotlb_room(mem);
-	if (swiotlb_at_limit(mem))
+	if (swiotlb_at_limit(mem) || room < SWIOTLB_MIN_POOL_SLOTS)
 		return 0;
 	return min3(nslots, rounddown_pow_of_two(room), SWIOTLB_MAX_GROW_SLOTS);
 }
 
-/* How large a pool to add, in slots; 0 for none, or if one could be opened again. */
+/*
+ * How large a pool to add, in slots; 0 for none, or if one could be opened again. Who
+ * has asked during an attempt that failed does not get another one at once.
+ */
 static unsigned long swiotlb_grow_plan(struct swiotlb_mem *mem, u64 limit)
 {
 	guard(mutex)(&mem->pools_lock);
 	if (swiotlb_grow_reopen(mem, limit) || !swiotlb_mem_can_grow(mem) ||
-	    swiotlb_grow_has_unused(mem, limit))
+	    swiotlb_is_too_early(mem, swiotlb_end_pfn(limit)) ||
+	    swiotlb_room_is_kept(mem, limit))
 		return 0;
+	if (swiotlb_grow_has_unused(mem, limit)) {
+		swiotlb_grow_backoff(mem, limit, SWIOTLB_UNUSED_BACKOFF);
+		return 0;
+	}
 	return swiotlb_grow_nslots(mem, limit);
 }
 
-/* As much of it as can be had in one piece. */
+/*
+ * As much of it as can be had in one piece. If that cannot be decrypted, no other will
+ * be, either.
+ */
 static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem,
 					       unsigned long nslots, u64 limit)
 {
@@ -133,7 +169,8 @@ static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem,
 	if (swiotlb_index_prepare(mem))
 		return NULL;
 
-	for (; nslots >= SWIOTLB_MIN_POOL_SLOTS; nslots /= 2) {
+	mem->crypt_failed = false;
+	for (; nslots >= SWIOTLB_MIN_POOL_SLOTS && !mem->crypt_failed; nslots /= 2) {
 		pool = swiotlb_pool_create(NULL, mem, nslots,
 					   swiotlb_grow_nareas(mem, nslots),
 					   min(limit, mem->phys_limit),
@@ -149,9 +186,26 @@ static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem,
 
 static void swiotlb_grow_failed(struct swiotlb_mem *mem, u64 limit)
 {
-	swiotlb_grow_backoff(mem, limit);
+	WRITE_ONCE(mem->room_end_pfn, 0);
+	if (limit < mem->phys_limit) {
+		mem->vain_end_pfn = swiotlb_end_pfn(limit);
+		mem->vain_since = jiffies;
+	}
+	if (mem->crypt_failed)
+		swiotlb_grow_backoff(mem, U64_MAX, SWIOTLB_CRYPT_BACKOFF);
+	else
+		swiotlb_grow_backoff(mem, limit, SWIOTLB_GROW_BACKOFF);
 	swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
 	pr_warn_ratelimited("no memory for another pool\n");
+}
+
+static void swiotlb_grow_served(struct swiotlb_mem *mem, u64 limit)
+{
+	WRITE_ONCE(mem->last_want, jiffies);
+	if (swiotlb_end_pfn(limit) <= mem->short_end_pfn)
+		WRITE_ONCE(mem->short_end_pfn, 0);
+	if (swiotlb_end_pfn(limit) <= mem->room_end_pfn)
+		WRITE_ONCE(mem->room_end_pfn, 0);
 }
 
 /* Once the lock is free, the pool may be given back at any time. */
@@ -181,15 +235,17 @@ static void swiotlb_grow_work(struct work_struct *work)
 	struct swiotlb_mem *mem = container_of(work, struct swiotlb_mem,
 					       grow_work);
 	unsigned long end_pfn = xchg(&mem->want_end_pfn, ULONG_MAX);
-	u64 limit = end_pfn == ULONG_MAX ? U64_MAX : PFN_PHYS(end_pfn) - 1;
+	u64 limit = end_pfn == ULONG_MAX ? U64_MAX : ((u64)end_pfn << PAGE_SHIFT) - 1;
 	unsigned long nslots = swiotlb_grow_plan(mem, limit);
 	struct io_tlb_pool *pool;
 
 	if (!nslots)
 		return;
 	pool = swiotlb_grow_create(mem, nslots, limit);
-	if (pool && swiotlb_grow_add(mem, pool))
+	if (pool && swiotlb_grow_add(mem, pool)) {
+		swiotlb_grow_served(mem, limit);
 		return;
+	}
 	if (pool)
 		swiotlb_pool_destroy(pool);
 	swiotlb_grow_failed(mem, limit);
@@ -209,6 +265,8 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
 	INIT_LIST_HEAD(&mem->idle);
 	mem->npools = 0;
 	mem->held_nslots = 0;
+	mem->spare_end_pfn = 0;
+	atomic_long_set(&mem->lost_nslots, 0);
 	hash_init(mem->transients);
 	spin_lock_init(&mem->transient_lock);
 	atomic_long_set(&mem->transient_nslots, 0);
@@ -218,6 +276,11 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
 	mem->last_want = jiffies;
 	mem->next_try = jiffies;
 	mem->short_end_pfn = 0;
+	mem->room_end_pfn = 0;
+	mem->room_since = jiffies;
+	mem->vain_end_pfn = 0;
+	mem->vain_since = jiffies;
+	mem->crypt_failed = false;
 	swiotlb_shrink_init(mem);
 }
 
@@ -244,11 +307,15 @@ void swiotlb_grow_enable(struct swiotlb_mem *mem, u64 phys_limit,
  * swiotlb_grow_disable() - let an allocator grow no more
  * @mem:	Allocator.
  *
- * Context: Any. A pool that is being added now may still appear.
+ * Idle pools go, since who has asked for that may know of those in use only.
+ *
+ * Context: Process context, takes mem->pools_lock.
  */
 void swiotlb_grow_disable(struct swiotlb_mem *mem)
 {
+	guard(mutex)(&mem->pools_lock);
 	WRITE_ONCE(mem->can_grow, false);
+	swiotlb_shrink_idle(mem, ULONG_MAX);
 	if (READ_ONCE(mem->npools) == 1)
 		WRITE_ONCE(mem->boot_pool.by_reach, false);
 }

@@ -163,6 +163,33 @@ int swiotlb_mem_add_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	return 0;
 }
 
+static void swiotlb_mem_add_spare(struct swiotlb_mem *mem,
+				  const struct io_tlb_pool *pool)
+{
+	WRITE_ONCE(mem->spare_end_pfn,
+		   min_not_zero(mem->spare_end_pfn,
+				(unsigned long)PHYS_PFN(pool->end)));
+}
+
+/**
+ * swiotlb_mem_count_spare() - see anew which pools can be opened again
+ * @mem:	Allocator, with one less than before.
+ *
+ * Context: Process context, mem->pools_lock is held.
+ */
+void swiotlb_mem_count_spare(struct swiotlb_mem *mem)
+{
+	struct io_tlb_pool *pool;
+
+	lockdep_assert_held(&mem->pools_lock);
+	WRITE_ONCE(mem->spare_end_pfn, 0);
+	list_for_each_entry(pool, &mem->pools, node)
+		if (!swiotlb_pool_is_open(pool))
+			swiotlb_mem_add_spare(mem, pool);
+	list_for_each_entry(pool, &mem->idle, node)
+		swiotlb_mem_add_spare(mem, pool);
+}
+
 /**
  * swiotlb_mem_close_pool() - let nothing new be mapped in a pool
  * @mem:	Allocator.
@@ -178,6 +205,7 @@ void swiotlb_mem_close_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	lockdep_assert_held(&mem->pools_lock);
 	WRITE_ONCE(pool->state, SWIOTLB_POOL_CLOSED);
 	WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs - pool->nslots);
+	swiotlb_mem_add_spare(mem, pool);
 	pool->since = jiffies;
 }
 
@@ -197,6 +225,7 @@ int swiotlb_mem_reopen_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	if (pool->state == SWIOTLB_POOL_CLOSED) {
 		WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs + pool->nslots);
 		WRITE_ONCE(pool->state, SWIOTLB_POOL_OPEN);
+		swiotlb_mem_count_spare(mem);
 		return 0;
 	}
 
@@ -209,6 +238,7 @@ int swiotlb_mem_reopen_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 		WRITE_ONCE(pool->state, SWIOTLB_POOL_IDLE);
 		list_add(&pool->node, &mem->idle);
 	}
+	swiotlb_mem_count_spare(mem);
 	return ret;
 }
 
@@ -244,6 +274,7 @@ void swiotlb_mem_retire_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	WRITE_ONCE(mem->table[pool->id], NULL);
 	WRITE_ONCE(mem->npools, mem->npools - 1);
 	list_add_tail(&pool->node, &mem->idle);
+	swiotlb_mem_add_spare(mem, pool);
 	pool->since = jiffies;
 }
 

@@ -562,6 +562,8 @@ enum swiotlb_event {
  * @table:	Those pools by their number.
  * @npools:	Number of pools in @pools.
  * @held_nslots: Slots of all pools, those that are closed or idle too.
+ * @spare_end_pfn: First page above the lowest of those, 0 for none.
+ * @lost_nslots: Slots of pools whose memory could not be encrypted again.
  * @transient_lock: Protects @transients, @pub.first_pfn and @pub.end_pfn.
  * @transients:	Transient pools by address, read under RCU.
  * @transient_nslots: Their slots.
@@ -569,9 +571,14 @@ enum swiotlb_event {
  * @want_end_pfn: It must lie below this page, %ULONG_MAX if nobody asked for that.
  * @want_nid:	Node that is preferred for it.
  * @last_check:	When the occupancy was looked at, in jiffies.
- * @last_want:	When somebody asked for a pool, in jiffies.
+ * @last_want:	When somebody asked for a pool who may get one, in jiffies.
  * @next_try:	When to try again after memory was short, in jiffies, ...
- * @short_end_pfn: ... below this page, or a lower one.
+ * @short_end_pfn: ... below this page, or a lower one; 0 once there was some.
+ * @room_end_pfn: At the limit, room is made for a pool below this page, ...
+ * @room_since:	... as was asked for then, in jiffies.
+ * @vain_end_pfn: Room does not help who asks for pools below this page, ...
+ * @vain_since:	... as was seen then, in jiffies; both are the worker's own.
+ * @crypt_failed: Memory could not be decrypted, the worker's own.
  * @slow_end:	When to migrate pages again after that took long, in jiffies, ...
  * @slow_pause:	... which is so long after it; both are the worker's own.
  * @tick_work:	Looks for what can be given back.
@@ -601,7 +608,7 @@ struct swiotlb_mem {
 	unsigned int want_nareas;
 	unsigned long max_nslots;
 	unsigned int max_nareas;
-	/* protects changes to all that follows, up to @held_nslots */
+	/* protects changes to all that follows, up to @spare_end_pfn */
 	struct mutex pools_lock;
 	struct list_head pools;
 	struct list_head idle;
@@ -610,6 +617,8 @@ struct swiotlb_mem {
 	struct io_tlb_pool **table;
 	unsigned int npools;
 	unsigned long held_nslots;
+	unsigned long spare_end_pfn;
+	atomic_long_t lost_nslots;
 	/* protects changes to @transients and to the range in @pub */
 	spinlock_t transient_lock;
 	DECLARE_HASHTABLE(transients, SWIOTLB_TRANSIENT_BITS);
@@ -621,6 +630,11 @@ struct swiotlb_mem {
 	unsigned long last_want;
 	unsigned long next_try;
 	unsigned long short_end_pfn;
+	unsigned long room_end_pfn;
+	unsigned long room_since;
+	unsigned long vain_end_pfn;
+	unsigned long vain_since;
+	bool crypt_failed;
 	unsigned long slow_end;
 	unsigned long slow_pause;
 	struct delayed_work tick_work;
@@ -822,13 +836,13 @@ static inline void swiotlb_contig_free(struct page *page, unsigned long npages)
 
 bool swiotlb_pages_alloc(struct io_tlb_pool *pool, struct device *dev,
 			 size_t bytes, u64 phys_limit, int nid, gfp_t gfp);
-void swiotlb_pages_free(struct io_tlb_pool *pool);
+bool swiotlb_pages_free(struct io_tlb_pool *pool);
 struct io_tlb_pool *swiotlb_pool_create(struct device *dev,
 					struct swiotlb_mem *mem,
 					unsigned long nslots,
 					unsigned int nareas, u64 phys_limit,
 					int nid, gfp_t gfp);
-void swiotlb_pool_destroy(struct io_tlb_pool *pool);
+bool swiotlb_pool_destroy(struct io_tlb_pool *pool);
 
 /* ------------------------------------------------------------- index.c --- */
 
@@ -838,6 +852,7 @@ void swiotlb_mem_close_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 int swiotlb_mem_reopen_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_mem_remove_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_mem_retire_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+void swiotlb_mem_count_spare(struct swiotlb_mem *mem);
 void swiotlb_index_add_transient(struct swiotlb_mem *mem,
 				 struct io_tlb_pool *pool);
 void swiotlb_index_del_transient(struct swiotlb_mem *mem,
@@ -845,9 +860,18 @@ void swiotlb_index_del_transient(struct swiotlb_mem *mem,
 
 /* --------------------------------------------------------- watermark.c --- */
 
-/* No growth is tried for this long after memory was short, in jiffies. */
+/* No growth is tried for this long after memory was short, in jiffies, ... */
 #define SWIOTLB_GROW_BACKOFF	HZ
+/* ... or could not be decrypted: that takes long, and may cost the memory. */
+#define SWIOTLB_CRYPT_BACKOFF	(60 * HZ)
+/* ... or while pools are unused, which others will use, or nobody can who asks. */
+#define SWIOTLB_UNUSED_BACKOFF	(HZ / 50)
+/* How long room is kept for whom it was made, in jiffies. */
+#define SWIOTLB_KEEP_ROOM	(5 * HZ)
 
+unsigned long swiotlb_end_pfn(u64 limit);
+bool swiotlb_is_too_early(const struct swiotlb_mem *mem, unsigned long end_pfn);
+bool swiotlb_room_is_kept(const struct swiotlb_mem *mem, u64 limit);
 unsigned long swiotlb_room(const struct swiotlb_mem *mem);
 bool swiotlb_at_limit(const struct swiotlb_mem *mem);
 void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid);

@@ -119,6 +119,56 @@ static phys_addr_t swiotlb_mem_map_area(struct swiotlb_mem *mem,
 	return tlb_addr;
 }
 
+static bool swiotlb_mem_reaches_all(struct swiotlb_mem *mem, struct device *dev)
+{
+	struct io_tlb_pool *pool;
+
+	swiotlb_for_each_pool(pool, mem)
+		if (swiotlb_pool_is_open(pool) &&
+		    !swiotlb_pool_reached(pool, dev,
+					  swiotlb_dma_start(mem, dev, pool)))
+			return false;
+	return true;
+}
+
+static void swiotlb_mem_drain_reached(struct swiotlb_mem *mem, struct device *dev)
+{
+	struct io_tlb_pool *pool;
+
+	swiotlb_for_each_pool(pool, mem)
+		if (swiotlb_pool_is_open(pool) &&
+		    swiotlb_pool_reached(pool, dev,
+					 swiotlb_dma_start(mem, dev, pool)))
+			swiotlb_magazines_drain_pool(mem, pool);
+}
+
+/*
+ * What magazines hold goes back to the areas; others may do the same, and leave
+ * nothing for us to drain. If a device reaches few pools, that is no reason to take
+ * the magazines from all others, for whom there may be a lot of room.
+ */
+static phys_addr_t swiotlb_mem_map_drained(struct swiotlb_mem *mem,
+					   struct device *dev,
+					   const struct swiotlb_request *req,
+					   struct swiotlb_hit *hit)
+{
+	phys_addr_t tlb_addr;
+	bool all;
+
+	rcu_read_lock();
+	all = swiotlb_mem_reaches_all(mem, dev);
+	if (!all)
+		swiotlb_mem_drain_reached(mem, dev);
+	rcu_read_unlock();
+	if (all)
+		swiotlb_magazines_drain(mem);
+
+	tlb_addr = swiotlb_mem_map_area(mem, dev, req, hit);
+	if (tlb_addr == SWIOTLB_MAP_FULL && all)
+		swiotlb_magazines_set_crowded(mem);
+	return tlb_addr;
+}
+
 /**
  * swiotlb_mem_map_slow() - allocate and record a mapping in an area
  * @mem:	Allocator.
@@ -141,13 +191,8 @@ phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem, struct device *dev,
 	phys_addr_t tlb_addr;
 
 	tlb_addr = swiotlb_mem_map_area(mem, dev, req, &hit);
-	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_mem_magazines(mem)) {
-		/* Others may do the same, and leave nothing for us to drain. */
-		swiotlb_magazines_drain(mem);
-		tlb_addr = swiotlb_mem_map_area(mem, dev, req, &hit);
-		if (tlb_addr == SWIOTLB_MAP_FULL)
-			swiotlb_magazines_set_crowded(mem);
-	}
+	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_mem_magazines(mem))
+		tlb_addr = swiotlb_mem_map_drained(mem, dev, req, &hit);
 	if (tlb_addr == SWIOTLB_MAP_FULL) {
 		swiotlb_want_pool(mem, swiotlb_dev_phys_limit(dev),
 				  swiotlb_dev_node(dev));

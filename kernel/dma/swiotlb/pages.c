@@ -181,6 +181,7 @@ static bool swiotlb_pages_encrypt(struct io_tlb_pool *pool, size_t bytes)
 	if (!swiotlb_encrypt(pool->vaddr, bytes))
 		return true;
 
+	atomic_long_add(bytes >> IO_TLB_SHIFT, &pool->mem->lost_nslots);
 	swiotlb_count(pool->mem, SWIOTLB_LEAKED, bytes);
 	pr_warn_ratelimited("%zu bytes at %pa stay decrypted and are lost\n",
 			    bytes, &pool->start);
@@ -198,6 +199,7 @@ static bool swiotlb_pages_decrypt(struct io_tlb_pool *pool, size_t bytes,
 	if (!swiotlb_decrypt(pool->vaddr, bytes))
 		return true;
 
+	WRITE_ONCE(pool->mem->crypt_failed, true);
 	*lost = !swiotlb_pages_encrypt(pool, bytes);
 	return false;
 }
@@ -269,18 +271,21 @@ bool swiotlb_pages_alloc(struct io_tlb_pool *pool, struct device *dev,
  * are lost, and the log says so.
  *
  * Context: Process context if @pool->cc_shared.
+ * Return: %false if they are lost.
  */
-void swiotlb_pages_free(struct io_tlb_pool *pool)
+bool swiotlb_pages_free(struct io_tlb_pool *pool)
 {
 	size_t bytes = pool->end - pool->start;
 
 	if (pool->source == SWIOTLB_FROM_ATOMIC) {
 		if (IS_ENABLED(CONFIG_DMA_COHERENT_POOL))
 			dma_free_from_pool(NULL, pool->vaddr, bytes);
-		return;
+		return true;
 	}
-	if (!pool->cc_shared || swiotlb_pages_encrypt(pool, bytes))
-		swiotlb_pages_put(pool->source, virt_to_page(pool->vaddr), bytes);
+	if (pool->cc_shared && !swiotlb_pages_encrypt(pool, bytes))
+		return false;
+	swiotlb_pages_put(pool->source, virt_to_page(pool->vaddr), bytes);
+	return true;
 }
 
 /* vmalloc() is not for interrupts, whatever the flags. */
@@ -338,9 +343,12 @@ struct io_tlb_pool *swiotlb_pool_create(struct device *dev,
  * @pool:	What swiotlb_pool_create() returned. Nobody else knows of it any more.
  *
  * Context: Process context if @pool->cc_shared.
+ * Return: %false if its memory is lost, see swiotlb_pages_free().
  */
-void swiotlb_pool_destroy(struct io_tlb_pool *pool)
+bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
 {
-	swiotlb_pages_free(pool);
+	bool freed = swiotlb_pages_free(pool);
+
 	kvfree(pool);
+	return freed;
 }

@@ -228,17 +228,22 @@ static void swiotlb_retire_removed(struct swiotlb_mem *mem)
 	}
 }
 
+/* The log has said if its memory is lost. */
 static void swiotlb_free_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
+	phys_addr_t start = pool->start, bytes = pool->end - pool->start;
+
 	list_del(&pool->node);
+	swiotlb_mem_count_spare(mem);
 	WRITE_ONCE(mem->held_nslots, mem->held_nslots - pool->nslots);
+	if (!swiotlb_pool_destroy(pool))
+		return;
+
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
-	trace_swiotlb_shrink(pool->start, pool->end - pool->start,
-			     mem->held_nslots);
+	trace_swiotlb_shrink(start, bytes, mem->held_nslots);
 	pr_info_ratelimited("pool of %lu KiB freed, %lu KiB are left\n",
-			    swiotlb_kib(pool->nslots),
+			    (unsigned long)(bytes >> 10),
 			    swiotlb_kib(mem->held_nslots));
-	swiotlb_pool_destroy(pool);
 }
 
 /**
@@ -271,11 +276,28 @@ static void swiotlb_free_idle(struct swiotlb_mem *mem, bool hurry)
 			swiotlb_free_pool(mem, pool);
 }
 
+/* He was told to wait for it. */
+static void swiotlb_offer_room(struct swiotlb_mem *mem)
+{
+	unsigned long end_pfn = READ_ONCE(mem->room_end_pfn);
+
+	if (!end_pfn || !swiotlb_room_is_kept(mem, U64_MAX) ||
+	    swiotlb_at_limit(mem))
+		return;
+
+	if (READ_ONCE(mem->short_end_pfn) == end_pfn)
+		WRITE_ONCE(mem->next_try, jiffies);
+	WRITE_ONCE(mem->want_end_pfn, end_pfn);
+	queue_work(system_dfl_wq, &mem->grow_work);
+}
+
 static void swiotlb_tick(struct swiotlb_mem *mem)
 {
 	bool hurry = READ_ONCE(mem->hurry);
 
-	WRITE_ONCE(mem->hurry, false);
+	/* Who asks from now on sees all that follows done again. */
+	if (hurry)
+		WRITE_ONCE(mem->hurry, false);
 	swiotlb_demand_sample(mem, hurry);
 	if ((hurry || swiotlb_is_quiet(mem)) &&
 	    swiotlb_close_surplus(mem, hurry)) {
@@ -290,7 +312,8 @@ static void swiotlb_tick(struct swiotlb_mem *mem)
 		synchronize_rcu();
 		swiotlb_retire_removed(mem);
 	}
-	swiotlb_free_idle(mem, hurry);
+	swiotlb_free_idle(mem, hurry || !swiotlb_mem_can_grow(mem));
+	swiotlb_offer_room(mem);
 }
 
 /**

@@ -136,17 +136,8 @@ static int swiotlb_pools_show(struct seq_file *seq, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(swiotlb_pools);
 
-/**
- * swiotlb_debugfs_add() - show an allocator in debugfs
- * @mem:	Allocator.
- * @name:	Of its directory: below that of the default allocator, which is
- *		below the root.
- *
- * Context: Process context.
- */
-void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name)
+static void swiotlb_debugfs_files(struct swiotlb_mem *mem)
 {
-	mem->debugfs = debugfs_create_dir(name, swiotlb_default_mem.debugfs);
 	if (!mem->pub.nslabs)
 		return;
 
@@ -165,9 +156,31 @@ void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name)
 				    mem->debugfs, mem, &swiotlb_transient_fops);
 }
 
+/**
+ * swiotlb_debugfs_add() - show the allocator of a restricted pool in debugfs
+ * @mem:	Allocator.
+ * @name:	Of its directory, below that of the default allocator.
+ *
+ * Context: Process context.
+ */
+void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name)
+{
+	mem->debugfs = debugfs_create_dir(name, swiotlb_default_mem.debugfs);
+	swiotlb_debugfs_files(mem);
+}
+
+/* Drivers that are built in probe, and set up restricted pools, before... */
+static int __init swiotlb_debugfs_dir_init(void)
+{
+	swiotlb_default_mem.debugfs = debugfs_create_dir("swiotlb", NULL);
+	return 0;
+}
+postcore_initcall(swiotlb_debugfs_dir_init);
+
+/* ...it is settled whether the default pool stays. */
 static int __init swiotlb_debugfs_init(void)
 {
-	swiotlb_debugfs_add(&swiotlb_default_mem, "swiotlb");
+	swiotlb_debugfs_files(&swiotlb_default_mem);
 	return 0;
 }
 late_initcall(swiotlb_debugfs_init);

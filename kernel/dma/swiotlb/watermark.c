@@ -25,12 +25,15 @@ static unsigned long swiotlb_max_nslots(const struct swiotlb_mem *mem)
  * swiotlb_room() - how much an allocator may still add
  * @mem:	Allocator.
  *
+ * What is lost is not to be had a second time.
+ *
  * Context: Any.
  * Return: Slots.
  */
 unsigned long swiotlb_room(const struct swiotlb_mem *mem)
 {
-	unsigned long held = READ_ONCE(mem->held_nslots);
+	unsigned long held = READ_ONCE(mem->held_nslots) +
+			     atomic_long_read(&mem->lost_nslots);
 	unsigned long max = swiotlb_max_nslots(mem);
 
 	return max > held ? max - held : 0;
@@ -49,31 +52,85 @@ bool swiotlb_at_limit(const struct swiotlb_mem *mem)
 	       swiotlb_room(mem) < SWIOTLB_MIN_POOL_SLOTS;
 }
 
-/* A pool that is closed or idle can be opened again, whatever the limit. */
-static bool swiotlb_has_spare(const struct swiotlb_mem *mem)
+/**
+ * swiotlb_end_pfn() - the first page above a limit
+ * @limit:	Physical address, %U64_MAX for any.
+ *
+ * Context: Any.
+ * Return: The page, %ULONG_MAX if no page lies above it.
+ */
+unsigned long swiotlb_end_pfn(u64 limit)
 {
-	return READ_ONCE(mem->held_nslots) > READ_ONCE(mem->pub.nslabs);
+	return limit == U64_MAX ? ULONG_MAX :
+				  min(limit >> PAGE_SHIFT, (u64)ULONG_MAX - 1) + 1;
 }
 
-/*
- * Where memory was short a moment ago, it still is: below that page. A device that
- * needs a scarce zone must not hold up all others.
+/**
+ * swiotlb_is_too_early() - was there no memory for a pool a short while ago?
+ * @mem:	Allocator.
+ * @end_pfn:	Below which page the pool must lie.
+ *
+ * Where memory was short, it still is: below that page. A device that needs a scarce
+ * zone must not hold up all others.
+ *
+ * Context: Any.
+ * Return: %true if it is too early to try again.
  */
-static bool swiotlb_is_too_early(const struct swiotlb_mem *mem,
-				 unsigned long end_pfn)
+bool swiotlb_is_too_early(const struct swiotlb_mem *mem, unsigned long end_pfn)
 {
 	unsigned long next_try = READ_ONCE(mem->next_try);
 
 	/* A range: it may lie so far back that jiffies have wrapped. */
-	return time_in_range_open(jiffies, next_try - SWIOTLB_GROW_BACKOFF,
+	return time_in_range_open(jiffies, next_try - SWIOTLB_CRYPT_BACKOFF,
 				  next_try) &&
 	       end_pfn <= READ_ONCE(mem->short_end_pfn);
+}
+
+/**
+ * swiotlb_room_is_kept() - is there room that must be left for somebody else?
+ * @mem:	Allocator.
+ * @limit:	Of the pool that is to take it.
+ *
+ * He asks for lower memory. After some seconds, others may have it.
+ *
+ * Context: Any.
+ * Return: %true if there is.
+ */
+bool swiotlb_room_is_kept(const struct swiotlb_mem *mem, u64 limit)
+{
+	unsigned long end_pfn = READ_ONCE(mem->room_end_pfn);
+	unsigned long since = READ_ONCE(mem->room_since);
+
+	return end_pfn && end_pfn < swiotlb_end_pfn(limit) &&
+	       time_in_range(jiffies, since, since + SWIOTLB_KEEP_ROOM);
 }
 
 static void swiotlb_warn_limit(const struct swiotlb_mem *mem)
 {
 	pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
 		     swiotlb_kib(swiotlb_max_nslots(mem)));
+}
+
+/* At the limit, who needs low memory is still to be given room; see grow.c. */
+static bool swiotlb_may_grow(const struct swiotlb_mem *mem, u64 limit)
+{
+	if (!swiotlb_mem_can_grow(mem))
+		return false;
+	if (swiotlb_at_limit(mem)) {
+		swiotlb_warn_limit(mem);
+		if (limit >= swiotlb_mem_phys_limit(mem))
+			return false;
+	}
+	return !swiotlb_is_too_early(mem, swiotlb_end_pfn(limit)) &&
+	       !swiotlb_room_is_kept(mem, limit);
+}
+
+/* A pool that is closed or idle can be opened again, whatever the limit. */
+static bool swiotlb_may_reopen(const struct swiotlb_mem *mem, u64 limit)
+{
+	unsigned long spare_end_pfn = READ_ONCE(mem->spare_end_pfn);
+
+	return spare_end_pfn && spare_end_pfn <= swiotlb_end_pfn(limit);
 }
 
 /**
@@ -83,28 +140,25 @@ static void swiotlb_warn_limit(const struct swiotlb_mem *mem)
  * @nid:	Node that is preferred.
  *
  * Nothing happens if the allocator may not grow, has reached its limit, or has tried
- * a moment ago and memory was short. Pools that were closed may open again all the
- * same; at the limit others give way to one who cannot reach them.
+ * a moment ago and memory was short. Pools that were closed open again all the same;
+ * at the limit others give way to one who cannot reach them.
  *
  * Context: Any.
  */
 void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid)
 {
-	unsigned long end_pfn = limit == U64_MAX ? ULONG_MAX :
-						   PHYS_PFN(limit) + 1;
+	unsigned long end_pfn;
 
-	WRITE_ONCE(mem->last_want, jiffies);
-	if (!swiotlb_has_spare(mem)) {
-		if (!swiotlb_mem_can_grow(mem))
-			return;
-		if (swiotlb_at_limit(mem)) {
-			swiotlb_warn_limit(mem);
-			if (limit >= swiotlb_mem_phys_limit(mem))
-				return;
-		}
-	}
-	if (swiotlb_is_too_early(mem, end_pfn))
+	/* One who reaches all memory is like the next. */
+	if (limit >= swiotlb_mem_phys_limit(mem))
+		limit = U64_MAX;
+	end_pfn = swiotlb_end_pfn(limit);
+	if (!swiotlb_may_reopen(mem, limit) && !swiotlb_may_grow(mem, limit))
 		return;
+
+	/* Who was not served the last time must not keep what others had. */
+	if (end_pfn > READ_ONCE(mem->short_end_pfn))
+		WRITE_ONCE(mem->last_want, jiffies);
 
 	/* Whoever loses this race will ask again. */
 	if (end_pfn != ULONG_MAX)

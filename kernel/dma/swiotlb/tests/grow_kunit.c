@@ -91,7 +91,7 @@ static void swiotlb_grow_pool_crypt_test(struct kunit *test)
 	swiotlb_test_expect_crypt(test, 1, 1, bytes);
 }
 
-/* Smaller ones are tried, each is undone, and nothing is added. */
+/* What was done is undone, and nothing is added. */
 static void swiotlb_grow_pool_decrypt_fails_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);

@@ -61,10 +61,13 @@ int shim_boot_param(const char *name, const char *arg)
 	return ret;
 }
 
+static bool early_initcalls_ran;
+
 void shim_early_initcalls_run(void)
 {
 	const initcall_t *fn;
 
+	early_initcalls_ran = true;
 	for (fn = __start_shim_early_initcalls;
 	     fn && fn < __stop_shim_early_initcalls; fn++)
 		(*fn)();
@@ -74,6 +77,8 @@ void shim_initcalls_run(void)
 {
 	const initcall_t *fn;
 
+	if (!early_initcalls_ran)
+		shim_early_initcalls_run();
 	for (fn = __start_shim_initcalls; fn && fn < __stop_shim_initcalls; fn++)
 		(*fn)();
 }

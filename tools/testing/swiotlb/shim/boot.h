@@ -20,7 +20,8 @@ typedef int (*initcall_t)(void);
 #define early_initcall(fn) \
 	SHIM_ENTRY(shim_early_initcalls, initcall_t, shim_init_##fn, fn)
 #define core_initcall(fn) SHIM_INITCALL(fn)
-#define postcore_initcall(fn) SHIM_INITCALL(fn)
+/* In a section the order is nobody's: what others build on is with the early ones. */
+#define postcore_initcall(fn) early_initcall(fn)
 #define arch_initcall(fn) SHIM_INITCALL(fn)
 #define subsys_initcall(fn) SHIM_INITCALL(fn)
 #define fs_initcall(fn) SHIM_INITCALL(fn)

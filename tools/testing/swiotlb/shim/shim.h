@@ -53,7 +53,7 @@
 #include <linux/dma-direct.h>
 
 #define trace_swiotlb_grow(start, size, held) do { } while (0)
-#define trace_swiotlb_shrink(start, size, held) do { } while (0)
+#define trace_swiotlb_shrink(start, size, held) ((void)(start))
 #define trace_swiotlb_transient(dev, size, tlb_addr) do { } while (0)
 
 #ifdef SHIM_BENCH

@@ -192,19 +192,285 @@ TEST(closed_pool_opens_again_after_growth_has_ended)
 
 	boot("512,1");
 	start_with(new_device(0, 0));
-	for (n = 0; n < 200; n++) {
+	for (n = 0; n < 250; n++) {
 		CHECK(map_pooled(n) || map_pooled(n));
 		shim_advance(1);
 	}
 	total = slots_total();
-	for (i = 0; i < 199; i++)
-		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
+	/* One in each pool stays */
+	for (i = 0; i < n; i++)
+		if (i != 20 && i != 100 && i != n - 1)
+			unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
 	for (i = 0; i < 60 && !has_pool_in_state("closed"); i++)
 		ticks(1);
 	CHECK(has_pool_in_state("closed"));
 	default_swiotlb_base();
-	CHECK(fill() >= 190);
+	CHECK(fill() >= 240);
 	CHECK_EQ(slots_total(), total);
+}
+
+/* Memory is short, and attempts take long, during which @hook may ask */
+static void fail_slowly(void (*hook)(void))
+{
+	boot("512,1");
+	start_with(new_device(0, 0));
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	shim_contig_takes = HZ - HZ / 10;
+	while (map_one(0))
+		;
+	shim_before_pages = hook;
+	shim_run_work();
+}
+
+static void ask_again(void)
+{
+	static unsigned int n;
+
+	map_full(dev, orig, PIECE, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+	if (++n < 20)
+		shim_before_pages = ask_again;
+}
+
+TEST(who_asks_while_memory_is_sought_waits_all_the_same)
+{
+	fail_slowly(ask_again);
+	CHECK_EQ(slots_event("grow_failed"), 1);
+}
+
+static void ask_for_low_memory(void)
+{
+	map_full(device_below(DMA_BIT_MASK(32)), orig, PIECE, 0, DMA_TO_DEVICE,
+		 DMA_ATTR_NO_WARN);
+}
+
+/* Low memory is short, too, but that says less */
+TEST(short_low_memory_does_not_hide_that_all_is_short)
+{
+	fail_slowly(ask_for_low_memory);
+	CHECK_EQ(slots_event("grow_failed"), 1);
+	map_one(0);
+	shim_run_work();
+	CHECK_EQ(slots_event("grow_failed"), 1);
+}
+
+/* It is there, and needs no memory: the next map but one finds room */
+TEST(closed_pool_opens_again_though_memory_is_short)
+{
+	unsigned long freed;
+	unsigned int n;
+
+	boot("512,1");
+	start_with(device_below(~0ULL));
+	for (n = 0; n < 18; n++)
+		CHECK(map_pooled(n) || map_pooled(n));
+	ticks(1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	while (map_one(n) && ++n < MOST)
+		shim_advance(1);
+	shim_run_work();
+	CHECK_EQ(slots_event("grow_failed"), 1);
+	/* One in each pool stays */
+	while (--n)
+		if (n != 17)
+			unmap(dev, tlbs[n], PIECE, DMA_TO_DEVICE);
+	shim_shrink(&freed);
+	shim_run_work();
+	CHECK(has_pool_in_state("closed"));
+	while (map_one(1))
+		;
+	shim_run_work();
+	CHECK(map_one(1));
+	CHECK(!has_pool_in_state("closed"));
+	CHECK_EQ(slots_event("grow_failed"), 1);
+}
+
+/* Slots in use or in magazines, of pool number @id */
+static long slots_of(unsigned int id)
+{
+	const char *line = shim_debugfs_read(stats_dir, "pools");
+	unsigned long used;
+	unsigned int n;
+
+	for (; line && *line; line = strchrnul(line, '\n'), line += !!*line)
+		if (sscanf(line, "%u %*s %*u %*d %*s %*u %lu", &n, &used) == 2 &&
+		    n == id)
+			return used;
+	return -1;
+}
+
+static void map_and_unmap_20(struct device *device)
+{
+	phys_addr_t tlb[20];
+	unsigned int i;
+
+	for (i = 0; i < 20; i++)
+		CHECK((tlb[i] = map_page(device)) != MAP_FAILED_ADDR);
+	for (i = 0; i < 20; i++)
+		unmap(device, tlb[i], PAGE_SIZE, DMA_FROM_DEVICE);
+}
+
+/* What others have in magazines is of no use for who does not reach it */
+TEST(failing_map_leaves_magazines_of_pools_out_of_reach)
+{
+	struct device *wide, *narrow;
+	long kept;
+
+	boot_high("4096,1");
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	wide = device_below(~0ULL);
+	narrow = device_below(DMA_BIT_MASK(32));
+	map_and_unmap_20(wide);
+	kept = slots_of(0);
+	CHECK(kept > 0);
+	CHECK_EQ(map_page(narrow), MAP_FAILED_ADDR);
+	CHECK_EQ(slots_of(0), kept);
+	map_and_unmap_20(wide);
+	CHECK_EQ(slots_of(0), kept);
+}
+
+/* ... but what he reaches he gets, wherever it lies, as often as he asks */
+TEST(failing_map_takes_what_it_reaches_from_magazines)
+{
+	struct device *wide, *narrow;
+	unsigned int i, n;
+	phys_addr_t tlb;
+
+	shim_nr_cpus = 2;
+	boot_high("512,1");
+	wide = device_below(~0ULL);
+	narrow = device_below(DMA_BIT_MASK(32));
+	start_with(narrow);
+	CHECK(!map_pooled(0));
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	for (n = 0; n < MOST; n++) {
+		tlbs[n] = map_full(narrow, orig, 8192, 0, DMA_TO_DEVICE,
+				   DMA_ATTR_NO_WARN);
+		if (tlbs[n] == MAP_FAILED_ADDR)
+			break;
+	}
+	CHECK_EQ(n, 512);
+	for (i = 0; i < 8; i++) {
+		/* The other CPU has it in its magazine */
+		shim_set_cpu(1);
+		unmap(narrow, tlbs[i], 8192, DMA_TO_DEVICE);
+		shim_set_cpu(0);
+		tlb = map_full(narrow, orig, 8192, 0, DMA_TO_DEVICE,
+			       DMA_ATTR_NO_WARN);
+		CHECK(tlb != MAP_FAILED_ADDR);
+		tlbs[i] = tlb;
+	}
+	map_and_unmap_20(wide);
+}
+
+/* All that there is, at once, and then nothing */
+static void burst(struct device *device)
+{
+	dev = device;
+	unmap_all(fill());
+}
+
+/* Others take all of the room, again and again, but not what was made for him */
+TEST(room_is_kept_for_whom_it_was_made)
+{
+	struct device *wide, *narrow = device_below(DMA_BIT_MASK(32));
+	unsigned int i, served = 0;
+
+	use_up_the_limit();
+	wide = dev;
+	for (i = 0; i < 100; i++) {
+		dev = narrow;
+		if (map_pooled(0)) {
+			unmap(dev, tlbs[0], PIECE, DMA_TO_DEVICE);
+			served++;
+		}
+		shim_advance(HZ / 10);
+		shim_run_work();
+		if (i % 3 == 2)
+			burst(wide);
+	}
+	CHECK_MSG(served >= 90, "%u of 100 maps", served);
+	CHECK(slots_event("freed") < 20);
+	CHECK(slots_total() <= 16 * 512);
+}
+
+/* There is no memory that low: others lose their pools once for that */
+TEST(room_is_not_made_in_vain_again_and_again)
+{
+	struct device *wide, *never = device_below(SZ_1M - 1);
+	unsigned int i;
+	long freed;
+
+	use_up_the_limit();
+	wide = dev;
+	freed = slots_event("freed");
+	for (i = 0; i < 50; i++) {
+		dev = never;
+		CHECK(!map_pooled(0));
+		ticks(1);
+		burst(wide);
+	}
+	CHECK(slots_event("freed") - freed < 10);
+}
+
+static const struct bus_dma_region nowhere[] = {
+	{ .cpu_start = 0xd0000000, .dma_start = 0, .size = SZ_1M }, { }
+};
+
+/* It lies below his limit, and he does not reach it: nor will he reach the next */
+TEST(who_cannot_use_a_pool_does_not_keep_the_worker_busy)
+{
+	unsigned int i;
+
+	boot("512,1");
+	start_with(device_below(DMA_BIT_MASK(32)));
+	dev->dma_range_map = nowhere;
+	works = 0;
+	for (i = 0; i < HZ; i++)
+		CHECK(!map_pooled(0));
+	CHECK_MSG(works < HZ / 10, "%u works in a second", works);
+	CHECK_EQ(slots_event("grown"), 1);
+}
+
+/* The platform has windows for what there was when it asked */
+TEST(idle_pool_does_not_open_after_growth_has_ended)
+{
+	unsigned int i, n;
+
+	boot("512,1");
+	start_with(new_device(0, 0));
+	for (n = 0; n < 40; n++)
+		CHECK(map_pooled(n) || map_pooled(n));
+	unmap_all(n);
+	for (i = 0; i < 60 && !has_pool_in_state("idle"); i++)
+		ticks(1);
+	CHECK(has_pool_in_state("idle"));
+	default_swiotlb_base();
+	CHECK(!has_pool_in_state("idle"));
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
+	n = fill();
+	CHECK_EQ(n, 512 * IO_TLB_SIZE / PIECE);
+	CHECK(tlbs[n - 1] <= default_swiotlb_limit());
+}
+
+/* ... nor one that was closed then, once it has gone */
+TEST(pool_that_falls_idle_after_growth_has_ended_goes)
+{
+	unsigned int i, n;
+
+	boot("512,1");
+	start_with(new_device(0, 0));
+	for (n = 0; n < 40; n++)
+		CHECK(map_pooled(n) || map_pooled(n));
+	default_swiotlb_base();
+	unmap_all(n);
+	for (i = 0; i < 60 && !slots_event("freed"); i++) {
+		CHECK(!has_pool_in_state("idle"));
+		ticks(1);
+	}
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
 /*

@@ -414,4 +414,25 @@ TEST(restricted_pool_of_any_size_is_aligned)
 	for (bytes = PAGE_SIZE; bytes <= 20 * PAGE_SIZE; bytes += PAGE_SIZE)
 		in_child(area_in_small_pool, &bytes, "small pool");
 }
+
+/* The device of a driver that is built in probes before late initcalls run */
+TEST_BASE_FAILS(restricted_pool_of_an_early_device_is_below_swiotlb,
+		"its directory is in the root of debugfs")
+{
+	phys_addr_t base;
+
+	if (!IS_ENABLED(CONFIG_DEBUG_FS))
+		skip_test("no debugfs");
+	shim_init();
+	shim_boot_param("swiotlb", "512,1");
+	swiotlb_init(true, 0);
+	swiotlb_update_mem_attributes();
+	shim_early_initcalls_run();
+	base = shim_take_ram(SZ_256K);
+	restricted_device(base, SZ_256K, "early");
+	shim_initcalls_run();
+	CHECK(!debugfs_lookup("early", NULL));
+	CHECK(debugfs_lookup("early", debugfs_lookup("swiotlb", NULL)));
+	CHECK(shim_debugfs_read("swiotlb", "io_tlb_nslabs"));
+}
 #endif

@@ -8,7 +8,8 @@ from . import paths
 PACKAGES = {"dtc": "device-tree-compiler"}
 POOL = "bounce"
 
-# A pool that all of PCI must bounce through.
+# A pool that all of PCI must bounce through, with room for all that swio has in
+# flight on two disks.
 RESTRICTED_POOL = """
 / {
 	reserved-memory {
@@ -18,7 +19,7 @@ RESTRICTED_POOL = """
 
 		restricted: %s@50000000 {
 			compatible = "restricted-dma-pool";
-			reg = <0 0x50000000 0 0x800000>;
+			reg = <0 0x50000000 0 0x2000000>;
 		};
 	};
 };

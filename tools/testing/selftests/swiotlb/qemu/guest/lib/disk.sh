@@ -16,16 +16,29 @@ disk_node()
 	esac
 }
 
+# disk_driver NAME: of its controller.
+disk_driver()
+{
+	case $1 in
+	virtio-blk)	echo virtio-pci ;;
+	*)		echo "$1" ;;
+	esac
+}
+
+# disk_remove NAME: take the driver away from all controllers of its kind.
+disk_remove()
+{
+	driver=/sys/bus/pci/drivers/$(disk_driver "$1")
+	for device in "$driver"/*:*; do
+		echo "${device##*/}" > "$driver/unbind" || fail "$device stays"
+	done
+}
+
 # disk_wait DISK NODE: probing is asynchronous. A kernel without the driver
 # cannot be tested; one with it that finds no disk has failed.
 disk_wait()
 {
-	case $1 in
-	am53c974)	driver=am53c974 ;;
-	ahci)		driver=ahci ;;
-	nvme)		driver=nvme ;;
-	*)		driver=virtio-pci ;;
-	esac
+	driver=$(disk_driver "$1")
 	[ -d "/sys/bus/pci/drivers/$driver" ] || skip "kernel without $driver"
 	for _ in $(seq 100); do
 		[ -b "/dev/$2" ] && return

@@ -1,0 +1,39 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Mappings of memory that the kernel has no addresses for, by the tracepoint of
+# swiotlb.
+
+TRACING=/sys/kernel/tracing
+
+# highmem_first: the address where high memory begins; nothing where there is none.
+highmem_first()
+{
+	awk '/zone +HighMem/ { high = 1 }
+	     high && $1 == "spanned" && !$2 { exit }
+	     high && $1 == "start_pfn:" { print $2 * 4096; exit }' /proc/zoneinfo
+}
+
+# highmem_watch: from now on each mapping of such memory leaves a line.
+highmem_watch()
+{
+	first=$(highmem_first)
+	[ -n "$first" ] || fail "no high memory"
+	mount -t tracefs trace "$TRACING" || fail "kernel without tracepoints"
+	event=$TRACING/events/swiotlb/swiotlb_bounced
+	echo "dev_addr >= $first" > "$event/filter" || fail "no filter"
+	echo 1 > "$event/enable" || fail "no tracepoint"
+}
+
+# highmem_seen: how many mappings, and their bytes; the buffer keeps the latest.
+highmem_seen()
+{
+	awk '/swiotlb_bounced: / {
+		n++
+		for (i = 1; i <= NF; i++)
+			if (sub(/^size=/, "", $i))
+				bytes += $i
+	}
+	END { print "highmem_maps=" n + 0; print "highmem_bytes=" bytes + 0 }' \
+		"$TRACING/trace"
+}
