@@ -345,11 +345,13 @@ void __init swiotlb_exit(void)
  *
  * Who asks has windows for this range only: the allocator grows no more.
  *
- * Return: Physical address.
+ * Context: Process context.
+ * Return: Physical address, 0 without a pool.
  */
 phys_addr_t default_swiotlb_base(void)
 {
-	swiotlb_grow_disable(&swiotlb_default_mem);
+	if (is_swiotlb_allocated())
+		swiotlb_grow_disable(&swiotlb_default_mem);
 	return swiotlb_default_mem.boot_pool.start;
 }
 

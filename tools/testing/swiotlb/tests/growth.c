@@ -446,6 +446,12 @@ static unsigned int grown(void)
 	return n;
 }
 
+/* Nor is there anything to give back */
+TEST(without_a_pool_there_is_no_base)
+{
+	CHECK_EQ(default_swiotlb_base(), 0);
+}
+
 /* The platform has windows for what there was when it asked */
 TEST(idle_pool_does_not_open_after_growth_has_ended)
 {
