@@ -66,9 +66,9 @@
 /**
  * DOC: Lock order
  *
- * 1. mem->pools_lock: which pools there are, and their states. A mutex, held while a
- *    pool is encrypted and freed, but not while one is made: that may take seconds.
- *    The shrinker only tries it.
+ * 1. mem->pools_lock: which pools there are, and their states. A mutex, not held while
+ *    memory of a pool is allocated and decrypted, or encrypted and freed: that may
+ *    take seconds. The shrinker only tries it.
  * 2. cache->resize_lock: limits of magazines and depots. A mutex.
  * 3. mem->transient_lock: the table of transient pools, and the range of addresses
  *    of all pools but the boot pool. Interrupts off.
@@ -563,7 +563,8 @@ enum swiotlb_event {
  * @npools:	Number of pools in @pools.
  * @held_nslots: Slots of all pools, those that are closed or idle too.
  * @spare_end_pfn: First page above the lowest of those, 0 for none.
- * @lost_nslots: Slots of pools whose memory could not be encrypted again.
+ * @gone_nslots: Slots of pools that are no more, but whose memory has not come back:
+ *		not yet, or never, as it could not be encrypted again.
  * @transient_lock: Protects @transients, @pub.first_pfn and @pub.end_pfn.
  * @transients:	Transient pools by address, read under RCU.
  * @transient_nslots: Their slots.
@@ -618,7 +619,7 @@ struct swiotlb_mem {
 	unsigned int npools;
 	unsigned long held_nslots;
 	unsigned long spare_end_pfn;
-	atomic_long_t lost_nslots;
+	atomic_long_t gone_nslots;
 	/* protects changes to @transients and to the range in @pub */
 	spinlock_t transient_lock;
 	DECLARE_HASHTABLE(transients, SWIOTLB_TRANSIENT_BITS);
@@ -906,7 +907,9 @@ void swiotlb_grow_disable(struct swiotlb_mem *mem);
 /* ------------------------------------------------------------ shrink.c --- */
 
 void swiotlb_shrink_init(struct swiotlb_mem *mem);
-void swiotlb_shrink_idle(struct swiotlb_mem *mem, unsigned long nslots);
+void swiotlb_shrink_idle(struct swiotlb_mem *mem, unsigned long nslots,
+			 struct list_head *gone);
+void swiotlb_free_pools(struct swiotlb_mem *mem, struct list_head *gone);
 void swiotlb_shrink_hurry(struct swiotlb_mem *mem);
 
 #else /* !CONFIG_SWIOTLB_DYNAMIC */

@@ -25,7 +25,7 @@ static unsigned long swiotlb_max_nslots(const struct swiotlb_mem *mem)
  * swiotlb_room() - how much an allocator may still add
  * @mem:	Allocator.
  *
- * What is lost is not to be had a second time.
+ * Memory that has not come back yet is not to be had a second time, nor what is lost.
  *
  * Context: Any.
  * Return: Slots.
@@ -33,7 +33,7 @@ static unsigned long swiotlb_max_nslots(const struct swiotlb_mem *mem)
 unsigned long swiotlb_room(const struct swiotlb_mem *mem)
 {
 	unsigned long held = READ_ONCE(mem->held_nslots) +
-			     atomic_long_read(&mem->lost_nslots);
+			     atomic_long_read(&mem->gone_nslots);
 	unsigned long max = swiotlb_max_nslots(mem);
 
 	return max > held ? max - held : 0;

@@ -60,6 +60,8 @@ bool shim_page_allocated(phys_addr_t paddr);
 
 /* Called before pages are allocated that may be waited for: once, then forgotten */
 extern void (*shim_before_pages)(void);
+/* The same, before memory is encrypted again */
+extern void (*shim_before_encrypt)(void);
 /* Jiffies that alloc_contig_pages() takes */
 extern unsigned long shim_contig_takes;
 /* Node that was preferred for pages the last time somebody named one */
