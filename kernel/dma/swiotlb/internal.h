@@ -575,6 +575,8 @@ enum swiotlb_event {
  * @last_want:	When somebody asked for a pool who may get one, in jiffies.
  * @next_try:	When to try again after memory was short, in jiffies, ...
  * @short_end_pfn: ... below this page, or a lower one; 0 once there was some.
+ * @unused_end_pfn: A pool below this page was used by nobody, ...
+ * @unused_since: ... as was seen then, in jiffies.
  * @room_end_pfn: At the limit, room is made for a pool below this page, ...
  * @room_since:	... as was asked for then, in jiffies.
  * @vain_end_pfn: Room does not help who asks for pools below this page, ...
@@ -634,6 +636,8 @@ struct swiotlb_mem {
 	unsigned long last_want;
 	unsigned long next_try;
 	unsigned long short_end_pfn;
+	unsigned long unused_end_pfn;
+	unsigned long unused_since;
 	unsigned long room_end_pfn;
 	unsigned long room_since;
 	unsigned long vain_end_pfn;
