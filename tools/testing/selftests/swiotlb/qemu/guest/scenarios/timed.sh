@@ -1,10 +1,10 @@
 # shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# One fio run a line of /etc/rows: NAME DISK BS DEPTH JOBS RW. RAMP is in
-# seconds, RUNTIME_MS and RAMP_MS say what they are in. BOUNCE says whether
+# One fio run a line that the runner sends: NAME DISK BS DEPTH JOBS RW COLD_MS. RAMP
+# is in seconds, RUNTIME_MS and RAMP_MS say what they are in. BOUNCE says whether
 # bounce buffers must be in use (1) or must not be (0) while a row runs, so that
-# no row can be filed under the wrong name. With COLD_MS, each row is first run
+# no row can be filed under the wrong name. With a COLD_MS, the row is first run
 # for so long, without a ramp, from pools that have given back what they can.
 # With PROFILE, /proc/profile of the middle of each row is reported, too.
 
@@ -57,7 +57,7 @@ cold()
 {
 	give_back "$boot_slots" 40 || :
 	echo "slots=$(swiotlb_slots)" > /tmp/cold
-	run "$1.cold" "$3" "$4" "$5" "$6" "$COLD_MS" 0
+	run "$1.cold" "$3" "$4" "$5" "$6" "$7" 0
 	echo "slots_after=$(swiotlb_slots)" >> /tmp/cold
 	report "$1.cold" /tmp/cold
 }
@@ -68,7 +68,7 @@ row()
 	disk_wait "$2" "$node"
 	# Requests must reach the driver at the size that the row says.
 	echo 2 > "/sys/block/$node/queue/nomerges"
-	[ -z "$COLD_MS" ] || cold "$@"
+	[ "$7" = 0 ] || cold "$@"
 	sample > /tmp/sample &
 	run "$1" "$3" "$4" "$5" "$6" "$RUNTIME_MS" "$RAMP_MS"
 	wait
@@ -85,12 +85,15 @@ symbols()
 	awk 'NF == 3 && $2 ~ /[tT]/ { print $1, $3 }' /proc/kallsyms
 }
 
-[ -z "$COLD_MS" ] || boot_slots=$(swiotlb_slots)
+boot_slots=$(swiotlb_slots)
 if [ -n "$PROFILE" ]; then
 	[ -f /proc/profile ] || fail "kernel without /proc/profile, or without profile="
 	symbols > /tmp/symbols
 	report_file symbols /tmp/symbols
 fi
-while read -r name disk bs depth jobs rw; do
-	row "$name" "$disk" "$bs" "$depth" "$jobs" "$rw" < /dev/null
-done < /etc/rows
+# What is sent while nobody has the port open is lost.
+exec 3< "$VERDICT"
+report_text ready < /dev/null
+while read -r name disk bs depth jobs rw cold <&3 && [ "$name" != end ]; do
+	row "$name" "$disk" "$bs" "$depth" "$jobs" "$rw" "$cold" < /dev/null
+done
