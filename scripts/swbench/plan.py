@@ -107,7 +107,7 @@ def dynamic(repeats):
     rows = tuple(Row("virtio-blk", bs, 256, jobs, "rw")
                  for bs, jobs in (("4k", 1), ("64k", 1), ("4k", 4), ("4k", 24)))
     return Plan("bench-dynamic", chosen(("ours", "dynamic")), rows, repeats or 5,
-                8, 0.3, 1.0, 4, job_mib=DISK_MIB // 24, cold=1.0)
+                6, 0.3, 1.0, 4, job_mib=DISK_MIB // 24, cold=1.0)
 
 
 def profile(repeats):
