@@ -239,7 +239,7 @@ static bool swiotlb_grow_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	pr_info_ratelimited("pool %u of %lu KiB added, %lu KiB in all\n",
 			    pool->id, swiotlb_kib(pool->nslots),
 			    swiotlb_kib(mem->held_nslots));
-	queue_delayed_work(system_dfl_wq, &mem->tick_work, SWIOTLB_TICK);
+	swiotlb_shrink_later(mem);
 	return true;
 }
 
@@ -259,6 +259,8 @@ static void swiotlb_grow_work(struct work_struct *work)
 	if (!nslots)
 		return;
 	pool = swiotlb_grow_create(mem, nslots, limit);
+	if (pool)
+		swiotlb_shrink_start(mem);
 	if (pool && swiotlb_grow_add(mem, pool)) {
 		swiotlb_grow_served(mem, limit);
 		return;

@@ -583,14 +583,17 @@ enum swiotlb_event {
  * @slow_end:	When to migrate pages again after that took long, in jiffies, ...
  * @slow_pause:	... which is so long after it; both are the worker's own.
  * @tick_work:	Looks for what can be given back.
- * @hurry:	Memory is short: give back at once.
+ * @hurry:	Give back at once what is not in use.
+ * @pressed:	Reclaim asks for that.
+ * @last_hurry:	When it was done, in jiffies.
  * @last_used:	Slots in use at the last tick.
  * @peak:	The most that maps have seen since then.
  * @demand:	The most in this period, ...
  * @demand_before: ... and in the one before.
  * @period:	When this one began, in jiffies.
- * @shrinker:	Through which memory management asks for them, %NULL before the
- *		first pool was added.
+ * @shrinker:	Through which memory management asks for pools, %NULL before the
+ *		first one was added.
+ * @shrink_wq:	Where @tick_work is queued, %NULL before that.
  */
 struct swiotlb_mem {
 	struct io_tlb_mem pub;
@@ -640,12 +643,15 @@ struct swiotlb_mem {
 	unsigned long slow_pause;
 	struct delayed_work tick_work;
 	bool hurry;
+	bool pressed;
+	unsigned long last_hurry;
 	unsigned long last_used;
 	unsigned long peak;
 	unsigned long demand;
 	unsigned long demand_before;
 	unsigned long period;
 	struct shrinker *shrinker;
+	struct workqueue_struct *shrink_wq;
 #endif
 };
 
@@ -876,7 +882,8 @@ bool swiotlb_room_is_kept(const struct swiotlb_mem *mem, u64 limit);
 unsigned long swiotlb_room(const struct swiotlb_mem *mem);
 bool swiotlb_at_limit(const struct swiotlb_mem *mem);
 void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid);
-void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used, int nid);
+void swiotlb_watermark_check(struct swiotlb_mem *mem, struct device *dev,
+			     unsigned long used);
 
 /* The occupancy takes a look at every area: by one CPU, once in a jiffy. */
 static inline bool swiotlb_watermark_due(struct swiotlb_mem *mem)
@@ -907,6 +914,8 @@ void swiotlb_grow_disable(struct swiotlb_mem *mem);
 /* ------------------------------------------------------------ shrink.c --- */
 
 void swiotlb_shrink_init(struct swiotlb_mem *mem);
+void swiotlb_shrink_start(struct swiotlb_mem *mem);
+void swiotlb_shrink_later(struct swiotlb_mem *mem);
 void swiotlb_shrink_idle(struct swiotlb_mem *mem, unsigned long nslots,
 			 struct list_head *gone);
 void swiotlb_free_pools(struct swiotlb_mem *mem, struct list_head *gone);
@@ -952,7 +961,8 @@ static inline bool swiotlb_watermark_due(struct swiotlb_mem *mem)
 }
 
 static inline void swiotlb_watermark_check(struct swiotlb_mem *mem,
-					   unsigned long used, int nid)
+					   struct device *dev,
+					   unsigned long used)
 {
 }
 

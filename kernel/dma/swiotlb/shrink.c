@@ -323,14 +323,38 @@ static void swiotlb_offer_room(struct swiotlb_mem *mem)
 	queue_work(system_dfl_wq, &mem->grow_work);
 }
 
+/*
+ * Reclaim asks as long as memory is short. What a load takes back a moment later costs
+ * more than it brings: pools are closed, drained and opened again, or freed and made
+ * anew. So this is done once a second at most; if somebody has asked for a pool since
+ * the last time, not before it would have been quiet again.
+ */
+static bool swiotlb_hurry_is_due(const struct swiotlb_mem *mem)
+{
+	unsigned long last = READ_ONCE(mem->last_hurry);
+	bool missed = time_after(READ_ONCE(mem->last_want), last);
+
+	return !swiotlb_is_within(last, missed ? SWIOTLB_QUIET : SWIOTLB_TICK);
+}
+
+static bool swiotlb_take_hurry(struct swiotlb_mem *mem)
+{
+	if (!READ_ONCE(mem->hurry) &&
+	    !(READ_ONCE(mem->pressed) && swiotlb_hurry_is_due(mem)))
+		return false;
+
+	/* Who asks from now on sees all that follows done again. */
+	WRITE_ONCE(mem->hurry, false);
+	WRITE_ONCE(mem->pressed, false);
+	WRITE_ONCE(mem->last_hurry, jiffies);
+	return true;
+}
+
 /* Returns, by @gone, pools whose memory is to be freed without the lock. */
 static void swiotlb_tick(struct swiotlb_mem *mem, struct list_head *gone)
 {
-	bool hurry = READ_ONCE(mem->hurry);
+	bool hurry = swiotlb_take_hurry(mem);
 
-	/* Who asks from now on sees all that follows done again. */
-	if (hurry)
-		WRITE_ONCE(mem->hurry, false);
 	swiotlb_demand_sample(mem, hurry);
 	if ((hurry || swiotlb_is_quiet(mem)) &&
 	    swiotlb_close_surplus(mem, hurry)) {
@@ -348,6 +372,27 @@ static void swiotlb_tick(struct swiotlb_mem *mem, struct list_head *gone)
 	swiotlb_take_all_idle(mem, hurry || !swiotlb_mem_can_grow(mem), gone);
 }
 
+/*
+ * Giving back is part of reclaim: where no memory is left to make a kworker of, there
+ * is a rescuer. So the worker itself allocates nothing. Growing does: it stays with
+ * the others.
+ */
+static struct workqueue_struct *swiotlb_shrink_wq(const struct swiotlb_mem *mem)
+{
+	return READ_ONCE(mem->shrink_wq) ?: system_dfl_wq;
+}
+
+/**
+ * swiotlb_shrink_later() - look from time to time for what can be given back
+ * @mem:	Allocator.
+ *
+ * Context: Any.
+ */
+void swiotlb_shrink_later(struct swiotlb_mem *mem)
+{
+	queue_delayed_work(swiotlb_shrink_wq(mem), &mem->tick_work, SWIOTLB_TICK);
+}
+
 /**
  * swiotlb_shrink_hurry() - give back at once what is not needed now
  * @mem:	Allocator.
@@ -357,7 +402,7 @@ static void swiotlb_tick(struct swiotlb_mem *mem, struct list_head *gone)
 void swiotlb_shrink_hurry(struct swiotlb_mem *mem)
 {
 	WRITE_ONCE(mem->hurry, true);
-	mod_delayed_work(system_dfl_wq, &mem->tick_work, 0);
+	mod_delayed_work(swiotlb_shrink_wq(mem), &mem->tick_work, 0);
 }
 
 /*
@@ -393,11 +438,13 @@ static unsigned long swiotlb_shrink_scan(struct shrinker *shrinker,
 		mutex_unlock(&mem->pools_lock);
 		swiotlb_free_pools(mem, &gone);
 	}
-	swiotlb_shrink_hurry(mem);
+	/* Or else at a tick, as soon as it is due. */
+	WRITE_ONCE(mem->pressed, true);
+	if (swiotlb_hurry_is_due(mem))
+		mod_delayed_work(swiotlb_shrink_wq(mem), &mem->tick_work, 0);
 	return freed ? freed >> (PAGE_SHIFT - IO_TLB_SHIFT) : SHRINK_STOP;
 }
 
-/* Without a shrinker, pools are given back all the same, in their time. */
 static void swiotlb_shrinker_add(struct swiotlb_mem *mem)
 {
 	mem->shrinker = shrinker_alloc(0, "swiotlb");
@@ -410,6 +457,26 @@ static void swiotlb_shrinker_add(struct swiotlb_mem *mem)
 	shrinker_register(mem->shrinker);
 }
 
+/**
+ * swiotlb_shrink_start() - make what giving back needs
+ * @mem:	Allocator, to which the first pool is about to be added.
+ *
+ * Without that, pools are given back all the same, in their time. The next growth
+ * tries again.
+ *
+ * Context: Process context, nobody else adds a pool meanwhile.
+ */
+void swiotlb_shrink_start(struct swiotlb_mem *mem)
+{
+	struct workqueue_struct *wq = mem->shrink_wq;
+
+	if (!wq)
+		wq = alloc_workqueue("swiotlb", WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
+	WRITE_ONCE(mem->shrink_wq, wq);
+	if (!mem->shrinker)
+		swiotlb_shrinker_add(mem);
+}
+
 /* There is nothing to look for once all is as it was after boot. */
 static void swiotlb_tick_work(struct work_struct *work)
 {
@@ -418,11 +485,9 @@ static void swiotlb_tick_work(struct work_struct *work)
 	LIST_HEAD(gone);
 
 	mutex_lock(&mem->pools_lock);
-	if (!mem->shrinker)
-		swiotlb_shrinker_add(mem);
 	swiotlb_tick(mem, &gone);
 	if (mem->held_nslots > mem->boot_pool.nslots)
-		queue_delayed_work(system_dfl_wq, &mem->tick_work, SWIOTLB_TICK);
+		swiotlb_shrink_later(mem);
 	mutex_unlock(&mem->pools_lock);
 
 	swiotlb_free_pools(mem, &gone);
@@ -439,4 +504,6 @@ void swiotlb_shrink_init(struct swiotlb_mem *mem)
 {
 	INIT_DELAYED_WORK(&mem->tick_work, swiotlb_tick_work);
 	mem->period = jiffies;
+	/* The first one is due. */
+	mem->last_hurry = jiffies - SWIOTLB_QUIET - 1;
 }

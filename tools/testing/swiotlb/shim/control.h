@@ -18,6 +18,9 @@ void shim_threads_stop(void);
 unsigned int shim_run_work(void);
 unsigned int shim_work_queued(void);
 
+/* Memory is so short that no kworker can be made: only work with a rescuer runs */
+extern bool shim_no_kworkers;
+
 /*
  * Fault injection: let @skip calls pass, then fail @times calls (-1: all).
  * @rate, if not 0, fails one call in @rate at random instead.

@@ -68,24 +68,6 @@ TEST(pools_are_shown_while_one_is_encrypted)
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
-static void shrink_meanwhile(void)
-{
-	unsigned long freed;
-
-	shim_shrink(&freed);
-	CHECK_EQ(freed, 0);
-	seen++;
-}
-
-TEST(shrinker_does_not_wait_while_one_is_encrypted)
-{
-	start_encrypted("512,1");
-	shim_before_encrypt = shrink_meanwhile;
-	ticks(60);
-	CHECK_EQ(seen, 1);
-	CHECK_EQ(slots_event("freed"), slots_event("grown"));
-}
-
 static long pages_at_boot, most;
 
 /* Others map meanwhile, and ask for more than there may be */
@@ -115,6 +97,137 @@ TEST(memory_on_its_way_out_counts_against_the_limit)
 	/* ... and no longer: all of it can be had again */
 	load_meanwhile();
 	CHECK_EQ(slots_total(), 16 * 512);
+}
+
+/* 10 MiB that come and go within a millisecond */
+static void burst(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 40; i++) {
+		tlbs[i] = map(dev, orig, SZ_256K, DMA_TO_DEVICE);
+		CHECK(tlbs[i] != MAP_FAILED_ADDR);
+		shim_run_work();
+	}
+	for (i = 0; i < 40; i++)
+		unmap(dev, tlbs[i], SZ_256K, DMA_TO_DEVICE);
+}
+
+/* Reclaim asks in each of so many milliseconds: how often did workers run? */
+static unsigned int press(unsigned int ms, void (*load)(void))
+{
+	unsigned int n = 0;
+	unsigned long freed;
+
+	while (ms--) {
+		if (load)
+			load();
+		shim_shrink(&freed);
+		n += shim_run_work();
+		shim_advance(1);
+	}
+	return n;
+}
+
+/* What a load takes back at once is not given back all the time */
+TEST(lasting_pressure_under_load_is_no_storm)
+{
+	boot("dynamic,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_256K, 0);
+	burst();
+	ticks(2);
+	press(20 * HZ, burst);
+	/* Two or three pools, each five seconds */
+	CHECK_MSG(slots_event("closed") <= 5 * 3, "%ld times closed",
+		  slots_event("closed"));
+	CHECK_MSG(slots_event("grown") <= 5 * 3, "%ld times grown",
+		  slots_event("grown"));
+}
+
+/* ... but something is, and all of it once the load has ended */
+TEST(lasting_pressure_gets_what_is_not_used)
+{
+	long nslots;
+
+	boot("dynamic,1");
+	nslots = slots_total();
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_256K, 0);
+	burst();
+	ticks(2);
+	press(20 * HZ, burst);
+	CHECK(slots_event("freed") > 0);
+	press(6 * HZ, NULL);
+	CHECK_EQ(slots_total(), nslots);
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
+}
+
+/* Who has it all in use is not looked at, nor are magazines drained, at each call */
+TEST(lasting_pressure_does_not_keep_the_worker_busy)
+{
+	unsigned int works;
+
+	boot("dynamic,1");
+	start_with(new_device(0, 0));
+	map_pieces(64);
+	ticks(2);
+	unmap_pieces(32);
+	works = press(5 * HZ, NULL);
+	CHECK_MSG(works <= 12, "%u works in 5 seconds", works);
+}
+
+/* The worker looks at what is in use; then some of it is no more */
+static void release_and_press(void)
+{
+	unsigned long freed;
+
+	unmap(dev, tlbs[MOST - 1], PIECE, DMA_TO_DEVICE);
+	shim_shrink(&freed);
+	seen++;
+}
+
+/* Nobody is told twice: it must be done again when it is over */
+TEST(pressure_during_the_work_is_not_lost)
+{
+	struct io_tlb_pool *kept;
+	unsigned long freed;
+
+	boot("dynamic,1");
+	start_with(new_device(0, 0));
+	map_pieces(160);
+	/* One piece of the youngest pool stays */
+	tlbs[MOST - 1] = tlbs[159];
+	unmap_pieces(159);
+	ticks(1);
+	kept = swiotlb_find_pool(dev, tlbs[159]);
+	CHECK(kept && kept != swiotlb_find_pool(dev, tlbs[40]));
+	shim_after_grace_period = release_and_press;
+	shim_shrink(&freed);
+	shim_run_work();
+	CHECK_EQ(seen, 1);
+	/* Without a hurry it would be kept for ten seconds */
+	ticks(3);
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
+}
+
+/* No kworker can be made when memory is short: that must not be waited for */
+TEST(gives_back_where_no_kworker_can_be_made)
+{
+	unsigned long freed;
+	long nslots;
+
+	boot("dynamic,1");
+	nslots = slots_total();
+	start_with(new_device(0, 0));
+	map_pieces(160);
+	unmap_pieces(160);
+	ticks(1);
+	shim_no_kworkers = true;
+	shim_shrink(&freed);
+	shim_run_work();
+	CHECK_EQ(slots_total(), nslots);
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
 #endif
