@@ -265,11 +265,12 @@ static void *observer(void *arg)
 	return NULL;
 }
 
-static unsigned int seconds_of_run(void)
+static useconds_t time_of_run(void)
 {
 	const char *s = getenv("SECONDS_EACH");
+	double seconds = s ? atof(s) : 0;
 
-	return s ? max_t(int, atoi(s), 1) : 2;
+	return 1000000 * (seconds > 0 ? seconds : 2);
 }
 
 static void stress(const struct scenario *s)
@@ -314,7 +315,7 @@ static void stress(const struct scenario *s)
 		pthread_create(&reclaim_thread, NULL, reclaim, &asked);
 		pthread_create(&neighbour_thread, NULL, neighbour, NULL);
 	}
-	sleep(seconds_of_run());
+	usleep(time_of_run());
 	/* On a busy machine it may take that long until a pool goes at all */
 	for (i = 0; s->shrinking && i < 30 && READ_ONCE(pools_closed) < 1; i++)
 		sleep(1);

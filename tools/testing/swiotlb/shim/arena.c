@@ -88,10 +88,8 @@ void shim_arena_init(void)
 	char *p = reserve(SHIM_PHYS_END + (1UL << 30));
 
 	shim_ram = PTR_ALIGN(p, 1UL << 30);
-#ifdef SHIM_BENCH
 	/* The kernel's own mapping of all memory has large pages */
 	madvise(shim_ram, SHIM_PHYS_END, MADV_HUGEPAGE);
-#endif
 	shim_memmap = reserve(NPAGES * sizeof(struct page));
 	owner = reserve(NPAGES);
 	decrypted = reserve(NPAGES);
