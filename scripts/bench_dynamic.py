@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Measure pools that grow and give back: what growing costs, what is left of it.
 
-Rows of fio with the default pool and from 1 MiB in turn, as often as REPEATS
-says (5); loads that need 256 MiB at once, on the base and on ours; memory
+Rows of fio with the default pool and from 1 MiB in turn, in as many boots as
+REPEATS says (5); loads that need 256 MiB at once, on the base and on ours; memory
 afterwards; cycles of growing and giving back. The results go to
 results/dynamic/<time>; "latest" points to the newest good one.
 """

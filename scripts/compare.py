@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Compare the base kernel's swiotlb, ours, and no bouncing, by fio in QEMU.
 
-Every byte is verified first. Then the configurations are booted in turn, as
-often as REPEATS says (3). The results go to a directory of their own under
-results/run/ (results/quick/ with --quick); "latest" points to the newest good
-one.
+Every byte is verified first. Then all configurations are booted, as often as
+REPEATS says (3), and take turns at each row, seconds apart. The results go to a
+directory of their own under results/run/ (results/quick/ with --quick); "latest"
+points to the newest good one.
 """
 
 import pathlib

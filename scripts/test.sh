@@ -162,6 +162,7 @@ main() {
 	step compose 10 python3 -B "$TOP/scripts/compose.py" --base "$base" ours
 	if [[ -f $TOP/tools/testing/swiotlb/Makefile ]]; then
 		step harness 60 make -C "$TOP/tools/testing/swiotlb" V=1 check
+		step bench-rows 60 make -C "$TOP/tools/testing/swiotlb" check-bench
 	fi
 	if [[ -f $SELFTESTS/tests.py ]]; then
 		kunit

@@ -3,7 +3,7 @@
 
     command      what the commands share: options, exit status
     plan         what is compared: configurations, rows, how long
-    measure      the boots, verify pass first, then in turn
+    measure      the boots, verify pass first, then taking turns
     stats        medians, spread and ratios; table.csv
     mapbench     the rows of the map benchmark: boots, table, picture
     environment  what it ran on

@@ -52,17 +52,12 @@ class DynamicBench(measure.Measurement):
 
     # --- the rows ----------------------------------------------------------
 
-    def _take(self, row, config, number, result):
-        super()._take(row, config, number, result)
-        name = f"{row.name}.cold"
-        fio = self._take_fio(name, config, number, result)
-        if not fio:
-            self.cold.add_errors(row, config.name, 1)
-            return
-        sample = result.values(f"{name}.sample")
+    def _take_cold(self, row, name, config, said):
+        name = f"{name}.cold"
+        iops, usr, system, errors = self._take_fio(name, config, said)
+        sample = said.values(f"{name}.sample")
         self.starts.setdefault((row, config.name), []).append(
             int(sample["slots"]))
-        iops, usr, system, errors = fio
         self.cold.add(row, config.name, iops, (0.0, usr, system), errors)
 
     # --- the loads ---------------------------------------------------------

@@ -296,8 +296,8 @@ boot. Warm rows are measured once the pools have what the row needs. Cold ones a
 the run before, right after all was given back (growing: from
 {_cold_starts(measured)}), without a ramp: they have growth in them.
 
-The difference is the mean of those of {plan.repeats} pairs of boots, one after the
-other, with its 95 % interval (Student). The limit *holds* unless that interval lies
+The difference is the geometric mean over pairs of turns, one after the other, with
+its 95 % interval (Student); cold rows have a pair a boot. The limit *holds* unless that interval lies
 below {100 * SLOWER:.0f} % as a whole: it says that no loss beyond the limit was
 found, not that there is none. It is *shown* only where the interval lies above
 {100 * SLOWER:.0f} % as a whole. Variation is the coefficient of variation of the
@@ -326,9 +326,9 @@ Events of ours under fio: {_events(measured)}.
 - host: {host['cpu']}, {host['cpus']} CPUs, Linux {host['kernel']}, load
   {host['load_at_start'][0]:.1f} at the start and {host['load_at_end'][0]:.1f} at the end;
   other work took {host['cpus_used_by_others']:.1f} CPUs
-- {env['fio']}, {plans.ENGINE}, direct, {plan.runtime} s a warm row after {plan.ramp} s,
-  {plan.cold} s a cold one, {plan.repeats} boots of each, in turn; before, crc32c
-  verified every byte on virtio-blk, NVMe and AHCI
+- {env['fio']}, {plans.ENGINE}, direct, {plan.runtime} s a warm turn after {plan.ramp} s,
+  {plan.turns} turns of each row in each of {plan.repeats} boots, {plan.cold} s a cold
+  one, while the other guest stands still; before, crc32c verified every byte on virtio-blk, NVMe and AHCI
 """
 
 

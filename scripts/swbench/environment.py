@@ -74,6 +74,7 @@ class Environment:
                       "append": f"{machine.APPEND} {machine.X86_APPEND}",
                       "backing": "raw, anonymous host memory"},
             "plan": {"kind": plan.kind, "repeats": plan.repeats,
+                     "turns": plan.turns,
                      "ramp_s": plan.ramp, "runtime_s": plan.runtime,
                      "engine": plans.ENGINE,
                      "rows": [row.name for row in plan.rows]},

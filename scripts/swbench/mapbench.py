@@ -102,9 +102,10 @@ class GuestBench(measure.Measurement):
         maps = measure.BOOT_SECONDS + 2 + len(ROWS) * self._map_seconds()
         return super()._weight() + self.plan.repeats * len(self.plan.configs) * maps
 
-    def _timed_boot(self, config, number):
-        self._map_boot(config, number)
-        super()._timed_boot(config, number)
+    def _round(self, number):
+        for config in self.plan.configs:
+            self._map_boot(config, number)
+        super()._round(number)
 
     def _map_boot(self, config, number):
         rows = {**WARM_UP, **{row.name: row.options() for row in ROWS}}

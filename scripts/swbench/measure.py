@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The boots: bytes first, then time, one configuration after the other."""
+"""The boots: bytes first, then time, all configurations in turn."""
 
+import contextlib
 import json
 import os
 import pathlib
 import resource
 import time
 
-from swguest import machine, run
+from swguest import driven, machine, run
 
 from . import plan as plans
 from .stats import Samples, median
@@ -15,8 +16,11 @@ from .stats import Samples, median
 # Seconds that a boot and a row cost beyond what they are told to take. Only
 # the first estimate of the time left uses them; then it goes by what was seen.
 BOOT_SECONDS = 5.0
-ROW_SECONDS = 1.5
+ROW_SECONDS = 0.8
 VERIFY_SECONDS = 12.0
+# What is given up after so long: all that boot at the same time, a turn.
+READY_SECONDS = 180
+TURN_SECONDS = 60
 
 
 class Progress:
@@ -115,14 +119,17 @@ class Measurement:
         self._progress = Progress(self._weight(), terminal)
 
     def _row_seconds(self):
-        cold = self.plan.cold + ROW_SECONDS if self.plan.cold else 0
-        return self.plan.ramp + self.plan.runtime + ROW_SECONDS + cold
+        return self.plan.ramp + self.plan.runtime + ROW_SECONDS
+
+    def _cold_seconds(self):
+        return self.plan.cold + ROW_SECONDS if self.plan.cold else 0
 
     def _verify_seconds(self):
         return VERIFY_SECONDS * (0.4 + self.plan.verify_mib / 40)
 
     def _weight(self):
-        timed = BOOT_SECONDS + len(self.plan.rows) * self._row_seconds()
+        timed = BOOT_SECONDS + len(self.plan.rows) * (
+            self.plan.turns * self._row_seconds() + self._cold_seconds())
         checked = BOOT_SECONDS + 3 * self._verify_seconds()
         return (self.plan.repeats * len(self.plan.configs) * timed
                 + len(self._verified()) * checked)
@@ -142,13 +149,16 @@ class Measurement:
         result = run.boot(spec, self.accel, log, heard)
         self._progress.clear()
         self.host.note()
-        self.emulator_faults += len(result.emulator_faults)
         self.seconds.setdefault(spec.scenario, []).append(result.seconds)
+        self._ended(config, what, result)
+        return result
+
+    def _ended(self, config, what, result):
+        self.emulator_faults += len(result.emulator_faults)
         if "boot" in result.reader.frames:
             self.boots.setdefault(config.name, result.values("boot"))
         if not result.ok:
             self._complain(what, result)
-        return result
 
     def _complain(self, what, result):
         self.problems.append(f"{what}: {result.problems[0]} (log: {result.log})")
@@ -157,12 +167,13 @@ class Measurement:
             print(f"        {problem}")
         print(f"        log: {result.log}", flush=True)
 
-    def _spec(self, config, scenario, disks, disk_mib, conf, files, timeout):
+    def _spec(self, config, scenario, disks, disk_mib, conf, files, timeout,
+              driven=False):
         return run.Spec(
             self.images[config.kernel], scenario, config.append, plans.VCPUS,
             plans.MEMORY_MIB, [machine.Disk(kind, disk_mib) for kind in disks],
             {"ENGINE": plans.ENGINE, "BOUNCE": int(config.bounce), **conf},
-            files, timeout)
+            files, timeout, driven=driven)
 
     # --- the two passes ---------------------------------------------------
 
@@ -182,49 +193,76 @@ class Measurement:
 
     def timed(self):
         for number in range(1, self.plan.repeats + 1):
-            for config in self.plan.configs:
-                self._timed_boot(config, number)
+            self._round(number)
 
-    def _timed_boot(self, config, number):
+    def _round(self, number):
+        """A boot of each configuration, all at once, which then take turns."""
+        self._progress.begin(f"{number}/{self.plan.repeats}: "
+                             + ", ".join(c.name for c in self.plan.configs))
+        with contextlib.ExitStack() as stack:
+            guests = [(config, stack.enter_context(self._timed_guest(config, number)))
+                      for config in self.plan.configs]
+            for _, guest in guests:
+                guest.ready()
+                self._progress.done(BOOT_SECONDS)
+            for row in self.plan.rows:
+                self._turns(row, number, guests)
+            for config, guest in guests:
+                guest.end()
+                self._ended(config, f"{config.name} ({number})", guest.result)
+        self._progress.clear()
+        self.host.note()
+
+    def _timed_guest(self, config, number):
         plan = self.plan
         conf = {"RUNTIME_MS": round(1000 * plan.runtime), "RAMP": plan.ramp,
-                "RAMP_MS": round(1000 * plan.ramp),
-                "COLD_MS": round(1000 * plan.cold) or "", "PROFILE": self.PROFILE,
+                "RAMP_MS": round(1000 * plan.ramp), "PROFILE": self.PROFILE,
                 "STEP": round(plan.runtime / 5, 2), "SIZE": f"{plan.job_mib}m"}
-        rows = "".join(row.guest_line() + "\n" for row in plan.rows)
-        spec = self._spec(config, "timed", ("virtio-blk", "nvme"),
-                          plans.DISK_MIB, conf, {"etc/rows": rows},
-                          60 + 3 * len(plan.rows) * round(self._row_seconds()))
-        result = self._boot(
-            config, f"{config.name} ({number}/{plan.repeats}) {config.append}",
-            spec, self.directory / "logs" / f"{config.name}.{number}.log",
-            lambda frame: self._row_seconds()
-            if frame.endswith(".fio") and not frame.endswith(".cold.fio")
-            else BOOT_SECONDS / 3 if "." not in frame else 0)
-        for row in plan.rows:
-            self._take(row, config, number, result)
+        spec = self._spec(config, "timed", ("virtio-blk", "nvme"), plans.DISK_MIB,
+                          conf, {}, READY_SECONDS, driven=True)
+        return driven.Driven(spec, self.accel,
+                             self.directory / "logs" / f"{config.name}.{number}.log",
+                             lambda frame: self._progress.tick())
 
-    def _take(self, row, config, number, result):
-        fio = self._take_fio(row.name, config, number, result)
-        if not fio:
+    def _turns(self, row, number, guests):
+        """Back and forth: what changes with time hits the first and the last alike."""
+        for turn in range(self.plan.turns):
+            cold = self.plan.cold if turn == 0 else 0
+            for config, guest in guests[::-1 if turn % 2 else 1]:
+                self._turn(row, config, f"{number}.{turn + 1}", guest, cold)
+
+    def _turn(self, row, config, number, guest, cold):
+        name = f"{row.name}.{number}"
+        said = guest.run(row.guest_line(name, round(1000 * cold)), f"{name}.fio",
+                         TURN_SECONDS + 3 * self._row_seconds()) \
+            if guest.alive else None
+        self._progress.done(self._row_seconds()
+                            + (self._cold_seconds() if cold else 0))
+        if said is None:
             self.samples.add_errors(row, config.name, 1)
             return
-        iops, usr, system, errors = fio
-        busy = read_busy(result.values(f"{row.name}.sample"))
+        self._take(row, name, config, said)
+        if cold:
+            self._take_cold(row, name, config, said)
+
+    def _take(self, row, name, config, said):
+        """What the guest of @config has @said of a turn of @row called @name."""
+        iops, usr, system, errors = self._take_fio(name, config, said)
+        busy = read_busy(said.values(f"{name}.sample"))
         self.samples.add(row, config.name, iops, (busy, usr, system), errors)
 
-    def _take_fio(self, name, config, number, result):
-        """What fio said under that name, kept in a file as well; None: nothing."""
-        if f"{name}.fio" not in result.reader.frames:
-            return None
-        text = result.text(f"{name}.fio")
-        raw = self.directory / "fio" / f"{config.name}.{number}.{name}.json"
+    def _take_cold(self, row, name, config, said):
+        """The same of what came before it."""
+
+    def _take_fio(self, name, config, said):
+        """What fio said under that name, kept in a file as well."""
+        text = said.text(f"{name}.fio")
+        raw = self.directory / "fio" / f"{config.name}.{name}.json"
         raw.parent.mkdir(parents=True, exist_ok=True)
         raw.write_text(text)
         fio = read_fio(text)
         if fio[3]:
-            self.problems.append(f"{config.name} ({number}) {name}: "
-                                 f"{fio[3]} fio errors ({raw})")
+            self.problems.append(f"{config.name} {name}: {fio[3]} fio errors ({raw})")
         return fio
 
 

@@ -14,7 +14,7 @@ class Config(NamedTuple):
     bounce: bool
 
 
-# In the order in which they are booted, round after round. Not bouncing is
+# In the order in which they take turns, and back. Not bouncing is
 # measured on the base kernel: it is what both of them are held against.
 CONFIGS = (
     Config("base1", "base, one area", "base", "swiotlb=32768,1,force", True),
@@ -46,20 +46,23 @@ class Row(NamedTuple):
     def name(self):
         return f"{self.device}.{self.bs}.{self.depth}.{self.jobs}.{self.rw}"
 
-    def guest_line(self):
-        return (f"{self.name} {self.device} {self.bs} {self.depth} "
-                f"{self.jobs} {self.rw}")
+    def guest_line(self, name, cold_ms=0):
+        """What the guest is told, which calls it @name."""
+        return (f"{name} {self.device} {self.bs} {self.depth} {self.jobs} "
+                f"{self.rw} {cold_ms}")
 
 
 class Plan(NamedTuple):
-    """How much of it is done. Seconds are those of one row; with @cold, each is
-    also run for so long from pools that have grown for nothing yet.
+    """How much of it is done: @repeats boots, in each @turns of every row. Seconds
+    are those of one turn; with @cold, each row is also run once a boot for so long
+    from pools that have grown for nothing yet.
     """
 
     kind: str
     configs: tuple
     rows: tuple
     repeats: int
+    turns: int
     ramp: float
     runtime: float
     verify_mib: int
@@ -88,7 +91,7 @@ def chosen(names):
 
 def full(repeats, names=None):
     rows = _rows("virtio-blk", _FULL) + _rows("nvme", _FULL)
-    return Plan("run", chosen(names), rows, repeats or 3, 0.5, 2.0, 24)
+    return Plan("run", chosen(names), rows, repeats or 3, 2, 0.3, 1.0, 24)
 
 
 def bench_guest(repeats):
@@ -96,7 +99,7 @@ def bench_guest(repeats):
     rows = _rows("virtio-blk", (("4k", 1), ("4k", 4))) + \
         _rows("nvme", (("4k", 4),))
     return Plan("bench-guest", chosen(("base", "ours")), rows, repeats or 3,
-                0.5, 1.5, 4)
+                2, 0.3, 1.0, 4)
 
 
 def dynamic(repeats):
@@ -104,7 +107,7 @@ def dynamic(repeats):
     rows = tuple(Row("virtio-blk", bs, 256, jobs, "rw")
                  for bs, jobs in (("4k", 1), ("64k", 1), ("4k", 4), ("4k", 24)))
     return Plan("bench-dynamic", chosen(("ours", "dynamic")), rows, repeats or 5,
-                0.5, 2.0, 4, job_mib=DISK_MIB // 24, cold=1.0)
+                6, 0.3, 1.0, 4, job_mib=DISK_MIB // 24, cold=1.0)
 
 
 def profile(repeats):
@@ -112,10 +115,10 @@ def profile(repeats):
     rows = _rows("virtio-blk", _FULL[:2]) + _rows("nvme", _FULL[:2])
     configs = tuple(c._replace(append=f"{c.append} profile=4")
                     for c in chosen(("base", "ours", "none")))
-    return Plan("profile-guest", configs, rows, repeats or 3, 0.5, 2.0, 4)
+    return Plan("profile-guest", configs, rows, repeats or 3, 2, 0.3, 1.0, 4)
 
 
 def quick(repeats, names=None):
     rows = _rows("virtio-blk", (("4k", 1), ("4k", 4))) + \
         _rows("nvme", (("4k", 4),))
-    return Plan("quick", chosen(names), rows, repeats or 1, 0.5, 1.5, 4)
+    return Plan("quick", chosen(names), rows, repeats or 1, 2, 0.3, 1.0, 4)

@@ -73,13 +73,10 @@ class Profiled(measure.Measurement):
         super().__init__(*args)
         self.costs = collections.defaultdict(list)
 
-    def _take(self, row, config, number, result):
-        super()._take(row, config, number, result)
-        frames = result.reader.frames
-        if not {f"{row.name}.profile", f"{row.name}.fio", "symbols"} <= frames.keys():
-            return
-        found = ticks(frames[f"{row.name}.profile"], Symbols(result.text("symbols")))
-        before, after = map(int, result.values(f"{row.name}.sample")["ticks"].split()[::2])
+    def _take(self, row, name, config, said):
+        super()._take(row, name, config, said)
+        found = ticks(said.frames[f"{name}.profile"], Symbols(said.text("symbols")))
+        before, after = map(int, said.values(f"{name}.sample")["ticks"].split()[::2])
         iops = self.samples.iops(row, config.name)[-1]
         busy = self.samples.cpu(row, config.name)[-1][0]
         self.costs[row, config.name].append(
@@ -145,7 +142,8 @@ def markdown(measured, env):
              "# Where the CPU time of an I/O goes\n"]
     for row in measured.plan.rows:
         parts += _row_tables(measured, row)
-    parts.append(f"`make profile-guest`, medians of {measured.plan.repeats} boots, "
+    parts.append(f"`make profile-guest`, medians of {measured.plan.turns} turns in "
+                 f"each of {measured.plan.repeats} boots, "
                  f"{env.data['accelerator'] or measured.accel}; ticks of a timer with "
                  f"interrupts off count where they go on again. "
                  + report.disturbance(env.data))

@@ -87,7 +87,7 @@ def _verdict(low, high):
 
 
 def paired(samples, rows):
-    """Ours against base, each boot of one with the boot of the other next to it;
+    """Ours against base, each turn of one with the turn of the other next to it;
     empty with less than two of each.
     """
     lines = []
@@ -98,7 +98,7 @@ def paired(samples, rows):
             lines.append([row_name(row), percent(1 + mean),
                           f"{100 * (1 + low):.0f} to {100 * (1 + high):.0f} %",
                           _verdict(low, high)])
-    return grid(["ours / base, by pairs of boots", "mean", "95 % interval",
+    return grid(["ours / base, by pairs of turns", "mean", "95 % interval",
                  "so it is"], lines) if lines else ""
 
 
@@ -153,8 +153,9 @@ def summary(entries, samples, plan, environment):
     return "\n\n".join((_throughput(entries), _ratios(entries),
                         paired(samples, plan.rows),
                         f"Accelerator: {environment['accelerator']}. "
-                        f"Medians of {environment['plan']['repeats']}, boots "
-                        "in turn; the spread is the coefficient of variation. "
+                        f"Medians of {environment['plan']['turns']} turns in each of "
+                        f"{environment['plan']['repeats']} boots; the spread is the "
+                        "coefficient of variation. "
                         "Only ratios within one run mean anything. "
                         + disturbance(environment)))
 
@@ -201,8 +202,9 @@ def markdown(entries, samples, plan, environment):
   {host['load_at_start'][0]:.1f} at the start and {host['load_at_end'][0]:.1f} at the end;
   other work took {host['cpus_used_by_others']:.1f} CPUs
 - {environment['fio']}, {plans.ENGINE}, direct, sequential with merging off,
-  {plan.runtime} s a row after {plan.ramp} s, {plan.repeats} times, in turn;
-  median, and the coefficient of variation as spread
+  {plan.runtime} s a turn after {plan.ramp} s, {plan.turns} turns of each row in each of
+  {plan.repeats} boots, while the other guests stand still; median, and the
+  coefficient of variation as spread
 - before anything was timed, crc32c verified every byte on virtio-blk, NVMe and
   AHCI, 512 B to 1 MiB from uneven buffers ({verified})
 - emulated or not, a guest on a shared host gives ratios, not speeds

@@ -3,6 +3,7 @@
 
 import csv
 import io
+import math
 import statistics
 
 COLUMNS = ("device", "bs", "depth", "jobs", "rw", "config",
@@ -44,12 +45,14 @@ def interval(values):
 
 def difference(values, references):
     """How far @values are above @references, as a share, by pairs of neighbours
-    in time, as interval() says it.
+    in time, as interval() says it. The mean is the geometric one, which is the same
+    whichever of the two is noisy.
     """
-    if len(values) != len(references) or not all(references):
+    if len(values) != len(references) or not all(values) or not all(references):
         return None
-    return interval([value / reference - 1
-                     for value, reference in zip(values, references)])
+    found = interval([math.log(value / reference)
+                      for value, reference in zip(values, references)])
+    return found and tuple(map(math.expm1, found))
 
 
 def slope(points):

@@ -225,7 +225,7 @@ class Pairs(unittest.TestCase):
     def test_noise_is_no_difference(self):
         self.assertIn("the same", self.verdict([90.0, 112.0, 99.0], [100.0] * 3))
 
-    def test_one_boot_tells_nothing(self):
+    def test_one_turn_tells_nothing(self):
         samples = filled({"ours": [90.0], "base": [100.0]})
         self.assertEqual(report.paired(samples, [ROW]), "")
 

@@ -10,13 +10,15 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TREE / "tools/testing/selftests/swiotlb/qemu"))
 
 import tests  # noqa: E402
-from swguest import initramfs, klog, kunit, mapbench, params, verdict  # noqa: E402
+from swguest import driven, initramfs, klog, kunit, mapbench, params  # noqa: E402
+from swguest import run, verdict  # noqa: E402
 
 # One line that a kernel really prints for each signature.
 BAD = {
@@ -223,6 +225,84 @@ class Verdict(unittest.TestCase):
     def test_nothing_may_follow_the_end(self):
         with self.assertRaises(verdict.VerdictError):
             verdict.Reader().feed(self.GOOD + frame(4, "more", b""))
+
+
+class FakeSession:
+    """A guest that does what is in @plan, a frame each time: None is its death."""
+
+    def __init__(self, plan, log, healthy):
+        self.reader, self.result, self.machine = verdict.Reader(), None, self
+        self._plan, self._log, self._healthy = plan, log, healthy
+
+    def __enter__(self):
+        self._log.append("boot")
+        return self
+
+    def __exit__(self, *_):
+        problems = [] if self._healthy else ["gone"]
+        self.result = run.Result(self.reader, problems, pathlib.Path("x"), 1.0, "tcg")
+        self._log.append("gone")
+
+    def follow(self, last, _seconds):
+        frame = self._plan.pop(0)
+        if frame:
+            self.reader.frames[frame] = b""
+        return frame == last
+
+    def __getattr__(self, name):
+        return lambda *words: self._log.append(" ".join(map(str, [name, *words])))
+
+
+class Turns(unittest.TestCase):
+    SPEC = run.Spec("x", "timed", driven=True)
+
+    def guest(self, *plans, stale=()):
+        """A Driven whose boots go by @plans, and all that happens to it. After a boot
+        that is in @stale the emulator is to blame.
+        """
+        log, boots = [], []
+
+        def session(*_):
+            boots.append(FakeSession(list(plans[len(boots)]), log,
+                                     None not in plans[len(boots)]))
+            return boots[-1]
+        self.enterContext(mock.patch.object(run, "Session", session))
+        self.enterContext(mock.patch.object(
+            run, "broken_by_emulator",
+            lambda result, _faults: not result.ok and len(boots) in stale))
+        return driven.Driven(self.SPEC, "tcg", "x", None), log
+
+    def test_it_stands_still_but_in_its_turn(self):
+        guest, log = self.guest(["ready", "a", "end"])
+        with guest:
+            self.assertTrue(guest.ready())
+            self.assertIn("a", guest.run("do a", "a", 1).frames)
+            guest.end()
+        self.assertEqual(log, ["boot", "pause", "resume", "tell do a", "pause",
+                               "resume", "tell end", "wait 10", "gone"])
+        self.assertTrue(guest.result.ok)
+
+    def test_one_that_dies_is_asked_no_more(self):
+        guest, log = self.guest(["ready", None])
+        with guest:
+            self.assertTrue(guest.ready())
+            self.assertIsNone(guest.run("do a", "a", 1))
+            self.assertFalse(guest.alive)
+            self.assertIsNone(guest.run("do b", "b", 1))
+            guest.end()
+        self.assertFalse(guest.result.ok)
+        self.assertEqual(log.count("gone"), 1)
+
+    def test_what_the_emulator_broke_is_done_again(self):
+        guest, log = self.guest([None], ["ready", None], ["ready", "a", "end"],
+                                stale=(1, 2))
+        with guest:
+            self.assertTrue(guest.ready())
+            self.assertIn("a", guest.run("do a", "a", 1).frames)
+            guest.end()
+        self.assertEqual(log.count("boot"), 3)
+        self.assertEqual(log.count("tell do a"), 2)
+        self.assertTrue(guest.result.ok)
 
 
 class MapBenchmark(unittest.TestCase):

@@ -2,9 +2,9 @@
 #
 # What a person runs.
 
-# check: the quick set. An oracle of 2 million operations, 1 second a stress
+# check: the quick set. An oracle of 2 million operations, half a second a stress
 OPS ?= 2000000
-SECONDS_EACH ?= 1
+SECONDS_EACH ?= 0.5
 JOBS ?= 2
 TEST ?=
 SEED ?=
@@ -18,10 +18,15 @@ COUNT := $(if $(and $(HAVE_COUNT),$(filter ours-none,$(ENGINE)-$(SAN))),$(OUTPUT
 OPS_ASAN ?= 300000
 OPS_LONG ?= 100000000
 
+# Who has told make how many jobs to run has told us
+PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
+# When building began, in ns
+STARTED := $(if $(filter run-%,$(MAKECMDGOALS)),$(shell date +%s%N))
+
 # Two runs of one variant would build into the same place: one waits
 LOCKED = +$(Q)mkdir -p $(OUTPUT) && { flock -n $(O).lock true || \
 	echo '  WAIT    for another run of $(VARIANT)'; } && \
-	flock $(O).lock $(MAKE) --no-print-directory -f $(HERE)/Makefile run-$@
+	flock $(O).lock $(MAKE) --no-print-directory $(PARALLEL) -f $(HERE)/Makefile run-$@
 
 .PHONY: run-check run-check-long run-check-threads run-build
 check check-long check-threads build:
@@ -30,24 +35,24 @@ check check-long check-threads build:
 run-build: $(PROGS)
 	@:
 
-# The bench has all its rows: once, with the variant that it measures
-CHECK_BENCH := $(if $(and $(HAVE_BASE),$(HAVE_BENCH)),$(filter ours-none-yyy,$(VARIANT)))
-
 # The litmus tests do not run the engine: once is enough, too
 CHECK_LITMUS := $(filter ours-none-yyy,$(VARIANT))
 LITMUS := python3 -B $(HERE)/litmus/litmus.py --engine $(ENGINE_SRC) --base $(BASE_SRC)
 
-run-check: $(PROGS) $(if $(CHECK_BENCH),bench-programs)
-	+$(if $(COUNT),$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count count-build)
+.PHONY: count-for-check
+count-for-check:
+	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count count-build
+
+# Those that take longest first: nothing is left to wait for at the end
+run-check: $(PROGS) $(if $(COUNT),count-for-check)
 	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
-		BENCH_PY='$(BENCH_PY)' COUNT='$(COUNT)' \
-		LITMUS='$(LITMUS)' $(RUN) '$(O)' basic oracle $(HAVE_FUZZ) stress \
-			$(if $(COUNT),count) $(if $(CHECK_LITMUS),litmus) \
-			$(if $(CHECK_BENCH),bench)
+		COUNT='$(COUNT)' LITMUS='$(LITMUS)' STARTED=$(STARTED) \
+		$(RUN) '$(O)' basic $(if $(COUNT),count) oracle stress \
+			$(if $(CHECK_LITMUS),litmus) $(HAVE_FUZZ)
 
 run-check-long: $(PROGS)
 	$(Q)OPS=$(OPS_LONG) SECONDS_EACH=60 JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
-		$(RUN) '$(O)' basic oracle $(HAVE_FUZZ) stress
+		STARTED=$(STARTED) $(RUN) '$(O)' oracle stress basic $(HAVE_FUZZ)
 
 check-asan:
 	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=address \
@@ -55,11 +60,11 @@ check-asan:
 
 # All else has one thread: nothing for this sanitizer to see
 check-tsan:
-	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=thread check-threads
+	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=thread SECONDS_EACH=1 check-threads
 
 .PHONY: check-threads check-configs oracle stress basic giveback
 run-check-threads: $(O)/stress
-	$(Q)SECONDS_EACH=$(SECONDS_EACH) JOBS=1 V=$(V) \
+	$(Q)SECONDS_EACH=$(SECONDS_EACH) JOBS=1 V=$(V) STARTED=$(STARTED) \
 		$(RUN) '$(O)' stress
 
 # Every configuration that Kconfig allows
@@ -90,7 +95,7 @@ coverage-programs:
 run-coverage-programs: $(PROGS)
 	$(Q)find '$(O)' -name '*.gcda' -delete
 	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
-		$(RUN) '$(O)' basic oracle $(HAVE_FUZZ) stress
+		STARTED=$(STARTED) $(RUN) '$(O)' basic oracle stress $(HAVE_FUZZ)
 
 # Each fault of mutants.list must be found; MUTANT=regexp runs those of that name.
 # keep-mutants does the same, and leaves what finds each in mutants.found
@@ -173,7 +178,7 @@ oracle: $(O)/oracle
 
 help:
 	@echo 'Tests:'
-	@echo '  check          build and run the quick set (about half a minute)'
+	@echo '  check          build and run the quick set, in less than half a minute each'
 	@echo '  check-long     the same with $(OPS_LONG) operations of the oracle, a minute a'
 	@echo '                 stress: about a quarter of an hour; SEED=n'
 	@echo '  count          locks and cache lines of up to 512 CPUs: the table'

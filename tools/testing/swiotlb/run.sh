@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Run test programs of one variant, keep their KTAP, end with one line of sums.
-# usage: run.sh <directory> <basic|oracle|fuzz|stress|count|litmus|bench>...
+# Run test programs of one variant, $JOBS at a time, in the order given; keep their
+# KTAP; end with one line of sums.
+# usage: run.sh <directory> <basic|oracle|fuzz|stress|count|litmus>...
 set -euo pipefail
 
 dir=$1
@@ -16,40 +17,53 @@ results=$dir/results
 mkdir -p "$results"
 passed=0
 failed=0
-child=
+began=$(date +%s%N)
+declare -A name_of=() start_of=()
 
 stop() {
-	if [ -n "$child" ]; then
-		kill "$child" 2>/dev/null || true
+	if ((${#name_of[@]})); then
+		kill "${!name_of[@]}" 2>/dev/null || true
 	fi
 	echo "interrupted" >&2
 	exit 130
 }
 trap stop INT TERM
 
-run() {
-	local name=$1 out=$results/$1.ktap start=$SECONDS status=0
+start() {
+	local name=$1
 	shift
 
-	: > "$out.tmp"
-	setsid "$@" > "$out.tmp" 2>&1 &
-	child=$!
-	while kill -0 "$child" 2>/dev/null; do
-		sleep 0.2
-		if ((SECONDS - start >= 10 && (SECONDS - start) % 10 == 0)); then
-			heartbeat "$name" $((SECONDS - start)) "$out.tmp"
-			sleep 0.8
-		fi
-	done
-	wait "$child" || status=$?
-	child=
-	mv "$out.tmp" "$out"
-	report "$name" "$out" "$status" $((SECONDS - start))
+	: > "$results/$name.ktap.tmp"
+	setsid "$@" > "$results/$name.ktap.tmp" 2>&1 &
+	name_of[$!]=$name
+	start_of[$!]=$SECONDS
+}
+
+# Jobs of one program's own: all together there are as many as may be
+jobs_each=$((JOBS / $#))
+jobs_each=$((jobs_each > 0 ? jobs_each : 1))
+
+program() {
+	case $1 in
+	basic)	start basic "$dir/test_basic" -j "$jobs_each" "${verbose[@]}" ;;
+	oracle)	start oracle "$dir/oracle" -j "$jobs_each" -n "$OPS" -s "${SEED:-1}" ;;
+	fuzz)	start fuzz "$dir/replay" "$here/fuzz/corpus" ;;
+	count)	start count "$COUNT" -j "$jobs_each" "${verbose[@]}" ;;
+	stress)	start stress "$dir/stress" -j 1 "${verbose[@]}" ;;
+	litmus)	start litmus ${LITMUS:?} --ktap ;;
+	*)	echo "run.sh: unknown program \"$1\"" >&2; exit 2 ;;
+	esac
 }
 
 heartbeat() {
-	printf '  %-7s %s, %d s, %d results\n' WAIT "$1" "$2" \
-		"$(grep -cE '^(not )?ok ' "$3" || true)"
+	local pid name
+
+	for pid in "${!name_of[@]}"; do
+		name=${name_of[$pid]}
+		printf '  %-7s %s, %d s, %d results\n' WAIT "$name" \
+			$((SECONDS - start_of[$pid])) \
+			"$(grep -cE '^(not )?ok ' "$results/$name.ktap.tmp" || true)"
+	done
 }
 
 # A program that ends without its plan fulfilled is a failure of its own
@@ -78,18 +92,47 @@ report() {
 	failed=$((failed + not))
 }
 
-for program in "$@"; do
-	case $program in
-	basic)	run basic "$dir/test_basic" -j "$JOBS" "${verbose[@]}" ;;
-	oracle)	run oracle "$dir/oracle" -j "$JOBS" -n "$OPS" -s "${SEED:-1}" ;;
-	fuzz)	run fuzz "$dir/replay" "$here/fuzz/corpus" ;;
-	count)	run count "$COUNT" -j "$JOBS" "${verbose[@]}" ;;
-	stress)	run stress "$dir/stress" -j 1 "${verbose[@]}" ;;
-	litmus)	run litmus ${LITMUS:?} --ktap ;;
-	bench)	run bench python3 -B "$BENCH_PY" --programs "${dir%/*}" --check ;;
-	*)	echo "run.sh: unknown program \"$program\"" >&2; exit 2 ;;
-	esac
+finish() {
+	local pid=$1 name=${name_of[$1]} status=0
+
+	wait "$pid" || status=$?
+	mv "$results/$name.ktap.tmp" "$results/$name.ktap"
+	report "$name" "$results/$name.ktap" "$status" $((SECONDS - start_of[$pid]))
+	unset "name_of[$pid]" "start_of[$pid]"
+}
+
+# Wait until one has ended, at least
+finish_some() {
+	local pid before=${#name_of[@]} beat=$((SECONDS + 10))
+
+	while ((${#name_of[@]} == before)); do
+		sleep 0.1
+		for pid in "${!name_of[@]}"; do
+			kill -0 "$pid" 2>/dev/null || finish "$pid"
+		done
+		if ((SECONDS >= beat)); then
+			heartbeat
+			beat=$((SECONDS + 10))
+		fi
+	done
+}
+
+# span FROM TO: nanoseconds, as seconds
+span() {
+	printf '%d.%d s' $((($2 - $1) / 1000000000)) $((($2 - $1) / 100000000 % 10))
+}
+
+for name in "$@"; do
+	if ((${#name_of[@]} >= JOBS)); then
+		finish_some
+	fi
+	program "$name"
+done
+while ((${#name_of[@]})); do
+	finish_some
 done
 
+printf '  %-7s built in %s, run in %s\n' TIME "$(span "$STARTED" "$began")" \
+	"$(span "$began" "$(date +%s%N)")"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -205,8 +205,8 @@ static void *reclaim(void *arg)
 		*asked += !!shim_shrink(&freed);
 		if (!(turn % 4))
 			shim_cpu_dead(turn / 4 % scn->threads);
-		if (!(turn % 8))
-			shim_advance(HZ);
+		/* It is not listened to more often than that */
+		shim_advance(HZ);
 		usleep(2000);
 	}
 	return NULL;
@@ -243,7 +243,7 @@ static void shrink_to(long total)
 	unsigned int i;
 
 	for (i = 0; i < 4; i++) {
-		shim_advance(2 * HZ);
+		shim_advance(6 * HZ);
 		shim_shrink(&freed);
 		shim_run_work();
 	}
@@ -265,11 +265,12 @@ static void *observer(void *arg)
 	return NULL;
 }
 
-static unsigned int seconds_of_run(void)
+static useconds_t time_of_run(void)
 {
 	const char *s = getenv("SECONDS_EACH");
+	double seconds = s ? atof(s) : 0;
 
-	return s ? max_t(int, atoi(s), 1) : 2;
+	return 1000000 * (seconds > 0 ? seconds : 2);
 }
 
 static void stress(const struct scenario *s)
@@ -314,7 +315,7 @@ static void stress(const struct scenario *s)
 		pthread_create(&reclaim_thread, NULL, reclaim, &asked);
 		pthread_create(&neighbour_thread, NULL, neighbour, NULL);
 	}
-	sleep(seconds_of_run());
+	usleep(time_of_run());
 	/* On a busy machine it may take that long until a pool goes at all */
 	for (i = 0; s->shrinking && i < 30 && READ_ONCE(pools_closed) < 1; i++)
 		sleep(1);

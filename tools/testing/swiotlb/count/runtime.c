@@ -23,6 +23,8 @@ struct line {
 
 /* In the order in which they were seen first, and their numbers by hash; 0: none */
 static struct line *lines;
+/* The few that a step looks at again and again */
+static struct line *recent[64];
 static u32 *table, nlines;
 static struct count *sums, nowhere;
 static unsigned long step_lines;
@@ -42,7 +44,7 @@ static struct line *add_line(unsigned long nr)
 	return line;
 }
 
-static struct line *find_line(unsigned long nr)
+static struct line *find_hashed(unsigned long nr)
 {
 	u32 i = nr * 0x9e3779b97f4a7c15UL >> (64 - TABLE_BITS);
 
@@ -51,6 +53,15 @@ static struct line *find_line(unsigned long nr)
 			return &lines[table[i]];
 	table[i] = nlines + 1;
 	return add_line(nr);
+}
+
+static struct line *find_line(unsigned long nr)
+{
+	struct line **line = &recent[nr % ARRAY_SIZE(recent)];
+
+	if (!*line || (*line)->nr != nr)
+		*line = find_hashed(nr);
+	return *line;
 }
 
 static void add_field(unsigned long addr)

@@ -79,10 +79,8 @@ void shim_arena_init(void)
 	char *p = reserve(SHIM_PHYS_END + (1UL << 30));
 
 	shim_ram = PTR_ALIGN(p, 1UL << 30);
-#ifdef SHIM_BENCH
 	/* The kernel's own mapping of all memory has large pages */
 	madvise(shim_ram, SHIM_PHYS_END, MADV_HUGEPAGE);
-#endif
 	shim_memmap = reserve(NPAGES * sizeof(struct page));
 	owner = reserve(NPAGES);
 	decrypted = reserve(NPAGES);
@@ -378,8 +376,15 @@ int set_memory_decrypted(unsigned long addr, int npages)
 	return change_state(addr, npages, true, SHIM_FAULT_DECRYPT);
 }
 
+void (*shim_before_encrypt)(void);
+
 int set_memory_encrypted(unsigned long addr, int npages)
 {
+	void (*hook)(void) = shim_before_encrypt;
+
+	shim_before_encrypt = NULL;
+	if (hook)
+		hook();
 	return change_state(addr, npages, false, SHIM_FAULT_ENCRYPT);
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The QEMU command line, and a process that does not outlive its parent."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -113,6 +114,13 @@ def board(spec, accel):
             "-smp", str(spec.vcpus), "-m", f"{spec.memory_mib}M"]
 
 
+def _verdict(spec, port):
+    """The verdict's way to the file @port; of a driven guest also ours to it."""
+    if not spec.driven:
+        return f"file,id=verdict,path={port}"
+    return f"pipe,id=verdict,path={port.with_suffix('')}"
+
+
 def command(spec, accel, initrd, console, port):
     """QEMU's arguments without the disks."""
     arch = ARCHES[spec.arch]
@@ -122,7 +130,7 @@ def command(spec, accel, initrd, console, port):
             "-append", " ".join(append.split()),
             "-chardev", f"file,id=console,path={console}",
             "-serial", "chardev:console",
-            "-chardev", f"file,id=verdict,path={port}", *arch.port]
+            "-chardev", _verdict(spec, port), *arch.port]
 
 
 def _throttled(disk, node):
@@ -179,15 +187,20 @@ class Machine:
 
     def __init__(self, spec, accel, initrd, directory):
         self.console = directory / "console.log"
-        self.port = directory / "verdict"
+        # QEMU's names for the two sides of a pipe.
+        self.port = directory / "verdict.out"
+        self._told = directory / "verdict.in"
         self.monitor = directory / "monitor"
         self.errors = directory / "qemu.err"
         self._spec, self._accel, self._initrd = spec, accel, initrd
-        self._process = None
+        self._process = self._lines = None
 
     def __enter__(self):
         self.console.touch()
         self.port.touch()
+        if self._spec.driven:
+            os.mkfifo(self._told)
+            self._lines = os.open(self._told, os.O_RDWR | os.O_CLOEXEC)
         fds = []
         try:
             for number, disk in enumerate(self._spec.disks):
@@ -217,18 +230,39 @@ class Machine:
 
     def __exit__(self, *_):
         self.stop()
+        if self._lines is not None:
+            os.close(self._lines)
 
-    def release(self):
-        """Disks that answer slowly do so no more."""
+    @contextlib.contextmanager
+    def _monitored(self):
+        """A stream for _ask()."""
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.settimeout(10)
             monitor.connect(str(self.monitor))
             stream = monitor.makefile("rw")
             _ask(stream, "qmp_capabilities")
+            yield stream
+
+    def release(self):
+        """Disks that answer slowly do so no more."""
+        with self._monitored() as stream:
             for number, disk in enumerate(self._spec.disks):
                 if disk.bps:
                     _ask(stream, "qom-set", path=f"/objects/disk{number}-limit",
                          property="limits", value={"bps-read": 0})
+
+    def pause(self):
+        """The guest stands still, and so does its time."""
+        with self._monitored() as stream:
+            _ask(stream, "stop")
+
+    def resume(self):
+        with self._monitored() as stream:
+            _ask(stream, "cont")
+
+    def tell(self, line):
+        """A line for a driven guest, which has to be reading its verdict port."""
+        os.write(self._lines, line.encode() + b"\n")
 
     def exited(self):
         return self._process.poll() is not None

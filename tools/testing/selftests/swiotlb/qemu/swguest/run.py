@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One boot, from a specification to a judged result."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -19,13 +20,14 @@ class Spec:
     by their path in the guest; @ignore: names of klog signatures that the
     scenario provokes on purpose; @devices: QEMU's words for more of them;
     @device_tree: source that is added to the machine's; @taint: bits that the
-    kernel is tainted with when all is well.
+    kernel is tainted with when all is well; @driven: the scenario reads what
+    to do from the verdict port, see driven.py.
     """
 
     def __init__(self, kernel, scenario, append="", vcpus=8, memory_mib=2048,
                  disks=(), conf=None, files=None, timeout=120, ignore=(),
                  iothread=True, devices=(), arch=machine.HOST, device_tree="",
-                 taint=0):
+                 taint=0, driven=False):
         self.kernel = pathlib.Path(kernel)
         self.scenario = scenario
         self.append = append
@@ -41,6 +43,7 @@ class Spec:
         self.arch = arch
         self.device_tree = device_tree
         self.taint = taint
+        self.driven = driven
 
     def overlay(self):
         lines = [f"SCENARIO='{self.scenario}'",
@@ -113,27 +116,6 @@ def _initrd(spec, directory):
     return target
 
 
-def _follow(running, reader, spec, progress):
-    """Reads the port until the end, an error or the time-out: why it ended."""
-    deadline = time.monotonic() + spec.timeout
-    with open(running.port, "rb") as port:
-        while True:
-            gone = running.exited()
-            for name in reader.feed(port.read()):
-                if name == HELD:
-                    running.release()
-                progress(name)
-            progress(None)
-            if reader.ended:
-                running.wait(10)
-                return None
-            if gone:
-                return _gone(running)
-            if time.monotonic() > deadline:
-                return f"no verdict within {spec.timeout} s"
-            time.sleep(0.05)
-
-
 def _gone(running):
     said = running.errors.read_text(errors="replace").strip()
     return (f"QEMU ended before the verdict (status {running.exit_status()})"
@@ -167,41 +149,99 @@ def boot(spec, accel_name, keep, progress=lambda frame: None):
     @progress is called with the name of every frame that arrives, and with
     None many times a second in between.
     """
-    keep = pathlib.Path(keep)
     faults = []
     while True:
         result = _boot_once(spec, accel_name, keep, progress)
         result.emulator_faults = faults
-        if result.ok or accel_name != "tcg" or \
-           len(faults) + 1 == STALE_INT3_TRIES or \
-           not klog.stale_int3(keep.read_text(errors="replace")):
+        if not broken_by_emulator(result, faults):
             return result
-        faults.append(keep.with_suffix(f".int3-{len(faults) + 1}.log"))
-        keep.replace(faults[-1])
-        say(f"  AGAIN   QEMU ran an int3 that was gone from memory: {faults[-1]}")
+
+
+def broken_by_emulator(result, faults):
+    """True if the boot must be made again: what it left is put aside, and its name
+    added to @faults.
+    """
+    if result.ok or result.accel != "tcg" or len(faults) + 1 == STALE_INT3_TRIES or \
+       not klog.stale_int3(result.log.read_text(errors="replace")):
+        return False
+    faults.append(result.log.with_suffix(f".int3-{len(faults) + 1}.log"))
+    result.log.replace(faults[-1])
+    say(f"  AGAIN   QEMU ran an int3 that was gone from memory: {faults[-1]}")
+    return True
+
+
+class Session:
+    """A guest that is under way. Leave the with block, and it is gone, its console
+    is in @keep, and @result says how it went.
+    """
+
+    def __init__(self, spec, accel_name, keep, progress):
+        self.spec, self._accel, self._keep = spec, accel_name, pathlib.Path(keep)
+        self._progress = progress
+        self.reader, self.result = verdict.Reader(), None
+        self._why = None
+        self._started = time.monotonic()
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self):
+        self._keep.parent.mkdir(parents=True, exist_ok=True)
+        _sweep()
+        with self._stack:
+            directory = pathlib.Path(self._stack.enter_context(
+                tempfile.TemporaryDirectory(prefix=f"{TEMPORARY}{os.getpid()}.")))
+            self.machine = self._stack.enter_context(machine.Machine(
+                self.spec, self._accel, _initrd(self.spec, directory), directory))
+            self._port = self._stack.enter_context(open(self.machine.port, "rb"))
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        with self._stack:
+            self.machine.stop()
+            shutil.copyfile(self.machine.console, self._keep)
+        text = self._keep.read_text(errors="replace")
+        problems = _judge(self.reader, text, self.spec)
+        if self._why:
+            problems.insert(0, self._why)
+        self.result = Result(self.reader, problems, self._keep,
+                             time.monotonic() - self._started, self._accel)
+
+    def follow(self, last, seconds):
+        """Read the port until frame @last, the end, an error or the time-out: is
+        @last there?
+        """
+        try:
+            self._why = self._read(last, time.monotonic() + seconds, seconds)
+        except verdict.VerdictError as err:
+            self._why = str(err)
+        return last in self.reader.frames
+
+    def _read(self, last, deadline, seconds):
+        """Why @last does not come, None if it may."""
+        while True:
+            gone = self.machine.exited()
+            for name in self.reader.feed(self._port.read()):
+                if name == HELD:
+                    self.machine.release()
+                self._progress(name)
+            self._progress(None)
+            if last in self.reader.frames:
+                return None
+            if self.reader.ended:
+                self.machine.wait(10)
+                return None
+            if gone:
+                return _gone(self.machine)
+            if time.monotonic() > deadline:
+                return f"no verdict within {seconds} s"
+            time.sleep(0.05)
 
 
 def _boot_once(spec, accel_name, keep, progress):
-    keep.parent.mkdir(parents=True, exist_ok=True)
-    reader, started = verdict.Reader(), time.monotonic()
-    _sweep()
-    with tempfile.TemporaryDirectory(prefix=f"{TEMPORARY}{os.getpid()}.") as name:
-        directory = pathlib.Path(name)
-        initrd = _initrd(spec, directory)
-        with machine.Machine(spec, accel_name, initrd, directory) as running:
-            try:
-                why = _follow(running, reader, spec, progress)
-            except verdict.VerdictError as err:
-                why = str(err)
-            finally:
-                running.stop()
-                shutil.copyfile(running.console, keep)
-        text = keep.read_text(errors="replace")
-    problems = _judge(reader, text, spec)
-    if why:
-        problems.insert(0, why)
-    return Result(reader, problems, keep, time.monotonic() - started,
-                  accel_name)
+    with Session(spec, accel_name, keep, progress) as session:
+        if session.follow("end", spec.timeout):
+            session.machine.wait(10)
+    return session.result
 
 
 def choose_accel(kernel):

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Guests that run a line at a time, when they are told to, and stand still else.
+
+Several of them take turns so: what is compared lies seconds apart, and what the
+host does meanwhile hits them all. The scenario sends a frame "ready", then reads
+lines from the verdict port and does what each says, until one says "end".
+"""
+
+from . import run
+
+# Names of frames; the latter is also the line that ends it all.
+READY, END = "ready", "end"
+
+
+class Driven:
+    """One guest. Leave the with block, and it is gone; @result says how it went."""
+
+    def __init__(self, spec, accel_name, keep, progress):
+        self._arguments = (spec, accel_name, keep, progress)
+        self._timeout = spec.timeout
+        self._faults = []
+        self._session = None
+        self.result = None
+
+    def __enter__(self):
+        self._start()
+        return self
+
+    def __exit__(self, *_):
+        if self._session:
+            self._finish()
+
+    def _start(self):
+        self._session = run.Session(*self._arguments).__enter__()
+
+    def _finish(self):
+        session, self._session = self._session, None
+        session.__exit__(None, None, None)
+        self.result = session.result
+        self.result.emulator_faults = self._faults
+
+    def _lost(self):
+        """The guest is gone. True if that was the emulator's fault: it boots again."""
+        self._finish()
+        if not run.broken_by_emulator(self.result, self._faults):
+            return False
+        self._start()
+        return self.ready()
+
+    @property
+    def alive(self):
+        return self._session is not None
+
+    def ready(self):
+        """Wait until it takes lines: does it?"""
+        if not self._session.follow(READY, self._timeout):
+            return self._lost()
+        self._session.machine.pause()
+        return True
+
+    def run(self, line, last, seconds):
+        """Let it do what @line says, which ends with frame @last: what it has said
+        so far, None if it is gone.
+        """
+        while self.alive:
+            session = self._session
+            session.machine.resume()
+            session.machine.tell(line)
+            if session.follow(last, seconds):
+                session.machine.pause()
+                return session.reader
+            self._lost()
+        return None
+
+    def end(self, seconds=30):
+        if self.alive:
+            self._session.machine.resume()
+            self._session.machine.tell(END)
+            if self._session.follow(END, seconds):
+                self._session.machine.wait(10)
+            self._finish()
