@@ -90,4 +90,23 @@ TEST(shrinker_leaves_encrypting_to_the_worker)
 	CHECK(shim_usage().decrypted_pages < shared);
 }
 
+/* In pages; what the machine has booted with is not to be had */
+TEST(shrinker_counts_what_was_added)
+{
+	struct device *dev;
+	unsigned long freed;
+	unsigned int i;
+
+	boot("512,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(PIECE, 0);
+	for (i = 0; i < 64; i++)
+		CHECK(map_after_work(dev, i));
+	while (i--)
+		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
+	ticks(1);
+	CHECK(slots_total() > 512);
+	CHECK_EQ(shim_shrink(&freed), (slots_total() - 512) * IO_TLB_SIZE / PAGE_SIZE);
+}
+
 #endif
