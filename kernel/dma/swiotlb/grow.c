@@ -99,18 +99,22 @@ static bool swiotlb_grow_is_vain(const struct swiotlb_mem *mem, u64 limit)
 			     mem->vain_since + SWIOTLB_VAIN);
 }
 
+/* Double what there is. Transient pools tell how much was missing. */
+static unsigned long swiotlb_grow_wanted(struct swiotlb_mem *mem, u64 limit)
+{
+	unsigned long nslots = max(swiotlb_grow_below(mem, limit),
+				   2 * swiotlb_mem_transient_nslots(mem));
+
+	return roundup_pow_of_two(max(nslots, SWIOTLB_MIN_GROW_SLOTS));
+}
+
 /*
- * Pools that who asks cannot reach must not keep him from one that he can: idle ones
- * go at once. What else is too much goes as if memory were short, and the worker that
+ * Pools that who asks cannot reach must not keep him from one that he can. Idle ones
+ * have gone. What else is too much goes as if memory were short, and the worker that
  * gives it back calls us again.
  */
-static void swiotlb_grow_make_room(struct swiotlb_mem *mem, unsigned long nslots,
-				   u64 limit)
+static void swiotlb_grow_make_room(struct swiotlb_mem *mem, u64 limit, bool vain)
 {
-	bool vain = swiotlb_grow_is_vain(mem, limit);
-
-	if (!vain)
-		swiotlb_shrink_idle(mem, nslots);
 	if (!swiotlb_at_limit(mem) || limit >= mem->phys_limit)
 		return;
 	swiotlb_grow_backoff(mem, limit, SWIOTLB_GROW_BACKOFF);
@@ -121,40 +125,53 @@ static void swiotlb_grow_make_room(struct swiotlb_mem *mem, unsigned long nslots
 	swiotlb_shrink_hurry(mem);
 }
 
-/*
- * Double what there is, as far as the limit allows. Transient pools tell how much was
- * missing.
- */
-static unsigned long swiotlb_grow_nslots(struct swiotlb_mem *mem, u64 limit)
+/* What is wanted, as far as the limit allows. */
+static unsigned long swiotlb_grow_nslots(struct swiotlb_mem *mem, u64 limit,
+					 unsigned long nslots, bool vain)
 {
-	unsigned long nslots = max(swiotlb_grow_below(mem, limit),
-				   2 * swiotlb_mem_transient_nslots(mem));
 	unsigned long room;
 
-	nslots = roundup_pow_of_two(max(nslots, SWIOTLB_MIN_GROW_SLOTS));
-	swiotlb_grow_make_room(mem, nslots, limit);
+	guard(mutex)(&mem->pools_lock);
+	swiotlb_grow_make_room(mem, limit, vain);
 	room = swiotlb_room(mem);
 	if (swiotlb_at_limit(mem) || room < SWIOTLB_MIN_POOL_SLOTS)
 		return 0;
 	return min3(nslots, rounddown_pow_of_two(room), SWIOTLB_MAX_GROW_SLOTS);
 }
 
-/*
- * How large a pool to add, in slots; 0 for none, or if one could be opened again. Who
- * has asked during an attempt that failed does not get another one at once.
- */
-static unsigned long swiotlb_grow_plan(struct swiotlb_mem *mem, u64 limit)
+/* Who has asked during an attempt that failed does not get another one at once. */
+static bool swiotlb_grow_is_due(struct swiotlb_mem *mem, u64 limit)
 {
-	guard(mutex)(&mem->pools_lock);
 	if (swiotlb_grow_reopen(mem, limit) || !swiotlb_mem_can_grow(mem) ||
 	    swiotlb_is_too_early(mem, swiotlb_end_pfn(limit)) ||
 	    swiotlb_room_is_kept(mem, limit))
-		return 0;
+		return false;
 	if (swiotlb_grow_has_unused(mem, limit)) {
 		swiotlb_grow_backoff(mem, limit, SWIOTLB_UNUSED_BACKOFF);
-		return 0;
+		return false;
 	}
-	return swiotlb_grow_nslots(mem, limit);
+	return true;
+}
+
+/*
+ * How large a pool to add, in slots; 0 for none, or if one could be opened again. Room
+ * that idle pools leave is there once their memory is free.
+ */
+static unsigned long swiotlb_grow_plan(struct swiotlb_mem *mem, u64 limit)
+{
+	bool vain = swiotlb_grow_is_vain(mem, limit);
+	unsigned long nslots;
+	LIST_HEAD(gone);
+
+	scoped_guard(mutex, &mem->pools_lock) {
+		if (!swiotlb_grow_is_due(mem, limit))
+			return 0;
+		nslots = swiotlb_grow_wanted(mem, limit);
+		if (!vain)
+			swiotlb_shrink_idle(mem, nslots, &gone);
+	}
+	swiotlb_free_pools(mem, &gone);
+	return swiotlb_grow_nslots(mem, limit, nslots, vain);
 }
 
 /*
@@ -222,7 +239,7 @@ static bool swiotlb_grow_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	pr_info_ratelimited("pool %u of %lu KiB added, %lu KiB in all\n",
 			    pool->id, swiotlb_kib(pool->nslots),
 			    swiotlb_kib(mem->held_nslots));
-	queue_delayed_work(system_dfl_wq, &mem->tick_work, SWIOTLB_TICK);
+	swiotlb_shrink_later(mem);
 	return true;
 }
 
@@ -242,6 +259,8 @@ static void swiotlb_grow_work(struct work_struct *work)
 	if (!nslots)
 		return;
 	pool = swiotlb_grow_create(mem, nslots, limit);
+	if (pool)
+		swiotlb_shrink_start(mem);
 	if (pool && swiotlb_grow_add(mem, pool)) {
 		swiotlb_grow_served(mem, limit);
 		return;
@@ -266,7 +285,7 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
 	mem->npools = 0;
 	mem->held_nslots = 0;
 	mem->spare_end_pfn = 0;
-	atomic_long_set(&mem->lost_nslots, 0);
+	atomic_long_set(&mem->gone_nslots, 0);
 	hash_init(mem->transients);
 	spin_lock_init(&mem->transient_lock);
 	atomic_long_set(&mem->transient_nslots, 0);
@@ -313,9 +332,13 @@ void swiotlb_grow_enable(struct swiotlb_mem *mem, u64 phys_limit,
  */
 void swiotlb_grow_disable(struct swiotlb_mem *mem)
 {
-	guard(mutex)(&mem->pools_lock);
-	WRITE_ONCE(mem->can_grow, false);
-	swiotlb_shrink_idle(mem, ULONG_MAX);
-	if (READ_ONCE(mem->npools) == 1)
-		WRITE_ONCE(mem->boot_pool.by_reach, false);
+	LIST_HEAD(gone);
+
+	scoped_guard(mutex, &mem->pools_lock) {
+		WRITE_ONCE(mem->can_grow, false);
+		swiotlb_shrink_idle(mem, ULONG_MAX, &gone);
+		if (READ_ONCE(mem->npools) == 1)
+			WRITE_ONCE(mem->boot_pool.by_reach, false);
+	}
+	swiotlb_free_pools(mem, &gone);
 }

@@ -66,9 +66,9 @@
 /**
  * DOC: Lock order
  *
- * 1. mem->pools_lock: which pools there are, and their states. A mutex, held while a
- *    pool is encrypted and freed, but not while one is made: that may take seconds.
- *    The shrinker only tries it.
+ * 1. mem->pools_lock: which pools there are, and their states. A mutex, not held while
+ *    memory of a pool is allocated and decrypted, or encrypted and freed: that may
+ *    take seconds. The shrinker only tries it.
  * 2. cache->resize_lock: limits of magazines and depots. A mutex.
  * 3. mem->transient_lock: the table of transient pools, and the range of addresses
  *    of all pools but the boot pool. Interrupts off.
@@ -563,7 +563,8 @@ enum swiotlb_event {
  * @npools:	Number of pools in @pools.
  * @held_nslots: Slots of all pools, those that are closed or idle too.
  * @spare_end_pfn: First page above the lowest of those, 0 for none.
- * @lost_nslots: Slots of pools whose memory could not be encrypted again.
+ * @gone_nslots: Slots of pools that are no more, but whose memory has not come back:
+ *		not yet, or never, as it could not be encrypted again.
  * @transient_lock: Protects @transients, @pub.first_pfn and @pub.end_pfn.
  * @transients:	Transient pools by address, read under RCU.
  * @transient_nslots: Their slots.
@@ -582,14 +583,17 @@ enum swiotlb_event {
  * @slow_end:	When to migrate pages again after that took long, in jiffies, ...
  * @slow_pause:	... which is so long after it; both are the worker's own.
  * @tick_work:	Looks for what can be given back.
- * @hurry:	Memory is short: give back at once.
+ * @hurry:	Give back at once what is not in use.
+ * @pressed:	Reclaim asks for that.
+ * @last_hurry:	When it was done, in jiffies.
  * @last_used:	Slots in use at the last tick.
  * @peak:	The most that maps have seen since then.
  * @demand:	The most in this period, ...
  * @demand_before: ... and in the one before.
  * @period:	When this one began, in jiffies.
- * @shrinker:	Through which memory management asks for them, %NULL before the
- *		first pool was added.
+ * @shrinker:	Through which memory management asks for pools, %NULL before the
+ *		first one was added.
+ * @shrink_wq:	Where @tick_work is queued, %NULL before that.
  */
 struct swiotlb_mem {
 	struct io_tlb_mem pub;
@@ -618,7 +622,7 @@ struct swiotlb_mem {
 	unsigned int npools;
 	unsigned long held_nslots;
 	unsigned long spare_end_pfn;
-	atomic_long_t lost_nslots;
+	atomic_long_t gone_nslots;
 	/* protects changes to @transients and to the range in @pub */
 	spinlock_t transient_lock;
 	DECLARE_HASHTABLE(transients, SWIOTLB_TRANSIENT_BITS);
@@ -639,12 +643,15 @@ struct swiotlb_mem {
 	unsigned long slow_pause;
 	struct delayed_work tick_work;
 	bool hurry;
+	bool pressed;
+	unsigned long last_hurry;
 	unsigned long last_used;
 	unsigned long peak;
 	unsigned long demand;
 	unsigned long demand_before;
 	unsigned long period;
 	struct shrinker *shrinker;
+	struct workqueue_struct *shrink_wq;
 #endif
 };
 
@@ -875,7 +882,8 @@ bool swiotlb_room_is_kept(const struct swiotlb_mem *mem, u64 limit);
 unsigned long swiotlb_room(const struct swiotlb_mem *mem);
 bool swiotlb_at_limit(const struct swiotlb_mem *mem);
 void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid);
-void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used, int nid);
+void swiotlb_watermark_check(struct swiotlb_mem *mem, struct device *dev,
+			     unsigned long used);
 
 /* The occupancy takes a look at every area: by one CPU, once in a jiffy. */
 static inline bool swiotlb_watermark_due(struct swiotlb_mem *mem)
@@ -906,7 +914,11 @@ void swiotlb_grow_disable(struct swiotlb_mem *mem);
 /* ------------------------------------------------------------ shrink.c --- */
 
 void swiotlb_shrink_init(struct swiotlb_mem *mem);
-void swiotlb_shrink_idle(struct swiotlb_mem *mem, unsigned long nslots);
+void swiotlb_shrink_start(struct swiotlb_mem *mem);
+void swiotlb_shrink_later(struct swiotlb_mem *mem);
+void swiotlb_shrink_idle(struct swiotlb_mem *mem, unsigned long nslots,
+			 struct list_head *gone);
+void swiotlb_free_pools(struct swiotlb_mem *mem, struct list_head *gone);
 void swiotlb_shrink_hurry(struct swiotlb_mem *mem);
 
 #else /* !CONFIG_SWIOTLB_DYNAMIC */
@@ -949,7 +961,8 @@ static inline bool swiotlb_watermark_due(struct swiotlb_mem *mem)
 }
 
 static inline void swiotlb_watermark_check(struct swiotlb_mem *mem,
-					   unsigned long used, int nid)
+					   struct device *dev,
+					   unsigned long used)
 {
 }
 

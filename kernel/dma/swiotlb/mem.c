@@ -200,8 +200,7 @@ phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem, struct device *dev,
 	}
 
 	if (hit.tight && swiotlb_watermark_due(mem))
-		swiotlb_watermark_check(mem, swiotlb_mem_used(mem),
-					swiotlb_dev_node(dev));
+		swiotlb_watermark_check(mem, dev, swiotlb_mem_used(mem));
 	*pool = hit.pool;
 	return tlb_addr;
 }

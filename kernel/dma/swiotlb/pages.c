@@ -181,7 +181,7 @@ static bool swiotlb_pages_encrypt(struct io_tlb_pool *pool, size_t bytes)
 	if (!swiotlb_encrypt(pool->vaddr, bytes))
 		return true;
 
-	atomic_long_add(bytes >> IO_TLB_SHIFT, &pool->mem->lost_nslots);
+	atomic_long_add(bytes >> IO_TLB_SHIFT, &pool->mem->gone_nslots);
 	swiotlb_count(pool->mem, SWIOTLB_LEAKED, bytes);
 	pr_warn_ratelimited("%zu bytes at %pa stay decrypted and are lost\n",
 			    bytes, &pool->start);

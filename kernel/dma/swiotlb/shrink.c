@@ -228,52 +228,84 @@ static void swiotlb_retire_removed(struct swiotlb_mem *mem)
 	}
 }
 
-/* The log has said if its memory is lost. */
+/* From here on it is known to nobody, and opens no more. */
+static void swiotlb_take_idle(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
+			      struct list_head *gone)
+{
+	list_move_tail(&pool->node, gone);
+	swiotlb_mem_count_spare(mem);
+	atomic_long_add(pool->nslots, &mem->gone_nslots);
+	WRITE_ONCE(mem->held_nslots, mem->held_nslots - pool->nslots);
+}
+
+/* If its memory is lost, the log has said so, and it is counted a second time. */
 static void swiotlb_free_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
 	phys_addr_t start = pool->start, bytes = pool->end - pool->start;
+	bool freed = swiotlb_pool_destroy(pool);
 
-	list_del(&pool->node);
-	swiotlb_mem_count_spare(mem);
-	WRITE_ONCE(mem->held_nslots, mem->held_nslots - pool->nslots);
-	if (!swiotlb_pool_destroy(pool))
+	atomic_long_sub(bytes >> IO_TLB_SHIFT, &mem->gone_nslots);
+	if (!freed)
 		return;
 
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
-	trace_swiotlb_shrink(start, bytes, mem->held_nslots);
+	trace_swiotlb_shrink(start, bytes, READ_ONCE(mem->held_nslots));
 	pr_info_ratelimited("pool of %lu KiB freed, %lu KiB are left\n",
 			    (unsigned long)(bytes >> 10),
-			    swiotlb_kib(mem->held_nslots));
+			    swiotlb_kib(READ_ONCE(mem->held_nslots)));
 }
 
 /**
- * swiotlb_shrink_idle() - free idle pools, where they take the room of others
+ * swiotlb_free_pools() - free the memory of pools
+ * @mem:	Allocator.
+ * @gone:	What swiotlb_shrink_idle() has taken from it.
+ *
+ * Encrypting goes through all of the memory.
+ *
+ * Context: Process context, mem->pools_lock is not held: who adds or shows pools must
+ * not wait for that. Any context that may free pages if the memory is not decrypted.
+ */
+void swiotlb_free_pools(struct swiotlb_mem *mem, struct list_head *gone)
+{
+	struct io_tlb_pool *pool, *next;
+
+	list_for_each_entry_safe(pool, next, gone, node)
+		swiotlb_free_pool(mem, pool);
+}
+
+/**
+ * swiotlb_shrink_idle() - take away idle pools, where they take the room of others
  * @mem:	Allocator.
  * @nslots:	How much room there should be.
+ * @gone:	Receives them, for swiotlb_free_pools().
  *
  * Those that have been idle for longest go first.
  *
  * Context: Process context, mem->pools_lock is held.
  */
-void swiotlb_shrink_idle(struct swiotlb_mem *mem, unsigned long nslots)
+void swiotlb_shrink_idle(struct swiotlb_mem *mem, unsigned long nslots,
+			 struct list_head *gone)
 {
+	unsigned long room = swiotlb_room(mem);
 	struct io_tlb_pool *pool, *next;
 
 	lockdep_assert_held(&mem->pools_lock);
 	list_for_each_entry_safe(pool, next, &mem->idle, node) {
-		if (swiotlb_room(mem) >= nslots)
+		if (room >= nslots)
 			break;
-		swiotlb_free_pool(mem, pool);
+		room += pool->nslots;
+		swiotlb_take_idle(mem, pool, gone);
 	}
 }
 
-static void swiotlb_free_idle(struct swiotlb_mem *mem, bool hurry)
+static void swiotlb_take_all_idle(struct swiotlb_mem *mem, bool hurry,
+				  struct list_head *gone)
 {
 	struct io_tlb_pool *pool, *next;
 
 	list_for_each_entry_safe(pool, next, &mem->idle, node)
 		if (hurry || !swiotlb_is_within(pool->since, SWIOTLB_KEEP))
-			swiotlb_free_pool(mem, pool);
+			swiotlb_take_idle(mem, pool, gone);
 }
 
 /* He was told to wait for it. */
@@ -291,13 +323,38 @@ static void swiotlb_offer_room(struct swiotlb_mem *mem)
 	queue_work(system_dfl_wq, &mem->grow_work);
 }
 
-static void swiotlb_tick(struct swiotlb_mem *mem)
+/*
+ * Reclaim asks as long as memory is short. What a load takes back a moment later costs
+ * more than it brings: pools are closed, drained and opened again, or freed and made
+ * anew. So this is done once a second at most; if somebody has asked for a pool since
+ * the last time, not before it would have been quiet again.
+ */
+static bool swiotlb_hurry_is_due(const struct swiotlb_mem *mem)
 {
-	bool hurry = READ_ONCE(mem->hurry);
+	unsigned long last = READ_ONCE(mem->last_hurry);
+	bool missed = time_after(READ_ONCE(mem->last_want), last);
+
+	return !swiotlb_is_within(last, missed ? SWIOTLB_QUIET : SWIOTLB_TICK);
+}
+
+static bool swiotlb_take_hurry(struct swiotlb_mem *mem)
+{
+	if (!READ_ONCE(mem->hurry) &&
+	    !(READ_ONCE(mem->pressed) && swiotlb_hurry_is_due(mem)))
+		return false;
 
 	/* Who asks from now on sees all that follows done again. */
-	if (hurry)
-		WRITE_ONCE(mem->hurry, false);
+	WRITE_ONCE(mem->hurry, false);
+	WRITE_ONCE(mem->pressed, false);
+	WRITE_ONCE(mem->last_hurry, jiffies);
+	return true;
+}
+
+/* Returns, by @gone, pools whose memory is to be freed without the lock. */
+static void swiotlb_tick(struct swiotlb_mem *mem, struct list_head *gone)
+{
+	bool hurry = swiotlb_take_hurry(mem);
+
 	swiotlb_demand_sample(mem, hurry);
 	if ((hurry || swiotlb_is_quiet(mem)) &&
 	    swiotlb_close_surplus(mem, hurry)) {
@@ -312,8 +369,28 @@ static void swiotlb_tick(struct swiotlb_mem *mem)
 		synchronize_rcu();
 		swiotlb_retire_removed(mem);
 	}
-	swiotlb_free_idle(mem, hurry || !swiotlb_mem_can_grow(mem));
-	swiotlb_offer_room(mem);
+	swiotlb_take_all_idle(mem, hurry || !swiotlb_mem_can_grow(mem), gone);
+}
+
+/*
+ * Giving back is part of reclaim: where no memory is left to make a kworker of, there
+ * is a rescuer. So the worker itself allocates nothing. Growing does: it stays with
+ * the others.
+ */
+static struct workqueue_struct *swiotlb_shrink_wq(const struct swiotlb_mem *mem)
+{
+	return READ_ONCE(mem->shrink_wq) ?: system_dfl_wq;
+}
+
+/**
+ * swiotlb_shrink_later() - look from time to time for what can be given back
+ * @mem:	Allocator.
+ *
+ * Context: Any.
+ */
+void swiotlb_shrink_later(struct swiotlb_mem *mem)
+{
+	queue_delayed_work(swiotlb_shrink_wq(mem), &mem->tick_work, SWIOTLB_TICK);
 }
 
 /**
@@ -325,7 +402,7 @@ static void swiotlb_tick(struct swiotlb_mem *mem)
 void swiotlb_shrink_hurry(struct swiotlb_mem *mem)
 {
 	WRITE_ONCE(mem->hurry, true);
-	mod_delayed_work(system_dfl_wq, &mem->tick_work, 0);
+	mod_delayed_work(swiotlb_shrink_wq(mem), &mem->tick_work, 0);
 }
 
 /*
@@ -344,26 +421,30 @@ static unsigned long swiotlb_shrink_count(struct shrinker *shrinker,
 }
 
 /*
- * Grace periods, and encrypting, are for the worker. The lock may be held by who
- * waits for us: a worker that encrypts memory, which may need some for page tables.
+ * Grace periods, and encrypting, are for the worker. It holds the lock during the
+ * former, and reclaim must not wait for these.
  */
 static unsigned long swiotlb_shrink_scan(struct shrinker *shrinker,
 					 struct shrink_control *sc)
 {
 	struct swiotlb_mem *mem = shrinker->private_data;
 	unsigned long before, freed = 0;
+	LIST_HEAD(gone);
 
 	if (!mem->pub.cc_shared && mutex_trylock(&mem->pools_lock)) {
 		before = mem->held_nslots;
-		swiotlb_free_idle(mem, true);
+		swiotlb_take_all_idle(mem, true, &gone);
 		freed = before - mem->held_nslots;
 		mutex_unlock(&mem->pools_lock);
+		swiotlb_free_pools(mem, &gone);
 	}
-	swiotlb_shrink_hurry(mem);
+	/* Or else at a tick, as soon as it is due. */
+	WRITE_ONCE(mem->pressed, true);
+	if (swiotlb_hurry_is_due(mem))
+		mod_delayed_work(swiotlb_shrink_wq(mem), &mem->tick_work, 0);
 	return freed ? freed >> (PAGE_SHIFT - IO_TLB_SHIFT) : SHRINK_STOP;
 }
 
-/* Without a shrinker, pools are given back all the same, in their time. */
 static void swiotlb_shrinker_add(struct swiotlb_mem *mem)
 {
 	mem->shrinker = shrinker_alloc(0, "swiotlb");
@@ -376,19 +457,41 @@ static void swiotlb_shrinker_add(struct swiotlb_mem *mem)
 	shrinker_register(mem->shrinker);
 }
 
+/**
+ * swiotlb_shrink_start() - make what giving back needs
+ * @mem:	Allocator, to which the first pool is about to be added.
+ *
+ * Without that, pools are given back all the same, in their time. The next growth
+ * tries again.
+ *
+ * Context: Process context, nobody else adds a pool meanwhile.
+ */
+void swiotlb_shrink_start(struct swiotlb_mem *mem)
+{
+	struct workqueue_struct *wq = mem->shrink_wq;
+
+	if (!wq)
+		wq = alloc_workqueue("swiotlb", WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
+	WRITE_ONCE(mem->shrink_wq, wq);
+	if (!mem->shrinker)
+		swiotlb_shrinker_add(mem);
+}
+
 /* There is nothing to look for once all is as it was after boot. */
 static void swiotlb_tick_work(struct work_struct *work)
 {
 	struct swiotlb_mem *mem = container_of(to_delayed_work(work),
 					       struct swiotlb_mem, tick_work);
+	LIST_HEAD(gone);
 
 	mutex_lock(&mem->pools_lock);
-	if (!mem->shrinker)
-		swiotlb_shrinker_add(mem);
-	swiotlb_tick(mem);
+	swiotlb_tick(mem, &gone);
 	if (mem->held_nslots > mem->boot_pool.nslots)
-		queue_delayed_work(system_dfl_wq, &mem->tick_work, SWIOTLB_TICK);
+		swiotlb_shrink_later(mem);
 	mutex_unlock(&mem->pools_lock);
+
+	swiotlb_free_pools(mem, &gone);
+	swiotlb_offer_room(mem);
 }
 
 /**
@@ -401,4 +504,6 @@ void swiotlb_shrink_init(struct swiotlb_mem *mem)
 {
 	INIT_DELAYED_WORK(&mem->tick_work, swiotlb_tick_work);
 	mem->period = jiffies;
+	/* The first one is due. */
+	mem->last_hurry = jiffies - SWIOTLB_QUIET - 1;
 }

@@ -25,7 +25,7 @@ static unsigned long swiotlb_max_nslots(const struct swiotlb_mem *mem)
  * swiotlb_room() - how much an allocator may still add
  * @mem:	Allocator.
  *
- * What is lost is not to be had a second time.
+ * Memory that has not come back yet is not to be had a second time, nor what is lost.
  *
  * Context: Any.
  * Return: Slots.
@@ -33,7 +33,7 @@ static unsigned long swiotlb_max_nslots(const struct swiotlb_mem *mem)
 unsigned long swiotlb_room(const struct swiotlb_mem *mem)
 {
 	unsigned long held = READ_ONCE(mem->held_nslots) +
-			     atomic_long_read(&mem->lost_nslots);
+			     atomic_long_read(&mem->gone_nslots);
 	unsigned long max = swiotlb_max_nslots(mem);
 
 	return max > held ? max - held : 0;
@@ -167,11 +167,44 @@ void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid)
 	queue_work(system_dfl_wq, &mem->grow_work);
 }
 
+static bool swiotlb_is_above_watermark(unsigned long used, unsigned long nslots)
+{
+	return used > nslots - nslots / 4;
+}
+
+/*
+ * What a device reaches may be nearly full while there is a lot of room above. It gives
+ * no one a reason to make room for it before a map of its own has failed, though. What
+ * lies in magazines counts as used: it may be in any pool.
+ */
+static bool swiotlb_needs_lower_pool(struct swiotlb_mem *mem, struct device *dev)
+{
+	unsigned long used = 0, nslots = 0;
+	struct io_tlb_pool *pool;
+
+	if (swiotlb_dev_phys_limit(dev) >= swiotlb_mem_phys_limit(mem) ||
+	    swiotlb_at_limit(mem))
+		return false;
+
+	rcu_read_lock();
+	swiotlb_for_each_pool(pool, mem) {
+		if (!swiotlb_pool_is_open(pool) ||
+		    !swiotlb_pool_reached(pool, dev,
+					  swiotlb_dma_start(mem, dev, pool)))
+			continue;
+		used += swiotlb_pool_used(pool);
+		nslots += pool->nslots;
+	}
+	rcu_read_unlock();
+	return nslots < READ_ONCE(mem->pub.nslabs) &&
+	       swiotlb_is_above_watermark(used, nslots);
+}
+
 /**
  * swiotlb_watermark_check() - ask for another pool ahead of need
  * @mem:	Allocator.
- * @used:	Its slots in use, counted after swiotlb_watermark_due().
- * @nid:	Node that is preferred.
+ * @dev:	Device for which something was mapped just now.
+ * @used:	Slots in use in @mem, counted after swiotlb_watermark_due().
  *
  * The watermark is three quarters: what is left must last until the worker has
  * run. Peaks below it are for the worker that gives back: bursts are over when
@@ -179,13 +212,15 @@ void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid)
  *
  * Context: Any.
  */
-void swiotlb_watermark_check(struct swiotlb_mem *mem, unsigned long used, int nid)
+void swiotlb_watermark_check(struct swiotlb_mem *mem, struct device *dev,
+			     unsigned long used)
 {
-	unsigned long nslots = READ_ONCE(mem->pub.nslabs);
-
 	/* Whoever loses this race has seen about the same. */
 	if (used > READ_ONCE(mem->peak))
 		WRITE_ONCE(mem->peak, used);
-	if (used > nslots - nslots / 4)
-		swiotlb_want_pool(mem, U64_MAX, nid);
+	if (swiotlb_needs_lower_pool(mem, dev))
+		swiotlb_want_pool(mem, swiotlb_dev_phys_limit(dev),
+				  swiotlb_dev_node(dev));
+	else if (swiotlb_is_above_watermark(used, READ_ONCE(mem->pub.nslabs)))
+		swiotlb_want_pool(mem, U64_MAX, swiotlb_dev_node(dev));
 }

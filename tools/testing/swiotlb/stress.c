@@ -207,8 +207,8 @@ static void *reclaim(void *arg)
 		*asked += !!shim_shrink(&freed);
 		if (!(turn % 4))
 			shim_cpu_dead(turn / 4 % scn->threads);
-		if (!(turn % 8))
-			shim_advance(HZ);
+		/* It is not listened to more often than that */
+		shim_advance(HZ);
 		usleep(2000);
 	}
 	return NULL;
@@ -245,7 +245,7 @@ static void shrink_to(long total)
 	unsigned int i;
 
 	for (i = 0; i < 4; i++) {
-		shim_advance(2 * HZ);
+		shim_advance(6 * HZ);
 		shim_shrink(&freed);
 		shim_run_work();
 	}

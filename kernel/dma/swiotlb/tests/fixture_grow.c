@@ -61,6 +61,9 @@ void swiotlb_test_stop_workers(struct swiotlb_mem *mem)
 	mem->shrinker = NULL;
 	/* The shrinker may have started it again. */
 	cancel_delayed_work_sync(&mem->tick_work);
+	if (mem->shrink_wq)
+		destroy_workqueue(mem->shrink_wq);
+	mem->shrink_wq = NULL;
 }
 
 /**

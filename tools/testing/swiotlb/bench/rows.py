@@ -137,7 +137,7 @@ def _pools():
 
 
 def _threads():
-    section = "threads, 4 KiB"
+    section = "threads, 4 KiB if there is no other size"
     _add(section, "two threads over one, no copy", "threads2",
          "threads/shared/2-over-1", unit="x", better=HIGHER, limit=_at_least(1.8))
     _add(section, "eight threads on two cores over two, no copy", "threads8",
@@ -147,6 +147,10 @@ def _threads():
     _add(section, "map here, unmap there, 16 deep, no copy", "ring", "ring/16")
     _add(section, "map here, unmap there, 256 deep, to device", "ring", "ring/256",
          copies=True)
+    for size, label in ((4096, "4 KiB"), (65536, "64 KiB")):
+        for deep in (1, 64):
+            _add(section, f"{label} to device, another CPU reads it, {deep} deep",
+                 "read", f"read/{size}/{deep}", copies=True)
     for copies, label in ((False, "no copy"), (True, "to device")):
         for n in (1, 2):
             _add(section, f"{n} of 2 CPUs, {label}", "threads2",

@@ -28,6 +28,7 @@ struct worker {
 	phys_addr_t src;
 	unsigned long done;
 	u64 cpu_ns;
+	u64 spent;		/* cycles, see send_one() */
 	long interrupted;
 	spinlock_t lock;	/* of nothing, see lock_and_unlock() */
 } __aligned(128);
@@ -52,6 +53,7 @@ static struct {
 	unsigned long ended __aligned(128);
 	unsigned int deep __aligned(128);
 	bool alone;		/* without an allocator: what the ring costs */
+	size_t size;		/* of what is sent, see send_one() */
 	phys_addr_t item[RING];
 } ring;
 
@@ -335,3 +337,113 @@ BENCH_GROUP(ring, NULL, 2)
 	emit(ring_ns(16, false), "ring/16");
 	emit(ring_ns(256, false), "ring/256");
 }
+
+#ifndef SHIM_NO_COPY
+
+/* ---- written here, read there: what plays the device is a thread of the host */
+
+static void unmap_oldest(struct worker *w, unsigned long *ended)
+{
+	u64 from;
+
+	/* Whoever was to read it has done so */
+	while (*ended == smp_load_acquire(&ring.ended))
+		cpu_relax();
+	from = cycles();
+	do_unmap(w->dev, ring.item[(*ended)++ % RING], ring.size, DMA_TO_DEVICE);
+	w->spent += cycles() - from;
+}
+
+static void send_one(struct worker *w, unsigned long *made, unsigned long *ended)
+{
+	u64 from = cycles();
+	phys_addr_t tlb = must_map(w->dev, w->src, ring.size, DMA_TO_DEVICE);
+
+	w->spent += cycles() - from;
+	ring.item[*made % RING] = tlb;
+	/* The item is in its place before it counts as made */
+	smp_store_release(&ring.made, ++*made);
+	if (*made - *ended >= ring.deep)
+		unmap_oldest(w, ended);
+}
+
+static void send_all(struct worker *w)
+{
+	unsigned long made = 0, ended = 0;
+
+	w->spent = 0;
+	while (go_on(w))
+		send_one(w, &made, &ended);
+	while (ended != made)
+		unmap_oldest(w, &ended);
+	w->done = made;
+}
+
+static void read_item(unsigned long item)
+{
+	const char *at = phys_to_virt(ring.item[item % RING]);
+	size_t i;
+
+	for (i = 0; i < ring.size; i += SMP_CACHE_BYTES)
+		(void)READ_ONCE(at[i]);
+}
+
+static void read_all(struct worker *w)
+{
+	unsigned long made = 0, ended = 0;
+
+	while (!READ_ONCE(run.stop) || ended != READ_ONCE(ring.made)) {
+		if (made == ended)
+			/* What was made can be read now */
+			made = smp_load_acquire(&ring.made);
+		if (made == ended) {
+			cpu_relax();
+			continue;
+		}
+		read_item(ended);
+		/* It is read, and may be unmapped */
+		smp_store_release(&ring.ended, ++ended);
+	}
+	w->done = 0;
+}
+
+static void send_and_read(struct worker *w)
+{
+	if (w->cpu)
+		read_all(w);
+	else
+		send_all(w);
+}
+
+/* Of a map and unmap; waiting for the other thread is not in it */
+static double read_ns(size_t size, unsigned int deep)
+{
+	unsigned int reps = bench_tiny ? 1 : REPS, i;
+	double ns[REPS];
+
+	ring.size = size;
+	ring.deep = deep;
+	for (i = 0; i < reps; i++) {
+		rate(2, send_and_read);
+		ns[i] = workers[0].spent * ns_per_cycle / workers[0].done -
+			2 * cycles_overhead * ns_per_cycle;
+	}
+	return median_of(ns, reps);
+}
+
+BENCH_GROUP(read, NULL, 2)
+{
+	static const u32 sizes[] = { SZ_4K, SZ_64K };
+	static const u8 depths[] = { 1, 64 };
+	unsigned int i, j;
+
+	if (ncores() < 2)
+		return;
+	init_workers();
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		for (j = 0; j < ARRAY_SIZE(depths); j++)
+			emit(read_ns(sizes[i], depths[j]), "read/%u/%u", sizes[i],
+			     depths[j]);
+}
+
+#endif

@@ -376,8 +376,15 @@ int set_memory_decrypted(unsigned long addr, int npages)
 	return change_state(addr, npages, true, SHIM_FAULT_DECRYPT);
 }
 
+void (*shim_before_encrypt)(void);
+
 int set_memory_encrypted(unsigned long addr, int npages)
 {
+	void (*hook)(void) = shim_before_encrypt;
+
+	shim_before_encrypt = NULL;
+	if (hook)
+		hook();
 	return change_state(addr, npages, false, SHIM_FAULT_ENCRYPT);
 }
 

@@ -19,6 +19,9 @@ unsigned int shim_run_work(void);
 bool shim_run_one_work(void);
 unsigned int shim_work_queued(void);
 
+/* Memory is so short that no kworker can be made: only work with a rescuer runs */
+extern bool shim_no_kworkers;
+
 /*
  * Fault injection: let @skip calls pass, then fail @times calls (-1: all).
  * @rate, if not 0, fails one call in @rate at random instead.
@@ -61,6 +64,8 @@ bool shim_page_allocated(phys_addr_t paddr);
 
 /* Called before pages are allocated that may be waited for: once, then forgotten */
 extern void (*shim_before_pages)(void);
+/* The same, before memory is encrypted again */
+extern void (*shim_before_encrypt)(void);
 /* Jiffies that alloc_contig_pages() takes */
 extern unsigned long shim_contig_takes;
 /* Node that was preferred for pages the last time somebody named one */

@@ -11,11 +11,12 @@
 #include <unistd.h>
 #include "private.h"
 
-struct workqueue_struct { int unused; };
+struct workqueue_struct { unsigned int flags; };
 static struct workqueue_struct the_wq;
 struct workqueue_struct *shim_wq = &the_wq;
 unsigned long shim_jiffies = INITIAL_JIFFIES;
 void (*shim_after_queue_rcu_work)(void);
+bool shim_no_kworkers;
 
 static pthread_mutex_t wq_lock = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(ready);
@@ -31,13 +32,23 @@ static bool threads_on, threads_stop;
 #define WORK_TIMED 2
 #define WORK_RCU 3
 
+struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags,
+					 int max_active)
+{
+	struct workqueue_struct *wq = kzalloc(sizeof(*wq), GFP_KERNEL);
+
+	if (wq)
+		wq->flags = flags;
+	return wq;
+}
+
 bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
 {
 	bool queued = false;
 
-	(void)wq;
 	pthread_mutex_lock(&wq_lock);
 	if (work->pending == WORK_IDLE) {
+		work->has_rescuer = wq->flags & WQ_MEM_RECLAIM;
 		WRITE_ONCE(work->pending, WORK_READY);
 		list_add_tail(&work->entry, &ready);
 		queued = true;
@@ -91,9 +102,9 @@ bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
 {
 	bool queued = false;
 
-	(void)wq;
 	pthread_mutex_lock(&wq_lock);
 	if (dwork->work.pending == WORK_IDLE) {
+		dwork->work.has_rescuer = wq->flags & WQ_MEM_RECLAIM;
 		set_timer(dwork, delay);
 		queued = true;
 	}
@@ -174,7 +185,7 @@ static struct work_struct *first_to_run(void)
 	struct work_struct *work;
 
 	list_for_each_entry(work, &ready, entry)
-		if (!is_running(work))
+		if (!is_running(work) && (work->has_rescuer || !shim_no_kworkers))
 			return work;
 	return NULL;
 }

@@ -13,6 +13,7 @@ struct work_struct {
 	struct list_head entry;
 	work_func_t func;
 	u32 pending;
+	bool has_rescuer;
 };
 
 struct delayed_work {
@@ -37,12 +38,13 @@ extern struct workqueue_struct *shim_wq;
 #define system_long_wq shim_wq
 #define system_highpri_wq shim_wq
 #define WQ_UNBOUND 0
-#define WQ_MEM_RECLAIM 0
+#define WQ_MEM_RECLAIM 1
 #define WQ_PERCPU 0
 #define WQ_FREEZABLE 0
-#define alloc_workqueue(...) shim_wq
-#define alloc_ordered_workqueue(...) shim_wq
-#define destroy_workqueue(wq) ((void)(wq))
+/* One queue all the same: the flags tell only what has a rescuer */
+struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags,
+					 int max_active);
+#define destroy_workqueue(wq) kfree(wq)
 #define flush_workqueue(wq) ((void)(wq), shim_flush_all())
 
 #define __WORK_INITIALIZER(n, f) { .func = (f) }

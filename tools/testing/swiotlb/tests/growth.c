@@ -150,6 +150,8 @@ TEST(idle_pools_out_of_reach_give_way)
 	CHECK(map_pooled(0));
 	CHECK(tlbs[0] <= DMA_BIT_MASK(32));
 	CHECK(slots_total() <= 16 * 512);
+	/* No more of them than it takes */
+	CHECK(has_pool_in_state("idle"));
 }
 
 /* Who asks all the time must not keep busy what he cannot use */

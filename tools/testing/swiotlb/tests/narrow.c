@@ -151,4 +151,56 @@ TEST(keeps_what_a_narrow_device_uses)
 	CHECK_EQ(slots_event("freed"), 1);
 }
 
+static struct device *narrow, *wide;
+static phys_addr_t pieces[256];
+
+/* The worker keeps pace; returns how many maps found no room in a pool */
+static long map_pieces(struct device *dev, unsigned int from, unsigned int to)
+{
+	phys_addr_t orig = new_buffer(SZ_64K, 0);
+	long before = slots_event("transient");
+
+	for (; from < to; from++) {
+		shim_advance(1);
+		pieces[from] = map_full(dev, orig, SZ_64K, 0, DMA_TO_DEVICE,
+					DMA_ATTR_NO_WARN);
+		CHECK(pieces[from] != MAP_FAILED_ADDR);
+		shim_run_work();
+	}
+	return slots_event("transient") - before;
+}
+
+/* A lot of room above is of no use for it: there is more below before a map fails */
+TEST(pool_for_a_narrow_device_comes_ahead_of_need)
+{
+	unsigned int i;
+
+	boot_high("32768,1");
+	narrow = device_below(DMA_BIT_MASK(32));
+	/* Only the first map has nothing at all */
+	CHECK_EQ(map_pieces(narrow, 0, 1), 1);
+	CHECK_EQ(map_pieces(narrow, 1, 200), 0);
+	for (i = 0; i < 200; i++)
+		CHECK(reaches(narrow, pieces[i]));
+	CHECK_EQ(slots_event("grown"), 3);
+}
+
+/* Others give way to one who fails, not to one who may */
+TEST(narrow_device_makes_no_room_ahead_of_need)
+{
+	unsigned int i;
+
+	boot_high("512,1,max=9M");
+	narrow = device_below(DMA_BIT_MASK(32));
+	wide = device_below(~0ULL);
+	map_pieces(wide, 0, 20);
+	map_pieces(narrow, 20, 21);
+	CHECK_EQ(slots_total(), 9 * 512);
+	ticks(1);
+	for (i = 0; i < 20; i++)
+		unmap(wide, pieces[i], SZ_64K, DMA_TO_DEVICE);
+	CHECK_EQ(map_pieces(narrow, 21, 21 + 60), 0);
+	CHECK_EQ(slots_event("closed"), 0);
+}
+
 #endif

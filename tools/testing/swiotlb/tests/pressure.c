@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory is short: how often and how much is given back then, by whom, and what need
+ * not wait for it.
+ */
+#include "harness.h"
+
+#if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
+
+#define PIECE 65536
+#define MOST 1024
+
+static phys_addr_t tlbs[MOST];
+static struct device *dev;
+static phys_addr_t orig;
+
+static void start_with(struct device *device)
+{
+	dev = device;
+	orig = new_buffer(PIECE, 0);
+}
+
+/* Growth keeps pace */
+static void map_pieces(unsigned int n)
+{
+	unsigned int i;
+
+	BUG_ON(n > MOST);
+	for (i = 0; i < n; i++) {
+		shim_advance(1);
+		tlbs[i] = map(dev, orig, PIECE, DMA_TO_DEVICE);
+		CHECK(tlbs[i] != MAP_FAILED_ADDR);
+		shim_run_work();
+	}
+}
+
+static void unmap_pieces(unsigned int n)
+{
+	while (n--)
+		unmap(dev, tlbs[n], PIECE, DMA_TO_DEVICE);
+}
+
+/* Pools that are not used any more, whose memory is about to be encrypted */
+static void start_encrypted(const char *arg)
+{
+	boot_encrypted(arg);
+	start_with(new_device(0, 0));
+	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
+	map_pieces(160);
+	unmap_pieces(160);
+}
+
+static unsigned int seen;
+
+static void read_pools(void)
+{
+	CHECK(strstr(shim_debugfs_read(stats_dir, "pools"), "open"));
+	seen++;
+}
+
+/* That takes seconds: who looks at the pools does not wait for it */
+TEST(pools_are_shown_while_one_is_encrypted)
+{
+	start_encrypted("512,1");
+	shim_before_encrypt = read_pools;
+	ticks(60);
+	CHECK_EQ(seen, 1);
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
+}
+
+static long pages_at_boot, most;
+
+/* Others map meanwhile, and ask for more than there may be */
+static void load_meanwhile(void)
+{
+	unsigned int n;
+
+	for (n = 0; n < 300; n++) {
+		map_full(dev, orig, PIECE, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+		shim_advance(1);
+		shim_run_work();
+		most = max(most, shim_usage().pages - pages_at_boot);
+	}
+	seen++;
+}
+
+/* Until it is free, memory counts against the limit */
+TEST(memory_on_its_way_out_counts_against_the_limit)
+{
+	shim_init();
+	start_encrypted("512,1,max=16M");
+	pages_at_boot = shim_usage().pages - (slots_total() - 512) / 2;
+	shim_before_encrypt = load_meanwhile;
+	ticks(60);
+	CHECK_EQ(seen, 1);
+	CHECK_MSG(most <= 15 * SZ_1M >> PAGE_SHIFT, "%ld pages", most);
+	/* ... and no longer: all of it can be had again */
+	load_meanwhile();
+	CHECK_EQ(slots_total(), 16 * 512);
+}
+
+/* 10 MiB that come and go within a millisecond */
+static void burst(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 40; i++) {
+		tlbs[i] = map(dev, orig, SZ_256K, DMA_TO_DEVICE);
+		CHECK(tlbs[i] != MAP_FAILED_ADDR);
+		shim_run_work();
+	}
+	for (i = 0; i < 40; i++)
+		unmap(dev, tlbs[i], SZ_256K, DMA_TO_DEVICE);
+}
+
+/* Reclaim asks in each of so many milliseconds: how often did workers run? */
+static unsigned int press(unsigned int ms, void (*load)(void))
+{
+	unsigned int n = 0;
+	unsigned long freed;
+
+	while (ms--) {
+		if (load)
+			load();
+		shim_shrink(&freed);
+		n += shim_run_work();
+		shim_advance(1);
+	}
+	return n;
+}
+
+/* What a load takes back at once is not given back all the time */
+TEST(lasting_pressure_under_load_is_no_storm)
+{
+	boot("dynamic,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_256K, 0);
+	burst();
+	ticks(2);
+	press(20 * HZ, burst);
+	/* Two or three pools, each five seconds */
+	CHECK_MSG(slots_event("closed") <= 5 * 3, "%ld times closed",
+		  slots_event("closed"));
+	CHECK_MSG(slots_event("grown") <= 5 * 3, "%ld times grown",
+		  slots_event("grown"));
+}
+
+/* ... but something is, and all of it once the load has ended */
+TEST(lasting_pressure_gets_what_is_not_used)
+{
+	long nslots;
+
+	boot("dynamic,1");
+	nslots = slots_total();
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_256K, 0);
+	burst();
+	ticks(2);
+	press(20 * HZ, burst);
+	CHECK(slots_event("freed") > 0);
+	press(6 * HZ, NULL);
+	CHECK_EQ(slots_total(), nslots);
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
+}
+
+/* Who has it all in use is not looked at, nor are magazines drained, at each call */
+TEST(lasting_pressure_does_not_keep_the_worker_busy)
+{
+	unsigned int works;
+
+	boot("dynamic,1");
+	start_with(new_device(0, 0));
+	map_pieces(64);
+	ticks(2);
+	unmap_pieces(32);
+	works = press(5 * HZ, NULL);
+	CHECK_MSG(works <= 12, "%u works in 5 seconds", works);
+}
+
+/* The worker looks at what is in use; then some of it is no more */
+static void release_and_press(void)
+{
+	unsigned long freed;
+
+	unmap(dev, tlbs[MOST - 1], PIECE, DMA_TO_DEVICE);
+	shim_shrink(&freed);
+	seen++;
+}
+
+/* Nobody is told twice: it must be done again when it is over */
+TEST(pressure_during_the_work_is_not_lost)
+{
+	struct io_tlb_pool *kept;
+	unsigned long freed;
+
+	boot("dynamic,1");
+	start_with(new_device(0, 0));
+	map_pieces(160);
+	/* One piece of the youngest pool stays */
+	tlbs[MOST - 1] = tlbs[159];
+	unmap_pieces(159);
+	ticks(1);
+	kept = swiotlb_find_pool(dev, tlbs[159]);
+	CHECK(kept && kept != swiotlb_find_pool(dev, tlbs[40]));
+	shim_after_grace_period = release_and_press;
+	shim_shrink(&freed);
+	shim_run_work();
+	CHECK_EQ(seen, 1);
+	/* Without a hurry it would be kept for ten seconds */
+	ticks(3);
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
+}
+
+/* No kworker can be made when memory is short: that must not be waited for */
+TEST(gives_back_where_no_kworker_can_be_made)
+{
+	unsigned long freed;
+	long nslots;
+
+	boot("dynamic,1");
+	nslots = slots_total();
+	start_with(new_device(0, 0));
+	map_pieces(160);
+	unmap_pieces(160);
+	ticks(1);
+	shim_no_kworkers = true;
+	shim_shrink(&freed);
+	shim_run_work();
+	CHECK_EQ(slots_total(), nslots);
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
+}
+
+#endif
