@@ -5,8 +5,8 @@ see each found by a test.
 
 A fault meets first what is known to find it, from mutants.found or from an earlier run
 here, or to find others in the same file; what passes that meets all tests. With --keep,
-what is found becomes mutants.found; a run goes on where one was interrupted then, if the
-engine is the same.
+what is found becomes mutants.found, unless only some were planted; a run goes on where
+one was interrupted then, or where some were planted, if the engine is the same.
 """
 
 import argparse
@@ -193,13 +193,20 @@ class Unchanged:
                                [f"ENGINE_SRC={options.engine}", *options.make],
                                options.prefix)
         self.lock = threading.Lock()
+        self.passed = set()
 
-    def passes(self, stage, test):
+    def passes(self, stage, test, late):
+        """Once is enough, unless it was time that a test ran out of."""
         if stage == "oracle":
             # A seed is a seed
             return True
         with self.lock:
-            return run_test(self.builder, stage, test, self.builder.log / test)
+            if test in self.passed and not late:
+                return True
+            passed = run_test(self.builder, stage, test, self.builder.log / test)
+            if passed:
+                self.passed.add(test)
+            return passed
 
 
 def run_test(builder, stage, test, log):
@@ -233,7 +240,7 @@ def killer_of(workshop, log, likely=None, unchanged=None):
     for stage, test in killers(workshop, log, likely or {}):
         name = test.split(" ")[0]
         if stage == "build" or not unchanged or not name or \
-           unchanged.passes(stage, name):
+           unchanged.passes(stage, name, test != name):
             return f"{stage} {test}".strip()
     return ""
 
@@ -376,8 +383,8 @@ def main():
     counts = campaign.counts
     for row in found.table(mutants, campaign.killed):
         print(f"  {row}")
-    if options.keep:
-        found.write(FOUND, read_mutants(), campaign.killed)
+    if options.keep and not options.only:
+        found.write(FOUND, mutants, campaign.killed)
     if counts["STALE"]:
         print(f"{counts['STALE']} entries of mutants.list do not fit the engine")
     print(f"mutants: {len(campaign.killed)} killed, {counts['SURVIVED']} survived")

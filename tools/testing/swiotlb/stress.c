@@ -13,6 +13,8 @@
 #define MAX_THREADS 16
 #define SLOTS_PER_THREAD 256
 #define BUFFER 65536
+/* A run with fewer has shown nothing */
+#define ENOUGH_MAPS 100
 
 struct item {
 	struct device *dev;
@@ -109,7 +111,7 @@ static struct item *begin(struct worker *w, struct item *it)
 		w->failed++;
 		return NULL;
 	}
-	w->maps++;
+	WRITE_ONCE(w->maps, w->maps + 1);
 	__atomic_store_n(&it->busy, 1, __ATOMIC_RELAXED);
 	return it;
 }
@@ -273,6 +275,27 @@ static useconds_t time_of_run(void)
 	return 1000000 * (seconds > 0 ? seconds : 2);
 }
 
+static unsigned long maps_of_all(void)
+{
+	unsigned long maps = 0;
+	unsigned int i;
+
+	for (i = 0; i < scn->threads; i++)
+		maps += READ_ONCE(workers[i].maps);
+	return maps;
+}
+
+/* On a busy machine it may take long until there is a map, or a pool goes, at all */
+static void wait_for_enough(void)
+{
+	unsigned int i;
+
+	usleep(time_of_run());
+	for (i = 0; i < 300 && (maps_of_all() <= ENOUGH_MAPS ||
+				(scn->shrinking && READ_ONCE(pools_closed) < 1)); i++)
+		usleep(100000);
+}
+
 static void stress(const struct scenario *s)
 {
 	unsigned long maps = 0, unmaps = 0, failed = 0;
@@ -315,10 +338,7 @@ static void stress(const struct scenario *s)
 		pthread_create(&reclaim_thread, NULL, reclaim, &asked);
 		pthread_create(&neighbour_thread, NULL, neighbour, NULL);
 	}
-	usleep(time_of_run());
-	/* On a busy machine it may take that long until a pool goes at all */
-	for (i = 0; s->shrinking && i < 30 && READ_ONCE(pools_closed) < 1; i++)
-		sleep(1);
+	wait_for_enough();
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < s->threads; i++) {
 		pthread_join(workers[i].thread, NULL);
@@ -337,7 +357,7 @@ static void stress(const struct scenario *s)
 	shim_flush_all();
 	shim_threads_stop();
 	printf("# %lu maps, %lu unmaps, %lu found no room\n", maps, unmaps, failed);
-	CHECK(maps > 100);
+	CHECK(maps > ENOUGH_MAPS);
 	CHECK_EQ(maps, unmaps);
 	if (s->must_fit)
 		CHECK_EQ(failed, 0);

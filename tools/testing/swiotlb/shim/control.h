@@ -16,6 +16,7 @@ void shim_cpu_dead(unsigned int cpu);
 void shim_threads_start(void);
 void shim_threads_stop(void);
 unsigned int shim_run_work(void);
+bool shim_run_one_work(void);
 unsigned int shim_work_queued(void);
 
 /* Memory is so short that no kworker can be made: only work with a rescuer runs */

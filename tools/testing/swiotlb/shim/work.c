@@ -224,6 +224,12 @@ static bool run_one(unsigned int number)
 	return true;
 }
 
+bool shim_run_one_work(void)
+{
+	BUG_ON(threads_on);
+	return run_one(0);
+}
+
 unsigned int shim_run_work(void)
 {
 	unsigned int n = 0, more;

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who makes room, and for whom: what happens between one work and the next, and
+ * what is left to a worker.
+ */
+#include "harness.h"
+
+#if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
+
+#define PIECE 65536
+#define MOST 512
+
+static phys_addr_t tlbs[MOST];
+static phys_addr_t orig;
+
+/* From pools alone */
+static bool map_one(struct device *dev, unsigned int i)
+{
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	tlbs[i] = map_full(dev, orig, PIECE, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+	shim_faults[SHIM_FAULT_PAGES].times = 0;
+	return tlbs[i] != MAP_FAILED_ADDR;
+}
+
+static bool map_after_work(struct device *dev, unsigned int i)
+{
+	if (map_one(dev, i))
+		return true;
+	shim_advance(1);
+	shim_run_work();
+	return map_one(dev, i);
+}
+
+/* As much as there can be, at once, and then nothing */
+static void burst(struct device *dev)
+{
+	unsigned int n = 0;
+
+	while (n < MOST && map_after_work(dev, n))
+		n++;
+	CHECK(n > 0 && n < MOST);
+	while (n--)
+		unmap(dev, tlbs[n], PIECE, DMA_TO_DEVICE);
+}
+
+/* A moment goes by until room is made: it is for him all the same */
+TEST(room_that_comes_later_is_for_whom_it_was_made)
+{
+	struct device *wide, *narrow;
+
+	boot_high("512,1,max=16M");
+	wide = device_below(~0ULL);
+	narrow = device_below(DMA_BIT_MASK(32));
+	orig = new_buffer(PIECE, 0);
+	burst(wide);
+	CHECK_EQ(slots_total(), 16 * 512);
+	CHECK(!map_one(narrow, 0));
+	/* The one that grows has to ask the one that gives back */
+	CHECK(shim_run_one_work());
+	CHECK_EQ(slots_event("freed"), 0);
+	shim_advance(HZ / 5);
+	shim_run_work();
+	CHECK(slots_event("freed") > 0);
+	burst(wide);
+	CHECK(map_one(narrow, 0));
+	CHECK(slots_total() <= 16 * 512);
+}
+
+/* Encrypting may need memory, and it is for more of that that somebody waits */
+TEST(shrinker_leaves_encrypting_to_the_worker)
+{
+	unsigned long freed, shared;
+	struct device *dev;
+	unsigned int i;
+
+	boot_encrypted("dynamic,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(PIECE, 0);
+	for (i = 0; i < 64; i++)
+		CHECK(map_after_work(dev, i));
+	while (i--)
+		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
+	for (i = 0; i < 60 && !strstr(shim_debugfs_read(stats_dir, "pools"), "idle"); i++)
+		ticks(1);
+	shared = shim_usage().decrypted_pages;
+	CHECK(shim_shrink(&freed) > 0);
+	CHECK_EQ(freed, 0);
+	CHECK_EQ(shim_usage().decrypted_pages, shared);
+	shim_run_work();
+	CHECK(shim_usage().decrypted_pages < shared);
+}
+
+/* In pages; what the machine has booted with is not to be had */
+TEST(shrinker_counts_what_was_added)
+{
+	struct device *dev;
+	unsigned long freed;
+	unsigned int i;
+
+	boot("512,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(PIECE, 0);
+	for (i = 0; i < 64; i++)
+		CHECK(map_after_work(dev, i));
+	while (i--)
+		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
+	ticks(1);
+	CHECK(slots_total() > 512);
+	CHECK_EQ(shim_shrink(&freed), (slots_total() - 512) * IO_TLB_SIZE / PAGE_SIZE);
+}
+
+#endif
