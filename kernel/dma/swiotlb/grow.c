@@ -47,36 +47,44 @@ static bool swiotlb_grow_has_unused(struct swiotlb_mem *mem, u64 limit)
 
 	list_for_each_entry(pool, &mem->pools, node)
 		if (pool != &mem->boot_pool && pool->end - 1 <= limit &&
-		    !swiotlb_pool_used(pool))
+		    swiotlb_pool_is_open(pool) && !swiotlb_pool_used(pool))
 			return true;
 	return false;
 }
 
-static bool swiotlb_grow_reopen_from(struct swiotlb_mem *mem,
-				     struct list_head *pools, u64 limit)
+static bool swiotlb_grow_may_open(const struct io_tlb_pool *pool, u64 limit)
+{
+	return !swiotlb_pool_is_open(pool) && pool->end - 1 <= limit;
+}
+
+static struct io_tlb_pool *swiotlb_grow_find_spare(struct swiotlb_mem *mem, u64 limit)
 {
 	struct io_tlb_pool *pool;
 
-	list_for_each_entry(pool, pools, node) {
-		if (swiotlb_pool_is_open(pool) || pool->end - 1 > limit)
-			continue;
-		if (swiotlb_mem_reopen_pool(mem, pool))
-			return false;
-		pool->asked_limit = min(pool->asked_limit, limit);
-		WRITE_ONCE(mem->last_want, jiffies);
-		swiotlb_magazines_resize(mem);
-		swiotlb_count(mem, SWIOTLB_REOPENED, 1);
-		return true;
-	}
-	return false;
+	list_for_each_entry(pool, &mem->pools, node)
+		if (swiotlb_grow_may_open(pool, limit))
+			return pool;
+	if (!swiotlb_mem_can_grow(mem))
+		return NULL;
+	/* Those that have been idle for long go, also if one is wanted now and then. */
+	list_for_each_entry_reverse(pool, &mem->idle, node)
+		if (swiotlb_grow_may_open(pool, limit))
+			return pool;
+	return NULL;
 }
 
 /* What is still there costs neither memory nor time. */
 static bool swiotlb_grow_reopen(struct swiotlb_mem *mem, u64 limit)
 {
-	return swiotlb_grow_reopen_from(mem, &mem->pools, limit) ||
-	       (swiotlb_mem_can_grow(mem) &&
-		swiotlb_grow_reopen_from(mem, &mem->idle, limit));
+	struct io_tlb_pool *pool = swiotlb_grow_find_spare(mem, limit);
+
+	if (!pool || swiotlb_mem_reopen_pool(mem, pool))
+		return false;
+	pool->asked_limit = min(pool->asked_limit, limit);
+	WRITE_ONCE(mem->last_want, jiffies);
+	swiotlb_magazines_resize(mem);
+	swiotlb_count(mem, SWIOTLB_REOPENED, 1);
+	return true;
 }
 
 /* What holds for more memory, and has not ended yet, goes on to. */
@@ -139,18 +147,27 @@ static unsigned long swiotlb_grow_nslots(struct swiotlb_mem *mem, u64 limit,
 	return min3(nslots, rounddown_pow_of_two(room), SWIOTLB_MAX_GROW_SLOTS);
 }
 
-/* Who has asked during an attempt that failed does not get another one at once. */
+static void swiotlb_grow_saw_unused(struct swiotlb_mem *mem, u64 limit)
+{
+	WRITE_ONCE(mem->unused_since, jiffies);
+	WRITE_ONCE(mem->unused_end_pfn, swiotlb_end_pfn(limit));
+	swiotlb_grow_backoff(mem, limit, SWIOTLB_UNUSED_BACKOFF);
+}
+
+/*
+ * Who has asked during an attempt that failed does not get another one at once. Who
+ * cannot use what is open could not use what is closed, either: it would open one after
+ * the other, and keep all of them.
+ */
 static bool swiotlb_grow_is_due(struct swiotlb_mem *mem, u64 limit)
 {
-	if (swiotlb_grow_reopen(mem, limit) || !swiotlb_mem_can_grow(mem) ||
-	    swiotlb_is_too_early(mem, swiotlb_end_pfn(limit)) ||
-	    swiotlb_room_is_kept(mem, limit))
-		return false;
 	if (swiotlb_grow_has_unused(mem, limit)) {
-		swiotlb_grow_backoff(mem, limit, SWIOTLB_UNUSED_BACKOFF);
+		swiotlb_grow_saw_unused(mem, limit);
 		return false;
 	}
-	return true;
+	return !swiotlb_grow_reopen(mem, limit) && swiotlb_mem_can_grow(mem) &&
+	       !swiotlb_is_too_early(mem, swiotlb_end_pfn(limit)) &&
+	       !swiotlb_room_is_kept(mem, limit);
 }
 
 /*
@@ -295,6 +312,8 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
 	mem->last_want = jiffies;
 	mem->next_try = jiffies;
 	mem->short_end_pfn = 0;
+	mem->unused_end_pfn = 0;
+	mem->unused_since = jiffies;
 	mem->room_end_pfn = 0;
 	mem->room_since = jiffies;
 	mem->vain_end_pfn = 0;

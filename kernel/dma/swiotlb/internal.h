@@ -457,6 +457,22 @@ swiotlb_pool_area(const struct io_tlb_pool *pool, unsigned int area_index)
 	return pool->areas + (size_t)area_index * pool->area_stride;
 }
 
+/**
+ * swiotlb_pool_tight() - are more than three quarters of an area in use?
+ * @pool:	A pool.
+ * @area_index:	The area, less than @pool->nareas.
+ *
+ * Context: Any.
+ * Return: An estimate.
+ */
+static inline bool swiotlb_pool_tight(const struct io_tlb_pool *pool,
+				      unsigned int area_index)
+{
+	const struct io_tlb_area *area = swiotlb_pool_area(pool, area_index);
+
+	return swiotlb_area_used(area) > area->slots.nslots / 4 * 3;
+}
+
 unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots);
 size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas);
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
@@ -465,7 +481,6 @@ int swiotlb_decrypt(void *vaddr, size_t bytes);
 int swiotlb_encrypt(void *vaddr, size_t bytes);
 void swiotlb_pool_disable(struct io_tlb_pool *pool);
 unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool);
-bool swiotlb_pool_tight(const struct io_tlb_pool *pool, unsigned int area_index);
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,
 			     dma_addr_t dma_start, enum swiotlb_wait wait);
@@ -575,6 +590,8 @@ enum swiotlb_event {
  * @last_want:	When somebody asked for a pool who may get one, in jiffies.
  * @next_try:	When to try again after memory was short, in jiffies, ...
  * @short_end_pfn: ... below this page, or a lower one; 0 once there was some.
+ * @unused_end_pfn: A pool below this page was used by nobody, ...
+ * @unused_since: ... as was seen then, in jiffies.
  * @room_end_pfn: At the limit, room is made for a pool below this page, ...
  * @room_since:	... as was asked for then, in jiffies.
  * @vain_end_pfn: Room does not help who asks for pools below this page, ...
@@ -634,6 +651,8 @@ struct swiotlb_mem {
 	unsigned long last_want;
 	unsigned long next_try;
 	unsigned long short_end_pfn;
+	unsigned long unused_end_pfn;
+	unsigned long unused_since;
 	unsigned long room_end_pfn;
 	unsigned long room_since;
 	unsigned long vain_end_pfn;

@@ -72,13 +72,9 @@ static bool swiotlb_narrow_zone(gfp_t *zone)
 static struct page *swiotlb_pages_take(enum swiotlb_source source, size_t bytes,
 				       int nid, gfp_t gfp)
 {
-	struct cma *cma = dev_get_cma_area(NULL);
-
 	switch (source) {
 	case SWIOTLB_FROM_CMA:
-		if (!cma)
-			return NULL;
-		return cma_alloc(cma, PFN_UP(bytes),
+		return cma_alloc(dev_get_cma_area(NULL), PFN_UP(bytes),
 				 get_order(min_t(size_t, bytes, SWIOTLB_PAGES_ALIGN)),
 				 true);
 	case SWIOTLB_FROM_BUDDY:
@@ -108,6 +104,16 @@ static void swiotlb_pages_put(enum swiotlb_source source, struct page *page,
 	}
 }
 
+/* What lies above the limit would be moved away for nothing. */
+static bool swiotlb_source_suits(enum swiotlb_source source, u64 phys_limit)
+{
+	struct cma *cma = dev_get_cma_area(NULL);
+
+	if (source != SWIOTLB_FROM_CMA)
+		return true;
+	return cma && cma_intersects(cma, 0, min(phys_limit, (u64)ULONG_MAX));
+}
+
 static struct page *swiotlb_pages_below(enum swiotlb_source source, size_t bytes,
 					u64 phys_limit, int nid, gfp_t gfp)
 {
@@ -134,9 +140,10 @@ static bool swiotlb_pages_may_migrate(const struct swiotlb_mem *mem, gfp_t gfp)
 
 /*
  * CMA and alloc_contig_pages() move away what lies in a range, and try one range after
- * the other. Where much of memory is under I/O, that waits for it, and in the end for
- * nothing. No more than a tenth of the time goes by that way: meanwhile there are the
- * smaller pieces of the page allocator.
+ * the other. Where much of memory is under I/O, that waits for it. No more than a tenth
+ * of the time goes by that way if it was for nothing, and half if it was not: what is
+ * wanted next is larger, and the worker does nothing else for so long. Meanwhile there
+ * are the smaller pieces of the page allocator.
  */
 static struct page *swiotlb_pages_migrate(struct swiotlb_mem *mem,
 					  enum swiotlb_source source, size_t bytes,
@@ -147,7 +154,7 @@ static struct page *swiotlb_pages_migrate(struct swiotlb_mem *mem,
 
 	page = swiotlb_pages_below(source, bytes, phys_limit, nid, gfp);
 	took = jiffies - start;
-	mem->slow_pause = took < SWIOTLB_SLOW ? 0 : 9 * took;
+	mem->slow_pause = took < SWIOTLB_SLOW ? 0 : page ? took : 9 * took;
 	mem->slow_end = jiffies + mem->slow_pause;
 	return page;
 }
@@ -168,7 +175,8 @@ static struct page *swiotlb_pages_find(struct swiotlb_mem *mem, size_t bytes,
 		if (*source == SWIOTLB_FROM_BUDDY)
 			page = swiotlb_pages_below(*source, bytes, phys_limit,
 						   nid, gfp);
-		else if (swiotlb_pages_may_migrate(mem, gfp))
+		else if (swiotlb_pages_may_migrate(mem, gfp) &&
+			 swiotlb_source_suits(*source, phys_limit))
 			page = swiotlb_pages_migrate(mem, *source, bytes,
 						     phys_limit, nid, gfp);
 	}

@@ -157,21 +157,6 @@ unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
 }
 
 /**
- * swiotlb_pool_tight() - are more than three quarters of an area in use?
- * @pool:	A pool.
- * @area_index:	The area, less than @pool->nareas.
- *
- * Context: Any.
- * Return: An estimate.
- */
-bool swiotlb_pool_tight(const struct io_tlb_pool *pool, unsigned int area_index)
-{
-	const struct io_tlb_area *area = swiotlb_pool_area(pool, area_index);
-
-	return swiotlb_area_used(area) > area->slots.nslots / 4 * 3;
-}
-
-/**
  * swiotlb_pool_map() - allocate and record a mapping in one area
  * @pool:	The pool.
  * @area_index:	The area, less than @pool->nareas.

@@ -116,7 +116,12 @@ static bool swiotlb_is_quiet(const struct swiotlb_mem *mem)
 	return !swiotlb_is_within(READ_ONCE(mem->last_want), SWIOTLB_QUIET);
 }
 
-/* A device may reach few pools: there must be as much room in these, as in all. */
+/*
+ * A device may reach few pools: there must be as much room in these, as in all. Who has
+ * asked for the pool is forgotten only when it goes: a device that has enough does not
+ * ask, and to find out whether it still maps would cost each map. So a pool may stay
+ * longer than is needed, but only while those below that limit are in use by half.
+ */
 static bool swiotlb_pool_is_missed(const struct swiotlb_mem *mem,
 				   const struct io_tlb_pool *pool)
 {

@@ -90,12 +90,17 @@ static void swiotlb_slots_raise_hints(struct swiotlb_slots *slots,
 			slots->hint[order] = index + nslots;
 }
 
-/* The order of the aligned block that @fit wishes for, or -1 if it is no such. */
+static bool swiotlb_fit_is_large(const struct swiotlb_fit *fit)
+{
+	return fit->nslots > 1U << SWIOTLB_MAX_HINT_ORDER;
+}
+
+/* The order of the aligned block that @fit, not large, wishes for; or -1. */
 static int swiotlb_fit_block_order(const struct swiotlb_fit *fit)
 {
 	unsigned int order = ilog2(fit->nslots);
 
-	if (order > SWIOTLB_MAX_HINT_ORDER || fit->nslots != 1U << order)
+	if (fit->nslots != 1U << order)
 		return -1;
 	if (fit->wish_mask != fit->nslots - 1 ||
 	    (fit->align_off & fit->wish_mask))
@@ -245,6 +250,19 @@ static unsigned int swiotlb_slots_first_candidate(const struct swiotlb_slots *sl
 	return hint > before ? hint - before : 0;
 }
 
+/* Where the last large run ended, there most often is room for the next one. */
+static unsigned int swiotlb_slots_find_next(struct swiotlb_slots *slots,
+					    const struct swiotlb_fit *fit)
+{
+	unsigned int index = slots->next;
+
+	index += -(fit->align_off + index) & fit->wish_mask;
+	if (!swiotlb_slots_is_free(slots, index, fit->nslots))
+		return SWIOTLB_NO_SLOT;
+	slots->next = index + fit->nslots;
+	return index;
+}
+
 /* Any but the blocks that hints are exact for: see "First fit, with hints". */
 static unsigned int swiotlb_slots_find_run(struct swiotlb_slots *slots,
 					   const struct swiotlb_fit *fit)
@@ -252,16 +270,9 @@ static unsigned int swiotlb_slots_find_run(struct swiotlb_slots *slots,
 	unsigned int index, stop, second = SWIOTLB_NO_SLOT;
 	unsigned int left = fit->max_words ? fit->max_words * BITS_PER_LONG : UINT_MAX;
 	unsigned int first = swiotlb_slots_first_candidate(slots, fit);
-	bool large = fit->nslots > 1U << SWIOTLB_MAX_HINT_ORDER;
+	bool large = swiotlb_fit_is_large(fit);
 	unsigned int start = large ? max(slots->next, first) : first;
 	bool all = false;
-
-	/* Where the last one ended, there most often is room for the next one. */
-	index = start + (-(fit->align_off + start) & fit->wish_mask);
-	if (large && swiotlb_slots_is_free(slots, index, fit->nslots)) {
-		slots->next = index + fit->nslots;
-		return index;
-	}
 
 	stop = start + min(left, slots->nslots - start);
 	index = swiotlb_slots_scan(slots, fit, start, stop, &second);
@@ -361,6 +372,13 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
 			index = swiotlb_slots_find_within(slots, fit,
 							  fit->align_mask);
 		return index;
+	}
+
+	if (swiotlb_fit_is_large(fit)) {
+		index = swiotlb_slots_find_next(slots, fit);
+		if (index != SWIOTLB_NO_SLOT)
+			return index;
+		return swiotlb_slots_find_run(slots, fit);
 	}
 
 	order = swiotlb_fit_block_order(fit);

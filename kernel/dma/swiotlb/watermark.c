@@ -7,17 +7,39 @@
 
 #include "internal.h"
 
+/**
+ * swiotlb_end_pfn() - the first page above a limit
+ * @limit:	Physical address, %U64_MAX for any.
+ *
+ * Context: Any.
+ * Return: The page, %ULONG_MAX if no page lies above it.
+ */
+unsigned long swiotlb_end_pfn(u64 limit)
+{
+	return limit == U64_MAX ? ULONG_MAX :
+				  min(limit >> PAGE_SHIFT, (u64)ULONG_MAX - 1) + 1;
+}
+
 /*
- * Pools are for I/O in flight. Once they hold this share (one in ...) of all
- * memory, the load is better told to wait than fed. swiotlb=max= has another limit.
+ * Pools are for I/O in flight. Once they hold this share (one in ...) of the memory
+ * that they may lie in, the load is better told to wait than fed: below 4 GiB, others
+ * need what is left more than they do. swiotlb=max= has another limit.
  */
 #define SWIOTLB_LIMIT_SHARE	4
+
+/* Holes are not known of, but for the one in front of all memory. */
+static unsigned long swiotlb_reachable_pages(const struct swiotlb_mem *mem)
+{
+	unsigned long end_pfn = swiotlb_end_pfn(swiotlb_mem_phys_limit(mem));
+
+	return min(totalram_pages(), end_pfn - min(end_pfn, min_low_pfn));
+}
 
 static unsigned long swiotlb_max_nslots(const struct swiotlb_mem *mem)
 {
 	if (mem->max_nslots)
 		return mem->max_nslots;
-	return totalram_pages() / SWIOTLB_LIMIT_SHARE <<
+	return swiotlb_reachable_pages(mem) / SWIOTLB_LIMIT_SHARE <<
 	       (PAGE_SHIFT - IO_TLB_SHIFT);
 }
 
@@ -50,19 +72,6 @@ bool swiotlb_at_limit(const struct swiotlb_mem *mem)
 {
 	return READ_ONCE(mem->npools) >= SWIOTLB_MAX_POOLS ||
 	       swiotlb_room(mem) < SWIOTLB_MIN_POOL_SLOTS;
-}
-
-/**
- * swiotlb_end_pfn() - the first page above a limit
- * @limit:	Physical address, %U64_MAX for any.
- *
- * Context: Any.
- * Return: The page, %ULONG_MAX if no page lies above it.
- */
-unsigned long swiotlb_end_pfn(u64 limit)
-{
-	return limit == U64_MAX ? ULONG_MAX :
-				  min(limit >> PAGE_SHIFT, (u64)ULONG_MAX - 1) + 1;
 }
 
 /**
@@ -125,12 +134,21 @@ static bool swiotlb_may_grow(const struct swiotlb_mem *mem, u64 limit)
 	       !swiotlb_room_is_kept(mem, limit);
 }
 
+static bool swiotlb_has_unused(const struct swiotlb_mem *mem, u64 limit)
+{
+	unsigned long since = READ_ONCE(mem->unused_since);
+
+	return swiotlb_end_pfn(limit) <= READ_ONCE(mem->unused_end_pfn) &&
+	       time_in_range(jiffies, since, since + SWIOTLB_UNUSED_BACKOFF);
+}
+
 /* A pool that is closed or idle can be opened again, whatever the limit. */
 static bool swiotlb_may_reopen(const struct swiotlb_mem *mem, u64 limit)
 {
 	unsigned long spare_end_pfn = READ_ONCE(mem->spare_end_pfn);
 
-	return spare_end_pfn && spare_end_pfn <= swiotlb_end_pfn(limit);
+	return spare_end_pfn && spare_end_pfn <= swiotlb_end_pfn(limit) &&
+	       !swiotlb_has_unused(mem, limit);
 }
 
 /**

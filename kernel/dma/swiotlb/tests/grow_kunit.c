@@ -136,6 +136,17 @@ static void swiotlb_grow_pool_decrypt_fails_test(struct kunit *test)
 			swiotlb_test_crypt.decrypted);
 }
 
+/* On a 32-bit machine, too, no mask wraps to a low page. */
+static void swiotlb_grow_end_pfn_test(struct kunit *test)
+{
+	unsigned int bits;
+
+	for (bits = PAGE_SHIFT; bits < 64; bits++)
+		KUNIT_EXPECT_EQ(test, (u64)swiotlb_end_pfn(DMA_BIT_MASK(bits)),
+				min(BIT_ULL(bits - PAGE_SHIFT), (u64)ULONG_MAX));
+	KUNIT_EXPECT_EQ(test, swiotlb_end_pfn(U64_MAX), ULONG_MAX);
+}
+
 #define SWIOTLB_TEST_AT_ONCE	24
 
 /**
@@ -198,6 +209,7 @@ static struct kunit_case swiotlb_grow_cases[] = {
 	KUNIT_CASE(swiotlb_grow_limit_test),
 	KUNIT_CASE(swiotlb_grow_pool_crypt_test),
 	KUNIT_CASE(swiotlb_grow_pool_decrypt_fails_test),
+	KUNIT_CASE(swiotlb_grow_end_pfn_test),
 	KUNIT_CASE(swiotlb_grow_load_test),
 	{}
 };

@@ -21,6 +21,15 @@ unsigned long max_low_pfn = PHYS_PFN(SHIM_LOW_END);
 unsigned long max_pfn = PHYS_PFN(SHIM_HIGH_END);
 unsigned long shim_totalram = PHYS_PFN(SHIM_LOW_END);
 
+unsigned int shim_totalram_ends;
+
+unsigned long totalram_pages(void)
+{
+	if (shim_totalram_ends && !--shim_totalram_ends)
+		WRITE_ONCE(shim_totalram, 0);
+	return READ_ONCE(shim_totalram);
+}
+
 #define NPAGES PHYS_PFN(SHIM_PHYS_END)
 
 /* One byte a page */
@@ -273,6 +282,33 @@ struct page *alloc_contig_pages(unsigned long nr_pages, gfp_t gfp, int nid,
 void free_contig_range(unsigned long pfn, unsigned long nr_pages)
 {
 	put_run(pfn, nr_pages, PG_BUDDY);
+}
+
+struct cma *shim_cma;
+
+struct page *cma_alloc(struct cma *cma, unsigned long count, unsigned int align,
+		       bool no_warn)
+{
+	unsigned long pfn;
+
+	might_sleep();
+	cma->calls++;
+	pfn = take_run(cma->base, cma->end, count, 1UL << align, PG_BUDDY);
+	if (!pfn)
+		return NULL;
+	fresh(pfn, count, GFP_KERNEL);
+	return pfn_to_page(pfn);
+}
+
+bool cma_release(struct cma *cma, const struct page *pages, unsigned long count)
+{
+	put_run(page_to_pfn(pages), count, PG_BUDDY);
+	return true;
+}
+
+bool cma_intersects(struct cma *cma, unsigned long start, unsigned long end)
+{
+	return end >= cma->base && start < cma->end;
 }
 
 void *alloc_pages_exact(size_t size, gfp_t gfp)

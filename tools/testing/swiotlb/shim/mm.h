@@ -76,7 +76,9 @@ void *shim_phys_to_virt(phys_addr_t paddr);
 extern int shim_mem_node;
 #define numa_mem_id() READ_ONCE(shim_mem_node)
 extern unsigned long shim_totalram;	/* in pages */
-#define totalram_pages() READ_ONCE(shim_totalram)
+/* From the reading with that number on, 1 for the next, there is none; 0 for never */
+extern unsigned int shim_totalram_ends;
+unsigned long totalram_pages(void);
 #define is_vmalloc_addr(p) ((void)(p), false)
 
 #define __GFP_DMA 0x01u
@@ -116,12 +118,14 @@ unsigned long __get_free_pages(gfp_t gfp, unsigned int order);
 struct page *alloc_contig_pages(unsigned long nr_pages, gfp_t gfp, int nid,
 				void *nodemask);
 void free_contig_range(unsigned long pfn, unsigned long nr_pages);
-/* There is no area for it */
-struct cma;
-#define dev_get_cma_area(dev) ((struct cma *)NULL)
-#define cma_alloc(cma, count, align, no_warn) \
-	((void)(cma), (void)(count), (void)(align), (struct page *)NULL)
-#define cma_release(cma, page, count) ((void)(cma), (void)(page), (void)(count))
+/* One area, if a test makes one: what is allocated there is taken from all memory */
+struct cma { phys_addr_t base, end; unsigned long calls; };
+extern struct cma *shim_cma;
+#define dev_get_cma_area(dev) shim_cma
+struct page *cma_alloc(struct cma *cma, unsigned long count, unsigned int align,
+		       bool no_warn);
+bool cma_release(struct cma *cma, const struct page *pages, unsigned long count);
+bool cma_intersects(struct cma *cma, unsigned long start, unsigned long end);
 void *alloc_pages_exact(size_t size, gfp_t gfp);
 void free_pages_exact(void *virt, size_t size);
 #define alloc_pages(gfp, order) shim_alloc_pages(gfp, order)

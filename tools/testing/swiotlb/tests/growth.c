@@ -531,6 +531,97 @@ TEST(slow_migration_that_fails_is_not_repeated)
 	CHECK_EQ(calls, 1);
 }
 
+static unsigned int grow_once(unsigned int n)
+{
+	long before = slots_event("grown");
+
+	for (; n < MOST && slots_event("grown") == before; n++)
+		CHECK(map_pooled(n) || map_pooled(n));
+	return n;
+}
+
+/* A piece for which pages must be moved takes 5 seconds: when is there another one? */
+static void check_pause(const void *arg)
+{
+	unsigned long *calls = &shim_faults[SHIM_FAULT_CONTIG].calls, before;
+	bool fails = arg;
+	unsigned int n;
+
+	shim_totalram = PHYS_PFN(8ULL << 30);
+	boot("dynamic,1");
+	start_with(new_device(0, 0));
+	n = grow_once(0);
+	shim_contig_takes = 5 * HZ;
+	shim_faults[SHIM_FAULT_CONTIG].times = fails ? -1 : 0;
+	n = grow_once(n);
+	shim_contig_takes = 0;
+	before = *calls;
+	CHECK_EQ(before, 1);
+	shim_advance((fails ? 40 : 4) * HZ);
+	n = grow_once(n);
+	CHECK_EQ(*calls, before);
+	shim_advance((fails ? 8 : 2) * HZ);
+	grow_once(n);
+	CHECK(*calls > before);
+}
+
+TEST(slow_migration_in_vain_is_put_off_for_longer)
+{
+	in_child(check_pause, NULL, "it served");
+	in_child(check_pause, "in vain", "in vain");
+}
+
+/* Room for 2 MiB, and then for nothing: less than is wanted, in any case */
+static void check_room(const void *arg)
+{
+	shim_totalram = PHYS_PFN(4 * 3 * SZ_1M);
+	boot("512,1");
+	start_with(new_device(0, 0));
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	while (map_one(0))
+		;
+	shim_fail_none();
+	shim_totalram_ends = *(const unsigned int *)arg;
+	shim_run_work();
+	CHECK(slots_total() <= 3 * 512);
+}
+
+TEST(memory_that_goes_while_growth_is_planned_is_not_planned_with)
+{
+	unsigned int reading;
+	char name[20];
+
+	for (reading = 1; reading <= 12; reading++) {
+		snprintf(name, sizeof(name), "reading %u", reading);
+		in_child(check_room, &reading, name);
+	}
+}
+
+static void check_cma(const void *arg)
+{
+	bool above = arg;
+	static struct cma area;
+	unsigned int i;
+
+	area.base = above ? SHIM_HIGH_START : SZ_1G;
+	area.end = area.base + SZ_64M;
+	shim_cma = &area;
+	boot("512,1");
+	start_with(new_device(0, 0));
+	for (i = 0; i < 40; i++)
+		CHECK(map_pooled(i) || map_pooled(i));
+	CHECK_EQ(slots_event("grown"), 1);
+	CHECK_EQ(area.calls, above ? 0 : 1);
+	CHECK_EQ(tlbs[39] >= area.base && tlbs[39] < area.end, !above);
+}
+
+/* Nothing is moved out of the way in an area that no pool may lie in */
+TEST(contiguous_area_is_used_where_it_is_in_reach)
+{
+	in_child(check_cma, NULL, "below the limit");
+	in_child(check_cma, "above", "above it");
+}
+
 static void check_node(const void *arg)
 {
 	int device_node = *(const int *)arg;

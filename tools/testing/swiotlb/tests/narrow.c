@@ -203,4 +203,34 @@ TEST(narrow_device_makes_no_room_ahead_of_need)
 	CHECK_EQ(slots_event("closed"), 0);
 }
 
+/* Whatever opens, it cannot use: pools go as if it did not ask */
+TEST(who_reaches_nothing_keeps_no_pools)
+{
+	unsigned int i, works = 0;
+	phys_addr_t orig;
+
+	boot("dynamic,1");
+	wide = device_below(DMA_BIT_MASK(32));
+	map_pieces(wide, 0, 256);
+	for (i = 0; i < 256; i++)
+		unmap(wide, pieces[i], SZ_64K, DMA_TO_DEVICE);
+	CHECK(slots_event("grown") >= 3);
+	ticks(1);
+	narrow = device_below(DMA_BIT_MASK(32));
+	narrow->dma_range_map = nowhere;
+	orig = new_buffer(4096, 0);
+	for (i = 0; i < 30 * HZ; i++) {
+		shim_fail(SHIM_FAULT_PAGES, 0, -1);
+		CHECK_EQ(map_full(narrow, orig, 4096, 0, DMA_TO_DEVICE,
+				  DMA_ATTR_NO_WARN), MAP_FAILED_ADDR);
+		shim_fail_none();
+		shim_advance(1);
+		works += shim_run_work();
+	}
+	/* All but what it has opened or added last, in vain */
+	CHECK(slots_event("freed") >= slots_event("grown") - 1);
+	CHECK(slots_event("reopened") <= 10);
+	CHECK_MSG(works < 30 * HZ / 10, "%u works", works);
+}
+
 #endif

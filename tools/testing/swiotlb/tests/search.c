@@ -101,3 +101,22 @@ TEST_BASE_FAILS(a_hole_with_another_alignment_is_found,
 		fill_slots(n);
 	}
 }
+
+/* What a device has just read is in another CPU's cache: the longest ago comes first */
+TEST(large_runs_go_through_all_of_an_area)
+{
+	const unsigned int n = SZ_64K / IO_TLB_SIZE;
+	phys_addr_t tlb;
+	unsigned int i;
+
+	pool = boot_fixed("4096,1", NULL);
+	dev = new_device(0, 0);
+	buffer = new_buffer(SZ_256K, 0);
+	for (i = 0; i < 2 * NSLOTS / n; i++) {
+		tlb = map_slots(dev, n);
+		if (!CHECK_EQ(tlb, slot(i * n % NSLOTS)))
+			break;
+		unmap(dev, tlb, SZ_64K, DMA_TO_DEVICE);
+	}
+	check_used(0);
+}

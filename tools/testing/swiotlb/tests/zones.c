@@ -207,6 +207,29 @@ TEST(late_pool_for_old_dma_grows_there)
 	CHECK_EQ(elsewhere, slots_event("transient"));
 }
 
+/* What pools cannot lie in does not count: a quarter of 15 MiB, whatever there is above */
+TEST(default_limit_is_a_share_of_what_is_in_reach)
+{
+	struct device *dev;
+	phys_addr_t orig;
+	unsigned int i;
+
+	shim_init();
+	CHECK_EQ(swiotlb_init_late(SZ_1M, GFP_KERNEL | __GFP_DMA, NULL), 0);
+	shim_early_initcalls_run();
+	shim_initcalls_run();
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_64K, 0);
+	for (i = 0; i < 200; i++) {
+		map_full(dev, orig, SZ_64K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+		shim_advance(1);
+		shim_run_work();
+	}
+	CHECK(slots_event("grown") > 0);
+	CHECK(slots_total() <= (SHIM_ZONE_DMA_END - SHIM_RAM_START) / 4 / IO_TLB_SIZE);
+	CHECK_EQ(shim_log_count("max="), 1);
+}
+
 static int remap_is_fine(void *tlb, unsigned long nslabs)
 {
 	return 0;
