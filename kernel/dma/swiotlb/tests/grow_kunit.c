@@ -41,6 +41,37 @@ static void swiotlb_grow_disabled_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, SWIOTLB_TEST_NSLOTS);
 }
 
+/* Nobody uses what was added: that is not what is missing. */
+static void swiotlb_grow_unused_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	unsigned long grown;
+
+	swiotlb_test_grow(mem);
+	grown = mem->pub.nslabs;
+	KUNIT_EXPECT_GT(test, grown, SWIOTLB_TEST_NSLOTS);
+	swiotlb_test_grow(mem);
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, grown);
+}
+
+/* Each pool is as large as all before it: few are enough. */
+static void swiotlb_grow_doubles_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	struct swiotlb_request req = swiotlb_test_request(1);
+	struct io_tlb_pool *pool;
+	unsigned long before;
+
+	swiotlb_test_grow(mem);
+	pool = list_last_entry(&mem->pools, struct io_tlb_pool, node);
+	KUNIT_ASSERT_PTR_NE(test, pool, &mem->boot_pool);
+	swiotlb_pool_map(pool, 0, &req, pool->start, SWIOTLB_SPIN);
+	before = mem->pub.nslabs;
+	swiotlb_test_grow(mem);
+	KUNIT_EXPECT_GE(test, mem->pub.nslabs, 2 * before);
+	swiotlb_pool_release(pool, 0, 1, NULL, 0);
+}
+
 /* As much as the limit allows, and not a slot more. */
 static void swiotlb_grow_limit_test(struct kunit *test)
 {
@@ -173,6 +204,8 @@ static void swiotlb_grow_load_test(struct kunit *test)
 static struct kunit_case swiotlb_grow_cases[] = {
 	KUNIT_CASE(swiotlb_grow_worker_test),
 	KUNIT_CASE(swiotlb_grow_disabled_test),
+	KUNIT_CASE(swiotlb_grow_unused_test),
+	KUNIT_CASE(swiotlb_grow_doubles_test),
 	KUNIT_CASE(swiotlb_grow_limit_test),
 	KUNIT_CASE(swiotlb_grow_pool_crypt_test),
 	KUNIT_CASE(swiotlb_grow_pool_decrypt_fails_test),

@@ -10,11 +10,16 @@
 
 #define SWIOTLB_TEST_POOL_BYTES	SZ_64K
 
+static struct io_tlb_pool *swiotlb_test_create_of(struct swiotlb_mem *mem,
+						  size_t bytes, u64 limit)
+{
+	return swiotlb_pool_create(NULL, mem, bytes >> IO_TLB_SHIFT, 1, limit,
+				   numa_mem_id(), GFP_KERNEL | __GFP_NOWARN);
+}
+
 static struct io_tlb_pool *swiotlb_test_create(struct swiotlb_mem *mem, u64 limit)
 {
-	return swiotlb_pool_create(NULL, mem, SWIOTLB_TEST_POOL_BYTES >> IO_TLB_SHIFT,
-				   1, limit, numa_mem_id(),
-				   GFP_KERNEL | __GFP_NOWARN);
+	return swiotlb_test_create_of(mem, SWIOTLB_TEST_POOL_BYTES, limit);
 }
 
 static int swiotlb_pages_test_init(struct kunit *test)
@@ -65,14 +70,19 @@ static void swiotlb_pages_decrypt_fails_test(struct kunit *test)
 	swiotlb_test_start_crypt(test, -EIO, 0);
 	KUNIT_EXPECT_NULL(test, swiotlb_test_create(mem, mem->phys_limit));
 	swiotlb_test_expect_crypt(test, 1, 1, SWIOTLB_TEST_POOL_BYTES);
+	KUNIT_EXPECT_TRUE(test, mem->crypt_failed);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mem->lost_nslots), 0);
 }
 
 /* Nobody else must ever get them; the test has only played that they are lost. */
 static void swiotlb_test_expect_lost(struct kunit *test)
 {
+	struct swiotlb_mem *mem = test->priv;
 	void *vaddr = swiotlb_test_crypt.vaddr;
 
 	swiotlb_test_expect_crypt(test, 1, 1, SWIOTLB_TEST_POOL_BYTES);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mem->lost_nslots),
+			SWIOTLB_TEST_POOL_BYTES >> IO_TLB_SHIFT);
 	KUNIT_ASSERT_NOT_NULL(test, vaddr);
 	KUNIT_ASSERT_EQ(test, page_count(virt_to_page(vaddr)), 1);
 	free_pages((unsigned long)vaddr, get_order(SWIOTLB_TEST_POOL_BYTES));
@@ -102,10 +112,11 @@ static void swiotlb_pages_encrypt_fails_test(struct kunit *test)
 	swiotlb_test_expect_lost(test);
 }
 
+/* No zone ends at the first of these limits: what its zone gives lies above it. */
 static void swiotlb_pages_limit_test(struct kunit *test)
 {
 	static const u64 limits[] = {
-		DMA_BIT_MASK(24), DMA_BIT_MASK(28), DMA_BIT_MASK(32),
+		DMA_BIT_MASK(16), DMA_BIT_MASK(24), DMA_BIT_MASK(28), DMA_BIT_MASK(32),
 	};
 	struct io_tlb_pool *pool;
 	unsigned int i, n = 0;
@@ -123,6 +134,25 @@ static void swiotlb_pages_limit_test(struct kunit *test)
 		kunit_skip(test, "no memory below any of the limits");
 }
 
+/* The page allocator has none so large, and must not get it back. */
+static void swiotlb_pages_large_test(struct kunit *test)
+{
+	size_t bytes = 2 * PAGE_SIZE << MAX_PAGE_ORDER;
+	struct swiotlb_mem *mem = test->priv;
+	struct io_tlb_pool *pool;
+	struct page *page;
+
+	pool = swiotlb_test_create_of(mem, bytes, mem->phys_limit);
+	if (!pool)
+		kunit_skip(test, "no contiguous memory");
+	page = virt_to_page(pool->vaddr);
+	KUNIT_EXPECT_EQ(test, pool->end - pool->start, bytes);
+	KUNIT_ASSERT_TRUE(test, pool->source == SWIOTLB_FROM_CMA ||
+				pool->source == SWIOTLB_FROM_CONTIG);
+	KUNIT_EXPECT_EQ(test, page_count(page + (bytes >> PAGE_SHIFT) - 1), 1);
+	swiotlb_pool_destroy(pool);
+}
+
 static struct kunit_case swiotlb_pages_cases[] = {
 	KUNIT_CASE(swiotlb_pages_private_test),
 	KUNIT_CASE(swiotlb_pages_shared_test),
@@ -130,6 +160,7 @@ static struct kunit_case swiotlb_pages_cases[] = {
 	KUNIT_CASE(swiotlb_pages_undo_fails_test),
 	KUNIT_CASE(swiotlb_pages_encrypt_fails_test),
 	KUNIT_CASE(swiotlb_pages_limit_test),
+	KUNIT_CASE(swiotlb_pages_large_test),
 	{}
 };
 

@@ -46,6 +46,27 @@ static void swiotlb_shrink_quiet_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, grown);
 }
 
+/* More than half of what would be left is in use: it is kept, in a hurry, too. */
+static void swiotlb_shrink_needed_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
+	struct device *dev = swiotlb_test_device(test, mem, 0);
+	size_t bytes = (SWIOTLB_MAX_SLOTS / 2 + 4) << IO_TLB_SHIFT;
+	u8 *buffer = swiotlb_test_buffer(test, bytes);
+	unsigned long grown;
+	phys_addr_t addr;
+
+	addr = swiotlb_test_map(dev, buffer, bytes, DMA_TO_DEVICE);
+	KUNIT_ASSERT_NE(test, addr, (phys_addr_t)DMA_MAPPING_ERROR);
+	swiotlb_test_add_pool(test, mem);
+	grown = mem->pub.nslabs;
+	swiotlb_test_tick(mem, true);
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, grown);
+	swiotlb_tbl_unmap_single(dev, addr, bytes, DMA_TO_DEVICE, 0);
+	swiotlb_test_tick(mem, true);
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, SWIOTLB_MAX_SLOTS);
+}
+
 /* Encrypted as a whole, once, and before the memory is somebody else's. */
 static void swiotlb_shrink_crypt_test(struct kunit *test)
 {
@@ -183,6 +204,7 @@ static void swiotlb_shrink_load_test(struct kunit *test)
 static struct kunit_case swiotlb_shrink_cases[] = {
 	KUNIT_CASE(swiotlb_shrink_idle_test),
 	KUNIT_CASE(swiotlb_shrink_quiet_test),
+	KUNIT_CASE(swiotlb_shrink_needed_test),
 	KUNIT_CASE(swiotlb_shrink_crypt_test),
 	KUNIT_CASE(swiotlb_shrink_used_test),
 	KUNIT_CASE(swiotlb_shrink_magazine_test),

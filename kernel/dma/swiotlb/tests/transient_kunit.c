@@ -5,6 +5,7 @@
  */
 
 #include <linux/irqflags.h>
+#include <linux/page_ref.h>
 
 #include "fixture.h"
 
@@ -33,6 +34,8 @@ static void swiotlb_transient_one_test(struct kunit *test)
 	struct io_tlb_pool *pool;
 	phys_addr_t all, addr;
 	unsigned long flags;
+	struct page *page;
+	int users;
 
 	all = swiotlb_test_fill_pool(test, mem, dev, buffer);
 	local_irq_save(flags);
@@ -49,9 +52,15 @@ static void swiotlb_transient_one_test(struct kunit *test)
 					buffer + 0x800, 3000));
 
 	memset(swiotlb_test_bounce(dev, addr), 0x99, 3000);
+	page = virt_to_page(pool->vaddr);
 	local_irq_save(flags);
+	rcu_read_lock();
 	swiotlb_tbl_unmap_single(dev, addr, 3000, DMA_FROM_DEVICE, 0);
+	/* Readers have not left: here is one. */
+	users = page_count(page);
+	rcu_read_unlock();
 	local_irq_restore(flags);
+	KUNIT_EXPECT_EQ(test, users, 1);
 	KUNIT_EXPECT_NULL(test, memchr_inv(buffer + 0x800, 0x99, 3000));
 	KUNIT_EXPECT_EQ(test, swiotlb_mem_transient_nslots(mem), 0);
 	KUNIT_EXPECT_NULL(test, swiotlb_find_pool(dev, addr));

@@ -124,6 +124,21 @@ TEST(restricted_coherent_and_streaming_do_not_overlap)
 	mixed_use(0x1ff);
 }
 
+/* What another allocator counts goes on */
+TEST(restricted_pool_comes_while_others_are_in_use)
+{
+	struct device *dev;
+	phys_addr_t tlb;
+
+	boot("512,1");
+	dev = new_device(0, 0);
+	tlb = map(dev, new_buffer(4096, 0), 4096, DMA_TO_DEVICE);
+	restricted_device(shim_take_ram(SZ_256K), SZ_256K, "rmem");
+	check_used(2);
+	unmap(dev, tlb, 4096, DMA_TO_DEVICE);
+	check_used(0);
+}
+
 /* Devices that name one range share one pool; each may leave */
 TEST(restricted_pool_is_shared)
 {
