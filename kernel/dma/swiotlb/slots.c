@@ -38,8 +38,8 @@
  * much more than finding it, and what a device has just read from it is in the
  * caches of whoever plays the device, on another CPU of a virtual machine's host:
  * writing there at once is slower than writing where nobody was for a while. A cursor
- * that begins anew after some MiB would do if both CPUs share a cache of that size; if
- * they do not, it is several times slower than one that goes through all of the area.
+ * that begins anew after some MiB was twice as fast at best, and else several times
+ * slower, depending on where the two CPUs are. So it goes through all of the area.
  */
 
 /* Nearly all runs lie in one word, and need no loop. */
