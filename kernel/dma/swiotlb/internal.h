@@ -837,6 +837,42 @@ enum swiotlb_source {
 	SWIOTLB_FROM_ATOMIC,
 };
 
+#ifdef CONFIG_DMA_CMA
+/* What lies above the limit would be moved away for nothing. */
+static inline bool swiotlb_cma_in_reach(u64 phys_limit)
+{
+	struct cma *cma = dev_get_cma_area(NULL);
+
+	return cma && cma_intersects(cma, 0, min_t(u64, phys_limit, ULONG_MAX));
+}
+
+static inline struct page *swiotlb_cma_alloc(unsigned long npages,
+					     unsigned int order)
+{
+	return cma_alloc(dev_get_cma_area(NULL), npages, order, true);
+}
+
+static inline void swiotlb_cma_free(struct page *page, unsigned long npages)
+{
+	cma_release(dev_get_cma_area(NULL), page, npages);
+}
+#else
+static inline bool swiotlb_cma_in_reach(u64 phys_limit)
+{
+	return false;
+}
+
+static inline struct page *swiotlb_cma_alloc(unsigned long npages,
+					     unsigned int order)
+{
+	return NULL;
+}
+
+static inline void swiotlb_cma_free(struct page *page, unsigned long npages)
+{
+}
+#endif
+
 #ifdef CONFIG_CONTIG_ALLOC
 static inline struct page *swiotlb_contig_alloc(unsigned long npages, gfp_t gfp,
 						int nid)

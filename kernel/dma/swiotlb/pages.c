@@ -74,9 +74,9 @@ static struct page *swiotlb_pages_take(enum swiotlb_source source, size_t bytes,
 {
 	switch (source) {
 	case SWIOTLB_FROM_CMA:
-		return cma_alloc(dev_get_cma_area(NULL), PFN_UP(bytes),
-				 get_order(min_t(size_t, bytes, SWIOTLB_PAGES_ALIGN)),
-				 true);
+		return swiotlb_cma_alloc(PFN_UP(bytes),
+					 get_order(min_t(size_t, bytes,
+							 SWIOTLB_PAGES_ALIGN)));
 	case SWIOTLB_FROM_BUDDY:
 		if (get_order(bytes) > MAX_PAGE_ORDER)
 			return NULL;
@@ -94,7 +94,7 @@ static void swiotlb_pages_put(enum swiotlb_source source, struct page *page,
 {
 	switch (source) {
 	case SWIOTLB_FROM_CMA:
-		cma_release(dev_get_cma_area(NULL), page, PFN_UP(bytes));
+		swiotlb_cma_free(page, PFN_UP(bytes));
 		break;
 	case SWIOTLB_FROM_CONTIG:
 		swiotlb_contig_free(page, PFN_UP(bytes));
@@ -102,16 +102,6 @@ static void swiotlb_pages_put(enum swiotlb_source source, struct page *page,
 	default:
 		__free_pages(page, get_order(bytes));
 	}
-}
-
-/* What lies above the limit would be moved away for nothing. */
-static bool swiotlb_source_suits(enum swiotlb_source source, u64 phys_limit)
-{
-	struct cma *cma = dev_get_cma_area(NULL);
-
-	if (source != SWIOTLB_FROM_CMA)
-		return true;
-	return cma && cma_intersects(cma, 0, min(phys_limit, (u64)ULONG_MAX));
 }
 
 static struct page *swiotlb_pages_below(enum swiotlb_source source, size_t bytes,
@@ -176,7 +166,8 @@ static struct page *swiotlb_pages_find(struct swiotlb_mem *mem, size_t bytes,
 			page = swiotlb_pages_below(*source, bytes, phys_limit,
 						   nid, gfp);
 		else if (swiotlb_pages_may_migrate(mem, gfp) &&
-			 swiotlb_source_suits(*source, phys_limit))
+			 (*source != SWIOTLB_FROM_CMA ||
+			  swiotlb_cma_in_reach(phys_limit)))
 			page = swiotlb_pages_migrate(mem, *source, bytes,
 						     phys_limit, nid, gfp);
 	}

@@ -190,16 +190,16 @@ TEST(narrow_device_makes_no_room_ahead_of_need)
 {
 	unsigned int i;
 
-	boot_high("512,1,max=9M");
+	boot_high("512,1,max=17M");
 	narrow = device_below(DMA_BIT_MASK(32));
 	wide = device_below(~0ULL);
-	map_pieces(wide, 0, 20);
-	map_pieces(narrow, 20, 21);
-	CHECK_EQ(slots_total(), 9 * 512);
+	map_pieces(wide, 0, 80);
+	map_pieces(narrow, 80, 81);
+	CHECK_EQ(slots_total(), 17 * 512);
 	ticks(1);
-	for (i = 0; i < 20; i++)
+	for (i = 0; i < 80; i++)
 		unmap(wide, pieces[i], SZ_64K, DMA_TO_DEVICE);
-	CHECK_EQ(map_pieces(narrow, 21, 21 + 60), 0);
+	CHECK_EQ(map_pieces(narrow, 81, 81 + 60), 0);
 	CHECK_EQ(slots_event("closed"), 0);
 }
 
