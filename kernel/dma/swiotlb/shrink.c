@@ -70,6 +70,8 @@
 
 /* No pool is closed if somebody has asked for one so recently, in jiffies. */
 #define SWIOTLB_QUIET		(5 * HZ)
+/* Reclaim is answered no more often than this, in jiffies. */
+#define SWIOTLB_HURRY		(HZ / 2)
 /* How long an idle pool is kept. */
 #define SWIOTLB_KEEP		(10 * HZ)
 /* How long a closed pool may be in use before it is opened again. */
@@ -331,15 +333,11 @@ static void swiotlb_offer_room(struct swiotlb_mem *mem)
 /*
  * Reclaim asks as long as memory is short. What a load takes back a moment later costs
  * more than it brings: pools are closed, drained and opened again, or freed and made
- * anew. So this is done once a second at most; if somebody has asked for a pool since
- * the last time, not before it would have been quiet again.
+ * anew. So this is done twice a second at most.
  */
 static bool swiotlb_hurry_is_due(const struct swiotlb_mem *mem)
 {
-	unsigned long last = READ_ONCE(mem->last_hurry);
-	bool missed = time_after(READ_ONCE(mem->last_want), last);
-
-	return !swiotlb_is_within(last, missed ? SWIOTLB_QUIET : SWIOTLB_TICK);
+	return !swiotlb_is_within(READ_ONCE(mem->last_hurry), SWIOTLB_HURRY);
 }
 
 static bool swiotlb_take_hurry(struct swiotlb_mem *mem)
@@ -510,5 +508,5 @@ void swiotlb_shrink_init(struct swiotlb_mem *mem)
 	INIT_DELAYED_WORK(&mem->tick_work, swiotlb_tick_work);
 	mem->period = jiffies;
 	/* The first one is due. */
-	mem->last_hurry = jiffies - SWIOTLB_QUIET - 1;
+	mem->last_hurry = jiffies - SWIOTLB_HURRY - 1;
 }
