@@ -130,7 +130,7 @@ TEST(restricted_pool_comes_while_others_are_in_use)
 	struct device *dev;
 	phys_addr_t tlb;
 
-	boot("512,1");
+	boot("512,1,force,track_hiwater");
 	dev = new_device(0, 0);
 	tlb = map(dev, new_buffer(4096, 0), 4096, DMA_TO_DEVICE);
 	restricted_device(shim_take_ram(SZ_256K), SZ_256K, "rmem");
