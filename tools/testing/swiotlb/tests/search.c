@@ -120,3 +120,24 @@ TEST(large_runs_go_through_all_of_an_area)
 	}
 	check_used(0);
 }
+
+/*
+ * What does not wait for a lock does not look at all of an area either: it begins
+ * where the last large run ended, and gives up before it has come round.
+ */
+TEST(a_hole_that_a_short_search_does_not_come_to_is_found)
+{
+	const unsigned int n = SZ_64K / IO_TLB_SIZE;
+	unsigned int i;
+
+	boot_full_pool();
+	for (i = 0; i < n; i++)
+		free_slot(3008 + i);
+	CHECK_EQ(map_slots(dev, n), slot(3008));
+	/* Too short, but where the search goes on from the start */
+	for (i = 0; i < n / 2; i++)
+		free_slot(i);
+	for (i = 0; i < n; i++)
+		free_slot(2000 + i);
+	CHECK_EQ(map_slots(dev, n), slot(2000));
+}
