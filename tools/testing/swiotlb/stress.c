@@ -238,13 +238,16 @@ static void *neighbour(void *arg)
 	return NULL;
 }
 
-/* A tick closes and empties what nobody uses, the next one frees it */
+/*
+ * A tick closes and empties what nobody uses, the next one frees it. Without a shrinker,
+ * for which there was no memory, that is after a pause and some time without use.
+ */
 static void shrink_to(long total)
 {
 	unsigned long freed;
 	unsigned int i;
 
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 12; i++) {
 		shim_advance(6 * HZ);
 		shim_shrink(&freed);
 		shim_run_work();
