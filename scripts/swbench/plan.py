@@ -46,6 +46,12 @@ class Row(NamedTuple):
     def name(self):
         return f"{self.device}.{self.bs}.{self.depth}.{self.jobs}.{self.rw}"
 
+    def counted_line(self, name, ios):
+        """The same for a row of which each job has so many I/Os."""
+        kib = int(self.bs.rstrip("k"))
+        return (f"{name} {self.device} {self.bs} {self.depth} {self.jobs} "
+                f"{self.rw} {ios * kib << 10}")
+
     def guest_line(self, name, cold_ms=0):
         """What the guest is told, which calls it @name."""
         return (f"{name} {self.device} {self.bs} {self.depth} {self.jobs} "
@@ -103,11 +109,21 @@ def bench_guest(repeats):
 
 
 def dynamic(repeats):
-    """The rows of the first measurements of a growing swiotlb, in 2023."""
-    rows = tuple(Row("virtio-blk", bs, 256, jobs, "rw")
-                 for bs, jobs in (("4k", 1), ("64k", 1), ("4k", 4), ("4k", 24)))
-    return Plan("bench-dynamic", chosen(("ours", "dynamic")), rows, repeats or 5,
+    return Plan("bench-dynamic", chosen(("ours", "dynamic")), _dynamic_rows(), repeats or 5,
                 6, 0.3, 1.0, 4, job_mib=DISK_MIB // 24, cold=1.0)
+
+
+def _dynamic_rows():
+    """The rows of the first measurements of a growing swiotlb, in 2023."""
+    return tuple(Row("virtio-blk", bs, 256, jobs, "rw")
+                 for bs, jobs in (("4k", 1), ("64k", 1), ("4k", 4), ("4k", 24)))
+
+
+def counted(repeats):
+    """Those of run and of bench-dynamic."""
+    rows = _rows("virtio-blk", _FULL) + _rows("nvme", _FULL) + _dynamic_rows()
+    return Plan("count-guest", chosen(("base", "ours", "dynamic", "none")), rows,
+                repeats or 3, 2, 0.0, 1.0, 4, job_mib=DISK_MIB // 24)
 
 
 def profile(repeats):

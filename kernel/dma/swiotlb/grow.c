@@ -10,8 +10,6 @@
 
 /* A smaller pool would be the first of many. */
 #define SWIOTLB_MIN_GROW_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
-/* No room is made for whom that was in vain, for this long, in jiffies. */
-#define SWIOTLB_VAIN		(60 * HZ)
 /* What the word of a magazine's cell can count to. */
 #define SWIOTLB_MAX_GROW_SLOTS	BIT(SWIOTLB_CELL_INDEX_BITS)
 
@@ -35,21 +33,6 @@ static unsigned long swiotlb_grow_below(struct swiotlb_mem *mem, u64 limit)
 		if (pool->end - 1 <= limit)
 			nslots += pool->nslots;
 	return nslots;
-}
-
-/*
- * One that nobody uses is not what is missing: who asks cannot reach it, though it
- * lies below his limit, or has not looked yet.
- */
-static bool swiotlb_grow_has_unused(struct swiotlb_mem *mem, u64 limit)
-{
-	struct io_tlb_pool *pool;
-
-	list_for_each_entry(pool, &mem->pools, node)
-		if (pool != &mem->boot_pool && pool->end - 1 <= limit &&
-		    swiotlb_pool_is_open(pool) && !swiotlb_pool_used(pool))
-			return true;
-	return false;
 }
 
 static bool swiotlb_grow_may_open(const struct io_tlb_pool *pool, u64 limit)
@@ -99,14 +82,6 @@ static void swiotlb_grow_backoff(struct swiotlb_mem *mem, u64 limit,
 	WRITE_ONCE(mem->next_try, jiffies + span);
 }
 
-/* There was no memory below that limit, which pools of others do not change. */
-static bool swiotlb_grow_is_vain(const struct swiotlb_mem *mem, u64 limit)
-{
-	return swiotlb_end_pfn(limit) <= mem->vain_end_pfn &&
-	       time_in_range(jiffies, mem->vain_since,
-			     mem->vain_since + SWIOTLB_VAIN);
-}
-
 /* Double what there is. Transient pools tell how much was missing. */
 static unsigned long swiotlb_grow_wanted(struct swiotlb_mem *mem, u64 limit)
 {
@@ -147,25 +122,15 @@ static unsigned long swiotlb_grow_nslots(struct swiotlb_mem *mem, u64 limit,
 	return min3(nslots, rounddown_pow_of_two(room), SWIOTLB_MAX_GROW_SLOTS);
 }
 
-static void swiotlb_grow_saw_unused(struct swiotlb_mem *mem, u64 limit)
-{
-	WRITE_ONCE(mem->unused_since, jiffies);
-	WRITE_ONCE(mem->unused_end_pfn, swiotlb_end_pfn(limit));
-	swiotlb_grow_backoff(mem, limit, SWIOTLB_UNUSED_BACKOFF);
-}
-
 /*
- * Who has asked during an attempt that failed does not get another one at once. Who
- * cannot use what is open could not use what is closed, either: it would open one after
- * the other, and keep all of them.
+ * Who has asked during an attempt that failed does not get another one at once. What
+ * one with a window of addresses cannot use is opened all the same: only its limit is
+ * known here.
  */
 static bool swiotlb_grow_is_due(struct swiotlb_mem *mem, u64 limit)
 {
-	if (swiotlb_grow_has_unused(mem, limit)) {
-		swiotlb_grow_saw_unused(mem, limit);
-		return false;
-	}
-	return !swiotlb_grow_reopen(mem, limit) && swiotlb_mem_can_grow(mem) &&
+	return !swiotlb_has_unused(mem, limit) &&
+	       !swiotlb_grow_reopen(mem, limit) && swiotlb_mem_can_grow(mem) &&
 	       !swiotlb_is_too_early(mem, swiotlb_end_pfn(limit)) &&
 	       !swiotlb_room_is_kept(mem, limit);
 }
@@ -176,7 +141,7 @@ static bool swiotlb_grow_is_due(struct swiotlb_mem *mem, u64 limit)
  */
 static unsigned long swiotlb_grow_plan(struct swiotlb_mem *mem, u64 limit)
 {
-	bool vain = swiotlb_grow_is_vain(mem, limit);
+	bool vain = swiotlb_is_vain(mem, limit);
 	unsigned long nslots;
 	LIST_HEAD(gone);
 
@@ -222,8 +187,8 @@ static void swiotlb_grow_failed(struct swiotlb_mem *mem, u64 limit)
 {
 	WRITE_ONCE(mem->room_end_pfn, 0);
 	if (limit < mem->phys_limit) {
-		mem->vain_end_pfn = swiotlb_end_pfn(limit);
-		mem->vain_since = jiffies;
+		WRITE_ONCE(mem->vain_end_pfn, swiotlb_end_pfn(limit));
+		WRITE_ONCE(mem->vain_since, jiffies);
 	}
 	if (mem->crypt_failed)
 		swiotlb_grow_backoff(mem, U64_MAX, SWIOTLB_CRYPT_BACKOFF);
@@ -284,7 +249,8 @@ static void swiotlb_grow_work(struct work_struct *work)
 	}
 	if (pool)
 		swiotlb_pool_destroy(pool);
-	swiotlb_grow_failed(mem, limit);
+	if (swiotlb_mem_can_grow(mem))
+		swiotlb_grow_failed(mem, limit);
 }
 
 /**
@@ -312,8 +278,6 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
 	mem->last_want = jiffies;
 	mem->next_try = jiffies;
 	mem->short_end_pfn = 0;
-	mem->unused_end_pfn = 0;
-	mem->unused_since = jiffies;
 	mem->room_end_pfn = 0;
 	mem->room_since = jiffies;
 	mem->vain_end_pfn = 0;

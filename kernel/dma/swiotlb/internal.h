@@ -590,12 +590,10 @@ enum swiotlb_event {
  * @last_want:	When somebody asked for a pool who may get one, in jiffies.
  * @next_try:	When to try again after memory was short, in jiffies, ...
  * @short_end_pfn: ... below this page, or a lower one; 0 once there was some.
- * @unused_end_pfn: A pool below this page was used by nobody, ...
- * @unused_since: ... as was seen then, in jiffies.
  * @room_end_pfn: At the limit, room is made for a pool below this page, ...
  * @room_since:	... as was asked for then, in jiffies.
  * @vain_end_pfn: Room does not help who asks for pools below this page, ...
- * @vain_since:	... as was seen then, in jiffies; both are the worker's own.
+ * @vain_since:	... as was seen then, in jiffies.
  * @crypt_failed: Memory could not be decrypted, the worker's own.
  * @slow_end:	When to migrate pages again after that took long, in jiffies, ...
  * @slow_pause:	... which is so long after it; both are the worker's own.
@@ -651,8 +649,6 @@ struct swiotlb_mem {
 	unsigned long last_want;
 	unsigned long next_try;
 	unsigned long short_end_pfn;
-	unsigned long unused_end_pfn;
-	unsigned long unused_since;
 	unsigned long room_end_pfn;
 	unsigned long room_since;
 	unsigned long vain_end_pfn;
@@ -926,8 +922,8 @@ void swiotlb_index_del_transient(struct swiotlb_mem *mem,
 #define SWIOTLB_GROW_BACKOFF	HZ
 /* ... or could not be decrypted: that takes long, and may cost the memory. */
 #define SWIOTLB_CRYPT_BACKOFF	(60 * HZ)
-/* ... or while pools are unused, which others will use, or nobody can who asks. */
-#define SWIOTLB_UNUSED_BACKOFF	(HZ / 50)
+/* No room is made for whom that was in vain, for this long, in jiffies. */
+#define SWIOTLB_VAIN		(60 * HZ)
 /* How long room is kept for whom it was made, in jiffies. */
 #define SWIOTLB_KEEP_ROOM	(5 * HZ)
 
@@ -936,6 +932,8 @@ bool swiotlb_is_too_early(const struct swiotlb_mem *mem, unsigned long end_pfn);
 bool swiotlb_room_is_kept(const struct swiotlb_mem *mem, u64 limit);
 unsigned long swiotlb_room(const struct swiotlb_mem *mem);
 bool swiotlb_at_limit(const struct swiotlb_mem *mem);
+bool swiotlb_has_unused(struct swiotlb_mem *mem, u64 limit);
+bool swiotlb_is_vain(const struct swiotlb_mem *mem, u64 limit);
 void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid);
 void swiotlb_watermark_check(struct swiotlb_mem *mem, struct device *dev,
 			     unsigned long used);
@@ -957,9 +955,6 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 void swiotlb_transient_free(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 
 /* -------------------------------------------------------------- grow.c --- */
-
-/* How often what can be given back is looked for, in jiffies. */
-#define SWIOTLB_TICK		HZ
 
 void swiotlb_grow_init(struct swiotlb_mem *mem);
 void swiotlb_grow_enable(struct swiotlb_mem *mem, u64 phys_limit,
@@ -1006,7 +1001,9 @@ static inline int swiotlb_dev_node(struct device *dev)
 	return NUMA_NO_NODE;
 }
 
-static inline void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid)
+static inline bool swiotlb_has_unused(struct swiotlb_mem *mem, u64 limit);
+bool swiotlb_is_vain(const struct swiotlb_mem *mem, u64 limit);
+void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid)
 {
 }
 

@@ -68,6 +68,8 @@
  * does, since the index is cleared long before the memory has a new owner.
  */
 
+/* How often what can be given back is looked for, in jiffies. */
+#define SWIOTLB_TICK		HZ
 /* No pool is closed if somebody has asked for one so recently, in jiffies. */
 #define SWIOTLB_QUIET		(5 * HZ)
 /* Reclaim is answered no more often than this, in jiffies. */
@@ -241,8 +243,9 @@ static void swiotlb_take_idle(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
 {
 	list_move_tail(&pool->node, gone);
 	swiotlb_mem_count_spare(mem);
-	atomic_long_add(pool->nslots, &mem->gone_nslots);
+	/* Who looks at the room without the lock must not see it twice. */
 	WRITE_ONCE(mem->held_nslots, mem->held_nslots - pool->nslots);
+	atomic_long_add(pool->nslots, &mem->gone_nslots);
 }
 
 /* If its memory is lost, the log has said so, and it is counted a second time. */
@@ -270,7 +273,7 @@ static void swiotlb_free_pool(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
  * Encrypting goes through all of the memory.
  *
  * Context: Process context, mem->pools_lock is not held: who adds or shows pools must
- * not wait for that. Any context that may free pages if the memory is not decrypted.
+ * not wait for that.
  */
 void swiotlb_free_pools(struct swiotlb_mem *mem, struct list_head *gone)
 {
@@ -377,8 +380,8 @@ static void swiotlb_tick(struct swiotlb_mem *mem, struct list_head *gone)
 
 /*
  * Giving back is part of reclaim: where no memory is left to make a kworker of, there
- * is a rescuer. So the worker itself allocates nothing. Growing does: it stays with
- * the others.
+ * is a rescuer. Growing, which allocates, stays with the others. Encrypting may have to
+ * split pages of the direct map; a pool of 2 MiB and more has whole ones.
  */
 static struct workqueue_struct *swiotlb_shrink_wq(const struct swiotlb_mem *mem)
 {
@@ -473,9 +476,17 @@ void swiotlb_shrink_start(struct swiotlb_mem *mem)
 {
 	struct workqueue_struct *wq = mem->shrink_wq;
 
-	if (!wq)
+	/* What was asked for before there was anything to give back is over. */
+	if (READ_ONCE(mem->held_nslots) == mem->boot_pool.nslots)
+		WRITE_ONCE(mem->pressed, false);
+	if (!wq) {
 		wq = alloc_workqueue("swiotlb", WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
-	WRITE_ONCE(mem->shrink_wq, wq);
+		if (!wq)
+			return;
+		/* The tick looks at it under the lock, the shrinker is made after it. */
+		guard(mutex)(&mem->pools_lock);
+		WRITE_ONCE(mem->shrink_wq, wq);
+	}
 	if (!mem->shrinker)
 		swiotlb_shrinker_add(mem);
 }

@@ -134,12 +134,44 @@ static bool swiotlb_may_grow(const struct swiotlb_mem *mem, u64 limit)
 	       !swiotlb_room_is_kept(mem, limit);
 }
 
-static bool swiotlb_has_unused(const struct swiotlb_mem *mem, u64 limit)
+/**
+ * swiotlb_has_unused() - is there an open pool below a limit that nobody uses?
+ * @mem:	Allocator.
+ * @limit:	Physical address, %U64_MAX for any.
+ *
+ * Then another one is not what is missing. Who asks has not looked yet, or cannot reach
+ * it though it lies below his limit: he would have one pool after the other opened, and
+ * keep all of them.
+ *
+ * Context: Any.
+ * Return: %true if there is one, besides the boot pool.
+ */
+bool swiotlb_has_unused(struct swiotlb_mem *mem, u64 limit)
 {
-	unsigned long since = READ_ONCE(mem->unused_since);
+	struct io_tlb_pool *pool;
 
-	return swiotlb_end_pfn(limit) <= READ_ONCE(mem->unused_end_pfn) &&
-	       time_in_range(jiffies, since, since + SWIOTLB_UNUSED_BACKOFF);
+	guard(rcu)();
+	swiotlb_for_each_pool(pool, mem)
+		if (pool != &mem->boot_pool && pool->end - 1 <= limit &&
+		    swiotlb_pool_is_open(pool) && !swiotlb_pool_used(pool))
+			return true;
+	return false;
+}
+
+/**
+ * swiotlb_is_vain() - was there no memory below a limit, whatever room was made?
+ * @mem:	Allocator.
+ * @limit:	Physical address.
+ *
+ * Context: Any.
+ * Return: %true if that is known, and has not been for long.
+ */
+bool swiotlb_is_vain(const struct swiotlb_mem *mem, u64 limit)
+{
+	unsigned long since = READ_ONCE(mem->vain_since);
+
+	return swiotlb_end_pfn(limit) <= READ_ONCE(mem->vain_end_pfn) &&
+	       time_in_range(jiffies, since, since + SWIOTLB_VAIN);
 }
 
 /* A pool that is closed or idle can be opened again, whatever the limit. */
@@ -147,8 +179,7 @@ static bool swiotlb_may_reopen(const struct swiotlb_mem *mem, u64 limit)
 {
 	unsigned long spare_end_pfn = READ_ONCE(mem->spare_end_pfn);
 
-	return spare_end_pfn && spare_end_pfn <= swiotlb_end_pfn(limit) &&
-	       !swiotlb_has_unused(mem, limit);
+	return spare_end_pfn && spare_end_pfn <= swiotlb_end_pfn(limit);
 }
 
 /**
@@ -159,7 +190,8 @@ static bool swiotlb_may_reopen(const struct swiotlb_mem *mem, u64 limit)
  *
  * Nothing happens if the allocator may not grow, has reached its limit, or has tried
  * a moment ago and memory was short. Pools that were closed open again all the same;
- * at the limit others give way to one who cannot reach them.
+ * at the limit others give way to one who cannot reach them. None of that while a pool
+ * is unused.
  *
  * Context: Any.
  */
@@ -172,6 +204,8 @@ void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid)
 		limit = U64_MAX;
 	end_pfn = swiotlb_end_pfn(limit);
 	if (!swiotlb_may_reopen(mem, limit) && !swiotlb_may_grow(mem, limit))
+		return;
+	if (swiotlb_has_unused(mem, limit))
 		return;
 
 	/* Who was not served the last time must not keep what others had. */
@@ -190,18 +224,25 @@ static bool swiotlb_is_above_watermark(unsigned long used, unsigned long nslots)
 	return used > nslots - nslots / 4;
 }
 
+/* Nobody gives way before a map has failed, nor is tried again what was in vain. */
+static bool swiotlb_may_have_ahead(const struct swiotlb_mem *mem, u64 limit)
+{
+	return swiotlb_may_reopen(mem, limit) ||
+	       (!swiotlb_at_limit(mem) && !swiotlb_is_vain(mem, limit));
+}
+
 /*
- * What a device reaches may be nearly full while there is a lot of room above. It gives
- * no one a reason to make room for it before a map of its own has failed, though. What
+ * What a device reaches may be nearly full while there is a lot of room above. What
  * lies in magazines counts as used: it may be in any pool.
  */
 static bool swiotlb_needs_lower_pool(struct swiotlb_mem *mem, struct device *dev)
 {
+	u64 limit = swiotlb_dev_phys_limit(dev);
 	unsigned long used = 0, nslots = 0;
 	struct io_tlb_pool *pool;
 
-	if (swiotlb_dev_phys_limit(dev) >= swiotlb_mem_phys_limit(mem) ||
-	    swiotlb_at_limit(mem))
+	if (limit >= swiotlb_mem_phys_limit(mem) ||
+	    !swiotlb_may_have_ahead(mem, limit))
 		return false;
 
 	rcu_read_lock();

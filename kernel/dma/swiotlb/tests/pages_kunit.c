@@ -71,7 +71,7 @@ static void swiotlb_pages_decrypt_fails_test(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, swiotlb_test_create(mem, mem->phys_limit));
 	swiotlb_test_expect_crypt(test, 1, 1, SWIOTLB_TEST_POOL_BYTES);
 	KUNIT_EXPECT_TRUE(test, mem->crypt_failed);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mem->lost_nslots), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mem->gone_nslots), 0);
 }
 
 /* Nobody else must ever get them; the test has only played that they are lost. */
@@ -81,7 +81,7 @@ static void swiotlb_test_expect_lost(struct kunit *test)
 	void *vaddr = swiotlb_test_crypt.vaddr;
 
 	swiotlb_test_expect_crypt(test, 1, 1, SWIOTLB_TEST_POOL_BYTES);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mem->lost_nslots),
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mem->gone_nslots),
 			SWIOTLB_TEST_POOL_BYTES >> IO_TLB_SHIFT);
 	KUNIT_ASSERT_NOT_NULL(test, vaddr);
 	KUNIT_ASSERT_EQ(test, page_count(virt_to_page(vaddr)), 1);

@@ -72,6 +72,10 @@ class Driven:
             self._lost()
         return None
 
+    def insns(self):
+        """Instructions that it has executed so far, while it stands still."""
+        return self._session.machine.insns()
+
     def end(self, seconds=30):
         if self.alive:
             self._session.machine.resume()

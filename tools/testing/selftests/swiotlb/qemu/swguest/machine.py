@@ -7,11 +7,12 @@ import os
 import shlex
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from typing import NamedTuple
 
-from . import devicetree, paths
+from . import devicetree, paths, programs
 
 PACKAGE = {"qemu-system-x86_64": "qemu-system-x86",
            "qemu-system-i386": "qemu-system-x86",
@@ -193,6 +194,7 @@ class Machine:
         self.monitor = directory / "monitor"
         self.errors = directory / "qemu.err"
         self._spec, self._accel, self._initrd = spec, accel, initrd
+        self._insns = directory / "insns"
         self._process = self._lines = None
 
     def __enter__(self):
@@ -211,6 +213,9 @@ class Machine:
             arguments += _disk_arguments(self._spec, fds)
             arguments += ["-qmp", f"unix:{self.monitor},server=on,wait=off"]
             arguments += _other_devices(self._spec)
+            if self._spec.counted:
+                arguments += ["-plugin", f"{programs.insns(MachineError)},"
+                                         f"counts={self._insns}"]
             if self._spec.device_tree:
                 tree = self.errors.with_name("tree.dtb")
                 devicetree.build(board(self._spec, self._accel),
@@ -263,6 +268,11 @@ class Machine:
     def tell(self, line):
         """A line for a driven guest, which has to be reading its verdict port."""
         os.write(self._lines, line.encode() + b"\n")
+
+    def insns(self):
+        """How many instructions the guest has executed so far."""
+        text = self._insns.read_bytes()
+        return sum(struct.unpack(f"={len(text) // 8}Q", text))
 
     def exited(self):
         return self._process.poll() is not None

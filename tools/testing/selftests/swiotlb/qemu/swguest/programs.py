@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The programs of the guest that are not the host's own: swio, compiled, and
-busybox for another architecture, a static one in the cache.
+"""What runs in the guest, or in QEMU, and is not the host's own: swio and the plugin
+that counts instructions, compiled, and busybox for another architecture, a static one
+in the cache.
 """
 
 import os
@@ -9,6 +10,7 @@ import subprocess
 from . import paths
 
 SWIO = paths.QEMU_DIR / "swio.c"
+INSNS = paths.QEMU_DIR / "insns.c"
 COMPILER = {"x86_64": "gcc", "i386": "i686-linux-gnu-gcc",
             "arm64": "aarch64-linux-gnu-gcc"}
 PACKAGES = {"i686-linux-gnu-gcc": "gcc-i686-linux-gnu libc6-dev-i386-cross",
@@ -16,22 +18,32 @@ PACKAGES = {"i686-linux-gnu-gcc": "gcc-i686-linux-gnu libc6-dev-i386-cross",
             "busybox": "busybox-static"}
 
 
-def swio(arch, error):
-    """The path of the program, compiled if there is none newer than its source."""
-    target = paths.build_dir() / "guest" / f"swio-{arch}"
-    if target.exists() and target.stat().st_mtime > SWIO.stat().st_mtime:
+def _compiled(source, name, arch, options, error):
+    """The path of what @source becomes, compiled if there is none newer than that."""
+    target = paths.build_dir() / "guest" / name
+    if target.exists() and target.stat().st_mtime > source.stat().st_mtime:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     done = subprocess.run(
-        [paths.tool(COMPILER[arch], PACKAGES, error), "-O2", "-static",
-         "-pthread", "-D_FILE_OFFSET_BITS=64", "-o", str(temporary), str(SWIO)],
+        [paths.tool(COMPILER[arch], PACKAGES, error), "-O2", *options,
+         "-o", str(temporary), str(source)],
         capture_output=True, text=True, check=False)
     if done.returncode:
         temporary.unlink(missing_ok=True)
-        raise error(f"swio: {done.stderr.strip()}")
+        raise error(f"{name}: {done.stderr.strip()}")
     temporary.replace(target)
     return target
+
+
+def swio(arch, error):
+    return _compiled(SWIO, f"swio-{arch}", arch,
+                     ["-static", "-pthread", "-D_FILE_OFFSET_BITS=64"], error)
+
+
+def insns(error):
+    """The plugin, for QEMU on this host."""
+    return _compiled(INSNS, "insns.so", "x86_64", ["-shared", "-fPIC"], error)
 
 
 def busybox(arch, error):

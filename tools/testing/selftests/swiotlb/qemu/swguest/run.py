@@ -21,13 +21,14 @@ class Spec:
     scenario provokes on purpose; @devices: QEMU's words for more of them;
     @device_tree: source that is added to the machine's; @taint: bits that the
     kernel is tainted with when all is well; @driven: the scenario reads what
-    to do from the verdict port, see driven.py.
+    to do from the verdict port, see driven.py; @counted: QEMU counts the
+    instructions that the guest executes.
     """
 
     def __init__(self, kernel, scenario, append="", vcpus=8, memory_mib=2048,
                  disks=(), conf=None, files=None, timeout=120, ignore=(),
                  iothread=True, devices=(), arch=machine.HOST, device_tree="",
-                 taint=0, driven=False):
+                 taint=0, driven=False, counted=False):
         self.kernel = pathlib.Path(kernel)
         self.scenario = scenario
         self.append = append
@@ -44,6 +45,7 @@ class Spec:
         self.device_tree = device_tree
         self.taint = taint
         self.driven = driven
+        self.counted = counted
 
     def overlay(self):
         lines = [f"SCENARIO='{self.scenario}'",

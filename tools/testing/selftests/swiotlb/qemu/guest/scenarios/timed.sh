@@ -1,4 +1,4 @@
-# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# shellcheck shell=dash disable=SC1091,SC2154 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # One fio run a line that the runner sends: NAME DISK BS DEPTH JOBS RW COLD_MS. RAMP
@@ -10,6 +10,7 @@
 
 . /lib/report.sh
 . /lib/disk.sh
+. /lib/fio.sh
 . /lib/memory.sh
 . /etc/run.conf
 
@@ -43,17 +44,10 @@ sample()
 	[ -z "$PROFILE" ] || cp /proc/profile /tmp/profile
 }
 
-# run NAME BS DEPTH JOBS RW RUNTIME_MS RAMP_MS: fio on $node.
+# run NAME BS DEPTH JOBS RW RUNTIME_MS RAMP_MS
 run()
 {
-	fio --name="$1" --filename="/dev/$node" --direct=1 --ioengine="$ENGINE" \
-		--bs="$2" --iodepth="$3" --numjobs="$4" --rw="$5" \
-		--size="$SIZE" --offset_increment="$SIZE" --group_reporting \
-		--time_based --runtime="$6ms" --ramp_time="$7ms" \
-		--scramble_buffers=0 --continue_on_error=io \
-		--output-format=json --output=/tmp/fio.json ||
-		echo "fio on row $1 ended with status $?"
-	[ -s /tmp/fio.json ] || fail "fio said nothing on row $1"
+	fio_row "$1" "$2" "$3" "$4" "$5" --time_based --runtime="$6ms" --ramp_time="$7ms"
 }
 
 # report NAME SAMPLE: the row is whole once fio's frame is there.
@@ -75,10 +69,7 @@ cold()
 
 row()
 {
-	node=$(disk_node "$2")
-	disk_wait "$2" "$node"
-	# Requests must reach the driver at the size that the row says.
-	echo 2 > "/sys/block/$node/queue/nomerges"
+	fio_disk "$2"
 	[ "$7" = 0 ] || cold "$@"
 	# A host that lets none of the samples in while fio runs may try again.
 	for _ in 1 2 3; do
@@ -86,10 +77,9 @@ row()
 		run "$1" "$3" "$4" "$5" "$6" "$RUNTIME_MS" "$RAMP_MS"
 		wait
 		used=$(sed -n 's/^used=//p' /tmp/sample)
-		[ "$BOUNCE" = 1 ] && [ "$used" = 0 ] || break
+		[ "$BOUNCE:$used" = 1:0 ] || break
 	done
-	[ "$BOUNCE" = 1 ] && [ "$used" = 0 ] && fail "row $1 did not bounce"
-	[ "$BOUNCE" = 0 ] && [ "$used" != 0 ] && fail "row $1 bounced, $used slots"
+	fio_bounced "$1" "$used"
 	[ -z "$PROFILE" ] || report_file "$1.profile" /tmp/profile
 	report "$1" /tmp/sample
 }
