@@ -205,6 +205,8 @@ static void swiotlb_grow_served(struct swiotlb_mem *mem, u64 limit)
 		WRITE_ONCE(mem->short_end_pfn, 0);
 	if (swiotlb_end_pfn(limit) <= mem->room_end_pfn)
 		WRITE_ONCE(mem->room_end_pfn, 0);
+	if (swiotlb_end_pfn(limit) <= mem->vain_end_pfn)
+		WRITE_ONCE(mem->vain_end_pfn, 0);
 }
 
 /* Once the lock is free, the pool may be given back at any time. */

@@ -1001,9 +1001,7 @@ static inline int swiotlb_dev_node(struct device *dev)
 	return NUMA_NO_NODE;
 }
 
-static inline bool swiotlb_has_unused(struct swiotlb_mem *mem, u64 limit);
-bool swiotlb_is_vain(const struct swiotlb_mem *mem, u64 limit);
-void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid)
+static inline void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid)
 {
 }
 

@@ -243,7 +243,7 @@ static void swiotlb_take_idle(struct swiotlb_mem *mem, struct io_tlb_pool *pool,
 {
 	list_move_tail(&pool->node, gone);
 	swiotlb_mem_count_spare(mem);
-	/* Who looks at the room without the lock must not see it twice. */
+	/* swiotlb_room() reads them the other way round, lest one sees the pool twice. */
 	WRITE_ONCE(mem->held_nslots, mem->held_nslots - pool->nslots);
 	atomic_long_add(pool->nslots, &mem->gone_nslots);
 }

@@ -54,8 +54,8 @@ static unsigned long swiotlb_max_nslots(const struct swiotlb_mem *mem)
  */
 unsigned long swiotlb_room(const struct swiotlb_mem *mem)
 {
-	unsigned long held = READ_ONCE(mem->held_nslots) +
-			     atomic_long_read(&mem->gone_nslots);
+	unsigned long gone = atomic_long_read(&mem->gone_nslots);
+	unsigned long held = gone + READ_ONCE(mem->held_nslots);
 	unsigned long max = swiotlb_max_nslots(mem);
 
 	return max > held ? max - held : 0;

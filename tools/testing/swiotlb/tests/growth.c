@@ -100,6 +100,7 @@ TEST(pool_that_comes_too_late_is_not_added)
 	CHECK_EQ(slots_event("grown"), 0);
 	CHECK_EQ(slots_total(), 512);
 	CHECK_EQ(shim_usage().pages, pages_before);
+	CHECK_EQ(slots_event("grow_failed"), 0);
 }
 
 /* Asked for, but the platform ends growth before the worker runs */
@@ -613,6 +614,9 @@ static void check_cma(const void *arg)
 	CHECK_EQ(slots_event("grown"), 1);
 	CHECK_EQ(area.calls, above ? 0 : 1);
 	CHECK_EQ(tlbs[39] >= area.base && tlbs[39] < area.end, !above);
+	unmap_all(40);
+	ticks(60);
+	CHECK_EQ(slots_event("freed"), 1);
 }
 
 /* Nothing is moved out of the way in an area that no pool may lie in */

@@ -203,6 +203,67 @@ TEST(narrow_device_makes_no_room_ahead_of_need)
 	CHECK_EQ(slots_event("closed"), 0);
 }
 
+/* All but a few of what a pool of 4 MiB has room for, mapped anew; there is no memory */
+static void keep_busy(struct device *dev, unsigned int seconds)
+{
+	phys_addr_t orig = new_buffer(SZ_64K, 0);
+	unsigned int i, n;
+
+	for (i = 0; i < seconds * HZ / 4; i++) {
+		shim_fail(SHIM_FAULT_PAGES, 0, -1);
+		shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+		n = i % 60;
+		if (i >= 60)
+			unmap(dev, pieces[n], SZ_64K, DMA_TO_DEVICE);
+		pieces[n] = map_full(dev, orig, SZ_64K, 0, DMA_TO_DEVICE,
+				     DMA_ATTR_NO_WARN);
+		if (!CHECK(pieces[n] != MAP_FAILED_ADDR))
+			break;
+		shim_advance(4);
+		shim_run_work();
+	}
+}
+
+/* Below 4 GiB there is no memory: nothing has failed, so once a minute is enough */
+TEST(low_memory_that_is_short_is_not_sought_ahead_of_need)
+{
+	boot_high("32768,1");
+	narrow = device_below(DMA_BIT_MASK(32));
+	CHECK_EQ(map_pieces(narrow, 0, 1), 1);
+	unmap(narrow, pieces[0], SZ_64K, DMA_TO_DEVICE);
+	CHECK_EQ(slots_event("grown"), 1);
+	keep_busy(narrow, 30);
+	CHECK_EQ(slots_event("grow_failed"), 1);
+	/* Once a map has failed, and there is some, the next one comes in time again */
+	shim_fail_none();
+	CHECK_EQ(map_pieces(narrow, 60, 70), 1);
+	CHECK_EQ(map_pieces(narrow, 70, 200), 0);
+	CHECK_EQ(slots_event("grow_failed"), 1);
+}
+
+/* Nobody has to give way for a pool that is there: at the limit, too, it opens in time */
+TEST(idle_pool_opens_for_a_narrow_device_at_the_limit)
+{
+	unsigned int i, n = 90;
+
+	boot_high("512,1,max=17M");
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	narrow = device_below(DMA_BIT_MASK(32));
+	wide = device_below(~0ULL);
+	map_pieces(narrow, 0, n);
+	map_pieces(wide, n, n + 160);
+	CHECK_EQ(slots_total(), 17 * 512);
+	for (i = 0; i < n + 160; i++)
+		unmap(i < n ? narrow : wide, pieces[i], SZ_64K, DMA_TO_DEVICE);
+	for (i = 0; i < 30 && slots_total() > 512; i++)
+		ticks(1);
+	CHECK_EQ(slots_event("freed"), 0);
+	/* Only the first map has nothing at all */
+	CHECK_EQ(map_pieces(narrow, 0, 1), 1);
+	CHECK_EQ(map_pieces(narrow, 1, n), 0);
+	CHECK_EQ(slots_event("freed"), 0);
+}
+
 /* Whatever opens, it cannot use: pools go as if it did not ask */
 TEST(who_reaches_nothing_keeps_no_pools)
 {

@@ -233,6 +233,37 @@ TEST(pressure_during_the_work_is_not_lost)
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
+/* Reclaim goes on while the last pool goes */
+static void press_once(void)
+{
+	unsigned long freed;
+
+	CHECK(shim_shrink(&freed) > 0);
+	seen++;
+}
+
+/* It was answered. What is added much later is not given back for it */
+TEST(pressure_ends_with_the_last_pool)
+{
+	unsigned long freed;
+
+	boot("dynamic,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_256K, 0);
+	burst();
+	ticks(2);
+	shim_after_grace_period = press_once;
+	shim_shrink(&freed);
+	shim_run_work();
+	CHECK_EQ(seen, 1);
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
+	ticks(60);
+	seen = slots_event("closed");
+	burst();
+	ticks(3);
+	CHECK_EQ(slots_event("closed"), seen);
+}
+
 /* No kworker can be made when memory is short: that must not be waited for */
 TEST(gives_back_where_no_kworker_can_be_made)
 {

@@ -90,30 +90,6 @@ TEST(room_is_not_kept_for_ever)
 	CHECK(!map_one(narrow, 0));
 }
 
-/* Encrypting may need memory, and it is for more of that that somebody waits */
-TEST(shrinker_leaves_encrypting_to_the_worker)
-{
-	unsigned long freed, shared;
-	struct device *dev;
-	unsigned int i;
-
-	boot_encrypted("dynamic,1");
-	dev = new_device(0, 0);
-	orig = new_buffer(PIECE, 0);
-	for (i = 0; i < 64; i++)
-		CHECK(map_after_work(dev, i));
-	while (i--)
-		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
-	for (i = 0; i < 60 && !strstr(shim_debugfs_read(stats_dir, "pools"), "idle"); i++)
-		ticks(1);
-	shared = shim_usage().decrypted_pages;
-	CHECK(shim_shrink(&freed) > 0);
-	CHECK_EQ(freed, 0);
-	CHECK_EQ(shim_usage().decrypted_pages, shared);
-	shim_run_work();
-	CHECK(shim_usage().decrypted_pages < shared);
-}
-
 /* In pages; what the machine has booted with is not to be had */
 TEST(shrinker_counts_what_was_added)
 {
