@@ -13,7 +13,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 
 .PHONY: help packages
 .PHONY: base compose kernels
-.PHONY: run quick bench bench-profile bench-guest profile-guest bench-dynamic
+.PHONY: run quick bench bench-profile bench-guest count-guest profile-guest bench-dynamic
 .PHONY: test test-full kunit
 .PHONY: series check-series check-fixes check-docs
 .PHONY: clean distclean
@@ -34,6 +34,9 @@ bench-profile:		## Say by instructions and times what is in the rows of bench th
 bench-guest: packages	## Time map, unmap and fio in QEMU, base and ours: results/bench-guest/latest
 	$(Q)scripts/kernel.sh base-mapbench ours
 	$(Q)$(PYTHON) scripts/bench_guest.py
+
+count-guest: packages kernels	## Count the instructions of an I/O in QEMU, base, ours, dynamic, no bouncing: results/count-guest/latest
+	$(Q)$(PYTHON) scripts/count_guest.py
 
 profile-guest: packages	## Say where the CPU time of an I/O goes in QEMU, base, ours, no bouncing: results/profile-guest/latest
 	$(Q)scripts/kernel.sh base-profile ours-profile

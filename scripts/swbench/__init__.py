@@ -5,6 +5,7 @@
     plan         what is compared: configurations, rows, how long
     measure      the boots, verify pass first, then taking turns
     stats        medians, spread and ratios; table.csv
+    counts       the instructions of an I/O
     mapbench     the rows of the map benchmark: boots, table, picture
     environment  what it ran on
     report       table.md and cpu.csv

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Counting instructions of an I/O, without a guest."""
+
+import json
+import pathlib
+import sys
+import unittest
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(TREE / "scripts"),
+                str(TREE / "tools/testing/selftests/swiotlb/qemu")]
+
+from swbench import counts, plan  # noqa: E402
+
+ROW = plan.Row("virtio-blk", "4k", 256, 4, "read")
+
+
+class Reader:
+    def __init__(self, ios, error=0):
+        self._job = {"read": {"total_ios": ios}, "write": {"total_ios": 0},
+                     "error": error}
+
+    def text(self, _name):
+        return json.dumps({"jobs": [self._job]})
+
+
+class Guest:
+    """@start instructions a run, and @each for every I/O; @lost: I/Os that fio says
+    it has not done.
+    """
+
+    alive = True
+
+    def __init__(self, start, each, lost=0):
+        self._start, self._each, self._lost, self._sum = start, each, lost, 0
+
+    def insns(self):
+        return self._sum
+
+    def run(self, line, _last, _seconds):
+        *_, jobs, _rw, size = line.split()
+        ios = int(size) // 4096 * int(jobs)
+        self._sum += self._start + self._each * ios
+        return Reader(ios - self._lost)
+
+
+class Measured(counts.Counted):
+    def __init__(self, chosen):
+        self.costs, self.plan = {}, chosen
+        self._progress = self
+
+    def done(self, _weight):
+        pass
+
+
+class Costs(unittest.TestCase):
+    def setUp(self):
+        self.plan = plan.counted(1)._replace(rows=(ROW,))
+        self.measured = Measured(self.plan)
+
+    def take(self, **guests):
+        for number in "12":
+            for config in self.plan.configs:
+                if config.name in guests:
+                    self.measured._turn(ROW, config, number, guests[config.name], 0)
+
+    def test_what_a_run_begins_with_is_not_in_it(self):
+        self.take(base=Guest(10 ** 9, 5000))
+        self.assertEqual(self.measured.costs[ROW, self.plan.configs[0].name],
+                         [5000, 5000])
+
+    def test_a_run_that_did_less_is_no_result(self):
+        with self.assertRaises(counts.CountError):
+            self.take(base=Guest(0, 5000, lost=1))
+
+    def test_differences_and_limits(self):
+        self.take(base=Guest(7, 5000), ours=Guest(9, 4000), dynamic=Guest(0, 4100))
+        found = {entry["config"]: entry for entry in counts.entries(self.measured)}
+        self.assertAlmostEqual(found["ours"]["difference"], -0.2)
+        self.assertIsNone(found["ours"]["holds"])
+        self.assertAlmostEqual(found["dynamic"]["difference"], 0.025)
+        self.assertIs(found["dynamic"]["holds"], False)
+        self.assertIs(found["dynamic"]["shown"], False)
+        self.assertIsNone(found["none"]["insns_per_io"])
+
+    def test_the_table_has_all(self):
+        self.take(base=Guest(7, 5000), ours=Guest(9, 4000), dynamic=Guest(0, 4010))
+        lines = counts.grid(counts.entries(self.measured), self.plan).splitlines()
+        self.assertEqual(len({len(line) for line in lines}), 1)
+        self.assertIn("5000 (0 %)", lines[-1])
+        self.assertIn("-20.0 %", lines[-1])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,35 @@
+# shellcheck shell=dash # what is sourced is in the guest
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# fio as the comparison runs it. ENGINE and SIZE are in /etc/run.conf.
+
+# fio_disk DISK: what fio_row works on, as $node.
+fio_disk()
+{
+	node=$(disk_node "$1")
+	disk_wait "$1" "$node"
+	# Requests must reach the driver at the size that the row says.
+	echo 2 > "/sys/block/$node/queue/nomerges"
+}
+
+# fio_row NAME BS DEPTH JOBS RW OPTION...: the answer is in /tmp/fio.json.
+fio_row()
+{
+	name=$1 bs=$2 depth=$3 jobs=$4 rw=$5
+	shift 5
+	fio --name="$name" --filename="/dev/$node" --direct=1 --ioengine="$ENGINE" \
+		--bs="$bs" --iodepth="$depth" --numjobs="$jobs" --rw="$rw" \
+		--size="$SIZE" --offset_increment="$SIZE" --group_reporting \
+		--scramble_buffers=0 --continue_on_error=io \
+		--output-format=json --output=/tmp/fio.json "$@" ||
+		echo "fio on row $name ended with status $?"
+	[ -s /tmp/fio.json ] || fail "fio said nothing on row $name"
+}
+
+# fio_bounced NAME SLOTS: are so many in use while a row runs as BOUNCE says?
+fio_bounced()
+{
+	[ "$BOUNCE" = 1 ] && [ "$2" = 0 ] && fail "row $1 did not bounce"
+	[ "$BOUNCE" = 0 ] && [ "$2" != 0 ] && fail "row $1 bounced, $2 slots"
+	:
+}
