@@ -6,6 +6,7 @@
  */
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,8 +20,8 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 
 /* A cache line a CPU: each is written by the thread of that CPU alone. */
 static struct {
-	uint64_t insns;
-	uint64_t pad[7];
+	unsigned long long insns;
+	unsigned long long pad[7];
 } *counts;
 
 static void executed(unsigned int vcpu, void *data)

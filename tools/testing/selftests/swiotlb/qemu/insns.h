@@ -6,9 +6,8 @@
 #define INSNS_H
 
 #include <stddef.h>
-#include <stdint.h>
 
-typedef uint64_t qemu_plugin_id_t;
+typedef unsigned long long qemu_plugin_id_t;
 struct qemu_plugin_tb;
 struct qemu_info;
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
