@@ -29,14 +29,14 @@ static void executed(unsigned int vcpu, void *data)
 	counts[vcpu % MAX_CPUS].insns += (uintptr_t)data;
 }
 
-static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+static void translated(unsigned long long id, struct qemu_plugin_tb *tb)
 {
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, executed, QEMU_PLUGIN_CB_NO_REGS,
 					     (void *)(uintptr_t)qemu_plugin_tb_n_insns(tb));
 }
 
 __attribute__((visibility("default")))
-int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info,
+int qemu_plugin_install(unsigned long long id, const struct qemu_info *info,
 			int argc, char **argv)
 {
 	size_t bytes = MAX_CPUS * sizeof(*counts);

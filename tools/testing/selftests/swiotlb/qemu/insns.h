@@ -7,15 +7,14 @@
 
 #include <stddef.h>
 
-typedef unsigned long long qemu_plugin_id_t;
 struct qemu_plugin_tb;
 struct qemu_info;
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
 
-typedef void (*translated_fn)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
+typedef void (*translated_fn)(unsigned long long id, struct qemu_plugin_tb *tb);
 typedef void (*executed_fn)(unsigned int vcpu, void *data);
 
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, translated_fn cb);
+void qemu_plugin_register_vcpu_tb_trans_cb(unsigned long long id, translated_fn cb);
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, executed_fn cb,
 					  enum qemu_plugin_cb_flags flags, void *data);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
