@@ -375,6 +375,27 @@ TEST(reopens_a_closed_pool)
 	check_used(0);
 }
 
+/* It is empty before a tick has looked: that nobody uses it is no reason to wait */
+TEST(reopens_a_closed_pool_that_is_empty)
+{
+	unsigned int kept;
+	long grown;
+
+	start("dynamic,1");
+	map_pieces(512);
+	kept = leave_one(512);
+	if (!ticks_until("closed"))
+		return;
+	grown = slots_event("grown");
+	unmap_pieces(kept, kept + 1);
+	map_pieces(480);
+	CHECK_EQ(slots_event("grown"), grown);
+	CHECK_EQ(pools_that_are("closed"), 0);
+	CHECK_EQ(slots_transient(), 0);
+	unmap_pieces(0, 480);
+	check_used(0);
+}
+
 /* A peak that no tick has seen is one all the same: somebody asked for a pool */
 TEST(waits_before_it_closes)
 {
