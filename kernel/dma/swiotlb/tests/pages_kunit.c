@@ -81,8 +81,8 @@ static void swiotlb_test_expect_lost(struct kunit *test)
 	void *vaddr = swiotlb_test_crypt.vaddr;
 
 	swiotlb_test_expect_crypt(test, 1, 1, SWIOTLB_TEST_POOL_BYTES);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mem->gone_nslots),
-			SWIOTLB_TEST_POOL_BYTES >> IO_TLB_SHIFT);
+	KUNIT_EXPECT_EQ(test, SWIOTLB_TEST_POOL_BYTES >> IO_TLB_SHIFT,
+			atomic_long_read(&mem->gone_nslots));
 	KUNIT_ASSERT_NOT_NULL(test, vaddr);
 	KUNIT_ASSERT_EQ(test, page_count(virt_to_page(vaddr)), 1);
 	free_pages((unsigned long)vaddr, get_order(SWIOTLB_TEST_POOL_BYTES));
@@ -147,8 +147,8 @@ static void swiotlb_pages_large_test(struct kunit *test)
 		kunit_skip(test, "no contiguous memory");
 	page = virt_to_page(pool->vaddr);
 	KUNIT_EXPECT_EQ(test, pool->end - pool->start, bytes);
-	KUNIT_ASSERT_TRUE(test, pool->source == SWIOTLB_FROM_CMA ||
-				pool->source == SWIOTLB_FROM_CONTIG);
+	if (pool->source != SWIOTLB_FROM_CMA)
+		KUNIT_ASSERT_EQ(test, pool->source, SWIOTLB_FROM_CONTIG);
 	KUNIT_EXPECT_EQ(test, page_count(page + (bytes >> PAGE_SHIFT) - 1), 1);
 	swiotlb_pool_destroy(pool);
 }
