@@ -230,8 +230,9 @@ class Verdict(unittest.TestCase):
 class FakeSession:
     """A guest that does what is in @plan, a frame each time: None is its death."""
 
-    def __init__(self, plan, log, healthy):
+    def __init__(self, plan, log, healthy, console=""):
         self.reader, self.result, self.machine = verdict.Reader(), None, self
+        self.console = lambda: console
         self._plan, self._log, self._healthy = plan, log, healthy
 
     def __enter__(self):
@@ -255,16 +256,18 @@ class FakeSession:
 
 class Turns(unittest.TestCase):
     SPEC = run.Spec("x", "timed", driven=True)
+    WRONG = "[    0.02] tsc: PIT calibration deviates from HPET: 158022 2592778\n"
 
-    def guest(self, *plans, stale=()):
+    def guest(self, *plans, stale=(), wrong=()):
         """A Driven whose boots go by @plans, and all that happens to it. After a boot
-        that is in @stale the emulator is to blame.
+        that is in @stale the emulator is to blame, the clock of one in @wrong is that.
         """
         log, boots = [], []
 
         def session(*_):
             boots.append(FakeSession(list(plans[len(boots)]), log,
-                                     None not in plans[len(boots)]))
+                                     None not in plans[len(boots)],
+                                     self.WRONG if len(boots) + 1 in wrong else ""))
             return boots[-1]
         self.enterContext(mock.patch.object(run, "Session", session))
         self.enterContext(mock.patch.object(
@@ -303,6 +306,21 @@ class Turns(unittest.TestCase):
         self.assertEqual(log.count("boot"), 3)
         self.assertEqual(log.count("tell do a"), 2)
         self.assertTrue(guest.result.ok)
+
+
+    def test_a_wrong_clock_is_not_measured_with(self):
+        with mock.patch.object(run, "say"):
+            guest, log = self.guest(["ready"], ["ready", "a", "end"], wrong=(1,))
+            with guest:
+                self.assertTrue(guest.ready())
+                self.assertIn("a", guest.run("do a", "a", 1).frames)
+            self.assertEqual(log.count("boot"), 2)
+            guest, log = self.guest(*[["ready"]] * 9, wrong=range(1, 10))
+            with guest:
+                self.assertFalse(guest.ready())
+                self.assertFalse(guest.alive)
+            self.assertEqual(log.count("boot"), driven.WRONG_CLOCKS)
+            self.assertEqual(log[-2][:7], "give_up")
 
 
 class MapBenchmark(unittest.TestCase):

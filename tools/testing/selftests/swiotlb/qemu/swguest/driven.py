@@ -6,10 +6,12 @@ host does meanwhile hits them all. The scenario sends a frame "ready", then read
 lines from the verdict port and does what each says, until one says "end".
 """
 
-from . import run
+from . import klog, run
 
 # Names of frames; the latter is also the line that ends it all.
 READY, END = "ready", "end"
+# How often a guest may boot with a clock that is wrong.
+WRONG_CLOCKS = 5
 
 
 class Driven:
@@ -19,6 +21,7 @@ class Driven:
         self._arguments = (spec, accel_name, keep, progress)
         self._timeout = spec.timeout
         self._faults = []
+        self._wrong_clocks = 0
         self._session = None
         self.result = None
 
@@ -56,7 +59,22 @@ class Driven:
         if not self._session.follow(READY, self._timeout):
             return self._lost()
         self._session.machine.pause()
-        return True
+        return not self._clock_is_wrong() or self._again()
+
+    def _clock_is_wrong(self):
+        return klog.clock_is_wrong(self._session.console())
+
+    def _again(self):
+        """A guest whose seconds are not ours measures nothing: it boots again."""
+        self._wrong_clocks += 1
+        if self._wrong_clocks == WRONG_CLOCKS:
+            self._session.give_up("the guest's clock is wrong, again and again")
+            self._finish()
+            return False
+        run.say("  AGAIN   a guest has calibrated its clock wrongly")
+        self._finish()
+        self._start()
+        return self.ready()
 
     def run(self, line, last, seconds):
         """Let it do what @line says, which ends with frame @last: what it has said

@@ -62,6 +62,16 @@ _OOPS_INT3 = re.compile(r"Oops: int3: ")
 _BEFORE_IP = re.compile(r"Code: (?:[0-9a-f]{2} )*([0-9a-f]{2}) <")
 
 
+_CLOCKS_DIFFER = re.compile(r"tsc: PIT calibration deviates from HPET")
+
+
+def clock_is_wrong(text):
+    """Whether the guest was not run while it compared its clocks: its seconds then are
+    a fraction of ours, or several.
+    """
+    return bool(_CLOCKS_DIFFER.search(text))
+
+
 def stale_int3(text):
     """Whether the emulator, not the kernel, is what broke.
 

@@ -208,6 +208,12 @@ class Session:
         self.result = Result(self.reader, problems, self._keep,
                              time.monotonic() - self._started, self._accel)
 
+    def console(self):
+        return self.machine.console.read_text(errors="replace")
+
+    def give_up(self, why):
+        self._why = why
+
     def follow(self, last, seconds):
         """Read the port until frame @last, the end, an error or the time-out: is
         @last there?
