@@ -144,8 +144,6 @@ static noinline __used void counted_syncs(void)
 
 static void prepare(void)
 {
-	/* A quarter of memory is the limit of what may be grown */
-	shim_totalram = PHYS_PFN(4ULL * MAX_POOLS * SZ_2M);
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	shim_faults[SHIM_FAULT_PAGES].min_order = POOL_ORDER + 1;
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
@@ -153,7 +151,7 @@ static void prepare(void)
 	bench_steps_work = false;
 }
 
-BENCH_GROUP(pools, "512,2", 2, true)
+BENCH_GROUP(pools, "512,2,max=2G", 2, true)
 {
 	static const u16 counts[] = { 1, 16, 64, 256, 1024 };
 	unsigned int i;
