@@ -288,8 +288,9 @@ static void produce(struct worker *w)
 	w->done = READ_ONCE(ring.ended);
 }
 
-/* Goes on until it has ended all that were made */
-static void consume(struct worker *w)
+/* Goes on until it has ended all that were made, each by @end */
+static __always_inline void end_all(struct worker *w,
+				    void (*end)(struct worker *w, unsigned long item))
 {
 	unsigned long made = 0, ended = 0;
 
@@ -301,13 +302,22 @@ static void consume(struct worker *w)
 			cpu_relax();
 			continue;
 		}
-		if (!ring.alone)
-			do_unmap(w->dev, ring.item[ended % RING], SZ_4K,
-				 DMA_TO_DEVICE);
+		end(w, ended);
 		/* The item is read, its place is free */
 		smp_store_release(&ring.ended, ++ended);
 	}
 	w->done = 0;
+}
+
+static void unmap_item(struct worker *w, unsigned long item)
+{
+	if (!ring.alone)
+		do_unmap(w->dev, ring.item[item % RING], SZ_4K, DMA_TO_DEVICE);
+}
+
+static void consume(struct worker *w)
+{
+	end_all(w, unmap_item);
 }
 
 static void hand_over(struct worker *w)
@@ -382,7 +392,7 @@ static void send_all(struct worker *w)
 	w->done = made;
 }
 
-static void read_item(unsigned long item)
+static void read_item(struct worker *w, unsigned long item)
 {
 	const char *at = phys_to_virt(ring.item[item % RING]);
 	size_t i;
@@ -391,23 +401,10 @@ static void read_item(unsigned long item)
 		(void)READ_ONCE(at[i]);
 }
 
+/* What was read may be unmapped */
 static void read_all(struct worker *w)
 {
-	unsigned long made = 0, ended = 0;
-
-	while (!READ_ONCE(run.stop) || ended != READ_ONCE(ring.made)) {
-		if (made == ended)
-			/* What was made can be read now */
-			made = smp_load_acquire(&ring.made);
-		if (made == ended) {
-			cpu_relax();
-			continue;
-		}
-		read_item(ended);
-		/* It is read, and may be unmapped */
-		smp_store_release(&ring.ended, ++ended);
-	}
-	w->done = 0;
+	end_all(w, read_item);
 }
 
 static void send_and_read(struct worker *w)
