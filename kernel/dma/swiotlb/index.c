@@ -61,7 +61,7 @@ int swiotlb_index_prepare(struct swiotlb_mem *mem)
 	WRITE_ONCE(mem->phys_limit, last);
 	mem->table = table;
 	mem->nindex = n;
-	/* [10] Pairs with the address dependency in __swiotlb_find_pool(). */
+	/* [9] Pairs with the address dependency in __swiotlb_find_pool(). */
 	smp_store_release(&mem->index, index);
 	return 0;
 }
@@ -85,7 +85,7 @@ static int swiotlb_index_insert(struct swiotlb_mem *mem,
 	pool->id = id;
 	WRITE_ONCE(mem->table[id], pool);
 	for (i = pool->start >> SWIOTLB_INDEX_SHIFT; i < end; i++)
-		/* [11] Pairs with the address dependency, as above. */
+		/* [10] Pairs with the address dependency, as above. */
 		smp_store_release(&mem->index[i], id);
 	return 0;
 }

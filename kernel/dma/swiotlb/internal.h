@@ -127,10 +127,10 @@
  * the depot, its lock does the same.
  *
  * [7] publishes magazines that are complete, [8] in swiotlb_mem_magazines() is its
- * partner: mem->cache is read after it. [9] makes cache->most cover a cell before
- * that can be filled: [5] and an exchange that has seen it are the other side.
+ * partner: mem->cache is read after it. No barrier is needed for what is the most
+ * cells that a magazine ever had: it is in the same word as their present number.
  *
- * [10] and [11] publish the index and a pool in it to __swiotlb_find_pool(), which
+ * [9] and [10] publish the index and a pool in it to __swiotlb_find_pool(), which
  * follows pointers and numbers; they are for those who ask for an address that was
  * never bounced. For all others [1] and [2] do.
  *

@@ -10,17 +10,21 @@
 /* What has not moved for this long is given back to the areas, in jiffies. */
 #define SWIOTLB_TRIM_DELAY	HZ
 
-/* Of all slots, the share (one in ...) in cells of CPUs, and in depots. */
-#define SWIOTLB_MAGAZINES_SHARE	6
-#define SWIOTLB_DEPOTS_SHARE	12
+/*
+ * Of all slots, the share (one in ...) in cells of CPUs, in those that they borrow,
+ * and in depots.
+ */
+#define SWIOTLB_MAGAZINES_SHARE	8
+#define SWIOTLB_LOANS_SHARE	12
+#define SWIOTLB_DEPOTS_SHARE	24
+
+/* So many slots are borrowed at once, more if a buffer has more. */
+#define SWIOTLB_LOAN_SLOTS	16
 
 /* No depot holds more than this many slots. */
 #define SWIOTLB_DEPOT_SLOTS	4096
 
-/*
- * A magazine that holds less has no depot: with so many CPUs, or so few slots, its
- * lock would be taken for each second buffer.
- */
+/* A magazine that holds less has no depot: its lock would be taken all the time. */
 #define SWIOTLB_DEPOT_MIN_LIMIT	4
 
 /*
@@ -55,13 +59,80 @@ static void swiotlb_cell_release(struct swiotlb_mem *mem, u32 cell,
 }
 
 /*
+ * Set how many cells a magazine has: @own of its own, and what it has borrowed, but no
+ * more than @lent of that. The rest goes back.
+ */
+static void swiotlb_magazine_set_room(struct swiotlb_cache *cache,
+				      struct swiotlb_magazine *mag,
+				      unsigned int class, unsigned int own,
+				      unsigned int lent)
+{
+	union swiotlb_room new, old = swiotlb_magazine_room(mag);
+
+	lent = min(lent, swiotlb_magazine_cells(class) - own);
+	do {
+		new.word = old.word;
+		new.lent = min(lent, old.lent);
+		new.limit = own + new.lent;
+		new.most = max(new.limit, old.most);
+	} while (!atomic_try_cmpxchg(&mag->room, &old.word, new.word));
+	if (old.lent > new.lent)
+		atomic_long_add((old.lent - new.lent) << class, &cache->spare);
+}
+
+/* How many cells may be borrowed now. No magazine gets more than half of all loans. */
+static unsigned int swiotlb_loan_cells(const struct swiotlb_cache *cache,
+				       unsigned int class, union swiotlb_room room)
+{
+	long left = READ_ONCE(cache->loans) / 2 - ((long)room.lent << class);
+	long nslots = min3(atomic_long_read(&cache->spare), left,
+			   max(SWIOTLB_LOAN_SLOTS, 1L << class));
+
+	if (nslots <= 0)
+		return 0;
+	return min((unsigned int)nslots >> class,
+		   swiotlb_magazine_cells(class) - room.limit);
+}
+
+/* Whoever loses a race for the room may ask again, as one who got nothing. */
+static bool swiotlb_magazine_borrow(struct swiotlb_cache *cache,
+				    struct swiotlb_magazine *mag, unsigned int class)
+{
+	union swiotlb_room new, old = swiotlb_magazine_room(mag);
+	unsigned int cells = swiotlb_loan_cells(cache, class, old);
+	long nslots = (long)cells << class;
+
+	if (!cells)
+		return false;
+	if (atomic_long_sub_return(nslots, &cache->spare) >= 0) {
+		new.word = old.word;
+		new.lent += cells;
+		new.limit += cells;
+		new.most = max(new.limit, old.most);
+		if (atomic_try_cmpxchg(&mag->room, &old.word, new.word))
+			return true;
+	}
+	atomic_long_add(nslots, &cache->spare);
+	return false;
+}
+
+/* For a while after a failed map, nothing is kept. */
+static bool swiotlb_cache_is_crowded(const struct swiotlb_cache *cache)
+{
+	unsigned long until = READ_ONCE(cache->crowded_until);
+
+	/* A range: @until may lie so far back that jiffies have wrapped. */
+	return time_in_range(jiffies, until - 1, until);
+}
+
+/*
  * Seven eighths move between a magazine and the depot at once: few enough that the
  * next buffers to come or to go do not move them back, as many as can share the
  * cost of its lock.
  */
-static unsigned int swiotlb_magazine_rest(const struct swiotlb_magazine *mag)
+static unsigned int swiotlb_magazine_rest(unsigned int limit)
 {
-	return DIV_ROUND_UP(READ_ONCE(mag->limit), 8);
+	return DIV_ROUND_UP(limit, 8);
 }
 
 /**
@@ -70,7 +141,8 @@ static unsigned int swiotlb_magazine_rest(const struct swiotlb_magazine *mag)
  * @mag:	A magazine that is empty.
  * @class:	Its class.
  *
- * For swiotlb_magazine_refill() only, which has seen that there are some.
+ * For swiotlb_magazine_refill() only, which has seen that there are some. The larger
+ * the magazine, the rarer the next time: so it borrows cells first, if it can.
  *
  * A buffer is in its new cell before it is out of the depot: who drains the
  * magazines does not miss it.
@@ -82,13 +154,18 @@ bool __swiotlb_magazine_refill(struct swiotlb_mem *mem,
 			       struct swiotlb_magazine *mag, unsigned int class)
 {
 	struct swiotlb_depot *depot = &mem->cache->depot[class];
-	unsigned int n = READ_ONCE(mag->limit) - swiotlb_magazine_rest(mag);
+	unsigned int n, limit;
 	unsigned long flags;
 	bool found;
 
-	if (!spin_trylock_irqsave(&depot->lock, flags))
+	if (!swiotlb_cache_is_crowded(mem->cache))
+		swiotlb_magazine_borrow(mem->cache, mag, class);
+	limit = swiotlb_magazine_room(mag).limit;
+	if (limit < SWIOTLB_DEPOT_MIN_LIMIT ||
+	    !spin_trylock_irqsave(&depot->lock, flags))
 		return false;
 
+	n = limit - swiotlb_magazine_rest(limit);
 	found = depot->count;
 	while (n-- && depot->count &&
 	       swiotlb_magazine_push(mag, depot->cells[depot->count - 1]))
@@ -102,16 +179,17 @@ bool __swiotlb_magazine_refill(struct swiotlb_mem *mem,
 static void swiotlb_magazine_unload(struct swiotlb_magazine *mag,
 				    struct swiotlb_depot *depot)
 {
-	unsigned int i, limit = READ_ONCE(depot->limit);
-	unsigned int rest = swiotlb_magazine_rest(mag);
+	unsigned int i = swiotlb_magazine_room(mag).limit;
+	unsigned int limit = READ_ONCE(depot->limit);
+	unsigned int rest = swiotlb_magazine_rest(i);
 	unsigned long flags;
 	int cell;
 
-	if (READ_ONCE(depot->count) >= limit ||
+	if (i < SWIOTLB_DEPOT_MIN_LIMIT || READ_ONCE(depot->count) >= limit ||
 	    !spin_trylock_irqsave(&depot->lock, flags))
 		return;
 
-	for (i = READ_ONCE(mag->limit); i > rest && depot->count < limit; i--) {
+	for (; i > rest && depot->count < limit; i--) {
 		cell = atomic_read(&mag->cell[i - 1]);
 		if (!cell)
 			continue;
@@ -125,18 +203,20 @@ static void swiotlb_magazine_unload(struct swiotlb_magazine *mag,
 	spin_unlock_irqrestore(&depot->lock, flags);
 }
 
-/* Closed after a failed map: open it again, unless it is too early for that. */
-static bool swiotlb_magazine_reopen(struct swiotlb_mem *mem,
-				    struct swiotlb_magazine *mag,
-				    unsigned int class)
+/* %false if nothing is to be kept now. */
+static bool swiotlb_magazine_make_room(struct swiotlb_mem *mem,
+				       struct swiotlb_magazine *mag,
+				       unsigned int class)
 {
-	unsigned long until = READ_ONCE(mem->cache->crowded_until);
-	unsigned int limit = READ_ONCE(mem->cache->limit[class]);
+	struct swiotlb_cache *cache = mem->cache;
+	unsigned int own = READ_ONCE(cache->limit[class]);
 
-	/* A range: @until may lie so far back that jiffies have wrapped. */
-	if (!limit || time_in_range(jiffies, until - 1, until))
+	if (swiotlb_cache_is_crowded(cache))
 		return false;
-	WRITE_ONCE(mag->limit, limit);
+	if (own && !swiotlb_magazine_room(mag).limit)
+		swiotlb_magazine_set_room(cache, mag, class, own, 0);
+	else if (!swiotlb_magazine_borrow(cache, mag, class))
+		swiotlb_magazine_unload(mag, &cache->depot[class]);
 	return true;
 }
 
@@ -147,8 +227,9 @@ static bool swiotlb_magazine_reopen(struct swiotlb_mem *mem,
  * @class:	Its class.
  * @cell:	The buffer.
  *
- * Most of the magazine goes to the depot. If that is full, or busy, or if a map
- * has failed a moment ago, the buffer goes back to its area.
+ * It borrows more cells. Where there are none to be had, most of the magazine goes to
+ * the depot. If that is full, or busy, or if a map has failed a moment ago, the buffer
+ * goes back to its area.
  *
  * Context: Any, takes the depot's lock if nobody else has it, or the area's.
  */
@@ -156,13 +237,8 @@ void swiotlb_magazine_overflow(struct swiotlb_mem *mem,
 			       struct swiotlb_magazine *mag,
 			       unsigned int class, u32 cell)
 {
-	bool open = READ_ONCE(mag->limit);
-
-	if (open)
-		swiotlb_magazine_unload(mag, &mem->cache->depot[class]);
-	else
-		open = swiotlb_magazine_reopen(mem, mag, class);
-	if (!open || !swiotlb_magazine_push(mag, cell))
+	if (!swiotlb_magazine_make_room(mem, mag, class) ||
+	    !swiotlb_magazine_push(mag, cell))
 		swiotlb_cell_release(mem, cell, class, NULL);
 }
 
@@ -194,7 +270,7 @@ static void swiotlb_magazine_empty(struct swiotlb_mem *mem,
 				   unsigned int class,
 				   const struct io_tlb_pool *pool)
 {
-	unsigned int i, most = READ_ONCE(mem->cache->most[class]);
+	unsigned int i, most = swiotlb_magazine_room(mag).most;
 	u32 cell;
 
 	for (i = 0; i < most; i++) {
@@ -305,12 +381,10 @@ void swiotlb_magazines_set_crowded(struct swiotlb_mem *mem)
 
 	WRITE_ONCE(mem->cache->crowded_until, jiffies + 1);
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
-		if (!READ_ONCE(mem->cache->limit[class]))
-			continue;
 		for_each_possible_cpu(cpu) {
 			mag = swiotlb_cpu_magazine(mem->magazines, cpu, class);
-			if (READ_ONCE(mag->limit))
-				WRITE_ONCE(mag->limit, 0);
+			if (swiotlb_magazine_room(mag).limit)
+				swiotlb_magazine_set_room(mem->cache, mag, class, 0, 0);
 		}
 	}
 }
@@ -324,7 +398,7 @@ void swiotlb_magazines_set_crowded(struct swiotlb_mem *mem)
  */
 unsigned long swiotlb_magazines_nslots(struct swiotlb_mem *mem)
 {
-	unsigned int cpu, class, i;
+	unsigned int cpu, class, i, most;
 	struct swiotlb_magazine *mag;
 	unsigned long nslots = 0;
 
@@ -335,7 +409,8 @@ unsigned long swiotlb_magazines_nslots(struct swiotlb_mem *mem)
 		nslots += READ_ONCE(mem->cache->depot[class].count) << class;
 		for_each_possible_cpu(cpu) {
 			mag = swiotlb_cpu_magazine(mem->magazines, cpu, class);
-			for (i = 0; i < READ_ONCE(mem->cache->most[class]); i++)
+			most = swiotlb_magazine_room(mag).most;
+			for (i = 0; i < most; i++)
 				if (atomic_read(&mag->cell[i]))
 					nslots += 1U << class;
 		}
@@ -360,10 +435,14 @@ static void swiotlb_trim_magazine(struct swiotlb_mem *mem,
 				  struct swiotlb_magazine *mag,
 				  unsigned int class)
 {
-	u16 moves = READ_ONCE(mag->moves);
+	u8 moves = READ_ONCE(mag->moves);
 
-	if (moves == mag->seen)
+	if (moves == mag->seen) {
 		swiotlb_magazine_empty(mem, mag, class, NULL);
+		if (swiotlb_magazine_room(mag).lent)
+			swiotlb_magazine_set_room(mem->cache, mag, class,
+						  mem->cache->limit[class], 0);
+	}
 	mag->seen = moves;
 }
 
@@ -381,6 +460,7 @@ static void swiotlb_trim_all(struct swiotlb_mem *mem)
 {
 	unsigned int cpu, class;
 
+	guard(mutex)(&mem->cache->resize_lock);
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
 		for_each_possible_cpu(cpu)
 			swiotlb_trim_magazine(mem,
@@ -463,27 +543,28 @@ static void swiotlb_share_out(unsigned long nslots, const u8 *parts,
 	} while (more);
 }
 
-/* Who drains must know of a cell before it is filled. */
+/* What has been borrowed stays where it is. */
 static void swiotlb_resize_class(struct swiotlb_mem *mem, unsigned int class,
 				 unsigned int limit, unsigned int depot_limit)
 {
 	struct swiotlb_cache *cache = mem->cache;
+	struct swiotlb_magazine *mag;
 	unsigned int cpu;
 
 	lockdep_assert_held(&cache->resize_lock);
-	if (limit > cache->most[class]) {
-		WRITE_ONCE(cache->most[class], limit);
-		/* [9] Pairs with the cmpxchg in swiotlb_magazine_push(). */
-		smp_wmb();
-	}
-	if (limit < SWIOTLB_DEPOT_MIN_LIMIT)
-		depot_limit = 0;
-
 	WRITE_ONCE(cache->limit[class], limit);
-	for_each_possible_cpu(cpu)
-		WRITE_ONCE(swiotlb_cpu_magazine(mem->magazines, cpu, class)->limit,
-			   limit);
+	for_each_possible_cpu(cpu) {
+		mag = swiotlb_cpu_magazine(mem->magazines, cpu, class);
+		swiotlb_magazine_set_room(cache, mag, class, limit, U8_MAX);
+	}
 	WRITE_ONCE(cache->depot[class].limit, depot_limit);
+}
+
+static void swiotlb_resize_loans(struct swiotlb_cache *cache, unsigned long nslots)
+{
+	lockdep_assert_held(&cache->resize_lock);
+	atomic_long_add(nslots - cache->loans, &cache->spare);
+	WRITE_ONCE(cache->loans, nslots);
 }
 
 /**
@@ -492,7 +573,7 @@ static void swiotlb_resize_class(struct swiotlb_mem *mem, unsigned int class,
  *
  * All CPUs together hold a quarter of the slots at most, see
  * %SWIOTLB_MAGAZINES_SHARE. With many CPUs and a small pool that may be a few
- * buffers each, and none of the large classes.
+ * buffers each, and none of the large classes, but for what the busy ones borrow.
  *
  * Context: Process context, when the number of slots has changed.
  */
@@ -508,6 +589,7 @@ void swiotlb_magazines_resize(struct swiotlb_mem *mem)
 
 	mutex_lock(&cache->resize_lock);
 	nslots = READ_ONCE(mem->pub.nslabs);
+	swiotlb_resize_loans(cache, nslots / SWIOTLB_LOANS_SHARE);
 	swiotlb_share_out(nslots / SWIOTLB_MAGAZINES_SHARE / num_possible_cpus(),
 			  swiotlb_magazine_parts, swiotlb_magazine_cells,
 			  limit);

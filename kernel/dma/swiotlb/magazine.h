@@ -54,8 +54,13 @@
  * others at any time does not keep anything: who looks from it at the pool takes the
  * buffer out first, or is in an RCU read section.
  *
- * Cells of all CPUs and depots together hold a quarter of the slots at most. They
- * are also emptied when their CPU goes, and when nothing has moved for a while.
+ * Cells of all CPUs and depots together hold a quarter of the slots at most. Each
+ * magazine has a share of that, which with many CPUs or a small pool is a few cells.
+ * One that is too small borrows more, from what is set apart for those that are busy,
+ * as in the paper, whose magazines grow with the contention for their depot.
+ *
+ * Magazines are also emptied when their CPU goes, and when nothing has moved for a
+ * while. Then a loan is over, too.
  *
  * A map and an unmap touch four cache lines of metadata: allocator, pool, record and
  * magazine, and one more if more than 14 buffers lie in the magazine.
@@ -76,22 +81,45 @@
 static_assert(1 << (SWIOTLB_NR_CLASSES - 1) == SWIOTLB_MAX_SLOTS);
 
 /**
- * struct swiotlb_magazine - free buffers of one class, for one CPU
- * @top:	Number of the lowest cell that may be empty: a hint.
+ * union swiotlb_room - how many cells of a magazine may be filled
  * @limit:	No cell is filled from this one on. 0 for a while after a failed map.
+ * @lent:	How many of these are on loan.
+ * @most:	The highest limit that there ever was: no cell above was ever filled.
+ * @word:	All of them, to be changed at once: whoever knows of a cell finds it
+ *		below @most.
+ */
+union swiotlb_room {
+	struct {
+		u8 limit;
+		u8 lent;
+		u8 most;
+	};
+	int word;
+};
+
+/**
+ * struct swiotlb_magazine - free buffers of one class, for one CPU
+ * @room:	A &union swiotlb_room.
+ * @top:	Number of the lowest cell that may be empty: a hint.
  * @armed:	The trim worker comes by.
  * @moves:	Counts what goes in and out, roughly.
  * @seen:	What @moves was when the trim worker came by.
  * @cell:	Each is 0 or a buffer, see swiotlb_cell().
  */
 struct swiotlb_magazine {
-	u16 top;
-	u8 limit;
+	atomic_t room;
+	u8 top;
 	u8 armed;
-	u16 moves;
-	u16 seen;
+	u8 moves;
+	u8 seen;
 	atomic_t cell[];
 };
+
+static inline union swiotlb_room
+swiotlb_magazine_room(const struct swiotlb_magazine *mag)
+{
+	return (union swiotlb_room){ .word = atomic_read(&mag->room) };
+}
 
 /* Where the magazines of a CPU begin, in bytes, and their end. */
 extern const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES + 1];
@@ -135,10 +163,11 @@ struct swiotlb_depot {
  * @trim_work:	Gives back what has not moved for a while.
  * @rested:	It has found nothing the last time; its own.
  * @crowded_until: End of the time after a failed map, in jiffies.
+ * @spare:	Slots that magazines may still borrow. Below 0 while more is lent than
+ *		may be, as the allocator got smaller.
  * @resize_lock: Limits are set by one at a time.
- * @limit:	Limit of the magazines of a class.
- * @most:	The highest limit that magazines of a class ever had: no cell above
- *		was ever filled.
+ * @loans:	Slots that all may borrow together, one magazine half of them.
+ * @limit:	Limit of the magazines of a class, but for what they have borrowed.
  * @depot:	One for each class.
  */
 struct swiotlb_cache {
@@ -146,10 +175,11 @@ struct swiotlb_cache {
 	struct delayed_work trim_work;
 	bool rested;
 	unsigned long crowded_until;
-	/* protects all limits */
+	atomic_long_t spare;
+	/* protects @loans, @limit, and the limits of depots */
 	struct mutex resize_lock;
+	long loans;
 	unsigned int limit[SWIOTLB_NR_CLASSES];
-	unsigned int most[SWIOTLB_NR_CLASSES];
 	struct swiotlb_depot depot[SWIOTLB_NR_CLASSES];
 };
 
@@ -229,7 +259,8 @@ static inline u32 swiotlb_magazine_take(struct swiotlb_magazine *mag)
 static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
 					 u32 cell)
 {
-	unsigned int top = READ_ONCE(mag->top), limit = READ_ONCE(mag->limit);
+	unsigned int limit = swiotlb_magazine_room(mag).limit;
+	unsigned int top = READ_ONCE(mag->top);
 	int empty;
 
 	for (; top < limit; top++) {

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "harness.h"
+#ifdef ENGINE_ours
+#include <engine/magazine.h>
+#endif
 
 struct test_device {
 	struct device dev;
@@ -84,8 +87,32 @@ long slots_event(const char *name)
 	return -1;
 }
 
+/* What magazines have borrowed, and what they may borrow still, is what there was */
+void check_loans(void)
+{
+#ifdef ENGINE_ours
+	const struct swiotlb_mem *mem = &swiotlb_default_mem;
+	unsigned int cpu, class;
+	long lent = 0;
+
+	if (!mem->magazines)
+		return;
+	for_each_possible_cpu(cpu) {
+		for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
+			union swiotlb_room room = swiotlb_magazine_room(
+				swiotlb_cpu_magazine(mem->magazines, cpu, class));
+
+			CHECK(room.lent <= room.limit && room.limit <= room.most);
+			lent += room.lent << class;
+		}
+	}
+	CHECK_EQ(atomic_long_read(&mem->cache->spare) + lent, mem->cache->loans);
+#endif
+}
+
 void check_used(long nslots)
 {
+	check_loans();
 #ifdef CONFIG_DEBUG_FS
 	CHECK_EQ(slots_used(), nslots);
 #endif

@@ -85,6 +85,7 @@ long slots_total(void);
 long slots_transient(void);
 long slots_event(const char *name);
 void check_used(long nslots);
+void check_loans(void);
 
 struct device *new_device(unsigned int min_align_mask, unsigned long boundary);
 struct device *device_below(u64 mask);

@@ -26,7 +26,7 @@ static struct swiotlb_magazine *swiotlb_test_magazine(struct kunit *test,
 	mag = kunit_kzalloc(test, struct_size(mag, cell, SWIOTLB_TEST_CELLS),
 			    GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, mag);
-	mag->limit = limit;
+	atomic_set(&mag->room, ((union swiotlb_room){ .limit = limit, .most = limit }).word);
 	return mag;
 }
 
@@ -138,6 +138,12 @@ static struct swiotlb_test_keep *swiotlb_test_keep(struct kunit *test)
 	if (t->mem->cache->limit[SWIOTLB_TEST_PAGE_CLASS] < 4)
 		kunit_skip(test, "too many CPUs for so small a pool");
 	return t;
+}
+
+static union swiotlb_room swiotlb_test_room(struct swiotlb_mem *mem,
+					    unsigned int cpu, unsigned int class)
+{
+	return swiotlb_magazine_room(swiotlb_cpu_magazine(mem->magazines, cpu, class));
 }
 
 static void swiotlb_test_map_n(struct kunit *test, struct swiotlb_test_keep *t,
@@ -268,17 +274,18 @@ static void swiotlb_magazine_depot_test(struct kunit *test)
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
 	unsigned int there = cpumask_first(cpu_online_mask);
 	unsigned int here = cpumask_last(cpu_online_mask);
-	unsigned int n, class = SWIOTLB_TEST_PAGE_CLASS;
+	unsigned int class = SWIOTLB_TEST_PAGE_CLASS;
 	struct swiotlb_magazine *mag;
+	unsigned long used;
 
 	if (here == there)
 		kunit_skip(test, "one CPU only");
-	/* A magazine, and half of what it moves to the depot. */
-	n = t->mem->cache->limit[class] + 1;
+	/* More than a magazine holds, whatever it borrows. */
 	swiotlb_test_pin(test, here);
-	swiotlb_test_map_n(test, t, n);
+	swiotlb_test_map_n(test, t, SWIOTLB_TEST_MANY);
 	swiotlb_test_pin(test, there);
-	swiotlb_test_unmap_n(t, n);
+	swiotlb_test_unmap_n(t, SWIOTLB_TEST_MANY);
+	used = swiotlb_pool_used(&t->mem->boot_pool);
 	KUNIT_EXPECT_GT(test, t->mem->cache->depot[class].count, 0);
 
 	swiotlb_test_pin(test, here);
@@ -287,9 +294,36 @@ static void swiotlb_magazine_depot_test(struct kunit *test)
 	swiotlb_test_map_n(test, t, 1);
 	KUNIT_EXPECT_GT(test, mag->top, 0);
 	/* None of them is from an area. */
-	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(&t->mem->boot_pool),
-			n * swiotlb_nslots(PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(&t->mem->boot_pool), used);
 	swiotlb_test_unmap_n(t, 1);
+}
+
+/* One that is busy gets more than its share, until it rests. */
+static void swiotlb_magazine_loan_test(struct kunit *test)
+{
+	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
+	unsigned int cpu = cpumask_first(cpu_online_mask);
+	struct swiotlb_cache *cache = t->mem->cache;
+	long spare = atomic_long_read(&cache->spare);
+	unsigned int class = SWIOTLB_TEST_PAGE_CLASS;
+	union swiotlb_room room;
+
+	KUNIT_EXPECT_EQ(test, spare, cache->loans);
+	swiotlb_test_pin(test, cpu);
+	swiotlb_test_map_n(test, t, SWIOTLB_TEST_MANY);
+	swiotlb_test_unmap_n(t, SWIOTLB_TEST_MANY);
+	room = swiotlb_test_room(t->mem, cpu, class);
+	KUNIT_EXPECT_GT(test, room.lent, 0);
+	KUNIT_EXPECT_EQ(test, room.limit, cache->limit[class] + room.lent);
+	KUNIT_EXPECT_EQ(test, room.most, room.limit);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&cache->spare),
+			spare - (room.lent << class));
+	KUNIT_EXPECT_GT(test, atomic_long_read(&cache->spare), 0);
+
+	flush_delayed_work(&cache->trim_work);
+	flush_delayed_work(&cache->trim_work);
+	KUNIT_EXPECT_EQ(test, 0, swiotlb_test_room(t->mem, cpu, class).lent);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&cache->spare), spare);
 }
 
 /* After a failed map nothing is kept, and after a while it is again. */
@@ -302,9 +336,7 @@ static void swiotlb_magazine_crowded_test(struct kunit *test)
 	swiotlb_test_map_n(test, t, 1);
 	swiotlb_magazines_set_crowded(t->mem);
 	for_each_possible_cpu(cpu)
-		KUNIT_EXPECT_EQ(test, 0,
-				swiotlb_cpu_magazine(t->mem->magazines, cpu,
-						     class)->limit);
+		KUNIT_EXPECT_EQ(test, 0, swiotlb_test_room(t->mem, cpu, class).limit);
 	schedule_timeout_uninterruptible(3);
 	swiotlb_test_unmap_n(t, 1);
 	KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem),
@@ -349,6 +381,7 @@ static struct kunit_case swiotlb_magazine_cases[] = {
 	KUNIT_CASE(swiotlb_magazine_share_test),
 	KUNIT_CASE(swiotlb_magazine_drain_cpu_test),
 	KUNIT_CASE(swiotlb_magazine_depot_test),
+	KUNIT_CASE(swiotlb_magazine_loan_test),
 	KUNIT_CASE(swiotlb_magazine_crowded_test),
 	KUNIT_CASE(swiotlb_magazine_trim_test),
 	{}

@@ -221,14 +221,13 @@ void load_end(const struct load *l)
 }
 
 /*
- * On each CPU, what its magazine of one size holds, and half of that again for
- * the depot. All is mapped at a time, but not more than half of the pool: when a
+ * @n on each CPU. All is mapped at a time, but not more than half of the pool: when a
  * map fails, what is cached goes back.
  */
-static void fill_class(unsigned int ncpus, unsigned int class)
+static void fill_class(unsigned int ncpus, unsigned int class, unsigned int n)
 {
 	size_t size = (size_t)IO_TLB_SIZE << class;
-	unsigned int i, n = load_limit(class) * 3 / 2 + 2;
+	unsigned int i;
 	unsigned int most = min_t(unsigned long, n * ncpus,
 				  load_total() / 2 >> class);
 	phys_addr_t *tlb = calloc(most, sizeof(*tlb));
@@ -253,7 +252,11 @@ unsigned long load_fill(unsigned int ncpus)
 	for (round = 0; round < 2; round++) {
 		/* Large ones first: later there may be no such run */
 		for (class = SWIOTLB_NR_CLASSES; class--; ) {
-			fill_class(ncpus, class);
+			/* A magazine, and half of that again for the depot */
+			fill_class(ncpus, class, load_limit(class) * 3 / 2 + 2);
+			most = max(most, load_cached());
+			/* More than any magazine can borrow */
+			fill_class(ncpus, class, max(256 >> class, 16));
 			most = max(most, load_cached());
 		}
 	}

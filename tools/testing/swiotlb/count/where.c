@@ -59,8 +59,8 @@ static const struct field area_fields[] = {
 };
 
 static const struct field magazine_fields[] = {
+	FIELD("magazine.", struct swiotlb_magazine, room),
 	FIELD("magazine.", struct swiotlb_magazine, top),
-	FIELD("magazine.", struct swiotlb_magazine, limit),
 	FIELD("magazine.", struct swiotlb_magazine, armed),
 	FIELD("magazine.", struct swiotlb_magazine, moves),
 	FIELD("magazine.", struct swiotlb_magazine, seen),

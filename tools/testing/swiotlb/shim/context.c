@@ -69,6 +69,7 @@ void shim_tsan_fence(void)
 
 void (*shim_before_lock)(void);
 void (*shim_after_unlock)(void);
+void (*shim_before_cmpxchg)(void);
 void (*shim_before_cmpxchg64)(void);
 void (*shim_before_take)(void);
 void (*shim_after_take)(void);

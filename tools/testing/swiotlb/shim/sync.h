@@ -122,13 +122,14 @@ void shim_tsan_fence(void);
 
 /*
  * What another CPU, or an interrupt, does just before this one gets a lock, or
- * exchanges a 64-bit word, takes a buffer from a magazine (a cmpxchg_acquire of an
+ * exchanges a 64-bit word, or one of 32 bits in full order, takes a buffer from a magazine (a cmpxchg_acquire of an
  * int) or puts one there (a cmpxchg_release), or just after it has released a
  * lock, or taken a buffer; and what it does itself before it waits for a grace
  * period, and once that has ended: called once, then forgotten.
  */
 extern void (*shim_before_lock)(void);
 extern void (*shim_after_unlock)(void);
+extern void (*shim_before_cmpxchg)(void);
 extern void (*shim_before_cmpxchg64)(void);
 extern void (*shim_before_take)(void);
 extern void (*shim_after_take)(void);
@@ -235,6 +236,8 @@ static __always_inline void shim_hook(void (**hook)(void))
 	(shim_hook(&shim_before_cmpxchg64), (atomic64_try_cmpxchg_relaxed)(v, o, n))
 #define atomic_try_cmpxchg_release(v, o, n) \
 	(shim_hook(&shim_before_push), (atomic_try_cmpxchg_release)(v, o, n))
+#define atomic_try_cmpxchg(v, o, n) \
+	(shim_hook(&shim_before_cmpxchg), (atomic_try_cmpxchg)(v, o, n))
 #define atomic_try_cmpxchg_acquire(v, o, n) ({				\
 	shim_hook(&shim_before_take);					\
 	bool __done = (atomic_try_cmpxchg_acquire)(v, o, n);		\

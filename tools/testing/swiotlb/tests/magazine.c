@@ -209,6 +209,188 @@ TEST(idle_depot_is_trimmed)
 	check_all_there(dev);
 }
 
+static union swiotlb_room room_of(unsigned int cpu, unsigned int class)
+{
+	return swiotlb_magazine_room(swiotlb_cpu_magazine(swiotlb_default_mem.magazines,
+							  cpu, class));
+}
+
+/* @n buffers come and go on the CPU that is set */
+static void churn(struct device *dev, phys_addr_t orig, size_t size, unsigned int n)
+{
+	static phys_addr_t tlbs[512];
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		tlbs[i] = map(dev, orig, size, DMA_FROM_DEVICE);
+	while (i--)
+		unmap(dev, tlbs[i], size, DMA_FROM_DEVICE);
+}
+
+/* What others have no use for: 8 MiB, 8 CPUs, of which two map pages */
+TEST(busy_magazine_borrows)
+{
+	unsigned int own, i;
+	struct device *dev;
+	phys_addr_t orig;
+
+	shim_nr_cpus = 8;
+	boot_fixed("4096,8", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	own = room_of(0, 1).limit;
+	CHECK(own < 20);
+	churn(dev, orig, 4096, 256);
+	CHECK(room_of(0, 1).lent > 2 * own);
+	CHECK_EQ(room_of(0, 1).limit, own + room_of(0, 1).lent);
+	/* One cannot have all: half of it is left for the next */
+	CHECK(room_of(0, 1).lent << 1 <= swiotlb_default_mem.cache->loans / 2);
+	shim_set_cpu(1);
+	churn(dev, orig, 4096, 256);
+	CHECK(room_of(1, 1).lent > 2 * own);
+	check_loans();
+
+	/* As long as both are busy, they keep it; then it goes back */
+	for (i = 0; i < 8; i++) {
+		shim_set_cpu(i & 1);
+		churn(dev, orig, 4096, 16);
+		if (i & 1)
+			tick();
+	}
+	CHECK(room_of(0, 1).lent > 2 * own);
+	CHECK(room_of(1, 1).lent > 0);
+	for (i = 0; i < 3; i++)
+		tick();
+	CHECK_EQ(room_of(0, 1).lent, 0);
+	CHECK_EQ(room_of(0, 1).limit, own);
+	CHECK_EQ(room_of(1, 1).lent, 0);
+	check_all_there(dev);
+}
+
+/* One that is not worth a cell of its own can have some on loan, large ones, too */
+TEST(magazine_without_cells_borrows)
+{
+	struct device *dev;
+	phys_addr_t orig;
+
+	shim_nr_cpus = 64;
+	boot_fixed("32768,64", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_256K, 0);
+	CHECK_EQ(room_of(0, 7).limit, 0);
+	churn(dev, orig, SZ_256K, 4);
+	CHECK(room_of(0, 7).lent > 0);
+	CHECK_EQ(kept(), room_of(0, 7).lent << 7);
+	check_all_there(dev);
+}
+
+/* Nothing is on loan after a map has failed: what is kept is what it lacked */
+TEST(failed_map_ends_loans)
+{
+	struct device *dev;
+	phys_addr_t orig;
+
+	boot_fixed("4096,1", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	churn(dev, orig, 4096, 512);
+	CHECK(room_of(0, 1).lent > 0);
+	check_all_there(dev);
+	CHECK_EQ(room_of(0, 1).limit, 0);
+	CHECK_EQ(atomic_long_read(&swiotlb_default_mem.cache->spare),
+		 swiotlb_default_mem.cache->loans);
+	/* Opened again, it has its own cells at first */
+	churn(dev, orig, 4096, 1);
+	CHECK_EQ(room_of(0, 1).limit, swiotlb_default_mem.cache->limit[1]);
+}
+
+/* What a magazine has never had is not looked at, what it had is, loans or not */
+TEST(cells_of_a_loan_that_is_over_are_emptied)
+{
+	struct device *dev;
+	phys_addr_t orig;
+
+	shim_nr_cpus = 8;
+	boot_fixed("4096,8", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	churn(dev, orig, 4096, 256);
+	CHECK(room_of(0, 1).most > 20);
+	CHECK(kept() > 2 * 20);
+	swiotlb_magazines_set_crowded(&swiotlb_default_mem);
+	CHECK_EQ(room_of(0, 1).limit, 0);
+	CHECK(room_of(0, 1).most > 20);
+	swiotlb_magazines_drain(&swiotlb_default_mem);
+	CHECK_EQ(kept(), 0);
+	CHECK_EQ(swiotlb_pool_used(swiotlb_default_mem.pub.pool), 0);
+}
+
+/* What somebody else does in the middle of it */
+static struct {
+	struct device *dev;
+	phys_addr_t orig, tlb;
+	size_t size;
+} other;
+
+static void irq_churns(void)
+{
+	shim_hardirq_enter();
+	churn(other.dev, other.orig, 4096, 200);
+	shim_hardirq_exit();
+}
+
+/* A loan is granted, an interrupt borrows for the same magazine: one gets nothing */
+TEST(loan_is_returned_if_it_comes_too_late)
+{
+	unsigned int own;
+
+	boot_fixed("4096,4", NULL);
+	other.dev = new_device(0, 0);
+	other.orig = new_buffer(4096, 0);
+	own = room_of(0, 1).limit;
+	shim_before_cmpxchg = irq_churns;
+	churn(other.dev, other.orig, 4096, own + 1);
+	CHECK(!shim_before_cmpxchg);
+	CHECK(room_of(0, 1).lent > 0);
+	check_all_there(other.dev);
+}
+
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+/* More of its own, less on loan, and never more than there are cells */
+TEST(loans_outlast_growth)
+{
+	static phys_addr_t tlbs[300];
+	unsigned int own, lent, i;
+	struct device *dev;
+	phys_addr_t orig;
+
+	shim_nr_cpus = 8;
+	boot("4096,8");
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_256K, 0);
+	churn(dev, orig, 4096, 64);
+	own = swiotlb_default_mem.cache->limit[1];
+	lent = room_of(0, 1).lent;
+	CHECK(lent > 0);
+	swiotlb_want_pool(&swiotlb_default_mem, U64_MAX, NUMA_NO_NODE);
+	shim_run_work();
+	CHECK(swiotlb_default_mem.cache->limit[1] > own);
+	CHECK_EQ(room_of(0, 1).lent, lent);
+
+	for (i = 0; i < ARRAY_SIZE(tlbs); i++) {
+		shim_advance(1);
+		tlbs[i] = map(dev, orig, SZ_256K, DMA_FROM_DEVICE);
+		shim_run_work();
+	}
+	CHECK_EQ(swiotlb_default_mem.cache->limit[1], 126);
+	CHECK_EQ(room_of(0, 1).limit, 126);
+	CHECK_EQ(room_of(0, 1).lent, 0);
+	check_loans();
+	while (i--)
+		unmap(dev, tlbs[i], SZ_256K, DMA_FROM_DEVICE);
+}
+#endif
+
 TEST(dead_cpu_gives_back)
 {
 	struct device *dev;
@@ -380,12 +562,6 @@ TEST(stranded_buffer_is_found_by_the_next_push)
 }
 
 /* ---- what is free is never out of sight */
-
-static struct {
-	struct device *dev;
-	phys_addr_t orig, tlb;
-	size_t size;
-} other;
 
 static void irq_maps(void)
 {
