@@ -110,6 +110,38 @@ void check_loans(void)
 #endif
 }
 
+static const char *next_line(const char *line)
+{
+	line = strchrnul(line, '\n');
+	return line + !!*line;
+}
+
+/* The words of a line of "pools": id start KiB node state areas used */
+unsigned int pools_that_are(const char *state)
+{
+	const char *line = shim_debugfs_read(stats_dir, "pools");
+	unsigned int n = 0;
+	char word[16];
+
+	for (; line && *line; line = next_line(line))
+		if (sscanf(line, "%*u %*s %*u %*d %15s", word) == 1)
+			n += !strcmp(word, state);
+	return n;
+}
+
+long slots_of_pool(unsigned int id)
+{
+	const char *line = shim_debugfs_read(stats_dir, "pools");
+	unsigned long used;
+	unsigned int n;
+
+	for (; line && *line; line = next_line(line))
+		if (sscanf(line, "%u %*s %*u %*d %*s %*u %lu", &n, &used) == 2 &&
+		    n == id)
+			return used;
+	return -1;
+}
+
 void check_used(long nslots)
 {
 	check_loans();
@@ -220,6 +252,27 @@ void unmap(struct device *dev, phys_addr_t tlb, size_t size,
 	swiotlb_tbl_unmap_single(dev, tlb, size, dir, 0);
 }
 
+unsigned int map_until_full(struct device *dev, phys_addr_t orig, size_t size,
+			    phys_addr_t *tlbs, unsigned int most)
+{
+	unsigned int n;
+
+	for (n = 0; n < most; n++) {
+		tlbs[n] = map_full(dev, orig, size, 0, DMA_TO_DEVICE,
+				   DMA_ATTR_NO_WARN);
+		if (tlbs[n] == MAP_FAILED_ADDR)
+			break;
+	}
+	return n;
+}
+
+void unmap_all(struct device *dev, size_t size, const phys_addr_t *tlbs,
+	       unsigned int n)
+{
+	while (n--)
+		unmap(dev, tlbs[n], size, DMA_TO_DEVICE);
+}
+
 long fill_and_drain(struct device *dev, phys_addr_t pool, size_t bytes,
 		    size_t piece)
 {
@@ -254,6 +307,18 @@ struct device *device_below(u64 mask)
 	struct device *dev = new_device(0, 0);
 
 	*dev->dma_mask = mask;
+	return dev;
+}
+
+struct device *device_that_sees_nothing(void)
+{
+	static const struct bus_dma_region nowhere[] = {
+		{ .cpu_start = 0xd0000000, .dma_start = 0, .size = SZ_1M },
+		{ }
+	};
+	struct device *dev = device_below(DMA_BIT_MASK(32));
+
+	dev->dma_range_map = nowhere;
 	return dev;
 }
 

@@ -84,11 +84,17 @@ long slots_used(void);
 long slots_total(void);
 long slots_transient(void);
 long slots_event(const char *name);
+/* How many pools are "open", for instance? */
+unsigned int pools_that_are(const char *state);
+/* Slots in use or in magazines, of pool number @id */
+long slots_of_pool(unsigned int id);
 void check_used(long nslots);
 void check_loans(void);
 
 struct device *new_device(unsigned int min_align_mask, unsigned long boundary);
 struct device *device_below(u64 mask);
+/* No memory lies where it could see it, whatever is added */
+struct device *device_that_sees_nothing(void);
 struct device *restricted_device(phys_addr_t base, size_t size, const char *name);
 
 /* Bytes from a page of their own on, at @offset; guard pages on both sides */
@@ -109,6 +115,12 @@ phys_addr_t map(struct device *dev, phys_addr_t orig, size_t size,
 phys_addr_t map_page(struct device *dev);
 void unmap(struct device *dev, phys_addr_t tlb, size_t size,
 	   enum dma_data_direction dir);
+/* Map until nothing fits any more, or there are @most: returns how many */
+unsigned int map_until_full(struct device *dev, phys_addr_t orig, size_t size,
+			    phys_addr_t *tlbs, unsigned int most);
+/* The last one first */
+void unmap_all(struct device *dev, size_t size, const phys_addr_t *tlbs,
+	       unsigned int n);
 /* Map a whole pool in pieces, see that they do not overlap, unmap all: how many? */
 long fill_and_drain(struct device *dev, phys_addr_t pool, size_t bytes,
 		    size_t piece);

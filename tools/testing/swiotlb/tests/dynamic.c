@@ -4,28 +4,6 @@
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 
-/* Map until nothing fits any more; returns how many */
-static unsigned int fill(struct device *dev, phys_addr_t orig, size_t size,
-			 phys_addr_t *tlbs, unsigned int most)
-{
-	unsigned int n;
-
-	for (n = 0; n < most; n++) {
-		tlbs[n] = map_full(dev, orig, size, 0, DMA_TO_DEVICE,
-				   DMA_ATTR_NO_WARN);
-		if (tlbs[n] == MAP_FAILED_ADDR)
-			break;
-	}
-	return n;
-}
-
-static void drain(struct device *dev, size_t size, const phys_addr_t *tlbs,
-		  unsigned int n)
-{
-	while (n--)
-		unmap(dev, tlbs[n], size, DMA_TO_DEVICE);
-}
-
 /* A full allocator asks for a pool, and uses it */
 TEST(grows_when_full)
 {
@@ -43,7 +21,7 @@ TEST(grows_when_full)
 	total = slots_total();
 
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);	/* no transient pools */
-	n = fill(dev, orig, 65536, tlbs, 4096);
+	n = map_until_full(dev, orig, 65536, tlbs, 4096);
 	CHECK_EQ(n, 16);
 	CHECK_EQ(shim_work_queued(), 1);
 	shim_fail_none();
@@ -56,7 +34,7 @@ TEST(grows_when_full)
 	CHECK(swiotlb_find_pool(dev, tlbs[n] + 65535) ==
 	      swiotlb_find_pool(dev, tlbs[n]));
 	CHECK(slots_transient() <= 0);
-	drain(dev, 65536, tlbs, n + 1);
+	unmap_all(dev, 65536, tlbs, n + 1);
 	check_used(0);
 	CHECK(shim_usage().pages > before.pages);
 }
@@ -93,7 +71,7 @@ TEST_BASE_FAILS(bounces_through_grown_and_transient_pools, "L1, as below")
 	dev = new_device(0xfff, 0);
 	orig = new_buffer(65536, 0);
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	fill(dev, orig, 65536, tlbs, 4096);
+	map_until_full(dev, orig, 65536, tlbs, 4096);
 	shim_fail_none();
 	for (i = 0; i < 8; i++)		/* nothing was stepped: transient */
 		check_bounce(dev, 5000 + i * 700, 0x10 + i * 0x210);
@@ -125,7 +103,7 @@ TEST(many_pools)
 		if (!CHECK(has_pattern(phys_to_virt(tlbs[i]), 65536, 3)) ||
 		    !CHECK(swiotlb_find_pool(dev, tlbs[i] + 65535)))
 			break;
-	drain(dev, 65536, tlbs, n);
+	unmap_all(dev, 65536, tlbs, n);
 	check_used(0);
 	shim_run_work();
 	if (IS_ENABLED(CONFIG_DEBUG_FS))
@@ -149,7 +127,7 @@ TEST_BASE_FAILS(transient_pool_keeps_min_align_mask,
 
 	boot("512,1");
 	buf = new_buffer(262144 + 16384, 0);
-	CHECK_EQ(fill(new_device(0, 0), buf, 2048, tlbs, 512), 512);
+	CHECK_EQ(map_until_full(new_device(0, 0), buf, 2048, tlbs, 512), 512);
 	for (i = 0; i < ARRAY_SIZE(masks); i++) {
 		dev = new_device(masks[i], 0);
 		for (j = 0; j < ARRAY_SIZE(sizes); j++) {
@@ -177,7 +155,7 @@ TEST(transient_pool_keeps_other_masks)
 
 	boot("512,1");
 	buf = new_buffer(65536, 0);
-	CHECK_EQ(fill(new_device(0, 0), buf, 2048, tlbs, 512), 512);
+	CHECK_EQ(map_until_full(new_device(0, 0), buf, 2048, tlbs, 512), 512);
 	dev = new_device(0, 0xffff);
 	for (size = 512; size <= 65536; size *= 2) {
 		tlb = map_full(dev, buf, size, 0xfff, DMA_TO_DEVICE, 0);
@@ -199,7 +177,7 @@ static void transient_round_trip(void)
 
 	dev = new_device(0, 0);
 	buf = new_buffer(4096, 0);
-	CHECK_EQ(fill(dev, buf, 2048, tlbs, 512), 512);
+	CHECK_EQ(map_until_full(dev, buf, 2048, tlbs, 512), 512);
 	shim_run_work();		/* a pool that was asked for just now */
 	while (slots_transient() <= 0) {
 		tlb = map(dev, buf, 4096, DMA_TO_DEVICE);
@@ -248,7 +226,7 @@ TEST(transient_pool_is_within_the_device_mask)
 	boot("512,1");
 	dev = new_device(0, 0);
 	buf = new_buffer(4096, 0);
-	CHECK_EQ(fill(dev, buf, 2048, tlbs, 512), 512);
+	CHECK_EQ(map_until_full(dev, buf, 2048, tlbs, 512), 512);
 	dev = new_device(0, 0);
 	*dev->dma_mask = DMA_BIT_MASK(24);
 	tlb = map(dev, buf, 4096, DMA_TO_DEVICE);
@@ -272,7 +250,7 @@ TEST_BASE_FAILS(no_storm_when_memory_is_short, "it tries again at each failure")
 	boot("512,1");
 	dev = new_device(0, 0);
 	buf = new_buffer(4096, 0);
-	CHECK_EQ(fill(dev, buf, 2048, tlbs, 512), 512);
+	CHECK_EQ(map_until_full(dev, buf, 2048, tlbs, 512), 512);
 	shim_run_work();
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
@@ -324,7 +302,7 @@ TEST(growth_decrypts_once_a_pool)
 	dev = new_device(0, 0);
 	buf = new_buffer(262144, 0);
 	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
-	n = fill(dev, buf, 262144, tlbs, 4096);
+	n = map_until_full(dev, buf, 262144, tlbs, 4096);
 	shim_faults[SHIM_FAULT_DECRYPT].calls = 0;
 	shim_run_work();
 	CHECK_EQ(shim_faults[SHIM_FAULT_DECRYPT].calls, 1);
@@ -358,7 +336,7 @@ static void growth_decrypt_fails(const void *arg)
 	dev = new_device(0, 0);
 	buf = new_buffer(262144, 0);
 	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
-	fill(dev, buf, 262144, tlbs, 4096);
+	map_until_full(dev, buf, 262144, tlbs, 4096);
 	before = shim_usage();
 	shim_fail(SHIM_FAULT_DECRYPT, 0, -1);
 	if (lost)
@@ -394,7 +372,7 @@ static void growth_allocation_fails(const void *arg)
 	dev = new_device(0, 0);
 	buf = new_buffer(262144, 0);
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	fill(dev, buf, 262144, tlbs, 4096);
+	map_until_full(dev, buf, 262144, tlbs, 4096);
 	shim_fail_none();
 	before = shim_usage();
 	shim_fail(SHIM_FAULT_KMALLOC, *(const long *)arg, 1);
@@ -430,7 +408,7 @@ TEST(base_address_ends_growth)
 	CHECK_EQ(default_swiotlb_limit(), ARCH_LOW_ADDRESS_LIMIT);
 	default_swiotlb_base();
 	CHECK_EQ(default_swiotlb_limit(), default_swiotlb_base() + SZ_1M - 1);
-	CHECK_EQ(fill(dev, buf, 262144, tlbs, 4096), 4);
+	CHECK_EQ(map_until_full(dev, buf, 262144, tlbs, 4096), 4);
 	shim_run_work();
 	CHECK(map_full(dev, buf, 262144, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN) ==
 	      MAP_FAILED_ADDR);
@@ -453,7 +431,7 @@ TEST(remapped_pool_does_not_grow)
 	swiotlb_update_mem_attributes();
 	dev = new_device(0, 0);
 	buf = new_buffer(262144, 0);
-	CHECK_EQ(fill(dev, buf, 262144, tlbs, 4096), 4);
+	CHECK_EQ(map_until_full(dev, buf, 262144, tlbs, 4096), 4);
 	CHECK_EQ(shim_run_work(), 0);
 }
 

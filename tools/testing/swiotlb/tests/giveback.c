@@ -3,31 +3,12 @@
  * Pools that are given back. Work and time are stepped: a tick is a second, and
  * what is closed, kept or freed is read from debugfs.
  */
-#include "harness.h"
+#include "pieces.h"
 
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
 
-#define PIECE	65536
 /* Far beyond all delays together */
-#define LONG	120
-#define MOST	4096
-
-static phys_addr_t tlbs[MOST];
-static struct device *dev;
-static phys_addr_t orig;
-
-/* Pools in a state; the words of a line: id start KiB node state areas used */
-static unsigned int pools_that_are(const char *state)
-{
-	const char *line = shim_debugfs_read(stats_dir, "pools");
-	unsigned int n = 0;
-	char word[16];
-
-	for (; line && *line; line = strchrnul(line, '\n'), line += !!*line)
-		if (sscanf(line, "%*u %*s %*u %*d %15s", word) == 1)
-			n += !strcmp(word, state);
-	return n;
-}
+#define LONG 120
 
 /* Until some pool is in that state; no more than LONG */
 static bool ticks_until(const char *state)
@@ -42,29 +23,8 @@ static bool ticks_until(const char *state)
 static void start(const char *arg)
 {
 	boot(arg);
-	dev = new_device(0, 0);
-	orig = new_buffer(PIECE, 0);
+	start_with(new_device(0, 0));
 	fill_pattern(phys_to_virt(orig), PIECE, 1);
-}
-
-/* Growth keeps pace: the worker runs after each map */
-static void map_pieces(unsigned int n)
-{
-	unsigned int i;
-
-	BUG_ON(n > MOST);
-	for (i = 0; i < n; i++) {
-		shim_advance(1);
-		tlbs[i] = map(dev, orig, PIECE, DMA_TO_DEVICE);
-		CHECK(tlbs[i] != MAP_FAILED_ADDR);
-		shim_run_work();
-	}
-}
-
-static void unmap_pieces(unsigned int from, unsigned int to)
-{
-	for (; from < to; from++)
-		unmap(dev, tlbs[from], PIECE, DMA_TO_DEVICE);
 }
 
 static void check_as_after_boot(long nslots)
@@ -256,7 +216,7 @@ TEST(closed_pool_is_not_mapped_from)
 	if (!ticks_until("closed"))
 		return;
 	/* Until nothing else is left; nobody has the time to open it again */
-	for (i = 0; i < MOST && slots_transient() < 64; i++) {
+	for (i = 0; i < MAX_PIECES && slots_transient() < 64; i++) {
 		phys_addr_t tlb = map(dev, orig, 2048 << (i % 6), DMA_TO_DEVICE);
 
 		if (!CHECK(tlb != MAP_FAILED_ADDR))
@@ -649,22 +609,12 @@ TEST(gives_back_after_a_long_load)
 	check_as_after_boot(nslots);
 }
 
-/* Slots of the boot pool that are mapped, or in magazines */
-static unsigned long boot_pool_used(void)
-{
-	const char *line = strchr(shim_debugfs_read(stats_dir, "pools"), '\n');
-	unsigned long used = 0;
-
-	CHECK(line && sscanf(line + 1, "%*u %*s %*u %*d %*s %*u %lu", &used) == 1);
-	return used;
-}
-
 /* A magazine that is in use keeps what was its share of much more, unless told */
 TEST(magazines_of_a_smaller_allocator_hold_less)
 {
 	static phys_addr_t small[126];
 	unsigned int i;
-	long nslots;
+	long nslots, used;
 
 	start("dynamic,1");
 	nslots = slots_total();
@@ -681,7 +631,8 @@ TEST(magazines_of_a_smaller_allocator_hold_less)
 		shim_run_work();
 	}
 	CHECK_EQ(slots_total(), nslots);
-	CHECK(boot_pool_used() <= nslots / 4);
+	used = slots_of_pool(0);
+	CHECK(used >= 0 && used <= nslots / 4);
 }
 
 /* Bursts that are over when the worker looks, and that what there is can hold */
@@ -704,8 +655,7 @@ TEST(bursts_between_ticks_count)
 static void start_encrypted(void)
 {
 	boot_encrypted("dynamic,1");
-	dev = new_device(0, 0);
-	orig = new_buffer(PIECE, 0);
+	start_with(new_device(0, 0));
 	fill_pattern(phys_to_virt(orig), PIECE, 1);
 	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
 }
@@ -754,8 +704,7 @@ TEST(lost_memory_counts_against_the_limit)
 	unsigned int i, n;
 
 	boot_encrypted("512,1,max=16M");
-	dev = new_device(0, 0);
-	orig = new_buffer(PIECE, 0);
+	start_with(new_device(0, 0));
 	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
 	shim_fail(SHIM_FAULT_ENCRYPT, 0, -1);
 	for (i = 0; i < 10; i++) {
@@ -783,8 +732,7 @@ TEST(failed_decrypt_is_not_repeated)
 	long lost;
 
 	boot_encrypted("512,1,max=16M");
-	dev = new_device(0, 0);
-	orig = new_buffer(PIECE, 0);
+	start_with(new_device(0, 0));
 	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
 	shim_fail(SHIM_FAULT_DECRYPT, 0, -1);
 	shim_fail(SHIM_FAULT_ENCRYPT, 0, -1);
@@ -807,16 +755,8 @@ TEST(failed_decrypt_is_not_repeated)
 /* Each slot there is, one by one */
 static unsigned int slots_that_can_be_mapped(void)
 {
-	unsigned int n;
-
 	default_swiotlb_base();
-	for (n = 0; n < MOST; n++) {
-		tlbs[n] = map_full(dev, orig, IO_TLB_SIZE, 0, DMA_TO_DEVICE,
-				   DMA_ATTR_NO_WARN);
-		if (tlbs[n] == MAP_FAILED_ADDR)
-			break;
-	}
-	return n;
+	return map_until_full(dev, orig, IO_TLB_SIZE, tlbs, MAX_PIECES);
 }
 
 /* More pools than there are numbers; figures for whoever runs this by name */

@@ -9,18 +9,16 @@
  */
 #include <pthread.h>
 #include <sched.h>
-#include "harness.h"
+#include "pieces.h"
 
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
 
 #include <engine/magazine.h>
 
-#define PIECE SZ_64K
 /* The boot pool, and the first one that is added: 1 MiB and 4 MiB */
 #define OLDER ((SZ_1M + SZ_4M) / PIECE)
 
-static struct device *dev;
-static phys_addr_t orig, tlbs[OLDER], big;
+static phys_addr_t big;
 static struct io_tlb_pool *youngest;
 static bool reader_stopped, reader_done, worker_waits, worker_done;
 
@@ -74,17 +72,10 @@ static void run_worker(void)
  */
 static void fill_older_pools(void)
 {
-	unsigned int i;
-
 	boot("512,1");
 	dev = new_device(0, 0);
 	orig = new_buffer(SZ_256K, 0);
-	for (i = 0; i < OLDER; i++) {
-		shim_advance(1);
-		tlbs[i] = map(dev, orig, PIECE, DMA_TO_DEVICE);
-		CHECK(tlbs[i] != MAP_FAILED_ADDR);
-		shim_run_work();
-	}
+	map_pieces(OLDER);
 	CHECK_EQ(slots_event("grown"), 2);
 	/* From here on there is a shrinker */
 	ticks(1);
@@ -165,14 +156,11 @@ static void another_cpu_drains(void)
 /* It has found a buffer in a cell, which the worker empties before it does */
 TEST(freeing_waits_for_a_drain_that_has_begun)
 {
-	unsigned int i;
-
 	fill_older_pools();
 	big = map(dev, orig, PAGE_SIZE, DMA_TO_DEVICE);
 	youngest = swiotlb_find_pool(dev, big);
 	CHECK(youngest && youngest != swiotlb_find_pool(dev, tlbs[OLDER - 1]));
-	for (i = 0; i < OLDER; i++)
-		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
+	unmap_pieces(0, OLDER);
 	unmap(dev, big, PAGE_SIZE, DMA_TO_DEVICE);
 	/* Alone in a cell */
 	CHECK_EQ(swiotlb_magazines_nslots(&swiotlb_default_mem), PAGE_SIZE / IO_TLB_SIZE);

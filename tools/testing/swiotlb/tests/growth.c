@@ -3,24 +3,14 @@
  * What the worker does while it adds a pool, and where that has to lie: for whom,
  * on which node, and what gives way to it at the limit.
  */
-#include "harness.h"
+#include "pieces.h"
 
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
 
-#define PIECE 65536
 #define MOST 1024
 
-static phys_addr_t tlbs[MOST];
-static struct device *dev;
-static phys_addr_t orig;
 /* How often a worker ran */
 static unsigned int works;
-
-static void start_with(struct device *device)
-{
-	dev = device;
-	orig = new_buffer(PIECE, 0);
-}
 
 static bool map_one(unsigned int i)
 {
@@ -28,17 +18,11 @@ static bool map_one(unsigned int i)
 	return tlbs[i] != MAP_FAILED_ADDR;
 }
 
-/* What workers have done */
-static unsigned int works;
-
-/* From pools alone: a map that finds no room there fails, and the worker runs */
+/* From pools alone, and the worker runs */
 static bool map_pooled(unsigned int i)
 {
-	bool mapped;
+	bool mapped = map_from_pools(dev, i);
 
-	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	mapped = map_one(i);
-	shim_faults[SHIM_FAULT_PAGES].times = 0;
 	shim_advance(1);
 	works += shim_run_work();
 	return mapped;
@@ -51,12 +35,6 @@ static unsigned int fill(void)
 	for (n = 0; n < MOST && (map_pooled(n) || map_pooled(n)); n++)
 		;
 	return n;
-}
-
-static void unmap_all(unsigned int n)
-{
-	while (n--)
-		unmap(dev, tlbs[n], PIECE, DMA_TO_DEVICE);
 }
 
 /* Full, so that the next work is growth, which calls @hook when it allocates */
@@ -74,7 +52,7 @@ static void grow_with(void (*hook)(void))
 
 static void read_pools(void)
 {
-	CHECK(strstr(shim_debugfs_read(stats_dir, "pools"), "open"));
+	CHECK(pools_that_are("open"));
 }
 
 /* Memory may take seconds: who looks at the pools does not wait for that */
@@ -129,12 +107,7 @@ static void use_up_the_limit(void)
 	n = fill();
 	CHECK_EQ(slots_total(), 16 * 512);
 	CHECK(tlbs[n - 1] > DMA_BIT_MASK(32));
-	unmap_all(n);
-}
-
-static bool has_pool_in_state(const char *state)
-{
-	return strstr(shim_debugfs_read(stats_dir, "pools"), state);
+	unmap_pieces(0, n);
 }
 
 /* Idle pools are kept for who can use them; here nobody can who asks */
@@ -143,16 +116,16 @@ TEST(idle_pools_out_of_reach_give_way)
 	unsigned int i;
 
 	use_up_the_limit();
-	for (i = 0; i < 60 && !has_pool_in_state("idle"); i++)
+	for (i = 0; i < 60 && !pools_that_are("idle"); i++)
 		ticks(1);
-	CHECK(has_pool_in_state("idle"));
+	CHECK(pools_that_are("idle"));
 	start_with(device_below(DMA_BIT_MASK(32)));
 	CHECK(!map_pooled(0));
 	CHECK(map_pooled(0));
 	CHECK(tlbs[0] <= DMA_BIT_MASK(32));
 	CHECK(slots_total() <= 16 * 512);
 	/* No more of them than it takes */
-	CHECK(has_pool_in_state("idle"));
+	CHECK(pools_that_are("idle"));
 }
 
 /* Who asks all the time must not keep busy what he cannot use */
@@ -204,9 +177,9 @@ TEST(closed_pool_opens_again_after_growth_has_ended)
 	for (i = 0; i < n; i++)
 		if (i != 20 && i != 100 && i != n - 1)
 			unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
-	for (i = 0; i < 60 && !has_pool_in_state("closed"); i++)
+	for (i = 0; i < 60 && !pools_that_are("closed"); i++)
 		ticks(1);
-	CHECK(has_pool_in_state("closed"));
+	CHECK(pools_that_are("closed"));
 	default_swiotlb_base();
 	CHECK(fill() >= 240);
 	CHECK_EQ(slots_total(), total);
@@ -280,27 +253,13 @@ TEST(closed_pool_opens_again_though_memory_is_short)
 			unmap(dev, tlbs[n], PIECE, DMA_TO_DEVICE);
 	shim_shrink(&freed);
 	shim_run_work();
-	CHECK(has_pool_in_state("closed"));
+	CHECK(pools_that_are("closed"));
 	while (map_one(1))
 		;
 	shim_run_work();
 	CHECK(map_one(1));
-	CHECK(!has_pool_in_state("closed"));
+	CHECK(!pools_that_are("closed"));
 	CHECK_EQ(slots_event("grow_failed"), 1);
-}
-
-/* Slots in use or in magazines, of pool number @id */
-static long slots_of(unsigned int id)
-{
-	const char *line = shim_debugfs_read(stats_dir, "pools");
-	unsigned long used;
-	unsigned int n;
-
-	for (; line && *line; line = strchrnul(line, '\n'), line += !!*line)
-		if (sscanf(line, "%u %*s %*u %*d %*s %*u %lu", &n, &used) == 2 &&
-		    n == id)
-			return used;
-	return -1;
 }
 
 static void map_and_unmap_20(struct device *device)
@@ -325,19 +284,19 @@ TEST(failing_map_leaves_magazines_of_pools_out_of_reach)
 	wide = device_below(~0ULL);
 	narrow = device_below(DMA_BIT_MASK(32));
 	map_and_unmap_20(wide);
-	kept = slots_of(0);
+	kept = slots_of_pool(0);
 	CHECK(kept > 0);
 	CHECK_EQ(map_page(narrow), MAP_FAILED_ADDR);
-	CHECK_EQ(slots_of(0), kept);
+	CHECK_EQ(slots_of_pool(0), kept);
 	map_and_unmap_20(wide);
-	CHECK_EQ(slots_of(0), kept);
+	CHECK_EQ(slots_of_pool(0), kept);
 }
 
 /* ... but what he reaches he gets, wherever it lies, as often as he asks */
 TEST(failing_map_takes_what_it_reaches_from_magazines)
 {
 	struct device *wide, *narrow;
-	unsigned int i, n;
+	unsigned int i;
 	phys_addr_t tlb;
 
 	shim_nr_cpus = 2;
@@ -348,13 +307,7 @@ TEST(failing_map_takes_what_it_reaches_from_magazines)
 	CHECK(!map_pooled(0));
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
-	for (n = 0; n < MOST; n++) {
-		tlbs[n] = map_full(narrow, orig, 8192, 0, DMA_TO_DEVICE,
-				   DMA_ATTR_NO_WARN);
-		if (tlbs[n] == MAP_FAILED_ADDR)
-			break;
-	}
-	CHECK_EQ(n, 512);
+	CHECK_EQ(map_until_full(narrow, orig, 8192, tlbs, MOST), 512);
 	for (i = 0; i < 8; i++) {
 		/* The other CPU has it in its magazine */
 		shim_set_cpu(1);
@@ -372,7 +325,7 @@ TEST(failing_map_takes_what_it_reaches_from_magazines)
 static void burst(struct device *device)
 {
 	dev = device;
-	unmap_all(fill());
+	unmap_pieces(0, fill());
 }
 
 /* Others take all of the room, again and again, but not what was made for him */
@@ -418,18 +371,13 @@ TEST(room_is_not_made_in_vain_again_and_again)
 	CHECK(slots_event("freed") - freed < 10);
 }
 
-static const struct bus_dma_region nowhere[] = {
-	{ .cpu_start = 0xd0000000, .dma_start = 0, .size = SZ_1M }, { }
-};
-
 /* It lies below his limit, and he does not reach it: nor will he reach the next */
 TEST(who_cannot_use_a_pool_does_not_keep_the_worker_busy)
 {
 	unsigned int i;
 
 	boot("512,1");
-	start_with(device_below(DMA_BIT_MASK(32)));
-	dev->dma_range_map = nowhere;
+	start_with(device_that_sees_nothing());
 	works = 0;
 	for (i = 0; i < HZ; i++)
 		CHECK(!map_pooled(0));
@@ -460,12 +408,12 @@ TEST(idle_pool_does_not_open_after_growth_has_ended)
 {
 	unsigned int i, n = grown();
 
-	unmap_all(n);
-	for (i = 0; i < 60 && !has_pool_in_state("idle"); i++)
+	unmap_pieces(0, n);
+	for (i = 0; i < 60 && !pools_that_are("idle"); i++)
 		ticks(1);
-	CHECK(has_pool_in_state("idle"));
+	CHECK(pools_that_are("idle"));
 	default_swiotlb_base();
-	CHECK(!has_pool_in_state("idle"));
+	CHECK(!pools_that_are("idle"));
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 	n = fill();
 	CHECK_EQ(n, 512 * IO_TLB_SIZE / PIECE);
@@ -478,9 +426,9 @@ TEST(pool_that_falls_idle_after_growth_has_ended_goes)
 	unsigned int i, n = grown();
 
 	default_swiotlb_base();
-	unmap_all(n);
+	unmap_pieces(0, n);
 	for (i = 0; i < 60 && !slots_event("freed"); i++) {
-		CHECK(!has_pool_in_state("idle"));
+		CHECK(!pools_that_are("idle"));
 		ticks(1);
 	}
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
@@ -614,7 +562,7 @@ static void check_cma(const void *arg)
 	CHECK_EQ(slots_event("grown"), 1);
 	CHECK_EQ(area.calls, above ? 0 : 1);
 	CHECK_EQ(tlbs[39] >= area.base && tlbs[39] < area.end, !above);
-	unmap_all(40);
+	unmap_pieces(0, 40);
 	ticks(60);
 	CHECK_EQ(slots_event("freed"), 1);
 }

@@ -11,21 +11,6 @@ static u64 locks_taken(void)
 	return shim_current()->taken;
 }
 
-static unsigned int fill_pool(struct device *dev, size_t size, phys_addr_t *tlbs,
-			      unsigned int most)
-{
-	phys_addr_t orig = new_buffer(size, 0);
-	unsigned int n;
-
-	for (n = 0; n < most; n++) {
-		tlbs[n] = map_full(dev, orig, size, 0, DMA_TO_DEVICE,
-				   DMA_ATTR_NO_WARN);
-		if (tlbs[n] == MAP_FAILED_ADDR)
-			break;
-	}
-	return n;
-}
-
 /* Nearly full, and what is free has the wrong alignment: the search must end */
 TEST_FULL(search_in_a_nearly_full_area_ends, NULL, 10)
 {
@@ -39,7 +24,7 @@ TEST_FULL(search_in_a_nearly_full_area_ends, NULL, 10)
 	page = new_device(0xfff, 0);
 	bounded = new_device(0xfff, 0x1ffff);
 	orig = new_buffer(SZ_64K, 0);
-	n = fill_pool(dev, IO_TLB_SIZE, tlbs, 512);
+	n = map_until_full(dev, orig, IO_TLB_SIZE, tlbs, 512);
 	CHECK_EQ(n, 512);
 	/* Every odd slot is free: no even one to begin at */
 	for (i = 0; i < n; i++)
@@ -66,7 +51,7 @@ TEST_FULL(search_at_a_boundary_ends, NULL, 10)
 	pool = boot_fixed("512,1", NULL);
 	dev = new_device(0, 0);
 	orig = new_buffer(8192, 0);
-	CHECK_EQ(fill_pool(dev, IO_TLB_SIZE, tlbs, 512), 512);
+	CHECK_EQ(map_until_full(dev, orig, IO_TLB_SIZE, tlbs, 512), 512);
 	for (i = 0; i < 512; i++)
 		if ((tlbs[i] - pool + 4096) % SZ_128K < 8192)
 			unmap(dev, tlbs[i], IO_TLB_SIZE, DMA_TO_DEVICE);
@@ -145,8 +130,8 @@ TEST_BASE_FAILS(full_pool_costs_no_lock_for_each_area,
 	shim_nr_cpus = 64;
 	boot_fixed("8192,64", NULL);
 	dev = new_device(0, 0);
-	orig = new_buffer(512, 0);
-	CHECK_EQ(fill_pool(dev, IO_TLB_SIZE, tlbs, 8192), 8192);
+	orig = new_buffer(IO_TLB_SIZE, 0);
+	CHECK_EQ(map_until_full(dev, orig, IO_TLB_SIZE, tlbs, 8192), 8192);
 	map_full(dev, orig, 512, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
 	before = locks_taken();
 	CHECK(map_full(dev, orig, 512, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN) ==
@@ -172,10 +157,9 @@ TEST_BASE_FAILS(unbounced_address_is_not_searched_for,
 
 	boot("512,1");
 	dev = new_device(0, 0);
-	n = fill_pool(dev, IO_TLB_SIZE, tlbs, 600);
+	n = map_until_full(dev, new_buffer(IO_TLB_SIZE, 0), IO_TLB_SIZE, tlbs, 600);
 	shim_run_work();
-	while (n--)
-		unmap(dev, tlbs[n], IO_TLB_SIZE, DMA_TO_DEVICE);
+	unmap_all(dev, IO_TLB_SIZE, tlbs, n);
 	shim_run_work();
 	orig = SHIM_HIGH_START;
 	before = shim_current()->sections;

@@ -12,12 +12,6 @@ static unsigned long kept(void)
 	return swiotlb_magazines_nslots(&swiotlb_default_mem);
 }
 
-static void tick(void)
-{
-	shim_advance(HZ);
-	shim_run_work();
-}
-
 /* Everything can be had again, in the largest pieces */
 static void check_all_there(struct device *dev)
 {
@@ -25,12 +19,7 @@ static void check_all_there(struct device *dev)
 	phys_addr_t orig = new_buffer(max, 0);
 	static phys_addr_t tlbs[4096];
 
-	for (n = 0; n < 4096; n++) {
-		tlbs[n] = map_full(dev, orig, max, 0, DMA_TO_DEVICE,
-				   DMA_ATTR_NO_WARN);
-		if (tlbs[n] == MAP_FAILED_ADDR)
-			break;
-	}
+	n = map_until_full(dev, orig, max, tlbs, 4096);
 	CHECK_EQ(n, swiotlb_default_mem.pub.nslabs / SWIOTLB_MAX_SLOTS);
 	for (i = 0; i < n; i++)
 		unmap(dev, tlbs[i], max, DMA_TO_DEVICE);
@@ -96,10 +85,9 @@ static void check_quarter(const char *pool, unsigned int ncpus)
 {
 	static phys_addr_t tlbs[256];
 	unsigned long nslots, most = 0;
-	unsigned int cpu, order;
+	unsigned int cpu, order, n;
 	struct device *dev;
 	phys_addr_t orig;
-	int i;
 
 	shim_nr_cpus = ncpus;
 	boot_fixed(pool, NULL);
@@ -111,14 +99,8 @@ static void check_quarter(const char *pool, unsigned int ncpus)
 
 		for (cpu = 0; cpu < ncpus; cpu++) {
 			shim_set_cpu(cpu);
-			for (i = 0; i < 256; i++) {
-				tlbs[i] = map_full(dev, orig, size, 0, DMA_TO_DEVICE,
-						   DMA_ATTR_NO_WARN);
-				if (tlbs[i] == MAP_FAILED_ADDR)
-					break;
-			}
-			while (i--)
-				unmap(dev, tlbs[i], size, DMA_TO_DEVICE);
+			n = map_until_full(dev, orig, size, tlbs, 256);
+			unmap_all(dev, size, tlbs, n);
 			most = max(most, kept());
 			if (!CHECK(most <= nslots / 4))
 				return;
@@ -165,15 +147,14 @@ TEST(idle_magazines_are_trimmed)
 	CHECK_EQ(kept(), 3);
 
 	for (i = 0; i < 4; i++) {
-		tick();
+		ticks(1);
 		shim_set_cpu(1);
 		CHECK_EQ(map(dev, orig, 512, DMA_TO_DEVICE), busy);
 		unmap(dev, busy, 512, DMA_TO_DEVICE);
 		shim_set_cpu(0);
 	}
 	CHECK_EQ(kept(), 1);
-	for (i = 0; i < 3; i++)
-		tick();
+	ticks(3);
 	CHECK_EQ(kept(), 0);
 	CHECK_EQ(shim_work_queued(), 0);
 
@@ -181,8 +162,7 @@ TEST(idle_magazines_are_trimmed)
 	idle = map(dev, orig, 4096, DMA_TO_DEVICE);
 	unmap(dev, idle, 4096, DMA_TO_DEVICE);
 	CHECK_EQ(kept(), 2);
-	for (i = 0; i < 3; i++)
-		tick();
+	ticks(3);
 	CHECK_EQ(kept(), 0);
 }
 
@@ -202,8 +182,7 @@ TEST(idle_depot_is_trimmed)
 	for (i = 0; i < 256; i++)
 		unmap(dev, tlbs[i], 2048, DMA_TO_DEVICE);
 	CHECK(READ_ONCE(swiotlb_default_mem.cache->depot[0].count) > 0);
-	for (i = 0; i < 4; i++)
-		tick();
+	ticks(4);
 	CHECK_EQ(kept(), 0);
 	CHECK_EQ(shim_work_queued(), 0);
 	check_all_there(dev);
@@ -585,9 +564,9 @@ TEST(trim_does_not_hide_buffers)
 		tlbs[i] = map(other.dev, other.orig, 16384, DMA_TO_DEVICE);
 	unmap(other.dev, tlbs[0], 16384, DMA_TO_DEVICE);
 	CHECK_EQ(kept(), 8);
-	tick();
+	ticks(1);
 	shim_after_unlock = irq_maps;
-	tick();
+	ticks(1);
 	CHECK_EQ(other.tlb, tlbs[0]);
 }
 
@@ -746,7 +725,6 @@ TEST(restricted_pool_has_no_magazines)
 	CHECK_EQ(kept(), 0);
 }
 #endif
-
 
 static struct { struct device *dev; phys_addr_t orig, taken, left; } swap;
 

@@ -13,20 +13,13 @@ static bool reaches(struct device *dev, phys_addr_t tlb)
 	return dma_capable(dev, phys_to_dma_unencrypted(dev, tlb), 4096, true, 0);
 }
 
-/* No memory lies where the device could see it, whatever is added */
-static const struct bus_dma_region nowhere[] = {
-	{ .cpu_start = 0xd0000000, .dma_start = 0, .size = SZ_1M },
-	{ }
-};
-
 TEST(no_pool_where_a_device_sees_nothing)
 {
 	struct device *dev;
 	unsigned int i;
 
 	boot("512,1");
-	dev = device_below(DMA_BIT_MASK(32));
-	dev->dma_range_map = nowhere;
+	dev = device_that_sees_nothing();
 	for (i = 0; i < 50; i++) {
 		shim_advance(1);
 		CHECK(map_page(dev) == MAP_FAILED_ADDR);
@@ -155,7 +148,7 @@ static struct device *narrow, *wide;
 static phys_addr_t pieces[256];
 
 /* The worker keeps pace; returns how many maps found no room in a pool */
-static long map_pieces(struct device *dev, unsigned int from, unsigned int to)
+static long map_and_count(struct device *dev, unsigned int from, unsigned int to)
 {
 	phys_addr_t orig = new_buffer(SZ_64K, 0);
 	long before = slots_event("transient");
@@ -178,8 +171,8 @@ TEST(pool_for_a_narrow_device_comes_ahead_of_need)
 	boot_high("32768,1");
 	narrow = device_below(DMA_BIT_MASK(32));
 	/* Only the first map has nothing at all */
-	CHECK_EQ(map_pieces(narrow, 0, 1), 1);
-	CHECK_EQ(map_pieces(narrow, 1, 200), 0);
+	CHECK_EQ(map_and_count(narrow, 0, 1), 1);
+	CHECK_EQ(map_and_count(narrow, 1, 200), 0);
 	for (i = 0; i < 200; i++)
 		CHECK(reaches(narrow, pieces[i]));
 	CHECK_EQ(slots_event("grown"), 3);
@@ -193,13 +186,13 @@ TEST(narrow_device_makes_no_room_ahead_of_need)
 	boot_high("512,1,max=17M");
 	narrow = device_below(DMA_BIT_MASK(32));
 	wide = device_below(~0ULL);
-	map_pieces(wide, 0, 80);
-	map_pieces(narrow, 80, 81);
+	map_and_count(wide, 0, 80);
+	map_and_count(narrow, 80, 81);
 	CHECK_EQ(slots_total(), 17 * 512);
 	ticks(1);
 	for (i = 0; i < 80; i++)
 		unmap(wide, pieces[i], SZ_64K, DMA_TO_DEVICE);
-	CHECK_EQ(map_pieces(narrow, 81, 81 + 60), 0);
+	CHECK_EQ(map_and_count(narrow, 81, 81 + 60), 0);
 	CHECK_EQ(slots_event("closed"), 0);
 }
 
@@ -229,15 +222,15 @@ TEST(low_memory_that_is_short_is_not_sought_ahead_of_need)
 {
 	boot_high("32768,1");
 	narrow = device_below(DMA_BIT_MASK(32));
-	CHECK_EQ(map_pieces(narrow, 0, 1), 1);
+	CHECK_EQ(map_and_count(narrow, 0, 1), 1);
 	unmap(narrow, pieces[0], SZ_64K, DMA_TO_DEVICE);
 	CHECK_EQ(slots_event("grown"), 1);
 	keep_busy(narrow, 30);
 	CHECK_EQ(slots_event("grow_failed"), 1);
 	/* Once a map has failed, and there is some, the next one comes in time again */
 	shim_fail_none();
-	CHECK_EQ(map_pieces(narrow, 60, 70), 1);
-	CHECK_EQ(map_pieces(narrow, 70, 200), 0);
+	CHECK_EQ(map_and_count(narrow, 60, 70), 1);
+	CHECK_EQ(map_and_count(narrow, 70, 200), 0);
 	CHECK_EQ(slots_event("grow_failed"), 1);
 }
 
@@ -250,8 +243,8 @@ TEST(idle_pool_opens_for_a_narrow_device_at_the_limit)
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
 	narrow = device_below(DMA_BIT_MASK(32));
 	wide = device_below(~0ULL);
-	map_pieces(narrow, 0, n);
-	map_pieces(wide, n, n + 160);
+	map_and_count(narrow, 0, n);
+	map_and_count(wide, n, n + 160);
 	CHECK_EQ(slots_total(), 17 * 512);
 	for (i = 0; i < n + 160; i++)
 		unmap(i < n ? narrow : wide, pieces[i], SZ_64K, DMA_TO_DEVICE);
@@ -259,8 +252,8 @@ TEST(idle_pool_opens_for_a_narrow_device_at_the_limit)
 		ticks(1);
 	CHECK_EQ(slots_event("freed"), 0);
 	/* Only the first map has nothing at all */
-	CHECK_EQ(map_pieces(narrow, 0, 1), 1);
-	CHECK_EQ(map_pieces(narrow, 1, n), 0);
+	CHECK_EQ(map_and_count(narrow, 0, 1), 1);
+	CHECK_EQ(map_and_count(narrow, 1, n), 0);
 	CHECK_EQ(slots_event("freed"), 0);
 }
 
@@ -272,13 +265,12 @@ TEST(who_reaches_nothing_keeps_no_pools)
 
 	boot("dynamic,1");
 	wide = device_below(DMA_BIT_MASK(32));
-	map_pieces(wide, 0, 256);
+	map_and_count(wide, 0, 256);
 	for (i = 0; i < 256; i++)
 		unmap(wide, pieces[i], SZ_64K, DMA_TO_DEVICE);
 	CHECK(slots_event("grown") >= 3);
 	ticks(1);
-	narrow = device_below(DMA_BIT_MASK(32));
-	narrow->dma_range_map = nowhere;
+	narrow = device_that_sees_nothing();
 	orig = new_buffer(4096, 0);
 	for (i = 0; i < 30 * HZ; i++) {
 		shim_fail(SHIM_FAULT_PAGES, 0, -1);

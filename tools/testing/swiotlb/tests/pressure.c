@@ -3,42 +3,9 @@
  * Memory is short: how often and how much is given back then, by whom, and what need
  * not wait for it.
  */
-#include "harness.h"
+#include "pieces.h"
 
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
-
-#define PIECE 65536
-#define MOST 1024
-
-static phys_addr_t tlbs[MOST];
-static struct device *dev;
-static phys_addr_t orig;
-
-static void start_with(struct device *device)
-{
-	dev = device;
-	orig = new_buffer(PIECE, 0);
-}
-
-/* Growth keeps pace */
-static void map_pieces(unsigned int n)
-{
-	unsigned int i;
-
-	BUG_ON(n > MOST);
-	for (i = 0; i < n; i++) {
-		shim_advance(1);
-		tlbs[i] = map(dev, orig, PIECE, DMA_TO_DEVICE);
-		CHECK(tlbs[i] != MAP_FAILED_ADDR);
-		shim_run_work();
-	}
-}
-
-static void unmap_pieces(unsigned int n)
-{
-	while (n--)
-		unmap(dev, tlbs[n], PIECE, DMA_TO_DEVICE);
-}
 
 /* Pools that are not used any more, whose memory is about to be encrypted */
 static void start_encrypted(const char *arg)
@@ -47,14 +14,14 @@ static void start_encrypted(const char *arg)
 	start_with(new_device(0, 0));
 	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
 	map_pieces(160);
-	unmap_pieces(160);
+	unmap_pieces(0, 160);
 }
 
 static unsigned int seen;
 
 static void read_pools(void)
 {
-	CHECK(strstr(shim_debugfs_read(stats_dir, "pools"), "open"));
+	CHECK(pools_that_are("open"));
 	seen++;
 }
 
@@ -76,7 +43,7 @@ TEST(shrinker_encrypts_nothing)
 	long calls;
 
 	start_encrypted("512,1");
-	for (i = 0; i < 60 && !strstr(shim_debugfs_read(stats_dir, "pools"), "idle"); i++)
+	for (i = 0; i < 60 && !pools_that_are("idle"); i++)
 		ticks(1);
 	calls = slots_event("set_memory");
 	CHECK(shim_shrink(&freed) > 0);
@@ -194,7 +161,7 @@ TEST(lasting_pressure_does_not_keep_the_worker_busy)
 	start_with(new_device(0, 0));
 	map_pieces(64);
 	ticks(2);
-	unmap_pieces(32);
+	unmap_pieces(0, 32);
 	works = press(5 * HZ, NULL);
 	CHECK_MSG(works <= 17, "%u works in 5 seconds", works);
 }
@@ -204,7 +171,7 @@ static void unmap_and_press(void)
 {
 	unsigned long freed;
 
-	unmap_pieces(60);
+	unmap_pieces(0, 60);
 	shim_shrink(&freed);
 	seen++;
 }
@@ -274,7 +241,7 @@ TEST(gives_back_where_no_kworker_can_be_made)
 	nslots = slots_total();
 	start_with(new_device(0, 0));
 	map_pieces(160);
-	unmap_pieces(160);
+	unmap_pieces(0, 160);
 	ticks(1);
 	shim_no_kworkers = true;
 	shim_shrink(&freed);

@@ -3,58 +3,44 @@
  * Who makes room, and for whom: what happens between one work and the next, and
  * what is left to a worker.
  */
-#include "harness.h"
+#include "pieces.h"
 
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
 
-#define PIECE 65536
+/* More pieces than there is ever room for */
 #define MOST 512
 
-static phys_addr_t tlbs[MOST];
-static phys_addr_t orig;
-
-/* From pools alone */
-static bool map_one(struct device *dev, unsigned int i)
+static bool map_after_work(unsigned int i)
 {
-	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	tlbs[i] = map_full(dev, orig, PIECE, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
-	shim_faults[SHIM_FAULT_PAGES].times = 0;
-	return tlbs[i] != MAP_FAILED_ADDR;
-}
-
-static bool map_after_work(struct device *dev, unsigned int i)
-{
-	if (map_one(dev, i))
+	if (map_from_pools(dev, i))
 		return true;
 	shim_advance(1);
 	shim_run_work();
-	return map_one(dev, i);
+	return map_from_pools(dev, i);
 }
 
 /* As much as there can be, at once, and then nothing */
-static void burst(struct device *dev)
+static void burst(void)
 {
 	unsigned int n = 0;
 
-	while (n < MOST && map_after_work(dev, n))
+	while (n < MOST && map_after_work(n))
 		n++;
 	CHECK(n > 0 && n < MOST);
-	while (n--)
-		unmap(dev, tlbs[n], PIECE, DMA_TO_DEVICE);
+	unmap_pieces(0, n);
 }
 
-static struct device *wide, *narrow;
+static struct device *narrow;
 
 /* At the limit he asks for room. The work that grows has asked the one that gives back */
 static void ask_for_room(void)
 {
 	boot_high("512,1,max=16M");
-	wide = device_below(~0ULL);
+	start_with(device_below(~0ULL));
 	narrow = device_below(DMA_BIT_MASK(32));
-	orig = new_buffer(PIECE, 0);
-	burst(wide);
+	burst();
 	CHECK_EQ(slots_total(), 16 * 512);
-	CHECK(!map_one(narrow, 0));
+	CHECK(!map_from_pools(narrow, 0));
 	CHECK(shim_run_one_work());
 	CHECK_EQ(slots_event("freed"), 0);
 }
@@ -70,13 +56,12 @@ TEST(room_that_comes_later_is_for_whom_it_was_made)
 		;
 	CHECK(slots_event("freed") > 0);
 	/* Others ask before he is served */
-	while (n < MOST && map_one(wide, n))
+	while (n < MOST && map_from_pools(dev, n))
 		n++;
-	while (n--)
-		unmap(wide, tlbs[n], PIECE, DMA_TO_DEVICE);
+	unmap_pieces(0, n);
 	shim_run_work();
-	burst(wide);
-	CHECK(map_one(narrow, 0));
+	burst();
+	CHECK(map_from_pools(narrow, 0));
 	CHECK(slots_total() <= 16 * 512);
 }
 
@@ -85,25 +70,22 @@ TEST(room_is_not_kept_for_ever)
 	ask_for_room();
 	shim_advance(6 * HZ);
 	shim_run_work();
-	burst(wide);
+	burst();
 	CHECK_EQ(slots_total(), 16 * 512);
-	CHECK(!map_one(narrow, 0));
+	CHECK(!map_from_pools(narrow, 0));
 }
 
 /* In pages; what the machine has booted with is not to be had */
 TEST(shrinker_counts_what_was_added)
 {
-	struct device *dev;
 	unsigned long freed;
 	unsigned int i;
 
 	boot("512,1");
-	dev = new_device(0, 0);
-	orig = new_buffer(PIECE, 0);
+	start_with(new_device(0, 0));
 	for (i = 0; i < 64; i++)
-		CHECK(map_after_work(dev, i));
-	while (i--)
-		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
+		CHECK(map_after_work(i));
+	unmap_pieces(0, 64);
 	ticks(1);
 	CHECK(slots_total() > 512);
 	CHECK_EQ(shim_shrink(&freed), (slots_total() - 512) * IO_TLB_SIZE / PAGE_SIZE);

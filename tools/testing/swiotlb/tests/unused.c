@@ -3,11 +3,10 @@
  * Pools that nobody uses yet: nothing is added or opened meanwhile, and that ends with
  * the first map there. Memory comes in pieces of 4 MiB.
  */
-#include "harness.h"
+#include "pieces.h"
 
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
 
-#define PIECE 65536
 /* Pieces in the boot pool, and in each of the others */
 #define BOOT 1024
 #define EACH 64
@@ -15,34 +14,20 @@
 /* At that many, the boot pool is above the watermark, and so are all with one more */
 #define TIGHT (BOOT * 13 / 16)
 
-static phys_addr_t tlbs[MOST];
-static struct device *dev;
-static phys_addr_t orig;
-
-static void start_with(struct device *device)
+static void start_small(struct device *device)
 {
-	dev = device;
-	orig = new_buffer(PIECE, 0);
+	start_with(device);
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
 	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
-}
-
-/* From pools alone */
-static bool map_one(struct device *device, unsigned int i)
-{
-	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	tlbs[i] = map_full(device, orig, PIECE, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
-	shim_faults[SHIM_FAULT_PAGES].times = 0;
-	return tlbs[i] != MAP_FAILED_ADDR;
 }
 
 /* With the worker, who fails once has what he needs */
 static bool map_soon(struct device *device, unsigned int i)
 {
-	if (map_one(device, i))
+	if (map_from_pools(device, i))
 		return true;
 	shim_run_work();
-	return map_one(device, i);
+	return map_from_pools(device, i);
 }
 
 /* One in each jiffy, the worker keeps pace; returns how many */
@@ -55,23 +40,12 @@ static unsigned int map_in_time(unsigned int from, unsigned int to)
 	return from;
 }
 
-static unsigned int pools_that_are(const char *state)
-{
-	const char *p = shim_debugfs_read(stats_dir, "pools");
-	unsigned int n = 0;
-
-	for (; (p = strstr(p, state)); p++)
-		n++;
-	return n;
-}
-
 /* Nothing is mapped for a while, but pools are not freed yet */
 static void leave_idle(unsigned int n)
 {
 	unsigned int seconds;
 
-	while (n--)
-		unmap(dev, tlbs[n], PIECE, DMA_TO_DEVICE);
+	unmap_pieces(0, n);
 	for (seconds = 0; seconds < 30 && pools_that_are("open") > 1; seconds++)
 		ticks(1);
 	CHECK_EQ(pools_that_are("idle"), slots_event("grown"));
@@ -83,7 +57,7 @@ TEST(idle_pools_open_in_the_middle_of_a_burst)
 	unsigned int i, n = BOOT + 3 * EACH;
 
 	boot("32768,1");
-	start_with(new_device(0, 0));
+	start_small(new_device(0, 0));
 	CHECK_EQ(map_in_time(0, n), n);
 	CHECK(slots_event("grown") >= 3);
 	leave_idle(n);
@@ -100,7 +74,7 @@ TEST(unused_pools_do_not_end_a_back_off)
 	unsigned int n;
 
 	boot_encrypted("32768,1");
-	start_with(new_device(0, 0));
+	start_small(new_device(0, 0));
 	n = map_in_time(0, BOOT + 2 * EACH);
 	shim_fail(SHIM_FAULT_DECRYPT, 0, -1);
 	n = map_in_time(n, MOST);
@@ -118,7 +92,7 @@ TEST(pool_unused_out_of_reach_holds_up_nobody)
 	struct device *narrow;
 
 	boot_high("32768,1");
-	start_with(device_below(~0ULL));
+	start_small(device_below(~0ULL));
 	narrow = device_below(DMA_BIT_MASK(32));
 	CHECK_EQ(map_in_time(0, TIGHT), TIGHT);
 	CHECK_EQ(slots_event("grown"), 1);
@@ -128,15 +102,15 @@ TEST(pool_unused_out_of_reach_holds_up_nobody)
 
 static void ask(void)
 {
-	CHECK(!map_one(dev, 0));
+	CHECK(!map_from_pools(dev, 0));
 }
 
 /* What he asks for is about to be there */
 TEST(who_asks_while_a_pool_is_added_has_that_one)
 {
 	boot("512,1");
-	start_with(new_device(0, 0));
-	while (map_one(dev, 0))
+	start_small(new_device(0, 0));
+	while (map_from_pools(dev, 0))
 		;
 	shim_before_pages = ask;
 	shim_run_work();
@@ -150,12 +124,12 @@ TEST(one_unused_pool_is_enough)
 	unsigned int i, works = 0;
 
 	boot("32768,1");
-	start_with(new_device(0, 0));
+	start_small(new_device(0, 0));
 	CHECK_EQ(map_in_time(0, TIGHT), TIGHT);
 	CHECK_EQ(slots_event("grown"), 1);
 	/* Above the watermark in each jiffy */
 	for (i = 0; i < 500; i++) {
-		CHECK(map_one(dev, TIGHT));
+		CHECK(map_from_pools(dev, TIGHT));
 		unmap(dev, tlbs[TIGHT], PIECE, DMA_TO_DEVICE);
 		shim_advance(1);
 		works += shim_run_work();

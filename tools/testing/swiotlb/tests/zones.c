@@ -83,28 +83,6 @@ TEST(growth_asks_for_pages_once)
 	CHECK_EQ(shim_faults[SHIM_FAULT_PAGES].calls - calls, 1);
 }
 
-/* However quiet it is: what is in use by more than half is needed */
-TEST(pool_that_is_needed_is_not_closed)
-{
-	struct device *dev;
-	phys_addr_t orig;
-	unsigned int i;
-
-	boot("512,1");
-	dev = new_device(0, 0);
-	orig = new_buffer(2048, 0);
-	for (i = 0; i < 600; i++) {
-		CHECK(map(dev, orig, 2048, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
-		shim_run_work();
-	}
-	CHECK_EQ(slots_event("grown"), 1);
-	for (i = 0; i < 120; i++) {
-		shim_advance(HZ);
-		shim_run_work();
-	}
-	CHECK_EQ(slots_event("closed"), 0);
-}
-
 static phys_addr_t some[600];
 
 /* Slots of the boot pool, and more: returns a device that has them */
@@ -126,18 +104,12 @@ static struct device *grow_once(void)
 	return dev;
 }
 
-static void tick(unsigned int seconds)
+/* However quiet it is: what is in use by more than half is needed */
+TEST(pool_that_is_needed_is_not_closed)
 {
-	while (seconds--) {
-		shim_advance(HZ);
-		shim_run_work();
-	}
-}
-
-static void unmap_some(struct device *dev, unsigned int n)
-{
-	while (n--)
-		unmap(dev, some[n], 2048, DMA_TO_DEVICE);
+	grow_once();
+	ticks(120);
+	CHECK_EQ(slots_event("closed"), 0);
 }
 
 /* A pool that is about to go is no place for what finds the others full */
@@ -148,9 +120,9 @@ TEST(full_pools_do_not_spill_into_a_closed_one)
 	struct io_tlb_pool *closing = swiotlb_find_pool(dev, kept);
 	unsigned int i;
 
-	unmap_some(dev, ARRAY_SIZE(some) - 1);
+	unmap_all(dev, 2048, some, ARRAY_SIZE(some) - 1);
 	for (i = 0; i < 60 && !slots_event("closed"); i++)
-		tick(1);
+		ticks(1);
 	CHECK_EQ(slots_event("closed"), 1);
 	CHECK_EQ(slots_event("reopened"), 0);
 	orig = new_buffer(2048, 0);
@@ -165,11 +137,11 @@ static void unmap_after(const void *seconds)
 {
 	struct device *dev = grow_once();
 
-	tick(20 + *(const unsigned int *)seconds);
-	unmap_some(dev, ARRAY_SIZE(some));
-	tick(4);
+	ticks(20 + *(const unsigned int *)seconds);
+	unmap_all(dev, 2048, some, ARRAY_SIZE(some));
+	ticks(4);
 	CHECK_EQ(slots_event("closed"), 0);
-	tick(20);
+	ticks(20);
 	CHECK_EQ(slots_event("closed"), 1);
 }
 
