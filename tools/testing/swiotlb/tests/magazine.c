@@ -234,12 +234,12 @@ TEST(busy_magazine_borrows)
 		shim_set_cpu(i & 1);
 		churn(dev, orig, 4096, 16);
 		if (i & 1)
-			tick();
+			ticks(1);
 	}
 	CHECK(room_of(0, 1).lent > 2 * own);
 	CHECK(room_of(1, 1).lent > 0);
 	for (i = 0; i < 3; i++)
-		tick();
+		ticks(1);
 	CHECK_EQ(room_of(0, 1).lent, 0);
 	CHECK_EQ(room_of(0, 1).limit, own);
 	CHECK_EQ(room_of(1, 1).lent, 0);
