@@ -141,6 +141,7 @@ full() {
 	# Big endian
 	objects s390
 	step check-long 7200 make -C "$TOP/tools/testing/swiotlb" V=1 check-long
+	step check-ledger 600 make -C "$TOP/tools/testing/swiotlb" V=1 check-ledger
 	step check-mutants 3600 make -C "$TOP/tools/testing/swiotlb" V=1 check-mutants
 }
 
