@@ -130,6 +130,11 @@
  * partner: mem->cache is read after it. No barrier is needed for what is the most
  * cells that a magazine ever had: it is in the same word as their present number.
  *
+ * Whoever drains looks into depots, then into cells, then into depots again, without
+ * their locks where they look empty. A buffer that moves is not missed: it fills its
+ * cell before the depot counts less, [11] and [13], or is counted in the depot before
+ * its cell is empty, by the exchange that empties it and [12].
+ *
  * [9] and [10] publish the index and a pool in it to __swiotlb_find_pool(), which
  * follows pointers and numbers; they are for those who ask for an address that was
  * never bounced. For all others [1] and [2] do.

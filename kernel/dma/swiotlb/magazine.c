@@ -125,6 +125,18 @@ static bool swiotlb_cache_is_crowded(const struct swiotlb_cache *cache)
 	return time_in_range(jiffies, until - 1, until);
 }
 
+/* %false if there is nothing to be had. Whoever was closed has its own cells first. */
+static bool swiotlb_magazine_widen(struct swiotlb_cache *cache,
+				   struct swiotlb_magazine *mag, unsigned int class)
+{
+	unsigned int own = READ_ONCE(cache->limit[class]);
+
+	if (!own || swiotlb_magazine_room(mag).limit)
+		return swiotlb_magazine_borrow(cache, mag, class);
+	swiotlb_magazine_set_room(cache, mag, class, own, 0);
+	return true;
+}
+
 /*
  * Seven eighths move between a magazine and the depot at once: few enough that the
  * next buffers to come or to go do not move them back, as many as can share the
@@ -159,7 +171,7 @@ bool __swiotlb_magazine_refill(struct swiotlb_mem *mem,
 	bool found;
 
 	if (!swiotlb_cache_is_crowded(mem->cache))
-		swiotlb_magazine_borrow(mem->cache, mag, class);
+		swiotlb_magazine_widen(mem->cache, mag, class);
 	limit = swiotlb_magazine_room(mag).limit;
 	if (limit < SWIOTLB_DEPOT_MIN_LIMIT ||
 	    !spin_trylock_irqsave(&depot->lock, flags))
@@ -169,7 +181,8 @@ bool __swiotlb_magazine_refill(struct swiotlb_mem *mem,
 	found = depot->count;
 	while (n-- && depot->count &&
 	       swiotlb_magazine_push(mag, depot->cells[depot->count - 1]))
-		WRITE_ONCE(depot->count, depot->count - 1);
+		/* [11] Pairs with swiotlb_depots_empty(). */
+		smp_store_release(&depot->count, depot->count - 1);
 	WRITE_ONCE(depot->moves, depot->moves + 1);
 	spin_unlock_irqrestore(&depot->lock, flags);
 	return found;
@@ -195,8 +208,9 @@ static void swiotlb_magazine_unload(struct swiotlb_magazine *mag,
 			continue;
 		/* First in the depot, then out of the cell, as above. */
 		depot->cells[depot->count] = cell;
-		if (atomic_try_cmpxchg(&mag->cell[i - 1], &cell, 0))
-			WRITE_ONCE(depot->count, depot->count + 1);
+		WRITE_ONCE(depot->count, depot->count + 1);
+		if (!atomic_try_cmpxchg(&mag->cell[i - 1], &cell, 0))
+			WRITE_ONCE(depot->count, depot->count - 1);
 	}
 	WRITE_ONCE(depot->moves, depot->moves + 1);
 	WRITE_ONCE(mag->top, i);
@@ -208,15 +222,10 @@ static bool swiotlb_magazine_make_room(struct swiotlb_mem *mem,
 				       struct swiotlb_magazine *mag,
 				       unsigned int class)
 {
-	struct swiotlb_cache *cache = mem->cache;
-	unsigned int own = READ_ONCE(cache->limit[class]);
-
-	if (swiotlb_cache_is_crowded(cache))
+	if (swiotlb_cache_is_crowded(mem->cache))
 		return false;
-	if (own && !swiotlb_magazine_room(mag).limit)
-		swiotlb_magazine_set_room(cache, mag, class, own, 0);
-	else if (!swiotlb_magazine_borrow(cache, mag, class))
-		swiotlb_magazine_unload(mag, &cache->depot[class]);
+	if (!swiotlb_magazine_widen(mem->cache, mag, class))
+		swiotlb_magazine_unload(mag, &mem->cache->depot[class]);
 	return true;
 }
 
@@ -310,13 +319,21 @@ static void swiotlb_depot_empty(struct swiotlb_mem *mem, unsigned int class,
 	}
 }
 
+/*
+ * A depot that looks empty is not locked: so what was seen of cells comes before that,
+ * and what will be seen of them after it.
+ */
 static void swiotlb_depots_empty(struct swiotlb_mem *mem,
 				 const struct io_tlb_pool *pool)
 {
 	unsigned int class;
 
+	/* [12] Pairs with the exchange in swiotlb_magazine_unload(). */
+	smp_rmb();
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
 		swiotlb_depot_empty(mem, class, pool);
+	/* [13] Pairs with __swiotlb_magazine_refill(). */
+	smp_rmb();
 }
 
 static void swiotlb_magazines_empty_cpu(struct swiotlb_mem *mem, unsigned int cpu,
@@ -438,10 +455,10 @@ static void swiotlb_trim_magazine(struct swiotlb_mem *mem,
 	u8 moves = READ_ONCE(mag->moves);
 
 	if (moves == mag->seen) {
-		swiotlb_magazine_empty(mem, mag, class, NULL);
 		if (swiotlb_magazine_room(mag).lent)
 			swiotlb_magazine_set_room(mem->cache, mag, class,
 						  mem->cache->limit[class], 0);
+		swiotlb_magazine_empty(mem, mag, class, NULL);
 	}
 	mag->seen = moves;
 }
@@ -543,9 +560,9 @@ static void swiotlb_share_out(unsigned long nslots, const u8 *parts,
 	} while (more);
 }
 
-/* What has been borrowed stays where it is. */
 static void swiotlb_resize_class(struct swiotlb_mem *mem, unsigned int class,
-				 unsigned int limit, unsigned int depot_limit)
+				 unsigned int limit, unsigned int lent,
+				 unsigned int depot_limit)
 {
 	struct swiotlb_cache *cache = mem->cache;
 	struct swiotlb_magazine *mag;
@@ -555,16 +572,20 @@ static void swiotlb_resize_class(struct swiotlb_mem *mem, unsigned int class,
 	WRITE_ONCE(cache->limit[class], limit);
 	for_each_possible_cpu(cpu) {
 		mag = swiotlb_cpu_magazine(mem->magazines, cpu, class);
-		swiotlb_magazine_set_room(cache, mag, class, limit, U8_MAX);
+		swiotlb_magazine_set_room(cache, mag, class, limit, lent);
 	}
 	WRITE_ONCE(cache->depot[class].limit, depot_limit);
 }
 
-static void swiotlb_resize_loans(struct swiotlb_cache *cache, unsigned long nslots)
+/* When it gets smaller, all loans end. Otherwise they stay where they are. */
+static unsigned int swiotlb_resize_loans(struct swiotlb_cache *cache, long nslots)
 {
+	unsigned int lent = nslots < cache->loans ? 0 : U8_MAX;
+
 	lockdep_assert_held(&cache->resize_lock);
 	atomic_long_add(nslots - cache->loans, &cache->spare);
 	WRITE_ONCE(cache->loans, nslots);
+	return lent;
 }
 
 /**
@@ -574,6 +595,8 @@ static void swiotlb_resize_loans(struct swiotlb_cache *cache, unsigned long nslo
  * All CPUs together hold a quarter of the slots at most, see
  * %SWIOTLB_MAGAZINES_SHARE. With many CPUs and a small pool that may be a few
  * buffers each, and none of the large classes, but for what the busy ones borrow.
+ * When there are fewer slots than before, the caller drains the magazines: there may
+ * be more in them than fits.
  *
  * Context: Process context, when the number of slots has changed.
  */
@@ -583,20 +606,21 @@ void swiotlb_magazines_resize(struct swiotlb_mem *mem)
 	unsigned int depot_limit[SWIOTLB_NR_CLASSES];
 	struct swiotlb_cache *cache = mem->cache;
 	unsigned long nslots;
+	unsigned int lent;
 
 	if (!swiotlb_mem_magazines(mem))
 		return;
 
 	mutex_lock(&cache->resize_lock);
 	nslots = READ_ONCE(mem->pub.nslabs);
-	swiotlb_resize_loans(cache, nslots / SWIOTLB_LOANS_SHARE);
+	lent = swiotlb_resize_loans(cache, nslots / SWIOTLB_LOANS_SHARE);
 	swiotlb_share_out(nslots / SWIOTLB_MAGAZINES_SHARE / num_possible_cpus(),
 			  swiotlb_magazine_parts, swiotlb_magazine_cells,
 			  limit);
 	swiotlb_share_out(nslots / SWIOTLB_DEPOTS_SHARE, swiotlb_depot_parts,
 			  swiotlb_depot_cells, depot_limit);
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		swiotlb_resize_class(mem, class, limit[class],
+		swiotlb_resize_class(mem, class, limit[class], lent,
 				     depot_limit[class]);
 	mutex_unlock(&cache->resize_lock);
 }

@@ -163,8 +163,8 @@ struct swiotlb_depot {
  * @trim_work:	Gives back what has not moved for a while.
  * @rested:	It has found nothing the last time; its own.
  * @crowded_until: End of the time after a failed map, in jiffies.
- * @spare:	Slots that magazines may still borrow. Below 0 while more is lent than
- *		may be, as the allocator got smaller.
+ * @spare:	Slots that magazines may still borrow. Below 0 for a moment, while more
+ *		of them ask than can be served.
  * @resize_lock: Limits are set by one at a time.
  * @loans:	Slots that all may borrow together, one magazine half of them.
  * @limit:	Limit of the magazines of a class, but for what they have borrowed.

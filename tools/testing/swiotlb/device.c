@@ -106,6 +106,7 @@ void check_loans(void)
 			lent += room.lent << class;
 		}
 	}
+	CHECK(lent <= mem->cache->loans);
 	CHECK_EQ(atomic_long_read(&mem->cache->spare) + lent, mem->cache->loans);
 #endif
 }

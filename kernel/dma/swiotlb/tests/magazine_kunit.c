@@ -9,7 +9,7 @@
 #include "fixture.h"
 
 /* Large enough that a magazine holds some buffers, with a few CPUs. */
-#define SWIOTLB_TEST_BIG	2048
+#define SWIOTLB_TEST_BIG	4096
 /* What a page needs. */
 #define SWIOTLB_TEST_PAGE_CLASS	(PAGE_SHIFT - IO_TLB_SHIFT)
 #define SWIOTLB_TEST_MANY	200

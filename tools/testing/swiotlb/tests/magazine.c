@@ -283,6 +283,96 @@ TEST(failed_map_ends_loans)
 	CHECK_EQ(room_of(0, 1).limit, swiotlb_default_mem.cache->limit[1]);
 }
 
+/* Closed by a failed map, and first filled from the depot: all of its cells are there */
+TEST(refill_opens_a_closed_magazine)
+{
+	static phys_addr_t tlbs[4096];
+	unsigned int own, i;
+	struct device *dev;
+	phys_addr_t orig;
+
+	boot_fixed("8192,4", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	own = swiotlb_default_mem.cache->limit[1];
+	CHECK_EQ(map_until_full(dev, orig, 4096, tlbs, 4096), 4096);
+	map_full(dev, orig, 4096, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+	CHECK_EQ(room_of(0, 1).limit, 0);
+	shim_advance(2);
+	shim_set_cpu(1);
+	for (i = 0; i < 1000; i++)
+		unmap(dev, tlbs[i], 4096, DMA_TO_DEVICE);
+	CHECK(READ_ONCE(swiotlb_default_mem.cache->depot[1].count) > 0);
+	shim_set_cpu(0);
+	map(dev, orig, 4096, DMA_TO_DEVICE);
+	CHECK_EQ(room_of(0, 1).limit, own);
+	check_loans();
+}
+
+static u32 stolen;
+
+static void steal(void)
+{
+	stolen = swiotlb_magazine_take(swiotlb_this_magazine(swiotlb_default_mem.magazines, 1));
+}
+
+/* A buffer on its way to the depot is taken by a task that was on this CPU before */
+TEST(unload_leaves_what_another_takes)
+{
+	unsigned int limit, i;
+	phys_addr_t tlbs[128];
+	struct device *dev;
+	phys_addr_t orig;
+
+	boot_fixed("32768,4", NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	limit = room_of(0, 1).limit;
+	CHECK_EQ(limit, 126);
+	for (i = 0; i <= limit; i++)
+		tlbs[i] = map(dev, orig, 4096, DMA_TO_DEVICE);
+	for (i = 0; i < limit; i++)
+		unmap(dev, tlbs[i], 4096, DMA_TO_DEVICE);
+	shim_before_cmpxchg = steal;
+	unmap(dev, tlbs[limit], 4096, DMA_TO_DEVICE);
+	CHECK(stolen);
+	CHECK_EQ(kept(), 2 * limit);
+	swiotlb_magazine_return(&swiotlb_default_mem,
+				swiotlb_this_magazine(swiotlb_default_mem.magazines, 1),
+				1, stolen);
+	CHECK_EQ(kept(), 2 * (limit + 1));
+	check_all_there(dev);
+}
+
+/* When pools go, and nobody is idle: who is left has its share of what is left */
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+TEST(loans_end_when_pools_are_closed)
+{
+	struct device *dev;
+	phys_addr_t orig;
+	unsigned int cpu, i;
+
+	shim_nr_cpus = 8;
+	boot("4096,8");
+	dev = new_device(0, 0);
+	orig = new_buffer(512, 0);
+	swiotlb_want_pool(&swiotlb_default_mem, U64_MAX, NUMA_NO_NODE);
+	shim_run_work();
+	CHECK_EQ(slots_total(), 8192);
+	for (i = 0; i < 60; i++) {
+		for (cpu = 0; cpu < 8; cpu++) {
+			shim_set_cpu(cpu);
+			churn(dev, orig, 512, 200);
+		}
+		CHECK(room_of(0, 0).lent > 0);
+		ticks(1);
+		check_loans();
+		CHECK(kept() <= slots_total() / 4);
+	}
+	CHECK_EQ(slots_total(), 4096);
+}
+#endif
+
 /* What a magazine has never had is not looked at, what it had is, loans or not */
 TEST(cells_of_a_loan_that_is_over_are_emptied)
 {
