@@ -69,7 +69,7 @@
  * 1. mem->pools_lock: which pools there are, and their states. A mutex, not held while
  *    memory of a pool is allocated and decrypted, or encrypted and freed: that may
  *    take seconds. The shrinker only tries it.
- * 2. cache->resize_lock: limits of magazines and depots. A mutex.
+ * 2. cache->resize_lock: shares of magazines and limits of depots. A mutex.
  * 3. mem->transient_lock: the table of transient pools, and the range of addresses
  *    of all pools but the boot pool. Interrupts off.
  * 4. depot->lock: the buffers in one depot. Interrupts off.

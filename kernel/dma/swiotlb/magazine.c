@@ -24,8 +24,12 @@
 /* No depot holds more than this many slots. */
 #define SWIOTLB_DEPOT_SLOTS	4096
 
-/* A magazine that holds less has no depot: its lock would be taken all the time. */
-#define SWIOTLB_DEPOT_MIN_LIMIT	4
+/*
+ * A magazine that holds less does not give to its depot, nor get from it: the lock
+ * would be taken all the time. Who maps what others unmap has nothing but the depot.
+ */
+#define SWIOTLB_UNLOAD_MIN_LIMIT	4
+#define SWIOTLB_REFILL_MIN_LIMIT	2
 
 /*
  * One to eight cache lines each, most for a page and less, which is what drivers
@@ -80,12 +84,16 @@ static void swiotlb_magazine_set_room(struct swiotlb_cache *cache,
 		atomic_long_add((old.lent - new.lent) << class, &cache->spare);
 }
 
-/* How many cells may be borrowed now. No magazine gets more than half of all loans. */
+/*
+ * How many cells may be borrowed now: no magazine gets more than half of all loans, and
+ * the last @reserve slots are for others.
+ */
 static unsigned int swiotlb_loan_cells(const struct swiotlb_cache *cache,
-				       unsigned int class, union swiotlb_room room)
+				       unsigned int class, union swiotlb_room room,
+				       long reserve)
 {
 	long left = READ_ONCE(cache->loans) / 2 - ((long)room.lent << class);
-	long nslots = min3(atomic_long_read(&cache->spare), left,
+	long nslots = min3(atomic_long_read(&cache->spare) - reserve, left,
 			   max(SWIOTLB_LOAN_SLOTS, 1L << class));
 
 	if (nslots <= 0)
@@ -96,10 +104,11 @@ static unsigned int swiotlb_loan_cells(const struct swiotlb_cache *cache,
 
 /* Whoever loses a race for the room may ask again, as one who got nothing. */
 static bool swiotlb_magazine_borrow(struct swiotlb_cache *cache,
-				    struct swiotlb_magazine *mag, unsigned int class)
+				    struct swiotlb_magazine *mag,
+				    unsigned int class, long reserve)
 {
 	union swiotlb_room new, old = swiotlb_magazine_room(mag);
-	unsigned int cells = swiotlb_loan_cells(cache, class, old);
+	unsigned int cells = swiotlb_loan_cells(cache, class, old, reserve);
 	long nslots = (long)cells << class;
 
 	if (!cells)
@@ -125,15 +134,17 @@ static bool swiotlb_cache_is_crowded(const struct swiotlb_cache *cache)
 	return time_in_range(jiffies, until - 1, until);
 }
 
-/* %false if there is nothing to be had. Whoever was closed has its own cells first. */
+/* %false if there is nothing to be had. Who was closed gets back its own cells first. */
 static bool swiotlb_magazine_widen(struct swiotlb_cache *cache,
-				   struct swiotlb_magazine *mag, unsigned int class)
+				   struct swiotlb_magazine *mag,
+				   unsigned int class, long reserve)
 {
+	union swiotlb_room room = swiotlb_magazine_room(mag);
 	unsigned int own = READ_ONCE(cache->limit[class]);
 
-	if (!own || swiotlb_magazine_room(mag).limit)
-		return swiotlb_magazine_borrow(cache, mag, class);
-	swiotlb_magazine_set_room(cache, mag, class, own, 0);
+	if (room.limit >= own + room.lent)
+		return swiotlb_magazine_borrow(cache, mag, class, reserve);
+	swiotlb_magazine_set_room(cache, mag, class, own, U8_MAX);
 	return true;
 }
 
@@ -171,9 +182,9 @@ bool __swiotlb_magazine_refill(struct swiotlb_mem *mem,
 	bool found;
 
 	if (!swiotlb_cache_is_crowded(mem->cache))
-		swiotlb_magazine_widen(mem->cache, mag, class);
+		swiotlb_magazine_widen(mem->cache, mag, class, 0);
 	limit = swiotlb_magazine_room(mag).limit;
-	if (limit < SWIOTLB_DEPOT_MIN_LIMIT ||
+	if (limit < SWIOTLB_REFILL_MIN_LIMIT ||
 	    !spin_trylock_irqsave(&depot->lock, flags))
 		return false;
 
@@ -192,13 +203,15 @@ bool __swiotlb_magazine_refill(struct swiotlb_mem *mem,
 static void swiotlb_magazine_unload(struct swiotlb_magazine *mag,
 				    struct swiotlb_depot *depot)
 {
-	unsigned int i = swiotlb_magazine_room(mag).limit;
-	unsigned int limit = READ_ONCE(depot->limit);
+	unsigned int limit, i = swiotlb_magazine_room(mag).limit;
 	unsigned int rest = swiotlb_magazine_rest(i);
 	unsigned long flags;
 	int cell;
 
-	if (i < SWIOTLB_DEPOT_MIN_LIMIT || READ_ONCE(depot->count) >= limit ||
+	if (i < SWIOTLB_UNLOAD_MIN_LIMIT)
+		return;
+	limit = READ_ONCE(depot->limit);
+	if (READ_ONCE(depot->count) >= limit ||
 	    !spin_trylock_irqsave(&depot->lock, flags))
 		return;
 
@@ -222,10 +235,13 @@ static bool swiotlb_magazine_make_room(struct swiotlb_mem *mem,
 				       struct swiotlb_magazine *mag,
 				       unsigned int class)
 {
-	if (swiotlb_cache_is_crowded(mem->cache))
+	struct swiotlb_cache *cache = mem->cache;
+
+	if (swiotlb_cache_is_crowded(cache))
 		return false;
-	if (!swiotlb_magazine_widen(mem->cache, mag, class))
-		swiotlb_magazine_unload(mag, &mem->cache->depot[class]);
+	/* Half of all loans are for those who map what is unmapped here. */
+	if (!swiotlb_magazine_widen(cache, mag, class, READ_ONCE(cache->loans) / 2))
+		swiotlb_magazine_unload(mag, &cache->depot[class]);
 	return true;
 }
 

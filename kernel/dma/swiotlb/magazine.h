@@ -56,8 +56,8 @@
  *
  * Cells of all CPUs and depots together hold a quarter of the slots at most. Each
  * magazine has a share of that, which with many CPUs or a small pool is a few cells.
- * One that is too small borrows more, from what is set apart for those that are busy,
- * as in the paper, whose magazines grow with the contention for their depot.
+ * One that overflows or runs empty borrows more, from what is set apart for those that
+ * are busy. (Those of the paper grow with the contention for their depot.)
  *
  * Magazines are also emptied when their CPU goes, and when nothing has moved for a
  * while. Then a loan is over, too.
@@ -82,9 +82,11 @@ static_assert(1 << (SWIOTLB_NR_CLASSES - 1) == SWIOTLB_MAX_SLOTS);
 
 /**
  * union swiotlb_room - how many cells of a magazine may be filled
- * @limit:	No cell is filled from this one on. 0 for a while after a failed map.
+ * @limit:	No cell is filled from this one on. 0 for a while after a failed map, and
+ *		where there is no share, until some are borrowed.
  * @lent:	How many of these are on loan.
  * @most:	The highest limit that there ever was: no cell above was ever filled.
+ * @unused:	Nothing.
  * @word:	All of them, to be changed at once: whoever knows of a cell finds it
  *		below @most.
  */
@@ -93,6 +95,7 @@ union swiotlb_room {
 		u8 limit;
 		u8 lent;
 		u8 most;
+		u8 unused;
 	};
 	int word;
 };
@@ -102,7 +105,8 @@ union swiotlb_room {
  * @room:	A &union swiotlb_room.
  * @top:	Number of the lowest cell that may be empty: a hint.
  * @armed:	The trim worker comes by.
- * @moves:	Counts what goes in and out, roughly.
+ * @moves:	Counts what goes in and out, roughly, and wraps: one magazine in 256 that
+ *		are busy looks idle, and is emptied, which costs little.
  * @seen:	What @moves was when the trim worker came by.
  * @cell:	Each is 0 or a buffer, see swiotlb_cell().
  */
@@ -165,9 +169,9 @@ struct swiotlb_depot {
  * @crowded_until: End of the time after a failed map, in jiffies.
  * @spare:	Slots that magazines may still borrow. Below 0 for a moment, while more
  *		of them ask than can be served.
- * @resize_lock: Limits are set by one at a time.
+ * @resize_lock: Shares are set by one at a time.
  * @loans:	Slots that all may borrow together, one magazine half of them.
- * @limit:	Limit of the magazines of a class, but for what they have borrowed.
+ * @limit:	Share of the magazines of a class, without what they have borrowed.
  * @depot:	One for each class.
  */
 struct swiotlb_cache {
@@ -175,7 +179,7 @@ struct swiotlb_cache {
 	struct delayed_work trim_work;
 	bool rested;
 	unsigned long crowded_until;
-	atomic_long_t spare;
+	atomic_long_t spare ____cacheline_aligned_in_smp;
 	/* protects @loans, @limit, and the limits of depots */
 	struct mutex resize_lock;
 	long loans;

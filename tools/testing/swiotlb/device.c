@@ -102,7 +102,9 @@ void check_loans(void)
 			union swiotlb_room room = swiotlb_magazine_room(
 				swiotlb_cpu_magazine(mem->magazines, cpu, class));
 
-			CHECK(room.lent <= room.limit && room.limit <= room.most);
+			CHECK(room.limit <= room.most);
+			CHECK(!room.limit ||
+			      room.limit == mem->cache->limit[class] + room.lent);
 			lent += room.lent << class;
 		}
 	}

@@ -9,7 +9,7 @@
 #include "fixture.h"
 
 /* Large enough that a magazine holds some buffers, with a few CPUs. */
-#define SWIOTLB_TEST_BIG	4096
+#define SWIOTLB_TEST_BIG	2048
 /* What a page needs. */
 #define SWIOTLB_TEST_PAGE_CLASS	(PAGE_SHIFT - IO_TLB_SHIFT)
 #define SWIOTLB_TEST_MANY	200
@@ -135,7 +135,7 @@ static struct swiotlb_test_keep *swiotlb_test_keep(struct kunit *test)
 	t->buffer = swiotlb_test_buffer(test, SZ_64K);
 	t->bytes = PAGE_SIZE;
 	swiotlb_test_start_magazines(test, t->mem);
-	if (t->mem->cache->limit[SWIOTLB_TEST_PAGE_CLASS] < 4)
+	if (t->mem->cache->limit[SWIOTLB_TEST_PAGE_CLASS] < 2)
 		kunit_skip(test, "too many CPUs for so small a pool");
 	return t;
 }
