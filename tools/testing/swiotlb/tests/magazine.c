@@ -360,6 +360,33 @@ TEST(who_unmaps_leaves_room_to_who_maps)
 	in_child(some_cells, NULL, "64 MiB");
 }
 
+/* Where there is nothing to borrow: a depot is for those, too, who have hardly any cells */
+TEST(small_magazine_is_filled_from_its_depot)
+{
+	union swiotlb_room large = { .limit = 8, .most = 8 };
+	struct swiotlb_mem *mem = &swiotlb_default_mem;
+	struct swiotlb_magazine *mag;
+	struct device *dev;
+	phys_addr_t orig;
+
+	shim_nr_cpus = 64;
+	boot_fixed("8192,64", NULL);
+	CHECK_EQ(mem->cache->limit[1], 3);
+	mem->cache->loans = 0;
+	atomic_long_set(&mem->cache->spare, 0);
+	dev = new_device(0, 0);
+	orig = new_buffer(4096, 0);
+	shim_set_cpu(1);
+	mag = swiotlb_this_magazine(mem->magazines, 1);
+	atomic_set(&mag->room, large.word);
+	churn(dev, orig, 4096, 40);
+	CHECK(READ_ONCE(mem->cache->depot[1].count) > 3);
+	shim_set_cpu(0);
+	mag = swiotlb_this_magazine(mem->magazines, 1);
+	map(dev, orig, 4096, DMA_TO_DEVICE);
+	CHECK_EQ(mag->top, 1);
+}
+
 /* What somebody else does in the middle of it */
 static struct {
 	struct device *dev;
