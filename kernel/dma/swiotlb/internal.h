@@ -27,6 +27,8 @@
  *	A small per-CPU stack of free buffers of one size class.
  * depot
  *	Where magazines of all CPUs leave what they have too much of.
+ * loan
+ *	Cells that a busy magazine has beyond its share.
  * transient pool
  *	A pool made for one mapping, in a context that cannot sleep, when all
  *	else is full.

@@ -243,7 +243,7 @@ static inline u32 swiotlb_magazine_take(struct swiotlb_magazine *mag)
 		    likely(atomic_try_cmpxchg_acquire(&mag->cell[top - 1],
 						      &cell, 0))) {
 			WRITE_ONCE(mag->top, top - 1);
-			WRITE_ONCE(mag->moves, mag->moves + 1);
+			WRITE_ONCE(mag->moves, READ_ONCE(mag->moves) + 1);
 			return cell;
 		}
 	} while (--top);
@@ -275,7 +275,7 @@ static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
 		if (atomic_try_cmpxchg_release(&mag->cell[top], &empty,
 					       cell)) {
 			WRITE_ONCE(mag->top, top + 1);
-			WRITE_ONCE(mag->moves, mag->moves + 1);
+			WRITE_ONCE(mag->moves, READ_ONCE(mag->moves) + 1);
 			return true;
 		}
 	}
