@@ -11,12 +11,13 @@
 #define SWIOTLB_TRIM_DELAY	HZ
 
 /*
- * Of all slots, the share (one in ...) in cells of CPUs, in those that they borrow,
- * and in depots.
+ * Of all slots, what is for cells of CPUs, for those that they borrow, and for depots,
+ * in parts of 48: a quarter in all. A CPU that is idle wastes its share, and whoever
+ * maps or unmaps many buffers at once has more use of a depot than of all cells.
  */
-#define SWIOTLB_MAGAZINES_SHARE	8
-#define SWIOTLB_LOANS_SHARE	12
-#define SWIOTLB_DEPOTS_SHARE	24
+#define SWIOTLB_SHARES_PARTS	3
+#define SWIOTLB_LOANS_PARTS	4
+#define SWIOTLB_DEPOTS_PARTS	5
 
 /* So many slots are borrowed at once, more if a buffer has more. */
 #define SWIOTLB_LOAN_SLOTS	16
@@ -543,7 +544,7 @@ static const u8 swiotlb_magazine_parts[SWIOTLB_NR_CLASSES] = {
 };
 
 static const u8 swiotlb_depot_parts[SWIOTLB_NR_CLASSES] = {
-	6, 12, 1, 1, 1, 1, 1, 1,
+	10, 8, 1, 1, 1, 1, 1, 1,
 };
 
 /*
@@ -609,7 +610,7 @@ static unsigned int swiotlb_resize_loans(struct swiotlb_cache *cache, long nslot
  * @mem:	Allocator, with magazines or without.
  *
  * All CPUs together hold a quarter of the slots at most, see
- * %SWIOTLB_MAGAZINES_SHARE. With many CPUs and a small pool that may be a few
+ * %SWIOTLB_SHARES_PARTS. With many CPUs and a small pool that may be a few
  * buffers each, and none of the large classes, but for what the busy ones borrow.
  * When there are fewer slots than before, the caller drains the magazines: there may
  * be more in them than fits.
@@ -629,11 +630,11 @@ void swiotlb_magazines_resize(struct swiotlb_mem *mem)
 
 	mutex_lock(&cache->resize_lock);
 	nslots = READ_ONCE(mem->pub.nslabs);
-	lent = swiotlb_resize_loans(cache, nslots / SWIOTLB_LOANS_SHARE);
-	swiotlb_share_out(nslots / SWIOTLB_MAGAZINES_SHARE / num_possible_cpus(),
+	lent = swiotlb_resize_loans(cache, nslots * SWIOTLB_LOANS_PARTS / 48);
+	swiotlb_share_out(nslots * SWIOTLB_SHARES_PARTS / 48 / num_possible_cpus(),
 			  swiotlb_magazine_parts, swiotlb_magazine_cells,
 			  limit);
-	swiotlb_share_out(nslots / SWIOTLB_DEPOTS_SHARE, swiotlb_depot_parts,
+	swiotlb_share_out(nslots * SWIOTLB_DEPOTS_PARTS / 48, swiotlb_depot_parts,
 			  swiotlb_depot_cells, depot_limit);
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
 		swiotlb_resize_class(mem, class, limit[class], lent,

@@ -160,9 +160,10 @@ static void own(unsigned int ncpus, unsigned long mib, bool shuffled)
  * Mapped here, unmapped there. The record is written by both sides, it is what
  * tells the one about the other: a line a mapping and unmapping, as it would be
  * for a driver that kept such a note itself. All else must be shared out over
- * many mappings: as far as there are so many. All magazines together have an eighth
- * of the pool, and a twelfth that they may borrow, so with many CPUs in a small pool each
- * has a few buffers only, and goes to the depot or to its area that often. That is printed.
+ * many mappings: as far as there are so many. All magazines together have a
+ * sixteenth of the pool, and a twelfth that they may borrow, so with many CPUs in a small
+ * pool each has a few buffers only, and goes to the depot or to its area that often. That
+ * is printed.
  */
 static void one_across(const void *arg)
 {

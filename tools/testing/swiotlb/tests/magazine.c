@@ -370,7 +370,7 @@ TEST(small_magazine_is_filled_from_its_depot)
 	phys_addr_t orig;
 
 	shim_nr_cpus = 64;
-	boot_fixed("8192,64", NULL);
+	boot_fixed("16384,64", NULL);
 	CHECK_EQ(mem->cache->limit[1], 3);
 	mem->cache->loans = 0;
 	atomic_long_set(&mem->cache->spare, 0);
@@ -447,7 +447,7 @@ TEST(unload_leaves_what_another_takes)
 	struct device *dev;
 	phys_addr_t orig;
 
-	boot_fixed("32768,4", NULL);
+	boot_fixed("65536,4", NULL);
 	dev = new_device(0, 0);
 	orig = new_buffer(4096, 0);
 	limit = room_of(0, 1).limit;
@@ -549,7 +549,7 @@ TEST(loans_outlast_growth)
 	struct device *dev;
 	phys_addr_t orig;
 
-	shim_nr_cpus = 8;
+	shim_nr_cpus = 4;
 	boot("4096,8");
 	dev = new_device(0, 0);
 	orig = new_buffer(SZ_256K, 0);
