@@ -85,22 +85,18 @@ static void swiotlb_magazine_set_room(struct swiotlb_cache *cache,
 		atomic_long_add((old.lent - new.lent) << class, &cache->spare);
 }
 
-/*
- * How many cells may be borrowed now: no magazine gets more than half of all loans, and
- * the last @reserve slots are for others.
- */
+/* How many cells may be borrowed now. The last @reserve slots are for others. */
 static unsigned int swiotlb_loan_cells(const struct swiotlb_cache *cache,
-				       unsigned int class, union swiotlb_room room,
+				       unsigned int class, unsigned int limit,
 				       long reserve)
 {
-	long left = READ_ONCE(cache->loans) / 2 - ((long)room.lent << class);
-	long nslots = min3(atomic_long_read(&cache->spare) - reserve, left,
-			   max(SWIOTLB_LOAN_SLOTS, 1L << class));
+	long nslots = min(atomic_long_read(&cache->spare) - reserve,
+			  max(SWIOTLB_LOAN_SLOTS, 1L << class));
 
 	if (nslots <= 0)
 		return 0;
 	return min((unsigned int)nslots >> class,
-		   swiotlb_magazine_cells(class) - room.limit);
+		   swiotlb_magazine_cells(class) - limit);
 }
 
 /* Whoever loses a race for the room may ask again, as one who got nothing. */
@@ -109,7 +105,7 @@ static bool swiotlb_magazine_borrow(struct swiotlb_cache *cache,
 				    unsigned int class, long reserve)
 {
 	union swiotlb_room new, old = swiotlb_magazine_room(mag);
-	unsigned int cells = swiotlb_loan_cells(cache, class, old, reserve);
+	unsigned int cells = swiotlb_loan_cells(cache, class, old.limit, reserve);
 	long nslots = (long)cells << class;
 
 	if (!cells)

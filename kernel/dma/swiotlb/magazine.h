@@ -170,7 +170,7 @@ struct swiotlb_depot {
  * @spare:	Slots that magazines may still borrow. Below 0 for a moment, while more
  *		of them ask than can be served.
  * @resize_lock: Shares are set by one at a time.
- * @loans:	Slots that all may borrow together, one magazine half of them.
+ * @loans:	Slots that all may borrow together.
  * @limit:	Share of the magazines of a class, without what they have borrowed.
  * @depot:	One for each class.
  */

@@ -92,6 +92,8 @@ void check_loans(void)
 {
 #ifdef ENGINE_ours
 	const struct swiotlb_mem *mem = &swiotlb_default_mem;
+	struct swiotlb_magazine *mag;
+	union swiotlb_room room;
 	unsigned int cpu, class;
 	long lent = 0;
 
@@ -99,9 +101,8 @@ void check_loans(void)
 		return;
 	for_each_possible_cpu(cpu) {
 		for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
-			union swiotlb_room room = swiotlb_magazine_room(
-				swiotlb_cpu_magazine(mem->magazines, cpu, class));
-
+			mag = swiotlb_cpu_magazine(mem->magazines, cpu, class);
+			room = swiotlb_magazine_room(mag);
 			CHECK(room.limit <= room.most);
 			CHECK(!room.limit ||
 			      room.limit == mem->cache->limit[class] + room.lent);
