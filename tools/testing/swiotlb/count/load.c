@@ -90,14 +90,19 @@ bool load_is_cached(const struct load *l)
 	return true;
 }
 
-/* Has a magazine room for @cells of each size? */
+/* Has a magazine room for @cells of each size, with its part of what can be borrowed? */
 bool load_has_room(const struct load *l, unsigned int cells)
 {
-	unsigned int i;
+	long loan = swiotlb_default_mem.cache->loans / l->ncpus / l->mix->n;
+	unsigned int class, bytes, i;
 
-	for (i = 0; i < l->mix->n; i++)
-		if (load_limit(swiotlb_class(swiotlb_nslots(size_of(l, i)))) < cells)
+	for (i = 0; i < l->mix->n; i++) {
+		class = swiotlb_class(swiotlb_nslots(size_of(l, i)));
+		bytes = swiotlb_magazine_offset[class + 1] - swiotlb_magazine_offset[class];
+		if (bytes / sizeof(atomic_t) <= cells ||
+		    load_limit(class) + (loan >> class) < cells)
 			return false;
+	}
 	return true;
 }
 
