@@ -38,10 +38,6 @@ bench-guest: packages	## Time map, unmap and fio in QEMU, base and ours: results
 count-guest: packages kernels	## Count the instructions of an I/O in QEMU, base, ours, dynamic, no bouncing: results/count-guest/latest
 	$(Q)$(PYTHON) scripts/count_guest.py
 
-profile-guest: packages	## Say where the CPU time of an I/O goes in QEMU, base, ours, no bouncing: results/profile-guest/latest
-	$(Q)scripts/kernel.sh base-profile ours-profile
-	$(Q)$(PYTHON) scripts/profile_guest.py
-
 bench-dynamic: packages	## Measure growing and giving back, in QEMU: results/dynamic/latest
 	$(Q)scripts/kernel.sh base-mapbench ours ours-leak
 	$(Q)$(PYTHON) scripts/bench_dynamic.py

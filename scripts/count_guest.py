@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Count the instructions that a guest executes for an I/O: base, ours, dynamic, none.
+"""Count instructions that a guest executes for an I/O, and say in which functions.
 
-The guests take turns, in as many boots as REPEATS says (3), with the rows of make run
-and make bench-dynamic. The results go to results/count-guest/<time>; "latest" points
-to the newest good one.
+Base, ours, dynamic and no bouncing take turns, in as many boots as REPEATS says (3),
+with the rows of make run and make bench-dynamic. The results go to
+results/count-guest/<time>; "latest" points to the newest good one.
 """
 
 import pathlib
@@ -15,7 +15,7 @@ TREE = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TREE / "scripts"),
                 str(TREE / "tools/testing/selftests/swiotlb/qemu")]
 
-from swbench import command, counts, environment, plan, results, stats  # noqa: E402
+from swbench import command, counts, environment, plan, profiles, results, stats  # noqa: E402
 from swguest import run  # noqa: E402
 
 IMAGES = {"base": "base", "ours": "ours"}
@@ -25,15 +25,19 @@ def count(args, directory):
     sources = results.images(args.images, IMAGES)
     chosen = plan.counted(args.repeats)
     env = environment.Environment(chosen, sources)
-    measured = counts.Counted(chosen, results.copies(sources, directory / ".images"),
+    symbols = {name: profiles.Symbols(path.with_suffix("").with_suffix(".map").read_text())
+               for name, path in sources.items()}
+    measured = counts.Counted(symbols, chosen, results.copies(sources, directory / ".images"),
                               directory, sys.stdout.isatty())
     # The plugin is one for TCG.
     measured.accel = "tcg"
     results.conduct(measured, env, directory)
     found = counts.entries(measured)
     (directory / "table.csv").write_text(stats.to_csv(found, counts.COLUMNS, counts.cell))
+    (directory / "profile.csv").write_text(profiles.to_csv(measured.functions))
     (directory / "table.md").write_text(counts.markdown(found, measured, env.data))
-    print(f"\n{counts.grid(found, chosen)}\n\n  {directory}/table.md  .csv")
+    print(f"\n{counts.grid(found, chosen)}\n\n{counts.grid(found, chosen, counts.MAPPING)}\n\n"
+          f"  {directory}/table.md  .csv, profile.csv")
     return command.conclude(measured, directory)
 
 

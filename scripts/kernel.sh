@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Build guest kernels: build/kernels/<name>.bzImage, a link into build/<name>/.
+# Build guest kernels: build/kernels/<name>.bzImage and .map, the System.map, links into
+# build/<name>/.
 #
 # <name> is base or ours, then fragments of the configuration: ours-debug is
 # ours with debug.config on top of kernel.config. Each tree is built in a
@@ -85,13 +86,14 @@ fragments() {
 # tree that is not from the cache, as that may change.
 cached_image() {
 	[[ $tree != base || ! -f $base.sha256 ]] ||
-		echo "$CACHE/kernels/$(printf '%s\n' "${base##*/}" "$name" "$config" "$TOOLCHAIN" | sha256sum | cut -c 1-24)"
+		echo "$CACHE/kernels/$(printf '%s\n' "${base##*/}" "$name" "$config" "$TOOLCHAIN" System.map | sha256sum | cut -c 1-24)"
 }
 
 # use_cached DIRECTORY: the image of another checkout, or of this one's past.
 use_cached() {
 	mkdir -p "$(dirname "$image")"
 	cp "$1/config" "$BUILD/$name/.config"
+	cp "$1/System.map" "$BUILD/$name/System.map"
 	cp "$1/bzImage" "$image.tmp"
 	publish "$image.tmp" "$image"
 }
@@ -103,6 +105,7 @@ store() {
 	temp=$(mktemp -d "$CACHE/kernels/.tmp.XXXXXX")
 	cp -L "$image" "$temp/bzImage"
 	cp "$out/.config" "$temp/config"
+	cp "$out/System.map" "$temp/System.map"
 	chmod 755 "$temp"
 	mv -T "$temp" "$1" 2>/dev/null || rm -rf "$temp"
 }
@@ -146,12 +149,13 @@ build() {
 		[[ -z $cached ]] || store "$cached"
 	fi
 	ln -sfn "../$name/$boot_image" "$BUILD/kernels/$name.bzImage"
+	ln -sfn "../$name/System.map" "$BUILD/kernels/$name.map"
 	echo "$key" >"$BUILD/kernels/.$name.key.tmp"
 	publish "$BUILD/kernels/.$name.key.tmp" "$BUILD/kernels/.$name.key"
 }
 
 up_to_date() {
-	[[ -f $image && -f $BUILD/kernels/$name.bzImage && $(cat "$BUILD/kernels/.$name.key" 2>/dev/null) == "$key" ]]
+	[[ -f $image && -f $BUILD/kernels/$name.bzImage && -f $BUILD/kernels/$name.map && $(cat "$BUILD/kernels/.$name.key" 2>/dev/null) == "$key" ]]
 }
 
 cleanup() {

@@ -6,18 +6,21 @@ costs the same in both, and is not in the difference. Caches are not in it eithe
 nor is what the host does meanwhile.
 """
 
+import collections
 import json
 
 from swguest import driven
 
-from . import measure, plan as plans, report, stats
+from . import measure, plan as plans, profiles, report, stats
 
 # I/Os of all jobs together, by the size of one.
 IOS = {"4k": (3000, 15000), "64k": (1000, 5000)}
-COLUMNS = ("row", "config", "insns_per_io", "cv", "against", "difference", "low",
-           "high", "limit", "holds", "shown")
+COLUMNS = ("row", "config", "insns_per_io", "cv", "against", "difference", "low", "high",
+           "mapping", "mapping_cv", "mapping_difference", "mapping_low", "mapping_high",
+           "limit", "holds", "shown")
 AGAINST = {"ours": "base", "dynamic": "ours"}
-# What growing may cost once it has grown, as a share.
+# What growing may cost once it has grown, as a share of an I/O: that it maps. What else
+# differs from run to run is how often fio looks for what has completed.
 LIMITS = {"dynamic": 0.02}
 
 
@@ -26,10 +29,14 @@ class CountError(Exception):
 
 
 class Counted(measure.Measurement):
-    """@costs: {(row, configuration): [instructions an I/O]}."""
+    """@symbols: profiles.Symbols by kernel. @costs: {(row, configuration):
+    [instructions an I/O]}, @functions: the same as [{function: instructions an I/O}].
+    """
 
-    def __init__(self, *args):
-        self.costs = {}
+    def __init__(self, symbols, *args):
+        self.symbols = symbols
+        self.costs = collections.defaultdict(list)
+        self.functions = collections.defaultdict(list)
         super().__init__(*args)
 
     def _verified(self):
@@ -48,7 +55,9 @@ class Counted(measure.Measurement):
                              lambda frame: self._progress.tick())
 
     def _run(self, row, name, guest, ios):
-        """Instructions of a whole run of so many I/Os; None if the guest is gone."""
+        """Instructions of a whole run of so many I/Os by address; None if the guest is
+        gone.
+        """
         each = ios // row.jobs
         line = row.counted_line(name, each)
         before = guest.insns()
@@ -59,7 +68,8 @@ class Counted(measure.Measurement):
         done = job["read"]["total_ios"] + job["write"]["total_ios"]
         if job["error"] or done != each * row.jobs:
             raise CountError(f"{name}: {done} I/Os, error {job['error']}")
-        return guest.insns() - before
+        after = guest.insns()
+        return {address: count - before.get(address, 0) for address, count in after.items()}
 
     def _turn(self, row, config, number, guest, cold):
         name = f"{row.name}.{number}"
@@ -68,22 +78,45 @@ class Counted(measure.Measurement):
                  for what, ios in (("warm", few), ("few", few), ("many", many))]
         self._progress.done(self._row_seconds())
         if all(found):
-            self.costs.setdefault((row, config.name), []).append(
-                (found[2] - found[1]) / (many - few))
+            self._take_counts(row, config, *found[1:], many - few)
+
+    def _take_counts(self, row, config, few, many, ios):
+        """@many has so many I/Os more than @few."""
+        each = {address: (many.get(address, 0) - few.get(address, 0)) / ios
+                for address in many.keys() | few.keys()}
+        self.costs[row, config.name].append(sum(each.values()))
+        self.functions[row, config.name].append(
+            profiles.by_function(each, self.symbols[config.kernel]))
+
+
+def _mappings(measured, row, name):
+    return [profiles.mapping(costs) for costs in measured.functions.get((row, name), [])]
+
+
+def _mapping_difference(measured, row, name, other):
+    """By pairs of turns, as a share of all instructions of an I/O with @other."""
+    whole = stats.median(measured.costs.get((row, other), []))
+    pairs = zip(_mappings(measured, row, name), _mappings(measured, row, other))
+    return stats.interval([(cost - reference) / whole for cost, reference in pairs])
 
 
 def _entry(measured, row, name):
     """A line of the table; differences are those of pairs of turns."""
     costs = measured.costs.get((row, name), [])
+    mappings = _mappings(measured, row, name)
     entry = {**dict.fromkeys(COLUMNS), "row": row.name, "config": name,
              "insns_per_io": stats.median(costs), "cv": stats.variation(costs),
+             "mapping": stats.median(mappings), "mapping_cv": stats.variation(mappings),
              "against": AGAINST.get(name, ""), "limit": LIMITS.get(name)}
     reference = measured.costs.get((row, AGAINST.get(name)), [])
     found = stats.difference(costs, reference) if reference else None
     if found:
         entry["difference"], entry["low"], entry["high"] = found
+    found = _mapping_difference(measured, row, name, AGAINST.get(name))
+    if found:
+        entry["mapping_difference"], entry["mapping_low"], entry["mapping_high"] = found
         if name in LIMITS:
-            entry["holds"] = found[1] <= LIMITS[name]
+            entry["holds"] = found[0] <= LIMITS[name]
             entry["shown"] = found[2] <= LIMITS[name]
     return entry
 
@@ -99,31 +132,39 @@ def cell(entry, column):
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if column == "insns_per_io":
+    if column in ("insns_per_io", "mapping"):
         return f"{value:.0f}"
     return value if isinstance(value, str) else f"{value:.4f}"
 
 
-def _interval(entry):
-    if entry["difference"] is None:
+def _interval(entry, prefix):
+    mean, low, high = (entry[f"{prefix}{name}"] for name in ("difference", "low", "high"))
+    if mean is None:
         return "-"
-    return (f"{100 * entry['difference']:+.1f} % ({100 * entry['low']:+.1f} to "
-            f"{100 * entry['high']:+.1f})")
+    return f"{100 * mean:+.1f} % ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
-def grid(found, plan):
+# What is shown of a row: title, the column with the median, its spread, the prefix of
+# the columns with the difference.
+ALL = "instructions an I/O (spread)", "insns_per_io", "cv", ""
+MAPPING = "of that for mapping (spread)", "mapping", "mapping_cv", "mapping_"
+
+
+def grid(found, plan, shown=ALL):
+    title, cost, spread, prefix = shown
     by = {(entry["row"], entry["config"]): entry for entry in found}
-    header = ["instructions an I/O (spread)"] + [c.label for c in plan.configs] + \
-        ["ours against base", "dynamic against ours"]
+    against = [name for name in AGAINST if name in {c.name for c in plan.configs}]
+    header = [title] + [c.label for c in plan.configs] + \
+        [f"{name} against {AGAINST[name]}" for name in against]
     lines = []
     for row in plan.rows:
         line = [report.row_name((row.device, row.bs, row.depth, row.jobs,
                                  row.rw))]
         for config in plan.configs:
             entry = by[row.name, config.name]
-            line.append("-" if entry["insns_per_io"] is None else
-                        f"{entry['insns_per_io']:.0f} ({report.percent(entry['cv'])})")
-        line += [_interval(by[row.name, name]) for name in AGAINST]
+            line.append("-" if entry[cost] is None else
+                        f"{entry[cost]:.0f} ({report.percent(entry[spread])})")
+        line += [_interval(by[row.name, name], prefix) for name in against]
         lines.append(line)
     return report.grid(header, lines)
 
@@ -141,6 +182,17 @@ variation as spread; differences are geometric means over pairs of turns with th
 many, divided by that of their number: what the guest does to begin and to end is not
 in it. All of the guest counts: fio, block layer, driver, interrupts, locks that are
 waited for. Caches do not.
+
+{grid(found, plan, MAPPING)}
+
+Mapping is the groups "copies", "swiotlb", "DMA API" and "locks" of the tables below:
+differences are arithmetic means over pairs of turns, as shares of all instructions of an
+I/O. What is not in it is the same for all, but for how often fio and the kernel find
+nothing to do, and that depends on the host. By this, dynamic may be 2 % above ours.
+
+{profiles.markdown(plan, measured.functions)}
+Code that is inlined counts for the function that it is in. Groups are by names of
+functions; `profile.csv` has all.
 
 - {env['started']}, `{env['command']}`
 - {env['qemu']}, accelerator {env['accelerator']}, {env['guest']['vcpus']} vCPUs

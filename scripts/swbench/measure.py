@@ -102,9 +102,6 @@ def clock(seconds):
 class Measurement:
     """One whole comparison. @problems says what went wrong, boot by boot."""
 
-    # What the guest is told of profiles: nothing.
-    PROFILE = ""
-
     def __init__(self, plan, images, directory, terminal):
         self.plan = plan
         self.images = images
@@ -219,7 +216,7 @@ class Measurement:
     def _timed_guest(self, config, number):
         plan = self.plan
         conf = {"RUNTIME_MS": round(1000 * plan.runtime), "RAMP": plan.ramp,
-                "RAMP_MS": round(1000 * plan.ramp), "PROFILE": self.PROFILE,
+                "RAMP_MS": round(1000 * plan.ramp),
                 "STEP": round(plan.runtime / 5, 2), "SIZE": f"{plan.job_mib}m"}
         spec = self._spec(config, "timed", ("virtio-blk", "nvme"), plans.DISK_MIB,
                           conf, {}, READY_SECONDS, driven=True)

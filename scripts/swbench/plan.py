@@ -126,14 +126,6 @@ def counted(repeats):
                 repeats or 3, 2, 0.0, 1.0, 4, job_mib=DISK_MIB // 24)
 
 
-def profile(repeats):
-    """The rows of 4 KiB, each kernel with a profile of 16 bytes a counter."""
-    rows = _rows("virtio-blk", _FULL[:2]) + _rows("nvme", _FULL[:2])
-    configs = tuple(c._replace(append=f"{c.append} profile=4")
-                    for c in chosen(("base", "ours", "none")))
-    return Plan("profile-guest", configs, rows, repeats or 3, 2, 0.3, 1.0, 4)
-
-
 def quick(repeats, names=None):
     rows = _rows("virtio-blk", (("4k", 1), ("4k", 4))) + \
         _rows("nvme", (("4k", 4),))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Counting instructions of an I/O, without a guest."""
 
+import collections
 import json
 import pathlib
 import sys
@@ -11,8 +12,10 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(TREE / "scripts"),
                 str(TREE / "tools/testing/selftests/swiotlb/qemu")]
 
-from swbench import counts, plan  # noqa: E402
+from swbench import counts, plan, profiles  # noqa: E402
 
+KERNEL = 0xffff000000001000
+SYMBOLS = profiles.Symbols(f"{KERNEL:x} T memcpy\n")
 ROW = plan.Row("virtio-blk", "4k", 256, 4, "read")
 
 
@@ -26,28 +29,33 @@ class Reader:
 
 
 class Guest:
-    """@start instructions a run, and @each for every I/O; @lost: I/Os that fio says
-    it has not done.
+    """@start instructions a run in user space, and @each for every I/O in the kernel;
+    @lost: I/Os that fio says it has not done.
     """
 
     alive = True
 
     def __init__(self, start, each, lost=0):
-        self._start, self._each, self._lost, self._sum = start, each, lost, 0
+        self._start, self._each, self._lost = start, each, lost
+        self._done = self._runs = 0
 
     def insns(self):
-        return self._sum
+        return {0: self._start * self._runs, **({KERNEL: self._each * self._done}
+                                                if self._done else {})}
 
     def run(self, line, _last, _seconds):
         *_, jobs, _rw, size = line.split()
         ios = int(size) // 4096 * int(jobs)
-        self._sum += self._start + self._each * ios
+        self._runs += 1
+        self._done += ios
         return Reader(ios - self._lost)
 
 
 class Measured(counts.Counted):
     def __init__(self, chosen):
-        self.costs, self.plan = {}, chosen
+        self.costs = collections.defaultdict(list)
+        self.functions = collections.defaultdict(list)
+        self.symbols, self.plan = collections.defaultdict(lambda: SYMBOLS), chosen
         self._progress = self
 
     def done(self, _weight):
@@ -69,6 +77,8 @@ class Costs(unittest.TestCase):
         self.take(base=Guest(10 ** 9, 5000))
         self.assertEqual(self.measured.costs[ROW, self.plan.configs[0].name],
                          [5000, 5000])
+        self.assertEqual(self.measured.functions[ROW, self.plan.configs[0].name],
+                         [{"user space": 0, "memcpy": 5000}] * 2)
 
     def test_a_run_that_did_less_is_no_result(self):
         with self.assertRaises(counts.CountError):
@@ -80,9 +90,18 @@ class Costs(unittest.TestCase):
         self.assertAlmostEqual(found["ours"]["difference"], -0.2)
         self.assertIsNone(found["ours"]["holds"])
         self.assertAlmostEqual(found["dynamic"]["difference"], 0.025)
+        self.assertAlmostEqual(found["dynamic"]["mapping_difference"], 0.025)
         self.assertIs(found["dynamic"]["holds"], False)
         self.assertIs(found["dynamic"]["shown"], False)
         self.assertIsNone(found["none"]["insns_per_io"])
+
+    def test_a_mapping_is_a_share_of_the_whole(self):
+        self.measured.symbols["base"] = profiles.Symbols(f"{KERNEL:x} T fput\n")
+        self.take(base=Guest(7, 5000), ours=Guest(9, 4000))
+        found = {entry["config"]: entry for entry in counts.entries(self.measured)}
+        self.assertEqual(found["base"]["mapping"], 0)
+        self.assertEqual(found["ours"]["mapping"], 4000)
+        self.assertAlmostEqual(found["ours"]["mapping_difference"], 0.8)
 
     def test_the_table_has_all(self):
         self.take(base=Guest(7, 5000), ours=Guest(9, 4000), dynamic=Guest(0, 4010))
@@ -90,6 +109,9 @@ class Costs(unittest.TestCase):
         self.assertEqual(len({len(line) for line in lines}), 1)
         self.assertIn("5000 (0 %)", lines[-1])
         self.assertIn("-20.0 %", lines[-1])
+        lines = counts.grid(counts.entries(self.measured), self.plan,
+                            counts.MAPPING).splitlines()
+        self.assertIn("+0.2 %", lines[-1])
 
 
 if __name__ == "__main__":

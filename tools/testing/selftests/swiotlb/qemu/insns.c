@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A plugin of QEMU's TCG that counts the instructions that a guest executes, CPU by
- * CPU, in a file that others can read meanwhile: counts=PATH. Time on a host that others
- * use comes and goes; this does not.
+ * A plugin of QEMU's TCG that counts the instructions that a guest executes, by CPU and
+ * by the place in its kernel, in a file that others can read meanwhile: counts=PATH. Time
+ * on a host that others use comes and goes; this does not.
+ *
+ * The file has PLACES addresses, rounded down to a multiple of 16, then as many counters
+ * for each CPU. Those of the first place, without an address, are of user space, and of
+ * what finds no place.
  */
 
 #include <fcntl.h>
@@ -17,29 +21,62 @@
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 
 #define MAX_CPUS	64
+#define PLACES_SHIFT	16
+#define PLACES		(1ull << PLACES_SHIFT)
+#define TRIES		64
 
-/* A cache line a CPU: each is written by the thread of that CPU alone. */
+/* What a CPU has executed is written by the thread of that CPU alone. */
 static struct {
-	unsigned long long insns;
-	unsigned long long pad[7];
+	uint64_t addresses[PLACES];
+	uint64_t insns[MAX_CPUS][PLACES];
 } *counts;
 
-static void executed(unsigned int vcpu, void *data)
+/*
+ * A block of code as one word: its place, and how many instructions it has. Blocks are
+ * part of a page.
+ */
+#define BLOCK(place, insns)	((void *)(uintptr_t)((place) << 16 | (insns)))
+#define PLACE(block)		((uintptr_t)(block) >> 16)
+#define INSNS(block)		((uintptr_t)(block) & 0xffff)
+
+/* Threads translate at the same time: who fills in the address first has the place. */
+static uint64_t place_of(uint64_t address)
 {
-	counts[vcpu % MAX_CPUS].insns += (uintptr_t)data;
+	uint64_t at, there, i;
+
+	if (!(address >> 63))
+		return 0;
+	address &= ~15ull;
+	at = (address >> 4) * 0x9e3779b97f4a7c15 >> (64 - PLACES_SHIFT);
+	for (i = 0; i < TRIES; i++, at = (at + 1) % PLACES) {
+		if (!at)
+			continue;
+		there = 0;
+		if (__atomic_compare_exchange_n(&counts->addresses[at], &there, address, 0,
+						__ATOMIC_RELAXED, __ATOMIC_RELAXED) ||
+		    there == address)
+			return at;
+	}
+	return 0;
+}
+
+static void executed(unsigned int vcpu, void *block)
+{
+	counts->insns[vcpu % MAX_CPUS][PLACE(block)] += INSNS(block);
 }
 
 static void translated(unsigned long long id, struct qemu_plugin_tb *tb)
 {
+	uint64_t place = place_of(qemu_plugin_tb_vaddr(tb));
+
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, executed, QEMU_PLUGIN_CB_NO_REGS,
-					     (void *)(uintptr_t)qemu_plugin_tb_n_insns(tb));
+					     BLOCK(place, qemu_plugin_tb_n_insns(tb)));
 }
 
 __attribute__((visibility("default")))
 int qemu_plugin_install(unsigned long long id, const struct qemu_info *info,
 			int argc, char **argv)
 {
-	size_t bytes = MAX_CPUS * sizeof(*counts);
 	int fd;
 
 	if (argc != 1 || strncmp(argv[0], "counts=", 7)) {
@@ -47,11 +84,11 @@ int qemu_plugin_install(unsigned long long id, const struct qemu_info *info,
 		return -1;
 	}
 	fd = open(argv[0] + 7, O_RDWR | O_CREAT, 0600);
-	if (fd < 0 || ftruncate(fd, bytes)) {
+	if (fd < 0 || ftruncate(fd, sizeof(*counts))) {
 		perror(argv[0] + 7);
 		return -1;
 	}
-	counts = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (counts == MAP_FAILED) {
 		perror(argv[0] + 7);

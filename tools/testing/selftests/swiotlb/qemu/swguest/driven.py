@@ -91,7 +91,7 @@ class Driven:
         return None
 
     def insns(self):
-        """Instructions that it has executed so far, while it stands still."""
+        """Instructions that it has executed so far by address, while it stands still."""
         return self._session.machine.insns()
 
     def end(self, seconds=30):

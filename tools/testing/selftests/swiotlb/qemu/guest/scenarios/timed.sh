@@ -6,7 +6,6 @@
 # bounce buffers must be in use (1) or must not be (0) while a row runs, so that
 # no row can be filed under the wrong name. With a COLD_MS, the row is first run
 # for so long, without a ramp, from pools that have given back what they can.
-# With PROFILE, /proc/profile of the middle of each row is reported, too.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -32,7 +31,6 @@ sample()
 	begun
 	most=$(swiotlb_used)
 	sleep "$RAMP"
-	[ -z "$PROFILE" ] || echo > /proc/profile
 	ticks=$(cpu_ticks)
 	for _ in 1 2 3; do
 		used=$(swiotlb_used)
@@ -41,7 +39,6 @@ sample()
 	done
 	echo "ticks=$ticks $(cpu_ticks)"
 	echo "used=$most"
-	[ -z "$PROFILE" ] || cp /proc/profile /tmp/profile
 }
 
 # run NAME BS DEPTH JOBS RW RUNTIME_MS RAMP_MS
@@ -80,22 +77,10 @@ row()
 		[ "$BOUNCE:$used" = 1:0 ] || break
 	done
 	fio_bounced "$1" "$used"
-	[ -z "$PROFILE" ] || report_file "$1.profile" /tmp/profile
 	report "$1" /tmp/sample
 }
 
-# symbols: address and name of each function of the kernel itself.
-symbols()
-{
-	awk 'NF == 3 && $2 ~ /[tT]/ { print $1, $3 }' /proc/kallsyms
-}
-
 boot_slots=$(swiotlb_slots)
-if [ -n "$PROFILE" ]; then
-	[ -f /proc/profile ] || fail "kernel without /proc/profile, or without profile="
-	symbols > /tmp/symbols
-	report_file symbols /tmp/symbols
-fi
 # What is sent while nobody has the port open is lost.
 exec 3< "$VERDICT"
 report_text ready < /dev/null
