@@ -44,7 +44,7 @@ void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots)
  * @fit:	What the run must satisfy.
  * @wait:	What to do when the lock is taken.
  *
- * An area that has too few free slots, or none in a row, is not locked at all.
+ * To ask swiotlb_area_may_fit() first saves the lock of an area that is full.
  *
  * Context: Any, takes the area's lock.
  * Return: Index of the first slot, %SWIOTLB_NO_SLOT if nothing fits,
@@ -57,9 +57,6 @@ unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
 {
 	unsigned long flags;
 	unsigned int index;
-
-	if (!swiotlb_slots_may_fit(&area->slots, fit->nslots))
-		return SWIOTLB_NO_SLOT;
 
 	if (wait == SWIOTLB_SPIN)
 		spin_lock_irqsave(&area->lock, flags);

@@ -168,7 +168,7 @@ static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem,
 	if (swiotlb_index_prepare(mem))
 		return NULL;
 
-	mem->crypt_failed = false;
+	WRITE_ONCE(mem->crypt_failed, false);
 	for (; nslots >= SWIOTLB_MIN_POOL_SLOTS && !mem->crypt_failed; nslots /= 2) {
 		pool = swiotlb_pool_create(NULL, mem, nslots,
 					   swiotlb_grow_nareas(mem, nslots),
@@ -179,6 +179,7 @@ static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem,
 			pool->asked_limit = limit;
 			return pool;
 		}
+		swiotlb_be_lean(mem, SWIOTLB_LEAN_FAILED);
 	}
 	return NULL;
 }
@@ -186,6 +187,7 @@ static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem,
 static void swiotlb_grow_failed(struct swiotlb_mem *mem, u64 limit)
 {
 	WRITE_ONCE(mem->room_end_pfn, 0);
+	swiotlb_be_lean(mem, SWIOTLB_LEAN_FAILED);
 	if (limit < mem->phys_limit) {
 		WRITE_ONCE(mem->vain_end_pfn, swiotlb_end_pfn(limit));
 		WRITE_ONCE(mem->vain_since, jiffies);
@@ -284,6 +286,7 @@ void swiotlb_grow_init(struct swiotlb_mem *mem)
 	mem->room_since = jiffies;
 	mem->vain_end_pfn = 0;
 	mem->vain_since = jiffies;
+	mem->lean_until = jiffies - 1;
 	mem->crypt_failed = false;
 	swiotlb_shrink_init(mem);
 }

@@ -264,6 +264,20 @@ enum swiotlb_wait {
 	SWIOTLB_SPIN,
 };
 
+/**
+ * swiotlb_area_may_fit() - is it worth to lock an area?
+ * @area:	The area.
+ * @nslots:	Length of the run that is looked for.
+ *
+ * Context: Any.
+ * Return: %false if it has too few free slots, or none in a row; an estimate.
+ */
+static inline bool swiotlb_area_may_fit(const struct io_tlb_area *area,
+					unsigned int nslots)
+{
+	return swiotlb_slots_may_fit(&area->slots, nslots);
+}
+
 size_t swiotlb_area_bytes(unsigned int nslots);
 void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots);
 unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
@@ -601,7 +615,8 @@ enum swiotlb_event {
  * @room_since:	... as was asked for then, in jiffies.
  * @vain_end_pfn: Room does not help who asks for pools below this page, ...
  * @vain_since:	... as was seen then, in jiffies.
- * @crypt_failed: Memory could not be decrypted, the worker's own.
+ * @lean_until:	Until when nothing is added or kept for speed alone, in jiffies.
+ * @crypt_failed: Memory could not be decrypted for the last pool that was to be added.
  * @slow_end:	When to migrate pages again after that took long, in jiffies, ...
  * @slow_pause:	... which is so long after it; both are the worker's own.
  * @tick_work:	Looks for what can be given back.
@@ -660,6 +675,7 @@ struct swiotlb_mem {
 	unsigned long room_since;
 	unsigned long vain_end_pfn;
 	unsigned long vain_since;
+	unsigned long lean_until;
 	bool crypt_failed;
 	unsigned long slow_end;
 	unsigned long slow_pause;
@@ -945,6 +961,76 @@ void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid);
 void swiotlb_watermark_check(struct swiotlb_mem *mem, struct device *dev,
 			     unsigned long used);
 
+/*
+ * How long nothing is added or kept for speed alone, in jiffies: after others have asked
+ * for memory, and after there was none for a pool, or not in one piece. The latter is
+ * dear to find out.
+ */
+#define SWIOTLB_LEAN		(30 * HZ)
+#define SWIOTLB_LEAN_FAILED	(600 * HZ)
+
+/* What could not be decrypted is lost: nothing more of that unless there is need. */
+static inline bool swiotlb_is_lean(const struct swiotlb_mem *mem)
+{
+	unsigned long until = READ_ONCE(mem->lean_until);
+
+	return time_in_range(jiffies, until - SWIOTLB_LEAN_FAILED, until) ||
+	       READ_ONCE(mem->crypt_failed);
+}
+
+/* Whoever loses this race has about the same to say. */
+static inline void swiotlb_be_lean(struct swiotlb_mem *mem, unsigned long span)
+{
+	unsigned long until = jiffies + span;
+
+	if (!swiotlb_is_lean(mem) || time_after(until, READ_ONCE(mem->lean_until)))
+		WRITE_ONCE(mem->lean_until, until);
+}
+
+#define SWIOTLB_DEFAULT_SLOTS	(IO_TLB_DEFAULT_SIZE >> IO_TLB_SHIFT)
+
+/**
+ * swiotlb_wants_quarter() - should no more than a quarter be in use?
+ * @mem:	Allocator.
+ * @nslots:	Slots that it has, or might have.
+ * @most:	No longer with more than so many.
+ *
+ * Magazines and depots may hold a quarter of all slots. While no more than that is in
+ * use, whatever is unmapped at once can stay there. That is worth as much memory as
+ * swiotlb has by default, but not that of an allocator that has not begun to grow:
+ * idle devices keep buffers mapped, too.
+ *
+ * Context: Any.
+ * Return: %false if three quarters may be.
+ */
+static inline bool swiotlb_wants_quarter(const struct swiotlb_mem *mem,
+					 unsigned long nslots, unsigned long most)
+{
+	return nslots > mem->boot_pool.nslots && nslots <= most &&
+	       !swiotlb_is_lean(mem);
+}
+
+/**
+ * swiotlb_is_tight() - is it time to look at how much is in use in all?
+ * @mem:	Allocator.
+ * @pool:	Where something was found just now.
+ * @area_index:	In which area, less than @pool->nareas.
+ *
+ * A quarter of all may be in use when most areas are full, or none is: nothing can be
+ * told from one.
+ *
+ * Context: Any.
+ * Return: %true if it is.
+ */
+static inline bool swiotlb_is_tight(const struct swiotlb_mem *mem,
+				    const struct io_tlb_pool *pool,
+				    unsigned int area_index)
+{
+	return swiotlb_pool_tight(pool, area_index) ||
+	       swiotlb_wants_quarter(mem, READ_ONCE(mem->pub.nslabs),
+				     SWIOTLB_DEFAULT_SLOTS);
+}
+
 /* The occupancy takes a look at every area: by one CPU, once in a jiffy. */
 static inline bool swiotlb_watermark_due(struct swiotlb_mem *mem)
 {
@@ -1010,6 +1096,13 @@ static inline int swiotlb_dev_node(struct device *dev)
 
 static inline void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid)
 {
+}
+
+static inline bool swiotlb_is_tight(const struct swiotlb_mem *mem,
+				    const struct io_tlb_pool *pool,
+				    unsigned int area_index)
+{
+	return false;
 }
 
 static inline bool swiotlb_watermark_due(struct swiotlb_mem *mem)

@@ -83,17 +83,21 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 
 	for (i = 0; i < nareas; i++) {
 		swiotlb_for_each_pool(pool, mem) {
-			dma_start = swiotlb_dma_start(mem, dev, pool);
+			area_index = swiotlb_area_of(pool, cpu + i);
 			if (i >= pool->nareas || !swiotlb_pool_is_open(pool) ||
-			    !swiotlb_pool_reached(pool, dev, dma_start))
+			    !swiotlb_area_may_fit(swiotlb_pool_area(pool, area_index),
+						  req->nslots))
 				continue;
 
-			area_index = swiotlb_area_of(pool, cpu + i);
+			dma_start = swiotlb_dma_start(mem, dev, pool);
+			if (!swiotlb_pool_reached(pool, dev, dma_start))
+				continue;
+
 			tlb_addr = swiotlb_pool_map(pool, area_index, req,
 						    dma_start, wait);
 			if (!swiotlb_map_failed(tlb_addr)) {
 				hit->pool = pool;
-				hit->tight = i || swiotlb_pool_tight(pool, area_index);
+				hit->tight = i || swiotlb_is_tight(mem, pool, area_index);
 				return tlb_addr;
 			}
 			if (tlb_addr == SWIOTLB_MAP_BUSY)

@@ -28,11 +28,11 @@
  *	decrypted, for a while: a load that comes back finds it at once.
  *
  * Pools are closed when nobody has asked for one for a while, and when what would be
- * left is twice what was in use in the last periods: growth begins at three
- * quarters, so that what was given back is not asked for again at once. If a device
- * that reaches few pools has asked for one, that goes for these, too. A pool that
- * turns out to be in use by mappings that stay is opened again, and left alone for
- * some time.
+ * left is twice what was in use in the last periods, six times if some was added for
+ * speed: growth begins at three quarters, or at one, so that what was given back is not
+ * asked for again at once. If a device that reaches few pools has asked for one, that
+ * goes for these, too. A pool that turns out to be in use by mappings that stay is opened
+ * again, and left alone for some time.
  *
  * When may a pool go? Buffers of it are in use, in a magazine or in a depot, and then
  * its areas count them; or they are free, and then only a search can find them. So,
@@ -145,29 +145,53 @@ static bool swiotlb_pool_is_missed(const struct swiotlb_mem *mem,
 	return used > rest / 2;
 }
 
-static bool swiotlb_pool_is_surplus(const struct swiotlb_mem *mem,
-				    const struct io_tlb_pool *pool, bool hurry)
+/*
+ * Two thirds of the watermark, so that nothing is closed and opened in turn. What was
+ * added for speed stays for speed.
+ */
+static unsigned long swiotlb_enough_for(const struct swiotlb_mem *mem,
+					unsigned long nslots)
+{
+	if (swiotlb_wants_quarter(mem, nslots, SWIOTLB_DEFAULT_SLOTS) &&
+	    mem->pub.nslabs <= SWIOTLB_DEFAULT_SLOTS)
+		return nslots / 6;
+	return nslots / 2;
+}
+
+/* Can it be done without? */
+static bool swiotlb_pool_is_spare(const struct swiotlb_mem *mem,
+				  const struct io_tlb_pool *pool)
+{
+	return swiotlb_demand(mem) <=
+	       swiotlb_enough_for(mem, mem->pub.nslabs - pool->nslots);
+}
+
+static bool swiotlb_pool_may_close(const struct swiotlb_mem *mem,
+				   const struct io_tlb_pool *pool, bool hurry)
 {
 	unsigned long pause = hurry ? SWIOTLB_SHORT_PAUSE : SWIOTLB_PAUSE;
-	unsigned long rest = mem->pub.nslabs - pool->nslots;
 
 	if (pool == &mem->boot_pool || !swiotlb_pool_is_open(pool))
 		return false;
 	if (pool->stuck && swiotlb_is_within(pool->since, pause))
 		return false;
-	return swiotlb_demand(mem) <= rest / 2 &&
-	       !swiotlb_pool_is_missed(mem, pool);
+	return !swiotlb_pool_is_missed(mem, pool);
 }
 
-/* The youngest first: older ones are searched first. */
+/*
+ * The youngest first: older ones are searched first. If a young one is needed, so are
+ * those, whatever their size: they have buffers that stay.
+ */
 static bool swiotlb_close_surplus(struct swiotlb_mem *mem, bool hurry)
 {
 	struct io_tlb_pool *pool;
 	bool closed = false;
 
 	list_for_each_entry_reverse(pool, &mem->pools, node) {
-		if (!swiotlb_pool_is_surplus(mem, pool, hurry))
+		if (!swiotlb_pool_may_close(mem, pool, hurry))
 			continue;
+		if (!swiotlb_pool_is_spare(mem, pool))
+			break;
 		swiotlb_mem_close_pool(mem, pool);
 		swiotlb_count(mem, SWIOTLB_CLOSED, 1);
 		closed = true;
@@ -353,6 +377,7 @@ static bool swiotlb_take_hurry(struct swiotlb_mem *mem)
 	WRITE_ONCE(mem->hurry, false);
 	WRITE_ONCE(mem->pressed, false);
 	WRITE_ONCE(mem->last_hurry, jiffies);
+	swiotlb_be_lean(mem, SWIOTLB_LEAN);
 	return true;
 }
 

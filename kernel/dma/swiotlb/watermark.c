@@ -219,7 +219,8 @@ void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid)
 	queue_work(system_dfl_wq, &mem->grow_work);
 }
 
-static bool swiotlb_is_above_watermark(unsigned long used, unsigned long nslots)
+/* What is left must last until the worker has run. */
+static bool swiotlb_is_nearly_full(unsigned long used, unsigned long nslots)
 {
 	return used > nslots - nslots / 4;
 }
@@ -229,6 +230,20 @@ static bool swiotlb_may_have_ahead(const struct swiotlb_mem *mem, u64 limit)
 {
 	return swiotlb_may_reopen(mem, limit) ||
 	       (!swiotlb_at_limit(mem) && !swiotlb_is_vain(mem, limit));
+}
+
+/*
+ * Pools double: for speed alone none is added to more than half of the default size, nor
+ * a large part of the room that is left. Who needs lower memory may need that.
+ */
+static bool swiotlb_is_above_watermark(const struct swiotlb_mem *mem, unsigned long used)
+{
+	unsigned long nslots = READ_ONCE(mem->pub.nslabs);
+
+	return swiotlb_is_nearly_full(used, nslots) ||
+	       (used > nslots / 4 &&
+		swiotlb_wants_quarter(mem, nslots, SWIOTLB_DEFAULT_SLOTS / 2) &&
+		swiotlb_room(mem) / 4 >= nslots);
 }
 
 /*
@@ -256,7 +271,7 @@ static bool swiotlb_needs_lower_pool(struct swiotlb_mem *mem, struct device *dev
 	}
 	rcu_read_unlock();
 	return nslots < READ_ONCE(mem->pub.nslabs) &&
-	       swiotlb_is_above_watermark(used, nslots);
+	       swiotlb_is_nearly_full(used, nslots);
 }
 
 /**
@@ -265,8 +280,7 @@ static bool swiotlb_needs_lower_pool(struct swiotlb_mem *mem, struct device *dev
  * @dev:	Device for which something was mapped just now.
  * @used:	Slots in use in @mem, counted after swiotlb_watermark_due().
  *
- * The watermark is three quarters: what is left must last until the worker has
- * run. Peaks below it are for the worker that gives back: bursts are over when
+ * Peaks below the watermark are for the worker that gives back: bursts are over when
  * that looks.
  *
  * Context: Any.
@@ -280,6 +294,6 @@ void swiotlb_watermark_check(struct swiotlb_mem *mem, struct device *dev,
 	if (swiotlb_needs_lower_pool(mem, dev))
 		swiotlb_want_pool(mem, swiotlb_dev_phys_limit(dev),
 				  swiotlb_dev_node(dev));
-	else if (swiotlb_is_above_watermark(used, READ_ONCE(mem->pub.nslabs)))
+	else if (swiotlb_is_above_watermark(mem, used))
 		swiotlb_want_pool(mem, U64_MAX, swiotlb_dev_node(dev));
 }

@@ -184,9 +184,9 @@ TEST(pressure_during_the_work_is_not_lost)
 
 	boot("dynamic,1");
 	start_with(new_device(0, 0));
-	map_pieces(300);
+	map_pieces(500);
 	ticks(6);
-	for (i = 60; i < 300; i++)
+	for (i = 60; i < 500; i++)
 		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
 	ticks(1);
 	CHECK_EQ(slots_event("closed"), 0);
