@@ -13,7 +13,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 
 .PHONY: help packages
 .PHONY: base compose kernels
-.PHONY: run quick bench bench-profile bench-guest count-guest profile-guest bench-dynamic
+.PHONY: run quick bench bench-profile bench-guest count-guest bench-dynamic
 .PHONY: test test-full kunit
 .PHONY: series check-series check-fixes check-docs
 .PHONY: clean distclean

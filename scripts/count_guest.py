@@ -25,8 +25,7 @@ def count(args, directory):
     sources = results.images(args.images, IMAGES)
     chosen = plan.counted(args.repeats)
     env = environment.Environment(chosen, sources)
-    symbols = {name: profiles.Symbols(path.with_suffix("").with_suffix(".map").read_text())
-               for name, path in sources.items()}
+    symbols = {name: profiles.Symbols(results.symbols(path)) for name, path in sources.items()}
     measured = counts.Counted(symbols, chosen, results.copies(sources, directory / ".images"),
                               directory, sys.stdout.isatty())
     # The plugin is one for TCG.

@@ -82,6 +82,7 @@ fragments() {
 	done
 }
 
+# Images without a System.map, of older versions of this, have other keys.
 # Where a finished image of the base is kept for other checkouts; nothing for a
 # tree that is not from the cache, as that may change.
 cached_image() {

@@ -15,6 +15,8 @@ from . import measure, plan as plans, profiles, report, stats
 
 # I/Os of all jobs together, by the size of one.
 IOS = {"4k": (3000, 15000), "64k": (1000, 5000)}
+# How often a turn begins anew, in which the emulator has lost the guest.
+TRIES = 3
 COLUMNS = ("row", "config", "insns_per_io", "cv", "against", "difference", "low", "high",
            "mapping", "mapping_cv", "mapping_difference", "mapping_low", "mapping_high",
            "limit", "holds", "shown")
@@ -56,13 +58,13 @@ class Counted(measure.Measurement):
 
     def _run(self, row, name, guest, ios):
         """Instructions of a whole run of so many I/Os by address; None if the guest is
-        gone.
+        gone, or was and has booted again.
         """
         each = ios // row.jobs
         line = row.counted_line(name, each)
-        before = guest.insns()
+        before, boots = guest.insns(), guest.boots
         said = guest.run(line, f"{name}.fio", measure.TURN_SECONDS)
-        if said is None:
+        if said is None or guest.boots != boots:
             return None
         job, = json.loads(said.text(f"{name}.fio"))["jobs"]
         done = job["read"]["total_ios"] + job["write"]["total_ios"]
@@ -74,10 +76,15 @@ class Counted(measure.Measurement):
     def _turn(self, row, config, number, guest, cold):
         name = f"{row.name}.{number}"
         few, many = IOS[row.bs]
-        found = [guest.alive and self._run(row, f"{name}.{what}", guest, ios)
-                 for what, ios in (("warm", few), ("few", few), ("many", many))]
+        for _ in range(TRIES):
+            found = [guest.alive and self._run(row, f"{name}.{what}", guest, ios)
+                     for what, ios in (("warm", few), ("few", few), ("many", many))]
+            if all(found) or not guest.alive:
+                break
         self._progress.done(self._row_seconds())
-        if all(found):
+        if not all(found):
+            self.problems.append(f"{config.name} {name}: nothing counted")
+        else:
             self._take_counts(row, config, *found[1:], many - few)
 
     def _take_counts(self, row, config, few, many, ios):
@@ -96,8 +103,11 @@ def _mappings(measured, row, name):
 def _mapping_difference(measured, row, name, other):
     """By pairs of turns, as a share of all instructions of an I/O with @other."""
     whole = stats.median(measured.costs.get((row, other), []))
-    pairs = zip(_mappings(measured, row, name), _mappings(measured, row, other))
-    return stats.interval([(cost - reference) / whole for cost, reference in pairs])
+    costs, references = _mappings(measured, row, name), _mappings(measured, row, other)
+    if len(costs) != len(references):
+        return None
+    return stats.interval([(cost - reference) / whole
+                           for cost, reference in zip(costs, references)])
 
 
 def _entry(measured, row, name):

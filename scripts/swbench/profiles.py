@@ -29,7 +29,7 @@ class Symbols:
     def __init__(self, text):
         lines = map(str.split, text.splitlines())
         self._found = sorted((int(address, 16), name)
-                             for address, kind, name in lines if kind in "tT")
+                             for address, kind, name in lines if kind in "tTwW")
         self._at = [address for address, _ in self._found]
 
     def name(self, address):
@@ -48,6 +48,8 @@ def by_function(counts, symbols):
 
 
 def _fits(function, pattern):
+    """Also of what the compiler has made of it, as in memcpy.part.0."""
+    function = function.split(".")[0]
     return function.startswith(pattern[:-1]) if pattern[-1] == "*" else \
         function == pattern
 

@@ -19,6 +19,14 @@ def images(directory, names):
     return found
 
 
+def symbols(image):
+    """The System.map that lies beside an image."""
+    path = image.with_suffix(".map")
+    if not path.is_file():
+        raise machine.MachineError(f"no System.map of {image.name}: {path}")
+    return path.read_text()
+
+
 def copies(sources, directory):
     """A kernel rebuilt meanwhile must not change what later boots run."""
     directory.mkdir()

@@ -34,6 +34,7 @@ class Guest:
     """
 
     alive = True
+    boots = 1
 
     def __init__(self, start, each, lost=0):
         self._start, self._each, self._lost = start, each, lost
@@ -55,6 +56,7 @@ class Measured(counts.Counted):
     def __init__(self, chosen):
         self.costs = collections.defaultdict(list)
         self.functions = collections.defaultdict(list)
+        self.problems = []
         self.symbols, self.plan = collections.defaultdict(lambda: SYMBOLS), chosen
         self._progress = self
 
@@ -79,6 +81,16 @@ class Costs(unittest.TestCase):
                          [5000, 5000])
         self.assertEqual(self.measured.functions[ROW, self.plan.configs[0].name],
                          [{"user space": 0, "memcpy": 5000}] * 2)
+
+    def test_a_guest_that_has_booted_again_counts_nothing(self):
+        class Lost(Guest):
+            def run(self, *args):
+                self.boots += 1
+                return super().run(*args)
+
+        self.take(base=Lost(0, 5000))
+        self.assertFalse(self.measured.costs)
+        self.assertEqual(len(self.measured.problems), 2)
 
     def test_a_run_that_did_less_is_no_result(self):
         with self.assertRaises(counts.CountError):

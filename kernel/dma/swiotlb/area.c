@@ -44,7 +44,7 @@ void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots)
  * @fit:	What the run must satisfy.
  * @wait:	What to do when the lock is taken.
  *
- * To ask swiotlb_area_may_fit() first saves the lock of an area that is full.
+ * Ask swiotlb_area_may_fit() first: an area that is full need not be locked.
  *
  * Context: Any, takes the area's lock.
  * Return: Index of the first slot, %SWIOTLB_NO_SLOT if nothing fits,

@@ -179,7 +179,8 @@ static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem,
 			pool->asked_limit = limit;
 			return pool;
 		}
-		swiotlb_be_lean(mem, SWIOTLB_LEAN_FAILED);
+		if (limit >= mem->phys_limit)
+			swiotlb_be_lean(mem, SWIOTLB_LEAN_FAILED);
 	}
 	return NULL;
 }
@@ -187,7 +188,6 @@ static struct io_tlb_pool *swiotlb_grow_create(struct swiotlb_mem *mem,
 static void swiotlb_grow_failed(struct swiotlb_mem *mem, u64 limit)
 {
 	WRITE_ONCE(mem->room_end_pfn, 0);
-	swiotlb_be_lean(mem, SWIOTLB_LEAN_FAILED);
 	if (limit < mem->phys_limit) {
 		WRITE_ONCE(mem->vain_end_pfn, swiotlb_end_pfn(limit));
 		WRITE_ONCE(mem->vain_since, jiffies);

@@ -265,7 +265,7 @@ enum swiotlb_wait {
 };
 
 /**
- * swiotlb_area_may_fit() - is it worth to lock an area?
+ * swiotlb_area_may_fit() - is an area worth locking?
  * @area:	The area.
  * @nslots:	Length of the run that is looked for.
  *
@@ -969,7 +969,10 @@ void swiotlb_watermark_check(struct swiotlb_mem *mem, struct device *dev,
 #define SWIOTLB_LEAN		(30 * HZ)
 #define SWIOTLB_LEAN_FAILED	(600 * HZ)
 
-/* What could not be decrypted is lost: nothing more of that unless there is need. */
+/*
+ * What could not be decrypted is lost: nothing more of that unless there is need. When
+ * jiffies wrap, times that are long over look as if they were not, once.
+ */
 static inline bool swiotlb_is_lean(const struct swiotlb_mem *mem)
 {
 	unsigned long until = READ_ONCE(mem->lean_until);
@@ -978,7 +981,7 @@ static inline bool swiotlb_is_lean(const struct swiotlb_mem *mem)
 	       READ_ONCE(mem->crypt_failed);
 }
 
-/* Whoever loses this race has about the same to say. */
+/* The shorter time may win a race: then it is found out once more. */
 static inline void swiotlb_be_lean(struct swiotlb_mem *mem, unsigned long span)
 {
 	unsigned long until = jiffies + span;
@@ -993,7 +996,7 @@ static inline void swiotlb_be_lean(struct swiotlb_mem *mem, unsigned long span)
  * swiotlb_wants_quarter() - should no more than a quarter be in use?
  * @mem:	Allocator.
  * @nslots:	Slots that it has, or might have.
- * @most:	No longer with more than so many.
+ * @most:	Up to how many slots that is wanted.
  *
  * Magazines and depots may hold a quarter of all slots. While no more than that is in
  * use, whatever is unmapped at once can stay there. That is worth as much memory as
@@ -1010,34 +1013,32 @@ static inline bool swiotlb_wants_quarter(const struct swiotlb_mem *mem,
 	       !swiotlb_is_lean(mem);
 }
 
+/* How often it is looked for a quarter alone, in jiffies. */
+#define SWIOTLB_QUARTER_SPAN	(HZ / 16 ?: 1)
+
 /**
- * swiotlb_is_tight() - is it time to look at how much is in use in all?
+ * swiotlb_watermark_due() - is it time to look at how much is in use?
  * @mem:	Allocator.
- * @pool:	Where something was found just now.
- * @area_index:	In which area, less than @pool->nareas.
+ * @tight:	Where something was found just now, there is not much left.
  *
- * A quarter of all may be in use when most areas are full, or none is: nothing can be
- * told from one.
+ * That takes a look at every area and magazine: by one CPU, once in a jiffy. It may be a
+ * quarter of all that is in use when no area is tight: for that, it is more rarely.
  *
  * Context: Any.
- * Return: %true if it is.
+ * Return: %true if the caller is to do it.
  */
-static inline bool swiotlb_is_tight(const struct swiotlb_mem *mem,
-				    const struct io_tlb_pool *pool,
-				    unsigned int area_index)
-{
-	return swiotlb_pool_tight(pool, area_index) ||
-	       swiotlb_wants_quarter(mem, READ_ONCE(mem->pub.nslabs),
-				     SWIOTLB_DEFAULT_SLOTS);
-}
-
-/* The occupancy takes a look at every area: by one CPU, once in a jiffy. */
-static inline bool swiotlb_watermark_due(struct swiotlb_mem *mem)
+static inline bool swiotlb_watermark_due(struct swiotlb_mem *mem, bool tight)
 {
 	unsigned long now = jiffies, last = READ_ONCE(mem->last_check);
 
-	return last != now && swiotlb_mem_can_grow(mem) &&
-	       try_cmpxchg(&mem->last_check, &last, now);
+	if (last == now || !swiotlb_mem_can_grow(mem))
+		return false;
+	if (!tight &&
+	    (time_in_range_open(now, last, last + SWIOTLB_QUARTER_SPAN) ||
+	     !swiotlb_wants_quarter(mem, READ_ONCE(mem->pub.nslabs),
+				    SWIOTLB_DEFAULT_SLOTS)))
+		return false;
+	return try_cmpxchg(&mem->last_check, &last, now);
 }
 
 /* --------------------------------------------------------- transient.c --- */
@@ -1098,14 +1099,7 @@ static inline void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid
 {
 }
 
-static inline bool swiotlb_is_tight(const struct swiotlb_mem *mem,
-				    const struct io_tlb_pool *pool,
-				    unsigned int area_index)
-{
-	return false;
-}
-
-static inline bool swiotlb_watermark_due(struct swiotlb_mem *mem)
+static inline bool swiotlb_watermark_due(struct swiotlb_mem *mem, bool tight)
 {
 	return false;
 }

@@ -97,7 +97,7 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 						    dma_start, wait);
 			if (!swiotlb_map_failed(tlb_addr)) {
 				hit->pool = pool;
-				hit->tight = i || swiotlb_is_tight(mem, pool, area_index);
+				hit->tight = i || swiotlb_pool_tight(pool, area_index);
 				return tlb_addr;
 			}
 			if (tlb_addr == SWIOTLB_MAP_BUSY)
@@ -181,8 +181,8 @@ static phys_addr_t swiotlb_mem_map_drained(struct swiotlb_mem *mem,
  * @pool:	Filled in on success.
  *
  * For swiotlb_mem_map() only, which has looked at the CPU's magazine. Asks for
- * another pool when nothing is found, and before that when it gets tight. What
- * magazines hold counts as found: it goes back to the areas before a map fails.
+ * another pool when nothing is found, or ahead of that. What magazines hold counts as
+ * found: it goes back to the areas before a map fails.
  *
  * Context: Any, takes locks of areas and depots.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
@@ -203,7 +203,7 @@ phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem, struct device *dev,
 		return tlb_addr;
 	}
 
-	if (hit.tight && swiotlb_watermark_due(mem))
+	if (swiotlb_watermark_due(mem, hit.tight))
 		swiotlb_watermark_check(mem, dev, swiotlb_mem_used(mem));
 	*pool = hit.pool;
 	return tlb_addr;

@@ -28,11 +28,11 @@
  *	decrypted, for a while: a load that comes back finds it at once.
  *
  * Pools are closed when nobody has asked for one for a while, and when what would be
- * left is twice what was in use in the last periods, six times if some was added for
- * speed: growth begins at three quarters, or at one, so that what was given back is not
- * asked for again at once. If a device that reaches few pools has asked for one, that
- * goes for these, too. A pool that turns out to be in use by mappings that stay is opened
- * again, and left alone for some time.
+ * left is twice what was in use in the last periods, six times as long as all that there
+ * is has no more than the default size: growth begins at three quarters, or, for speed,
+ * at one quarter, so that what was given back is not asked for again at once. If a device
+ * that reaches few pools has asked for one, that goes for these, too. A pool that turns
+ * out to be in use by mappings that stay is opened again, and left alone for some time.
  *
  * When may a pool go? Buffers of it are in use, in a magazine or in a depot, and then
  * its areas count them; or they are free, and then only a search can find them. So,
@@ -152,8 +152,8 @@ static bool swiotlb_pool_is_missed(const struct swiotlb_mem *mem,
 static unsigned long swiotlb_enough_for(const struct swiotlb_mem *mem,
 					unsigned long nslots)
 {
-	if (swiotlb_wants_quarter(mem, nslots, SWIOTLB_DEFAULT_SLOTS) &&
-	    mem->pub.nslabs <= SWIOTLB_DEFAULT_SLOTS)
+	if (mem->pub.nslabs <= SWIOTLB_DEFAULT_SLOTS &&
+	    swiotlb_wants_quarter(mem, nslots, SWIOTLB_DEFAULT_SLOTS))
 		return nslots / 6;
 	return nslots / 2;
 }
@@ -179,8 +179,9 @@ static bool swiotlb_pool_may_close(const struct swiotlb_mem *mem,
 }
 
 /*
- * The youngest first: older ones are searched first. If a young one is needed, so are
- * those, whatever their size: they have buffers that stay.
+ * The youngest first: older ones are searched first, and buffers that stay are in those.
+ * So they are left alone if a younger one is needed, though there may be one that is not;
+ * but not in a hurry.
  */
 static bool swiotlb_close_surplus(struct swiotlb_mem *mem, bool hurry)
 {
@@ -190,8 +191,11 @@ static bool swiotlb_close_surplus(struct swiotlb_mem *mem, bool hurry)
 	list_for_each_entry_reverse(pool, &mem->pools, node) {
 		if (!swiotlb_pool_may_close(mem, pool, hurry))
 			continue;
-		if (!swiotlb_pool_is_spare(mem, pool))
+		if (!swiotlb_pool_is_spare(mem, pool)) {
+			if (hurry)
+				continue;
 			break;
+		}
 		swiotlb_mem_close_pool(mem, pool);
 		swiotlb_count(mem, SWIOTLB_CLOSED, 1);
 		closed = true;

@@ -219,7 +219,7 @@ void swiotlb_want_pool(struct swiotlb_mem *mem, u64 limit, int nid)
 	queue_work(system_dfl_wq, &mem->grow_work);
 }
 
-/* What is left must last until the worker has run. */
+/* By three quarters: what is left must last until the worker has run. */
 static bool swiotlb_is_nearly_full(unsigned long used, unsigned long nslots)
 {
 	return used > nslots - nslots / 4;
@@ -234,7 +234,8 @@ static bool swiotlb_may_have_ahead(const struct swiotlb_mem *mem, u64 limit)
 
 /*
  * Pools double: for speed alone none is added to more than half of the default size, nor
- * a large part of the room that is left. Who needs lower memory may need that.
+ * where what there is exceeds a quarter of the room that is left: who needs lower memory
+ * may need that. Nor are pools of any size kept that are about to go.
  */
 static bool swiotlb_is_above_watermark(const struct swiotlb_mem *mem, unsigned long used)
 {
@@ -243,7 +244,7 @@ static bool swiotlb_is_above_watermark(const struct swiotlb_mem *mem, unsigned l
 	return swiotlb_is_nearly_full(used, nslots) ||
 	       (used > nslots / 4 &&
 		swiotlb_wants_quarter(mem, nslots, SWIOTLB_DEFAULT_SLOTS / 2) &&
-		swiotlb_room(mem) / 4 >= nslots);
+		!READ_ONCE(mem->spare_end_pfn) && swiotlb_room(mem) / 4 >= nslots);
 }
 
 /*

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A plugin of QEMU's TCG that counts the instructions that a guest executes, by CPU and
- * by the place in its kernel, in a file that others can read meanwhile: counts=PATH. Time
- * on a host that others use comes and goes; this does not.
+ * by where in its kernel their block begins, in a file that others can read meanwhile:
+ * counts=PATH. Time on a host that others use comes and goes; this does not.
  *
  * The file has PLACES addresses, rounded down to a multiple of 16, then as many counters
- * for each CPU. Those of the first place, without an address, are of user space, and of
- * what finds no place.
+ * for each CPU. The first place, without an address, is for user space, and the second
+ * for what finds none.
  */
 
 #include <fcntl.h>
@@ -24,6 +24,8 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 #define PLACES_SHIFT	16
 #define PLACES		(1ull << PLACES_SHIFT)
 #define TRIES		64
+#define USER		0
+#define NOWHERE		1
 
 /* What a CPU has executed is written by the thread of that CPU alone. */
 static struct {
@@ -45,11 +47,11 @@ static uint64_t place_of(uint64_t address)
 	uint64_t at, there, i;
 
 	if (!(address >> 63))
-		return 0;
+		return USER;
 	address &= ~15ull;
 	at = (address >> 4) * 0x9e3779b97f4a7c15 >> (64 - PLACES_SHIFT);
 	for (i = 0; i < TRIES; i++, at = (at + 1) % PLACES) {
-		if (!at)
+		if (at <= NOWHERE)
 			continue;
 		there = 0;
 		if (__atomic_compare_exchange_n(&counts->addresses[at], &there, address, 0,
@@ -57,7 +59,7 @@ static uint64_t place_of(uint64_t address)
 		    there == address)
 			return at;
 	}
-	return 0;
+	return NOWHERE;
 }
 
 static void executed(unsigned int vcpu, void *block)

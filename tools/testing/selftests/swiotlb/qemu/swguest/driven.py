@@ -15,7 +15,9 @@ WRONG_CLOCKS = 5
 
 
 class Driven:
-    """One guest. Leave the with block, and it is gone; @result says how it went."""
+    """One guest. Leave the with block, and it is gone; @result says how it went, and
+    @boots how often it had to boot.
+    """
 
     def __init__(self, spec, accel_name, keep, progress):
         self._arguments = (spec, accel_name, keep, progress)
@@ -24,6 +26,7 @@ class Driven:
         self._wrong_clocks = 0
         self._session = None
         self.result = None
+        self.boots = 0
 
     def __enter__(self):
         self._start()
@@ -34,6 +37,7 @@ class Driven:
             self._finish()
 
     def _start(self):
+        self.boots += 1
         self._session = run.Session(*self._arguments).__enter__()
 
     def _finish(self):

@@ -60,8 +60,9 @@ APPEND = ("panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=60 "
           "watchdog_thresh=20 random.trust_cpu=on")
 
 
-# PLACES of insns.c
+# PLACES and NOWHERE of insns.c
 INSNS_PLACES = 1 << 16
+INSNS_NOWHERE = 1
 
 
 class MachineError(Exception):
@@ -281,8 +282,10 @@ class Machine:
             def counters():
                 return struct.unpack(f"={INSNS_PLACES}Q", file.read(8 * INSNS_PLACES))
             addresses = counters()
-            sums = map(sum, zip(*(counters() for _ in range(self._spec.vcpus))))
-            return {address: count for address, count in zip(addresses, sums) if count}
+            sums = [*map(sum, zip(*(counters() for _ in range(self._spec.vcpus))))]
+        if sums[INSNS_NOWHERE]:
+            raise MachineError("insns.c has too few places for this kernel")
+        return {address: count for address, count in zip(addresses, sums) if count}
 
     def exited(self):
         return self._process.poll() is not None
