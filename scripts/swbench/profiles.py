@@ -4,6 +4,7 @@
 import bisect
 import collections
 import csv
+import functools
 import io
 
 from . import report
@@ -54,6 +55,7 @@ def _fits(function, pattern):
         function == pattern
 
 
+@functools.cache
 def group(function):
     if function == OUTSIDE[1]:
         return function
