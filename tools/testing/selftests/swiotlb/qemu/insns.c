@@ -21,8 +21,8 @@
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 
 #define MAX_CPUS	64
-#define PLACES_SHIFT	16
-#define PLACES		(1ull << PLACES_SHIFT)
+#define PLACES_SHIFT	16	/* log2 of PLACES */
+#define PLACES		((uint64_t)65536)
 #define TRIES		64
 #define USER		0
 #define NOWHERE		1
