@@ -21,9 +21,17 @@ static void map_and_look(unsigned int n)
 {
 	map_pieces(n - 1);
 	shim_advance(HZ / 16);
-	tlbs[n - 1] = map(dev, orig, PIECE, DMA_TO_DEVICE);
-	CHECK(tlbs[n - 1] != MAP_FAILED_ADDR);
-	shim_run_work();
+	map_piece(n - 1);
+}
+
+/* Over whenever the worker that gives back looks */
+static void load(unsigned int n, unsigned int times)
+{
+	while (times--) {
+		map_and_look(n);
+		unmap_pieces(0, n);
+		ticks(1);
+	}
 }
 
 TEST(buffers_of_idle_devices_add_no_pool)
@@ -65,20 +73,11 @@ TEST(growth_for_speed_wants_nothing_at_the_limit)
 	unmap_pieces(0, 2 * MIB_PIECES);
 }
 
-static void load(unsigned int seconds)
-{
-	while (seconds--) {
-		map_pieces(10 * MIB_PIECES);
-		unmap_pieces(0, 10 * MIB_PIECES);
-		ticks(1);
-	}
-}
-
-/* A load that is over whenever somebody looks. 13 MiB hold it, 16 more are for speed */
+/* 13 MiB hold it, 16 more are for speed */
 TEST(what_was_added_for_speed_stays_while_it_is_used)
 {
 	start("512,1");
-	load(60);
+	load(10 * MIB_PIECES, 60);
 	CHECK_EQ(slots_total(), 29 * MIB_SLOTS);
 	CHECK_EQ(slots_event("closed"), 0);
 	ticks(60);
@@ -135,18 +134,14 @@ TEST(memory_in_pieces_is_not_taken_for_speed)
 }
 
 /* Of 5 MiB, more than a quarter: eight more are sought */
-static void load_a_quarter(unsigned int seconds)
+static void load_a_quarter(unsigned int times)
 {
-	while (seconds--) {
-		map_and_look(MIB_PIECES + MIB_PIECES / 2);
-		unmap_pieces(0, MIB_PIECES + MIB_PIECES / 2);
-		ticks(1);
-	}
+	load(MIB_PIECES + MIB_PIECES / 2, times);
 }
 
-static void grow_once(const char *arg)
+static void grow_once(void)
 {
-	boot_encrypted(arg);
+	boot_encrypted("512,1");
 	start_with(new_device(0, 0));
 	map_pieces(MIB_PIECES);
 	CHECK_EQ(slots_event("grown"), 1);
@@ -156,7 +151,7 @@ static void grow_once(const char *arg)
 /* There was no need: nobody is told every minute that there is none */
 TEST(memory_that_is_short_is_not_sought_for_speed)
 {
-	grow_once("512,1");
+	grow_once();
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
 	load_a_quarter(500);
@@ -173,7 +168,7 @@ TEST(memory_is_not_lost_for_speed)
 {
 	long lost;
 
-	grow_once("512,1");
+	grow_once();
 	shim_fail(SHIM_FAULT_DECRYPT, 0, -1);
 	shim_fail(SHIM_FAULT_ENCRYPT, 0, -1);
 	load_a_quarter(5);
@@ -246,11 +241,7 @@ TEST(pool_of_a_burst_is_not_opened_again_for_speed)
 	shim_run_work();
 	CHECK_EQ(slots_total(), 77 * MIB_SLOTS);
 	unmap_pieces(0, n);
-	for (i = 0; i < 60; i++) {
-		map_and_look(6 * MIB_PIECES);
-		unmap_pieces(0, 6 * MIB_PIECES);
-		ticks(1);
-	}
+	load(6 * MIB_PIECES, 60);
 	CHECK_EQ(slots_event("reopened"), 0);
 	CHECK_EQ(slots_total(), 29 * MIB_SLOTS);
 }

@@ -11,17 +11,21 @@ void start_with(struct device *device)
 	orig = new_buffer(PIECE, 0);
 }
 
+void map_piece(unsigned int i)
+{
+	shim_advance(1);
+	tlbs[i] = map(dev, orig, PIECE, DMA_TO_DEVICE);
+	CHECK(tlbs[i] != MAP_FAILED_ADDR);
+	shim_run_work();
+}
+
 void map_pieces(unsigned int n)
 {
 	unsigned int i;
 
 	BUG_ON(n > MAX_PIECES);
-	for (i = 0; i < n; i++) {
-		shim_advance(1);
-		tlbs[i] = map(dev, orig, PIECE, DMA_TO_DEVICE);
-		CHECK(tlbs[i] != MAP_FAILED_ADDR);
-		shim_run_work();
-	}
+	for (i = 0; i < n; i++)
+		map_piece(i);
 }
 
 bool map_from_pools(struct device *device, unsigned int i)

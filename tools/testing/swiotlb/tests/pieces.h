@@ -15,6 +15,7 @@ extern phys_addr_t tlbs[MAX_PIECES];
 
 void start_with(struct device *device);
 /* Growth keeps pace: the worker runs after each map */
+void map_piece(unsigned int i);
 void map_pieces(unsigned int n);
 /* From pools alone: one that is made for this map does not count */
 bool map_from_pools(struct device *device, unsigned int i);
