@@ -15,6 +15,7 @@ struct page;
 /* Flags of swiotlb_init() and swiotlb_init_remap() */
 #define SWIOTLB_VERBOSE	BIT(0) /* print where the pool is */
 #define SWIOTLB_ANY	BIT(1) /* the pool may lie anywhere in memory */
+#define SWIOTLB_FIXED	BIT(2) /* devices can use no other memory: never grow */
 
 /* The unit of space, a slot (slab in the older names): 2 KiB */
 #define IO_TLB_SHIFT	11
@@ -44,12 +45,10 @@ void __init swiotlb_update_mem_attributes(void);
  * @start:	Physical address of the pool made at boot.
  * @size:	Its size in bytes, 0 if there is none.
  * @pool:	That pool.
- * @nslabs:	Number of slots in all pools, 0 if nothing can be mapped.
+ * @nslabs:	Number of slots in its open pools, 0 if nothing can be mapped.
  * @force_bounce: Every mapping of the device is bounced.
  * @for_alloc:	Coherent memory of the device comes from here, too.
  * @cc_shared:	The memory is shared with the hypervisor (decrypted).
- * @first_pfn:	All other pools that there are, or were, lie from here ...
- * @end_pfn:	... to below this page. 0 as long as there was none.
  *
  * Not for drivers. Read mostly: nothing here changes at a map or unmap.
  */
@@ -61,13 +60,23 @@ struct io_tlb_mem {
 	bool force_bounce;
 	bool for_alloc;
 	bool cc_shared;
-#ifdef CONFIG_SWIOTLB_DYNAMIC
-	unsigned long first_pfn;
-	unsigned long end_pfn;
-#endif
 };
 
-struct io_tlb_pool *__swiotlb_find_pool(struct device *dev, phys_addr_t paddr);
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+/**
+ * struct swiotlb_range - where all pools made at run time lie, or did
+ * @first_pfn:	First page.
+ * @end_pfn:	Page behind the last one, 0 while there was no such pool.
+ */
+struct swiotlb_range {
+	unsigned long first_pfn;
+	unsigned long end_pfn;
+};
+
+extern struct swiotlb_range swiotlb_range;
+#endif
+
+struct io_tlb_pool *__swiotlb_find_pool(phys_addr_t paddr);
 
 /**
  * swiotlb_find_pool() - find the pool that holds a physical address
@@ -98,9 +107,9 @@ static inline struct io_tlb_pool *swiotlb_find_pool(struct device *dev,
 	 * in kernel/dma/swiotlb/internal.h.
 	 */
 	smp_rmb();
-	if (unlikely(pfn < READ_ONCE(mem->end_pfn) &&
-		     pfn >= READ_ONCE(mem->first_pfn)))
-		return __swiotlb_find_pool(dev, paddr);
+	if (unlikely(pfn < READ_ONCE(swiotlb_range.end_pfn) &&
+		     pfn >= READ_ONCE(swiotlb_range.first_pfn)))
+		return __swiotlb_find_pool(paddr);
 #endif
 	return NULL;
 }

@@ -2,15 +2,17 @@
 /*
  * Software IO TLB: what the DMA API calls.
  *
- * A device that cannot reach a buffer, or must not, is given a bounce buffer
- * instead, and the data is copied. How slots for it are found is the business
- * of the layers in swiotlb/, see swiotlb/internal.h.
+ * A device that cannot reach a buffer, or must not, gets a bounce buffer instead, and
+ * the data is copied. The layers in swiotlb/ find slots for it, see swiotlb/internal.h.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
-#include "swiotlb/internal.h"
+#include "swiotlb/bounce.h"
+#include "swiotlb/limit.h"
 #include "swiotlb/mem.h"
+#include "swiotlb/misuse.h"
+#include "swiotlb/transient.h"
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/swiotlb.h>
@@ -67,7 +69,7 @@ static bool swiotlb_mem_suits(const struct io_tlb_mem *mem, struct device *dev)
 	if (!cc_platform_has(CC_ATTR_MEM_ENCRYPT))
 		return true;
 
-	pr_warn_once("memory is encrypted, and DMA is bounced\n");
+	pr_warn_once("Memory encryption is active and system is using DMA bounce buffers\n");
 	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
 		return mem->cc_shared == force_dma_unencrypted(dev);
 	if (cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT))
@@ -75,7 +77,7 @@ static bool swiotlb_mem_suits(const struct io_tlb_mem *mem, struct device *dev)
 	return true;
 }
 
-/* Masks are 2^n - 1; should a driver have holes in its own, ask for more. */
+/* Masks are 2^n - 1. If a driver's mask has holes, align to more. */
 static inline unsigned int swiotlb_slot_mask(unsigned int byte_mask)
 {
 	unsigned int mask = byte_mask >> IO_TLB_SHIFT;
@@ -138,7 +140,7 @@ static void swiotlb_report_no_pool(struct device *dev, size_t bytes, bool quiet)
 {
 	trace_swiotlb_failed(dev, bytes, "no pool");
 	if (!quiet)
-		dev_warn_ratelimited(dev, "swiotlb has no pool to bounce from\n");
+		dev_warn_ratelimited(dev, "Can not allocate SWIOTLB buffer earlier and can't now provide you with the DMA bounce buffer\n");
 }
 
 static void swiotlb_report_unsuited(struct device *dev, size_t bytes, bool quiet)
@@ -160,10 +162,21 @@ static void swiotlb_count_impossible(struct swiotlb_mem *mem, struct device *dev
 static void swiotlb_report_impossible(struct device *dev, size_t bytes,
 				      unsigned int alloc_align_mask)
 {
-	dev_warn_ratelimited(dev, "swiotlb can never map %zu bytes here: at most %zu, alignment mask of the device 0x%x and of the allocation 0x%x, segment boundary 0x%lx\n",
+	dev_warn_ratelimited(dev, "swiotlb buffer is full (sz: %zu bytes): it can never map more than %zu, with alignment mask 0x%x of the device and 0x%x of the allocation, segment boundary 0x%lx\n",
 			     bytes, swiotlb_max_mapping_size(dev),
 			     dma_get_min_align_mask(dev), alloc_align_mask,
 			     dma_get_seg_boundary(dev));
+}
+
+static void swiotlb_report_out_of_reach(struct device *dev,
+					struct swiotlb_mem *mem, size_t bytes,
+					bool quiet)
+{
+	swiotlb_count(mem, SWIOTLB_OUT_OF_REACH, 1);
+	trace_swiotlb_failed(dev, bytes, "out of reach");
+	if (!quiet)
+		dev_warn_ratelimited(dev, "swiotlb is out of reach, overflow (sz: %zu bytes, mask %llx, bus limit %llx)\n",
+				     bytes, *dev->dma_mask, dev->bus_dma_limit);
 }
 
 static void swiotlb_report_full(struct device *dev, struct swiotlb_mem *mem,
@@ -171,25 +184,62 @@ static void swiotlb_report_full(struct device *dev, struct swiotlb_mem *mem,
 {
 	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL,
 				      DEFAULT_RATELIMIT_BURST);
-	unsigned long total = READ_ONCE(mem->pub.nslabs);
-	unsigned long used = swiotlb_mem_used(mem);
-	bool full = used + req->nslots > total;
+	unsigned long total, used;
 	const char *why = "";
 
-	swiotlb_count(mem, full ? SWIOTLB_FULL : SWIOTLB_FRAGMENTED, 1);
-	if (swiotlb_mem_can_grow(mem) && swiotlb_at_limit(mem)) {
-		swiotlb_count(mem, SWIOTLB_AT_LIMIT, 1);
-		why = ", its limit is reached";
-	} else if (swiotlb_mem_can_grow(mem)) {
-		swiotlb_count(mem, SWIOTLB_NO_MEMORY, 1);
-		why = ", no memory for more in this context";
-	}
-	trace_swiotlb_failed(dev, req->bytes, full ? "full" : "fragmented");
+	swiotlb_count(mem, SWIOTLB_FULL, 1);
+	trace_swiotlb_failed(dev, req->bytes, "full");
+	if (swiotlb_growth_is_enabled(mem)) {
+		bool limited = swiotlb_limit_is_reached(mem);
 
-	if (!quiet && __ratelimit(&rs))
-		dev_warn(dev, "swiotlb buffer is %s%s (sz: %zu bytes), total %lu (slots), used %lu (slots)\n",
-			 full ? "full" : "fragmented", why, req->bytes, total,
-			 used);
+		swiotlb_count(mem, limited ? SWIOTLB_AT_LIMIT : SWIOTLB_NO_MEMORY, 1);
+		why = limited ? ": its limit is reached" :
+				": no memory for more in this context";
+	}
+	if (quiet || !__ratelimit(&rs))
+		return;
+
+	/* Sums over CPUs are for lines that are printed only. */
+	total = READ_ONCE(mem->pub.nslabs);
+	used = swiotlb_mem_used(mem);
+	if (mem->wider) {
+		total += READ_ONCE(mem->wider->pub.nslabs);
+		used += swiotlb_mem_used(mem->wider);
+	}
+	dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots)%s%s\n",
+		 req->bytes, total, used, why,
+		 used + req->nslots <= total ? ", it is fragmented" : "");
+}
+
+/*
+ * The wider allocator first, if the device reaches it: low memory is for devices that
+ * need it.
+ */
+static phys_addr_t swiotlb_map_slots(struct swiotlb_mem *mem, struct device *dev,
+				     const struct swiotlb_request *req,
+				     enum swiotlb_reach reach,
+				     struct swiotlb_hit *hit)
+{
+	struct swiotlb_mem *widest = mem;
+	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
+
+	if (reach == SWIOTLB_REACH_WIDER) {
+		widest = mem->wider;
+		if (READ_ONCE(widest->pub.nslabs))
+			tlb_addr = swiotlb_mem_map(widest, dev, req, reach, hit);
+	}
+	if (tlb_addr == SWIOTLB_MAP_FULL && likely(reach != SWIOTLB_REACH_NONE))
+		tlb_addr = swiotlb_mem_map(mem, dev, req, reach, hit);
+
+	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL)) {
+		/* More of it would not help a device that reaches a part only. */
+		if (reach > SWIOTLB_REACH_BOOT)
+			swiotlb_growth_want(widest, dev);
+		return swiotlb_transient_map(mem, dev, req, &hit->pool);
+	}
+	if (unlikely(hit->tight))
+		swiotlb_growth_look(widest, dev);
+	return tlb_addr;
 }
 
 /**
@@ -201,7 +251,7 @@ static void swiotlb_report_full(struct device *dev, struct swiotlb_mem *mem,
  *		allocated, in bytes. It may be larger than the buffer by what is
  *		before and behind it.
  * @dir:	Direction of the DMA.
- * @attrs:	DMA attributes, updated to what the pool is: %DMA_ATTR_CC_SHARED.
+ * @attrs:	DMA attributes; %DMA_ATTR_CC_SHARED is set or cleared as the pool has it.
  *
  * The bounce buffer has the address bits of the device's min_align_mask in
  * common with @orig_addr, and does not cross its segment boundary. With neither
@@ -225,8 +275,9 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	struct io_tlb_mem *pub = dev->dma_io_tlb_mem;
 	bool quiet = *attrs & DMA_ATTR_NO_WARN;
 	struct swiotlb_request req;
-	struct io_tlb_pool *pool;
+	enum swiotlb_reach reach;
 	struct swiotlb_mem *mem;
+	struct swiotlb_hit hit;
 	phys_addr_t tlb_addr;
 
 	if (!pub || !READ_ONCE(pub->nslabs)) {
@@ -245,7 +296,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 
 	/* The pool begins on a page: room may be lost before the first slot. */
 	dev_WARN_ONCE(dev, alloc_align_mask > ~PAGE_MASK,
-		      "a mapping aligned to more than a page may not fit at its largest size\n");
+		      "Alloc alignment may prevent fulfilling requests with max mapping_size\n");
 
 	if (!swiotlb_make_request(dev, orig_addr, mapping_size,
 				  alloc_align_mask, &req)) {
@@ -257,9 +308,13 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	}
 
 	mem = to_swiotlb_mem(pub);
-	tlb_addr = swiotlb_mem_map(mem, dev, &req, &pool);
-	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL))
-		tlb_addr = swiotlb_transient_map(mem, dev, &req, &pool);
+	reach = swiotlb_mem_reach(mem, dev);
+	if (unlikely(reach == SWIOTLB_REACH_NONE &&
+		     !swiotlb_transient_is_reached(mem, dev))) {
+		swiotlb_report_out_of_reach(dev, mem, mapping_size, quiet);
+		return (phys_addr_t)DMA_MAPPING_ERROR;
+	}
+	tlb_addr = swiotlb_map_slots(mem, dev, &req, reach, &hit);
 	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL)) {
 		swiotlb_report_full(dev, mem, &req, quiet);
 		return (phys_addr_t)DMA_MAPPING_ERROR;
@@ -268,7 +323,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	/* From now on, syncs of this device must reach us. */
 	dma_reset_need_sync(dev);
 
-	swiotlb_copy(dev, pool, tlb_addr, orig_addr, mapping_size,
+	swiotlb_copy(dev, hit.pool, tlb_addr, orig_addr, mapping_size,
 		     DMA_TO_DEVICE);
 	/* [4] Pairs with the address dependency in swiotlb_pool_lookup(). */
 	smp_wmb();
@@ -277,7 +332,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 
 /*
  * The caller found @pool by the address. If there is no mapping, it has unmapped
- * it before, or was never given that address.
+ * the address before, or never had it.
  */
 static inline bool swiotlb_find_mapping(struct device *dev,
 					const struct io_tlb_pool *pool,
@@ -286,7 +341,8 @@ static inline bool swiotlb_find_mapping(struct device *dev,
 {
 	bool found = swiotlb_pool_lookup(pool, tlb_addr, map);
 
-	dev_WARN_ONCE(dev, !found, "nothing is mapped at %pa\n", &tlb_addr);
+	if (unlikely(!found))
+		swiotlb_driver_error(dev, "nothing is mapped at %pa\n", &tlb_addr);
 	return found;
 }
 
@@ -298,19 +354,21 @@ static bool swiotlb_is_start(struct device *dev, const struct io_tlb_pool *pool,
 	phys_addr_t first = swiotlb_slot_addr(pool, map->head + map->pad_slots);
 	bool inside = tlb_addr - first < IO_TLB_SIZE;
 
-	dev_WARN_ONCE(dev, !inside, "%pa is not the start of a mapping\n",
-		      &tlb_addr);
+	if (unlikely(!inside))
+		swiotlb_driver_error(dev, "%pa is not the start of a mapping\n",
+				     &tlb_addr);
 	return inside;
 }
 
 /**
  * __swiotlb_tbl_unmap_single() - unmap a bounce buffer
  * @dev:	Device that it was mapped for.
- * @tlb_addr:	What swiotlb_tbl_map_single() returned.
- * @mapping_size: What it was given, in bytes.
- * @dir:	What it was given. Data from the device is copied back first.
+ * @tlb_addr:	Address that swiotlb_tbl_map_single() returned.
+ * @mapping_size: Size that it was mapped with, in bytes.
+ * @dir:	Direction that it was mapped with. Data from the device is copied back
+ *		first.
  * @attrs:	With %DMA_ATTR_SKIP_CPU_SYNC, it is not.
- * @pool:	What swiotlb_find_pool() has found.
+ * @pool:	The pool, from swiotlb_find_pool().
  *
  * Context: Any.
  */
@@ -319,7 +377,6 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 				enum dma_data_direction dir,
 				unsigned long attrs, struct io_tlb_pool *pool)
 {
-	struct swiotlb_mem *mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
 	bool transient = swiotlb_pool_is_transient(pool);
 	struct swiotlb_mapping map;
 
@@ -327,10 +384,10 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 	    !swiotlb_is_start(dev, pool, tlb_addr, &map))
 		return;
 
-	/* Whoever is late must not copy: it is not his buffer any more. */
+	/* The loser of a race must not copy: the buffer may have a new owner. */
 	if (!swiotlb_record_take(&pool->records[map.head], map.word)) {
-		dev_WARN_ONCE(dev, 1, "%pa was unmapped twice at once\n",
-			      &tlb_addr);
+		swiotlb_driver_error(dev, "%pa was unmapped twice at once\n",
+				     &tlb_addr);
 		return;
 	}
 
@@ -339,10 +396,11 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 		swiotlb_bounce(dev, pool, &map, tlb_addr, mapping_size,
 			       DMA_FROM_DEVICE);
 
-	swiotlb_mem_unmap(mem, pool, &map, dir);
-	/* Any other pool may have gone. */
-	if (transient)
-		swiotlb_transient_free(mem, pool);
+	/* Afterwards the pool may be freed. */
+	if (unlikely(transient))
+		swiotlb_transient_unmap(pool, &map);
+	else
+		swiotlb_mem_unmap(pool, &map);
 }
 
 /**
@@ -351,7 +409,7 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
  * @tlb_addr:	Physical address of the part in the bounce buffer.
  * @size:	Its size in bytes.
  * @dir:	Direction that it was mapped for.
- * @pool:	What swiotlb_find_pool() has found.
+ * @pool:	The pool, from swiotlb_find_pool().
  *
  * Context: Any.
  */
@@ -373,7 +431,7 @@ void __swiotlb_sync_single_for_device(struct device *dev, phys_addr_t tlb_addr,
  * @tlb_addr:	Physical address of the part in the bounce buffer.
  * @size:	Its size in bytes.
  * @dir:	Direction that it was mapped for.
- * @pool:	What swiotlb_find_pool() has found.
+ * @pool:	The pool, from swiotlb_find_pool().
  *
  * Context: Any.
  */
@@ -418,7 +476,7 @@ dma_addr_t swiotlb_map(struct device *dev, phys_addr_t paddr, size_t size,
 		   phys_to_dma_encrypted(dev, tlb_addr);
 	if (unlikely(!dma_capable(dev, dma_addr, size, true, attrs))) {
 		trace_swiotlb_failed(dev, size, "out of reach");
-		dev_WARN_ONCE(dev, 1, "buffer %pad+%zu is out of reach (mask %llx, bus %llx)\n",
+		dev_WARN_ONCE(dev, 1, "swiotlb addr %pad+%zu overflow (mask %llx, bus limit %llx).\n",
 			      &dma_addr, size, *dev->dma_mask,
 			      dev->bus_dma_limit);
 		attrs |= DMA_ATTR_SKIP_CPU_SYNC;

@@ -3,7 +3,7 @@
  * One area: its lock, and the bitmaps behind it.
  */
 
-#include "internal.h"
+#include "area.h"
 
 static size_t swiotlb_area_map_bytes(unsigned int nslots)
 {
@@ -14,6 +14,7 @@ static size_t swiotlb_area_map_bytes(unsigned int nslots)
  * swiotlb_area_bytes() - memory that an area takes
  * @nslots:	Number of slots.
  *
+ * Context: Any.
  * Return: Bytes for the area and its bitmaps, in whole cache lines.
  */
 size_t swiotlb_area_bytes(unsigned int nslots)
@@ -23,11 +24,11 @@ size_t swiotlb_area_bytes(unsigned int nslots)
 }
 
 /**
- * swiotlb_area_init() - all slots of an area are free
+ * swiotlb_area_init() - initialize an area whose slots are all free
  * @area:	At the start of swiotlb_area_bytes() zeroed bytes.
  * @nslots:	Number of slots.
  *
- * Context: Nobody else knows @area yet.
+ * Context: @area is not shared yet.
  */
 void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots)
 {
@@ -44,12 +45,11 @@ void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots)
  * @fit:	What the run must satisfy.
  * @wait:	What to do when the lock is taken.
  *
- * Ask swiotlb_area_may_fit() first: an area that is full need not be locked.
+ * Ask swiotlb_area_may_fit() first: a full area need not be locked.
  *
  * Context: Any, takes the area's lock.
- * Return: Index of the first slot, %SWIOTLB_NO_SLOT if nothing fits,
- * %SWIOTLB_BUSY if the lock was taken, or the search long, and @wait or @fit says not
- * to go on then.
+ * Return: Index of the first slot, %SWIOTLB_NO_SLOT if nothing fits, or %SWIOTLB_BUSY if
+ * the lock was taken and @wait says not to wait for it.
  */
 unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
 				const struct swiotlb_fit *fit,
@@ -64,7 +64,7 @@ unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
 		return SWIOTLB_BUSY;
 
 	index = swiotlb_slots_find(&area->slots, fit);
-	if (index < SWIOTLB_BUSY)
+	if (index != SWIOTLB_NO_SLOT)
 		swiotlb_slots_claim(&area->slots, index, fit->nslots);
 	spin_unlock_irqrestore(&area->lock, flags);
 	return index;
@@ -75,13 +75,12 @@ unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
  * @area:	The area.
  * @index:	First slot of the run.
  * @nslots:	Length of the run.
- * @cell:	Where it waits for its next use, %NULL if it is the caller's.
- * @value:	What @cell has for it.
+ * @cell:	Cell of a magazine that holds the run, %NULL if the caller owns it.
+ * @value:	Value of @cell that stands for the run.
  *
- * The run leaves @cell in the same critical section in which it gets free: who
- * searches the area finds it, or has to wait for the lock.
- *
- * If it is no longer in @cell, somebody else has it, and nothing is changed.
+ * The run leaves @cell in the critical section that frees it: a search of the area
+ * either finds the run or waits for the lock. If another CPU has taken the run out of
+ * @cell meanwhile, nothing is changed.
  *
  * Context: Any, takes the area's lock.
  */
@@ -94,4 +93,23 @@ void swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
 	if (!cell || atomic_try_cmpxchg(cell, &value, 0))
 		WARN_ON_ONCE(!swiotlb_slots_release(&area->slots, index, nslots));
 	spin_unlock_irqrestore(&area->lock, flags);
+}
+
+/**
+ * swiotlb_area_is_empty() - is no slot in use?
+ * @area:	The area.
+ *
+ * Context: Any, takes the area's lock.
+ * Return: %true if there is none; then all that other CPUs did before they freed the
+ * last one is visible to the caller.
+ */
+bool swiotlb_area_is_empty(struct io_tlb_area *area)
+{
+	unsigned long flags;
+	bool empty;
+
+	spin_lock_irqsave(&area->lock, flags);
+	empty = !swiotlb_area_used(area);
+	spin_unlock_irqrestore(&area->lock, flags);
+	return empty;
 }

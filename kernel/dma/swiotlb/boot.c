@@ -5,16 +5,35 @@
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
-#include "internal.h"
-#include "magazine.h"
+#include "mem.h"
+#include "pages.h"
+#include "param.h"
 
 struct swiotlb_mem swiotlb_default_mem;
+struct swiotlb_mem swiotlb_any_mem;
 
-/* Growing needs its lists and locks before anybody can ask for a pool. */
 static void swiotlb_default_init(void)
 {
-	swiotlb_grow_init(&swiotlb_default_mem);
+	swiotlb_mem_init(&swiotlb_default_mem);
 	swiotlb_default_mem.pub.force_bounce = swiotlb_param.force;
+}
+
+/* Where there is memory above @last, devices that reach it get pools there. */
+static void swiotlb_default_enable_growth(u64 last)
+{
+	struct swiotlb_mem *low = &swiotlb_default_mem, *any = &swiotlb_any_mem;
+	u64 highest = virt_to_phys(high_memory - 1);
+	unsigned int nareas = swiotlb_param_nareas();
+
+	swiotlb_growth_enable(low, last, nareas, swiotlb_param.max_nslots);
+	if (!swiotlb_growth_is_enabled(low) || highest <= last)
+		return;
+
+	swiotlb_mem_init(any);
+	any->pub.cc_shared = low->pub.cc_shared;
+	any->narrower = low;
+	low->wider = any;
+	swiotlb_growth_enable(any, highest, nareas, swiotlb_param.max_nslots);
 }
 
 static void swiotlb_announce_size(unsigned long nslots)
@@ -22,7 +41,7 @@ static void swiotlb_announce_size(unsigned long nslots)
 	if (nslots == swiotlb_param.nslots)
 		return;
 
-	pr_info("size adjusted from %lu to %lu slots\n",
+	pr_info("SWIOTLB bounce buffer size adjusted %lu -> %lu slabs\n",
 		swiotlb_param.nslots, nslots);
 	swiotlb_param.nslots = nslots;
 }
@@ -35,18 +54,60 @@ static void swiotlb_announce_size(unsigned long nslots)
 void swiotlb_print_info(void)
 {
 	const struct io_tlb_pool *pool = &swiotlb_default_mem.boot_pool;
+	u64 bytes = pool->end - pool->start;
 
 	if (pool->nslots)
-		pr_info("mapped [mem %pa-%pa] (%uMB)\n", &pool->start,
-			&pool->end, pool->nslots >> (20 - IO_TLB_SHIFT));
+		pr_info("mapped [mem %pa-%pa] (%lu%sB)\n", &pool->start, &pool->end,
+			swiotlb_log_size(bytes), swiotlb_log_unit(bytes));
 	else
-		pr_warn("no pool, memory was short\n");
+		pr_warn("No low mem\n");
+}
+
+static void __init swiotlb_free_boot_pool(struct io_tlb_pool *pool,
+					  bool cc_shared)
+{
+	size_t meta_bytes = swiotlb_pool_meta_bytes(pool->nslots, pool->nareas);
+	size_t bytes = PAGE_ALIGN(pool->end - pool->start);
+	void *vaddr = phys_to_virt(pool->start);
+	bool lost = cc_shared && swiotlb_encrypt(vaddr, bytes);
+
+	if (lost)
+		pr_warn("%zu bytes stay decrypted and are lost\n", bytes);
+
+	if (pool->late_alloc) {
+		if (!lost)
+			free_pages((unsigned long)vaddr, get_order(bytes));
+		kvfree(pool->areas);
+	} else {
+		if (!lost)
+			memblock_phys_free(pool->start, bytes);
+		memblock_free(pool->areas, meta_bytes);
+	}
+}
+
+/* Everything is as before it was made: swiotlb_init_late() may follow. */
+static void __init swiotlb_drop_boot_pool(struct swiotlb_mem *mem)
+{
+	swiotlb_growth_disable(mem);
+	swiotlb_magazines_stop(&mem->cache);
+	if (mem->boot_pool.id)
+		swiotlb_pool_unnumber(&mem->boot_pool);
+	swiotlb_free_boot_pool(&mem->boot_pool, mem->pub.cc_shared);
+	memset(&mem->boot_pool, 0, sizeof(mem->boot_pool));
+	mem->pub.start = 0;
+	mem->pub.size = 0;
+	mem->pub.pool = NULL;
+	mem->pub.nslabs = 0;
+	mem->last = 0;
+	mem->wider = NULL;
+	swiotlb_mem_init(mem);
 }
 
 /**
  * swiotlb_update_mem_attributes() - decrypt the boot pool where devices need it
  *
- * The pool is made before an architecture can do that.
+ * The pool is made before an architecture can do that. If it fails there is no pool:
+ * an unusable one would count as in use for ever.
  *
  * Context: Boot, before the first map. For a pool of swiotlb_init_late(), this
  * only tells whether to decrypt.
@@ -57,13 +118,25 @@ void __init swiotlb_update_mem_attributes(void)
 	struct io_tlb_pool *pool = &mem->boot_pool;
 
 	mem->pub.cc_shared = cc_platform_has(CC_ATTR_MEM_ENCRYPT);
+	swiotlb_any_mem.pub.cc_shared = mem->pub.cc_shared;
 	if (!mem->pub.cc_shared || !pool->nslots || pool->late_alloc)
 		return;
 
 	if (swiotlb_decrypt(pool->vaddr, pool->end - pool->start)) {
-		pr_warn("the default pool cannot be decrypted, nothing will be mapped in it\n");
-		swiotlb_pool_disable(pool);
+		pr_warn("Failed to decrypt default memory pool, disabling it\n");
+		swiotlb_drop_boot_pool(mem);
 	}
+}
+
+/*
+ * A platform that remaps memory makes each %IO_TLB_SEGSIZE slots contiguous for devices,
+ * from the first slot on, but not neighbours.
+ */
+static void swiotlb_set_segments(struct io_tlb_pool *pool,
+				 int (*remap)(void *tlb, unsigned long nslabs))
+{
+	if (remap)
+		pool->segment_mask = IO_TLB_SEGSIZE - 1;
 }
 
 static void __init *swiotlb_memblock_alloc(unsigned long nslots,
@@ -71,30 +144,48 @@ static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 					   int (*remap)(void *tlb, unsigned long nslabs))
 {
 	size_t bytes = PAGE_ALIGN(nslots << IO_TLB_SHIFT);
-	const char *failed = "allocate";
 	void *tlb = flags & SWIOTLB_ANY ? memblock_alloc(bytes, PAGE_SIZE) :
 					  memblock_alloc_low(bytes, PAGE_SIZE);
 
-	if (tlb && (!remap || remap(tlb, nslots) >= 0))
-		return tlb;
-
-	if (tlb) {
-		memblock_free(tlb, bytes);
-		failed = "remap";
+	if (!tlb) {
+		pr_warn("%s: Failed to allocate %zu bytes tlb structure\n",
+			__func__, bytes);
+		return NULL;
 	}
-	pr_warn("failed to %s %zu bytes\n", failed, bytes);
-	return NULL;
+	if (remap && remap(tlb, nslots) < 0) {
+		memblock_free(tlb, bytes);
+		pr_warn("%s: Failed to remap %zu bytes\n", __func__, bytes);
+		return NULL;
+	}
+	return tlb;
+}
+
+/*
+ * Not more than a quarter of memory. Firmware may have taken some: a machine of
+ * 256 MiB has a little less, and still gets 64 MiB.
+ */
+static unsigned long __init swiotlb_boot_nslots(unsigned long nslots)
+{
+	u64 most = ALIGN((u64)memblock_phys_mem_size(), SZ_64M) >>
+		   (IO_TLB_SHIFT + 2);
+
+	if (nslots <= most)
+		return nslots;
+	pr_warn("%luMB are more than a quarter of memory, using %luMB\n",
+		nslots >> (20 - IO_TLB_SHIFT),
+		(unsigned long)most >> (20 - IO_TLB_SHIFT));
+	return most;
 }
 
 /**
  * swiotlb_init_remap() - make the boot pool, early
  * @addressing_limit: Some device may not reach all memory.
- * @flags:	%SWIOTLB_VERBOSE, %SWIOTLB_ANY.
- * @remap:	Called for the memory, to make it fit for devices; a pool with it
- *		does not grow. May be %NULL.
+ * @flags:	%SWIOTLB_VERBOSE, %SWIOTLB_ANY, %SWIOTLB_FIXED.
+ * @remap:	Called for the memory, to make it fit for devices; may be %NULL. With
+ *		it, the pool is fixed.
  *
- * Nothing is done if nobody needs it. When memory is short, the pool gets half
- * the size, and so on down to 1 MiB.
+ * Does nothing if no device needs it. The pool gets a quarter of memory at most.
+ * When memory is short, it gets half the size, and so on down to 1 MiB.
  *
  * Context: Boot, memblock.
  */
@@ -102,6 +193,7 @@ void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 			       int (*remap)(void *tlb, unsigned long nslabs))
 {
 	struct swiotlb_mem *mem = &swiotlb_default_mem;
+	bool fixed = remap || (flags & SWIOTLB_FIXED);
 	unsigned int nareas, limited;
 	unsigned long nslots;
 	size_t meta_bytes;
@@ -113,10 +205,10 @@ void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 		return;
 
 	swiotlb_default_init();
-	if (remap)
+	if (fixed)
 		swiotlb_param_fixed_size();
 	nareas = swiotlb_param_nareas();
-	nslots = swiotlb_param.nslots;
+	nslots = swiotlb_boot_nslots(swiotlb_param.nslots);
 	while (!(tlb = swiotlb_memblock_alloc(nslots, flags, remap))) {
 		if (nslots <= SWIOTLB_MIN_POOL_SLOTS)
 			return;
@@ -128,18 +220,19 @@ void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 	meta_bytes = swiotlb_pool_meta_bytes(nslots, limited);
 	meta = memblock_alloc(meta_bytes, PAGE_SIZE);
 	if (!meta) {
-		pr_warn("failed to allocate %zu bytes of metadata\n",
-			meta_bytes);
+		pr_warn("%s: Failed to allocate %zu bytes align=0x%lx\n",
+			__func__, meta_bytes, PAGE_SIZE);
 		memblock_free(tlb, PAGE_ALIGN(nslots << IO_TLB_SHIFT));
 		return;
 	}
 
-	if (!remap)
-		swiotlb_grow_enable(mem, flags & SWIOTLB_ANY ?
-				    virt_to_phys(high_memory - 1) :
-				    ARCH_LOW_ADDRESS_LIMIT, nareas,
-				    swiotlb_param.max_nslots);
+	if (!fixed)
+		swiotlb_default_enable_growth(flags & SWIOTLB_ANY ?
+					      virt_to_phys(high_memory - 1) :
+					      ARCH_LOW_ADDRESS_LIMIT);
+	memset(tlb, 0, nslots << IO_TLB_SHIFT);
 	swiotlb_pool_init(&mem->boot_pool, meta, __pa(tlb), tlb, nslots, limited);
+	swiotlb_set_segments(&mem->boot_pool, remap);
 	swiotlb_mem_set_boot_pool(mem);
 
 	if (flags & SWIOTLB_VERBOSE)
@@ -212,14 +305,12 @@ static int swiotlb_late_pool(struct swiotlb_mem *mem, void *tlb,
 		return -ENOMEM;
 	}
 
-	if (mem->pub.cc_shared) {
-		ret = swiotlb_decrypt(tlb, PAGE_SIZE << order);
-		if (ret) {
-			pr_warn("failed to decrypt %lu bytes, they are lost\n",
-				PAGE_SIZE << order);
-			kvfree(meta);
-			return ret;
-		}
+	ret = swiotlb_pages_prepare(tlb, PAGE_SIZE << order, mem->pub.cc_shared);
+	if (ret) {
+		pr_warn("failed to decrypt %lu bytes, they are lost\n",
+			PAGE_SIZE << order);
+		kvfree(meta);
+		return ret;
 	}
 
 	mem->boot_pool.late_alloc = true;
@@ -256,27 +347,29 @@ int swiotlb_init_late(size_t size, gfp_t gfp_mask,
 	if (!tlb)
 		return ret;
 	if (order != wanted)
-		pr_warn("memory is short, the pool gets %lu KiB\n",
-			(PAGE_SIZE << order) / SZ_1K);
+		pr_warn("only able to allocate %lu %sB\n",
+			swiotlb_log_size(PAGE_SIZE << order),
+			swiotlb_log_unit(PAGE_SIZE << order));
 
 	ret = swiotlb_late_pool(mem, tlb, order);
 	if (ret)
 		return ret;
 
+	swiotlb_set_segments(&mem->boot_pool, remap);
 	if (!remap)
-		swiotlb_grow_enable(mem, swiotlb_gfp_limit(gfp_mask),
-				    swiotlb_param_nareas(),
-				    swiotlb_param.max_nslots);
+		swiotlb_default_enable_growth(swiotlb_gfp_limit(gfp_mask));
 	swiotlb_mem_set_boot_pool(mem);
 	swiotlb_print_info();
-	if (swiotlb_magazines_start(mem))
-		pr_warn("no memory for magazines\n");
+	scoped_guard(mutex, &swiotlb_pools_lock)
+		if (swiotlb_mem_start_magazines(mem))
+			pr_warn("no memory for magazines\n");
 	return 0;
 }
 
 static int swiotlb_cpu_dead(unsigned int cpu)
 {
-	swiotlb_magazines_drain_cpu(&swiotlb_default_mem, cpu);
+	swiotlb_magazines_drain_cpu(&swiotlb_default_mem.cache, cpu);
+	swiotlb_magazines_drain_cpu(&swiotlb_any_mem.cache, cpu);
 	return 0;
 }
 
@@ -287,31 +380,13 @@ static int __init swiotlb_magazines_init(void)
 
 	ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "swiotlb:dead",
 					NULL, swiotlb_cpu_dead);
-	return ret < 0 ? ret : swiotlb_magazines_start(&swiotlb_default_mem);
+	if (ret < 0)
+		return ret;
+
+	guard(mutex)(&swiotlb_pools_lock);
+	return swiotlb_mem_start_magazines(&swiotlb_default_mem);
 }
 device_initcall(swiotlb_magazines_init);
-
-static void __init swiotlb_free_boot_pool(struct io_tlb_pool *pool,
-					  bool cc_shared)
-{
-	size_t meta_bytes = swiotlb_pool_meta_bytes(pool->nslots, pool->nareas);
-	size_t bytes = PAGE_ALIGN(pool->end - pool->start);
-	void *vaddr = phys_to_virt(pool->start);
-	bool lost = cc_shared && swiotlb_encrypt(vaddr, bytes);
-
-	if (lost)
-		pr_warn("%zu bytes stay decrypted and are lost\n", bytes);
-
-	if (pool->late_alloc) {
-		if (!lost)
-			free_pages((unsigned long)vaddr, get_order(bytes));
-		kvfree(pool->areas);
-	} else {
-		if (!lost)
-			memblock_phys_free(pool->start, bytes);
-		memblock_free(pool->areas, meta_bytes);
-	}
-}
 
 /**
  * swiotlb_exit() - free the boot pool again
@@ -328,22 +403,15 @@ void __init swiotlb_exit(void)
 	if (swiotlb_param.force || !mem->boot_pool.nslots)
 		return;
 
-	pr_info("no device needs the default pool, it is freed\n");
-	swiotlb_magazines_stop(mem);
-	swiotlb_grow_disable(mem);
-	swiotlb_free_boot_pool(&mem->boot_pool, mem->pub.cc_shared);
-	memset(&mem->boot_pool, 0, sizeof(mem->boot_pool));
-	mem->pub.start = 0;
-	mem->pub.size = 0;
-	mem->pub.pool = NULL;
-	mem->pub.nslabs = 0;
-	swiotlb_grow_init(mem);
+	pr_info("tearing down default memory pool\n");
+	swiotlb_drop_boot_pool(mem);
 }
 
 /**
  * default_swiotlb_base() - lowest address of the boot pool
  *
- * Who asks has windows for this range only: the allocator grows no more.
+ * A platform that asks has windows for this range only: growth ends. It should pass
+ * %SWIOTLB_FIXED to swiotlb_init() as well, or swiotlb=dynamic leaves it a small pool.
  *
  * Context: Process context.
  * Return: Physical address, 0 without a pool.
@@ -351,21 +419,24 @@ void __init swiotlb_exit(void)
 phys_addr_t default_swiotlb_base(void)
 {
 	if (is_swiotlb_allocated())
-		swiotlb_grow_disable(&swiotlb_default_mem);
+		swiotlb_growth_disable(&swiotlb_default_mem);
 	return swiotlb_default_mem.boot_pool.start;
 }
 
 /**
  * default_swiotlb_limit() - highest address that a bounce buffer can have
  *
+ * Context: Any.
  * Return: Physical address: of the boot pool's last byte, or the limit of pools
  * that may yet be added.
  */
 phys_addr_t default_swiotlb_limit(void)
 {
-	if (swiotlb_mem_can_grow(&swiotlb_default_mem))
-		return swiotlb_mem_phys_limit(&swiotlb_default_mem);
-	return swiotlb_default_mem.boot_pool.end - 1;
+	struct swiotlb_mem *mem = &swiotlb_default_mem;
+
+	if (!swiotlb_growth_is_enabled(mem))
+		return mem->boot_pool.end - 1;
+	return mem->wider ? mem->wider->last : mem->last;
 }
 
 /**

@@ -3,7 +3,7 @@
  * The copy between a bounce buffer and the original.
  */
 
-#include "internal.h"
+#include "bounce.h"
 
 static void swiotlb_copy_lowmem(void *bounce, phys_addr_t orig, size_t bytes,
 				enum dma_data_direction dir)
@@ -41,8 +41,8 @@ static size_t swiotlb_clamp_copy(struct device *dev,
 	size_t room = skip < map->bytes ? map->bytes - skip : 0;
 
 	dev_WARN_ONCE(dev, bytes > room,
-		      "copy of %zu bytes at offset %lld of a bounce buffer of %zu bytes\n",
-		      bytes, (long long)skip, map->bytes);
+		      "Buffer overflow detected. Allocation size: %zu. Mapping size: %zu.\n",
+		      map->bytes, bytes + (size_t)skip);
 	return min(bytes, room);
 }
 

@@ -29,11 +29,13 @@
 #include <linux/highmem.h>
 #include <linux/init.h>
 #include <linux/io.h>
+#include <linux/iommu-dma.h>
 #include <linux/jiffies.h>
 #include <linux/jump_label.h>
 #include <linux/kernel.h>
 #include <linux/kmsan-checks.h>
 #include <linux/kstrtox.h>
+#include <linux/llist.h>
 #include <linux/log2.h>
 #include <linux/memblock.h>
 #include <linux/minmax.h>

@@ -1,148 +1,119 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Magazines and depots: what happens when one is full or empty, how large they
- * may be, and how they are emptied. "Magazines" in magazine.h is the overview.
+ * may be, and how they are drained. "Magazines" in magazine.h is the overview.
  */
 
-#include "internal.h"
 #include "magazine.h"
-
-/* What has not moved for this long is given back to the areas, in jiffies. */
-#define SWIOTLB_TRIM_DELAY	HZ
-
-/*
- * Of all slots, what is for cells of CPUs, for those that they borrow, and for depots,
- * in parts of 48: a quarter in all. A CPU that is idle wastes its share, and whoever
- * maps or unmaps many buffers at once has more use of a depot than of all cells.
- */
-#define SWIOTLB_SHARES_PARTS	3
-#define SWIOTLB_LOANS_PARTS	4
-#define SWIOTLB_DEPOTS_PARTS	5
-
-/* So many slots are borrowed at once, more if a buffer has more. */
-#define SWIOTLB_LOAN_SLOTS	16
 
 /* No depot holds more than this many slots. */
 #define SWIOTLB_DEPOT_SLOTS	4096
+/* How long nothing is kept after no area had room, in jiffies. */
+#define SWIOTLB_CROWDED		1
 
 /*
- * A magazine that holds less does not give to its depot, nor get from it: the lock
- * would be taken all the time. Who maps what others unmap has nothing but the depot.
+ * Bytes from the start of &struct swiotlb_cpu_cache to the magazine of each class. Pages
+ * are mapped most: their magazine has the cache line of the count in front of it.
  */
-#define SWIOTLB_UNLOAD_MIN_LIMIT	4
-#define SWIOTLB_REFILL_MIN_LIMIT	2
-
-/*
- * One to eight cache lines each, most for a page and less, which is what drivers
- * map most.
- */
-const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES + 1] = {
-	0, 512, 1024, 1280, 1408, 1472, 1536, 1600, 1664,
+#define SWIOTLB_MAGAZINE_PAGES	sizeof(struct swiotlb_cpu_cache)
+const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES] = {
+	512, SWIOTLB_MAGAZINE_PAGES, 1024, 1280, 1408, 1472, 1536, 1600,
 };
 
-#define SWIOTLB_MAGAZINES_BYTES	1664
+/* One to eight cache lines each. */
+static const u16 swiotlb_magazine_bytes[SWIOTLB_NR_CLASSES] = {
+	512, 512 - SWIOTLB_MAGAZINE_PAGES, 256, 128, 64, 64, 64, 64,
+};
+
+#define SWIOTLB_CPU_CACHE_BYTES	1664
+
+/*
+ * The share of each class in the slots of all magazines, and of all depots, in parts of
+ * 24. Pages and smaller buffers are mapped most.
+ */
+static const u8 swiotlb_class_parts[SWIOTLB_NR_CLASSES] = {
+	6, 6, 2, 2, 2, 2, 2, 2,
+};
 
 static unsigned int swiotlb_magazine_cells(unsigned int class)
 {
-	unsigned int bytes = swiotlb_magazine_offset[class + 1] -
-			     swiotlb_magazine_offset[class];
-
-	return (bytes - sizeof(struct swiotlb_magazine)) / sizeof(atomic_t);
+	return (swiotlb_magazine_bytes[class] -
+		offsetof(struct swiotlb_magazine, cell)) / sizeof(atomic_t);
 }
 
-static unsigned int swiotlb_depot_cells(unsigned int class)
+static unsigned int swiotlb_class_limit(unsigned long nslots, unsigned int class,
+					unsigned int max)
 {
-	return SWIOTLB_DEPOT_SLOTS >> class;
+	return min_t(unsigned long, max,
+		     nslots * swiotlb_class_parts[class] / 24 >> class);
 }
 
-/* @from: the cell that it is in, %NULL if it is the caller's or in a depot. */
-static void swiotlb_cell_release(struct swiotlb_mem *mem, u32 cell,
-				 unsigned int class, atomic_t *from)
+static struct swiotlb_magazine *
+swiotlb_cpu_magazine(const struct swiotlb_cache *cache, unsigned int cpu,
+		     unsigned int class)
 {
-	swiotlb_pool_release(swiotlb_cell_pool(mem, cell),
-			     swiotlb_cell_index(cell), 1U << class, from, cell);
+	return (void *)per_cpu_ptr(cache->cpu, cpu) + swiotlb_magazine_offset[class];
 }
 
-/*
- * Set how many cells a magazine has: @own of its own, and what it has borrowed, but no
- * more than @lent of that. The rest goes back.
+/* @from: the cell that holds the buffer, %NULL if the caller owns it. */
+static void swiotlb_cell_release(u32 cell, unsigned int class, atomic_t *from)
+{
+	swiotlb_pool_release(swiotlb_cell_pool(cell), swiotlb_cell_index(cell),
+			     1U << class, from, cell);
+}
+
+/**
+ * swiotlb_cache_crowd() - say that no area has room
+ * @cache:	The magazines of an allocator.
+ *
+ * Context: Any.
+ * Return: %true if that is news: then drain the magazines, and look again.
  */
-static void swiotlb_magazine_set_room(struct swiotlb_cache *cache,
-				      struct swiotlb_magazine *mag,
-				      unsigned int class, unsigned int own,
-				      unsigned int lent)
+bool swiotlb_cache_crowd(struct swiotlb_cache *cache)
 {
-	union swiotlb_room new, old = swiotlb_magazine_room(mag);
-
-	lent = min(lent, swiotlb_magazine_cells(class) - own);
-	do {
-		new.word = old.word;
-		new.lent = min(lent, old.lent);
-		new.limit = own + new.lent;
-		new.most = max(new.limit, old.most);
-	} while (!atomic_try_cmpxchg(&mag->room, &old.word, new.word));
-	if (old.lent > new.lent)
-		atomic_long_add((old.lent - new.lent) << class, &cache->spare);
-}
-
-/* How many cells may be borrowed now. The last @reserve slots are for others. */
-static unsigned int swiotlb_loan_cells(const struct swiotlb_cache *cache,
-				       unsigned int class, unsigned int limit,
-				       long reserve)
-{
-	long nslots = min(atomic_long_read(&cache->spare) - reserve,
-			  max(SWIOTLB_LOAN_SLOTS, 1L << class));
-
-	if (nslots <= 0)
-		return 0;
-	return min((unsigned int)nslots >> class,
-		   swiotlb_magazine_cells(class) - limit);
-}
-
-/* Whoever loses a race for the room may ask again, as one who got nothing. */
-static bool swiotlb_magazine_borrow(struct swiotlb_cache *cache,
-				    struct swiotlb_magazine *mag,
-				    unsigned int class, long reserve)
-{
-	union swiotlb_room new, old = swiotlb_magazine_room(mag);
-	unsigned int cells = swiotlb_loan_cells(cache, class, old.limit, reserve);
-	long nslots = (long)cells << class;
-
-	if (!cells)
+	if (!swiotlb_cache_cpu(cache) || swiotlb_cache_is_crowded(cache))
 		return false;
-	if (atomic_long_sub_return(nslots, &cache->spare) >= 0) {
-		new.word = old.word;
-		new.lent += cells;
-		new.limit += cells;
-		new.most = max(new.limit, old.most);
-		if (atomic_try_cmpxchg(&mag->room, &old.word, new.word))
-			return true;
-	}
-	atomic_long_add(nslots, &cache->spare);
+	/* 0 would say that nothing is crowded. */
+	WRITE_ONCE(cache->crowded, (jiffies + SWIOTLB_CROWDED) | 1);
+	return true;
+}
+
+/**
+ * __swiotlb_cache_is_crowded() - is an allocator still crowded?
+ * @cache:	Its magazines.
+ *
+ * For swiotlb_cache_is_crowded() only, which has seen that it was.
+ *
+ * Context: Any.
+ * Return: %false if the time is over.
+ */
+bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
+{
+	unsigned long until = READ_ONCE(cache->crowded);
+
+	/* A range: @until may lie so far back that jiffies have wrapped. */
+	if (time_in_range(jiffies, until - SWIOTLB_CROWDED - 1, until))
+		return true;
+	WRITE_ONCE(cache->crowded, 0);
 	return false;
 }
 
-/* For a while after a failed map, nothing is kept. */
-static bool swiotlb_cache_is_crowded(const struct swiotlb_cache *cache)
+/**
+ * swiotlb_cache_used() - number of slots that are mapped
+ * @cache:	The magazines of an allocator, which are started.
+ *
+ * Context: Process context: it walks over all CPUs.
+ * Return: An estimate unless nothing is mapped or unmapped meanwhile; not less than what
+ * was mapped before they were started, negated.
+ */
+long swiotlb_cache_used(const struct swiotlb_cache *cache)
 {
-	unsigned long until = READ_ONCE(cache->crowded_until);
+	unsigned int cpu;
+	long used = 0;
 
-	/* A range: @until may lie so far back that jiffies have wrapped. */
-	return time_in_range(jiffies, until - 1, until);
-}
-
-/* %false if there is nothing to be had. Who was closed gets back its own cells first. */
-static bool swiotlb_magazine_widen(struct swiotlb_cache *cache,
-				   struct swiotlb_magazine *mag,
-				   unsigned int class, long reserve)
-{
-	union swiotlb_room room = swiotlb_magazine_room(mag);
-	unsigned int own = READ_ONCE(cache->limit[class]);
-
-	if (room.limit >= own + room.lent)
-		return swiotlb_magazine_borrow(cache, mag, class, reserve);
-	swiotlb_magazine_set_room(cache, mag, class, own, U8_MAX);
-	return true;
+	for_each_possible_cpu(cpu)
+		used += READ_ONCE(per_cpu_ptr(cache->cpu, cpu)->used);
+	return used;
 }
 
 /*
@@ -157,42 +128,36 @@ static unsigned int swiotlb_magazine_rest(unsigned int limit)
 
 /**
  * __swiotlb_magazine_refill() - get buffers from the depot
- * @mem:	Allocator.
- * @mag:	A magazine that is empty.
- * @class:	Its class.
+ * @cache:	The magazines of the allocator.
+ * @mag:	One of them, which is empty.
  *
- * For swiotlb_magazine_refill() only, which has seen that there are some. The larger
- * the magazine, the rarer the next time: so it borrows cells first, if it can.
+ * For swiotlb_magazine_refill() only, which has seen that there are some.
  *
- * A buffer is in its new cell before it is out of the depot: who drains the
- * magazines does not miss it.
- *
- * Context: Any, takes the depot's lock if nobody else has it.
+ * Context: Any, takes the depot's lock if it is free.
  * Return: %true if there was one.
  */
-bool __swiotlb_magazine_refill(struct swiotlb_mem *mem,
-			       struct swiotlb_magazine *mag, unsigned int class)
+bool __swiotlb_magazine_refill(struct swiotlb_cache *cache,
+			       struct swiotlb_magazine *mag)
 {
-	struct swiotlb_depot *depot = &mem->cache->depot[class];
-	unsigned int n, limit;
+	struct swiotlb_depot *depot = &cache->depot[mag->class];
+	unsigned int limit = READ_ONCE(mag->limit);
+	unsigned int n = limit - swiotlb_magazine_rest(limit);
 	unsigned long flags;
-	bool found;
+	bool found = false;
 
-	if (!swiotlb_cache_is_crowded(mem->cache))
-		swiotlb_magazine_widen(mem->cache, mag, class, 0);
-	limit = swiotlb_magazine_room(mag).limit;
-	if (limit < SWIOTLB_REFILL_MIN_LIMIT ||
+	if (!n || swiotlb_cache_is_crowded(cache) ||
 	    !spin_trylock_irqsave(&depot->lock, flags))
 		return false;
 
-	n = limit - swiotlb_magazine_rest(limit);
-	found = depot->count;
-	while (n-- && depot->count &&
-	       swiotlb_magazine_push(mag, depot->cells[depot->count - 1]))
-		/* [11] Pairs with swiotlb_depots_empty(). */
-		smp_store_release(&depot->count, depot->count - 1);
-	WRITE_ONCE(depot->moves, depot->moves + 1);
+	for (; n && depot->count; n--) {
+		if (!swiotlb_magazine_push(mag, depot->cells[depot->count - 1]))
+			break;
+		WRITE_ONCE(depot->count, depot->count - 1);
+		found = true;
+	}
 	spin_unlock_irqrestore(&depot->lock, flags);
+	if (found)
+		swiotlb_magazine_list(cache, mag);
 	return found;
 }
 
@@ -200,85 +165,43 @@ bool __swiotlb_magazine_refill(struct swiotlb_mem *mem,
 static void swiotlb_magazine_unload(struct swiotlb_magazine *mag,
 				    struct swiotlb_depot *depot)
 {
-	unsigned int limit, i = swiotlb_magazine_room(mag).limit;
-	unsigned int rest = swiotlb_magazine_rest(i);
+	unsigned int i = READ_ONCE(mag->limit), rest = swiotlb_magazine_rest(i);
+	unsigned int room = READ_ONCE(depot->limit);
 	unsigned long flags;
 	int cell;
 
-	if (i < SWIOTLB_UNLOAD_MIN_LIMIT)
-		return;
-	limit = READ_ONCE(depot->limit);
-	if (READ_ONCE(depot->count) >= limit ||
+	if (READ_ONCE(depot->count) >= room ||
 	    !spin_trylock_irqsave(&depot->lock, flags))
 		return;
 
-	for (; i > rest && depot->count < limit; i--) {
+	for (; i > rest && depot->count < room; i--) {
 		cell = atomic_read(&mag->cell[i - 1]);
-		if (!cell)
-			continue;
-		/* First in the depot, then out of the cell, as above. */
-		depot->cells[depot->count] = cell;
-		WRITE_ONCE(depot->count, depot->count + 1);
-		if (!atomic_try_cmpxchg(&mag->cell[i - 1], &cell, 0))
-			WRITE_ONCE(depot->count, depot->count - 1);
+		if (cell && atomic_try_cmpxchg(&mag->cell[i - 1], &cell, 0)) {
+			depot->cells[depot->count] = cell;
+			WRITE_ONCE(depot->count, depot->count + 1);
+		}
 	}
-	WRITE_ONCE(depot->moves, depot->moves + 1);
 	WRITE_ONCE(mag->top, i);
 	spin_unlock_irqrestore(&depot->lock, flags);
 }
 
-/* %false if nothing is to be kept now. */
-static bool swiotlb_magazine_make_room(struct swiotlb_mem *mem,
-				       struct swiotlb_magazine *mag,
-				       unsigned int class)
-{
-	struct swiotlb_cache *cache = mem->cache;
-
-	if (swiotlb_cache_is_crowded(cache))
-		return false;
-	/* Half of all loans are for those who map what is unmapped here. */
-	if (!swiotlb_magazine_widen(cache, mag, class, READ_ONCE(cache->loans) / 2))
-		swiotlb_magazine_unload(mag, &cache->depot[class]);
-	return true;
-}
-
 /**
- * swiotlb_magazine_overflow() - put a buffer into a magazine that takes no more
- * @mem:	Allocator.
- * @mag:	The magazine.
- * @class:	Its class.
+ * swiotlb_magazine_overflow() - put a buffer into a magazine that is full
+ * @cache:	The magazines of the allocator.
+ * @mag:	One of them.
  * @cell:	The buffer.
  *
- * It borrows more cells. Where there are none to be had, most of the magazine goes to
- * the depot. If that is full, or busy, or if a map has failed a moment ago, the buffer
- * goes back to its area.
+ * Most of the magazine moves to the depot. If that is full, or busy, the buffer goes
+ * to its area.
  *
- * Context: Any, takes the depot's lock if nobody else has it, or the area's.
+ * Context: Any, takes the depot's lock if it is free, or the area's.
  */
-void swiotlb_magazine_overflow(struct swiotlb_mem *mem,
-			       struct swiotlb_magazine *mag,
-			       unsigned int class, u32 cell)
+void swiotlb_magazine_overflow(struct swiotlb_cache *cache,
+			       struct swiotlb_magazine *mag, u32 cell)
 {
-	if (!swiotlb_magazine_make_room(mem, mag, class) ||
-	    !swiotlb_magazine_push(mag, cell))
-		swiotlb_cell_release(mem, cell, class, NULL);
-}
-
-/**
- * swiotlb_magazine_return() - put back a buffer that was of no use
- * @mem:	Allocator.
- * @mag:	The magazine that it came from.
- * @class:	Its class.
- * @cell:	The buffer.
- *
- * Context: Any, takes the lock of an area if the magazine was filled meanwhile.
- */
-void swiotlb_magazine_return(struct swiotlb_mem *mem,
-			     struct swiotlb_magazine *mag, unsigned int class,
-			     u32 cell)
-{
+	swiotlb_magazine_unload(mag, &cache->depot[mag->class]);
 	if (!swiotlb_magazine_push(mag, cell))
-		swiotlb_cell_release(mem, cell, class, NULL);
+		swiotlb_cell_release(cell, mag->class, NULL);
 }
 
 /* Of one pool, or of all if @pool is %NULL. */
@@ -287,33 +210,27 @@ static bool swiotlb_cell_is_of(u32 cell, const struct io_tlb_pool *pool)
 	return cell && (!pool || swiotlb_cell_id(cell) == pool->id);
 }
 
-static void swiotlb_magazine_empty(struct swiotlb_mem *mem,
-				   struct swiotlb_magazine *mag,
-				   unsigned int class,
+static void swiotlb_magazine_empty(struct swiotlb_magazine *mag,
 				   const struct io_tlb_pool *pool)
 {
-	unsigned int i, most = swiotlb_magazine_room(mag).most;
+	unsigned int i, ncells = swiotlb_magazine_cells(mag->class);
 	u32 cell;
 
-	for (i = 0; i < most; i++) {
-		/* Others empty the cell, too: only RCU keeps its pool. */
+	for (i = 0; i < ncells; i++) {
+		/* Other CPUs empty the cell, too: only RCU keeps its pool. */
 		rcu_read_lock();
 		cell = atomic_read(&mag->cell[i]);
 		if (swiotlb_cell_is_of(cell, pool))
-			swiotlb_cell_release(mem, cell, class, &mag->cell[i]);
+			swiotlb_cell_release(cell, mag->class, &mag->cell[i]);
 		rcu_read_unlock();
 	}
 }
 
-/*
- * What it holds now: others may go on to fill it. A few at a time, from the end, so
- * that what takes the place of a buffer has been looked at.
- */
-static void swiotlb_depot_empty(struct swiotlb_mem *mem, unsigned int class,
+/* A few buffers at a time, from the end: interrupts are off under the lock. */
+static void swiotlb_depot_empty(struct swiotlb_depot *depot, unsigned int class,
 				const struct io_tlb_pool *pool)
 {
-	struct swiotlb_depot *depot = &mem->cache->depot[class];
-	unsigned int i, left = READ_ONCE(depot->count);
+	unsigned int i, left = UINT_MAX;
 	unsigned long flags;
 	u32 cell;
 
@@ -324,7 +241,7 @@ static void swiotlb_depot_empty(struct swiotlb_mem *mem, unsigned int class,
 			cell = depot->cells[left - 1];
 			if (!swiotlb_cell_is_of(cell, pool))
 				continue;
-			swiotlb_cell_release(mem, cell, class, NULL);
+			swiotlb_cell_release(cell, class, NULL);
 			depot->cells[left - 1] = depot->cells[depot->count - 1];
 			WRITE_ONCE(depot->count, depot->count - 1);
 		}
@@ -332,392 +249,206 @@ static void swiotlb_depot_empty(struct swiotlb_mem *mem, unsigned int class,
 	}
 }
 
-/*
- * A depot that looks empty is not locked: so what was seen of cells comes before that,
- * and what will be seen of them after it.
- */
-static void swiotlb_depots_empty(struct swiotlb_mem *mem,
+static void swiotlb_depots_empty(struct swiotlb_cache *cache,
 				 const struct io_tlb_pool *pool)
 {
 	unsigned int class;
 
-	/* [12] Pairs with the exchange in swiotlb_magazine_unload(). */
-	smp_rmb();
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		swiotlb_depot_empty(mem, class, pool);
-	/* [13] Pairs with __swiotlb_magazine_refill(). */
-	smp_rmb();
-}
-
-static void swiotlb_magazines_empty_cpu(struct swiotlb_mem *mem, unsigned int cpu,
-					const struct io_tlb_pool *pool)
-{
-	struct swiotlb_magazine *mag;
-	unsigned int class;
-
-	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
-		mag = swiotlb_cpu_magazine(mem->magazines, cpu, class);
-		swiotlb_magazine_empty(mem, mag, class, pool);
-	}
+		swiotlb_depot_empty(&cache->depot[class], class, pool);
 }
 
 /**
- * swiotlb_magazines_drain_cpu() - give the buffers of a CPU back to their areas
- * @mem:	Allocator, with magazines or without.
+ * swiotlb_magazines_drain() - free the buffers in all magazines and depots
+ * @cache:	The magazines of an allocator, which are started.
+ *
+ * It visits the magazines that got a buffer since the last time.
+ *
+ * Context: Any, takes locks of depots, and of areas within them.
+ */
+void swiotlb_magazines_drain(struct swiotlb_cache *cache)
+{
+	struct swiotlb_magazine *mag, *next;
+
+	llist_for_each_entry_safe(mag, next, llist_del_all(&cache->filled),
+				  filled) {
+		/* [10] Pairs with swiotlb_magazine_push(). */
+		xchg(&mag->listed, 0);
+		swiotlb_magazine_empty(mag, NULL);
+	}
+	swiotlb_depots_empty(cache, NULL);
+}
+
+static void swiotlb_magazines_empty_cpu(struct swiotlb_cache *cache,
+					unsigned int cpu,
+					const struct io_tlb_pool *pool)
+{
+	unsigned int class;
+
+	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
+		swiotlb_magazine_empty(swiotlb_cpu_magazine(cache, cpu, class),
+				       pool);
+}
+
+/**
+ * swiotlb_magazines_drain_cpu() - free the buffers that a CPU keeps
+ * @cache:	The magazines of an allocator, started or not.
  * @cpu:	The CPU, which need not be online.
  *
  * Context: Any, takes locks of areas.
  */
-void swiotlb_magazines_drain_cpu(struct swiotlb_mem *mem, unsigned int cpu)
+void swiotlb_magazines_drain_cpu(struct swiotlb_cache *cache, unsigned int cpu)
 {
-	if (swiotlb_mem_magazines(mem))
-		swiotlb_magazines_empty_cpu(mem, cpu, NULL);
+	if (swiotlb_cache_cpu(cache))
+		swiotlb_magazines_empty_cpu(cache, cpu, NULL);
 }
 
 /**
- * swiotlb_magazines_drain_pool() - give buffers back to their areas
- * @mem:	Allocator, with magazines or without.
- * @pool:	Whose buffers, %NULL for all.
+ * swiotlb_magazines_drain_pool() - free the buffers of one pool
+ * @cache:	The magazines of an allocator, started or not.
+ * @pool:	The pool.
  *
- * The depots are emptied twice: buffers may have gone there from a magazine while
- * the first ones were looked at.
+ * A buffer that moves meanwhile may be missed: call it again if the pool is not empty.
  *
- * Context: Any, takes locks of depots, and of areas within them.
+ * Context: Process context: it walks over all CPUs. Takes locks of depots, and of areas
+ * within them.
  */
-void swiotlb_magazines_drain_pool(struct swiotlb_mem *mem,
+void swiotlb_magazines_drain_pool(struct swiotlb_cache *cache,
 				  const struct io_tlb_pool *pool)
 {
 	unsigned int cpu;
 
-	if (!swiotlb_mem_magazines(mem))
+	if (!swiotlb_cache_cpu(cache))
 		return;
 
-	swiotlb_depots_empty(mem, pool);
 	for_each_possible_cpu(cpu)
-		swiotlb_magazines_empty_cpu(mem, cpu, pool);
-	swiotlb_depots_empty(mem, pool);
-}
-
-/**
- * swiotlb_magazines_set_crowded() - a map has failed, keep nothing for a while
- * @mem:	Allocator with magazines.
- *
- * Context: Any.
- */
-void swiotlb_magazines_set_crowded(struct swiotlb_mem *mem)
-{
-	struct swiotlb_magazine *mag;
-	unsigned int cpu, class;
-
-	WRITE_ONCE(mem->cache->crowded_until, jiffies + 1);
-	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
-		for_each_possible_cpu(cpu) {
-			mag = swiotlb_cpu_magazine(mem->magazines, cpu, class);
-			if (swiotlb_magazine_room(mag).limit)
-				swiotlb_magazine_set_room(mem->cache, mag, class, 0, 0);
-		}
-	}
-}
-
-/**
- * swiotlb_magazines_nslots() - number of free slots outside of areas
- * @mem:	Allocator, with magazines or without.
- *
- * Context: Any.
- * Return: An estimate unless nothing is mapped or unmapped meanwhile.
- */
-unsigned long swiotlb_magazines_nslots(struct swiotlb_mem *mem)
-{
-	unsigned int cpu, class, i, most;
-	struct swiotlb_magazine *mag;
-	unsigned long nslots = 0;
-
-	if (!swiotlb_mem_magazines(mem))
-		return 0;
-
-	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
-		nslots += READ_ONCE(mem->cache->depot[class].count) << class;
-		for_each_possible_cpu(cpu) {
-			mag = swiotlb_cpu_magazine(mem->magazines, cpu, class);
-			most = swiotlb_magazine_room(mag).most;
-			for (i = 0; i < most; i++)
-				if (atomic_read(&mag->cell[i]))
-					nslots += 1U << class;
-		}
-	}
-	return nslots;
-}
-
-/**
- * swiotlb_trim_arm() - let idle buffers be given back in a while
- * @mem:	Allocator with magazines.
- * @mag:	One of them, which is not armed.
- *
- * Context: Any.
- */
-void swiotlb_trim_arm(struct swiotlb_mem *mem, struct swiotlb_magazine *mag)
-{
-	WRITE_ONCE(mag->armed, true);
-	schedule_delayed_work(&mem->cache->trim_work, SWIOTLB_TRIM_DELAY);
-}
-
-static void swiotlb_trim_magazine(struct swiotlb_mem *mem,
-				  struct swiotlb_magazine *mag,
-				  unsigned int class)
-{
-	u8 moves = READ_ONCE(mag->moves);
-
-	if (moves == mag->seen) {
-		if (swiotlb_magazine_room(mag).lent)
-			swiotlb_magazine_set_room(mem->cache, mag, class,
-						  mem->cache->limit[class], 0);
-		swiotlb_magazine_empty(mem, mag, class, NULL);
-	}
-	mag->seen = moves;
-}
-
-static void swiotlb_trim_depot(struct swiotlb_mem *mem, unsigned int class)
-{
-	struct swiotlb_depot *depot = &mem->cache->depot[class];
-	unsigned int moves = READ_ONCE(depot->moves);
-
-	if (moves == depot->seen)
-		swiotlb_depot_empty(mem, class, NULL);
-	depot->seen = moves;
-}
-
-static void swiotlb_trim_all(struct swiotlb_mem *mem)
-{
-	unsigned int cpu, class;
-
-	guard(mutex)(&mem->cache->resize_lock);
-	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
-		for_each_possible_cpu(cpu)
-			swiotlb_trim_magazine(mem,
-					      swiotlb_cpu_magazine(mem->magazines, cpu, class),
-					      class);
-		swiotlb_trim_depot(mem, class);
-	}
-}
-
-static void swiotlb_trim_disarm(struct swiotlb_mem *mem)
-{
-	unsigned int cpu, class;
-
-	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		for_each_possible_cpu(cpu)
-			WRITE_ONCE(swiotlb_cpu_magazine(mem->magazines, cpu, class)->armed,
-				   false);
-}
-
-/*
- * Whoever puts a buffer into a magazine arms the trim. One that does so just now
- * may still have read that it is armed: so it rests after two rounds only in which
- * nothing was found.
- */
-static void swiotlb_trim_work(struct work_struct *work)
-{
-	struct swiotlb_cache *cache = container_of(to_delayed_work(work),
-						   struct swiotlb_cache,
-						   trim_work);
-	bool rested = cache->rested;
-
-	swiotlb_trim_all(cache->mem);
-	cache->rested = !swiotlb_magazines_nslots(cache->mem);
-	if (rested && cache->rested)
-		swiotlb_trim_disarm(cache->mem);
-	else
-		schedule_delayed_work(&cache->trim_work, SWIOTLB_TRIM_DELAY);
-}
-
-/*
- * What a class gets of all slots in magazines, and in depots, in parts of 24. Pages
- * and smaller pieces are most of what is mapped. Large I/O to memory that is not
- * contiguous is many pages at once, more than a magazine can hold.
- */
-static const u8 swiotlb_magazine_parts[SWIOTLB_NR_CLASSES] = {
-	6, 6, 2, 2, 2, 2, 2, 2,
-};
-
-static const u8 swiotlb_depot_parts[SWIOTLB_NR_CLASSES] = {
-	10, 8, 1, 1, 1, 1, 1, 1,
-};
-
-/*
- * Share out @nslots slots: to each class its part, then what that leaves over, a
- * cell to each class in turn.
- */
-static void swiotlb_share_out(unsigned long nslots, const u8 *parts,
-			      unsigned int (*max_cells)(unsigned int class),
-			      unsigned int limit[SWIOTLB_NR_CLASSES])
-{
-	unsigned long each, total = nslots;
-	unsigned int class;
-	bool more;
-
-	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
-		each = total * parts[class] / 24;
-		limit[class] = min(each >> class, max_cells(class));
-		nslots -= (unsigned long)limit[class] << class;
-	}
-	do {
-		more = false;
-		for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
-			if (nslots < 1UL << class ||
-			    limit[class] == max_cells(class))
-				continue;
-			nslots -= 1UL << class;
-			limit[class]++;
-			more = true;
-		}
-	} while (more);
-}
-
-static void swiotlb_resize_class(struct swiotlb_mem *mem, unsigned int class,
-				 unsigned int limit, unsigned int lent,
-				 unsigned int depot_limit)
-{
-	struct swiotlb_cache *cache = mem->cache;
-	struct swiotlb_magazine *mag;
-	unsigned int cpu;
-
-	lockdep_assert_held(&cache->resize_lock);
-	WRITE_ONCE(cache->limit[class], limit);
-	for_each_possible_cpu(cpu) {
-		mag = swiotlb_cpu_magazine(mem->magazines, cpu, class);
-		swiotlb_magazine_set_room(cache, mag, class, limit, lent);
-	}
-	WRITE_ONCE(cache->depot[class].limit, depot_limit);
-}
-
-/* When it gets smaller, all loans end. Otherwise they stay where they are. */
-static unsigned int swiotlb_resize_loans(struct swiotlb_cache *cache, long nslots)
-{
-	unsigned int lent = nslots < cache->loans ? 0 : U8_MAX;
-
-	lockdep_assert_held(&cache->resize_lock);
-	atomic_long_add(nslots - cache->loans, &cache->spare);
-	WRITE_ONCE(cache->loans, nslots);
-	return lent;
+		swiotlb_magazines_empty_cpu(cache, cpu, pool);
+	swiotlb_depots_empty(cache, pool);
 }
 
 /**
  * swiotlb_magazines_resize() - set how much magazines and depots may hold
- * @mem:	Allocator, with magazines or without.
+ * @cache:	The magazines of an allocator, started or not.
+ * @nslots:	Slots of the allocator.
  *
- * All CPUs together hold a quarter of the slots at most, see
- * %SWIOTLB_SHARES_PARTS. With many CPUs and a small pool that may be a few
- * buffers each, and none of the large classes, but for what the busy ones borrow.
- * When there are fewer slots than before, the caller drains the magazines: there may
- * be more in them than fits.
+ * All magazines hold an eighth of the slots at most, all depots another one. With
+ * many CPUs and a small pool that may be a few buffers for each CPU, and none of the
+ * large classes.
  *
- * Context: Process context, when the number of slots has changed.
+ * Context: Process context.
  */
-void swiotlb_magazines_resize(struct swiotlb_mem *mem)
+void swiotlb_magazines_resize(struct swiotlb_cache *cache, unsigned long nslots)
 {
-	unsigned int class, limit[SWIOTLB_NR_CLASSES];
-	unsigned int depot_limit[SWIOTLB_NR_CLASSES];
-	struct swiotlb_cache *cache = mem->cache;
-	unsigned long nslots;
-	unsigned int lent;
+	unsigned int cpu, class, limit;
 
-	if (!swiotlb_mem_magazines(mem))
+	if (!swiotlb_cache_cpu(cache))
 		return;
 
-	mutex_lock(&cache->resize_lock);
-	nslots = READ_ONCE(mem->pub.nslabs);
-	lent = swiotlb_resize_loans(cache, nslots * SWIOTLB_LOANS_PARTS / 48);
-	swiotlb_share_out(nslots * SWIOTLB_SHARES_PARTS / 48 / num_possible_cpus(),
-			  swiotlb_magazine_parts, swiotlb_magazine_cells,
-			  limit);
-	swiotlb_share_out(nslots * SWIOTLB_DEPOTS_PARTS / 48, swiotlb_depot_parts,
-			  swiotlb_depot_cells, depot_limit);
-	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		swiotlb_resize_class(mem, class, limit[class], lent,
-				     depot_limit[class]);
-	mutex_unlock(&cache->resize_lock);
+	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
+		limit = swiotlb_class_limit(nslots / 8 / num_possible_cpus(), class,
+					    swiotlb_magazine_cells(class));
+		for_each_possible_cpu(cpu)
+			WRITE_ONCE(swiotlb_cpu_magazine(cache, cpu, class)->limit,
+				   limit);
+		limit = swiotlb_class_limit(nslots / 8, class,
+					    SWIOTLB_DEPOT_SLOTS >> class);
+		WRITE_ONCE(cache->depot[class].limit, limit);
+	}
 }
 
-static void swiotlb_cache_free(struct swiotlb_cache *cache)
+static void swiotlb_depots_free(struct swiotlb_depot *depot)
 {
 	unsigned int class;
 
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		kvfree(cache->depot[class].cells);
-	kfree(cache);
+		kvfree(depot[class].cells);
+	kfree(depot);
 }
 
-static struct swiotlb_cache *swiotlb_cache_alloc(struct swiotlb_mem *mem)
+static struct swiotlb_depot *swiotlb_depots_alloc(void)
 {
-	struct swiotlb_cache *cache = kzalloc_obj(*cache);
 	struct swiotlb_depot *depot;
 	unsigned int class;
 
-	if (!cache)
+	depot = kcalloc(SWIOTLB_NR_CLASSES, sizeof(*depot), GFP_KERNEL);
+	if (!depot)
 		return NULL;
 
-	cache->mem = mem;
-	mutex_init(&cache->resize_lock);
-	INIT_DELAYED_WORK(&cache->trim_work, swiotlb_trim_work);
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
-		depot = &cache->depot[class];
-		spin_lock_init(&depot->lock);
-		depot->cells = kvcalloc(swiotlb_depot_cells(class),
-					sizeof(*depot->cells), GFP_KERNEL);
-		if (!depot->cells) {
-			swiotlb_cache_free(cache);
+		spin_lock_init(&depot[class].lock);
+		depot[class].cells = kvcalloc(SWIOTLB_DEPOT_SLOTS >> class,
+					      sizeof(u32), GFP_KERNEL);
+		if (!depot[class].cells) {
+			swiotlb_depots_free(depot);
 			return NULL;
 		}
 	}
-	return cache;
+	return depot;
+}
+
+static void swiotlb_magazines_init(struct swiotlb_cpu_cache __percpu *cpu_cache)
+{
+	unsigned int cpu, class;
+	struct swiotlb_magazine *mag;
+
+	for_each_possible_cpu(cpu) {
+		for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
+			mag = (void *)per_cpu_ptr(cpu_cache, cpu) +
+			      swiotlb_magazine_offset[class];
+			mag->class = class;
+		}
+	}
 }
 
 /**
  * swiotlb_magazines_start() - give an allocator magazines
- * @mem:	Allocator with a boot pool, and magazines or none.
+ * @cache:	To be started; nothing is done if it was.
+ * @nslots:	Slots of the allocator.
  *
- * Context: Process context.
- * Return: 0, or -ENOMEM: it works without, too.
+ * Context: Process context, swiotlb_pools_lock is held.
+ * Return: 0, or -ENOMEM: an allocator works without them, too.
  */
-int swiotlb_magazines_start(struct swiotlb_mem *mem)
+int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots)
 {
-	void __percpu *magazines;
+	struct swiotlb_cpu_cache __percpu *cpu;
 
-	if (mem->magazines || !mem->pub.nslabs)
+	if (cache->cpu)
 		return 0;
 
-	mem->cache = swiotlb_cache_alloc(mem);
-	if (!mem->cache)
+	cache->depot = swiotlb_depots_alloc();
+	if (!cache->depot)
 		return -ENOMEM;
 
-	magazines = __alloc_percpu(SWIOTLB_MAGAZINES_BYTES, SMP_CACHE_BYTES);
-	if (!magazines) {
-		swiotlb_cache_free(mem->cache);
-		mem->cache = NULL;
+	cpu = (void __percpu *)__alloc_percpu(SWIOTLB_CPU_CACHE_BYTES,
+					      SMP_CACHE_BYTES);
+	if (!cpu) {
+		swiotlb_depots_free(cache->depot);
+		cache->depot = NULL;
 		return -ENOMEM;
 	}
 
-	/* [7] Pairs with swiotlb_mem_magazines(). */
-	smp_store_release(&mem->magazines, magazines);
-	swiotlb_magazines_resize(mem);
+	swiotlb_magazines_init(cpu);
+	/* [7] Pairs with swiotlb_cache_cpu(). */
+	smp_store_release(&cache->cpu, cpu);
+	swiotlb_magazines_resize(cache, nslots);
 	return 0;
 }
 
 /**
  * swiotlb_magazines_stop() - take the magazines from an allocator
- * @mem:	Allocator, with magazines or without.
+ * @cache:	Its magazines, started or not.
  *
  * Context: Process context, when nothing is mapped or unmapped any more.
  */
-void swiotlb_magazines_stop(struct swiotlb_mem *mem)
+void swiotlb_magazines_stop(struct swiotlb_cache *cache)
 {
-	if (!mem->magazines)
+	if (!cache->cpu)
 		return;
 
-	cancel_delayed_work_sync(&mem->cache->trim_work);
-	swiotlb_magazines_drain(mem);
-	free_percpu(mem->magazines);
-	mem->magazines = NULL;
-	swiotlb_cache_free(mem->cache);
-	mem->cache = NULL;
+	swiotlb_magazines_drain(cache);
+	free_percpu(cache->cpu);
+	swiotlb_depots_free(cache->depot);
+	cache->cpu = NULL;
+	cache->depot = NULL;
+	init_llist_head(&cache->filled);
 }

@@ -1,32 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One allocator: in which order its pools and areas are searched, how many
- * slots are in use, and why a map failed.
+ * One allocator: which devices reach it, in which order its pools and areas are
+ * searched, and how many slots are in use.
  */
 
-#include "internal.h"
-#include "magazine.h"
 #include "mem.h"
 
-/**
- * swiotlb_mem_used() - number of slots in use
- * @mem:	Allocator.
- *
- * Transient pools are not counted, nor is what lies in magazines.
- *
- * Context: Any.
- * Return: An estimate unless nothing is mapped or unmapped meanwhile.
- */
-unsigned long swiotlb_mem_used(struct swiotlb_mem *mem)
-{
-	unsigned long used = 0, spare = swiotlb_magazines_nslots(mem);
-	struct io_tlb_pool *pool;
+DEFINE_MUTEX(swiotlb_pools_lock);
 
-	rcu_read_lock();
-	swiotlb_for_each_pool(pool, mem)
-		used += swiotlb_pool_used(pool);
-	rcu_read_unlock();
-	return used - min(used, spare);
+/**
+ * swiotlb_pools_init() - initialize the pools of an allocator
+ * @mem:	Allocator, which has none.
+ *
+ * Context: @mem is not shared yet.
+ */
+void swiotlb_pools_init(struct swiotlb_mem *mem)
+{
+	INIT_LIST_HEAD(&mem->pools.list);
+	mem->pools.held = 0;
+	mem->pools.max_nareas = 0;
+}
+
+/**
+ * swiotlb_pools_list() - let a pool be searched
+ * @mem:	Allocator.
+ * @pool:	A pool of it that can be found by address.
+ *
+ * Context: swiotlb_pools_lock is held, or boot, for a boot pool.
+ */
+void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+{
+	if (mem->pools.max_nareas < pool->nareas)
+		WRITE_ONCE(mem->pools.max_nareas, pool->nareas);
+	WRITE_ONCE(mem->pools.held, mem->pools.held + pool->nslots);
+	list_add_tail_rcu(&pool->node, &mem->pools.list);
+	WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs + pool->nslots);
+}
+
+/**
+ * swiotlb_mem_init() - initialize an allocator without pools
+ * @mem:	Allocator. It does not grow until swiotlb_growth_enable().
+ *
+ * Context: @mem is not shared yet.
+ */
+void swiotlb_mem_init(struct swiotlb_mem *mem)
+{
+	swiotlb_pools_init(mem);
+	init_llist_head(&mem->cache.filled);
+	swiotlb_growth_init(mem);
 }
 
 /**
@@ -39,21 +60,160 @@ void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem)
 {
 	struct io_tlb_pool *pool = &mem->boot_pool;
 
+	pool->mem = mem;
 	mem->pub.start = pool->start;
 	mem->pub.size = pool->end - pool->start;
 	mem->pub.pool = pool;
-	swiotlb_mem_add_pool(mem, pool);
+	if (!mem->last && pool->segment_mask == SWIOTLB_NO_BOUNDARY)
+		mem->last = pool->end - 1;
+	swiotlb_pools_list(mem, pool);
 }
 
 /**
- * struct swiotlb_hit - where a search found room
- * @pool:	The pool.
- * @tight:	Not in the CPU's own area, or there was not much left there.
+ * swiotlb_mem_start_magazines() - give an allocator magazines
+ * @mem:	Allocator; nothing is done if it has no pool, or magazines already.
+ *
+ * Context: Process context, swiotlb_pools_lock is held.
+ * Return: 0; -ENOMEM; or -ENOSPC for too many pools. It works without magazines, too.
  */
-struct swiotlb_hit {
-	struct io_tlb_pool *pool;
-	bool tight;
-};
+int swiotlb_mem_start_magazines(struct swiotlb_mem *mem)
+{
+	int ret;
+
+	lockdep_assert_held(&swiotlb_pools_lock);
+	if (!mem->pub.nslabs)
+		return 0;
+	if (mem->boot_pool.nslots && !mem->boot_pool.id) {
+		ret = swiotlb_pool_number(&mem->boot_pool);
+		if (ret)
+			return ret;
+	}
+	return swiotlb_magazines_start(&mem->cache, mem->pub.nslabs);
+}
+
+/**
+ * swiotlb_mem_used() - number of slots in use
+ * @mem:	Allocator.
+ *
+ * Transient pools are not counted, nor are buffers in magazines.
+ *
+ * Context: Process context: it walks over all CPUs.
+ * Return: An estimate unless nothing is mapped or unmapped meanwhile.
+ */
+unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem)
+{
+	long used = atomic_long_read(&mem->early_used);
+
+	if (swiotlb_cache_cpu(&mem->cache))
+		used += swiotlb_cache_used(&mem->cache);
+	return max(used, 0L);
+}
+
+/**
+ * swiotlb_dev_limit() - the highest address that a device can use
+ * @dev:	Device.
+ *
+ * Context: Any.
+ * Return: Address as the device counts; %U64_MAX behind an IOMMU, which maps any memory.
+ */
+u64 swiotlb_dev_limit(struct device *dev)
+{
+	if (use_dma_iommu(dev))
+		return U64_MAX;
+	return min_not_zero(*dev->dma_mask, dev->bus_dma_limit);
+}
+
+/**
+ * swiotlb_dev_last() - the highest memory that a device can use
+ * @dev:	Device.
+ *
+ * Buses may have windows: not all memory below it need be in reach.
+ *
+ * Context: Any.
+ * Return: Physical address, 0 if there is none.
+ */
+u64 swiotlb_dev_last(struct device *dev)
+{
+	const struct bus_dma_region *m = dev->dma_range_map;
+	u64 limit = swiotlb_dev_limit(dev);
+	u64 size, last = 0;
+
+	if (limit == U64_MAX && (!m || use_dma_iommu(dev)))
+		return U64_MAX;
+	if (!m)
+		return dma_to_phys(dev, limit);
+
+	for (; m->size; m++) {
+		if (m->dma_start > limit)
+			continue;
+		size = min(m->size - 1, limit - m->dma_start);
+		last = max(last, m->cpu_start + size);
+	}
+	return last;
+}
+
+/**
+ * swiotlb_dev_reaches() - can a device use all of a range of memory?
+ * @mem:	Allocator that the range is for.
+ * @dev:	Device.
+ * @first:	Physical address of the first byte.
+ * @last:	Physical address of the last byte.
+ *
+ * The bus must show it in one piece: an address that a bus does not have is
+ * DMA_MAPPING_ERROR.
+ *
+ * Context: Any.
+ * Return: %true if it can.
+ */
+bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
+			 phys_addr_t first, phys_addr_t last)
+{
+	u64 dma_first, dma_last;
+
+	if (use_dma_iommu(dev))
+		return true;
+	dma_first = swiotlb_dma_addr(mem, dev, first);
+	dma_last = swiotlb_dma_addr(mem, dev, last);
+	return dma_last >= dma_first && dma_last <= swiotlb_dev_limit(dev) &&
+	       (!dev->dma_range_map || dma_last - dma_first == last - first);
+}
+
+static bool swiotlb_mem_is_reached(const struct swiotlb_mem *mem,
+				   struct device *dev)
+{
+	/* Where no pool can be added, its pool is all of it. */
+	phys_addr_t first = swiotlb_growth_is_enabled(mem) ?
+			    PFN_PHYS(min_low_pfn) : mem->boot_pool.start;
+
+	return !mem->last || swiotlb_dev_reaches(mem, dev, first, mem->last);
+}
+
+/**
+ * swiotlb_mem_reach_slow() - which pools can a device use now?
+ * @mem:	Its allocator.
+ * @dev:	Device.
+ *
+ * For swiotlb_mem_reach() only, which has the answer for most devices.
+ *
+ * Context: Any.
+ * Return: &enum swiotlb_reach.
+ */
+enum swiotlb_reach swiotlb_mem_reach_slow(struct swiotlb_mem *mem,
+					  struct device *dev)
+{
+	const struct io_tlb_pool *boot = &mem->boot_pool;
+	phys_addr_t last;
+
+	if (mem->wider && swiotlb_mem_is_reached(mem->wider, dev))
+		return SWIOTLB_REACH_WIDER;
+	if (swiotlb_mem_is_reached(mem, dev))
+		return SWIOTLB_REACH_MEM;
+	/* Without transient pools, a part of it is better than nothing. */
+	last = swiotlb_growth_is_enabled(mem) ? boot->end - 1 : boot->start;
+	if (swiotlb_dev_reaches(mem, dev, boot->start, last))
+		return SWIOTLB_REACH_BOOT;
+	return SWIOTLB_REACH_NONE;
+}
 
 /* Nearly all pools have a power of two of areas, and a division is slow. */
 static unsigned int swiotlb_area_of(const struct io_tlb_pool *pool,
@@ -64,6 +224,12 @@ static unsigned int swiotlb_area_of(const struct io_tlb_pool *pool,
 	return number % pool->nareas;
 }
 
+/* More than half of the area is in use, or the CPU's own one was full. */
+static bool swiotlb_area_is_tight(const struct io_tlb_area *area, unsigned int nth)
+{
+	return nth || swiotlb_area_used(area) > area->slots.nslots / 2;
+}
+
 /*
  * The CPU's own area of each pool comes first, the oldest pool in front, then
  * the next area of each: going through one pool after the other would send all
@@ -72,32 +238,32 @@ static unsigned int swiotlb_area_of(const struct io_tlb_pool *pool,
 static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 				      struct device *dev,
 				      const struct swiotlb_request *req,
+				      enum swiotlb_reach reach,
 				      enum swiotlb_wait wait,
 				      struct swiotlb_hit *hit)
 {
-	unsigned int i, area_index, nareas = swiotlb_mem_max_nareas(mem);
+	unsigned int i, n, nareas = READ_ONCE(mem->pools.max_nareas);
 	unsigned int cpu = raw_smp_processor_id();
 	phys_addr_t tlb_addr, ret = SWIOTLB_MAP_FULL;
 	struct io_tlb_pool *pool;
-	dma_addr_t dma_start;
+	struct io_tlb_area *area;
 
 	for (i = 0; i < nareas; i++) {
 		swiotlb_for_each_pool(pool, mem) {
-			area_index = swiotlb_area_of(pool, cpu + i);
+			n = swiotlb_area_of(pool, cpu + i);
+			area = swiotlb_pool_area(pool, n);
 			if (i >= pool->nareas || !swiotlb_pool_is_open(pool) ||
-			    !swiotlb_area_may_fit(swiotlb_pool_area(pool, area_index),
-						  req->nslots))
+			    !swiotlb_area_may_fit(area, req->nslots))
+				continue;
+			if (reach == SWIOTLB_REACH_BOOT && pool != &mem->boot_pool)
 				continue;
 
-			dma_start = swiotlb_dma_start(mem, dev, pool);
-			if (!swiotlb_pool_reached(pool, dev, dma_start))
-				continue;
-
-			tlb_addr = swiotlb_pool_map(pool, area_index, req,
-						    dma_start, wait);
+			tlb_addr = swiotlb_pool_map(pool, n, req,
+						    swiotlb_dma_addr(mem, dev, pool->start),
+						    wait);
 			if (!swiotlb_map_failed(tlb_addr)) {
 				hit->pool = pool;
-				hit->tight = i || swiotlb_pool_tight(pool, area_index);
+				hit->tight = swiotlb_area_is_tight(area, i);
 				return tlb_addr;
 			}
 			if (tlb_addr == SWIOTLB_MAP_BUSY)
@@ -111,65 +277,16 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 static phys_addr_t swiotlb_mem_map_area(struct swiotlb_mem *mem,
 					struct device *dev,
 					const struct swiotlb_request *req,
+					enum swiotlb_reach reach,
 					struct swiotlb_hit *hit)
 {
 	phys_addr_t tlb_addr;
 
-	rcu_read_lock();
-	tlb_addr = swiotlb_mem_search(mem, dev, req, SWIOTLB_TRY, hit);
+	guard(rcu)();
+	tlb_addr = swiotlb_mem_search(mem, dev, req, reach, SWIOTLB_TRY, hit);
 	if (tlb_addr == SWIOTLB_MAP_BUSY)
-		tlb_addr = swiotlb_mem_search(mem, dev, req, SWIOTLB_SPIN, hit);
-	rcu_read_unlock();
-	return tlb_addr;
-}
-
-static bool swiotlb_mem_reaches_all(struct swiotlb_mem *mem, struct device *dev)
-{
-	struct io_tlb_pool *pool;
-
-	swiotlb_for_each_pool(pool, mem)
-		if (swiotlb_pool_is_open(pool) &&
-		    !swiotlb_pool_reached(pool, dev,
-					  swiotlb_dma_start(mem, dev, pool)))
-			return false;
-	return true;
-}
-
-static void swiotlb_mem_drain_reached(struct swiotlb_mem *mem, struct device *dev)
-{
-	struct io_tlb_pool *pool;
-
-	swiotlb_for_each_pool(pool, mem)
-		if (swiotlb_pool_is_open(pool) &&
-		    swiotlb_pool_reached(pool, dev,
-					 swiotlb_dma_start(mem, dev, pool)))
-			swiotlb_magazines_drain_pool(mem, pool);
-}
-
-/*
- * What magazines hold goes back to the areas; others may do the same, and leave
- * nothing for us to drain. If a device reaches few pools, that is no reason to take
- * the magazines from all others, for whom there may be a lot of room.
- */
-static phys_addr_t swiotlb_mem_map_drained(struct swiotlb_mem *mem,
-					   struct device *dev,
-					   const struct swiotlb_request *req,
-					   struct swiotlb_hit *hit)
-{
-	phys_addr_t tlb_addr;
-	bool all;
-
-	rcu_read_lock();
-	all = swiotlb_mem_reaches_all(mem, dev);
-	if (!all)
-		swiotlb_mem_drain_reached(mem, dev);
-	rcu_read_unlock();
-	if (all)
-		swiotlb_magazines_drain(mem);
-
-	tlb_addr = swiotlb_mem_map_area(mem, dev, req, hit);
-	if (tlb_addr == SWIOTLB_MAP_FULL && all)
-		swiotlb_magazines_set_crowded(mem);
+		tlb_addr = swiotlb_mem_search(mem, dev, req, reach, SWIOTLB_SPIN,
+					      hit);
 	return tlb_addr;
 }
 
@@ -177,34 +294,27 @@ static phys_addr_t swiotlb_mem_map_drained(struct swiotlb_mem *mem,
  * swiotlb_mem_map_slow() - allocate and record a mapping in an area
  * @mem:	Allocator.
  * @dev:	Device that will use it.
- * @req:	What to map.
- * @pool:	Filled in on success.
+ * @req:	The request.
+ * @reach:	Pools that the device can use.
+ * @hit:	Filled in on success.
  *
- * For swiotlb_mem_map() only, which has looked at the CPU's magazine. Asks for
- * another pool when nothing is found, or ahead of that. What magazines hold counts as
- * found: it goes back to the areas before a map fails.
+ * For swiotlb_mem_map() only, which has looked at the CPU's magazine. When no area has
+ * room, buffers in magazines are freed, once while the allocator is crowded.
  *
  * Context: Any, takes locks of areas and depots.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
  */
 phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem, struct device *dev,
 				 const struct swiotlb_request *req,
-				 struct io_tlb_pool **pool)
+				 enum swiotlb_reach reach,
+				 struct swiotlb_hit *hit)
 {
-	struct swiotlb_hit hit;
 	phys_addr_t tlb_addr;
 
-	tlb_addr = swiotlb_mem_map_area(mem, dev, req, &hit);
-	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_mem_magazines(mem))
-		tlb_addr = swiotlb_mem_map_drained(mem, dev, req, &hit);
-	if (tlb_addr == SWIOTLB_MAP_FULL) {
-		swiotlb_want_pool(mem, swiotlb_dev_phys_limit(dev),
-				  swiotlb_dev_node(dev));
-		return tlb_addr;
+	tlb_addr = swiotlb_mem_map_area(mem, dev, req, reach, hit);
+	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_cache_crowd(&mem->cache)) {
+		swiotlb_magazines_drain(&mem->cache);
+		tlb_addr = swiotlb_mem_map_area(mem, dev, req, reach, hit);
 	}
-
-	if (swiotlb_watermark_due(mem, hit.tight))
-		swiotlb_watermark_check(mem, dev, swiotlb_mem_used(mem));
-	*pool = hit.pool;
 	return tlb_addr;
 }

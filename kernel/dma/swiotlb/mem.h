@@ -1,49 +1,281 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What an allocator does for nearly all mappings: from a magazine, and back.
+ * An allocator: the pools of one kind, and what belongs to them.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_MEM_H
 #define _KERNEL_DMA_SWIOTLB_MEM_H
 
-#include "internal.h"
+#include "growth.h"
 #include "magazine.h"
+#include "pools.h"
 #include "record.h"
+
+/**
+ * DOC: Allocators
+ *
+ * An allocator is homogeneous: a device that uses it can use every pool of it. So any
+ * buffer in a magazine fits any device, and growth needs to know of one kind of memory
+ * only. A device that differs uses another allocator:
+ *
+ * LOW
+ *	swiotlb_default_mem, with the pool made at boot. Its pools lie below the address
+ *	that a platform calls low: 4 GiB on most.
+ * ANY
+ *	swiotlb_any_mem: pools anywhere in memory, all made at run time. It exists where
+ *	there is memory above LOW.
+ * restricted
+ *	The range that a device tree gives to some devices.
+ *
+ * Which of them a device reaches is one comparison of its limit with the highest
+ * address of the allocator, at each map, since masks change. It uses ANY first, then
+ * LOW: low memory is for devices that need it. A device that reaches a part of LOW only
+ * (masks of 24 to 31 bits, buses with windows) uses the boot pool, if that lies in its
+ * reach, or else transient pools.
+ *
+ * Reach belongs to the path. Behind an IOMMU the mask limits addresses of the IOMMU,
+ * and the device reaches all memory. Where the platform has rearranged the memory of the
+ * pool (Xen), it knows what devices reach.
+ */
+
+/**
+ * enum swiotlb_event - a rare event that is counted for an allocator
+ * @SWIOTLB_GROWN:	Pools that were added.
+ * @SWIOTLB_GROW_FAILED: Times that there was no memory for one.
+ * @SWIOTLB_CLOSED:	Pools that were closed, ...
+ * @SWIOTLB_REOPENED:	... opened again, ...
+ * @SWIOTLB_FREED:	... and freed.
+ * @SWIOTLB_TRANSIENT:	Mappings in a pool of their own.
+ * @SWIOTLB_TOO_LARGE:	Requests that no pool can serve: for their size, ...
+ * @SWIOTLB_MISALIGNED:	... for their alignment and boundary, ...
+ * @SWIOTLB_OUT_OF_REACH: ... or since the device reaches no memory.
+ * @SWIOTLB_FULL:	Maps that found no room.
+ * @SWIOTLB_AT_LIMIT:	Of these, with as much memory as there may be, ...
+ * @SWIOTLB_NO_MEMORY:	... or without memory for more, in this context.
+ * @SWIOTLB_LEAKED:	Bytes that could not be encrypted again, and are lost.
+ * @SWIOTLB_SET_MEMORY:	Changes of encryption, of a pool each.
+ * @SWIOTLB_NR_EVENTS:	Number of all these.
+ */
+enum swiotlb_event {
+	SWIOTLB_GROWN,
+	SWIOTLB_GROW_FAILED,
+	SWIOTLB_CLOSED,
+	SWIOTLB_REOPENED,
+	SWIOTLB_FREED,
+	SWIOTLB_TRANSIENT,
+	SWIOTLB_TOO_LARGE,
+	SWIOTLB_MISALIGNED,
+	SWIOTLB_OUT_OF_REACH,
+	SWIOTLB_FULL,
+	SWIOTLB_AT_LIMIT,
+	SWIOTLB_NO_MEMORY,
+	SWIOTLB_LEAKED,
+	SWIOTLB_SET_MEMORY,
+	SWIOTLB_NR_EVENTS,
+};
+
+/**
+ * struct swiotlb_mem - an allocator
+ * @pub:	The part that inline functions of <linux/swiotlb.h> look at.
+ * @cache:	The magazines.
+ * @last:	Highest physical address that its pools may have; 0 if the platform
+ *		alone knows what devices reach.
+ * @wider:	Allocator with more reach, of devices that have it; %NULL for none.
+ * @narrower:	Allocator that devices of this one fall back to; %NULL for none.
+ * @boot_pool:	The pool made at boot, or the range of a restricted pool.
+ * @pools:	All pools.
+ * @early_used:	Slots that were mapped, less those that were unmapped, while there were
+ *		no magazines.
+ * @growth:	When to add pools, and when to free them.
+ * @debugfs:	Its directory.
+ * @total_used:	Slots in use in all pools, kept only with track_hiwater.
+ * @used_hiwater: Highest value of @total_used.
+ * @events:	Counters, &enum swiotlb_event.
+ */
+struct swiotlb_mem {
+	struct io_tlb_mem pub;
+	struct swiotlb_cache cache;
+	u64 last;
+	struct swiotlb_mem *wider;
+	struct swiotlb_mem *narrower;
+	struct io_tlb_pool boot_pool ____cacheline_aligned_in_smp;
+	struct swiotlb_pools pools;
+	atomic_long_t early_used;
+	struct swiotlb_growth growth;
+#ifdef CONFIG_DEBUG_FS
+	struct dentry *debugfs;
+	atomic_long_t total_used;
+	atomic_long_t used_hiwater;
+	atomic_long_t events[SWIOTLB_NR_EVENTS];
+#endif
+};
+
+extern struct swiotlb_mem swiotlb_default_mem;
+extern struct swiotlb_mem swiotlb_any_mem;
+
+static inline struct swiotlb_mem *to_swiotlb_mem(struct io_tlb_mem *pub)
+{
+	return container_of(pub, struct swiotlb_mem, pub);
+}
+
+/* Node of memory for a device: near it, or near the CPU, which copies. */
+static inline int swiotlb_dev_node(struct device *dev)
+{
+	int nid = dev_to_node(dev);
+
+	return nid == NUMA_NO_NODE ? numa_mem_id() : nid;
+}
+
+/* Address of memory of an allocator as a device sees it. */
+static inline dma_addr_t swiotlb_dma_addr(const struct swiotlb_mem *mem,
+					  struct device *dev, phys_addr_t paddr)
+{
+	return mem->pub.cc_shared ? phys_to_dma_unencrypted(dev, paddr) :
+				    phys_to_dma_encrypted(dev, paddr);
+}
+
+/**
+ * enum swiotlb_reach - which pools a device can use
+ * @SWIOTLB_REACH_NONE:	None.
+ * @SWIOTLB_REACH_BOOT:	The boot pool of its allocator.
+ * @SWIOTLB_REACH_MEM:	All of its allocator.
+ * @SWIOTLB_REACH_WIDER: These, and those of the wider allocator.
+ */
+enum swiotlb_reach {
+	SWIOTLB_REACH_NONE,
+	SWIOTLB_REACH_BOOT,
+	SWIOTLB_REACH_MEM,
+	SWIOTLB_REACH_WIDER,
+};
+
+/**
+ * struct swiotlb_hit - where a map has found room
+ * @pool:	The pool.
+ * @tight:	There is not much left: look whether the allocator should grow.
+ */
+struct swiotlb_hit {
+	struct io_tlb_pool *pool;
+	bool tight;
+};
+
+void swiotlb_mem_init(struct swiotlb_mem *mem);
+void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem);
+int swiotlb_mem_start_magazines(struct swiotlb_mem *mem);
+unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem);
+u64 swiotlb_dev_limit(struct device *dev);
+u64 swiotlb_dev_last(struct device *dev);
+bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
+			 phys_addr_t first, phys_addr_t last);
+enum swiotlb_reach swiotlb_mem_reach_slow(struct swiotlb_mem *mem,
+					  struct device *dev);
+phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem, struct device *dev,
+				 const struct swiotlb_request *req,
+				 enum swiotlb_reach reach,
+				 struct swiotlb_hit *hit);
+
+#ifdef CONFIG_DEBUG_FS
+DECLARE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
+
+void __swiotlb_track(struct swiotlb_mem *mem, long nslots);
+
+/* Only with swiotlb=track_hiwater: the sum is one cache line that all CPUs write. */
+static inline void swiotlb_track(struct swiotlb_mem *mem, long nslots)
+{
+	if (static_branch_unlikely(&swiotlb_track_hiwater))
+		__swiotlb_track(mem, nslots);
+}
+
+/* Count a rare event. */
+static inline void swiotlb_count(struct swiotlb_mem *mem,
+				 enum swiotlb_event event, long n)
+{
+	atomic_long_add(n, &mem->events[event]);
+}
+#else
+static inline void swiotlb_track(struct swiotlb_mem *mem, long nslots)
+{
+}
+
+static inline void swiotlb_count(struct swiotlb_mem *mem,
+				 enum swiotlb_event event, long n)
+{
+}
+#endif
+
+/**
+ * swiotlb_mem_account() - count slots that are in use
+ * @mem:	Allocator.
+ * @nslots:	Slots that were mapped, negative for unmapped.
+ *
+ * Each CPU counts for itself. swiotlb_mem_used() has the sum, for workers and for
+ * readers of statistics.
+ *
+ * Context: Any.
+ */
+static inline void swiotlb_mem_account(struct swiotlb_mem *mem, long nslots)
+{
+	struct swiotlb_cpu_cache __percpu *cpu = swiotlb_cache_cpu(&mem->cache);
+
+	if (likely(cpu))
+		this_cpu_add(cpu->used, nslots);
+	else
+		atomic_long_add(nslots, &mem->early_used);
+	swiotlb_track(mem, nslots);
+}
+
+/**
+ * swiotlb_mem_reach() - which pools can a device use now?
+ * @mem:	Its allocator.
+ * @dev:	Device.
+ *
+ * Context: Any.
+ * Return: &enum swiotlb_reach.
+ */
+static inline enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
+						   struct device *dev)
+{
+	const struct swiotlb_mem *widest = mem->wider ?: mem;
+	u64 limit = min_not_zero(*dev->dma_mask, dev->bus_dma_limit);
+
+	if (likely(!dev->dma_range_map &&
+		   swiotlb_dma_addr(mem, dev, widest->last) <= limit))
+		return mem->wider ? SWIOTLB_REACH_WIDER : SWIOTLB_REACH_MEM;
+	return swiotlb_mem_reach_slow(mem, dev);
+}
 
 static inline phys_addr_t
 swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
-		       const struct swiotlb_request *req,
-		       struct io_tlb_pool **found)
+		       const struct swiotlb_request *req, struct swiotlb_hit *hit)
 {
-	void __percpu *magazines = swiotlb_mem_magazines(mem);
+	struct swiotlb_cpu_cache __percpu *cpu = swiotlb_cache_cpu(&mem->cache);
 	unsigned int index, class = swiotlb_class(req->nslots);
 	struct swiotlb_magazine *mag;
 	struct io_tlb_pool *pool;
 	dma_addr_t dma_start;
 	u32 cell;
 
-	if (!magazines || class == SWIOTLB_NR_CLASSES)
+	if (unlikely(!cpu) || class == SWIOTLB_NR_CLASSES)
 		return SWIOTLB_MAP_FULL;
 
-	mag = swiotlb_this_magazine(magazines, class);
+	mag = swiotlb_this_magazine(cpu, class);
 	cell = swiotlb_magazine_take(mag);
-	if (!cell && swiotlb_magazine_refill(mem, mag, class))
+	if (!cell && swiotlb_magazine_refill(&mem->cache, mag))
 		cell = swiotlb_magazine_take(mag);
 	if (!cell)
 		return SWIOTLB_MAP_FULL;
 
 	/* Not before the buffer is ours: only that keeps its pool. */
-	pool = swiotlb_cell_pool(mem, cell);
+	pool = swiotlb_cell_pool(cell);
 	index = swiotlb_cell_index(cell);
-	dma_start = swiotlb_dma_start(mem, dev, pool);
+	dma_start = swiotlb_dma_addr(mem, dev, pool->start);
 	if (unlikely(!swiotlb_request_fits(req, (dma_start >> IO_TLB_SHIFT) +
-						index) ||
-		     !swiotlb_pool_reached(pool, dev, dma_start))) {
-		swiotlb_magazine_return(mem, mag, class, cell);
+						index))) {
+		swiotlb_pool_release(pool, index, req->nslots, NULL, 0);
 		return SWIOTLB_MAP_FULL;
 	}
 
 	swiotlb_record_write(&pool->records[index], req);
-	*found = pool;
+	hit->pool = pool;
+	hit->tight = false;
 	return swiotlb_slot_addr(pool, index + req->pad_slots) + req->offset;
 }
 
@@ -51,8 +283,9 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
  * swiotlb_mem_map() - allocate and record a mapping
  * @mem:	Allocator.
  * @dev:	Device that will use it.
- * @req:	What to map, swiotlb_request_possible().
- * @pool:	Filled in on success.
+ * @req:	The request, swiotlb_request_possible().
+ * @reach:	Pools of @mem that the device can use.
+ * @hit:	Filled in on success.
  *
  * From the CPU's own magazine, or from an area.
  *
@@ -62,72 +295,61 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 static inline phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem,
 					  struct device *dev,
 					  const struct swiotlb_request *req,
-					  struct io_tlb_pool **pool)
+					  enum swiotlb_reach reach,
+					  struct swiotlb_hit *hit)
 {
-	phys_addr_t tlb_addr;
+	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 
-	tlb_addr = swiotlb_mem_map_cached(mem, dev, req, pool);
+	if (likely(reach > SWIOTLB_REACH_BOOT))
+		tlb_addr = swiotlb_mem_map_cached(mem, dev, req, hit);
 	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL)) {
-		tlb_addr = swiotlb_mem_map_slow(mem, dev, req, pool);
+		tlb_addr = swiotlb_mem_map_slow(mem, dev, req, reach, hit);
 		if (tlb_addr == SWIOTLB_MAP_FULL)
 			return tlb_addr;
 	}
-	swiotlb_account(mem, req->nslots);
+	swiotlb_mem_account(mem, req->nslots);
 	return tlb_addr;
 }
 
-/*
- * Only naturally aligned buffers are kept: they serve whatever comes next. (Where
- * a device sees memory shifted by less, that is for its alignment to decide: such
- * devices get few from magazines.)
- */
 static inline bool swiotlb_mem_keep(struct swiotlb_mem *mem,
 				    struct io_tlb_pool *pool,
-				    const struct swiotlb_mapping *map,
-				    enum dma_data_direction dir)
+				    const struct swiotlb_mapping *map)
 {
-	void __percpu *magazines = swiotlb_mem_magazines(mem);
+	struct swiotlb_cpu_cache __percpu *cpu = swiotlb_cache_cpu(&mem->cache);
 	unsigned int class = swiotlb_class(map->nslots);
-	unsigned long slot = (pool->start >> IO_TLB_SHIFT) + map->head;
 	struct swiotlb_magazine *mag;
 	u32 cell;
 
-	if (!magazines || class == SWIOTLB_NR_CLASSES ||
-	    (slot & (map->nslots - 1)) || map->head > SWIOTLB_CELL_INDEX_MASK ||
-	    !swiotlb_pool_is_open(pool))
-		return false;
-	if (class > SWIOTLB_MAX_HINT_ORDER && dir == DMA_TO_DEVICE)
+	if (unlikely(!cpu) || class == SWIOTLB_NR_CLASSES ||
+	    map->head > SWIOTLB_CELL_INDEX_MASK || !swiotlb_pool_is_open(pool) ||
+	    swiotlb_cache_is_crowded(&mem->cache))
 		return false;
 
-	mag = swiotlb_this_magazine(magazines, class);
+	mag = swiotlb_this_magazine(cpu, class);
 	cell = swiotlb_cell(pool, map->head);
-	/* From here on, the pool may go. */
+	/* From here on, the pool may be freed. */
 	if (!swiotlb_magazine_push(mag, cell))
-		swiotlb_magazine_overflow(mem, mag, class, cell);
-	if (unlikely(!READ_ONCE(mag->armed)))
-		swiotlb_trim_arm(mem, mag);
+		swiotlb_magazine_overflow(&mem->cache, mag, cell);
+	swiotlb_magazine_list(&mem->cache, mag);
 	return true;
 }
 
 /**
  * swiotlb_mem_unmap() - free the slots of a mapping
- * @mem:	Allocator.
- * @pool:	A pool of it.
- * @map:	What swiotlb_pool_lookup() has found there, and the caller has ended by
- *		swiotlb_record_take().
- * @dir:	Direction that it was mapped for. A large buffer is kept if this CPU
- *		has read it: "First fit, with hints" in slots.c says why.
+ * @pool:	The pool.
+ * @map:	The mapping that swiotlb_pool_lookup() has found there, and that the
+ *		caller has ended by swiotlb_record_take().
  *
  * Context: Any, takes the lock of an area or of a depot if the CPU's own magazine
  * is full.
  */
-static inline void swiotlb_mem_unmap(struct swiotlb_mem *mem,
-				     struct io_tlb_pool *pool,
-				     const struct swiotlb_mapping *map,
-				     enum dma_data_direction dir)
+static inline void swiotlb_mem_unmap(struct io_tlb_pool *pool,
+				     const struct swiotlb_mapping *map)
 {
-	swiotlb_account(mem, -(long)map->nslots);
-	if (!swiotlb_mem_keep(mem, pool, map, dir))
+	struct swiotlb_mem *mem = pool->mem;
+
+	swiotlb_mem_account(mem, -(long)map->nslots);
+	if (!swiotlb_mem_keep(mem, pool, map))
 		swiotlb_pool_release(pool, map->head, map->nslots, NULL, 0);
 }
 

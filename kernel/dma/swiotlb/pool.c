@@ -3,14 +3,44 @@
  * One pool: areas, and the records of the mappings in them.
  */
 
-#include "internal.h"
+#include "pool.h"
 #include "record.h"
 
-/*
- * With interrupts off, and while another area may have room at once, no more of an
- * area is searched than this many words of its bitmap: 4 MiB.
+/* Pools by their number, which fits in a cell of a magazine. 0 is no number. */
+struct io_tlb_pool *swiotlb_pool_table[SWIOTLB_MAX_POOLS] __read_mostly;
+
+/**
+ * swiotlb_pool_number() - give a pool a number
+ * @pool:	A pool without one, initialized.
+ *
+ * Context: Any.
+ * Return: 0, or -ENOSPC if there are too many pools.
  */
-#define SWIOTLB_TRY_WORDS	32
+int swiotlb_pool_number(struct io_tlb_pool *pool)
+{
+	unsigned int id;
+
+	for (id = 1; id < SWIOTLB_MAX_POOLS; id++) {
+		if (cmpxchg(&swiotlb_pool_table[id], NULL, pool))
+			continue;
+		pool->id = id;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+/**
+ * swiotlb_pool_unnumber() - let another pool have the number of a pool
+ * @pool:	The pool. No cell of a magazine and no entry of the index has its number,
+ *		and no reader of either is still running.
+ *
+ * Context: Any.
+ */
+void swiotlb_pool_unnumber(struct io_tlb_pool *pool)
+{
+	WRITE_ONCE(swiotlb_pool_table[pool->id], NULL);
+	pool->id = 0;
+}
 
 /**
  * swiotlb_limit_nareas() - how many areas a pool of some size can have
@@ -19,6 +49,7 @@
  *
  * An area must hold the largest mapping.
  *
+ * Context: Any.
  * Return: A power of two, at most @nareas rounded up.
  */
 unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots)
@@ -40,6 +71,7 @@ static unsigned int swiotlb_area_shift(unsigned long nslots, unsigned int nareas
  * @nslots:	Slots of the pool.
  * @nareas:	Areas wanted.
  *
+ * Context: Any.
  * Return: Bytes, in whole cache lines.
  */
 size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas)
@@ -47,36 +79,36 @@ size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas)
 	unsigned int shift = swiotlb_area_shift(nslots, nareas);
 	size_t stride = swiotlb_area_bytes(1U << shift);
 
-	/* What kmalloc() aligns is what divides the size. */
+	/* kmalloc() aligns by the largest power of two that divides the size. */
 	return ALIGN(stride * DIV_ROUND_UP(nslots, 1UL << shift) +
 		     array_size(sizeof(atomic64_t), nslots), SMP_CACHE_BYTES);
 }
 
 /**
  * swiotlb_pool_init() - make a pool of a range of memory
- * @pool:	To be initialized; what it holds otherwise is left alone.
+ * @pool:	To be initialized; members that are not set here are left alone.
  * @meta:	swiotlb_pool_meta_bytes() zeroed bytes, on a cache line.
  * @start:	Physical address of the range, on a page.
- * @vaddr:	Where the CPU sees it.
+ * @vaddr:	Its virtual address.
  * @nslots:	Its slots.
  * @nareas:	Areas wanted, a power of two. Areas are a power of two in size, so
  *		a pool that is not may get fewer, and a last one that is smaller.
  *
- * The memory is cleared: a device must not read what was there before.
+ * The caller has cleared the memory: a device must not read its former contents.
  *
- * Context: Nobody else knows @pool yet.
+ * Context: @pool is not shared yet.
  */
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 		       void *vaddr, unsigned long nslots, unsigned int nareas)
 {
-	size_t bytes = nslots << IO_TLB_SHIFT;
 	unsigned long left = nslots;
 	unsigned int i, area_nslots;
 
 	pool->start = start;
-	pool->end = start + bytes;
+	pool->end = start + ((phys_addr_t)nslots << IO_TLB_SHIFT);
 	pool->vaddr = vaddr;
 	pool->nslots = nslots;
+	pool->segment_mask = SWIOTLB_NO_BOUNDARY;
 	pool->area_shift = swiotlb_area_shift(nslots, nareas);
 	area_nslots = 1U << pool->area_shift;
 	pool->nareas = DIV_ROUND_UP(nslots, area_nslots);
@@ -91,52 +123,6 @@ void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 	}
 	for (i = 0; i < nslots; i++)
 		atomic64_set(&pool->records[i], SWIOTLB_RECORD_FREE);
-
-	memset(vaddr, 0, bytes);
-}
-
-/**
- * swiotlb_decrypt() - share memory of a pool with the hypervisor
- * @vaddr:	Where it begins, on a page.
- * @bytes:	Its size, in whole pages.
- *
- * This and swiotlb_encrypt() are all that the engine knows of encryption.
- *
- * Context: Process context, or boot.
- * Return: 0 or an error; then the memory may be in any state.
- */
-int swiotlb_decrypt(void *vaddr, size_t bytes)
-{
-	KUNIT_STATIC_STUB_REDIRECT(swiotlb_decrypt, vaddr, bytes);
-	return set_memory_decrypted((unsigned long)vaddr, PFN_UP(bytes));
-}
-
-/**
- * swiotlb_encrypt() - make shared memory private again
- * @vaddr:	Where it begins, on a page.
- * @bytes:	Its size, in whole pages.
- *
- * Context: Process context, or boot.
- * Return: 0 or an error; then the memory must not be used for anything else.
- */
-int swiotlb_encrypt(void *vaddr, size_t bytes)
-{
-	KUNIT_STATIC_STUB_REDIRECT(swiotlb_encrypt, vaddr, bytes);
-	return set_memory_encrypted((unsigned long)vaddr, PFN_UP(bytes));
-}
-
-/**
- * swiotlb_pool_disable() - let nothing be mapped in a pool
- * @pool:	A pool in which nothing is mapped yet.
- *
- * Context: Boot, before the first map.
- */
-void swiotlb_pool_disable(struct io_tlb_pool *pool)
-{
-	unsigned int i;
-
-	for (i = 0; i < pool->nareas; i++)
-		swiotlb_slots_disable(&swiotlb_pool_area(pool, i)->slots);
 }
 
 /**
@@ -157,16 +143,52 @@ unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
 }
 
 /**
+ * swiotlb_pool_is_empty() - is no slot of a pool in use?
+ * @pool:	A pool from which no more slots are allocated.
+ *
+ * The locks of the areas are taken, one after the other, if the pool looks empty:
+ * that orders all that other CPUs did with its buffers before the return.
+ *
+ * Context: Any, takes locks of areas.
+ * Return: %true if none is.
+ */
+bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool)
+{
+	unsigned int i;
+
+	if (swiotlb_pool_used(pool))
+		return false;
+
+	for (i = 0; i < pool->nareas; i++)
+		if (!swiotlb_area_is_empty(swiotlb_pool_area(pool, i)))
+			return false;
+	return true;
+}
+
+/* Most boundaries are so far apart that none lies in the area: then skip the test. */
+static struct swiotlb_boundary swiotlb_boundary(unsigned long mask,
+						unsigned long first,
+						unsigned int area_shift)
+{
+	unsigned long off = first & mask;
+
+	if (mask - off >= BIT(area_shift) - 1)
+		mask = SWIOTLB_NO_BOUNDARY;
+	return (struct swiotlb_boundary){ .mask = mask, .off = off };
+}
+
+/**
  * swiotlb_pool_map() - allocate and record a mapping in one area
  * @pool:	The pool.
  * @area_index:	The area, less than @pool->nareas.
- * @req:	What to map.
- * @dma_start:	Where the device sees @pool->start.
+ * @req:	The request.
+ * @dma_start:	Address of @pool->start as the device sees it.
  * @wait:	What to do when the area is busy.
  *
  * Context: Any, takes the area's lock.
- * Return: Physical address of the bounce buffer, padding left behind;
- * %SWIOTLB_MAP_FULL if nothing fits; %SWIOTLB_MAP_BUSY if @wait has cut it short.
+ * Return: Physical address of the bounce buffer, behind the padding;
+ * %SWIOTLB_MAP_FULL if nothing fits; %SWIOTLB_MAP_BUSY if the area was busy, and @wait
+ * says not to wait for it.
  */
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,
@@ -178,19 +200,14 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 		.nslots = req->nslots,
 		.align_mask = req->align_mask,
 		.align_off = dma_slot - req->align,
-		.wish_mask = req->align_mask,
-		.boundary_mask = req->boundary_mask,
-		.boundary_off = dma_slot & req->boundary_mask,
-		.max_words = wait == SWIOTLB_TRY ? SWIOTLB_TRY_WORDS : 0,
+		.boundary = {
+			swiotlb_boundary(req->boundary_mask, dma_slot,
+					 pool->area_shift),
+			swiotlb_boundary(pool->segment_mask, first,
+					 pool->area_shift),
+		},
 	};
 	unsigned int index;
-
-	/* All PCI devices have a boundary, of 4 GiB: few areas ever cross it. */
-	if (fit.boundary_mask - fit.boundary_off >= BIT(pool->area_shift) - 1)
-		fit.boundary_mask = SWIOTLB_NO_BOUNDARY;
-	/* What a magazine can keep afterwards. */
-	if (is_power_of_2(req->nslots) && !req->align)
-		fit.wish_mask |= req->nslots - 1;
 
 	index = swiotlb_area_alloc(swiotlb_pool_area(pool, area_index), &fit,
 				   wait);
@@ -219,7 +236,7 @@ static unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool,
 /**
  * swiotlb_pool_lookup_inside() - find the mapping that holds a slot
  * @pool:	The pool.
- * @index:	A slot with which no mapping begins.
+ * @index:	A slot at which no mapping begins.
  * @map:	Filled in on success.
  *
  * For swiotlb_pool_lookup() only: the bitmap leads to the first slot.
@@ -244,14 +261,14 @@ bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool,
 }
 
 /**
- * swiotlb_pool_release() - give back the slots of a mapping
+ * swiotlb_pool_release() - free the slots of a mapping
  * @pool:	The pool.
  * @index:	First slot, whose record is free.
  * @nslots:	Number of slots.
- * @cell:	Where the buffer waits for its next use, %NULL if it is the caller's.
- * @value:	What @cell has for it.
+ * @cell:	Cell of a magazine that holds the buffer, %NULL if the caller owns it.
+ * @value:	Value of @cell that stands for the buffer.
  *
- * If it is no longer in @cell, somebody else has it, and nothing is changed.
+ * If another CPU has taken the buffer out of @cell meanwhile, nothing is changed.
  *
  * Context: Any, takes the area's lock.
  */
@@ -261,7 +278,7 @@ void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 	unsigned int area_index = index >> pool->area_shift;
 	unsigned int first = area_index << pool->area_shift;
 
-	/* With its last slot free, the pool may go while the lock is released. */
+	/* With its last slot free, the pool may be freed: RCU keeps it until the end. */
 	rcu_read_lock();
 	swiotlb_area_free(swiotlb_pool_area(pool, area_index), index - first,
 			  nslots, cell, value);

@@ -5,7 +5,7 @@
 #ifndef _KERNEL_DMA_SWIOTLB_RECORD_H
 #define _KERNEL_DMA_SWIOTLB_RECORD_H
 
-#include "internal.h"
+#include "pool.h"
 
 /**
  * DOC: Mapping records
@@ -26,14 +26,14 @@
  * free
  *	All bits set.
  *
- * A word is short or long as long as a mapping begins there, and then tells how
- * many slots to free. All other words are free, or a tail, which may be an old
- * one. A record turns to free by an atomic exchange: of several CPUs that unmap one
- * address one succeeds. Its slots are then that CPU's, to give back or to keep.
+ * A word is short or long while a mapping begins there, and then tells how many slots
+ * to free. All other words are free, or a tail, which may be an old one. A record turns
+ * to free by an atomic exchange: if several CPUs unmap one address, one of them
+ * succeeds, and owns the slots.
  *
- * An original address of more than 52 bits does not fit in the short form: such
- * a mapping is given a second slot. That wastes a slot where memory lies above
- * 4 PiB, and spares each other slot everywhere a second word.
+ * An original address of more than 63 - %IO_TLB_SHIFT bits does not fit in the short
+ * form: such a mapping gets a second slot. That wastes a slot where memory lies above
+ * 4 PiB, and saves a second word for each slot everywhere.
  */
 
 #define SWIOTLB_RECORD_FREE		(~0ULL)
@@ -79,7 +79,7 @@ static inline void swiotlb_record_write(atomic64_t *record,
 		     (u64)req->orig_addr >> IO_TLB_SHIFT);
 }
 
-/* %false if it was freed meanwhile, by somebody who unmaps it twice, too. */
+/* %false if the mapping was freed meanwhile: it is unmapped twice at a time. */
 static inline bool swiotlb_record_read(const atomic64_t *record, u64 word,
 				       struct swiotlb_mapping *map)
 {
@@ -108,12 +108,12 @@ static inline bool swiotlb_record_read(const atomic64_t *record, u64 word,
 /**
  * swiotlb_record_take() - end a mapping
  * @record:	Its first word.
- * @word:	What swiotlb_record_read() was given.
+ * @word:	The word that swiotlb_record_read() has unpacked.
  *
- * The slots are the caller's now, to give back or to keep for later.
+ * The caller owns the slots from then on.
  *
  * Context: Any.
- * Return: %false if somebody else has ended it.
+ * Return: %false if another caller has ended it.
  */
 static inline bool swiotlb_record_take(atomic64_t *record, u64 word)
 {
@@ -128,8 +128,8 @@ static inline bool swiotlb_record_take(atomic64_t *record, u64 word)
  * @tlb_addr:	Any physical address within the mapping.
  * @map:	Filled in on success.
  *
- * Context: Any. Without a lock, since the mapping is the caller's: nobody else
- * may unmap it meanwhile.
+ * Context: Any. No lock is needed, since the caller owns the mapping: nothing else may
+ * unmap it meanwhile.
  * Return: %false if nothing is mapped there.
  */
 static inline bool swiotlb_pool_lookup(const struct io_tlb_pool *pool,

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Slots of one area: find a free run, claim it, give it back.
+ * Slots of one area: find a free run, claim it, release it.
  *
- * Pure bookkeeping on two bitmaps. Whoever calls holds the area's lock, except
- * for swiotlb_slots_head(), which only looks at bits that its caller owns.
+ * Pure bookkeeping on two bitmaps. The caller holds the area's lock, except for
+ * swiotlb_slots_head(), which only looks at bits that the caller owns.
  */
 
-#include "internal.h"
+#include "slots.h"
 
 /**
  * DOC: First fit, with hints
  *
- * A search takes the lowest run that fits as well as is wished for, or else the
- * lowest that fits. That packs the area, and it hands a buffer that was just freed
- * out again while it is still in a cache: a next-fit cursor walks through the whole
- * area instead and makes each copy go to the page that was used longest ago.
+ * A search takes the lowest run that fits. That packs the area, and it reuses a
+ * buffer that was just freed while it is still in a cache: a next-fit cursor walks
+ * through the whole area instead, and makes each copy go to the page that was used
+ * longest ago.
  *
  * First fit alone would pass over the same full words again and again. So each
  * area keeps, for each order o up to %SWIOTLB_MAX_HINT_ORDER, a lower bound::
@@ -22,24 +22,17 @@
  *	no free, naturally aligned block of 2^o slots begins below hint[o]
  *
  * Releasing slots lowers the bounds, claiming the slots that a bound points at
- * raises it, and a search for just such a block sets it to what it found, or to
- * the end of the area: the next request of this size fails without a search.
- * That is so for 1 to 8 slots, which is what drivers map most. Other sizes need,
- * or get, less alignment than that of a block, and any run of theirs may do.
- * Any run of n slots holds an aligned block of 2^o slots if n >= 2^(o+1) - 1,
- * and begins less than 2^o slots before it: that bounds all other searches.
+ * raises it, and a search for such a block sets it to the block that it found, or to
+ * the end of the area: the next request of this size fails without a search. So a
+ * request of 1, 2, 4 or 8 slots, which is what drivers map most, first looks for an
+ * aligned block. All other requests scan the bitmap word by word. Any run of n slots
+ * holds an aligned block of 2^o slots if n >= 2^(o+1) - 1, and begins less than 2^o
+ * slots before it: that bounds the scan from below.
  *
- * A search that has found no run of n slots leaves n - 1, and what the alignment may
- * have cost, as @longest: nobody looks for more before slots are released next to
- * so many free ones. So an area that has room, but no hole that is large enough,
- * is searched once and not at every map.
- *
- * Runs of more than 2^%SWIOTLB_MAX_HINT_ORDER slots are next fit. Copying one costs
- * much more than finding it, and what a device has just read from it is in the
- * caches of whoever plays the device, on another CPU of a virtual machine's host:
- * writing there at once is slower than writing where nobody was for a while. A cursor
- * that begins anew after some MiB was twice as fast at best, and else several times
- * slower, depending on where the two CPUs are. So it goes through all of the area.
+ * A scan that found no run of n slots sets @longest to n - 1, and a scan that found
+ * none with the alignment to n - 1 plus what the alignment can cost: later requests of
+ * that length pass over the area until a longer run gets free. So an area that has
+ * room, but no hole that is large enough, is scanned once and not at every map.
  */
 
 /* Nearly all runs lie in one word, and need no loop. */
@@ -53,19 +46,6 @@ static unsigned long swiotlb_run_mask(unsigned int index, unsigned int nslots)
 	unsigned int bit = index % BITS_PER_LONG;
 
 	return GENMASK(bit + nslots - 1, bit);
-}
-
-static bool swiotlb_slots_is_free(const struct swiotlb_slots *slots,
-				  unsigned int index, unsigned int nslots)
-{
-	unsigned int end = index + nslots;
-
-	if (end > slots->nslots)
-		return false;
-	if (swiotlb_run_in_word(index, nslots))
-		return !(slots->used[BIT_WORD(index)] &
-			 swiotlb_run_mask(index, nslots));
-	return find_next_bit(slots->used, end, index) == end;
 }
 
 static void swiotlb_slots_lower_hints(struct swiotlb_slots *slots,
@@ -90,22 +70,20 @@ static void swiotlb_slots_raise_hints(struct swiotlb_slots *slots,
 			slots->hint[order] = index + nslots;
 }
 
-static bool swiotlb_fit_is_large(const struct swiotlb_fit *fit)
-{
-	return fit->nslots > 1U << SWIOTLB_MAX_HINT_ORDER;
-}
-
-/* The order of the aligned block that @fit, not large, wishes for; or -1. */
+/* The order of the aligned block that satisfies @fit, or -1 if there is none. */
 static int swiotlb_fit_block_order(const struct swiotlb_fit *fit)
 {
-	unsigned int order = ilog2(fit->nslots);
+	unsigned int i, mask = fit->nslots - 1;
 
-	if (fit->nslots != 1U << order)
+	if (!is_power_of_2(fit->nslots) ||
+	    fit->nslots > 1U << SWIOTLB_MAX_HINT_ORDER ||
+	    fit->align_mask > mask || (fit->align_off & fit->align_mask))
 		return -1;
-	if (fit->wish_mask != fit->nslots - 1 ||
-	    (fit->align_off & fit->wish_mask))
-		return -1;
-	return order;
+	for (i = 0; i < SWIOTLB_NR_BOUNDARIES; i++)
+		if (fit->boundary[i].mask != SWIOTLB_NO_BOUNDARY &&
+		    (fit->boundary[i].off & mask))
+			return -1;
+	return ilog2(fit->nslots);
 }
 
 /* Every (1 << order)th bit of a word, from bit 0 on. */
@@ -125,9 +103,9 @@ static unsigned long swiotlb_slots_free_bits(const struct swiotlb_slots *slots,
 }
 
 /*
- * The bits of @low at which @nslots free slots begin, less than a word of them; @high
- * is the word behind. A run of a + b begins where one of a does, and one of b after
- * those.
+ * The bits of @low at which @nslots free slots begin, fewer than a word has; @high is
+ * the next word. A run of a + b slots begins where a run of a slots does that has a
+ * run of b slots behind it.
  */
 static unsigned long swiotlb_run_starts(unsigned long low, unsigned long high,
 					unsigned int nslots)
@@ -142,7 +120,7 @@ static unsigned long swiotlb_run_starts(unsigned long low, unsigned long high,
 	return low;
 }
 
-/* The same for a run of a word or more: it goes on up to the end of its first one. */
+/* The same for a run of a word or more: it reaches the end of its first word. */
 static unsigned long swiotlb_slots_long_starts(const struct swiotlb_slots *slots,
 					       unsigned int word,
 					       unsigned int nslots)
@@ -175,7 +153,7 @@ static unsigned long swiotlb_slots_starts(const struct swiotlb_slots *slots,
 				  nslots);
 }
 
-/* The bits of the word that begins with slot @index that have an alignment. */
+/* In the word that begins with slot @index: the bits of slots that are aligned. */
 static unsigned long swiotlb_aligned_bits(unsigned int index,
 					  unsigned int align_mask,
 					  unsigned int align_off)
@@ -188,7 +166,7 @@ static unsigned long swiotlb_aligned_bits(unsigned int index,
 	return skip < BITS_PER_LONG ? BIT(skip) : 0;
 }
 
-/* A block of 1 << @order slots, for which the hint is exact. It lies in one word. */
+/* A block of 1 << @order slots lies in one word, and the hint for it is exact. */
 static unsigned int swiotlb_slots_find_block(struct swiotlb_slots *slots,
 					     unsigned int order)
 {
@@ -210,33 +188,50 @@ static unsigned int swiotlb_slots_find_block(struct swiotlb_slots *slots,
 }
 
 /*
- * The first run from @index on that is as @fit wishes. @second is set, unless it
- * is already, to the first one that will do.
+ * In the word that begins with slot @index: the bits at which a run of @nslots must not
+ * begin, since a boundary lies inside of it. With a boundary in front of slot @next,
+ * these are the @nslots - 1 bits before @next.
  */
-static unsigned int swiotlb_slots_scan(const struct swiotlb_slots *slots,
-				       const struct swiotlb_fit *fit,
-				       unsigned int index, unsigned int end,
-				       unsigned int *second)
+static unsigned long swiotlb_crossing_bits(const struct swiotlb_boundary *boundary,
+					   unsigned int index,
+					   unsigned int nslots)
 {
-	unsigned long starts, wished, from = ~0UL << (index % BITS_PER_LONG);
+	unsigned long next = -(boundary->off + index) & boundary->mask;
+	unsigned long bits = 0, first, last;
 
-	for (index -= index % BITS_PER_LONG; index < end; index += BITS_PER_LONG) {
-		starts = swiotlb_slots_starts(slots, BIT_WORD(index), fit->nslots) &
-			 from;
-		from = ~0UL;
-		if (!starts)
+	for (; next < BITS_PER_LONG + nslots - 1; next += boundary->mask + 1) {
+		if (!next || nslots == 1)
 			continue;
-
-		wished = starts & swiotlb_aligned_bits(index, fit->wish_mask,
-						       fit->align_off);
-		if (wished)
-			return index + __ffs(wished);
-		starts &= swiotlb_aligned_bits(index, fit->align_mask,
-					       fit->align_off);
-		if (starts && *second == SWIOTLB_NO_SLOT)
-			*second = index + __ffs(starts);
+		first = next - min_t(unsigned long, next, nslots - 1);
+		last = min_t(unsigned long, next, BITS_PER_LONG) - 1;
+		bits |= GENMASK(last, first);
 	}
-	return SWIOTLB_NO_SLOT;
+	return bits;
+}
+
+/* In the word that begins with slot @index: where @fit lets a run begin. */
+static unsigned long swiotlb_fit_bits(const struct swiotlb_fit *fit,
+				      unsigned int index)
+{
+	unsigned long bits = swiotlb_aligned_bits(index, fit->align_mask,
+						  fit->align_off);
+	unsigned int i;
+
+	for (i = 0; i < SWIOTLB_NR_BOUNDARIES; i++)
+		if (fit->boundary[i].mask != SWIOTLB_NO_BOUNDARY)
+			bits &= ~swiotlb_crossing_bits(&fit->boundary[i], index,
+						       fit->nslots);
+	return bits;
+}
+
+static bool swiotlb_fit_has_boundary(const struct swiotlb_fit *fit)
+{
+	unsigned int i;
+
+	for (i = 0; i < SWIOTLB_NR_BOUNDARIES; i++)
+		if (fit->boundary[i].mask != SWIOTLB_NO_BOUNDARY)
+			return true;
+	return false;
 }
 
 static unsigned int swiotlb_slots_first_candidate(const struct swiotlb_slots *slots,
@@ -250,76 +245,30 @@ static unsigned int swiotlb_slots_first_candidate(const struct swiotlb_slots *sl
 	return hint > before ? hint - before : 0;
 }
 
-/* Where the last large run ended, there most often is room for the next one. */
-static unsigned int swiotlb_slots_find_next(struct swiotlb_slots *slots,
-					    const struct swiotlb_fit *fit)
+static unsigned int swiotlb_slots_scan(struct swiotlb_slots *slots,
+				       const struct swiotlb_fit *fit)
 {
-	unsigned int index = slots->next;
+	unsigned int index = swiotlb_slots_first_candidate(slots, fit);
+	unsigned long starts, from = ~0UL << (index % BITS_PER_LONG);
+	bool long_enough = false;
 
-	index += -(fit->align_off + index) & fit->wish_mask;
-	if (!swiotlb_slots_is_free(slots, index, fit->nslots))
-		return SWIOTLB_NO_SLOT;
-	slots->next = index + fit->nslots;
-	return index;
-}
-
-/* Any but the blocks that hints are exact for: see "First fit, with hints". */
-static unsigned int swiotlb_slots_find_run(struct swiotlb_slots *slots,
-					   const struct swiotlb_fit *fit)
-{
-	unsigned int index, stop, second = SWIOTLB_NO_SLOT;
-	unsigned int left = fit->max_words ? fit->max_words * BITS_PER_LONG : UINT_MAX;
-	unsigned int first = swiotlb_slots_first_candidate(slots, fit);
-	bool large = swiotlb_fit_is_large(fit);
-	unsigned int start = large ? max(slots->next, first) : first;
-	bool all = false;
-
-	stop = start + min(left, slots->nslots - start);
-	index = swiotlb_slots_scan(slots, fit, start, stop, &second);
-	if (index == SWIOTLB_NO_SLOT && stop == slots->nslots) {
-		left -= stop - start;
-		stop = first + min(left, start - first);
-		index = swiotlb_slots_scan(slots, fit, first, stop, &second);
-		all = stop == start;
+	for (index -= index % BITS_PER_LONG; index < slots->nslots;
+	     index += BITS_PER_LONG, from = ~0UL) {
+		starts = swiotlb_slots_starts(slots, BIT_WORD(index), fit->nslots) &
+			 from;
+		if (!starts)
+			continue;
+		long_enough = true;
+		starts &= swiotlb_fit_bits(fit, index);
+		if (starts)
+			return index + __ffs(starts);
 	}
-	if (index == SWIOTLB_NO_SLOT)
-		index = second;
 
-	if (index != SWIOTLB_NO_SLOT)
-		stop = index + fit->nslots;
-	else if (all)
+	if (!long_enough)
+		WRITE_ONCE(slots->longest, fit->nslots - 1);
+	else if (!swiotlb_fit_has_boundary(fit))
 		WRITE_ONCE(slots->longest, fit->nslots + fit->align_mask - 1);
-	else
-		index = SWIOTLB_BUSY;
-	if (large)
-		slots->next = stop;
-	return index;
-}
-
-/* Few areas ever cross a boundary: this need not be fast. */
-static unsigned int swiotlb_slots_find_within(const struct swiotlb_slots *slots,
-					      const struct swiotlb_fit *fit,
-					      unsigned int align_mask)
-{
-	unsigned long pos;
-	unsigned int index = 0;
-
-	for (;;) {
-		index = bitmap_find_next_zero_area_off(slots->used,
-						       slots->nslots, index,
-						       fit->nslots,
-						       align_mask,
-						       fit->align_off);
-		if (index >= slots->nslots)
-			return SWIOTLB_NO_SLOT;
-
-		pos = (fit->boundary_off + index) & fit->boundary_mask;
-		if (fit->nslots - 1 <= fit->boundary_mask - pos)
-			return index;
-		if (fit->boundary_mask - pos >= slots->nslots - index)
-			return SWIOTLB_NO_SLOT;
-		index += fit->boundary_mask - pos + 1;
-	}
+	return SWIOTLB_NO_SLOT;
 }
 
 /**
@@ -329,7 +278,7 @@ static unsigned int swiotlb_slots_find_within(const struct swiotlb_slots *slots,
  * @head:	Bitmap of at least @nslots bits, all zero.
  * @nslots:	Number of slots.
  *
- * Context: Nobody else knows @slots yet.
+ * Context: @slots is not shared yet.
  */
 void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
 			unsigned long *head, unsigned int nslots)
@@ -339,9 +288,8 @@ void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
 	slots->nslots = nslots;
 	slots->nused = 0;
 	slots->longest = UINT_MAX;
-	slots->next = 0;
 	memset(slots->hint, 0, sizeof(slots->hint));
-	/* A search sees whole words: nothing is free behind the last slot. */
+	/* A search looks at whole words: the bits behind the last slot are not free. */
 	bitmap_set(used, nslots, -nslots % BITS_PER_LONG);
 }
 
@@ -350,12 +298,10 @@ void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
  * @slots:	Slots of one area.
  * @fit:	What the run must satisfy.
  *
- * Nothing is claimed yet. Above the hint, see "First fit, with hints", the search
- * goes from word to word, across boundaries from hole to hole.
+ * Nothing is claimed yet.
  *
  * Context: The area's lock is held.
- * Return: Index of the run's first slot, %SWIOTLB_NO_SLOT if there is none, or
- * %SWIOTLB_BUSY if @fit->max_words are not enough to tell.
+ * Return: Index of the run's first slot, or %SWIOTLB_NO_SLOT if there is none.
  */
 unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
 				const struct swiotlb_fit *fit)
@@ -366,29 +312,13 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
 	if (!swiotlb_slots_may_fit(slots, fit->nslots))
 		return SWIOTLB_NO_SLOT;
 
-	if (unlikely(fit->boundary_mask != SWIOTLB_NO_BOUNDARY)) {
-		index = swiotlb_slots_find_within(slots, fit, fit->wish_mask);
-		if (index == SWIOTLB_NO_SLOT)
-			index = swiotlb_slots_find_within(slots, fit,
-							  fit->align_mask);
-		return index;
-	}
-
-	if (swiotlb_fit_is_large(fit)) {
-		index = swiotlb_slots_find_next(slots, fit);
-		if (index != SWIOTLB_NO_SLOT)
-			return index;
-		return swiotlb_slots_find_run(slots, fit);
-	}
-
 	order = swiotlb_fit_block_order(fit);
 	if (order >= 0) {
 		index = swiotlb_slots_find_block(slots, order);
-		if (index != SWIOTLB_NO_SLOT ||
-		    fit->align_mask == fit->wish_mask)
+		if (index != SWIOTLB_NO_SLOT || fit->align_mask == fit->nslots - 1)
 			return index;
 	}
-	return swiotlb_slots_find_run(slots, fit);
+	return swiotlb_slots_scan(slots, fit);
 }
 
 /**
@@ -413,7 +343,7 @@ void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index,
 	swiotlb_slots_raise_hints(slots, index, nslots);
 }
 
-/* How far it is free around a run that has got free, a maximal mapping at most. */
+/* Length of the free run around slots just freed, as far as a mapping can be long. */
 static unsigned int swiotlb_slots_free_around(const struct swiotlb_slots *slots,
 					      unsigned int index,
 					      unsigned int nslots)
@@ -441,7 +371,7 @@ static void swiotlb_slots_raise_longest(struct swiotlb_slots *slots,
 }
 
 /**
- * swiotlb_slots_release() - give a run back
+ * swiotlb_slots_release() - free a run
  * @slots:	Slots of one area.
  * @index:	First slot of a run that was claimed.
  * @nslots:	Length of that run.
@@ -473,12 +403,12 @@ bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index,
  * @slots:	Slots of one area.
  * @index:	Any slot.
  *
- * Other runs come and go in the same words meanwhile, but the bits from the
- * head of the caller's own run up to @index stand still.
+ * Bits of other runs in the same words may change meanwhile, but those from the head
+ * of the caller's own run up to @index do not.
  *
- * Context: Any; the area's lock is not needed by the owner of the run.
- * Return: The nearest head at or below @index, or %SWIOTLB_NO_SLOT. If @index
- * is free, what is returned is the head of another run, or of none.
+ * Context: Any. The owner of the run does not need the area's lock.
+ * Return: The nearest head at or below @index, or %SWIOTLB_NO_SLOT. If @index is free,
+ * that is the head of another run.
  */
 unsigned int swiotlb_slots_head(const struct swiotlb_slots *slots,
 				unsigned int index)
@@ -494,16 +424,4 @@ unsigned int swiotlb_slots_head(const struct swiotlb_slots *slots,
 		bits = READ_ONCE(slots->head[--word]);
 	}
 	return word * BITS_PER_LONG + __fls(bits);
-}
-
-/**
- * swiotlb_slots_disable() - hand out no slot any more
- * @slots:	Slots of one area, none of which is in use.
- *
- * Context: The area's lock is held, or nobody else knows @slots.
- */
-void swiotlb_slots_disable(struct swiotlb_slots *slots)
-{
-	bitmap_fill(slots->used, slots->nslots);
-	WRITE_ONCE(slots->nused, slots->nslots);
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What can be seen of allocators in debugfs.
+ * Statistics of allocators in debugfs.
  */
 
-#include "internal.h"
+#include "limit.h"
+#include "param.h"
+#include "stats.h"
 
 DEFINE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
 
@@ -17,23 +19,48 @@ static int __init swiotlb_hiwater_init(void)
 early_initcall(swiotlb_hiwater_init);
 
 /**
- * __swiotlb_account() - keep the exact number of slots in use, and its peak
+ * __swiotlb_track() - keep the exact number of slots in use, and its peak
  * @mem:	Allocator.
- * @nslots:	Slots that were allocated, negative for freed.
+ * @nslots:	Slots that were mapped, negative for unmapped.
  *
- * A sum of peaks of areas would be another figure, and a wrong one.
+ * A sum of peaks of CPUs would be another figure, and a wrong one. The slots of a wider
+ * allocator count for the narrower one, which has the files in debugfs.
  *
  * Context: Any.
  */
-void __swiotlb_account(struct swiotlb_mem *mem, long nslots)
+void __swiotlb_track(struct swiotlb_mem *mem, long nslots)
 {
-	long used = atomic_long_add_return(nslots, &mem->total_used);
-	long peak = atomic_long_read(&mem->used_hiwater);
+	long used, peak;
 
+	mem = mem->narrower ?: mem;
+	used = atomic_long_add_return(nslots, &mem->total_used);
+	peak = atomic_long_read(&mem->used_hiwater);
 	while (used > peak)
 		if (atomic_long_try_cmpxchg(&mem->used_hiwater, &peak, used))
 			break;
 }
+
+/* The sum over an allocator and the wider one, which have one directory. */
+#define swiotlb_sum(mem, expr) ({					\
+	struct swiotlb_mem *__mem;					\
+	u64 __sum = 0;							\
+									\
+	for (__mem = (mem); __mem; __mem = __mem->wider)		\
+		__sum += expr(__mem);					\
+	__sum;								\
+})
+
+static unsigned long swiotlb_open_nslots(const struct swiotlb_mem *mem)
+{
+	return READ_ONCE(mem->pub.nslabs);
+}
+
+static int swiotlb_nslabs_get(void *mem, u64 *val)
+{
+	*val = swiotlb_sum(mem, swiotlb_open_nslots);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_nslabs_fops, swiotlb_nslabs_get, NULL, "%llu\n");
 
 static int swiotlb_used_get(void *data, u64 *val)
 {
@@ -42,7 +69,7 @@ static int swiotlb_used_get(void *data, u64 *val)
 	if (static_branch_unlikely(&swiotlb_track_hiwater))
 		*val = atomic_long_read(&mem->total_used);
 	else
-		*val = swiotlb_mem_used(mem);
+		*val = swiotlb_sum(mem, swiotlb_mem_used);
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_used_fops, swiotlb_used_get, NULL, "%llu\n");
@@ -65,7 +92,7 @@ DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_peak_fops, swiotlb_peak_read,
 
 static int swiotlb_transient_get(void *data, u64 *val)
 {
-	*val = swiotlb_mem_transient_nslots(data);
+	*val = swiotlb_sum(data, swiotlb_transient_nslots);
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_transient_fops, swiotlb_transient_get, NULL,
@@ -80,8 +107,8 @@ static const char *const swiotlb_event_names[] = {
 	[SWIOTLB_TRANSIENT] = "transient",
 	[SWIOTLB_TOO_LARGE] = "too_large",
 	[SWIOTLB_MISALIGNED] = "misaligned",
+	[SWIOTLB_OUT_OF_REACH] = "out_of_reach",
 	[SWIOTLB_FULL] = "full",
-	[SWIOTLB_FRAGMENTED] = "fragmented",
 	[SWIOTLB_AT_LIMIT] = "at_limit",
 	[SWIOTLB_NO_MEMORY] = "no_memory",
 	[SWIOTLB_LEAKED] = "leaked_bytes",
@@ -92,12 +119,16 @@ static_assert(ARRAY_SIZE(swiotlb_event_names) == SWIOTLB_NR_EVENTS);
 
 static int swiotlb_events_show(struct seq_file *seq, void *unused)
 {
-	struct swiotlb_mem *mem = seq->private;
+	struct swiotlb_mem *mem;
 	unsigned int i;
+	long n;
 
-	for (i = 0; i < SWIOTLB_NR_EVENTS; i++)
-		seq_printf(seq, "%s %ld\n", swiotlb_event_names[i],
-			   atomic_long_read(&mem->events[i]));
+	for (i = 0; i < SWIOTLB_NR_EVENTS; i++) {
+		n = 0;
+		for (mem = seq->private; mem; mem = mem->wider)
+			n += atomic_long_read(&mem->events[i]);
+		seq_printf(seq, "%s %ld\n", swiotlb_event_names[i], n);
+	}
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(swiotlb_events);
@@ -111,27 +142,25 @@ static int swiotlb_pool_nid(const struct io_tlb_pool *pool)
 }
 
 static void swiotlb_pool_show(struct seq_file *seq,
-			      const struct io_tlb_pool *pool, const char *state)
+			      const struct io_tlb_pool *pool)
 {
 	seq_printf(seq, "%u %pa %lu %d %s %u %lu\n", pool->id, &pool->start,
 		   swiotlb_kib(pool->nslots), swiotlb_pool_nid(pool),
-		   state, pool->nareas, swiotlb_pool_used(pool));
+		   swiotlb_pool_is_open(pool) ? "open" : "closed", pool->nareas,
+		   swiotlb_pool_used(pool));
 }
 
-/* Slots in use include what lies in magazines. */
+/* Slots in use include buffers in magazines. */
 static int swiotlb_pools_show(struct seq_file *seq, void *unused)
 {
-	struct swiotlb_mem *mem = seq->private;
 	struct io_tlb_pool *pool;
+	struct swiotlb_mem *mem;
 
 	seq_puts(seq, "id start KiB node state areas used\n");
-	swiotlb_pools_lock(mem);
-	swiotlb_for_each_pool_locked(pool, mem)
-		swiotlb_pool_show(seq, pool, swiotlb_pool_is_open(pool) ?
-					     "open" : "closed");
-	swiotlb_for_each_idle_pool(pool, mem)
-		swiotlb_pool_show(seq, pool, "idle");
-	swiotlb_pools_unlock(mem);
+	guard(mutex)(&swiotlb_pools_lock);
+	for (mem = seq->private; mem; mem = mem->wider)
+		swiotlb_for_each_pool_locked(pool, mem)
+			swiotlb_pool_show(seq, pool);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(swiotlb_pools);
@@ -141,12 +170,14 @@ static void swiotlb_debugfs_files(struct swiotlb_mem *mem)
 	if (!mem->pub.nslabs)
 		return;
 
-	debugfs_create_ulong("io_tlb_nslabs", 0400, mem->debugfs,
-			     &mem->pub.nslabs);
+	debugfs_create_file("io_tlb_nslabs", 0400, mem->debugfs, mem,
+			    &swiotlb_nslabs_fops);
 	debugfs_create_file("io_tlb_used", 0400, mem->debugfs, mem,
 			    &swiotlb_used_fops);
-	debugfs_create_file("io_tlb_used_hiwater", 0600, mem->debugfs, mem,
-			    &swiotlb_peak_fops);
+	/* A file that always says 0 would be taken for a measurement. */
+	if (static_branch_unlikely(&swiotlb_track_hiwater))
+		debugfs_create_file("io_tlb_used_hiwater", 0600, mem->debugfs,
+				    mem, &swiotlb_peak_fops);
 	debugfs_create_file("pools", 0400, mem->debugfs, mem,
 			    &swiotlb_pools_fops);
 	debugfs_create_file("events", 0400, mem->debugfs, mem,

@@ -3,16 +3,22 @@
  * Transient pools: made on the spot, for one mapping, when nothing else is left.
  */
 
-#include "internal.h"
+#include "limit.h"
+#include "pages.h"
+#include "transient.h"
 
 static void swiotlb_transient_free_work(struct work_struct *work)
 {
-	swiotlb_pool_destroy(container_of(to_rcu_work(work), struct io_tlb_pool,
-					  free_work));
+	struct io_tlb_pool *pool = container_of(to_rcu_work(work),
+						struct io_tlb_pool, free_work);
+
+	/* Its memory counts until it is free. */
+	atomic_long_sub(pool->nslots, &pool->mem->growth.transient);
+	swiotlb_pool_destroy(pool);
 }
 
-/* Others may still look at the pool while they walk through its bucket. */
-static void swiotlb_transient_queue_free(struct io_tlb_pool *pool)
+/* Walks through its bucket of the table may still look at the pool. */
+static void swiotlb_transient_free(struct io_tlb_pool *pool)
 {
 	INIT_RCU_WORK(&pool->free_work, swiotlb_transient_free_work);
 	queue_rcu_work(system_dfl_wq, &pool->free_work);
@@ -24,8 +30,8 @@ static void swiotlb_transient_queue_free(struct io_tlb_pool *pool)
  * slots from there on. Where the device sees memory at another address, its
  * alignment may begin anywhere.
  */
-static unsigned long swiotlb_transient_nslots(struct device *dev,
-					      const struct swiotlb_request *req)
+static unsigned long swiotlb_transient_size(struct device *dev,
+					    const struct swiotlb_request *req)
 {
 	if (IS_ENABLED(CONFIG_ARCH_HAS_PHYS_TO_DMA) || dev->dma_range_map)
 		return req->nslots + req->align_mask;
@@ -33,10 +39,58 @@ static unsigned long swiotlb_transient_nslots(struct device *dev,
 }
 
 /**
+ * swiotlb_transient_is_reached() - can a transient pool serve a device?
+ * @mem:	Its allocator.
+ * @dev:	Device.
+ *
+ * Context: Any.
+ * Return: %false if it reaches no memory, or if there are no transient pools.
+ */
+bool swiotlb_transient_is_reached(const struct swiotlb_mem *mem,
+				  struct device *dev)
+{
+	return swiotlb_growth_is_enabled(mem) &&
+	       swiotlb_dev_last(dev) > PFN_PHYS(min_low_pfn);
+}
+
+static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem,
+						    struct device *dev,
+						    unsigned long nslots)
+{
+	const struct swiotlb_pages_want want = {
+		.bytes = nslots << IO_TLB_SHIFT,
+		.last = swiotlb_dev_last(dev),
+		.nid = swiotlb_dev_node(dev),
+		.gfp = GFP_NOWAIT | __GFP_NOWARN,
+		.shared = mem->pub.cc_shared,
+		.dev = dev,
+	};
+	struct io_tlb_pool *pool;
+	size_t lost;
+
+	pool = swiotlb_pool_create(mem, &want, 1, &lost);
+	if (IS_ERR(pool))
+		return NULL;
+	pool->state = SWIOTLB_POOL_TRANSIENT;
+	return pool;
+}
+
+static phys_addr_t swiotlb_transient_place(struct io_tlb_pool *pool,
+					   struct device *dev,
+					   const struct swiotlb_request *req)
+{
+	if (!swiotlb_dev_reaches(pool->mem, dev, pool->start, pool->end - 1))
+		return SWIOTLB_MAP_FULL;
+	return swiotlb_pool_map(pool, 0, req,
+				swiotlb_dma_addr(pool->mem, dev, pool->start),
+				SWIOTLB_SPIN);
+}
+
+/**
  * swiotlb_transient_map() - map in a pool of its own
  * @mem:	Allocator that is full.
  * @dev:	Device that will use the mapping.
- * @req:	What to map, swiotlb_request_possible().
+ * @req:	The request, swiotlb_request_possible().
  * @pool:	Filled in on success.
  *
  * Context: Any. The pool is freed in process context, after the unmap.
@@ -46,48 +100,49 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 				  const struct swiotlb_request *req,
 				  struct io_tlb_pool **pool)
 {
-	unsigned long nslots = swiotlb_transient_nslots(dev, req);
-	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
+	unsigned long nslots = swiotlb_transient_size(dev, req);
 	struct io_tlb_pool *new;
-	dma_addr_t dma_start;
+	phys_addr_t tlb_addr;
 
-	if (!swiotlb_mem_can_grow(mem))
+	if (!swiotlb_transient_is_reached(mem, dev) ||
+	    swiotlb_limit_room(mem) < (long)nslots)
 		return SWIOTLB_MAP_FULL;
 
-	new = swiotlb_pool_create(dev, mem, nslots, 1,
-				  swiotlb_dev_phys_limit(dev), swiotlb_dev_node(dev),
-				  GFP_NOWAIT | __GFP_NOWARN);
-	if (!new)
-		return SWIOTLB_MAP_FULL;
-	new->state = SWIOTLB_POOL_TRANSIENT;
-
-	dma_start = swiotlb_dma_start(mem, dev, new);
-	if (swiotlb_pool_reached(new, dev, dma_start))
-		tlb_addr = swiotlb_pool_map(new, 0, req, dma_start, SWIOTLB_SPIN);
-	if (swiotlb_map_failed(tlb_addr)) {
-		swiotlb_transient_queue_free(new);
+	/* Other CPUs may have taken the room meanwhile. */
+	atomic_long_add(nslots, &mem->growth.transient);
+	new = swiotlb_limit_room(mem) >= 0 ?
+	      swiotlb_transient_create(mem, dev, nslots) : NULL;
+	if (!new) {
+		atomic_long_sub(nslots, &mem->growth.transient);
 		return SWIOTLB_MAP_FULL;
 	}
 
-	swiotlb_index_add_transient(mem, new);
-	atomic_long_add(nslots, &mem->transient_nslots);
+	tlb_addr = swiotlb_transient_place(new, dev, req);
+	if (swiotlb_map_failed(tlb_addr)) {
+		swiotlb_transient_free(new);
+		return SWIOTLB_MAP_FULL;
+	}
+
+	swiotlb_transient_add(new);
 	swiotlb_count(mem, SWIOTLB_TRANSIENT, 1);
 	trace_swiotlb_transient(dev, req->bytes, tlb_addr);
-	swiotlb_account(mem, req->nslots);
+	swiotlb_track(mem, req->nslots);
 	*pool = new;
 	return tlb_addr;
 }
 
 /**
- * swiotlb_transient_free() - free a transient pool
- * @mem:	Allocator that it stood in for.
- * @pool:	The pool, after the mapping in it was freed.
+ * swiotlb_transient_unmap() - end the mapping of a transient pool
+ * @pool:	The pool.
+ * @map:	The mapping, which the caller has ended by swiotlb_record_take().
  *
  * Context: Any. The memory is freed in process context.
  */
-void swiotlb_transient_free(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+void swiotlb_transient_unmap(struct io_tlb_pool *pool,
+			     const struct swiotlb_mapping *map)
 {
-	atomic_long_sub(pool->nslots, &mem->transient_nslots);
-	swiotlb_index_del_transient(mem, pool);
-	swiotlb_transient_queue_free(pool);
+	swiotlb_track(pool->mem, -(long)map->nslots);
+	swiotlb_pool_release(pool, map->head, map->nslots, NULL, 0);
+	swiotlb_transient_del(pool);
+	swiotlb_transient_free(pool);
 }

@@ -47,6 +47,7 @@ struct device {
 #endif
 	bool dma_coherent;
 	bool dma_skip_sync;
+	bool dma_iommu;
 	bool shim_unencrypted;	/* what force_dma_unencrypted() says */
 } __attribute__((aligned(64)));
 
@@ -154,6 +155,11 @@ enum cc_attr {
 };
 extern bool shim_cc[SHIM_NR_CC_ATTRS];
 #define cc_platform_has(attr) (shim_cc[attr])
+
+static inline bool use_dma_iommu(struct device *dev)
+{
+	return dev->dma_iommu;
+}
 
 struct scatterlist { unsigned long page_link; unsigned int offset, length; };
 struct dma_map_ops;

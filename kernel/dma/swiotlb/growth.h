@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Growth: when an allocator gets another pool, and when it frees one.
+ */
+#ifndef _KERNEL_DMA_SWIOTLB_GROWTH_H
+#define _KERNEL_DMA_SWIOTLB_GROWTH_H
+
+#include "internal.h"
+
+/* The smallest pool that is made at boot, ... */
+#define SWIOTLB_MIN_POOL_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
+/* ... and at run time, in slots. */
+#define SWIOTLB_MIN_GROW_SLOTS	(SZ_2M >> IO_TLB_SHIFT)
+
+struct swiotlb_mem;
+
+/**
+ * struct swiotlb_growth - what the worker of an allocator knows
+ * @enabled:	Pools may be added.
+ * @nareas:	Areas that a new pool should have.
+ * @max_nslots:	The most slots in all pools; 0 for a share of memory.
+ * @lost:	Slots whose memory could not be encrypted again.
+ * @transient:	Slots of transient pools.
+ * @demand:	Slots that were in use at the last look.
+ * @looked:	Time of that, in jiffies.
+ * @busy:	When all open pools were needed last, in jiffies.
+ * @next_try:	When to try again after memory was short, in jiffies.
+ * @failures:	How often it was short, one time after the other.
+ * @failed:	A map has found no room since the last look.
+ * @pressed:	Memory is short, others ask for it.
+ * @nid:	Node of the device that needed more the last time.
+ * @work:	The worker.
+ * @shrinker:	Through it memory management asks for memory.
+ */
+struct swiotlb_growth {
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+	bool enabled;
+	unsigned int nareas;
+	unsigned long max_nslots;
+	atomic_long_t lost;
+	atomic_long_t transient;
+	unsigned long demand;
+	unsigned long looked;
+	unsigned long busy;
+	unsigned long next_try;
+	unsigned int failures;
+	bool failed;
+	bool pressed;
+	int nid;
+	struct delayed_work work;
+	struct shrinker *shrinker;
+#endif
+};
+
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+
+void swiotlb_growth_init(struct swiotlb_mem *mem);
+void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last, unsigned int nareas,
+			   unsigned long max_nslots);
+void swiotlb_growth_disable(struct swiotlb_mem *mem);
+bool swiotlb_growth_is_enabled(const struct swiotlb_mem *mem);
+void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev);
+void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev);
+
+#else /* !CONFIG_SWIOTLB_DYNAMIC */
+
+static inline void swiotlb_growth_init(struct swiotlb_mem *mem)
+{
+}
+
+static inline void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last,
+					 unsigned int nareas,
+					 unsigned long max_nslots)
+{
+}
+
+static inline void swiotlb_growth_disable(struct swiotlb_mem *mem)
+{
+}
+
+static inline bool swiotlb_growth_is_enabled(const struct swiotlb_mem *mem)
+{
+	return false;
+}
+
+static inline void swiotlb_growth_look(struct swiotlb_mem *mem,
+				       struct device *dev)
+{
+}
+
+static inline void swiotlb_growth_want(struct swiotlb_mem *mem,
+				       struct device *dev)
+{
+}
+
+#endif /* CONFIG_SWIOTLB_DYNAMIC */
+
+#endif /* _KERNEL_DMA_SWIOTLB_GROWTH_H */

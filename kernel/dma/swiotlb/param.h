@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The swiotlb= parameter.
+ */
+#ifndef _KERNEL_DMA_SWIOTLB_PARAM_H
+#define _KERNEL_DMA_SWIOTLB_PARAM_H
+
+#include "internal.h"
+
+/**
+ * struct swiotlb_param - what swiotlb= asks for
+ * @nslots:	Slots of the boot pool, which follow from the rest.
+ * @given_nslots: Slots that the command line asks for, 0 for none, ...
+ * @arch_nslots: ... and that the architecture asks for.
+ * @nareas:	Areas of a pool, a power of two; 0 for one a CPU.
+ * @force:	Bounce all DMA.
+ * @noforce:	Bounce none.
+ * @dynamic:	Boot with a small pool.
+ * @max_nslots:	The most slots in all pools; 0 for a share of memory.
+ * @track_hiwater: Keep the peak of slots in use.
+ *
+ * Written at boot, by the parser and by who makes the boot pool.
+ */
+struct swiotlb_param {
+	unsigned long nslots;
+	unsigned long given_nslots;
+	unsigned long arch_nslots;
+	unsigned int nareas;
+	unsigned long max_nslots;
+	bool force;
+	bool noforce;
+	bool dynamic;
+	bool track_hiwater;
+};
+
+extern struct swiotlb_param swiotlb_param;
+
+#if IS_ENABLED(CONFIG_KUNIT)
+int swiotlb_setup(char *str);
+#endif
+unsigned int swiotlb_param_nareas(void);
+void swiotlb_param_fixed_size(void);
+
+/* For lines of the log that end in MB: below 1 MiB they would say 0. */
+static inline unsigned long swiotlb_log_size(u64 bytes)
+{
+	return bytes >> (bytes < SZ_1M ? 10 : 20);
+}
+
+static inline const char *swiotlb_log_unit(u64 bytes)
+{
+	return bytes < SZ_1M ? "K" : "M";
+}
+
+#endif /* _KERNEL_DMA_SWIOTLB_PARAM_H */

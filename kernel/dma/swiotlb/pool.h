@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One pool: areas, and the records of the mappings in them.
+ */
+#ifndef _KERNEL_DMA_SWIOTLB_POOL_H
+#define _KERNEL_DMA_SWIOTLB_POOL_H
+
+#include "area.h"
+#include "request.h"
+
+/* Pools of all allocators together; transient pools have no number. */
+#define SWIOTLB_MAX_POOLS	1024
+
+struct swiotlb_mem;
+
+/**
+ * enum swiotlb_pool_state - what a pool is there for
+ * @SWIOTLB_POOL_OPEN:	Slots may be allocated.
+ * @SWIOTLB_POOL_CLOSED: None may, but for buffers that lie in magazines.
+ * @SWIOTLB_POOL_TRANSIENT: Made for one mapping.
+ *
+ * Changed under the lock of its mem's pools, read without it.
+ */
+enum swiotlb_pool_state {
+	SWIOTLB_POOL_OPEN,
+	SWIOTLB_POOL_CLOSED,
+	SWIOTLB_POOL_TRANSIENT,
+};
+
+/**
+ * struct io_tlb_pool - a physically contiguous range of slots
+ * @start:	Physical address of the first byte.
+ * @vaddr:	Virtual address of the first byte.
+ * @records:	One word a slot for the mappings; see record.h.
+ * @mem:	Allocator that the pool belongs to.
+ * @areas:	The areas, each @area_stride bytes.
+ * @area_stride: Bytes from one area to the next, their bitmaps included.
+ * @area_shift:	Binary logarithm of the slots in each area but the last.
+ * @nareas:	Number of areas.
+ * @nslots:	Number of slots, in all areas.
+ * @id:		Number of the pool in swiotlb_pool_table, 0 if it has none.
+ * @state:	&enum swiotlb_pool_state.
+ * @source:	&enum swiotlb_source of the memory, of a pool made at run time.
+ * @late_alloc:	The memory of a boot pool came from the page allocator.
+ * @end:	Physical address behind the last byte.
+ * @segment_mask: 2^n - 1 in slots, counted from the pool's first slot. No run crosses
+ *		a segment, since its memory is contiguous for devices within one only.
+ *		%SWIOTLB_NO_BOUNDARY where all of the pool is.
+ * @node:	Member of the list of its mem's pools.
+ * @hash:	Member of the table of transient pools.
+ * @free_work:	Frees a transient pool from process context, after readers of
+ *		the table have gone.
+ *
+ * Constant once the pool is published, but for @state and the links.
+ */
+struct io_tlb_pool {
+	phys_addr_t start;
+	void *vaddr;
+	atomic64_t *records;
+	struct swiotlb_mem *mem;
+	void *areas;
+	unsigned int area_stride;
+	unsigned int area_shift;
+	unsigned int nareas;
+	unsigned int nslots;
+	u16 id;
+	u8 state;
+	u8 source;
+	bool late_alloc;
+	phys_addr_t end;
+	unsigned long segment_mask;
+	struct list_head node;
+	struct hlist_node hash;
+	struct rcu_work free_work;
+};
+
+/**
+ * struct swiotlb_mapping - a mapping record, unpacked
+ * @orig_addr:	As in &struct swiotlb_request.
+ * @bytes:	As in &struct swiotlb_request.
+ * @head:	Index in the pool of the first slot, padding included.
+ * @nslots:	As in &struct swiotlb_request.
+ * @pad_slots:	As in &struct swiotlb_request.
+ * @word:	First word of the packed record, to notice that it changed.
+ */
+struct swiotlb_mapping {
+	phys_addr_t orig_addr;
+	size_t bytes;
+	unsigned int head;
+	unsigned int nslots;
+	unsigned int pad_slots;
+	u64 word;
+};
+
+/* Returned by swiotlb_pool_map() instead of an address. */
+#define SWIOTLB_MAP_FULL	((phys_addr_t)-1)
+#define SWIOTLB_MAP_BUSY	((phys_addr_t)-2)
+
+static inline bool swiotlb_map_failed(phys_addr_t tlb_addr)
+{
+	return tlb_addr >= SWIOTLB_MAP_BUSY;
+}
+
+static inline struct io_tlb_area *
+swiotlb_pool_area(const struct io_tlb_pool *pool, unsigned int area_index)
+{
+	return pool->areas + (size_t)area_index * pool->area_stride;
+}
+
+static inline bool swiotlb_pool_is_open(const struct io_tlb_pool *pool)
+{
+	return READ_ONCE(pool->state) == SWIOTLB_POOL_OPEN;
+}
+
+static inline bool swiotlb_pool_is_transient(const struct io_tlb_pool *pool)
+{
+	return READ_ONCE(pool->state) == SWIOTLB_POOL_TRANSIENT;
+}
+
+static inline phys_addr_t swiotlb_slot_addr(const struct io_tlb_pool *pool,
+					    unsigned int index)
+{
+	return pool->start + ((phys_addr_t)index << IO_TLB_SHIFT);
+}
+
+extern struct io_tlb_pool *swiotlb_pool_table[SWIOTLB_MAX_POOLS];
+
+/* The owner of a buffer keeps its pool, and so the number of the pool. */
+static inline struct io_tlb_pool *swiotlb_pool_by_number(unsigned int id)
+{
+	return READ_ONCE(swiotlb_pool_table[id]);
+}
+
+int swiotlb_pool_number(struct io_tlb_pool *pool);
+void swiotlb_pool_unnumber(struct io_tlb_pool *pool);
+unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots);
+size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas);
+void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
+		       void *vaddr, unsigned long nslots, unsigned int nareas);
+unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool);
+bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool);
+phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
+			     const struct swiotlb_request *req,
+			     dma_addr_t dma_start, enum swiotlb_wait wait);
+bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool,
+				unsigned int index, struct swiotlb_mapping *map);
+void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
+			  unsigned int nslots, atomic_t *cell, int value);
+
+#endif /* _KERNEL_DMA_SWIOTLB_POOL_H */

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The life of pools that are made at run time, and how they are found by a physical
+ * address.
+ */
+
+#include "mem.h"
+#include "pages.h"
+
+/**
+ * DOC: Life of a pool
+ *
+ * A pool made at run time goes through these states::
+ *
+ *	  create, add         close              remove, destroy
+ *	 ------------> open ----------> closed ------------------> freed
+ *	                ^                 |
+ *	                +-----------------+
+ *	                      reopen
+ *
+ * No search finds a closed pool. Its buffers are drained from magazines and depots,
+ * and a buffer that is unmapped goes to its area.
+ *
+ * When may a pool be freed? Its buffers are in use, in a magazine or in a depot, and
+ * then its areas count them; or they are free, and then only a search can find them.
+ * So, with @used the sum of the counts of its areas::
+ *
+ *	W (worker)                   M (map)                 U (unmap, drain)
+ *	--------------------------   ---------------------   -----------------------
+ *	state = CLOSED               rcu_read_lock()
+ *	synchronize_rcu()     (a)    state? search
+ *	                             rcu_read_unlock()
+ *	drain magazines                                      cell = 0
+ *	                                                     rcu_read_lock()
+ *	area lock, used == 0?                                area lock, used -= n
+ *	index, list: remove                                  area unlock
+ *	synchronize_rcu()     (b)                            rcu_read_unlock()
+ *	number, memory: free
+ *
+ * After (a) no CPU takes slots from an area of the pool: @used can only fall, and once
+ * it was 0 it stays so, though the areas are looked at one by one. The locks order
+ * more than @used: that a buffer has left its cell may become visible later than the
+ * new count, where an exchange does not order the accesses after it. Without the lock,
+ * a reader that begins after (b) has begun could still find the buffer in the cell, and
+ * follow it into a pool that is freed.
+ *
+ * After (b) U has left the area, and its reads of the buffer, which came before, are
+ * over. So are walks through the list of pools, and drains that look from a cell at
+ * the pool, see swiotlb_magazine_empty(). The owner of a buffer needs no RCU: @used is
+ * not 0.
+ *
+ * __swiotlb_find_pool() reads the index without RCU. Its caller asks for an address
+ * that it has mapped, which keeps the pool, or for one that is in no bounce buffer:
+ * then the answer must only be %NULL, and it is, since the index is cleared long before
+ * the memory has a new owner.
+ */
+
+/**
+ * DOC: Index
+ *
+ * Pools made at run time begin and end on a multiple of 2 MiB. For each piece of memory
+ * of that size the index has the number of its pool, and swiotlb_pool_table has the
+ * pool: two loads, whatever the number of pools, without a lock. An xarray of such
+ * pieces has three to four dependent loads below 64 GiB.
+ *
+ * The index takes 2 bytes for each 2 MiB of memory, a millionth, and is made for the
+ * first pool at run time. Boot pools are aligned to a page only: swiotlb_find_pool()
+ * compares their addresses. Transient pools may begin anywhere, too, and are not larger
+ * than a piece: a hash table has them by the piece in which they begin.
+ */
+#define SWIOTLB_INDEX_SHIFT	21
+#define SWIOTLB_INDEX_SIZE	BIT_ULL(SWIOTLB_INDEX_SHIFT)
+
+/* Buckets for transient pools, as a power of two. */
+#define SWIOTLB_TRANSIENT_BITS	6
+
+static_assert(SWIOTLB_INDEX_SIZE <= (u64)SWIOTLB_MIN_GROW_SLOTS << IO_TLB_SHIFT);
+/* A transient pool may have twice the slots of its mapping, for the alignment. */
+static_assert(2 * SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_INDEX_SIZE);
+
+/**
+ * struct swiotlb_index - numbers of pools, by address
+ * @npieces:	Elements of @id.
+ * @id:		For each piece of memory the number of the pool, 0 for none.
+ */
+struct swiotlb_index {
+	unsigned long npieces;
+	u16 id[] __counted_by(npieces);
+};
+
+struct swiotlb_range swiotlb_range __read_mostly;
+static struct swiotlb_index *swiotlb_index __read_mostly;
+static DEFINE_HASHTABLE(swiotlb_transients, SWIOTLB_TRANSIENT_BITS);
+/* Protects changes to swiotlb_transients and to swiotlb_range; see "Lock order". */
+static DEFINE_SPINLOCK(swiotlb_range_lock);
+
+static unsigned long swiotlb_index_piece(phys_addr_t paddr)
+{
+	return paddr >> SWIOTLB_INDEX_SHIFT;
+}
+
+/**
+ * swiotlb_index_prepare() - make the index, before the first pool at run time
+ *
+ * Memory that is plugged in later above all other memory is not covered, and
+ * swiotlb_growth_enable() does not let pools lie there.
+ *
+ * Context: Process context.
+ * Return: 0 or -ENOMEM.
+ */
+int swiotlb_index_prepare(void)
+{
+	unsigned long n = swiotlb_index_piece(virt_to_phys(high_memory - 1)) + 1;
+	struct swiotlb_index *index;
+
+	guard(mutex)(&swiotlb_pools_lock);
+	if (swiotlb_index)
+		return 0;
+
+	index = kvzalloc(struct_size(index, id, n), GFP_KERNEL | __GFP_NOWARN);
+	if (!index)
+		return -ENOMEM;
+	index->npieces = n;
+	/* [9] Pairs with the address dependency in __swiotlb_find_pool(). */
+	smp_store_release(&swiotlb_index, index);
+	return 0;
+}
+
+static void swiotlb_index_set(const struct io_tlb_pool *pool, u16 id)
+{
+	unsigned long i, end = swiotlb_index_piece(pool->end);
+
+	for (i = swiotlb_index_piece(pool->start); i < end; i++)
+		/* [9] as above, for the pool of that number. */
+		smp_store_release(&swiotlb_index->id[i], id);
+}
+
+/*
+ * Most addresses that are asked for were never bounced. The range tells that of
+ * most of them, without a look at the index; it only ever grows.
+ */
+static void swiotlb_range_widen(const struct io_tlb_pool *pool)
+{
+	unsigned long first = PHYS_PFN(pool->start);
+	unsigned long end = PFN_UP(pool->end);
+
+	lockdep_assert_held(&swiotlb_range_lock);
+	if (!swiotlb_range.end_pfn || first < swiotlb_range.first_pfn)
+		WRITE_ONCE(swiotlb_range.first_pfn, first);
+	if (end > swiotlb_range.end_pfn)
+		WRITE_ONCE(swiotlb_range.end_pfn, end);
+}
+
+/* vmalloc() is not for interrupts, whatever the flags. */
+static void *swiotlb_meta_alloc(size_t bytes, int nid, gfp_t gfp)
+{
+	if (gfpflags_allow_blocking(gfp))
+		return kvzalloc_node(bytes, gfp, nid);
+	return kzalloc_node(bytes, gfp, nid);
+}
+
+static void swiotlb_pool_pages(const struct io_tlb_pool *pool,
+			       struct swiotlb_pages *pages)
+{
+	pages->start = pool->start;
+	pages->vaddr = pool->vaddr;
+	pages->bytes = pool->end - pool->start;
+	pages->source = pool->source;
+	pages->shared = pool->mem->pub.cc_shared;
+}
+
+/**
+ * swiotlb_pool_create() - make a pool
+ * @mem:	Allocator that it is made for.
+ * @want:	Memory that it needs.
+ * @nareas:	Its areas.
+ * @lost:	Receives the bytes that are lost, see swiotlb_pages_alloc().
+ *
+ * Context: As @want->gfp says.
+ * Return: The pool, which no other code knows of; -ENOMEM; or -EIO if memory could not
+ * be decrypted.
+ */
+struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
+					const struct swiotlb_pages_want *want,
+					unsigned int nareas, size_t *lost)
+{
+	size_t head = ALIGN(sizeof(struct io_tlb_pool), SMP_CACHE_BYTES);
+	unsigned long nslots = want->bytes >> IO_TLB_SHIFT;
+	struct swiotlb_pages pages;
+	struct io_tlb_pool *pool;
+	int ret;
+
+	*lost = 0;
+	pool = swiotlb_meta_alloc(head + swiotlb_pool_meta_bytes(nslots, nareas),
+				  want->nid, want->gfp);
+	if (!pool)
+		return ERR_PTR(-ENOMEM);
+
+	ret = swiotlb_pages_alloc(want, &pages, lost);
+	if (ret) {
+		kvfree(pool);
+		return ERR_PTR(ret);
+	}
+
+	pool->mem = mem;
+	pool->source = pages.source;
+	swiotlb_pool_init(pool, (void *)pool + head, pages.start, pages.vaddr,
+			  nslots, nareas);
+	return pool;
+}
+
+/**
+ * swiotlb_pool_destroy() - free a pool
+ * @pool:	A pool of swiotlb_pool_create() that no other code knows of.
+ *
+ * Context: Process context if the memory is decrypted.
+ * Return: %false if its memory is lost, see swiotlb_pages_free().
+ */
+bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
+{
+	struct swiotlb_pages pages;
+	bool freed;
+
+	swiotlb_pool_pages(pool, &pages);
+	freed = swiotlb_pages_free(&pages);
+	kvfree(pool);
+	return freed;
+}
+
+/**
+ * swiotlb_pools_add() - publish a pool
+ * @mem:	Allocator that it was made for.
+ * @pool:	A pool whose memory begins and ends on a multiple of 2 MiB.
+ *
+ * The index knows it before anything can be mapped in it, see "Barriers". It goes to
+ * the end of the list: older pools are used first, so the youngest ones fall idle.
+ *
+ * Context: Process context, swiotlb_pools_lock is held; after swiotlb_index_prepare().
+ * Return: 0; -ENOSPC for too many pools; or -EINVAL for one that is not aligned, or lies
+ * outside of the index.
+ */
+int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+{
+	unsigned long flags;
+
+	lockdep_assert_held(&swiotlb_pools_lock);
+	if (WARN_ON_ONCE((pool->start | pool->end) & (SWIOTLB_INDEX_SIZE - 1)) ||
+	    WARN_ON_ONCE(swiotlb_index_piece(pool->end) > swiotlb_index->npieces))
+		return -EINVAL;
+	if (swiotlb_pool_number(pool))
+		return -ENOSPC;
+
+	swiotlb_index_set(pool, pool->id);
+	spin_lock_irqsave(&swiotlb_range_lock, flags);
+	swiotlb_range_widen(pool);
+	spin_unlock_irqrestore(&swiotlb_range_lock, flags);
+	/* [1] Pairs with smp_rmb() in swiotlb_find_pool(). */
+	smp_mb();
+	swiotlb_pools_list(mem, pool);
+	return 0;
+}
+
+/**
+ * swiotlb_pools_close() - let nothing new be mapped in a pool
+ * @mem:	Allocator.
+ * @pool:	A pool that is open, but not a boot pool.
+ *
+ * A search that is under way may still find room in it, until a grace period has
+ * ended. Buffers in magazines are mapped until they are drained.
+ *
+ * Context: Process context, swiotlb_pools_lock is held.
+ */
+void swiotlb_pools_close(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+{
+	lockdep_assert_held(&swiotlb_pools_lock);
+	WRITE_ONCE(pool->state, SWIOTLB_POOL_CLOSED);
+	WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs - pool->nslots);
+}
+
+/**
+ * swiotlb_pools_reopen() - let a pool be used again
+ * @mem:	Allocator.
+ * @pool:	A pool that is closed.
+ *
+ * Context: Process context, swiotlb_pools_lock is held.
+ */
+void swiotlb_pools_reopen(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+{
+	lockdep_assert_held(&swiotlb_pools_lock);
+	WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs + pool->nslots);
+	WRITE_ONCE(pool->state, SWIOTLB_POOL_OPEN);
+}
+
+/**
+ * swiotlb_pools_remove() - take a pool from its allocator
+ * @mem:	Allocator.
+ * @pool:	A pool that was closed a grace period ago, and in which no slot is in
+ *		use.
+ *
+ * After another grace period, swiotlb_pool_unnumber() and swiotlb_pool_destroy() may
+ * follow.
+ *
+ * Context: Process context, swiotlb_pools_lock is held.
+ */
+void swiotlb_pools_remove(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+{
+	lockdep_assert_held(&swiotlb_pools_lock);
+	swiotlb_index_set(pool, 0);
+	list_del_rcu(&pool->node);
+	WRITE_ONCE(mem->pools.held, mem->pools.held - pool->nslots);
+}
+
+/**
+ * swiotlb_transient_add() - let a transient pool be found
+ * @pool:	The pool, in which the caller has mapped something.
+ *
+ * Context: Any, takes swiotlb_range_lock.
+ */
+void swiotlb_transient_add(struct io_tlb_pool *pool)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&swiotlb_range_lock, flags);
+	hash_add_rcu(swiotlb_transients, &pool->hash,
+		     swiotlb_index_piece(pool->start));
+	swiotlb_range_widen(pool);
+	spin_unlock_irqrestore(&swiotlb_range_lock, flags);
+	/* [3] Pairs with smp_rmb() in swiotlb_find_pool(). */
+	smp_mb();
+}
+
+/**
+ * swiotlb_transient_del() - let a transient pool no longer be found
+ * @pool:	The pool. Readers may still see it until a grace period has ended.
+ *
+ * Context: Any, takes swiotlb_range_lock.
+ */
+void swiotlb_transient_del(struct io_tlb_pool *pool)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&swiotlb_range_lock, flags);
+	hash_del_rcu(&pool->hash);
+	spin_unlock_irqrestore(&swiotlb_range_lock, flags);
+}
+
+static struct io_tlb_pool *swiotlb_transient_find(unsigned long piece,
+						  phys_addr_t paddr)
+{
+	struct io_tlb_pool *pool;
+
+	hash_for_each_possible_rcu(swiotlb_transients, pool, hash, piece)
+		if (paddr >= pool->start && paddr < pool->end)
+			return pool;
+	return NULL;
+}
+
+/**
+ * __swiotlb_find_pool() - find a pool by an address that is not in a boot pool
+ * @paddr:	Physical address.
+ *
+ * For swiotlb_find_pool() only, which has looked at the boot pool.
+ *
+ * Context: Any. The pool stays as long as the mapping at @paddr does.
+ * Return: The pool, or %NULL if @paddr is in none.
+ */
+struct io_tlb_pool *__swiotlb_find_pool(phys_addr_t paddr)
+{
+	const struct swiotlb_index *index = READ_ONCE(swiotlb_index);
+	unsigned long piece = swiotlb_index_piece(paddr);
+	struct io_tlb_pool *pool;
+	u16 id;
+
+	if (index && piece < index->npieces) {
+		id = READ_ONCE(index->id[piece]);
+		if (id)
+			return swiotlb_pool_by_number(id);
+	}
+
+	/* A transient pool may begin in the piece before. */
+	rcu_read_lock();
+	pool = swiotlb_transient_find(piece, paddr);
+	if (!pool && piece)
+		pool = swiotlb_transient_find(piece - 1, paddr);
+	rcu_read_unlock();
+	return pool;
+}

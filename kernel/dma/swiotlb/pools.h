@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which pools an allocator has, and which pool has an address.
+ */
+#ifndef _KERNEL_DMA_SWIOTLB_POOLS_H
+#define _KERNEL_DMA_SWIOTLB_POOLS_H
+
+#include "pool.h"
+
+struct swiotlb_pages_want;
+
+/**
+ * struct swiotlb_pools - the pools of an allocator
+ * @list:	Open and closed pools, the oldest first. Changed under
+ *		swiotlb_pools_lock, read under RCU.
+ * @held:	Slots of all pools in @list. Changed under the lock, read without it.
+ * @max_nareas:	Highest number of areas of any pool that there was.
+ */
+struct swiotlb_pools {
+	struct list_head list;
+	unsigned long held;
+	unsigned int max_nareas;
+};
+
+#define swiotlb_for_each_pool(pool, mem) \
+	list_for_each_entry_rcu(pool, &(mem)->pools.list, node)
+#define swiotlb_for_each_pool_locked(pool, mem) \
+	list_for_each_entry(pool, &(mem)->pools.list, node)
+
+/* Protects the lists, states and counts of all pools; see "Lock order". */
+extern struct mutex swiotlb_pools_lock;
+
+void swiotlb_pools_init(struct swiotlb_mem *mem);
+void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
+					const struct swiotlb_pages_want *want,
+					unsigned int nareas, size_t *lost);
+bool swiotlb_pool_destroy(struct io_tlb_pool *pool);
+int swiotlb_index_prepare(void);
+int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+void swiotlb_pools_close(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+void swiotlb_pools_reopen(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+void swiotlb_pools_remove(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+void swiotlb_transient_add(struct io_tlb_pool *pool);
+void swiotlb_transient_del(struct io_tlb_pool *pool);
+#endif
+
+#endif /* _KERNEL_DMA_SWIOTLB_POOLS_H */
