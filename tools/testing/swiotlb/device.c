@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include "harness.h"
 #ifdef ENGINE_ours
-#include <engine/magazine.h>
+#include <engine/mem.h>
 #endif
 
 struct test_device {
@@ -87,33 +87,6 @@ long slots_event(const char *name)
 	return -1;
 }
 
-/* What magazines have borrowed, and what they may borrow still, is what there was */
-void check_loans(void)
-{
-#ifdef ENGINE_ours
-	const struct swiotlb_mem *mem = &swiotlb_default_mem;
-	struct swiotlb_magazine *mag;
-	union swiotlb_room room;
-	unsigned int cpu, class;
-	long lent = 0;
-
-	if (!mem->magazines)
-		return;
-	for_each_possible_cpu(cpu) {
-		for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
-			mag = swiotlb_cpu_magazine(mem->magazines, cpu, class);
-			room = swiotlb_magazine_room(mag);
-			CHECK(room.limit <= room.most);
-			CHECK(!room.limit ||
-			      room.limit == mem->cache->limit[class] + room.lent);
-			lent += room.lent << class;
-		}
-	}
-	CHECK(lent <= mem->cache->loans);
-	CHECK_EQ(atomic_long_read(&mem->cache->spare) + lent, mem->cache->loans);
-#endif
-}
-
 static const char *next_line(const char *line)
 {
 	line = strchrnul(line, '\n');
@@ -148,7 +121,6 @@ long slots_of_pool(unsigned int id)
 
 void check_used(long nslots)
 {
-	check_loans();
 #ifdef CONFIG_DEBUG_FS
 	CHECK_EQ(slots_used(), nslots);
 #endif

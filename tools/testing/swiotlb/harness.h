@@ -89,7 +89,6 @@ unsigned int pools_that_are(const char *state);
 /* Slots in use or in magazines, of pool number @id */
 long slots_of_pool(unsigned int id);
 void check_used(long nslots);
-void check_loans(void);
 
 struct device *new_device(unsigned int min_align_mask, unsigned long boundary);
 struct device *device_below(u64 mask);

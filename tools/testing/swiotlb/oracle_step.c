@@ -341,7 +341,6 @@ static void step_work(const struct op *op)
 
 static void check_counters(void)
 {
-	check_loans();
 	if (!IS_ENABLED(CONFIG_DEBUG_FS) || the_case->family == ORACLE_RESTRICTED)
 		return;
 	/* Transient pools are not counted among the slots in use */
