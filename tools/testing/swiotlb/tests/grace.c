@@ -13,7 +13,7 @@
 
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
 
-#include <engine/magazine.h>
+#include <engine/pool.h>
 
 /* The boot pool, and the first one that is added: 1 MiB and 4 MiB */
 #define OLDER ((SZ_1M + SZ_4M) / PIECE)
@@ -163,7 +163,7 @@ TEST(freeing_waits_for_a_drain_that_has_begun)
 	unmap_pieces(0, OLDER);
 	unmap(dev, big, PAGE_SIZE, DMA_TO_DEVICE);
 	/* Alone in a cell */
-	CHECK_EQ(swiotlb_magazines_nslots(&swiotlb_default_mem), PAGE_SIZE / IO_TLB_SIZE);
+	CHECK_EQ(slots_of_pool(youngest->id), PAGE_SIZE / IO_TLB_SIZE);
 
 	shim_after_grace_period = another_cpu_drains;
 	run_worker();
