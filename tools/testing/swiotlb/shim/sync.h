@@ -497,9 +497,11 @@ void free_percpu(void *p);
 #define this_cpu_read(v) READ_ONCE(*this_cpu_ptr(&(v)))
 #define this_cpu_write(v, x) WRITE_ONCE(*this_cpu_ptr(&(v)), x)
 /* Only this thread writes the copy; others may read it, so no tearing */
+#ifndef this_cpu_add
 #define this_cpu_add(v, x) do {						\
 	typeof(v) *__p = this_cpu_ptr(&(v));				\
 	WRITE_ONCE(*__p, *__p + (x)); } while (0)
+#endif
 #define this_cpu_sub(v, x) this_cpu_add(v, -(x))
 #define this_cpu_inc(v) this_cpu_add(v, 1)
 #define this_cpu_dec(v) this_cpu_add(v, -1)
