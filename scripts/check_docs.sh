@@ -10,8 +10,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 OUT=$TOP/build/docs
-PAGES=(Documentation/core-api/swiotlb.rst Documentation/core-api/swiotlb-bench.rst
-	Documentation/admin-guide/swiotlb.rst)
+PAGES=(Documentation/core-api/swiotlb.rst Documentation/admin-guide/swiotlb.rst)
 
 # book TREE: its source, with links into the composed tree.
 book() {
