@@ -347,15 +347,18 @@ def take(listed, repo):
 
 
 def run_line(name, env):
+    """A line of runs.csv from a run's environment.json."""
     host, tree = env.get("host", {}), env.get("tree", {})
-    commit = (tree.get("commit") or "")[:12] + ("+" if tree.get("changed") else "")
+    words = env.get("command", "").split()
     others = host.get("cpus_used_by_others")
-    qemu = env.get("qemu", "")
-    return {"run": name, "command": Path(env.get("command", "").partition(" ")[0]).name, "commit": commit,
+    return {"run": name,
+            # Paths are those of somebody's machine
+            "command": " ".join([Path(word).name for word in words[:1]] + [word for word in words[1:] if "/" not in word]),
             "started": env.get("started", "")[:16].replace("T", " "),
-            "host": f"{host.get('cpus', '?')} CPUs, {host.get('cpu', '?')}",
-            "load": "" if others is None else f"{others:.1f} CPUs", "fio": env.get("fio", ""),
-            "qemu": f"{qemu}, {env['accelerator']}" if qemu and "accelerator" in env else qemu}
+            "commit": (tree.get("commit") or "")[:12] + ("+" if tree.get("changed") else ""),
+            "host": f"{host['cpus']} CPUs, {host['cpu']}" if host else "",
+            "load": "" if others is None else f"{others:.1f} CPUs",
+            "qemu": ", ".join(env[key] for key in ("qemu", "accelerator") if env.get(key)), "fio": env.get("fio", "")}
 
 
 def run(repo, check=False, fresh=False):
