@@ -186,7 +186,9 @@ watch()
 # Sizes up to what a disk takes at once, buffers that begin within a page.
 verified()
 {
-	fio --name=verify --filename="$SWIOTLB_SCRATCH" --direct=1 --ioengine=libaio \
+	engine=psync
+	[ ! -e /proc/sys/fs/aio-nr ] || engine=libaio
+	fio --name=verify --filename="$SWIOTLB_SCRATCH" --direct=1 --ioengine=$engine \
 		--rw=randwrite --bssplit=512/20:4k/30:12k/10:64k/20:68k/10:256k/5:1m/5 \
 		--iodepth=16 --mem=malloc --mem_align=512 --size=32m --randrepeat=1 \
 		--verify=crc32c --verify_fatal=1 --do_verify=1 > "$OUT/fio" 2>&1
