@@ -22,7 +22,7 @@ book() {
 		mkdir -p "$OUT/source/$(dirname "${page#Documentation/}")"
 		cp "$1/$page" "$OUT/source/${page#Documentation/}"
 	done
-	cp "$1"/Documentation/core-api/swiotlb*.svg "$1"/Documentation/core-api/swiotlb*.csv "$OUT/source/core-api/"
+	cp "$1"/Documentation/core-api/swiotlb*.svg "$OUT/source/core-api/"
 	{
 		printf 'swiotlb\n=======\n\n.. toctree::\n\n'
 		printf '   %s\n' "${PAGES[@]#Documentation/}" | sed 's/\.rst$//'

@@ -32,15 +32,13 @@ shows()
 	sed 's/^/# /' "$1"
 }
 
-# verdict NAME COMMAND...: a test that passes if the command does.
+# verdict NAME: a test that passes if the function of that name does.
 verdict()
 {
-	name=$1
-	shift
-	if "$@"; then
-		ktap_test_pass "$name"
+	if "$1"; then
+		ktap_test_pass "$1"
 	else
-		ktap_test_fail "$name"
+		ktap_test_fail "$1"
 	fi
 }
 
@@ -123,13 +121,13 @@ statistics()
 		done
 		return
 	fi
-	verdict files files
-	verdict within_size within_size
+	verdict files
+	verdict within_size
 	for name in pools events; do
 		if [ -e "$SWIOTLB/$name" ]; then
-			verdict $name $name
+			verdict "$name"
 		else
-			skip $name "no $SWIOTLB/$name: a kernel without the layered allocator"
+			skip "$name" "no $SWIOTLB/$name: a kernel without the layered allocator"
 		fi
 	done
 }
@@ -146,20 +144,26 @@ bind()
 		reason="SWIOTLB_DEVICE=$SWIOTLB_DEVICE has a driver"
 		return 1
 	fi
+	reason="dma_map_benchmark does not take $SWIOTLB_DEVICE"
 	echo dma_map_benchmark > "/sys/bus/pci/devices/$SWIOTLB_DEVICE/driver_override" &&
-		echo "$SWIOTLB_DEVICE" > "$DRIVER/bind" && bound=$SWIOTLB_DEVICE && [ -e "$BENCHMARK" ]
+		echo "$SWIOTLB_DEVICE" > "$DRIVER/bind" || return 1
+	bound=$SWIOTLB_DEVICE
+	[ -e "$BENCHMARK" ]
 }
 
 # Mappings of 4 KiB, 64 in flight, from two threads: none may fail.
-benchmark()
+map_benchmark()
 {
-	"$TOOL" -k -t 2 -D 64 -S 4096 -T 1000 -d 2 > "$OUT/benchmark" || { shows "$OUT/benchmark"; return 1; }
+	if ! "$TOOL" -k -t 2 -D 64 -S 4096 -T 1000 -d 2 > "$OUT/benchmark"; then
+		shows "$OUT/benchmark"
+		return 1
+	fi
 	grep -E '^(failures|(un)?map_(calls|p50_ns|p99_ns))=' "$OUT/benchmark" > "$OUT/figures"
 	shows "$OUT/figures"
 	grep -qx failures=0 "$OUT/figures" && ! grep -qx map_calls=0 "$OUT/figures"
 }
 
-map_benchmark()
+benchmark()
 {
 	TOOL=$HERE/dma_map_benchmark
 	[ -x "$TOOL" ] || TOOL=$(command -v dma_map_benchmark)
@@ -168,7 +172,7 @@ map_benchmark()
 	elif ! bind; then
 		skip map_benchmark "$reason"
 	else
-		verdict map_benchmark benchmark
+		verdict map_benchmark
 	fi
 }
 
@@ -234,6 +238,6 @@ trap cleanup EXIT
 ktap_print_header
 ktap_set_plan 6
 statistics
-map_benchmark
+benchmark
 fio_verify
 ktap_finished
