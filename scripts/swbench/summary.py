@@ -5,7 +5,7 @@ import re
 
 COLUMNS = 2
 WIDTH, HEIGHT = 500, 300
-STYLES = {"base": ("base", "#b5483a"), "ours": ("patched", "#1f6fb4"), "none": ("no bouncing", "#c9b458")}
+STYLES = {"base": ("base", "#b5483a"), "ours": ("patched", "#1f6fb4"), "none": ("none", "#c9b458")}
 
 
 def _by_number(lines, pattern):
@@ -51,7 +51,8 @@ def _memory(tables):
     if not found:
         return None
     body = ["set title 'memory of pools, before and after a load'",
-            "set xlabel 'seconds after the load' offset 0,0.5; set ylabel 'MiB' offset 1,0", "set yrange [0:*]"]
+            "set xlabel 'seconds after the load' offset 0,0.5; set ylabel 'MiB' offset 1,0", "set yrange [0:*]",
+            "set key center right"]
     for name, lines in found.items():
         body += [f"${name} << EOD", *_steps(lines), "EOD"]
     return body + ["plot " + ", ".join(f"${name} using 1:2 with steps lw 2 lc rgb '{STYLES[name][1]}' "
@@ -69,7 +70,9 @@ def _native(tables):
         return None
     data = [f'"{row}" ' + " ".join(f"{cells[name]:.1f}" if name in cells else "NaN" for name in STYLES)
             for row, cells in rows.items()]
-    return ["set title 'a guest at native speed'", "set ylabel 'k IOPS' offset 1,0", "set yrange [0:*]",
+    most = max(max(cells.values()) for cells in rows.values())
+    return ["set title 'a guest at native speed (none: not bounced)'", "set ylabel 'k IOPS' offset 1,0",
+            f"set yrange [0:{1.3 * most:.0f}]; set key horizontal left",
             "set style data histograms; set style histogram clustered gap 1", "set style fill solid 1.0; set boxwidth 0.9",
             "set xtics rotate by 20 right", "$data << EOD", *data, "EOD",
             "plot " + ", ".join(f"$data using {n + 2}{':xtic(1)' if n == 0 else ''} lc rgb '{colour}' title '{label}'"
