@@ -91,6 +91,12 @@ class Kselftest(unittest.TestCase):
         found, _, status = self.run_it()
         self.assertEqual((set(found.values()), status), ({"skip"}, 0))
 
+    def test_a_kernel_without_a_pool_skips_all(self):
+        for name in FILES:
+            (self.debugfs / "swiotlb" / name).unlink()
+        found, _, status = self.run_it()
+        self.assertEqual((set(found.values()), status), ({"skip"}, 0))
+
     def test_a_kernel_with_the_former_swiotlb(self):
         for name in ("pools", "events"):
             (self.debugfs / "swiotlb" / name).unlink()

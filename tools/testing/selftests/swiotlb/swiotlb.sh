@@ -16,6 +16,8 @@ DEBUGFS=${DEBUGFS:-/sys/kernel/debug}
 SWIOTLB=$DEBUGFS/swiotlb
 BENCHMARK=$DEBUGFS/dma_map_benchmark
 DRIVER=/sys/bus/pci/drivers/dma_map_benchmark
+# Without a pool the directory is empty.
+nothing="no $SWIOTLB/io_tlb_nslabs: no debugfs, or no pool; boot with swiotlb=force"
 OUT=$(mktemp -d)
 bound=
 
@@ -61,10 +63,11 @@ read_used()
 	used=$(cat "$SWIOTLB/io_tlb_used") && number "$used"
 }
 
-# The files that every kernel with swiotlb and debugfs has.
+# Numbers in all files that have one; older kernels have no high-water mark.
 files()
 {
 	for file in io_tlb_nslabs io_tlb_used io_tlb_used_hiwater; do
+		[ "$file" != io_tlb_used_hiwater ] || [ -e "$SWIOTLB/$file" ] || continue
 		value=$(cat "$SWIOTLB/$file") || return 1
 		number "$value" || { echo "# $file: not a number: $value"; return 1; }
 	done
@@ -115,9 +118,9 @@ events()
 
 statistics()
 {
-	if [ ! -d "$SWIOTLB" ]; then
+	if [ ! -e "$SWIOTLB/io_tlb_nslabs" ]; then
 		for name in files within_size pools events; do
-			skip "$name" "no $SWIOTLB: mount debugfs, and boot a kernel that bounces"
+			skip "$name" "$nothing"
 		done
 		return
 	fi
@@ -211,8 +214,8 @@ fio_verify()
 		reason="$SWIOTLB_SCRATCH is in use"
 	elif ! command -v fio > /dev/null; then
 		reason="no fio"
-	elif [ ! -d "$SWIOTLB" ]; then
-		reason="no $SWIOTLB: whether anything is bounced cannot be seen"
+	elif [ ! -e "$SWIOTLB/io_tlb_nslabs" ]; then
+		reason=$nothing
 	fi
 	[ -z "$reason" ] || { skip fio_verify "$reason"; return; }
 
