@@ -15,6 +15,7 @@ struct page;
 /* Flags of swiotlb_init() and swiotlb_init_remap() */
 #define SWIOTLB_VERBOSE	BIT(0) /* print where the pool is */
 #define SWIOTLB_ANY	BIT(1) /* the pool may lie anywhere in memory */
+#define SWIOTLB_FIXED	BIT(2) /* devices can use no other memory: never grow */
 
 /* The unit of space, a slot (slab in the older names): 2 KiB */
 #define IO_TLB_SHIFT	11

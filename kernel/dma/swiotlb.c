@@ -67,7 +67,7 @@ static bool swiotlb_mem_suits(const struct io_tlb_mem *mem, struct device *dev)
 	if (!cc_platform_has(CC_ATTR_MEM_ENCRYPT))
 		return true;
 
-	pr_warn_once("memory is encrypted, and DMA is bounced\n");
+	pr_warn_once("Memory encryption is active and system is using DMA bounce buffers\n");
 	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
 		return mem->cc_shared == force_dma_unencrypted(dev);
 	if (cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT))
@@ -286,7 +286,8 @@ static inline bool swiotlb_find_mapping(struct device *dev,
 {
 	bool found = swiotlb_pool_lookup(pool, tlb_addr, map);
 
-	dev_WARN_ONCE(dev, !found, "nothing is mapped at %pa\n", &tlb_addr);
+	if (unlikely(!found))
+		swiotlb_driver_error(dev, "nothing is mapped at %pa\n", &tlb_addr);
 	return found;
 }
 
@@ -298,8 +299,9 @@ static bool swiotlb_is_start(struct device *dev, const struct io_tlb_pool *pool,
 	phys_addr_t first = swiotlb_slot_addr(pool, map->head + map->pad_slots);
 	bool inside = tlb_addr - first < IO_TLB_SIZE;
 
-	dev_WARN_ONCE(dev, !inside, "%pa is not the start of a mapping\n",
-		      &tlb_addr);
+	if (unlikely(!inside))
+		swiotlb_driver_error(dev, "%pa is not the start of a mapping\n",
+				     &tlb_addr);
 	return inside;
 }
 
@@ -329,8 +331,8 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 
 	/* Whoever is late must not copy: it is not his buffer any more. */
 	if (!swiotlb_record_take(&pool->records[map.head], map.word)) {
-		dev_WARN_ONCE(dev, 1, "%pa was unmapped twice at once\n",
-			      &tlb_addr);
+		swiotlb_driver_error(dev, "%pa was unmapped twice at once\n",
+				     &tlb_addr);
 		return;
 	}
 

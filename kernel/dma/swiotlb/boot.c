@@ -10,7 +10,7 @@
 
 struct swiotlb_mem swiotlb_default_mem;
 
-/* Growing needs its lists and locks before anybody can ask for a pool. */
+/* Growing needs its lists and locks before the first request for a pool. */
 static void swiotlb_default_init(void)
 {
 	swiotlb_grow_init(&swiotlb_default_mem);
@@ -22,7 +22,7 @@ static void swiotlb_announce_size(unsigned long nslots)
 	if (nslots == swiotlb_param.nslots)
 		return;
 
-	pr_info("size adjusted from %lu to %lu slots\n",
+	pr_info("SWIOTLB bounce buffer size adjusted %lu -> %lu slabs\n",
 		swiotlb_param.nslots, nslots);
 	swiotlb_param.nslots = nslots;
 }
@@ -35,18 +35,57 @@ static void swiotlb_announce_size(unsigned long nslots)
 void swiotlb_print_info(void)
 {
 	const struct io_tlb_pool *pool = &swiotlb_default_mem.boot_pool;
+	u64 bytes = pool->end - pool->start;
 
 	if (pool->nslots)
-		pr_info("mapped [mem %pa-%pa] (%uMB)\n", &pool->start,
-			&pool->end, pool->nslots >> (20 - IO_TLB_SHIFT));
+		pr_info("mapped [mem %pa-%pa] (%lu%sB)\n", &pool->start, &pool->end,
+			swiotlb_log_size(bytes), swiotlb_log_unit(bytes));
 	else
-		pr_warn("no pool, memory was short\n");
+		pr_warn("No low mem\n");
+}
+
+static void __init swiotlb_free_boot_pool(struct io_tlb_pool *pool,
+					  bool cc_shared)
+{
+	size_t meta_bytes = swiotlb_pool_meta_bytes(pool->nslots, pool->nareas);
+	size_t bytes = PAGE_ALIGN(pool->end - pool->start);
+	void *vaddr = phys_to_virt(pool->start);
+	bool lost = cc_shared && swiotlb_encrypt(vaddr, bytes);
+
+	if (lost)
+		pr_warn("%zu bytes stay decrypted and are lost\n", bytes);
+
+	if (pool->late_alloc) {
+		if (!lost)
+			free_pages((unsigned long)vaddr, get_order(bytes));
+		kvfree(pool->areas);
+	} else {
+		if (!lost)
+			memblock_phys_free(pool->start, bytes);
+		memblock_free(pool->areas, meta_bytes);
+	}
+}
+
+/* Its place is as if there had never been one: swiotlb_init_late() may follow. */
+static void __init swiotlb_drop_boot_pool(struct swiotlb_mem *mem)
+{
+	swiotlb_grow_disable(mem);
+	swiotlb_cancel_workers(mem);
+	swiotlb_magazines_stop(mem);
+	swiotlb_free_boot_pool(&mem->boot_pool, mem->pub.cc_shared);
+	memset(&mem->boot_pool, 0, sizeof(mem->boot_pool));
+	mem->pub.start = 0;
+	mem->pub.size = 0;
+	mem->pub.pool = NULL;
+	mem->pub.nslabs = 0;
+	swiotlb_grow_init(mem);
 }
 
 /**
  * swiotlb_update_mem_attributes() - decrypt the boot pool where devices need it
  *
- * The pool is made before an architecture can do that.
+ * The pool is made before an architecture can do that. If it fails there is no pool:
+ * an unusable one would count as in use for ever.
  *
  * Context: Boot, before the first map. For a pool of swiotlb_init_late(), this
  * only tells whether to decrypt.
@@ -61,8 +100,8 @@ void __init swiotlb_update_mem_attributes(void)
 		return;
 
 	if (swiotlb_decrypt(pool->vaddr, pool->end - pool->start)) {
-		pr_warn("the default pool cannot be decrypted, nothing will be mapped in it\n");
-		swiotlb_pool_disable(pool);
+		pr_warn("Failed to decrypt default memory pool, disabling it\n");
+		swiotlb_drop_boot_pool(mem);
 	}
 }
 
@@ -71,30 +110,48 @@ static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 					   int (*remap)(void *tlb, unsigned long nslabs))
 {
 	size_t bytes = PAGE_ALIGN(nslots << IO_TLB_SHIFT);
-	const char *failed = "allocate";
 	void *tlb = flags & SWIOTLB_ANY ? memblock_alloc(bytes, PAGE_SIZE) :
 					  memblock_alloc_low(bytes, PAGE_SIZE);
 
-	if (tlb && (!remap || remap(tlb, nslots) >= 0))
-		return tlb;
-
-	if (tlb) {
-		memblock_free(tlb, bytes);
-		failed = "remap";
+	if (!tlb) {
+		pr_warn("%s: Failed to allocate %zu bytes tlb structure\n",
+			__func__, bytes);
+		return NULL;
 	}
-	pr_warn("failed to %s %zu bytes\n", failed, bytes);
-	return NULL;
+	if (remap && remap(tlb, nslots) < 0) {
+		memblock_free(tlb, bytes);
+		pr_warn("%s: Failed to remap %zu bytes\n", __func__, bytes);
+		return NULL;
+	}
+	return tlb;
+}
+
+/*
+ * Not more than a quarter of memory. Firmware may have taken some: a machine of
+ * 256 MiB has a little less, and still gets 64 MiB.
+ */
+static unsigned long __init swiotlb_limit_nslots(unsigned long nslots)
+{
+	u64 most = ALIGN((u64)memblock_phys_mem_size(), SZ_64M) >>
+		   (IO_TLB_SHIFT + 2);
+
+	if (nslots <= most)
+		return nslots;
+	pr_warn("%luMB are more than a quarter of memory, using %luMB\n",
+		nslots >> (20 - IO_TLB_SHIFT),
+		(unsigned long)most >> (20 - IO_TLB_SHIFT));
+	return most;
 }
 
 /**
  * swiotlb_init_remap() - make the boot pool, early
  * @addressing_limit: Some device may not reach all memory.
- * @flags:	%SWIOTLB_VERBOSE, %SWIOTLB_ANY.
- * @remap:	Called for the memory, to make it fit for devices; a pool with it
- *		does not grow. May be %NULL.
+ * @flags:	%SWIOTLB_VERBOSE, %SWIOTLB_ANY, %SWIOTLB_FIXED.
+ * @remap:	Called for the memory, to make it fit for devices; may be %NULL. With
+ *		it, the pool is fixed.
  *
- * Nothing is done if nobody needs it. When memory is short, the pool gets half
- * the size, and so on down to 1 MiB.
+ * Does nothing if no device needs it. The pool gets a quarter of memory at most.
+ * When memory is short, it gets half the size, and so on down to 1 MiB.
  *
  * Context: Boot, memblock.
  */
@@ -102,6 +159,7 @@ void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 			       int (*remap)(void *tlb, unsigned long nslabs))
 {
 	struct swiotlb_mem *mem = &swiotlb_default_mem;
+	bool fixed = remap || (flags & SWIOTLB_FIXED);
 	unsigned int nareas, limited;
 	unsigned long nslots;
 	size_t meta_bytes;
@@ -113,10 +171,10 @@ void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 		return;
 
 	swiotlb_default_init();
-	if (remap)
+	if (fixed)
 		swiotlb_param_fixed_size();
 	nareas = swiotlb_param_nareas();
-	nslots = swiotlb_param.nslots;
+	nslots = swiotlb_limit_nslots(swiotlb_param.nslots);
 	while (!(tlb = swiotlb_memblock_alloc(nslots, flags, remap))) {
 		if (nslots <= SWIOTLB_MIN_POOL_SLOTS)
 			return;
@@ -128,13 +186,13 @@ void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 	meta_bytes = swiotlb_pool_meta_bytes(nslots, limited);
 	meta = memblock_alloc(meta_bytes, PAGE_SIZE);
 	if (!meta) {
-		pr_warn("failed to allocate %zu bytes of metadata\n",
-			meta_bytes);
+		pr_warn("%s: Failed to allocate %zu bytes align=0x%lx\n",
+			__func__, meta_bytes, PAGE_SIZE);
 		memblock_free(tlb, PAGE_ALIGN(nslots << IO_TLB_SHIFT));
 		return;
 	}
 
-	if (!remap)
+	if (!fixed)
 		swiotlb_grow_enable(mem, flags & SWIOTLB_ANY ?
 				    virt_to_phys(high_memory - 1) :
 				    ARCH_LOW_ADDRESS_LIMIT, nareas,
@@ -256,8 +314,9 @@ int swiotlb_init_late(size_t size, gfp_t gfp_mask,
 	if (!tlb)
 		return ret;
 	if (order != wanted)
-		pr_warn("memory is short, the pool gets %lu KiB\n",
-			(PAGE_SIZE << order) / SZ_1K);
+		pr_warn("only able to allocate %lu %sB\n",
+			swiotlb_log_size(PAGE_SIZE << order),
+			swiotlb_log_unit(PAGE_SIZE << order));
 
 	ret = swiotlb_late_pool(mem, tlb, order);
 	if (ret)
@@ -291,28 +350,6 @@ static int __init swiotlb_magazines_init(void)
 }
 device_initcall(swiotlb_magazines_init);
 
-static void __init swiotlb_free_boot_pool(struct io_tlb_pool *pool,
-					  bool cc_shared)
-{
-	size_t meta_bytes = swiotlb_pool_meta_bytes(pool->nslots, pool->nareas);
-	size_t bytes = PAGE_ALIGN(pool->end - pool->start);
-	void *vaddr = phys_to_virt(pool->start);
-	bool lost = cc_shared && swiotlb_encrypt(vaddr, bytes);
-
-	if (lost)
-		pr_warn("%zu bytes stay decrypted and are lost\n", bytes);
-
-	if (pool->late_alloc) {
-		if (!lost)
-			free_pages((unsigned long)vaddr, get_order(bytes));
-		kvfree(pool->areas);
-	} else {
-		if (!lost)
-			memblock_phys_free(pool->start, bytes);
-		memblock_free(pool->areas, meta_bytes);
-	}
-}
-
 /**
  * swiotlb_exit() - free the boot pool again
  *
@@ -328,22 +365,15 @@ void __init swiotlb_exit(void)
 	if (swiotlb_param.force || !mem->boot_pool.nslots)
 		return;
 
-	pr_info("no device needs the default pool, it is freed\n");
-	swiotlb_magazines_stop(mem);
-	swiotlb_grow_disable(mem);
-	swiotlb_free_boot_pool(&mem->boot_pool, mem->pub.cc_shared);
-	memset(&mem->boot_pool, 0, sizeof(mem->boot_pool));
-	mem->pub.start = 0;
-	mem->pub.size = 0;
-	mem->pub.pool = NULL;
-	mem->pub.nslabs = 0;
-	swiotlb_grow_init(mem);
+	pr_info("tearing down default memory pool\n");
+	swiotlb_drop_boot_pool(mem);
 }
 
 /**
  * default_swiotlb_base() - lowest address of the boot pool
  *
- * Who asks has windows for this range only: the allocator grows no more.
+ * A platform that asks has windows for this range only: growth ends. It should pass
+ * %SWIOTLB_FIXED to swiotlb_init() as well, or swiotlb=dynamic leaves it a small pool.
  *
  * Context: Process context.
  * Return: Physical address, 0 without a pool.

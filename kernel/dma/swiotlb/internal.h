@@ -1202,9 +1202,10 @@ void swiotlb_bounce(struct device *dev, const struct io_tlb_pool *pool,
 
 /**
  * struct swiotlb_param - what swiotlb= asks for
- * @nslots:	Slots of the boot pool.
+ * @nslots:	Slots of the boot pool, which follow from the rest.
+ * @given_nslots: Slots that the command line asks for, 0 for none, ...
+ * @arch_nslots: ... and that the architecture asks for.
  * @nareas:	Areas of a pool, a power of two; 0 for one a CPU.
- * @size_given:	@nslots came from the command line.
  * @force:	Bounce all DMA.
  * @noforce:	Bounce none.
  * @dynamic:	Boot with a small pool.
@@ -1215,9 +1216,10 @@ void swiotlb_bounce(struct device *dev, const struct io_tlb_pool *pool,
  */
 struct swiotlb_param {
 	unsigned long nslots;
+	unsigned long given_nslots;
+	unsigned long arch_nslots;
 	unsigned int nareas;
 	unsigned long max_nslots;
-	bool size_given;
 	bool force;
 	bool noforce;
 	bool dynamic;
@@ -1232,6 +1234,32 @@ int swiotlb_setup(char *str);
 unsigned int swiotlb_param_nareas(void);
 void swiotlb_param_fixed_size(void);
 
+/* For lines of the log that end in MB: below 1 MiB they would say 0. */
+static inline unsigned long swiotlb_log_size(u64 bytes)
+{
+	return bytes >> (bytes < SZ_1M ? 10 : 20);
+}
+
+static inline const char *swiotlb_log_unit(u64 bytes)
+{
+	return bytes < SZ_1M ? "K" : "M";
+}
+
+/* -------------------------------------------------------------- boot.c --- */
+
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+/* After swiotlb_grow_disable(), which lets nobody queue the first any more. */
+static inline void swiotlb_cancel_workers(struct swiotlb_mem *mem)
+{
+	cancel_work_sync(&mem->grow_work);
+	cancel_delayed_work_sync(&mem->tick_work);
+}
+#else
+static inline void swiotlb_cancel_workers(struct swiotlb_mem *mem)
+{
+}
+#endif
+
 /* ------------------------------------------------------------- stats.c --- */
 
 #ifdef CONFIG_DEBUG_FS
@@ -1244,6 +1272,21 @@ static inline void swiotlb_debugfs_add(struct swiotlb_mem *mem,
 #endif
 
 /* ---------------------------------------------------------- swiotlb.c --- */
+
+/*
+ * A driver has unmapped, synced or freed an address that is not its own. Nothing is
+ * harmed: a machine with panic_on_warn must not die of it, unless it is there to find
+ * such drivers.
+ */
+#define swiotlb_driver_error(dev, fmt, ...)				\
+do {									\
+	struct device *__dev = (dev);					\
+									\
+	if (IS_ENABLED(CONFIG_DMA_API_DEBUG))				\
+		dev_WARN_ONCE(__dev, 1, fmt, ##__VA_ARGS__);		\
+	else								\
+		dev_err_ratelimited(__dev, fmt, ##__VA_ARGS__);		\
+} while (0)
 
 /* Bytes from the start of an allocation to a buffer that came from @addr. */
 static inline unsigned int swiotlb_align_offset(struct device *dev,

@@ -12,36 +12,44 @@ struct swiotlb_param swiotlb_param __ro_after_init = {
 };
 
 /* What a 32-bit kernel can address; elsewhere 64 GiB, more must be a mistake. */
-#define SWIOTLB_MAX_PARAM_SLOTS \
-	(IS_ENABLED(CONFIG_64BIT) ? BIT(36 - IO_TLB_SHIFT) : SZ_2G >> IO_TLB_SHIFT)
+#define SWIOTLB_MAX_PARAM_BYTES	(IS_ENABLED(CONFIG_64BIT) ? BIT_ULL(36) : (u64)SZ_2G)
 /* One area a CPU is the most that is of use. */
 #define SWIOTLB_MAX_PARAM_AREAS	roundup_pow_of_two(MAX(NR_CPUS, 64))
 
-/* All areas of a pool have the same number of slots, and hold any mapping. */
-static bool swiotlb_round_up_nslots(void)
+/*
+ * Where the size comes from, and how areas round it. All areas of a pool have the
+ * same number of slots, and hold any mapping: a dynamic pool gets fewer instead.
+ */
+static bool swiotlb_param_update(void)
 {
+	unsigned long nslots = IO_TLB_DEFAULT_SIZE >> IO_TLB_SHIFT;
 	unsigned long min = (unsigned long)swiotlb_param.nareas *
 			    SWIOTLB_MAX_SLOTS;
-	unsigned long nslots = max(swiotlb_param.nslots, min);
 
+	if (swiotlb_param.given_nslots)
+		nslots = swiotlb_param.given_nslots;
+	else if (swiotlb_param.dynamic)
+		nslots = SWIOTLB_MIN_POOL_SLOTS;
+	else if (swiotlb_param.arch_nslots)
+		nslots = swiotlb_param.arch_nslots;
+
+	swiotlb_param.nslots = nslots;
 	if (!swiotlb_param.nareas || swiotlb_param.dynamic)
 		return false;
-
-	nslots = roundup_pow_of_two(nslots);
-	if (nslots == swiotlb_param.nslots)
-		return false;
-	swiotlb_param.nslots = nslots;
-	return true;
+	swiotlb_param.nslots = roundup_pow_of_two(max(nslots, min));
+	return swiotlb_param.nslots != nslots;
 }
 
-static void swiotlb_set_nareas(unsigned int nareas)
+static void swiotlb_announce_nareas(void)
 {
-	swiotlb_param.nareas = roundup_pow_of_two(max(nareas, 1U));
+	u64 bytes;
 
 	pr_info("area num %u.\n", swiotlb_param.nareas);
-	if (swiotlb_round_up_nslots())
-		pr_info("size rounded up to %luMB\n",
-			(swiotlb_param.nslots << IO_TLB_SHIFT) >> 20);
+	if (!swiotlb_param_update())
+		return;
+	bytes = (u64)swiotlb_param.nslots << IO_TLB_SHIFT;
+	pr_info("SWIOTLB bounce buffer size roundup to %lu%sB\n",
+		swiotlb_log_size(bytes), swiotlb_log_unit(bytes));
 }
 
 /**
@@ -54,34 +62,77 @@ static void swiotlb_set_nareas(unsigned int nareas)
  */
 unsigned int swiotlb_param_nareas(void)
 {
-	if (!swiotlb_param.nareas)
-		swiotlb_set_nareas(num_possible_cpus());
+	if (!swiotlb_param.nareas) {
+		swiotlb_param.nareas = roundup_pow_of_two(num_possible_cpus());
+		swiotlb_announce_nareas();
+	}
 	return swiotlb_param.nareas;
 }
 
-static void __init swiotlb_param_number(const char *token, unsigned int nth)
+/*
+ * A number without a unit is one of 1 << @shift bytes. memparse() does not notice
+ * that a number is too large.
+ */
+static int __init swiotlb_param_bytes(char *token, unsigned int shift, u64 *bytes)
 {
-	unsigned long value;
+	static const char units[] __initconst = "KkMmGg";
+	char letter = 0, *unit = strpbrk(token, units);
+	u64 value;
+	int ret;
 
-	if (nth > 1 || kstrtoul(token, 0, &value)) {
+	if (unit && !unit[1]) {
+		letter = *unit;
+		shift = 10 * ((strchr(units, letter) - units) / 2 + 1);
+		*unit = '\0';
+	}
+	ret = kstrtoull(token, 0, &value);
+	if (letter)
+		*unit = letter;
+	if (ret)
+		return ret;
+	if (value > SWIOTLB_MAX_PARAM_BYTES >> shift)
+		return -ERANGE;
+	*bytes = value << shift;
+	return 0;
+}
+
+static void __init swiotlb_param_size(char *token)
+{
+	u64 bytes;
+	int ret = swiotlb_param_bytes(token, IO_TLB_SHIFT, &bytes);
+
+	if (ret == -ERANGE)
+		pr_warn("swiotlb=: \"%s\" is more than %lluMB and ignored\n",
+			token, SWIOTLB_MAX_PARAM_BYTES >> 20);
+	else if (ret)
+		pr_warn("swiotlb=: \"%s\" is neither a number of slots nor a size as in 64M, and ignored\n",
+			token);
+	else
+		swiotlb_param.given_nslots = ALIGN(max(swiotlb_nslots(bytes), 1U),
+						   SWIOTLB_MAX_SLOTS);
+}
+
+static void __init swiotlb_param_number(char *token, unsigned int nth)
+{
+	unsigned long nareas;
+
+	if (nth == 0) {
+		swiotlb_param_size(token);
+		return;
+	}
+
+	if (nth > 1 || kstrtoul(token, 0, &nareas)) {
 		pr_warn("swiotlb=: \"%s\" is not understood and ignored\n",
 			token);
 		return;
 	}
 
-	if (nth == 0 && value > SWIOTLB_MAX_PARAM_SLOTS) {
-		pr_warn("swiotlb=: %lu slots are too many, using %lu\n",
-			value, swiotlb_param.nslots);
-	} else if (nth == 0) {
-		swiotlb_param.nslots = ALIGN(max(value, 1UL), SWIOTLB_MAX_SLOTS);
-		swiotlb_param.size_given = true;
-	} else if (value > SWIOTLB_MAX_PARAM_AREAS) {
+	if (nareas > SWIOTLB_MAX_PARAM_AREAS) {
 		pr_warn("swiotlb=: %lu areas are too many, using %lu\n",
-			value, SWIOTLB_MAX_PARAM_AREAS);
-		swiotlb_set_nareas(SWIOTLB_MAX_PARAM_AREAS);
-	} else {
-		swiotlb_set_nareas(value);
+			nareas, SWIOTLB_MAX_PARAM_AREAS);
+		nareas = SWIOTLB_MAX_PARAM_AREAS;
 	}
+	swiotlb_param.nareas = roundup_pow_of_two(max(nareas, 1UL));
 }
 
 static void __init swiotlb_param_dynamic(void)
@@ -92,32 +143,27 @@ static void __init swiotlb_param_dynamic(void)
 	}
 
 	swiotlb_param.dynamic = true;
-	if (!swiotlb_param.size_given)
-		swiotlb_param.nslots = SWIOTLB_MIN_POOL_SLOTS;
 }
 
 /* With less than the boot pool has, no other is ever added. */
-static void __init swiotlb_param_max(const char *size)
+static void __init swiotlb_param_max(char *size)
 {
-	unsigned long long bytes;
-	char *end;
+	u64 bytes;
 
 	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC)) {
 		pr_warn("swiotlb=: this kernel has no dynamic allocation, \"max=\" is ignored\n");
 		return;
 	}
 
-	bytes = memparse(size, &end);
-	if (!*size || *end || bytes < SZ_1M ||
-	    bytes >> IO_TLB_SHIFT > SWIOTLB_MAX_PARAM_SLOTS) {
-		pr_warn("swiotlb=: \"max=%s\" is not a size from 1M to %luM, using a quarter of memory\n",
-			size, SWIOTLB_MAX_PARAM_SLOTS >> (20 - IO_TLB_SHIFT));
+	if (swiotlb_param_bytes(size, 0, &bytes) || bytes < SZ_1M) {
+		pr_warn("swiotlb=: \"max=%s\" is not a size from 1M to %lluM, using a quarter of memory\n",
+			size, SWIOTLB_MAX_PARAM_BYTES >> 20);
 		return;
 	}
 	swiotlb_param.max_nslots = bytes >> IO_TLB_SHIFT;
 }
 
-static void __init swiotlb_param_word(const char *token)
+static void __init swiotlb_param_word(char *token)
 {
 	if (!strncmp(token, "max=", 4))
 		swiotlb_param_max(token + 4);
@@ -135,14 +181,15 @@ static void __init swiotlb_param_word(const char *token)
 }
 
 /*
- * [<slots>][,<areas>][,force|noforce|dynamic|track_hiwater|max=<size>]...
+ * [<slots>|<size>][,<areas>][,force|noforce|dynamic|track_hiwater|max=<size>]...
  *
  * Words may stand in any order, also before the numbers: the first number is
  * that of slots wherever it stands. An empty place counts for a number:
- * "swiotlb=,4" sets the areas alone.
+ * "swiotlb=,4" sets the areas alone. A later swiotlb= adds to an earlier one.
  */
 VISIBLE_IF_KUNIT int __init swiotlb_setup(char *str)
 {
+	unsigned int nareas = swiotlb_param.nareas;
 	unsigned int nth = 0;
 	char *token;
 
@@ -154,6 +201,15 @@ VISIBLE_IF_KUNIT int __init swiotlb_setup(char *str)
 		else
 			nth++;
 	}
+
+	if (swiotlb_param.force && swiotlb_param.noforce) {
+		pr_warn("swiotlb=: \"noforce\" wins over \"force\"\n");
+		swiotlb_param.force = false;
+	}
+	if (swiotlb_param.nareas != nareas)
+		swiotlb_announce_nareas();
+	else
+		swiotlb_param_update();
 	return 0;
 }
 early_param("swiotlb", swiotlb_setup);
@@ -167,19 +223,19 @@ early_param("swiotlb", swiotlb_setup);
  */
 void __init swiotlb_param_fixed_size(void)
 {
-	if (!swiotlb_param.dynamic || swiotlb_param.size_given)
+	if (!swiotlb_param.dynamic || swiotlb_param.given_nslots)
 		return;
 
 	pr_warn("swiotlb=: the pool cannot grow on this platform, \"dynamic\" is ignored\n");
 	swiotlb_param.dynamic = false;
-	swiotlb_param.nslots = IO_TLB_DEFAULT_SIZE >> IO_TLB_SHIFT;
+	swiotlb_param_update();
 }
 
 /**
  * swiotlb_size_or_default() - size of the boot pool
  *
  * Context: Any.
- * Return: Bytes that it has, or will have.
+ * Return: Bytes that it has, or will have if there is memory.
  */
 unsigned long swiotlb_size_or_default(void)
 {
@@ -190,18 +246,25 @@ unsigned long swiotlb_size_or_default(void)
  * swiotlb_adjust_size() - let an architecture choose the size of the boot pool
  * @size:	Bytes.
  *
- * Nothing is done if swiotlb= has a size, or this was called before.
+ * Does nothing if this was called before. A size in swiotlb= takes precedence, and
+ * so does "dynamic" where the pool can grow.
  *
  * Context: Boot, before the pool is made.
  */
 void __init swiotlb_adjust_size(unsigned long size)
 {
-	if (swiotlb_param.size_given || swiotlb_param.dynamic ||
-	    swiotlb_param.nslots != IO_TLB_DEFAULT_SIZE >> IO_TLB_SHIFT)
+	u64 bytes;
+
+	if (swiotlb_param.arch_nslots)
 		return;
 
-	swiotlb_param.nslots = ALIGN(swiotlb_nslots(size), SWIOTLB_MAX_SLOTS);
-	swiotlb_round_up_nslots();
-	pr_info("size set to %luMB for this platform\n",
-		(swiotlb_param.nslots << IO_TLB_SHIFT) >> 20);
+	swiotlb_param.arch_nslots = ALIGN(max(swiotlb_nslots(size), 1U),
+					  SWIOTLB_MAX_SLOTS);
+	if (swiotlb_param.given_nslots || swiotlb_param.dynamic)
+		return;
+
+	swiotlb_param_update();
+	bytes = (u64)swiotlb_param.nslots << IO_TLB_SHIFT;
+	pr_info("SWIOTLB bounce buffer size adjusted to %lu%sB\n",
+		swiotlb_log_size(bytes), swiotlb_log_unit(bytes));
 }

@@ -24,10 +24,62 @@ void swiotlb_free_from_pool(struct device *dev, phys_addr_t tlb_addr,
 
 	if (!swiotlb_pool_lookup(pool, tlb_addr, &map) ||
 	    !swiotlb_record_take(&pool->records[map.head], map.word))
-		dev_WARN_ONCE(dev, 1, "%pa is free already\n", &tlb_addr);
+		swiotlb_driver_error(dev, "%pa is free already\n", &tlb_addr);
 	else
 		swiotlb_mem_unmap(to_swiotlb_mem(dev->dma_io_tlb_mem), pool, &map,
 				  DMA_BIDIRECTIONAL);
+}
+
+static void swiotlb_alloc_unsuited(struct device *dev, size_t size, bool quiet)
+{
+	trace_swiotlb_failed(dev, size, "encryption");
+	if (!quiet)
+		dev_warn_ratelimited(dev, "restricted pool does not have the encryption that coherent memory needs\n");
+}
+
+static void swiotlb_alloc_impossible(struct device *dev, size_t size, bool quiet)
+{
+	bool large = size > SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT;
+
+	swiotlb_count(to_swiotlb_mem(dev->dma_io_tlb_mem),
+		      large ? SWIOTLB_TOO_LARGE : SWIOTLB_MISALIGNED, 1);
+	trace_swiotlb_failed(dev, size, large ? "too large" : "misaligned");
+	if (!quiet)
+		dev_warn_ratelimited(dev, "swiotlb can never allocate %zu bytes of coherent memory: at most %u, segment boundary 0x%lx\n",
+				     size, SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT,
+				     dma_get_seg_boundary(dev));
+}
+
+/* The first words are those of a map that fails, which monitors look for. */
+static void swiotlb_alloc_full(struct device *dev,
+			       const struct swiotlb_request *req, bool quiet)
+{
+	struct swiotlb_mem *mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
+	unsigned long total = READ_ONCE(mem->pub.nslabs);
+	unsigned long used = swiotlb_mem_used(mem);
+	bool full = used + req->nslots > total;
+
+	swiotlb_count(mem, full ? SWIOTLB_FULL : SWIOTLB_FRAGMENTED, 1);
+	trace_swiotlb_failed(dev, req->bytes, full ? "full" : "fragmented");
+	if (!quiet)
+		dev_warn_ratelimited(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots), coherent memory needs %u in a row\n",
+				     req->bytes, total, used, req->nslots);
+}
+
+static bool swiotlb_make_alloc_request(struct device *dev, size_t size,
+				       struct swiotlb_request *req)
+{
+	if (!size || size > SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT)
+		return false;
+
+	*req = (struct swiotlb_request) {
+		.orig_addr = SWIOTLB_NO_ORIG_ADDR,
+		.bytes = size,
+		.nslots = swiotlb_nslots(PAGE_ALIGN(size)),
+		.align_mask = (PAGE_SIZE << get_order(size) >> IO_TLB_SHIFT) - 1,
+		.boundary_mask = dma_get_seg_boundary(dev) >> IO_TLB_SHIFT,
+	};
+	return swiotlb_request_possible(req);
 }
 
 /**
@@ -38,36 +90,40 @@ void swiotlb_free_from_pool(struct device *dev, phys_addr_t tlb_addr,
  *
  * Context: Any.
  * Return: The first page, or %NULL if the pool is full, or not decrypted as
- * @attrs asks for.
+ * @attrs asks for. Then swiotlb_failed is traced, and unless %DMA_ATTR_NO_WARN is
+ * set, the log says why, at a limited rate.
  */
 struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 {
 	struct io_tlb_mem *pub = dev->dma_io_tlb_mem;
-	struct swiotlb_request req = {
-		.orig_addr = SWIOTLB_NO_ORIG_ADDR,
-		.bytes = size,
-		.boundary_mask = dma_get_seg_boundary(dev) >> IO_TLB_SHIFT,
-	};
+	bool quiet = attrs & DMA_ATTR_NO_WARN;
+	struct swiotlb_request req;
 	struct io_tlb_pool *pool;
 	phys_addr_t tlb_addr;
 
-	if (!pub || pub->cc_shared != !!(attrs & __DMA_ATTR_ALLOC_CC_SHARED))
+	if (!pub)
 		return NULL;
-	if (!size || size > SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT)
+	if (pub->cc_shared != !!(attrs & __DMA_ATTR_ALLOC_CC_SHARED)) {
+		swiotlb_alloc_unsuited(dev, size, quiet);
 		return NULL;
-
-	req.nslots = swiotlb_nslots(PAGE_ALIGN(size));
-	req.align_mask = (PAGE_SIZE << get_order(size) >> IO_TLB_SHIFT) - 1;
-	if (!swiotlb_request_possible(&req))
+	}
+	if (!swiotlb_make_alloc_request(dev, size, &req)) {
+		swiotlb_alloc_impossible(dev, size, quiet);
 		return NULL;
+	}
 
 	tlb_addr = swiotlb_mem_map(to_swiotlb_mem(pub), dev, &req, &pool);
-	if (tlb_addr == SWIOTLB_MAP_FULL)
+	if (tlb_addr == SWIOTLB_MAP_FULL) {
+		swiotlb_alloc_full(dev, &req, quiet);
 		return NULL;
+	}
 
 	/* Alignment is as the device sees it: its bus may be offset by less. */
-	if (dev_WARN_ONCE(dev, !PAGE_ALIGNED(tlb_addr),
-			  "bus offset does not keep pages of a restricted pool aligned\n")) {
+	if (!PAGE_ALIGNED(tlb_addr)) {
+		swiotlb_count(to_swiotlb_mem(pub), SWIOTLB_MISALIGNED, 1);
+		trace_swiotlb_failed(dev, size, "misaligned");
+		dev_WARN_ONCE(dev, 1, "Cannot allocate pages from non page-aligned swiotlb addr 0x%pa.\n",
+			      &tlb_addr);
 		swiotlb_free_from_pool(dev, tlb_addr, pool);
 		return NULL;
 	}
@@ -107,8 +163,7 @@ static int swiotlb_rmem_decrypt(struct reserved_mem *rmem,
 
 	ret = swiotlb_decrypt(phys_to_virt(rmem->base), rmem->size);
 	if (ret)
-		dev_err(dev, "restricted pool %s cannot be decrypted\n",
-			rmem->name);
+		dev_err(dev, "Failed to decrypt restricted DMA pool\n");
 	return ret;
 }
 
@@ -147,7 +202,7 @@ static int swiotlb_rmem_device_init(struct reserved_mem *rmem,
 	struct swiotlb_mem *mem = rmem->priv;
 
 	if (PageHighMem(pfn_to_page(PHYS_PFN(rmem->base)))) {
-		dev_err(dev, "restricted pool %s lies in high memory\n", rmem->name);
+		dev_err(dev, "Restricted DMA pool must be accessible within the linear mapping.\n");
 		return -EINVAL;
 	}
 
@@ -183,8 +238,9 @@ static int __init swiotlb_rmem_setup(unsigned long node,
 		if (of_get_flat_dt_prop(node, swiotlb_rmem_excluded[i], NULL))
 			return -EINVAL;
 
-	pr_info("restricted pool at %pa, %llu KiB\n", &rmem->base,
-		(u64)rmem->size / SZ_1K);
+	pr_info("Reserved memory: created restricted DMA pool at %pa, size %lu %siB\n",
+		&rmem->base, swiotlb_log_size(rmem->size),
+		swiotlb_log_unit(rmem->size));
 	return 0;
 }
 

@@ -328,6 +328,11 @@ void free_pages_exact(void *virt, size_t size)
 	put_run(PHYS_PFN(virt_to_phys(virt)), PFN_UP(size), PG_BUDDY);
 }
 
+phys_addr_t memblock_phys_mem_size(void)
+{
+	return PFN_PHYS(shim_totalram);
+}
+
 static void *memblock_take(phys_addr_t size, phys_addr_t align, phys_addr_t limit)
 {
 	unsigned long n = PFN_UP(size), pfn = 0;

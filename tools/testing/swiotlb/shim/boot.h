@@ -118,6 +118,7 @@ unsigned long simple_strtoul(const char *s, char **end, unsigned int base);
 unsigned long long simple_strtoull(const char *s, char **end, unsigned int base);
 unsigned long long memparse(const char *s, char **end);
 int kstrtoul(const char *s, unsigned int base, unsigned long *res);
+int kstrtoull(const char *s, unsigned int base, u64 *res);
 int kstrtouint(const char *s, unsigned int base, unsigned int *res);
 int kstrtobool(const char *s, bool *res);
 int match_string(const char *const *array, size_t n, const char *string);

@@ -38,15 +38,15 @@ unsigned long long memparse(const char *s, char **end)
 	return v;
 }
 
-int kstrtoul(const char *s, unsigned int base, unsigned long *res)
+int kstrtoull(const char *s, unsigned int base, u64 *res)
 {
 	char *end;
-	unsigned long v;
+	u64 v;
 
 	if (!isdigit(*s))
 		return -EINVAL;
 	errno = 0;
-	v = strtoul(s, &end, base);
+	v = strtoull(s, &end, base);
 	if (errno)
 		return -ERANGE;
 	if (*end == '\n')
@@ -55,6 +55,18 @@ int kstrtoul(const char *s, unsigned int base, unsigned long *res)
 		return -EINVAL;
 	*res = v;
 	return 0;
+}
+
+int kstrtoul(const char *s, unsigned int base, unsigned long *res)
+{
+	u64 v;
+	int ret = kstrtoull(s, base, &v);
+
+	if (!ret && v > ULONG_MAX)
+		ret = -ERANGE;
+	if (!ret)
+		*res = v;
+	return ret;
 }
 
 int kstrtouint(const char *s, unsigned int base, unsigned int *res)
