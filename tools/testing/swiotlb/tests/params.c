@@ -38,7 +38,7 @@ static const struct form good_forms[] = {
 	{ "4096,0", 4096, .says = "area num 1" },
 	{ "1", 512, .says = "area num 4" },
 	{ "512", 8192, .cpus = 64 },
-	{ "262144,64", 262144, .says = "area num 64" },
+	{ "524288,64", 524288, .says = "area num 64" },
 	{ "", DEFAULT_SLOTS },
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 	/* ... or to what the largest mapping needs, if that is all */
@@ -252,12 +252,12 @@ TEST(adjust_size_makes_room_for_areas)
 }
 
 /* A guest of 256 MiB, less what its firmware has taken */
-#define SMALL_GUEST PHYS_PFN(SZ_256M - SZ_1M)
+#define SMALL_GUEST (SZ_256M - SZ_1M)
 
 static void check_quarter(const void *arg)
 {
 	shim_init();
-	shim_totalram = SMALL_GUEST;
+	shim_memory = SMALL_GUEST;
 	boot(arg);
 	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
 	CHECK(shim_log_has("MB are more than a quarter of memory, using 64MB"));
@@ -274,7 +274,7 @@ TEST_BASE_FAILS(boot_pool_takes_a_quarter_of_memory_at_most,
 TEST_BASE_FAILS(adjust_size_takes_a_quarter_of_memory_at_most, "see above")
 {
 	shim_init();
-	shim_totalram = SMALL_GUEST;
+	shim_memory = SMALL_GUEST;
 	swiotlb_adjust_size(SZ_1G);
 	boot(NULL);
 	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
@@ -284,7 +284,7 @@ TEST_BASE_FAILS(adjust_size_takes_a_quarter_of_memory_at_most, "see above")
 TEST(default_size_fits_in_a_small_guest)
 {
 	shim_init();
-	shim_totalram = SMALL_GUEST;
+	shim_memory = SMALL_GUEST;
 	boot(NULL);
 	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
 	CHECK_EQ(shim_reports[SHIM_NOTE], 0);

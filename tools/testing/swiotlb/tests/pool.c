@@ -4,14 +4,11 @@
 
 static void whole_pool_usable(const void *arg)
 {
-	struct device *dev;
-	size_t bytes, piece;
-	phys_addr_t pool;
+	size_t bytes;
+	phys_addr_t pool = boot_fixed(arg, &bytes);
+	struct device *dev = new_device(0, 0);
+	size_t piece;
 
-	/* Of which the largest pool is less than a quarter */
-	shim_totalram = PHYS_PFN(8ULL << 30);
-	pool = boot_fixed(arg, &bytes);
-	dev = new_device(0, 0);
 	CHECK_EQ(bytes, strtoul(arg, NULL, 0) << IO_TLB_SHIFT);
 	if (bytes <= SZ_64M)
 		CHECK_EQ(fill_and_drain(dev, pool, bytes, IO_TLB_SIZE),

@@ -100,15 +100,15 @@ TEST(words_of_a_failed_decrypt)
 #ifdef CONFIG_DMA_RESTRICTED_POOL
 TEST(words_of_a_restricted_pool)
 {
-	char words[128];
+	char at[64];
 	phys_addr_t base;
 
 	boot("512,1");
 	base = shim_take_ram(SZ_2M);
 	restricted_device(base, SZ_2M, "rmem");
-	snprintf(words, sizeof(words), MODULE "Reserved memory: created restricted DMA pool at 0x%016llx, size 2 MiB",
-		 base);
-	says(words);
+	says(MODULE "Reserved memory: created restricted DMA pool at 0x");
+	snprintf(at, sizeof(at), " at 0x%016llx, size 2 MiB", base);
+	says(at);
 }
 
 TEST(words_of_a_bad_restricted_pool)
