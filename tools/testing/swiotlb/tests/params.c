@@ -60,7 +60,6 @@ static const struct form bad_forms[] = {
 	  .ours_only = "it is taken at its word" },
 	{ "512,99999999", ANY_SIZE, .says = "99999999",
 	  .ours_only = "it is taken at its word" },
-	{ "512k", DEFAULT_SLOTS, .says = "\"512k\"", .ours_only = "taken as 512" },
 	{ "512,1,1,force", 512, true, .says = "\"1\"",
 	  .ours_only = "all that follows is ignored" },
 	{ "0", 128, .cpus = 1 },
