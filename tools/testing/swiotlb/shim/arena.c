@@ -413,8 +413,12 @@ static int change_state(unsigned long addr, int npages, bool state,
 	return 0;
 }
 
+void (*shim_on_decrypt)(const void *vaddr, size_t bytes);
+
 int set_memory_decrypted(unsigned long addr, int npages)
 {
+	if (shim_on_decrypt)
+		shim_on_decrypt((void *)addr, npages * PAGE_SIZE);
 	return change_state(addr, npages, true, SHIM_FAULT_DECRYPT);
 }
 
