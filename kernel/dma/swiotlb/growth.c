@@ -149,7 +149,7 @@ static unsigned int swiotlb_growth_nareas(const struct swiotlb_mem *mem,
 
 static void swiotlb_growth_lose(struct swiotlb_mem *mem, size_t bytes)
 {
-	atomic_long_add(bytes >> IO_TLB_SHIFT, &mem->growth.lost);
+	atomic_long_add(bytes >> IO_TLB_SHIFT, &mem->growth.apart);
 	swiotlb_count(mem, SWIOTLB_LEAKED, bytes);
 }
 
@@ -185,17 +185,20 @@ static struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
 	return pool;
 }
 
+/* Its memory counts until it is free, and for good if it is lost. */
 static void swiotlb_growth_destroy(struct swiotlb_mem *mem,
 				   struct io_tlb_pool *pool)
 {
+	unsigned long nslots = pool->nslots;
 	phys_addr_t start = pool->start, bytes = pool->end - pool->start;
 
 	if (mem->pub.cc_shared)
 		swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
 	if (!swiotlb_pool_destroy(pool)) {
-		swiotlb_growth_lose(mem, bytes);
+		swiotlb_count(mem, SWIOTLB_LEAKED, bytes);
 		return;
 	}
+	atomic_long_sub(nslots, &mem->growth.apart);
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
 	trace_swiotlb_shrink(start, bytes, READ_ONCE(mem->pools.held));
 	pr_info_ratelimited("pool of %lu KiB freed, %lu KiB are left\n",
@@ -247,12 +250,16 @@ static bool swiotlb_growth_is_too_early(const struct swiotlb_mem *mem)
 				  next);
 }
 
-/* The worker alone adds pools: the size that was planned stays within the limit. */
+/*
+ * What is planned counts from then on: the worker of the other allocator has the same
+ * limit.
+ */
 static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 				bool failed)
 {
 	struct io_tlb_pool *pool;
 	unsigned long nslots;
+	long planned;
 
 	scoped_guard(mutex, &swiotlb_pools_lock) {
 		if (!swiotlb_growth_must(mem, demand, failed) ||
@@ -262,17 +269,21 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 		nslots = swiotlb_growth_size(mem, demand);
 		if (!nslots)
 			return;
+		atomic_long_add(nslots, &mem->growth.apart);
 	}
 
+	planned = nslots;
 	pool = swiotlb_growth_create(mem, nslots);
 	if (IS_ERR(pool)) {
 		swiotlb_growth_failed(mem, pool != ERR_PTR(-ENOMEM));
 	} else if (swiotlb_growth_add(mem, pool)) {
+		planned -= pool->nslots;
 		swiotlb_growth_destroy(mem, pool);
 	} else {
 		mem->growth.failures = 0;
 		mem->growth.busy = jiffies;
 	}
+	atomic_long_sub(planned, &mem->growth.apart);
 }
 
 static bool swiotlb_growth_is_quiet(const struct swiotlb_growth *growth)
@@ -315,6 +326,7 @@ static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct list_head *emp
 		swiotlb_magazines_drain_pool(&mem->cache, pool);
 		if (!swiotlb_pool_is_empty(pool))
 			continue;
+		atomic_long_add(pool->nslots, &mem->growth.apart);
 		swiotlb_pools_remove(mem, pool);
 		list_add_tail(&pool->node, empty);
 	}
@@ -463,7 +475,7 @@ void swiotlb_growth_init(struct swiotlb_mem *mem)
 	growth->looked = jiffies - SWIOTLB_LOOK;
 	growth->busy = jiffies;
 	growth->nid = NUMA_NO_NODE;
-	atomic_long_set(&growth->lost, 0);
+	atomic_long_set(&growth->apart, 0);
 	atomic_long_set(&growth->transient, 0);
 	INIT_DELAYED_WORK(&growth->work, swiotlb_growth_work);
 }

@@ -460,7 +460,7 @@ TEST(limit_is_kept_while_both_grow_at_once)
 {
 	unsigned int i;
 
-	boot("512,1,max=9M");
+	boot("512,1,max=5M");
 	wide = device_below(~0ULL);
 	start_with(device_below(DMA_BIT_MASK(32)));
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
@@ -470,15 +470,15 @@ TEST(limit_is_kept_while_both_grow_at_once)
 	}
 	shim_fail_none();
 	CHECK_EQ(shim_work_queued(), 2);
-	/* Demand for a pool of 8 MiB each */
+	/* For a pool of 4 MiB each */
 	shim_before_pages = the_other_grows;
 	shim_run_work();
 	CHECK(!shim_before_pages);
 	CHECK(slots_event("grown") > 0);
-	CHECK(slots_total() <= 9 * MIB_SLOTS);
+	CHECK(slots_total() <= 5 * MIB_SLOTS);
 	/* And no room is lost */
 	fill_pools();
-	CHECK_EQ(slots_total(), 9 * MIB_SLOTS);
+	CHECK_EQ(slots_total(), 5 * MIB_SLOTS);
 }
 
 #endif
