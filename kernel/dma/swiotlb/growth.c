@@ -19,8 +19,8 @@
  *    tries again after a time that doubles.
  *  - When the other pools alone would hold twice what is in use, and have for a quiet
  *    time, the youngest pool is closed, and freed once it is empty. Nothing is closed and
- *    opened in turn, since growth begins where this ends. When memory is short, there is
- *    no quiet time.
+ *    opened in turn, since growth begins where this ends. When memory is short, the
+ *    quiet time is a moment: a load of bursts must not have pools freed after each.
  *
  * A map only says that the worker should look: ahead of need when it took a slot of an
  * area that is half full, and at once when it found no room. It does not count.
@@ -36,6 +36,8 @@
 #define SWIOTLB_LOOK		(HZ / 16 ?: 1)
 /* How long a pool must not have been needed before it is closed. */
 #define SWIOTLB_QUIET		(5 * HZ)
+/* The same while memory is short. */
+#define SWIOTLB_QUIET_PRESSED	(HZ / 2)
 /* How long it waits after memory was short; doubles up to 64 times. */
 #define SWIOTLB_BACKOFF		HZ
 #define SWIOTLB_MAX_FAILURES	6
@@ -281,20 +283,24 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 		swiotlb_growth_destroy(mem, pool);
 	} else {
 		mem->growth.failures = 0;
-		mem->growth.busy = jiffies;
+		WRITE_ONCE(mem->growth.busy, jiffies);
 	}
 	atomic_long_sub(planned, &mem->growth.apart);
 }
 
-static bool swiotlb_growth_is_quiet(const struct swiotlb_growth *growth)
+static bool swiotlb_growth_is_quiet(const struct swiotlb_growth *growth,
+				    unsigned long quiet)
 {
-	return !time_in_range(jiffies, growth->busy, growth->busy + SWIOTLB_QUIET);
+	unsigned long busy = READ_ONCE(growth->busy);
+
+	return !time_in_range_open(jiffies, busy, busy + quiet);
 }
 
 /* The youngest first: older ones are searched first, so long-lived buffers are there. */
 static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 				 bool pressed)
 {
+	unsigned long quiet = pressed ? SWIOTLB_QUIET_PRESSED : SWIOTLB_QUIET;
 	struct swiotlb_growth *growth = &mem->growth;
 	struct io_tlb_pool *pool;
 	bool closed = false;
@@ -302,10 +308,10 @@ static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 	lockdep_assert_held(&swiotlb_pools_lock);
 	while ((pool = swiotlb_growth_find(mem, SWIOTLB_POOL_OPEN))) {
 		if (demand > (swiotlb_growth_open(mem) - pool->nslots) / 2) {
-			growth->busy = jiffies;
+			WRITE_ONCE(growth->busy, jiffies);
 			break;
 		}
-		if (growth->enabled && !pressed && !swiotlb_growth_is_quiet(growth))
+		if (growth->enabled && !swiotlb_growth_is_quiet(growth, quiet))
 			break;
 		swiotlb_pools_close(mem, pool);
 		swiotlb_count(mem, SWIOTLB_CLOSED, 1);
@@ -434,7 +440,9 @@ static unsigned long swiotlb_growth_scan(struct shrinker *shrinker,
 
 	if (!READ_ONCE(mem->growth.pressed)) {
 		WRITE_ONCE(mem->growth.pressed, true);
-		mod_delayed_work(system_dfl_wq, &mem->growth.work, 0);
+		/* Else the next look is early enough. */
+		if (swiotlb_growth_is_quiet(&mem->growth, SWIOTLB_QUIET_PRESSED))
+			mod_delayed_work(system_dfl_wq, &mem->growth.work, 0);
 	}
 	return SHRINK_STOP;
 }
