@@ -420,16 +420,15 @@ void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev)
 	swiotlb_growth_kick(mem, dev);
 }
 
-/* In pages: pools that are not needed now. */
+/* In pages: as much of open pools as could be closed. */
 static unsigned long swiotlb_growth_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
 {
 	struct swiotlb_mem *mem = shrinker->private_data;
-	unsigned long held = READ_ONCE(mem->pools.held);
-	unsigned long keep = max(mem->boot_pool.nslots,
-				 2 * READ_ONCE(mem->growth.demand));
+	long added = READ_ONCE(mem->pub.nslabs) - mem->boot_pool.nslots;
+	long unneeded = swiotlb_growth_open(mem) - 2 * READ_ONCE(mem->growth.demand);
 
-	return held > keep ? (held - keep) >> (PAGE_SHIFT - IO_TLB_SHIFT) : 0;
+	return max(min(added, unneeded), 0L) >> (PAGE_SHIFT - IO_TLB_SHIFT);
 }
 
 /* The worker waits for grace periods, and encrypts: reclaim does not wait for it. */

@@ -789,6 +789,7 @@ TEST(thousand_cycles)
 		map_pieces(160);
 		unmap_pieces(0, 160);
 		shrink_now(nslots);
+		ticks(1);
 	}
 	after = shim_usage();
 	lost = nslots - slots_that_can_be_mapped();

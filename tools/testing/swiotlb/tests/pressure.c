@@ -50,6 +50,25 @@ TEST(shrinker_encrypts_nothing)
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
+/* Low memory that is in use says nothing about pools above */
+TEST(shrinker_sees_pools_above)
+{
+	unsigned long freed;
+
+	boot("32768,1");
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	start_with(device_below(DMA_BIT_MASK(32)));
+	map_pieces(400);
+	dev = device_below(~0ULL);
+	map_slowly(400, 520);
+	CHECK_EQ(slots_event("grown"), 1);
+	unmap_pieces(400, 520);
+	ticks(1);
+	CHECK(shim_shrink(&freed) > 0);
+	shim_run_work();
+	CHECK_EQ(slots_event("freed"), 1);
+}
+
 static long pages_at_boot, most;
 
 /* Other devices map meanwhile, from the other allocator, more than there may be */
@@ -203,7 +222,7 @@ static void press_once(void)
 {
 	unsigned long freed;
 
-	CHECK(shim_shrink(&freed) > 0);
+	shim_shrink(&freed);
 	seen++;
 }
 

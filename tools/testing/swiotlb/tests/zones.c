@@ -28,7 +28,7 @@ static void take_all_below(phys_addr_t end)
 {
 	size_t size;
 
-	for (size = SZ_1G; size >= SZ_1M; size /= 2)
+	for (size = SZ_1G; size >= PAGE_SIZE; size /= 2)
 		while (shim_take_ram_below(size, end))
 			;
 }
