@@ -199,12 +199,11 @@ static void swiotlb_report_full(struct device *dev, struct swiotlb_mem *mem,
 	if (quiet || !__ratelimit(&rs))
 		return;
 
-	/* Sums over CPUs are for lines that are printed only. */
 	total = READ_ONCE(mem->pub.nslabs);
-	used = swiotlb_mem_used(mem);
+	used = swiotlb_mem_claimed(mem);
 	if (mem->wider) {
 		total += READ_ONCE(mem->wider->pub.nslabs);
-		used += swiotlb_mem_used(mem->wider);
+		used += swiotlb_mem_claimed(mem->wider);
 	}
 	dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots)%s%s\n",
 		 req->bytes, total, used, why,

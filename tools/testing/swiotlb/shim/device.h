@@ -48,7 +48,6 @@ struct device {
 #endif
 	bool dma_coherent;
 	bool dma_skip_sync;
-	bool dma_iommu;
 	bool shim_unencrypted;	/* what force_dma_unencrypted() says */
 	bool dma_iommu;
 	const struct dma_map_ops *dma_ops;
@@ -158,11 +157,6 @@ enum cc_attr {
 };
 extern bool shim_cc[SHIM_NR_CC_ATTRS];
 #define cc_platform_has(attr) (shim_cc[attr])
-
-static inline bool use_dma_iommu(struct device *dev)
-{
-	return dev->dma_iommu;
-}
 
 struct scatterlist { unsigned long page_link; unsigned int offset, length; };
 struct dma_map_ops { const char *name; };

@@ -79,7 +79,6 @@ extern unsigned long shim_totalram;	/* in pages */
 /* From the reading with that number on, 1 for the next, there is none; 0 for never */
 extern unsigned int shim_totalram_ends;
 unsigned long totalram_pages(void);
-#define memblock_phys_mem_size() PFN_PHYS(READ_ONCE(shim_totalram))
 #define is_vmalloc_addr(p) ((void)(p), false)
 
 #define __GFP_DMA 0x01u
