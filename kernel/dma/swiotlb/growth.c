@@ -443,7 +443,8 @@ static unsigned long swiotlb_growth_count(struct shrinker *shrinker,
 {
 	struct swiotlb_mem *mem = shrinker->private_data;
 	long added = READ_ONCE(mem->pub.nslabs) - mem->boot_pool.nslots;
-	long unneeded = swiotlb_growth_open(mem) - 2 * READ_ONCE(mem->growth.demand);
+	long unneeded = swiotlb_growth_open(mem) -
+			swiotlb_growth_enough(mem, READ_ONCE(mem->growth.demand));
 
 	return max(min(added, unneeded), 0L) >> (PAGE_SHIFT - IO_TLB_SHIFT);
 }
