@@ -220,6 +220,8 @@ static phys_addr_t swiotlb_map_area(struct swiotlb_mem *mem, struct device *dev,
 				    struct io_tlb_pool **pool)
 {
 	struct swiotlb_mem *widest = reach == SWIOTLB_REACH_WIDER ? mem->wider : mem;
+	/* More of it would not help a device that reaches a part only. */
+	bool may_grow = reach > SWIOTLB_REACH_BOOT;
 	struct swiotlb_hit hit;
 	phys_addr_t tlb_addr;
 
@@ -227,13 +229,12 @@ static phys_addr_t swiotlb_map_area(struct swiotlb_mem *mem, struct device *dev,
 		tlb_addr = swiotlb_mem_map(mem, dev, req, reach, &hit);
 		if (tlb_addr == SWIOTLB_MAP_FULL)
 			continue;
-		if (hit.tight)
+		if (hit.tight && may_grow)
 			swiotlb_growth_look(widest, dev);
 		*pool = hit.pool;
 		return tlb_addr;
 	}
-	/* More of it would not help a device that reaches a part only. */
-	if (reach > SWIOTLB_REACH_BOOT)
+	if (may_grow)
 		swiotlb_growth_want(widest, dev);
 	return SWIOTLB_MAP_FULL;
 }
