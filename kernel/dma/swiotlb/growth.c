@@ -27,7 +27,8 @@
  * coherent pools, which drivers need.
  *
  * A map only says that the worker should look: ahead of need when it took a slot of an
- * area that is half full, and at once when it found no room. It does not count.
+ * area that is half full, or the CPU's area of an older pool was full, and at once when
+ * it found no room. It does not count.
  *
  * Devices with more reach fall back to the narrower allocator. So for the wider one, the
  * slots of both count, in use and open: low memory made at boot is used before pools are
