@@ -367,6 +367,8 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 			swiotlb_growth_resized(mem);
 			/* (a) in "Life of a pool" */
 			synchronize_rcu();
+			/* They hold the share of a larger allocator. */
+			swiotlb_magazines_drain(&mem->cache);
 		}
 		swiotlb_growth_remove(mem, &empty);
 	}
