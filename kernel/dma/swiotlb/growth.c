@@ -338,8 +338,11 @@ static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 	return closed;
 }
 
-/* Closed pools that are empty move to @empty. */
-static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct list_head *empty)
+/*
+ * Closed pools that are empty move to @empty, by a member that no reader of the list
+ * follows.
+ */
+static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct hlist_head *empty)
 {
 	struct io_tlb_pool *pool, *next;
 
@@ -352,15 +355,16 @@ static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct list_head *emp
 			continue;
 		atomic_long_add(pool->nslots, &mem->growth.apart);
 		swiotlb_pools_remove(mem, pool);
-		list_add_tail(&pool->node, empty);
+		hlist_add_head(&pool->hash, empty);
 	}
 }
 
 static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 				  bool pressed)
 {
-	struct io_tlb_pool *pool, *next;
-	LIST_HEAD(empty);
+	struct io_tlb_pool *pool;
+	struct hlist_node *next;
+	HLIST_HEAD(empty);
 
 	scoped_guard(mutex, &swiotlb_pools_lock) {
 		if (swiotlb_growth_close(mem, demand, pressed)) {
@@ -372,12 +376,12 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 		}
 		swiotlb_growth_remove(mem, &empty);
 	}
-	if (list_empty(&empty))
+	if (hlist_empty(&empty))
 		return;
 
 	/* (b) */
 	synchronize_rcu();
-	list_for_each_entry_safe(pool, next, &empty, node) {
+	hlist_for_each_entry_safe(pool, next, &empty, hash) {
 		swiotlb_pool_unnumber(pool);
 		swiotlb_growth_destroy(mem, pool);
 	}
