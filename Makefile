@@ -15,38 +15,57 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 .PHONY: base compose kernels
 .PHONY: run quick bench bench-profile bench-guest count-guest bench-dynamic
 .PHONY: test test-full kunit
-.PHONY: series check-series check-fixes check-docs
+.PHONY: figures series check-series check-fixes check-figures check-docs
 .PHONY: clean distclean
 
+#! Try it:     make compose, then build your own kernel of build/src-ours: README.md
+#! Measure:    make run (in QEMU, half an hour), make bench (natively, five minutes)
+#! Change it:  make check after an edit: the allocator in user space, half a minute
+#!             make test before a commit: also scripts, KUnit and guests, ten minutes
+#!             make test-full rarely: also other architectures, KCSAN and mutants, hours
+
+##@ Try
+compose:		## Make the patched source, build/src-ours, to build with your own configuration
+	$(Q)base=$$(scripts/base.sh) && $(PYTHON) scripts/compose.py --base "$$base" ours
+
+kernels:		## Build both guest kernels: build/kernels/{base,ours}.bzImage
+	$(Q)scripts/kernel.sh base ours
+
+base:			## Fetch Linux 7.3 (KSRC=<tree or tarball>: use that), print where it is
+	$(Q)scripts/base.sh
+
 ##@ Measure
-run: packages kernels	## Compare base, ours and no bouncing in QEMU: table and picture in results/run/latest
+run: packages kernels	## Compare base, patched and no bouncing in QEMU, half an hour: results/run/latest
 	$(Q)$(PYTHON) scripts/compare.py
 
 quick: packages kernels	## The same in three minutes, for a developer
 	$(Q)$(PYTHON) scripts/compare.py --quick
 
-bench:			## Compare base and ours natively, in five minutes: results/bench/latest (ROWS=text: some)
+bench:			## Compare base and patched natively, in five minutes: results/bench/latest (ROWS=text: some)
 	$(Q)$(MAKE) -C tools/testing/swiotlb bench
 
 bench-profile:		## Say by instructions and times what is in the rows of bench that miss their limit
 	$(Q)$(MAKE) -C tools/testing/swiotlb bench-profile
 
-bench-guest: packages	## Time map, unmap and fio in QEMU, base and ours: results/bench-guest/latest
+bench-guest: packages	## Time map, unmap and fio in QEMU, base and patched: results/bench-guest/latest
 	$(Q)scripts/kernel.sh base-mapbench ours
 	$(Q)$(PYTHON) scripts/bench_guest.py
 
-count-guest: packages kernels	## Count the instructions of an I/O in QEMU, base, ours, dynamic, no bouncing: results/count-guest/latest
+count-guest: packages kernels	## Count the instructions of an I/O in QEMU: results/count-guest/latest
 	$(Q)$(PYTHON) scripts/count_guest.py
 
-bench-dynamic: packages	## Measure growing and giving back, in QEMU: results/dynamic/latest
+bench-dynamic: packages	## Measure growing and freeing, in QEMU: results/dynamic/latest
 	$(Q)scripts/kernel.sh base-mapbench ours ours-leak
 	$(Q)$(PYTHON) scripts/bench_dynamic.py
 
-##@ Check
-test:			## Run all tests; ends with "N passed, N failed", reports in build/test
+figures:		## Put the figures of measured/*.csv into README, RESULTS.md, the mails and the pictures
+	$(Q)$(PYTHON) scripts/figures.py
+
+##@ Change
+test:			## All but what takes hours; ends with "N passed, N failed", reports in build/test
 	$(Q)scripts/test.sh
 
-test-full:		## The same with KCSAN, i386, arm64, big endian, the long oracle, the mutants: hours
+test-full:		## test, then KCSAN, i386, arm64, big endian, the long oracle, the mutants
 	$(Q)scripts/test.sh --full
 
 kunit: packages		## Run the KUnit suites in QEMU (KUNIT=swiotlb_pool: one; =swiotlb_pool.*lookup*: some)
@@ -59,14 +78,17 @@ check-series: packages	## Apply, compile and read each patch of the series, boot
 check-fixes: packages	## Show each patch of patches/fixes-7.3 by a test, boot the fixed base (BOOT=0: do not)
 	$(Q)scripts/check_fixes.sh
 
+check-figures:		## Compare the figures in README, RESULTS.md and the mails with measured/*.csv
+	$(Q)$(PYTHON) scripts/figures.py --check
+
 check-docs:		## Build our pages with sphinx (Debian's python3-sphinx), without a warning
 	$(Q)scripts/check_docs.sh
 
 check check-long check-coverage check-fuzz check-ledger check-mutants:
 	$(Q)$(MAKE) -C tools/testing/swiotlb $@
 
-check:			## Tests in user space, half a minute
-check-long:		## The same with 100 million operations
+check:			## Tests of the allocator in user space (part of test)
+check-long:		## check with 100 million operations
 check-coverage:		## Lines and branches of the engine that they run
 check-fuzz:		## libFuzzer on the oracle (SECONDS=60)
 check-ledger:		## Each known defect: its test fails where the defect is
@@ -75,16 +97,6 @@ check-mutants:		## Plant faults in the engine: each must be found (MUTANT=regexp
 ##@ Send
 series:			## Export the series as mails for git am: build/series (REPO=https://...: where this can be had)
 	$(Q)base=$$(scripts/base.sh) && $(PYTHON) scripts/mails.py --base "$$base"
-
-##@ Build
-base:			## Fetch Linux 7.3 (KSRC=<tree or tarball>: use that), print where it is
-	$(Q)scripts/base.sh
-
-compose:		## Lay our files and hunks over the base, in build/src-ours
-	$(Q)base=$$(scripts/base.sh) && $(PYTHON) scripts/compose.py --base "$$base" ours
-
-kernels:		## Build both guest kernels: build/kernels/{base,ours}.bzImage
-	$(Q)scripts/kernel.sh base ours
 
 ##@ Clean
 clean:			## Remove build/

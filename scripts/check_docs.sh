@@ -10,8 +10,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 OUT=$TOP/build/docs
-PAGES=(Documentation/core-api/swiotlb.rst Documentation/core-api/swiotlb-bench.rst
-	Documentation/admin-guide/swiotlb.rst)
+PAGES=(Documentation/core-api/swiotlb.rst Documentation/admin-guide/swiotlb.rst)
 
 # book TREE: its source, with links into the composed tree.
 book() {
@@ -23,7 +22,7 @@ book() {
 		mkdir -p "$OUT/source/$(dirname "${page#Documentation/}")"
 		cp "$1/$page" "$OUT/source/${page#Documentation/}"
 	done
-	cp "$1"/Documentation/core-api/swiotlb*.svg "$1"/Documentation/core-api/swiotlb*.csv "$OUT/source/core-api/"
+	cp "$1"/Documentation/core-api/swiotlb*.svg "$OUT/source/core-api/"
 	{
 		printf 'swiotlb\n=======\n\n.. toctree::\n\n'
 		printf '   %s\n' "${PAGES[@]#Documentation/}" | sed 's/\.rst$//'

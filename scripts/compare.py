@@ -44,6 +44,7 @@ def write(directory, measured, env):
     entries = stats.table(measured.samples, rows,
                           [config.name for config in measured.plan.configs])
     (directory / "table.csv").write_text(stats.to_csv(entries))
+    (directory / "pairs.csv").write_text(report.pairs_csv(measured.samples, rows))
     (directory / "cpu.csv").write_text(report.cpu_csv(
         measured.samples, rows, measured.plan.configs))
     (directory / "table.md").write_text(

@@ -10,14 +10,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from states import Failure
+from swbench import figuretables
 
-GUEST_CSV = "Documentation/core-api/swiotlb-run.csv"
-NATIVE_CSV = "Documentation/core-api/swiotlb-bench.csv"
-# Rows of make bench that run the same code in both columns
-BOUNDS = re.compile(r"bare memcpy |hand .* without mapping$|.* nothing else$")
-# Ratio of a row that gains little
-GAIN = 1.1
-CONFIGS = ("base", "ours", "dynamic", "none")
+GUEST_CSV = "measured/run.csv"
+NATIVE_CSV = "measured/bench.csv"
+CONFIGS = {"base": "base", "ours": "patched", "dynamic": "dynamic", "none": "none"}
 MARK = re.compile(r"^@(\w+)@$", re.M)
 
 
@@ -29,7 +26,7 @@ def rows(path):
             key = line["device"], line["bs"], line["rw"], int(line["jobs"])
             found.setdefault(key, {})[line["config"]] = line
     for key, configs in found.items():
-        missing = set(CONFIGS) - configs.keys()
+        missing = CONFIGS.keys() - configs.keys()
         if missing:
             raise Failure(f"{path}: {key} has no line for {', '.join(sorted(missing))}")
     return found
@@ -58,15 +55,15 @@ def name(key):
 def guest(repo):
     """Thousands of IOPS and their spread; ratios."""
     found = rows(repo / GUEST_CSV)
-    return grid(["", "base", "ours", "none", "/base", "/none"],
+    return grid(["", "base", "patched", "none", "/base", "/none"],
                 [[name(key), iops(c["base"]), iops(c["ours"]), iops(c["none"]),
                   percent(c["ours"]["vs_base"]), percent(c["ours"]["vs_none"])] for key, c in found.items()])
 
 
 def losing(repo):
-    """The rows where ours, or ours grown from 1 MiB, is behind the base."""
+    """The rows where the patched kernel, or it grown from 1 MiB, is behind the base."""
     found = rows(repo / GUEST_CSV)
-    lines = [[name(key), config, percent(configs[config]["vs_base"]), percent(configs["base"]["cv"])]
+    lines = [[name(key), CONFIGS[config], percent(configs[config]["vs_base"]), percent(configs["base"]["cv"])]
              for key, configs in found.items() for config in ("ours", "dynamic")
              if float(configs[config]["vs_base"]) < 1]
     if not lines:
@@ -75,17 +72,15 @@ def losing(repo):
 
 
 def native(repo):
-    """The rows of make bench in which ours gains little, or loses."""
+    """The rows of make bench in which the patched kernel gains little, or loses."""
     path = repo / NATIVE_CSV
     with open(path, encoding="utf-8", newline="") as f:
-        found = [line for line in csv.DictReader(f) if not BOUNDS.match(line["row"])]
+        found = list(csv.DictReader(f))
     if not found:
         raise Failure(f"{path}: no rows")
     lines = [[line["row"], line["base"], line["ours"], line["unit"], f"{line['ratio']}x"]
-             for line in found if line["ratio"] and float(line["ratio"]) < GAIN]
-    if not lines:
-        return "  (none)"
-    return grid(["row", "base", "ours", "unit", "ratio"], sorted(lines, key=lambda cells: float(cells[-1][:-1])))
+             for line in figuretables.weak(found)]
+    return grid(["row", "base", "patched", "unit", "ratio"], lines) if lines else "  (none)"
 
 
 def address(repo):

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The targets of a Makefile: "##@ Group" starts a group, "target: ... ## text"
-# is a line in it.
+# The targets of a Makefile: "#! text" is printed as it is, "##@ Group" starts a
+# group, "target: ... ## text" is a line in it.
+/^#! / {
+	print substr($0, 4)
+}
 /^##@ / {
-	printf "%s%s:\n", (groups++ ? "\n" : ""), substr($0, 5)
+	printf "\n%s:\n", substr($0, 5)
 }
 /^[a-z][a-z-]*:.*## / {
 	target = $0
 	sub(/:.*/, "", target)
 	text = $0
 	sub(/.*## /, "", text)
-	printf "  make %-14s %s\n", target, text
+	printf "  make %-17s %s\n", target, text
 }

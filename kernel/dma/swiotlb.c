@@ -215,31 +215,68 @@ static void swiotlb_report_full(struct device *dev, struct swiotlb_mem *mem,
  * The wider allocator first, if the device reaches it: low memory is for devices that
  * need it.
  */
-static phys_addr_t swiotlb_map_slots(struct swiotlb_mem *mem, struct device *dev,
-				     const struct swiotlb_request *req,
-				     enum swiotlb_reach reach,
-				     struct swiotlb_hit *hit)
+static phys_addr_t swiotlb_map_area(struct swiotlb_mem *mem, struct device *dev,
+				    const struct swiotlb_request *req,
+				    enum swiotlb_reach reach,
+				    struct io_tlb_pool **pool)
 {
-	struct swiotlb_mem *widest = mem;
+	struct swiotlb_mem *widest = reach == SWIOTLB_REACH_WIDER ? mem->wider : mem;
+	struct swiotlb_hit hit;
+	phys_addr_t tlb_addr;
+
+	for (mem = widest; mem; mem = mem->narrower) {
+		tlb_addr = swiotlb_mem_map(mem, dev, req, reach, &hit);
+		if (tlb_addr == SWIOTLB_MAP_FULL)
+			continue;
+		if (hit.tight)
+			swiotlb_growth_look(widest, dev);
+		*pool = hit.pool;
+		return tlb_addr;
+	}
+	/* More of it would not help a device that reaches a part only. */
+	if (reach > SWIOTLB_REACH_BOOT)
+		swiotlb_growth_want(widest, dev);
+	return SWIOTLB_MAP_FULL;
+}
+
+/* Not from a magazine: from areas, or in a pool of its own; or say why not. */
+static noinline phys_addr_t swiotlb_map_slow(struct swiotlb_mem *mem,
+					     struct device *dev,
+					     const struct swiotlb_request *req,
+					     bool quiet, struct io_tlb_pool **pool)
+{
+	enum swiotlb_reach reach = swiotlb_mem_reach(mem, dev);
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 
-	if (reach == SWIOTLB_REACH_WIDER) {
-		widest = mem->wider;
-		if (READ_ONCE(widest->pub.nslabs))
-			tlb_addr = swiotlb_mem_map(widest, dev, req, reach, hit);
+	if (reach == SWIOTLB_REACH_NONE &&
+	    !swiotlb_transient_is_reached(mem, dev)) {
+		swiotlb_report_out_of_reach(dev, mem, req->bytes, quiet);
+		return SWIOTLB_MAP_FULL;
 	}
-	if (tlb_addr == SWIOTLB_MAP_FULL && likely(reach != SWIOTLB_REACH_NONE))
-		tlb_addr = swiotlb_mem_map(mem, dev, req, reach, hit);
 
-	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL)) {
-		/* More of it would not help a device that reaches a part only. */
-		if (reach > SWIOTLB_REACH_BOOT)
-			swiotlb_growth_want(widest, dev);
-		return swiotlb_transient_map(mem, dev, req, &hit->pool);
-	}
-	if (unlikely(hit->tight))
-		swiotlb_growth_look(widest, dev);
+	if (reach != SWIOTLB_REACH_NONE)
+		tlb_addr = swiotlb_map_area(mem, dev, req, reach, pool);
+	if (tlb_addr == SWIOTLB_MAP_FULL)
+		tlb_addr = swiotlb_transient_map(mem, dev, req, pool);
+	if (tlb_addr == SWIOTLB_MAP_FULL)
+		swiotlb_report_full(dev, mem, req, quiet);
 	return tlb_addr;
+}
+
+static inline phys_addr_t swiotlb_map_slots(struct swiotlb_mem *mem,
+					    struct device *dev,
+					    const struct swiotlb_request *req,
+					    bool quiet, struct io_tlb_pool **pool)
+{
+	struct swiotlb_mem *first = swiotlb_mem_first(mem, dev);
+	phys_addr_t tlb_addr;
+
+	if (likely(first)) {
+		tlb_addr = swiotlb_mem_map_cached(first, dev, req, pool);
+		if (likely(tlb_addr != SWIOTLB_MAP_FULL))
+			return tlb_addr;
+	}
+	return swiotlb_map_slow(mem, dev, req, quiet, pool);
 }
 
 /**
@@ -275,9 +312,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	struct io_tlb_mem *pub = dev->dma_io_tlb_mem;
 	bool quiet = *attrs & DMA_ATTR_NO_WARN;
 	struct swiotlb_request req;
-	enum swiotlb_reach reach;
-	struct swiotlb_mem *mem;
-	struct swiotlb_hit hit;
+	struct io_tlb_pool *pool;
 	phys_addr_t tlb_addr;
 
 	if (!pub || !READ_ONCE(pub->nslabs)) {
@@ -307,23 +342,14 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
 
-	mem = to_swiotlb_mem(pub);
-	reach = swiotlb_mem_reach(mem, dev);
-	if (unlikely(reach == SWIOTLB_REACH_NONE &&
-		     !swiotlb_transient_is_reached(mem, dev))) {
-		swiotlb_report_out_of_reach(dev, mem, mapping_size, quiet);
+	tlb_addr = swiotlb_map_slots(to_swiotlb_mem(pub), dev, &req, quiet, &pool);
+	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL))
 		return (phys_addr_t)DMA_MAPPING_ERROR;
-	}
-	tlb_addr = swiotlb_map_slots(mem, dev, &req, reach, &hit);
-	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL)) {
-		swiotlb_report_full(dev, mem, &req, quiet);
-		return (phys_addr_t)DMA_MAPPING_ERROR;
-	}
 
 	/* From now on, syncs of this device must reach us. */
 	dma_reset_need_sync(dev);
 
-	swiotlb_copy(dev, hit.pool, tlb_addr, orig_addr, mapping_size,
+	swiotlb_copy(dev, pool, tlb_addr, orig_addr, mapping_size,
 		     DMA_TO_DEVICE);
 	/* [4] Pairs with the address dependency in swiotlb_pool_lookup(). */
 	smp_wmb();

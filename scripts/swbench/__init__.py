@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The headline comparison: fio in QEMU on the base kernel and on ours.
+"""The headline comparison: fio in QEMU on the base and the patched kernel.
 
     command      what the commands share: options, exit status
     plan         what is compared: configurations, rows, how long
@@ -10,5 +10,7 @@
     environment  what it ran on
     report       table.md and cpu.csv
     plot         table.svg and table.png
+    figuretables tables of our pages and the cover letter, from csv
+    summary      the picture of the README, from csv
     results      where a result goes
 """

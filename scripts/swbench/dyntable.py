@@ -252,7 +252,7 @@ def loads_grid(found):
               cell(entry, "ours") or "-", entry["unit"], entry["limit"],
               cell(entry, "holds")]
              for entry in found if entry["against"] != DEFAULT]
-    return report.grid(["from 1 MiB", "base", "ours", "unit", "limit", "holds"],
+    return report.grid(["from 1 MiB", "base", "patched", "unit", "limit", "holds"],
                        lines)
 
 
@@ -282,7 +282,7 @@ def _events(measured):
 def markdown(found, measured, env):
     host, guest, plan = env["host"], env["guest"], measured.plan
     return f"""<!-- SPDX-License-Identifier: GPL-2.0-only -->
-# Pools that grow, and give back
+# Pools that grow, and are freed
 
 {verdict(found)}
 
@@ -293,7 +293,7 @@ def markdown(found, measured, env):
 fio on virtio-blk, reads and writes mixed, depth 256. *Default pool* is
 `swiotlb=force`, 64 MiB from boot; *growing* is `swiotlb=dynamic,force`, 1 MiB from
 boot. Warm rows are measured once the pools have what the row needs. Cold ones are
-the run before, right after all was given back (growing: from
+the run before, right after all was freed (growing: from
 {_cold_starts(measured)}), without a ramp: they have growth in them.
 
 The difference is the geometric mean over pairs of turns, one after the other, with
@@ -311,14 +311,14 @@ The load of fio wants {needed_mib()} MiB in flight: NVMe, virtio-blk and AHCI, w
 checksums, read back from disks that answer slowly so that queues stay full. That
 of the map benchmark is 320 MiB: 5 threads, 256 mappings of 256 KiB each. The base is
 `{plans.SMALL.append}`, which is the least that it boots with, and grows. *Most* is the
-most of samples ten times a second; in flight, of ours, what the kernel has counted. A
+most of samples ten times a second; in flight, of the patched kernel, as it has counted. A
 cycle in the guest is 8 MiB of mappings, then the shrinkers, under kmemleak and with
 each slab cache by itself; memory lost is the slope over the second half of the cycles
 of all that is neither free nor has a name in /proc/meminfo, and its limit holds unless
 the 95 % interval of that lies above one page a cycle as a whole. Cycles in the harness step time and work queues, on
 a platform that decrypts. An empty field could not be measured.
 
-Events of ours under fio: {_events(measured)}.
+Events of the patched kernel under fio: {_events(measured)}.
 
 - {env['started']}, `{env['command']}`
 - {env['qemu']}, accelerator {env['accelerator']}, CPU {guest['cpu']},
@@ -356,7 +356,7 @@ def _curve(name, burst):
 
 
 def memory_script(bursts, accelerator):
-    styles = {"small": ("base", "#7f8c9b"), "dynamic": ("ours", "#1f6fb4")}
+    styles = {"small": ("base", "#7f8c9b"), "dynamic": ("patched", "#1f6fb4")}
     plots = []
     for name in bursts:
         label, colour = styles[name]

@@ -191,8 +191,8 @@ def _map_lines(entries):
 
 
 def map_grid(entries):
-    header = ["ns for a map and its unmap, medians", "base", "ours",
-              "ours / base", "spread", "means", "map p99", "failures"]
+    header = ["ns for a map and its unmap, medians", "base", "patched",
+              "patched / base", "spread", "means", "map p99", "failures"]
     lines = []
     for row, cells in _map_lines(entries).items():
         pair, failed = cells[PAIR], cells["failures"]
@@ -205,7 +205,7 @@ def map_grid(entries):
 
 
 def fio_grid(entries):
-    return report.grid(["IOPS", "base", "ours", "ours / base", "spread"], [
+    return report.grid(["IOPS", "base", "patched", "patched / base", "spread"], [
         [entry["row"], _number(entry["base"]), _number(entry["ours"]),
          report.percent(entry["ratio"]), report.percent(entry["spread"])]
         for entry in entries if entry["unit"] == "IOPS"])

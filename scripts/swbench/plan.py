@@ -19,8 +19,8 @@ class Config(NamedTuple):
 CONFIGS = (
     Config("base1", "base, one area", "base", "swiotlb=32768,1,force", True),
     Config("base", "base", "base", "swiotlb=force", True),
-    Config("ours", "ours", "ours", "swiotlb=force", True),
-    Config("dynamic", "ours, dynamic", "ours", "swiotlb=dynamic,force", True),
+    Config("ours", "patched", "ours", "swiotlb=force", True),
+    Config("dynamic", "patched, dynamic", "ours", "swiotlb=dynamic,force", True),
     Config("none", "no bouncing", "base", "swiotlb=noforce", False),
 )
 

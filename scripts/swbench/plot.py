@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The picture: a group of bars a row, as a share of no bouncing."""
 
+import hashlib
 import shutil
 import subprocess
 
@@ -116,3 +117,20 @@ def picture(body, stem, width, height):
             ("svg", f"svg size {width},{height} font 'sans,13'"),
             ("png", f"pngcairo size {width * 3 // 2},{height * 3 // 2} font 'sans,19'")):
         render(body, f"{terminal} background 'white'", stem.with_suffix(f".{kind}"))
+
+
+def stamp(body):
+    """What a picture of this script is known by."""
+    return hashlib.sha256(body.encode()).hexdigest()[:16]
+
+
+def stamped(path):
+    """The end of a picture that stamped_svg() drew; empty if there is none."""
+    return path.read_text(encoding="utf-8")[-100:] if path.is_file() else ""
+
+
+def stamped_svg(body, path, width, height):
+    """@path of a script for gnuplot; says at its end which script that was."""
+    render(body, f"svg size {width},{height} font 'sans,13' background 'white'", path)
+    with open(path, "a", encoding="utf-8") as f:
+        f.write(f"<!-- made by scripts/figures.py from {stamp(body)} -->\n")

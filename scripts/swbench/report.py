@@ -53,7 +53,7 @@ def _configs(entries):
     return [config for config in plans.CONFIGS if config.name in present]
 
 
-def _throughput(entries):
+def throughput(entries):
     configs = _configs(entries)
     header = ["k IOPS (spread)"] + [config.label for config in configs]
     lines = []
@@ -67,7 +67,7 @@ def _throughput(entries):
     return grid(header, lines)
 
 
-def _ratios(entries):
+def ratios(entries):
     against_base = [c for c in _configs(entries) if c.name not in ("base", "none")]
     against_none = [c for c in _configs(entries) if c.name != "none"]
     header = (["ratios"] + [f"{c.label} / base" for c in against_base]
@@ -86,20 +86,35 @@ def _verdict(low, high):
     return "slower" if high < 0 else "the same"
 
 
-def paired(samples, rows):
-    """Ours against base, each turn of one with the turn of the other next to it;
-    empty with less than two of each.
+def pairs(samples, rows):
+    """[(row, mean, low, high, verdict)]: the patched kernel against the base, each turn of
+    one with the turn of the other next to it, as ratios; without rows of less than two of
+    each.
     """
-    lines = []
-    for row in rows:
-        found = difference(samples.iops(row, "ours"), samples.iops(row, "base"))
-        if found:
-            mean, low, high = found
-            lines.append([row_name(row), percent(1 + mean),
-                          f"{100 * (1 + low):.0f} to {100 * (1 + high):.0f} %",
-                          _verdict(low, high)])
-    return grid(["ours / base, by pairs of turns", "mean", "95 % interval",
+    found = [(row, difference(samples.iops(row, "ours"), samples.iops(row, "base"))) for row in rows]
+    return [(row, *(1 + share for share in it), _verdict(*it[1:])) for row, it in found if it]
+
+
+def pairs_csv(samples, rows):
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*plans.Row._fields, "mean", "low", "high", "verdict"])
+    writer.writerows([*row, *(f"{share:.3f}" for share in it), verdict]
+                     for row, *it, verdict in pairs(samples, rows))
+    return text.getvalue()
+
+
+def pairs_grid(found):
+    """@found: (name of a row, mean, low, high, verdict)."""
+    lines = [[name, percent(mean), f"{100 * low:.0f} to {100 * high:.0f} %", verdict]
+             for name, mean, low, high, verdict in found]
+    return grid(["patched / base, by pairs of turns", "mean", "95 % interval",
                  "so it is"], lines) if lines else ""
+
+
+def paired(samples, rows):
+    """Empty with less than two turns of each."""
+    return pairs_grid([(row_name(row), *it) for row, *it in pairs(samples, rows)])
 
 
 def _cpu(samples, row, config):
@@ -150,7 +165,7 @@ def disturbance(environment):
 
 def summary(entries, samples, plan, environment):
     """What is also shown in the terminal at the end."""
-    return "\n\n".join((_throughput(entries), _ratios(entries),
+    return "\n\n".join((throughput(entries), ratios(entries),
                         paired(samples, plan.rows),
                         f"Accelerator: {environment['accelerator']}. "
                         f"Medians of {environment['plan']['turns']} turns in each of "
@@ -182,11 +197,11 @@ def markdown(entries, samples, plan, environment):
     host, guest = environment["host"], environment["guest"]
     verified = ", ".join(c.name for c in plan.configs if c.name in plans.VERIFIED)
     return f"""<!-- SPDX-License-Identifier: GPL-2.0-only -->
-# swiotlb in a guest: base, ours, no bouncing
+# swiotlb in a guest: base, patched, no bouncing
 
-{_identical(environment)}{_throughput(entries)}
+{_identical(environment)}{throughput(entries)}
 
-{_ratios(entries)}
+{ratios(entries)}
 
 {paired(samples, plan.rows)}
 

@@ -244,7 +244,7 @@ class Files(unittest.TestCase):
                             bursts={"dynamic": burst()})
         rows = dyntable.rows_script(dyntable.entries(measured), "tcg")
         self.assertIn('0 -0.50 -6.66 6.06 "4 KiB, 24 jobs, warm"', rows)
-        self.assertIn("ours: pools", dyntable.memory_script(measured.bursts, "tcg"))
+        self.assertIn("patched: pools", dyntable.memory_script(measured.bursts, "tcg"))
         self.assertIn("dynamic,4.50,1,0.00,0.00,1.0",
                       dyntable.memory_csv(measured))
 

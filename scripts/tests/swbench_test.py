@@ -243,7 +243,7 @@ class Pictures(unittest.TestCase):
         self.assertIn("same kernel", plot.script(self.entries(), "tcg", True))
 
     def test_markdown_columns_line_up(self):
-        lines = report._throughput(self.entries()).splitlines()
+        lines = report.throughput(self.entries()).splitlines()
         self.assertEqual(len({len(line) for line in lines}), 1)
 
 

@@ -189,17 +189,15 @@ static bool swiotlb_mem_is_reached(const struct swiotlb_mem *mem,
 }
 
 /**
- * swiotlb_mem_reach_slow() - which pools can a device use now?
+ * swiotlb_mem_reach() - which pools can a device use now?
  * @mem:	Its allocator.
  * @dev:	Device.
- *
- * For swiotlb_mem_reach() only, which has the answer for most devices.
  *
  * Context: Any.
  * Return: &enum swiotlb_reach.
  */
-enum swiotlb_reach swiotlb_mem_reach_slow(struct swiotlb_mem *mem,
-					  struct device *dev)
+enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
+				     struct device *dev)
 {
 	const struct io_tlb_pool *boot = &mem->boot_pool;
 	phys_addr_t last;
@@ -291,30 +289,38 @@ static phys_addr_t swiotlb_mem_map_area(struct swiotlb_mem *mem,
 }
 
 /**
- * swiotlb_mem_map_slow() - allocate and record a mapping in an area
+ * swiotlb_mem_map() - allocate and record a mapping
  * @mem:	Allocator.
  * @dev:	Device that will use it.
- * @req:	The request.
+ * @req:	The request, swiotlb_request_possible().
  * @reach:	Pools that the device can use.
  * @hit:	Filled in on success.
  *
- * For swiotlb_mem_map() only, which has looked at the CPU's magazine. When no area has
- * room, buffers in magazines are freed, once while the allocator is crowded.
+ * From the CPU's own magazine, or from an area. When no area has room, buffers in
+ * magazines are freed, once while the allocator is crowded.
  *
  * Context: Any, takes locks of areas and depots.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
  */
-phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem, struct device *dev,
-				 const struct swiotlb_request *req,
-				 enum swiotlb_reach reach,
-				 struct swiotlb_hit *hit)
+phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
+			    const struct swiotlb_request *req,
+			    enum swiotlb_reach reach, struct swiotlb_hit *hit)
 {
 	phys_addr_t tlb_addr;
+
+	hit->tight = false;
+	if (reach > SWIOTLB_REACH_BOOT) {
+		tlb_addr = swiotlb_mem_map_cached(mem, dev, req, &hit->pool);
+		if (tlb_addr != SWIOTLB_MAP_FULL)
+			return tlb_addr;
+	}
 
 	tlb_addr = swiotlb_mem_map_area(mem, dev, req, reach, hit);
 	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_cache_crowd(&mem->cache)) {
 		swiotlb_magazines_drain(&mem->cache);
 		tlb_addr = swiotlb_mem_map_area(mem, dev, req, reach, hit);
 	}
+	if (tlb_addr != SWIOTLB_MAP_FULL)
+		swiotlb_mem_account(mem, req->nslots);
 	return tlb_addr;
 }

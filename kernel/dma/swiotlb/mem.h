@@ -165,12 +165,11 @@ u64 swiotlb_dev_limit(struct device *dev);
 u64 swiotlb_dev_last(struct device *dev);
 bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
 			 phys_addr_t first, phys_addr_t last);
-enum swiotlb_reach swiotlb_mem_reach_slow(struct swiotlb_mem *mem,
-					  struct device *dev);
-phys_addr_t swiotlb_mem_map_slow(struct swiotlb_mem *mem, struct device *dev,
-				 const struct swiotlb_request *req,
-				 enum swiotlb_reach reach,
-				 struct swiotlb_hit *hit);
+enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
+				     struct device *dev);
+phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
+			    const struct swiotlb_request *req,
+			    enum swiotlb_reach reach, struct swiotlb_hit *hit);
 
 #ifdef CONFIG_DEBUG_FS
 DECLARE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
@@ -223,28 +222,42 @@ static inline void swiotlb_mem_account(struct swiotlb_mem *mem, long nslots)
 }
 
 /**
- * swiotlb_mem_reach() - which pools can a device use now?
+ * swiotlb_mem_first() - which allocator does a device use first?
  * @mem:	Its allocator.
  * @dev:	Device.
  *
  * Context: Any.
- * Return: &enum swiotlb_reach.
+ * Return: An allocator with pools, all of which the device reaches, or %NULL: then ask
+ * swiotlb_mem_reach().
  */
-static inline enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
-						   struct device *dev)
+static inline struct swiotlb_mem *swiotlb_mem_first(struct swiotlb_mem *mem,
+						    struct device *dev)
 {
-	const struct swiotlb_mem *widest = mem->wider ?: mem;
 	u64 limit = min_not_zero(*dev->dma_mask, dev->bus_dma_limit);
+	struct swiotlb_mem *wider = mem->wider;
 
-	if (likely(!dev->dma_range_map &&
-		   swiotlb_dma_addr(mem, dev, widest->last) <= limit))
-		return mem->wider ? SWIOTLB_REACH_WIDER : SWIOTLB_REACH_MEM;
-	return swiotlb_mem_reach_slow(mem, dev);
+	if (unlikely(dev->dma_range_map))
+		return NULL;
+	if (wider && READ_ONCE(wider->pub.nslabs) &&
+	    swiotlb_dma_addr(wider, dev, wider->last) <= limit)
+		return wider;
+	return swiotlb_dma_addr(mem, dev, mem->last) <= limit ? mem : NULL;
 }
 
+/**
+ * swiotlb_mem_map_cached() - map in a buffer of this CPU's magazine
+ * @mem:	Allocator.
+ * @dev:	Device that will use it, and reaches all pools of @mem.
+ * @req:	The request, swiotlb_request_possible().
+ * @found:	Receives the pool.
+ *
+ * Context: Any, takes the lock of a depot if it is free.
+ * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
+ */
 static inline phys_addr_t
 swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
-		       const struct swiotlb_request *req, struct swiotlb_hit *hit)
+		       const struct swiotlb_request *req,
+		       struct io_tlb_pool **found)
 {
 	struct swiotlb_cpu_cache __percpu *cpu = swiotlb_cache_cpu(&mem->cache);
 	unsigned int index, class = swiotlb_class(req->nslots);
@@ -274,41 +287,9 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 	}
 
 	swiotlb_record_write(&pool->records[index], req);
-	hit->pool = pool;
-	hit->tight = false;
-	return swiotlb_slot_addr(pool, index + req->pad_slots) + req->offset;
-}
-
-/**
- * swiotlb_mem_map() - allocate and record a mapping
- * @mem:	Allocator.
- * @dev:	Device that will use it.
- * @req:	The request, swiotlb_request_possible().
- * @reach:	Pools of @mem that the device can use.
- * @hit:	Filled in on success.
- *
- * From the CPU's own magazine, or from an area.
- *
- * Context: Any, takes locks of areas or of a depot, one after the other.
- * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
- */
-static inline phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem,
-					  struct device *dev,
-					  const struct swiotlb_request *req,
-					  enum swiotlb_reach reach,
-					  struct swiotlb_hit *hit)
-{
-	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
-
-	if (likely(reach > SWIOTLB_REACH_BOOT))
-		tlb_addr = swiotlb_mem_map_cached(mem, dev, req, hit);
-	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL)) {
-		tlb_addr = swiotlb_mem_map_slow(mem, dev, req, reach, hit);
-		if (tlb_addr == SWIOTLB_MAP_FULL)
-			return tlb_addr;
-	}
 	swiotlb_mem_account(mem, req->nslots);
-	return tlb_addr;
+	*found = pool;
+	return swiotlb_slot_addr(pool, index + req->pad_slots) + req->offset;
 }
 
 static inline bool swiotlb_mem_keep(struct swiotlb_mem *mem,

@@ -93,7 +93,7 @@ def markdown(found, environment):
     host = environment["host"]
     parts = [
         "<!-- SPDX-License-Identifier: GPL-2.0-only -->",
-        "# swiotlb natively: base and ours",
+        "# swiotlb natively: base and patched (ours)",
         verdict(found) + " The ratio says how many times better ours is; a "
         "limit is on it, or on the value of ours.",
         _grid(_limited(found))]

@@ -141,6 +141,8 @@ extern unsigned long shim_pcpu_offset[NR_CPUS];
 #define this_cpu_ptr(p) shim_pcpu_at(p, shim_task.pcpu_offset)
 
 /* Not locked: no other CPU writes there, and an interrupt cannot split one */
+#define this_cpu_add(v, n) \
+	asm volatile("addq %1, %0" : "+m" (*this_cpu_ptr(&(v))) : "er" ((long)(n)) : "cc")
 #define this_cpu_cmpxchg(v, o, n) ({					\
 	typeof(v) *__p = this_cpu_ptr(&(v)), __old = (o), __new = (n);	\
 	asm volatile("cmpxchg %2, %1"					\

@@ -79,6 +79,7 @@ extern unsigned long shim_totalram;	/* in pages */
 /* From the reading with that number on, 1 for the next, there is none; 0 for never */
 extern unsigned int shim_totalram_ends;
 unsigned long totalram_pages(void);
+#define memblock_phys_mem_size() PFN_PHYS(READ_ONCE(shim_totalram))
 #define is_vmalloc_addr(p) ((void)(p), false)
 
 #define __GFP_DMA 0x01u
@@ -137,6 +138,8 @@ struct page *shim_alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
 #define free_page(addr) free_pages(addr, 0)
 #define split_page(page, order) do { } while (0)
 
+/* More than memblock has here, so that pools of a GiB are less than a quarter */
+extern u64 shim_memory;
 phys_addr_t memblock_phys_mem_size(void);
 void *memblock_alloc(phys_addr_t size, phys_addr_t align);
 void *memblock_alloc_low(phys_addr_t size, phys_addr_t align);

@@ -16,8 +16,8 @@ from typing import Callable, NamedTuple
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from swguest import devicetree, growth, klog, machine, mapbench  # noqa: E402
-from swguest import params, paths, run  # noqa: E402
+from swguest import devicetree, growth, klog, kselftest, machine  # noqa: E402
+from swguest import mapbench, params, paths, run  # noqa: E402
 
 DISKS = ("virtio-blk", "nvme", "ahci")
 DEFAULT_SLOTS = params.DEFAULT_SLOTS
@@ -131,6 +131,10 @@ def map_rows(result):
     return None
 
 
+def kselftests(result):
+    return kselftest.wrong(result.text("kselftest"), 6)
+
+
 class Test(NamedTuple):
     """One boot. @bounce: whether the disks must (True), must not (False) or
     may (None) use bounce buffers. @ours: the base kernel cannot do this.
@@ -208,6 +212,8 @@ TESTS = (
     Test("mask-32", "", memory_mib=6144, disks=("am53c974",)),
     Test("mask-32-dynamic", "swiotlb=dynamic", memory_mib=6144,
          disks=("am53c974",), ours=True),
+    Test("kselftest", "swiotlb=dynamic,force", scenario="kselftest",
+         disks=("virtio-blk",), mib=8, expect=kselftests, ours=True),
     Test("track-hiwater", "swiotlb=force,track_hiwater", expect=hiwater),
     # Only with memory above 4 GiB is there a pool that nothing asked for.
     Test("bad-value", "swiotlb=banana", scenario="boot", disks=(),
@@ -250,6 +256,9 @@ def specification(test, kernel):
     files, devices = {}, ()
     if test.scenario == "mapbench":
         files = mapbench.files(MAP_ROWS, mapbench.tool())
+        devices = (mapbench.DEVICE,)
+    elif test.scenario == "kselftest":
+        files = kselftest.files(mapbench.tool())
         devices = (mapbench.DEVICE,)
     return run.Spec(kernel, test.scenario, test.append, test.vcpus,
                     test.memory_mib, disks, conf, files,

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The tables of our pages and of the cover letter, from the lines of a csv."""
+
+import re
+
+from . import plan as plans, report
+
+# Rows of make bench that run the same code in both columns
+BOUNDS = re.compile(r"bare memcpy |hand .* without mapping$|.* nothing else$")
+# Ratio of a row that gains little
+GAIN = 1.1
+
+
+def _number(text):
+    return float(text) if text else None
+
+
+def entries(lines):
+    """The lines of run.csv as stats.table() had them."""
+    numbers = ("iops", "cv", "vs_base", "vs_none")
+    return [{**line, **{name: _number(line[name]) for name in numbers},
+             "depth": int(line["depth"]), "jobs": int(line["jobs"])} for line in lines]
+
+
+def weak(lines):
+    """The rows of bench.csv in which the patched kernel gains little, or loses, the worst first."""
+    found = [line for line in lines
+             if line["ratio"] and float(line["ratio"]) < GAIN and not BOUNDS.match(line["row"])]
+    return sorted(found, key=lambda line: float(line["ratio"]))
+
+
+def _bench(found):
+    return report.grid(["", "base", "patched", "unit", "better"],
+                       [[line["row"], line["base"], line["ours"], line["unit"], f"{line['ratio']}x"] for line in found])
+
+
+def _limits(found):
+    return report.grid(["", "base", "patched", "unit", "better", "limit", "holds"],
+                       [[line["row"], line["base"], line["ours"], line["unit"],
+                         f"{line['ratio']}x" if line["ratio"] else "", line["limit"].replace("ours", "patched"),
+                         line["holds"]]
+                        for line in found if line["limit"]])
+
+
+def _row(name):
+    """A row's name in count.csv as text."""
+    device, size, _, jobs, rw = name.split(".")
+    return f"{device} {size} {rw}, {jobs} job{'s' if jobs != '1' else ''}"
+
+
+def _change(line):
+    """A difference with its interval, in percent of all instructions of an I/O."""
+    if not line["mapping_difference"]:
+        return "-"
+    mean, low, high = (100 * float(line[name]) for name in ("mapping_difference", "mapping_low", "mapping_high"))
+    return f"{mean:+.1f} % ({low:+.1f} to {high:+.1f})"
+
+
+def _count(found):
+    rows = {}
+    for line in found:
+        rows.setdefault(line["row"], {})[line["config"]] = line
+    order = ("base", "ours", "dynamic", "none")
+    return report.grid(["instructions of mapping, an I/O", "base", "patched", "dynamic", "none",
+                        "patched to base", "dynamic to patched"],
+                       [[_row(name), *(cells[config]["mapping"] for config in order),
+                         _change(cells["ours"]), _change(cells["dynamic"])]
+                        for name, cells in rows.items() if set(order) <= cells.keys()])
+
+
+def _pairs(found):
+    return report.pairs_grid([(report.row_name([line[name] for name in plans.Row._fields[:3]]
+                                               + [int(line["jobs"]), line["rw"]]),
+                               *(float(line[name]) for name in ("mean", "low", "high")), line["verdict"])
+                              for line in found])
+
+
+def _runs(found):
+    return report.grid(["run", "command", "started", "commit", "host", "other load", "QEMU", "fio"],
+                       [list(line.values()) for line in found])
+
+
+def makers(tables, runs):
+    """{name of a table: what makes it} from {name of a csv: its lines}."""
+    def lines(name):
+        return tables.get(name) or []
+    return {"iops": lambda: report.throughput(entries(lines("run"))),
+            "ratios": lambda: report.ratios(entries(lines("run"))),
+            "pairs": lambda: _pairs(lines("pairs")),
+            "weak": lambda: _bench(weak(lines("bench"))),
+            "limits": lambda: _limits(lines("bench")),
+            "count": lambda: _count(lines("count")),
+            "runs": lambda: _runs(runs)}

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The kselftest of a running kernel, in a guest: what it takes, what it said."""
+
+import re
+
+from . import initramfs, mapbench, paths
+
+SCRIPT = paths.QEMU_DIR.parent / "swiotlb.sh"
+HELPERS = "tools/testing/selftests/kselftest/ktap_helpers.sh"
+RESULT = re.compile(r"^(?:not )?ok \d+ .*", re.M)
+
+
+def files(program):
+    """What a boot brings along; @program is the tool of the benchmark."""
+    for tree in (paths.TREE, paths.build_dir() / "src-ours"):
+        if (tree / HELPERS).is_file():
+            helpers = (tree / HELPERS).read_text(encoding="utf-8")
+            return {"selftests/swiotlb/swiotlb.sh": SCRIPT.read_text(encoding="utf-8"),
+                    "selftests/kselftest/ktap_helpers.sh": helpers, mapbench.TOOL: program}
+    raise initramfs.BuildError("no ktap_helpers.sh: make compose")
+
+
+def wrong(text, tests):
+    """What is wrong if so many tests should pass and none be skipped, or None."""
+    found = RESULT.findall(text)
+    if len(found) == tests and all(line.startswith("ok ") and "# SKIP" not in line for line in found):
+        return None
+    return text

@@ -1,0 +1,246 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Test the swiotlb of the running kernel. A test is skipped if the kernel or the
+# machine lacks something that it needs, and says so.
+#
+# SWIOTLB_SCRATCH=/dev/...     a disk that fio may OVERWRITE: data through bounce buffers
+# SWIOTLB_DEVICE=0000:00:05.0  a PCI device without a driver, such as QEMU's
+#                              pci-testdev, for dma_map_benchmark
+
+HERE=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=/dev/null
+. "$HERE/../kselftest/ktap_helpers.sh"
+
+DEBUGFS=${DEBUGFS:-/sys/kernel/debug}
+SWIOTLB=$DEBUGFS/swiotlb
+BENCHMARK=$DEBUGFS/dma_map_benchmark
+DRIVER=/sys/bus/pci/drivers/dma_map_benchmark
+# Without a pool the directory is empty.
+nothing="no $SWIOTLB/io_tlb_nslabs: no debugfs, or no pool; boot with swiotlb=force"
+OUT=$(mktemp -d)
+bound=
+
+# shellcheck disable=SC2317 # a trap calls it
+cleanup()
+{
+	[ -z "$bound" ] || echo "$bound" > "$DRIVER/unbind"
+	rm -rf "$OUT"
+}
+
+# shows FILE: print the lines of a file as diagnostics.
+shows()
+{
+	sed 's/^/# /' "$1"
+}
+
+# verdict NAME: a test that passes if the function of that name does.
+verdict()
+{
+	if "$1"; then
+		ktap_test_pass "$1"
+	else
+		ktap_test_fail "$1"
+	fi
+}
+
+# skip NAME REASON
+skip()
+{
+	echo "# $2"
+	ktap_test_skip "$1"
+}
+
+number()
+{
+	case $1 in
+	'' | *[!0-9]*) return 1 ;;
+	esac
+}
+
+read_used()
+{
+	used=$(cat "$SWIOTLB/io_tlb_used") && number "$used"
+}
+
+# Numbers in all files that have one; older kernels have no high-water mark.
+files()
+{
+	for file in io_tlb_nslabs io_tlb_used io_tlb_used_hiwater; do
+		[ "$file" != io_tlb_used_hiwater ] || [ -e "$SWIOTLB/$file" ] || continue
+		value=$(cat "$SWIOTLB/$file") || return 1
+		number "$value" || { echo "# $file: not a number: $value"; return 1; }
+	done
+}
+
+# Slots in transient pools count as used, but are no part of the size. The files are
+# not read at the same moment, so a kernel under load may need several attempts.
+within_size()
+{
+	for attempt in 1 2 3 4 5; do
+		read_used || return 1
+		transient=$(cat "$SWIOTLB/io_tlb_transient_nslabs" 2> /dev/null || echo 0)
+		size=$(cat "$SWIOTLB/io_tlb_nslabs")
+		echo "# attempt $attempt: $used of $size slots in use, $transient transient"
+		[ "$used" -gt $((size + transient)) ] || return 0
+	done
+	return 1
+}
+
+# No pool has more slots in use than it has, and open ones do not exceed the size,
+# before or after: the kernel may grow or shrink meanwhile.
+pools()
+{
+	before=$(cat "$SWIOTLB/io_tlb_nslabs")
+	cat "$SWIOTLB/pools" > "$OUT/pools" || return 1
+	awk -v before="$before" -v after="$(cat "$SWIOTLB/io_tlb_nslabs")" '
+		NR == 1 { header = $0 == "id start KiB node state areas used"; next }
+		$7 > $3 / 2 { print "# more in use than there is: " $0; bad = 1 }
+		$5 !~ /^(open|closed|idle)$/ { print "# unknown state: " $0; bad = 1 }
+		$5 == "open" { slots += $3 / 2 }
+		END {
+			if (slots > before && slots > after) {
+				print "# " slots " slots in open pools, but " after " in all"
+				bad = 1
+			}
+			exit bad || !header
+		}' "$OUT/pools"
+}
+
+# Counters, and no memory lost since boot because it could not be encrypted again.
+events()
+{
+	shows "$SWIOTLB/events"
+	awk 'NF != 2 || $2 !~ /^[0-9]+$/ { bad = 1 }
+		$1 == "leaked_bytes" { leaked = $2 }
+		END { exit bad || NR == 0 || leaked }' "$SWIOTLB/events"
+}
+
+statistics()
+{
+	if [ ! -e "$SWIOTLB/io_tlb_nslabs" ]; then
+		for name in files within_size pools events; do
+			skip "$name" "$nothing"
+		done
+		return
+	fi
+	verdict files
+	verdict within_size
+	for name in pools events; do
+		if [ -e "$SWIOTLB/$name" ]; then
+			verdict "$name"
+		else
+			skip "$name" "no $SWIOTLB/$name: a kernel without the layered allocator"
+		fi
+	done
+}
+
+# bind: give the benchmark a device; sets reason if there is none.
+bind()
+{
+	[ ! -e "$BENCHMARK" ] || return 0
+	reason="no $BENCHMARK: CONFIG_DMA_MAP_BENCHMARK, and SWIOTLB_DEVICE= for a free PCI device"
+	if [ -z "$SWIOTLB_DEVICE" ] || [ ! -d "$DRIVER" ]; then
+		return 1
+	fi
+	if [ -e "/sys/bus/pci/devices/$SWIOTLB_DEVICE/driver" ]; then
+		reason="SWIOTLB_DEVICE=$SWIOTLB_DEVICE has a driver"
+		return 1
+	fi
+	reason="dma_map_benchmark does not take $SWIOTLB_DEVICE"
+	echo dma_map_benchmark > "/sys/bus/pci/devices/$SWIOTLB_DEVICE/driver_override" &&
+		echo "$SWIOTLB_DEVICE" > "$DRIVER/bind" || return 1
+	bound=$SWIOTLB_DEVICE
+	[ -e "$BENCHMARK" ]
+}
+
+# Mappings of 4 KiB, 64 in flight, from two threads: none may fail.
+map_benchmark()
+{
+	if ! "$TOOL" -k -t 2 -D 64 -S 4096 -T 1000 -d 2 > "$OUT/benchmark"; then
+		shows "$OUT/benchmark"
+		return 1
+	fi
+	grep -E '^(failures|(un)?map_(calls|p50_ns|p99_ns))=' "$OUT/benchmark" > "$OUT/figures"
+	shows "$OUT/figures"
+	grep -qx failures=0 "$OUT/figures" && ! grep -qx map_calls=0 "$OUT/figures"
+}
+
+benchmark()
+{
+	TOOL=$HERE/dma_map_benchmark
+	[ -x "$TOOL" ] || TOOL=$(command -v dma_map_benchmark)
+	if [ -z "$TOOL" ]; then
+		skip map_benchmark "no dma_map_benchmark: build it in tools/dma"
+	elif ! bind; then
+		skip map_benchmark "$reason"
+	else
+		verdict map_benchmark
+	fi
+}
+
+# watch FILE: the most slots in use until FILE is there.
+watch()
+{
+	most=0
+	while [ ! -e "$1" ]; do
+		read_used && [ "$used" -gt "$most" ] && most=$used
+		sleep 0.1
+	done
+	echo "$most" > "$OUT/most"
+}
+
+# Sizes up to what a disk takes at once, buffers that begin within a page.
+verified()
+{
+	engine=psync
+	[ ! -e /proc/sys/fs/aio-nr ] || engine=libaio
+	fio --name=verify --filename="$SWIOTLB_SCRATCH" --direct=1 --ioengine=$engine \
+		--rw=randwrite --bssplit=512/20:4k/30:12k/10:64k/20:68k/10:256k/5:1m/5 \
+		--iodepth=16 --mem=malloc --mem_align=512 --size=32m --randrepeat=1 \
+		--verify=crc32c --verify_fatal=1 --do_verify=1 > "$OUT/fio" 2>&1
+}
+
+# Passes only if something was bounced meanwhile: otherwise the data says nothing
+# about swiotlb.
+fio_verify()
+{
+	reason=
+	if [ -z "$SWIOTLB_SCRATCH" ]; then
+		reason="SWIOTLB_SCRATCH= names no disk that may be overwritten"
+	elif [ ! -b "$SWIOTLB_SCRATCH" ]; then
+		reason="$SWIOTLB_SCRATCH is no block device"
+	elif grep -q "^$SWIOTLB_SCRATCH" /proc/mounts /proc/swaps; then
+		reason="$SWIOTLB_SCRATCH is in use"
+	elif ! command -v fio > /dev/null; then
+		reason="no fio"
+	elif [ ! -e "$SWIOTLB/io_tlb_nslabs" ]; then
+		reason=$nothing
+	fi
+	[ -z "$reason" ] || { skip fio_verify "$reason"; return; }
+
+	read_used
+	before=$used
+	watch "$OUT/done" &
+	rc=0
+	verified || rc=$?
+	: > "$OUT/done"
+	wait
+	echo "# at most $(cat "$OUT/most") slots in use, $before before"
+	if [ $rc -ne 0 ]; then
+		shows "$OUT/fio"
+		ktap_test_fail fio_verify
+	elif [ "$(cat "$OUT/most")" -le "$before" ]; then
+		skip fio_verify "nothing of $SWIOTLB_SCRATCH was bounced: boot with swiotlb=force"
+	else
+		ktap_test_pass fio_verify
+	fi
+}
+
+trap cleanup EXIT
+ktap_print_header
+ktap_set_plan 6
+statistics
+benchmark
+fio_verify
+ktap_finished
