@@ -10,7 +10,7 @@ TOP = Path(__file__).resolve().parent.parent.parent
 GUIDE = TOP / "Documentation/admin-guide/swiotlb.rst"
 # Of a call that prints: all literals up to the end of the first line that has them
 PRINTS = re.compile(r"\b(?:pr_(?!fmt)\w+|dev_(?:emerg|alert|crit|err|warn|WARN|notice|info|dbg)\w*|WARN_(?:ONCE|RATELIMIT)"
-                    r"|panic|printk\w*)\s*\(([^;]*?)((?:\"(?:\\.|[^\"\\])*\"\s*)+)")
+                    r"|panic|printk\w*|swiotlb_driver_error)\s*\(([^;]*?)((?:\"(?:\\.|[^\"\\])*\"\s*)+)")
 ARGUMENT = re.compile(r"%(?:p[a-zA-Z]*|[-+ #0-9.*]*(?:hh?|ll?|z|t)?[a-zA-Z])")
 
 

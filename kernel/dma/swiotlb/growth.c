@@ -22,6 +22,10 @@
  *    opened in turn, since growth begins where this ends. When memory is short, there is
  *    no quiet time.
  *
+ * Where pools have to be decrypted, the worker keeps a reserve of free slots, since a
+ * burst in atomic context cannot wait for that, and has nothing else than the atomic
+ * coherent pools, which drivers need.
+ *
  * A map only says that the worker should look: ahead of need when it took a slot of an
  * area that is half full, and at once when it found no room. It does not count.
  *
@@ -40,6 +44,8 @@
 #define SWIOTLB_BACKOFF		HZ
 #define SWIOTLB_MAX_FAILURES	6
 
+/* Slots that are kept free where pools have to be decrypted. */
+#define SWIOTLB_RESERVE_SLOTS	(SZ_8M >> IO_TLB_SHIFT)
 /* The first pool to be added: smaller ones would be many. */
 #define SWIOTLB_FIRST_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
 /* A cell of a magazine cannot name slots beyond. */
@@ -87,6 +93,15 @@ static struct io_tlb_pool *swiotlb_growth_find(struct swiotlb_mem *mem,
 	return NULL;
 }
 
+/* How many slots of open pools are enough. */
+static unsigned long swiotlb_growth_enough(const struct swiotlb_mem *mem,
+					   unsigned long demand)
+{
+	unsigned long reserve = mem->pub.cc_shared ? SWIOTLB_RESERVE_SLOTS : 0;
+
+	return demand + max(demand, reserve);
+}
+
 /*
  * Maps may fail while less than half is in use: no run is long enough, or a burst is over
  * already. But not for want of slots while a pool is empty.
@@ -96,7 +111,7 @@ static bool swiotlb_growth_must(struct swiotlb_mem *mem, unsigned long demand,
 {
 	struct io_tlb_pool *pool;
 
-	if (demand > swiotlb_growth_open(mem) / 2)
+	if (swiotlb_growth_open(mem) < swiotlb_growth_enough(mem, demand))
 		return true;
 	pool = swiotlb_growth_find(mem, SWIOTLB_POOL_OPEN);
 	return failed && !(pool && !swiotlb_pool_used(pool));
@@ -132,7 +147,8 @@ static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem,
 			     swiotlb_kib(swiotlb_limit_nslots(mem)));
 		return 0;
 	}
-	nslots = roundup_pow_of_two(2 * max(demand, open / 2 + 1)) - open;
+	nslots = max(swiotlb_growth_enough(mem, demand), open + 1);
+	nslots = roundup_pow_of_two(nslots) - open;
 	nslots = roundup_pow_of_two(max(nslots, SWIOTLB_FIRST_SLOTS));
 	return min3(nslots, rounddown_pow_of_two(room), SWIOTLB_LAST_SLOTS);
 }
@@ -290,7 +306,8 @@ static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 
 	lockdep_assert_held(&swiotlb_pools_lock);
 	while ((pool = swiotlb_growth_find(mem, SWIOTLB_POOL_OPEN))) {
-		if (demand > (swiotlb_growth_open(mem) - pool->nslots) / 2) {
+		if (swiotlb_growth_open(mem) - pool->nslots <
+		    swiotlb_growth_enough(mem, demand)) {
 			growth->busy = jiffies;
 			break;
 		}
@@ -427,24 +444,38 @@ static unsigned long swiotlb_growth_scan(struct shrinker *shrinker,
 	return SHRINK_STOP;
 }
 
-static int __init swiotlb_growth_shrinker_init(void)
+static int __init swiotlb_growth_start(struct swiotlb_mem *mem)
 {
-	struct swiotlb_mem *mem = &swiotlb_default_mem;
+	struct shrinker *shrinker = shrinker_alloc(0, "swiotlb");
 
-	for (; mem; mem = mem->wider) {
-		if (!swiotlb_growth_is_enabled(mem))
-			continue;
-		mem->growth.shrinker = shrinker_alloc(0, "swiotlb");
-		if (!mem->growth.shrinker)
-			return -ENOMEM;
-		mem->growth.shrinker->count_objects = swiotlb_growth_count;
-		mem->growth.shrinker->scan_objects = swiotlb_growth_scan;
-		mem->growth.shrinker->private_data = mem;
-		shrinker_register(mem->growth.shrinker);
-	}
+	if (!shrinker)
+		return -ENOMEM;
+	shrinker->count_objects = swiotlb_growth_count;
+	shrinker->scan_objects = swiotlb_growth_scan;
+	shrinker->private_data = mem;
+	shrinker_register(shrinker);
 	return 0;
 }
-device_initcall(swiotlb_growth_shrinker_init);
+
+static int __init swiotlb_growth_initcall(void)
+{
+	struct swiotlb_mem *mem, *widest = NULL;
+	int ret;
+
+	for (mem = &swiotlb_default_mem; mem; mem = mem->wider) {
+		if (!swiotlb_growth_is_enabled(mem))
+			continue;
+		widest = mem;
+		ret = swiotlb_growth_start(mem);
+		if (ret)
+			return ret;
+	}
+	/* The reserve, before the first driver. */
+	if (widest && widest->pub.cc_shared)
+		mod_delayed_work(system_dfl_wq, &widest->growth.work, 0);
+	return 0;
+}
+device_initcall(swiotlb_growth_initcall);
 
 /**
  * swiotlb_growth_init() - initialize the growth of an allocator

@@ -30,7 +30,6 @@ struct swiotlb_mem;
  * @pressed:	Memory is short, others ask for it.
  * @nid:	Node of the device that needed more the last time.
  * @work:	The worker.
- * @shrinker:	Through it memory management asks for memory.
  */
 struct swiotlb_growth {
 #ifdef CONFIG_SWIOTLB_DYNAMIC
@@ -48,7 +47,6 @@ struct swiotlb_growth {
 	bool pressed;
 	int nid;
 	struct delayed_work work;
-	struct shrinker *shrinker;
 #endif
 };
 

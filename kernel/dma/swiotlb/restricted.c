@@ -125,7 +125,8 @@ struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 	if (!PAGE_ALIGNED(tlb_addr)) {
 		swiotlb_count(to_swiotlb_mem(pub), SWIOTLB_MISALIGNED, 1);
 		trace_swiotlb_failed(dev, size, "misaligned");
-		dev_WARN_ONCE(dev, 1, "Cannot allocate pages from non page-aligned swiotlb addr 0x%pa.\n",
+		dev_WARN_ONCE(dev, 1,
+			      "Cannot allocate pages from non page-aligned swiotlb addr 0x%pa.\n",
 			      &tlb_addr);
 		swiotlb_free_from_pool(dev, tlb_addr, hit.pool);
 		return NULL;

@@ -25,6 +25,23 @@ static void swiotlb_transient_free(struct io_tlb_pool *pool)
 }
 
 /*
+ * Decrypted memory comes from the atomic coherent pools, which drivers need, and which
+ * never shrink: no more than this is taken from them.
+ */
+#define SWIOTLB_ATOMIC_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
+
+static bool swiotlb_transient_has_room(const struct swiotlb_mem *mem,
+				       unsigned long nslots)
+{
+	long room = swiotlb_limit_room(mem);
+
+	if (mem->pub.cc_shared)
+		room = min(room, (long)SWIOTLB_ATOMIC_SLOTS -
+				 atomic_long_read(&mem->growth.transient));
+	return room >= (long)nslots;
+}
+
+/*
  * A pool begins on a multiple of its size. Once that is not less than the
  * alignment, the slot to begin with is number req->align, and there must be
  * slots from there on. Where the device sees memory at another address, its
@@ -105,12 +122,12 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 	phys_addr_t tlb_addr;
 
 	if (!swiotlb_transient_is_reached(mem, dev) ||
-	    swiotlb_limit_room(mem) < (long)nslots)
+	    !swiotlb_transient_has_room(mem, nslots))
 		return SWIOTLB_MAP_FULL;
 
 	/* Other CPUs may have taken the room meanwhile. */
 	atomic_long_add(nslots, &mem->growth.transient);
-	new = swiotlb_limit_room(mem) >= 0 ?
+	new = swiotlb_transient_has_room(mem, 0) ?
 	      swiotlb_transient_create(mem, dev, nslots) : NULL;
 	if (!new) {
 		atomic_long_sub(nslots, &mem->growth.transient);

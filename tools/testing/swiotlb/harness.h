@@ -34,6 +34,7 @@ struct test {
 /* The base has the defect that this test is for */
 #define TEST_BASE_FAILS(id, why) TEST_FULL(id, why, TEST_LIMIT)
 
+extern const char *harness_known_faults;
 int harness_main(int argc, char **argv);
 
 void check_failed(const char *file, int line, const char *fmt, ...);

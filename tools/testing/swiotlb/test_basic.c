@@ -4,5 +4,8 @@
 
 int main(int argc, char **argv)
 {
+#ifdef KNOWN_FAULTS
+	harness_known_faults = KNOWN_FAULTS;
+#endif
 	return harness_main(argc, argv);
 }

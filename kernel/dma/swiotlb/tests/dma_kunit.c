@@ -237,9 +237,9 @@ static void swiotlb_dma_unmap_twice_test(struct kunit *test)
 	memset(buffer, 0x11, 3000);
 	kunit_warning_suppress(test) {
 		swiotlb_tbl_unmap_single(dev, addr, 3000, DMA_FROM_DEVICE, 0);
-		SWIOTLB_TEST_EXPECT_WARNED(test, 1);
+		SWIOTLB_TEST_EXPECT_DRIVER_ERRORS(test, 1);
 		swiotlb_sync_single_for_cpu(dev, addr, 3000, DMA_FROM_DEVICE);
-		SWIOTLB_TEST_EXPECT_WARNED(test, 2);
+		SWIOTLB_TEST_EXPECT_DRIVER_ERRORS(test, 2);
 	}
 	KUNIT_EXPECT_NULL(test, memchr_inv(buffer, 0x11, 3000));
 	swiotlb_test_expect_used(test, mem, 2);
@@ -258,7 +258,7 @@ static void swiotlb_dma_unmap_inside_test(struct kunit *test)
 	kunit_warning_suppress(test) {
 		swiotlb_tbl_unmap_single(dev, addr + IO_TLB_SIZE, 100,
 					 DMA_TO_DEVICE, 0);
-		SWIOTLB_TEST_EXPECT_WARNED(test, 1);
+		SWIOTLB_TEST_EXPECT_DRIVER_ERRORS(test, 1);
 	}
 	swiotlb_test_expect_used(test, mem, 4);
 	swiotlb_tbl_unmap_single(dev, addr, 8000, DMA_TO_DEVICE, 0);

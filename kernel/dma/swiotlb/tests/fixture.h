@@ -37,6 +37,10 @@
 	KUNIT_EXPECT_LE(test, KUNIT_SUPPRESSED_WARNING_COUNT(), n)
 #endif
 
+/* The same for errors of a driver, which warn where drivers are debugged. */
+#define SWIOTLB_TEST_EXPECT_DRIVER_ERRORS(test, n) \
+	SWIOTLB_TEST_EXPECT_WARNED(test, IS_ENABLED(CONFIG_DMA_API_DEBUG) ? (n) : 0)
+
 /* ---------------------------------------------------------- fixture.c --- */
 
 void *swiotlb_test_pages(struct kunit *test, size_t bytes);

@@ -195,7 +195,7 @@ static void swiotlb_magazine_keep_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(&t->mem->boot_pool), nslots);
 	kunit_warning_suppress(test) {
 		swiotlb_test_unmap_n(t, 1);
-		SWIOTLB_TEST_EXPECT_WARNED(test, 1);
+		SWIOTLB_TEST_EXPECT_DRIVER_ERRORS(test, 1);
 	}
 	KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem), nslots);
 

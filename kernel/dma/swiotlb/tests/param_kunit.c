@@ -38,6 +38,15 @@ static const struct swiotlb_test_param swiotlb_params[] = {
 	{ "force,65536", 65536, 0, SWIOTLB_TEST_FORCE },
 	{ ",4", SWIOTLB_TEST_DEFAULT, 4, 0 },
 	{ "512,8", 1024, 8, 0 },
+	{ "256M", SZ_256M >> IO_TLB_SHIFT, 0, 0 },
+	{ "16m,4,force", SZ_16M >> IO_TLB_SHIFT, 4, SWIOTLB_TEST_FORCE },
+	{ "force,64K", 128, 0, SWIOTLB_TEST_FORCE },
+	{ "1G", SZ_1G >> IO_TLB_SHIFT, 0, 0 },
+	{ "64MB", SWIOTLB_TEST_DEFAULT, 0, 0 },
+	{ "99999999G", SWIOTLB_TEST_DEFAULT, 0, 0 },
+	{ "65536,4M", 65536, 0, 0 },
+	{ "force,noforce", SWIOTLB_TEST_DEFAULT, 0, SWIOTLB_TEST_NOFORCE },
+	{ "noforce,force", SWIOTLB_TEST_DEFAULT, 0, SWIOTLB_TEST_NOFORCE },
 	{ "banana", SWIOTLB_TEST_DEFAULT, 0, 0 },
 	{ "-1", SWIOTLB_TEST_DEFAULT, 0, 0 },
 	{ "65536,4,2", 65536, 4, 0 },
@@ -109,6 +118,40 @@ static void __init swiotlb_param_dynamic_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_param.nslots, 4096);
 }
 
+/* Nothing is rounded before all words are read. */
+static void __init swiotlb_param_order_test(struct kunit *test)
+{
+	static const char * const values[] = {
+		"512,8,dynamic", "512,dynamic,8", "dynamic,512,8",
+	};
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
+		kunit_skip(test, "this kernel has no dynamic allocation");
+
+	for (i = 0; i < ARRAY_SIZE(values); i++) {
+		swiotlb_param_test_exit(test);
+		swiotlb_param_test_init(test);
+		swiotlb_test_parse(test, values[i]);
+		KUNIT_EXPECT_EQ(test, swiotlb_param.nslots, 512);
+		KUNIT_EXPECT_EQ(test, swiotlb_param.nareas, 8);
+	}
+}
+
+/* A pool that cannot grow has the size that the platform asked for. */
+static void __init swiotlb_param_fixed_test(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
+		kunit_skip(test, "this kernel has no dynamic allocation");
+
+	swiotlb_test_parse(test, "dynamic");
+	swiotlb_adjust_size(SZ_16M);
+	KUNIT_EXPECT_LE(test, swiotlb_size_or_default(), SZ_1M);
+	swiotlb_param_fixed_size();
+	KUNIT_EXPECT_FALSE(test, swiotlb_param.dynamic);
+	KUNIT_EXPECT_EQ(test, swiotlb_size_or_default(), SZ_16M);
+}
+
 /* A size, or nothing is changed. */
 static void __init swiotlb_param_max_test(struct kunit *test)
 {
@@ -144,6 +187,8 @@ static void __init swiotlb_param_adjust_test(struct kunit *test)
 static struct kunit_case __refdata swiotlb_param_cases[] = {
 	KUNIT_CASE_PARAM(swiotlb_param_parse_test, swiotlb_param_gen_params),
 	KUNIT_CASE(swiotlb_param_dynamic_test),
+	KUNIT_CASE(swiotlb_param_order_test),
+	KUNIT_CASE(swiotlb_param_fixed_test),
 	KUNIT_CASE(swiotlb_param_max_test),
 	KUNIT_CASE(swiotlb_param_adjust_test),
 	{}

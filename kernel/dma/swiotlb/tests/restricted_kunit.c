@@ -73,6 +73,7 @@ static void swiotlb_restricted_full_test(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, pages[i]);
 	}
 	KUNIT_EXPECT_NULL(test, swiotlb_alloc(t->dev, PAGE_SIZE, 0));
+	KUNIT_EXPECT_NULL(test, swiotlb_alloc(t->dev, PAGE_SIZE, DMA_ATTR_NO_WARN));
 	KUNIT_EXPECT_TRUE(test, swiotlb_free(t->dev, pages[1], bytes));
 	KUNIT_EXPECT_PTR_EQ(test, pages[1], swiotlb_alloc(t->dev, bytes, 0));
 	for (i = 0; i < n; i++)
@@ -114,7 +115,7 @@ static void swiotlb_restricted_free_twice_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, swiotlb_free(t->dev, page, PAGE_SIZE));
 	kunit_warning_suppress(test) {
 		swiotlb_free(t->dev, page, PAGE_SIZE);
-		SWIOTLB_TEST_EXPECT_WARNED(test, 1);
+		SWIOTLB_TEST_EXPECT_DRIVER_ERRORS(test, 1);
 	}
 	swiotlb_test_expect_used(test, t->mem, swiotlb_test_whole(PAGE_SIZE));
 	KUNIT_EXPECT_TRUE(test, swiotlb_free(t->dev, other, PAGE_SIZE));

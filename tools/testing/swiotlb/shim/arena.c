@@ -19,6 +19,7 @@ u64 zone_dma_limit = SHIM_ZONE_DMA_END - 1;
 unsigned long min_low_pfn = PHYS_PFN(SHIM_RAM_START);
 unsigned long max_low_pfn = PHYS_PFN(SHIM_LOW_END);
 unsigned long max_pfn = PHYS_PFN(SHIM_HIGH_END);
+u64 shim_memory = 8ULL << 30;
 unsigned long shim_totalram = PHYS_PFN(SHIM_LOW_END);
 
 unsigned int shim_totalram_ends;
@@ -330,7 +331,7 @@ void free_pages_exact(void *virt, size_t size)
 
 phys_addr_t memblock_phys_mem_size(void)
 {
-	return PFN_PHYS(shim_totalram);
+	return shim_memory;
 }
 
 static void *memblock_take(phys_addr_t size, phys_addr_t align, phys_addr_t limit)
@@ -412,8 +413,12 @@ static int change_state(unsigned long addr, int npages, bool state,
 	return 0;
 }
 
+void (*shim_on_decrypt)(const void *vaddr, size_t bytes);
+
 int set_memory_decrypted(unsigned long addr, int npages)
 {
+	if (shim_on_decrypt)
+		shim_on_decrypt((void *)addr, npages * PAGE_SIZE);
 	return change_state(addr, npages, true, SHIM_FAULT_DECRYPT);
 }
 

@@ -185,13 +185,15 @@ const char *shim_debugfs_read(const char *dir, const char *file)
 		return NULL;
 	read_buf[0] = 0;
 	if (d->fops->get) {
-		d->fops->get(d->data, &val);
+		if (d->fops->get(d->data, &val))
+			return NULL;
 		snprintf(read_buf, sizeof(read_buf), "%llu", val);
 	} else if (d->fops->show) {
 		struct seq_file m = { .buf = read_buf, .size = sizeof(read_buf),
 				      .private = d->data };
 
-		d->fops->show(&m, NULL);
+		if (d->fops->show(&m, NULL) < 0)
+			return NULL;
 	}
 	return read_buf;
 }

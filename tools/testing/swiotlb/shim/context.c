@@ -68,6 +68,8 @@ void shim_tsan_fence(void)
 #endif
 
 void (*shim_before_lock)(void);
+void (*shim_before_acquire)(void);
+void (*shim_before_visit)(void);
 void (*shim_after_unlock)(void);
 void (*shim_before_cmpxchg)(void);
 void (*shim_before_cmpxchg64)(void);

@@ -18,6 +18,8 @@ void shim_threads_stop(void);
 unsigned int shim_run_work(void);
 bool shim_run_one_work(void);
 unsigned int shim_work_queued(void);
+/* Delayed work, ever, whose timer ran out, and would have woken an idle CPU */
+extern unsigned long shim_wakeups;
 
 /* Memory is so short that no kworker can be made: only work with a rescuer runs */
 extern bool shim_no_kworkers;
@@ -66,6 +68,8 @@ bool shim_page_allocated(phys_addr_t paddr);
 extern void (*shim_before_pages)(void);
 /* The same, before memory is encrypted again */
 extern void (*shim_before_encrypt)(void);
+/* Each time before memory is decrypted, if it is set */
+extern void (*shim_on_decrypt)(const void *vaddr, size_t bytes);
 /* Jiffies that alloc_contig_pages() takes */
 extern unsigned long shim_contig_takes;
 /* Node that was preferred for pages the last time somebody named one */
@@ -88,7 +92,10 @@ void shim_early_initcalls_run(void);	/* before any driver */
 void shim_initcalls_run(void);
 const struct reserved_mem_ops *shim_rmem_ops(void);
 
-/* debugfs: contents of a file, NULL if there is none; valid until the next call */
+/*
+ * debugfs: contents of a file, NULL if there is none or it cannot be read; valid
+ * until the next call
+ */
 const char *shim_debugfs_read(const char *dir, const char *file);
 int shim_debugfs_write(const char *dir, const char *file, u64 val);
 

@@ -16,6 +16,7 @@ struct device_dma_parameters {
 };
 
 struct bus_dma_region;
+struct dma_map_ops;
 struct io_tlb_mem;
 
 struct device {
@@ -47,8 +48,9 @@ struct device {
 #endif
 	bool dma_coherent;
 	bool dma_skip_sync;
-	bool dma_iommu;
 	bool shim_unencrypted;	/* what force_dma_unencrypted() says */
+	bool dma_iommu;
+	const struct dma_map_ops *dma_ops;
 } __attribute__((aligned(64)));
 
 #ifdef SHIM_BENCH
@@ -156,13 +158,18 @@ enum cc_attr {
 extern bool shim_cc[SHIM_NR_CC_ATTRS];
 #define cc_platform_has(attr) (shim_cc[attr])
 
+struct scatterlist { unsigned long page_link; unsigned int offset, length; };
+struct dma_map_ops { const char *name; };
+
+/* Which of them maps for a device: its bus's own, dma-iommu, or neither: dma-direct */
+static inline const struct dma_map_ops *get_dma_ops(struct device *dev)
+{
+	return dev->dma_ops;
+}
+
 static inline bool use_dma_iommu(struct device *dev)
 {
 	return dev->dma_iommu;
 }
-
-struct scatterlist { unsigned long page_link; unsigned int offset, length; };
-struct dma_map_ops;
-#define get_dma_ops(dev) NULL
 
 #endif

@@ -31,6 +31,7 @@ struct shim_task {
 	u64 taken;		/* locks, ever */
 	u64 sections;		/* RCU read-side sections, ever */
 	const spinlock_t *last;	/* the lock that was taken last */
+	u64 visits;		/* per-CPU data of a CPU that was named, ever */
 	struct shim_task *next;
 };
 
@@ -115,19 +116,29 @@ void shim_tsan_fence(void);
 #define smp_mb__before_atomic() smp_mb()
 #define smp_mb__after_atomic() smp_mb()
 #define smp_mb__after_spinlock() smp_mb()
+#ifdef SHIM_BENCH
 #define smp_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#else
+#define smp_load_acquire(p) ({						\
+	shim_hook(&shim_before_acquire);				\
+	__atomic_load_n(p, __ATOMIC_ACQUIRE); })
+#endif
 #define smp_store_release(p, v) \
 	__atomic_store_n(p, (typeof(*(p)))(v), __ATOMIC_RELEASE)
 #define smp_store_mb(x, v) __atomic_store_n(&(x), v, __ATOMIC_SEQ_CST)
 
 /*
- * What another CPU, or an interrupt, does just before this one gets a lock, or
- * exchanges a 64-bit word, or one of 32 bits in full order, takes a buffer from a magazine (a cmpxchg_acquire of an
- * int) or puts one there (a cmpxchg_release), or just after it has released a
- * lock, or taken a buffer; and what it does itself before it waits for a grace
- * period, and once that has ended: called once, then forgotten.
+ * What another CPU, or an interrupt, does just before this one gets a lock,
+ * loads a pointer that was published, looks at the per-CPU data of a CPU, or
+ * exchanges a 64-bit word, or one of 32 bits in full order, takes a buffer from
+ * a magazine (a cmpxchg_acquire of an int) or puts one there (a
+ * cmpxchg_release), or just after it has released a lock, or taken a buffer; and
+ * what it does itself before it waits for a grace period, and once that has
+ * ended: called once, then forgotten.
  */
 extern void (*shim_before_lock)(void);
+extern void (*shim_before_acquire)(void);
+extern void (*shim_before_visit)(void);
 extern void (*shim_after_unlock)(void);
 extern void (*shim_before_cmpxchg)(void);
 extern void (*shim_before_cmpxchg64)(void);
@@ -137,6 +148,15 @@ extern void (*shim_before_push)(void);
 extern void (*shim_before_grace_period)(void);
 extern void (*shim_after_grace_period)(void);
 void shim_run_hook(void (**hook)(void));
+
+#ifndef SHIM_BENCH
+/* A function, so that its branches are not taken for the engine's */
+static __always_inline void shim_hook(void (**hook)(void))
+{
+	if (unlikely(*hook))
+		shim_run_hook(hook);
+}
+#endif
 
 /* Somebody else has each lock that is only tried */
 #ifdef SHIM_BENCH
@@ -225,13 +245,6 @@ SHIM_ATOMIC(atomic64, atomic64_t, s64)
 SHIM_ATOMIC(atomic_long, atomic_long_t, long)
 
 #ifndef SHIM_BENCH
-/* Functions, so that their branches are not taken for the engine's */
-static __always_inline void shim_hook(void (**hook)(void))
-{
-	if (unlikely(*hook))
-		shim_run_hook(hook);
-}
-
 #define atomic64_try_cmpxchg_relaxed(v, o, n) \
 	(shim_hook(&shim_before_cmpxchg64), (atomic64_try_cmpxchg_relaxed)(v, o, n))
 #define atomic_try_cmpxchg_release(v, o, n) \
@@ -471,8 +484,15 @@ static __always_inline unsigned long shim_pcpu_addr(const void *p, u32 cpu)
 	return a + cpu * SHIM_PCPU_UNIT;
 }
 
-#define per_cpu_ptr(p, cpu) ((typeof(p))shim_pcpu_addr(p, cpu))
-#define this_cpu_ptr(p) per_cpu_ptr(p, raw_smp_processor_id())
+static __always_inline unsigned long shim_pcpu_visit(const void *p, u32 cpu)
+{
+	shim_current()->visits++;
+	shim_hook(&shim_before_visit);
+	return shim_pcpu_addr(p, cpu);
+}
+
+#define per_cpu_ptr(p, cpu) ((typeof(p))shim_pcpu_visit(p, cpu))
+#define this_cpu_ptr(p) ((typeof(p))shim_pcpu_addr(p, raw_smp_processor_id()))
 #endif /* !SHIM_BENCH */
 
 void *shim_alloc_percpu(size_t size, size_t align, gfp_t gfp);

@@ -17,6 +17,7 @@ struct workqueue_struct *shim_wq = &the_wq;
 unsigned long shim_jiffies = INITIAL_JIFFIES;
 void (*shim_after_queue_rcu_work)(void);
 bool shim_no_kworkers;
+unsigned long shim_wakeups;
 
 static pthread_mutex_t wq_lock = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(ready);
@@ -199,6 +200,7 @@ static struct work_struct *take_due(unsigned int number)
 	list_for_each_entry_safe(dwork, tmp, &timed, work.entry) {
 		if (time_before(jiffies, dwork->expires))
 			continue;
+		shim_wakeups += !dwork->deferrable;
 		WRITE_ONCE(dwork->work.pending, WORK_READY);
 		list_move_tail(&dwork->work.entry, &ready);
 	}

@@ -19,6 +19,7 @@ struct work_struct {
 struct delayed_work {
 	struct work_struct work;
 	unsigned long expires;
+	bool deferrable;
 };
 
 struct rcu_work {
@@ -54,8 +55,10 @@ struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags,
 	struct delayed_work n = __DELAYED_WORK_INITIALIZER(n, f, 0)
 #define INIT_WORK(w, f) \
 	do { *(w) = (struct work_struct){ .func = (f) }; } while (0)
-#define INIT_DELAYED_WORK(w, f) INIT_WORK(&(w)->work, f)
-#define INIT_DEFERRABLE_WORK(w, f) INIT_DELAYED_WORK(w, f)
+#define SHIM_INIT_DELAYED(w, f, d) \
+	do { INIT_WORK(&(w)->work, f); (w)->deferrable = (d); } while (0)
+#define INIT_DELAYED_WORK(w, f) SHIM_INIT_DELAYED(w, f, false)
+#define INIT_DEFERRABLE_WORK(w, f) SHIM_INIT_DELAYED(w, f, true)
 #define INIT_RCU_WORK(w, f) INIT_WORK(&(w)->work, f)
 
 static inline struct rcu_work *to_rcu_work(struct work_struct *work)

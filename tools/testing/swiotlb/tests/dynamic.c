@@ -62,9 +62,8 @@ static void check_bounce(struct device *dev, size_t size, unsigned int offset)
 
 TEST_BASE_FAILS(bounces_through_grown_and_transient_pools, "L1, as below")
 {
-	static phys_addr_t tlbs[4096];
+	phys_addr_t tlbs[16], orig;
 	struct device *dev;
-	phys_addr_t orig;
 	unsigned int i;
 
 	boot("512,1");
@@ -433,6 +432,67 @@ TEST(remapped_pool_does_not_grow)
 	buf = new_buffer(262144, 0);
 	CHECK_EQ(map_until_full(dev, buf, 262144, tlbs, 4096), 4);
 	CHECK_EQ(shim_run_work(), 0);
+}
+
+#ifdef SWIOTLB_FIXED
+/* A platform whose devices can use one pool only, and that asks for its size */
+static void fixed_pool(const void *arg)
+{
+	static phys_addr_t tlbs[4096];
+	int (*remap)(void *, unsigned long) = arg;
+	struct device *dev;
+
+	shim_init();
+	shim_boot_param("swiotlb", "dynamic");
+	swiotlb_adjust_size(SZ_16M);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_1M);
+	swiotlb_init_remap(true, remap ? 0 : SWIOTLB_FIXED, remap);
+	swiotlb_update_mem_attributes();
+	CHECK_EQ(default_swiotlb_limit() + 1, default_swiotlb_base() + SZ_16M);
+	CHECK(shim_log_has("\"dynamic\" is ignored"));
+	dev = new_device(0, 0);
+	CHECK_EQ(map_until_full(dev, new_buffer(262144, 0), 262144, tlbs, 4096), 64);
+	CHECK_EQ(shim_run_work(), 0);
+}
+
+TEST(fixed_pool_has_the_size_that_the_platform_needs)
+{
+	in_child(fixed_pool, NULL, "flag");
+	in_child(fixed_pool, no_remap, "remap");
+}
+
+TEST(fixed_pool_does_not_grow)
+{
+	static phys_addr_t tlbs[4096];
+
+	shim_init();
+	shim_boot_param("swiotlb", "512,1,dynamic");
+	swiotlb_init(true, SWIOTLB_FIXED);
+	CHECK_EQ(map_until_full(new_device(0, 0), new_buffer(262144, 0), 262144, tlbs,
+				4096), 4);
+	CHECK_EQ(shim_run_work(), 0);
+	CHECK(!shim_log_has("is ignored"));
+}
+#endif
+
+/* A driver that mapped early has asked for more: nobody may do that work later */
+TEST_BASE_FAILS(exit_cancels_growth, "it leaves the work queued")
+{
+	phys_addr_t tlbs[16], orig;
+	struct device *dev;
+
+	boot("512,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_64K, 0);
+	CHECK_EQ(map_until_full(dev, orig, SZ_64K, tlbs, 15), 15);
+	shim_advance(HZ);
+	tlbs[15] = map(dev, orig, SZ_64K, DMA_TO_DEVICE);
+	unmap_all(dev, SZ_64K, tlbs, 16);
+	CHECK(shim_work_queued());
+	swiotlb_exit();
+	CHECK_EQ(shim_work_queued(), 0);
+	shim_run_work();
+	CHECK(!is_swiotlb_allocated());
 }
 
 /* New pools are where the boot pool had to be, though memory above is free */

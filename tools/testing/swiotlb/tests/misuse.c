@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What drivers must not do: unmapping twice, syncing what is free, foreign addresses. */
+/*
+ * What drivers must not do: unmapping twice, syncing what is free, foreign addresses.
+ * It is logged as an error, without a WARN: the runner fails a test that has one.
+ */
 #include "harness.h"
 
-TEST_BASE_FAILS(double_unmap_is_reported_once,
+TEST_BASE_FAILS(double_unmap_is_reported,
 		"it corrupts the free lists, without a word")
 {
 	size_t bytes;
@@ -17,17 +20,16 @@ TEST_BASE_FAILS(double_unmap_is_reported_once,
 	unmap(dev, a, 8192, DMA_FROM_DEVICE);
 	unmap(dev, a, 8192, DMA_FROM_DEVICE);
 	unmap(dev, a + 4096, 4096, DMA_FROM_DEVICE);
-	CHECK_EQ(shim_reports[SHIM_WARN], 1);
+	CHECK_EQ(shim_log_count("nothing is mapped at 0x"), 3);
 	CHECK(has_pattern(phys_to_virt(orig), 8192, 4));
 	check_used(1);
 	unmap(dev, b, 512, DMA_FROM_DEVICE);
 	check_used(0);
 	CHECK_EQ(fill_and_drain(dev, pool, bytes, IO_TLB_SIZE), 512);
 	CHECK_EQ(fill_and_drain(dev, pool, bytes, 262144), 4);
-	expect_warns(1);
 }
 
-TEST_BASE_FAILS(sync_of_free_slot_is_reported_once, "it says nothing")
+TEST_BASE_FAILS(sync_of_free_slot_is_reported, "it says nothing")
 {
 	phys_addr_t orig, tlb;
 	struct device *dev;
@@ -40,7 +42,7 @@ TEST_BASE_FAILS(sync_of_free_slot_is_reported_once, "it says nothing")
 	fill_pattern(phys_to_virt(orig), 4096, 4);
 	memset(phys_to_virt(tlb), 0x5a, 4096);
 	swiotlb_sync_single_for_cpu(dev, tlb, 4096, DMA_BIDIRECTIONAL);
-	CHECK_EQ(shim_reports[SHIM_WARN], 1);
+	CHECK_EQ(shim_log_count("nothing is mapped at 0x"), 1);
 	swiotlb_sync_single_for_device(dev, tlb + 2048, 100, DMA_BIDIRECTIONAL);
 	CHECK(has_pattern(phys_to_virt(orig), 4096, 4));
 	CHECK(all_bytes(phys_to_virt(tlb), 4096, 0x5a));
@@ -54,8 +56,7 @@ TEST_BASE_FAILS(sync_of_free_slot_is_reported_once, "it says nothing")
 	/* Never mapped at all, at the far end of the pool */
 	swiotlb_sync_single_for_cpu(dev, default_swiotlb_limit() - 100, 100,
 				    DMA_FROM_DEVICE);
-	CHECK_EQ(shim_reports[SHIM_WARN], 1);
-	expect_warns(1);
+	CHECK_EQ(shim_log_count("nothing is mapped at 0x"), 5);
 }
 
 /* ---- two CPUs at once, in an order that a test chooses */
@@ -90,7 +91,7 @@ TEST_BASE_FAILS(double_unmap_at_once_spares_the_next_mapping, "see double_unmap"
 		unmap(race.dev, race.again, race.size, DMA_TO_DEVICE);
 		check_used(0);
 	}
-	expect_warns(1);
+	CHECK_EQ(shim_log_count("was unmapped twice at once"), ARRAY_SIZE(sizes));
 }
 
 static void stale_unmap(void)
@@ -138,7 +139,7 @@ TEST_BASE_FAILS(stale_unmap_spares_what_is_being_mapped, "see double_unmap")
 	stale_unmap_while_mapping(8192, 0, 8192, true);
 	stale_unmap_while_mapping(4096, 1, 512, false);
 	stale_unmap_while_mapping(8192, 1, 2048, false);
-	expect_warns(1);
+	CHECK(shim_log_has("nothing is mapped at 0x"));
 }
 
 /* An address that is in no pool is nobody's business */
@@ -216,12 +217,11 @@ TEST_BASE_FAILS(unmap_of_the_middle_is_reported, "it frees a part of it")
 	tlb = map(dev, orig, 8192, DMA_FROM_DEVICE);
 	fill_pattern(phys_to_virt(orig), 8192, 3);
 	unmap(dev, tlb + 4096, 4096, DMA_FROM_DEVICE);
-	CHECK_EQ(shim_reports[SHIM_WARN], 1);
+	CHECK_EQ(shim_log_count("is not the start of a mapping"), 1);
 	CHECK(has_pattern(phys_to_virt(orig), 8192, 3));
 	check_used(4);
 	unmap(dev, tlb, 8192, DMA_FROM_DEVICE);
 	check_used(0);
-	expect_warns(1);
 }
 
 /* A driver's mask may have holes: what it names is kept, holes or not */

@@ -60,7 +60,14 @@ static const struct form bad_forms[] = {
 	  .ours_only = "it is taken at its word" },
 	{ "512,99999999", ANY_SIZE, .says = "99999999",
 	  .ours_only = "it is taken at its word" },
-	{ "512k", DEFAULT_SLOTS, .says = "\"512k\"", .ours_only = "taken as 512" },
+	{ "512x", DEFAULT_SLOTS, .says = "\"512x\" is neither", .ours_only = "taken as 512" },
+	{ "64MB", DEFAULT_SLOTS, .says = "\"64MB\" is neither", .ours_only = "taken as 64" },
+	{ "0xM", DEFAULT_SLOTS, .says = "\"0xM\" is neither", .ours_only = "taken as 0" },
+	{ "65G", DEFAULT_SLOTS, .says = "\"65G\" is more than 65536MB",
+	  .ours_only = "taken as 65" },
+	{ "18014398509481985K", DEFAULT_SLOTS, .says = "is more than 65536MB",
+	  .ours_only = "taken at its word" },
+	{ "4096,8M", 4096, .says = "\"8M\" is not understood", .ours_only = "taken as 8" },
 	{ "512,1,1,force", 512, true, .says = "\"1\"",
 	  .ours_only = "all that follows is ignored" },
 	{ "0", 128, .cpus = 1 },
@@ -110,9 +117,85 @@ TEST(params_good)
 	check_forms(good_forms, ARRAY_SIZE(good_forms));
 }
 
+/* K, M and G make a number a size; the base counts slots, whatever follows */
+static const struct form size_forms[] = {
+	{ "256M", 131072 },
+	{ "16m,4", 8192, .says = "area num 4" },
+	{ "0x10M", 8192 },
+	{ "64K,1", 128 },
+	{ "1023K,1", 512 },
+	{ "force,32M", 16384, true },
+	{ "32M,2,force", 16384, true, .says = "area num 2" },
+};
+
+TEST_BASE_FAILS(params_size_with_unit, "it ignores the unit")
+{
+	check_forms(size_forms, ARRAY_SIZE(size_forms));
+}
+
 TEST_BASE_FAILS(params_bad, "it says nothing, and takes some at their word")
 {
 	check_forms(bad_forms, ARRAY_SIZE(bad_forms));
+}
+
+/* Neither the order of words nor their number of swiotlb= makes a difference */
+static const char * const same_size[][2] = {
+	{ "512,8,dynamic" }, { "512,dynamic,8" }, { "dynamic,512,8" },
+	{ "512,8", "dynamic" }, { "dynamic", "512,8" }, { ",8", "512,dynamic" },
+};
+
+static void check_order(const void *arg)
+{
+	const char * const *args = arg;
+	unsigned int i;
+
+	shim_init();
+	for (i = 0; i < 2; i++)
+		if (args[i])
+			shim_boot_param("swiotlb", args[i]);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_1M);
+	boot(NULL);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_1M);
+	CHECK(shim_log_has("area num 8."));
+	CHECK(args[1] || !shim_log_has("roundup"));
+	CHECK_EQ(shim_reports[SHIM_NOTE], 0);
+}
+
+TEST_BASE_FAILS(params_in_any_order, "it has no such word")
+{
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
+		skip_test("built without SWIOTLB_DYNAMIC");
+	for (i = 0; i < ARRAY_SIZE(same_size); i++)
+		in_child(check_order, same_size[i], same_size[i][0]);
+}
+
+static const char * const both[][2] = {
+	{ "force,noforce" }, { "noforce,force" }, { "noforce", "force" },
+	{ "4096,force", "noforce" },
+};
+
+static void check_noforce(const void *arg)
+{
+	const char * const *args = arg;
+
+	shim_init();
+	shim_boot_param("swiotlb", args[0]);
+	if (args[1])
+		shim_boot_param("swiotlb", args[1]);
+	boot(NULL);
+	CHECK(!is_swiotlb_allocated());
+	CHECK(!is_swiotlb_force_bounce(new_device(0, 0)));
+	CHECK_EQ(shim_log_count("\"noforce\" wins over \"force\""), 1);
+}
+
+TEST_BASE_FAILS(noforce_wins_and_says_so, "the first one wins, without a word")
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(both); i++)
+		in_child(check_noforce, both[i], both[i][0]);
 }
 
 /* What is not limited by the number of CPUs: more areas than slots allow */
@@ -157,4 +240,52 @@ TEST(adjust_size_rounds_up)
 	shim_boot_param("swiotlb", ",4");
 	swiotlb_adjust_size(100 << 20);
 	CHECK_EQ(swiotlb_size_or_default(), SZ_128M);
+}
+
+TEST(adjust_size_makes_room_for_areas)
+{
+	shim_init();
+	shim_boot_param("swiotlb", ",64");
+	swiotlb_adjust_size(SZ_8M);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_16M);
+	CHECK(shim_log_has("SWIOTLB bounce buffer size adjusted to 16MB"));
+}
+
+/* A guest of 256 MiB, less what its firmware has taken */
+#define SMALL_GUEST (SZ_256M - SZ_1M)
+
+static void check_quarter(const void *arg)
+{
+	shim_init();
+	shim_memory = SMALL_GUEST;
+	boot(arg);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
+	CHECK(shim_log_has("MB are more than a quarter of memory, using 64MB"));
+	CHECK(shim_log_has(" -> 32768 slabs"));
+}
+
+TEST_BASE_FAILS(boot_pool_takes_a_quarter_of_memory_at_most,
+		"it halves the pool until there is memory for it")
+{
+	in_child(check_quarter, "262144", "slots");
+	in_child(check_quarter, "512M,8", "size");
+}
+
+TEST_BASE_FAILS(adjust_size_takes_a_quarter_of_memory_at_most, "see above")
+{
+	shim_init();
+	shim_memory = SMALL_GUEST;
+	swiotlb_adjust_size(SZ_1G);
+	boot(NULL);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
+	CHECK(shim_log_has("1024MB are more than a quarter of memory, using 64MB"));
+}
+
+TEST(default_size_fits_in_a_small_guest)
+{
+	shim_init();
+	shim_memory = SMALL_GUEST;
+	boot(NULL);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
+	CHECK_EQ(shim_reports[SHIM_NOTE], 0);
 }

@@ -128,7 +128,7 @@ static void check_bad_max(const void *arg)
 	shim_totalram = PHYS_PFN(SZ_64M);
 	boot(*s);
 	CHECK_MSG(shim_log_has(*s), "the log does not have %s", *s);
-	CHECK(shim_log_has("a quarter of memory"));
+	CHECK(shim_log_has("using a quarter of memory"));
 	CHECK(slots_total() >= 32768);
 }
 

@@ -39,6 +39,18 @@ def _not_understood(word):
     return f'swiotlb=: "{word}" is not understood and ignored'
 
 
+def _no_size(word):
+    return f'swiotlb=: "{word}" is neither a number of slots nor a size as in 64M, and ignored'
+
+
+def _too_large(word):
+    return f'swiotlb=: "{word}" is more than 65536MB and ignored'
+
+
+def _roundup(size):
+    return f"SWIOTLB bounce buffer size roundup to {size}"
+
+
 FORMS = (
     # Good
     Form("none", "", 0, ()),
@@ -53,13 +65,18 @@ FORMS = (
     Form("areas-unaligned", "swiotlb=2048,3,force", 2048, _pool()),
     Form("areas-only", "swiotlb=,2,force", DEFAULT_SLOTS, _pool(areas=2)),
     Form("areas-grow-pool", "swiotlb=128,16,force", 2048,
-         ("area num 16.", "size rounded up to 4MB")),
+         ("area num 16.", _roundup("4MB"))),
     Form("word-first", "swiotlb=force,2048,2", 2048, _pool(areas=2)),
     Form("word-between", "swiotlb=2048,force,2", 2048, _pool(areas=2)),
     Form("twice", "swiotlb=2048 swiotlb=force", 2048, _pool()),
-    Form("noforce-wins", "swiotlb=force,noforce", 0, ()),
+    Form("noforce-wins", "swiotlb=force,noforce", 0,
+         ('swiotlb=: "noforce" wins over "force"',)),
+    Form("size", "swiotlb=16M,force", 8192, _pool()),
+    Form("size-below-slots", "swiotlb=1K,1,force", 128, _pool(areas=1)),
     Form("dynamic", "swiotlb=dynamic,force", 512, _pool()),
     Form("dynamic-slots", "swiotlb=2048,dynamic,force", 2048, _pool()),
+    Form("dynamic-last", "swiotlb=512,8,dynamic,force", 512, _pool(areas=8)),
+    Form("dynamic-first", "swiotlb=dynamic,512,8,force", 512, _pool(areas=8)),
     Form("max", "swiotlb=dynamic,max=64M,force", 512, _pool()),
     Form("max-alone", "swiotlb=max=64M,force", DEFAULT_SLOTS, _pool()),
     Form("max-below-pool", "swiotlb=2048,max=1M,force", 2048, _pool()),
@@ -67,31 +84,32 @@ FORMS = (
     Form("unknown-word", "swiotlb=banana,force", DEFAULT_SLOTS,
          _pool(_not_understood("banana"))),
     Form("capitals", "swiotlb=Force", 0, (_not_understood("Force"),)),
-    Form("size-with-unit", "swiotlb=64M,force", DEFAULT_SLOTS,
-         _pool(_not_understood("64M"))),
+    Form("size-with-two-letters", "swiotlb=16MB,force", DEFAULT_SLOTS,
+         _pool(_no_size("16MB"))),
+    Form("size-of-areas", "swiotlb=2048,1M,force", 2048,
+         _pool(_not_understood("1M"))),
     Form("negative", "swiotlb=-1,force", DEFAULT_SLOTS,
-         _pool(_not_understood("-1"))),
+         _pool(_no_size("-1"))),
     Form("beyond-64-bits", "swiotlb=18446744073709551616,force", DEFAULT_SLOTS,
-         _pool(_not_understood("18446744073709551616"))),
+         _pool(_too_large("18446744073709551616"))),
     *(Form(f"max-{name}", f"swiotlb=dynamic,max={size},force", 512,
            _pool(_bad_max(size)))
       for name, size in (("empty", ""), ("word", "all"), ("too-small", "512K"),
                          ("trailing", "64Mx"), ("too-large", "65G"))),
     Form("no-slots", "swiotlb=0,1,force", 128, _pool(areas=1)),
     Form("too-many-slots", "swiotlb=9999999999,force", DEFAULT_SLOTS,
-         _pool("swiotlb=: 9999999999 slots are too many, "
-                   f"using {DEFAULT_SLOTS}")),
+         _pool(_too_large("9999999999"))),
     Form("no-areas", "swiotlb=2048,0,force", 2048, _pool(areas=1)),
     Form("too-many-areas", "swiotlb=2048,65,force", 8192,
          ("swiotlb=: 65 areas are too many, using 64", "area num 64.",
-          "size rounded up to 16MB")),
+          _roundup("16MB"))),
     Form("third-number", "swiotlb=2048,2,3,force", 2048,
-         ("area num 2.", _not_understood("3"))),
-    # More than there is: halved until it fits
-    Form("more-than-memory", "swiotlb=524288,force", 131072,
-         ("area num 4.", "failed to allocate 1073741824 bytes",
-          "failed to allocate 536870912 bytes",
-          "size adjusted from 524288 to 131072 slots")),
+         _pool(_not_understood("3"), areas=2)),
+    # A quarter of memory is the most
+    Form("more-than-memory", "swiotlb=524288,force", 65536,
+         ("area num 4.",
+          "1024MB are more than a quarter of memory, using 128MB",
+          "SWIOTLB bounce buffer size adjusted 524288 -> 65536 slabs")),
 )
 
 

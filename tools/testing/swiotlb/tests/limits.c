@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What swiotlb may take of a machine, and in which order: limits bound all that is
+ * taken at run time, leave room to grow, and memory of others comes last.
+ */
+#include <stdio.h>
+#include "harness.h"
+
+#define MOST 40000
+
+static phys_addr_t tlbs[MOST];
+
+static void needs_growth(void)
+{
+	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
+		skip_test("built without SWIOTLB_DYNAMIC");
+}
+
+static phys_addr_t map_quiet(struct device *dev, phys_addr_t orig, size_t size)
+{
+	return map_full(dev, orig, size, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+}
+
+/* Pools alone: nothing is to be had in the context of a map */
+static phys_addr_t map_from_pools(struct device *dev, phys_addr_t orig, size_t size)
+{
+	phys_addr_t tlb;
+
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
+	tlb = map_quiet(dev, orig, size);
+	shim_fail_none();
+	return tlb;
+}
+
+/* Is there more, once what the boot pool has is used up? */
+static void check_grows(struct device *dev)
+{
+	phys_addr_t orig = new_buffer(SZ_256K, 0), tlb = MAP_FAILED_ADDR;
+	long total = slots_total();
+	unsigned int n, i;
+
+	for (n = 0; n < MOST; n++)
+		if (map_from_pools(dev, orig, SZ_256K) == MAP_FAILED_ADDR)
+			break;
+	for (i = 0; i < 5 && tlb == MAP_FAILED_ADDR; i++) {
+		ticks(1);
+		tlb = map_from_pools(dev, orig, SZ_256K);
+	}
+	CHECK_MSG(tlb != MAP_FAILED_ADDR, "%u were mapped, then no more: %ld MiB, then %ld, of %lu",
+		  n, total / 512, slots_total() / 512,
+		  totalram_pages() >> (20 - PAGE_SHIFT));
+}
+
+/* ---- the boot pool leaves room to grow */
+
+/* mem_encrypt_setup_arch(): 6 % of memory, 1 GiB at most */
+static void boot_guest(unsigned long size)
+{
+	shim_cc[CC_ATTR_MEM_ENCRYPT] = true;
+	shim_cc[CC_ATTR_GUEST_MEM_ENCRYPT] = true;
+	shim_init();
+	swiotlb_adjust_size(size);
+	swiotlb_init(true, 0);
+	swiotlb_update_mem_attributes();
+	shim_initcalls_run();
+}
+
+TEST(large_encrypted_guest_grows)
+{
+	needs_growth();
+	boot_guest(SZ_1G);
+	check_grows(new_device(0, 0));
+}
+
+/* A kernel for a crash dump, which has the default pool in a small part of memory */
+TEST(crash_kernel_of_256_mib_grows)
+{
+	needs_growth();
+	shim_totalram = PHYS_PFN(SZ_256M);
+	boot(NULL);
+	check_grows(new_device(0, 0));
+}
+
+TEST(crash_kernel_of_128_mib_grows)
+{
+	needs_growth();
+	shim_totalram = PHYS_PFN(SZ_128M);
+	boot("16384");
+	check_grows(new_device(0, 0));
+}
+
+/* ---- the boot pool is bounded by memory */
+
+static void check_boot_size(const void *arg)
+{
+	size_t bytes;
+
+	shim_totalram = PHYS_PFN(SZ_256M);
+	boot_fixed(arg, &bytes);
+	CHECK_MSG(bytes <= SZ_64M, "%zu MiB of 256", bytes >> 20);
+	CHECK(bytes >= SZ_1M);
+	CHECK(shim_log_has("262144"));
+}
+
+/* 262144: taken for kilobytes, or copied from a guide; it is 512 MiB */
+TEST_BASE_FAILS(boot_pool_is_a_share_of_memory_at_most, "it takes all that memblock has")
+{
+	in_child(check_boot_size, "262144", "512 MiB");
+	in_child(check_boot_size, "262144,4,force", "512 MiB, words behind it");
+}
+
+/* ---- pools for one mapping count */
+
+/* The most that was taken of the page allocator, in MiB, while @n buffers leaked */
+static long leak(const char *arg, unsigned int n, bool with_worker)
+{
+	struct device *dev;
+	phys_addr_t orig;
+	long before, most = 0;
+	unsigned int i;
+
+	boot(arg);
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_4K, 0);
+	before = shim_usage().pages;
+	for (i = 0; i < n; i++) {
+		map_quiet(dev, orig, SZ_4K);
+		most = max(most, shim_usage().pages - before);
+		if (with_worker && !(i % 16)) {
+			shim_advance(1);
+			shim_run_work();
+		}
+	}
+	return most >> (20 - PAGE_SHIFT);
+}
+
+TEST_BASE_FAILS(leaked_buffers_end_at_the_limit, "there is no limit")
+{
+	needs_growth();
+	CHECK_MSG(leak("dynamic,max=8M", MOST, false) <= 8, "%ld MiB",
+		  shim_usage().pages >> (20 - PAGE_SHIFT));
+}
+
+TEST_BASE_FAILS(leaked_buffers_end_at_the_limit_while_pools_grow, "there is no limit")
+{
+	needs_growth();
+	CHECK_MSG(leak("dynamic,max=8M", MOST, true) <= 8, "%ld MiB",
+		  shim_usage().pages >> (20 - PAGE_SHIFT));
+}
+
+TEST_BASE_FAILS(leaked_buffers_end_at_a_share_of_memory, "there is no limit")
+{
+	needs_growth();
+	shim_totalram = PHYS_PFN(SZ_64M);
+	CHECK_MSG(leak("dynamic", MOST, false) <= 16, "%ld MiB of 64",
+		  shim_usage().pages >> (20 - PAGE_SHIFT));
+}
+
+/* ... and the map fails and says why */
+TEST_BASE_FAILS(map_at_the_limit_fails_and_says_so, "there is no limit")
+{
+	struct device *dev;
+
+	needs_growth();
+	leak("dynamic,max=8M", 8000, false);
+	dev = new_device(0, 0);
+	shim_log_clear();
+	CHECK(map(dev, new_buffer(SZ_4K, 0), SZ_4K, DMA_TO_DEVICE) == MAP_FAILED_ADDR);
+	CHECK(shim_log_has("swiotlb buffer is full"));
+	CHECK(shim_log_has("limit"));
+}
+
+/* What was freed again does not count */
+TEST(transient_pools_that_ended_leave_room)
+{
+	struct device *dev;
+	phys_addr_t orig, tlb;
+	unsigned int i;
+
+	needs_growth();
+	boot("512,1,max=4M");
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_256K, 0);
+	CHECK_EQ(map_until_full(dev, orig, SZ_256K, tlbs, 4), 4);
+	/* No piece is large enough to add it */
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_faults[SHIM_FAULT_PAGES].min_order = get_order(SZ_256K) + 1;
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	for (i = 0; i < 200; i++) {
+		tlb = map_quiet(dev, orig, SZ_256K);
+		if (!CHECK(tlb != MAP_FAILED_ADDR))
+			break;
+		unmap(dev, tlb, SZ_256K, DMA_TO_DEVICE);
+		shim_run_work();
+	}
+}
+
+/* ---- memory of others comes last */
+
+static struct cma area;
+
+/* The default CMA area, of 64 MiB, from which display and camera allocate */
+static void make_cma(void)
+{
+	area.base = shim_take_ram_below(SZ_64M, SHIM_HIGH_START);
+	area.end = area.base + SZ_64M;
+	shim_cma = &area;
+	cma_release(shim_cma, pfn_to_page(PHYS_PFN(area.base)), SZ_64M >> PAGE_SHIFT);
+}
+
+static size_t largest_left_of_cma(void)
+{
+	struct page *page = NULL;
+	size_t left;
+
+	for (left = SZ_64M; left >= PAGE_SIZE; left /= 2) {
+		page = cma_alloc(shim_cma, left >> PAGE_SHIFT, 0, true);
+		if (page)
+			break;
+	}
+	return left;
+}
+
+/* Up to @n pages, and the worker after each */
+static unsigned int fill(struct device *dev, unsigned int n)
+{
+	phys_addr_t orig = new_buffer(SZ_4K, 0);
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		shim_advance(1);
+		if (map_quiet(dev, orig, SZ_4K) == MAP_FAILED_ADDR)
+			break;
+		shim_run_work();
+	}
+	return i;
+}
+
+/* 47 MiB are in use, and there is a lot of other memory */
+TEST(growth_takes_cma_last)
+{
+	size_t left;
+
+	needs_growth();
+	boot("dynamic");
+	make_cma();
+	CHECK_EQ(fill(new_device(0, 0), 12000), 12000);
+	left = largest_left_of_cma();
+	CHECK_MSG(left >= SZ_32M, "the largest piece that is left of 64 MiB has %zu KiB",
+		  left >> 10);
+}
+
+/* Whoever cannot be given pages otherwise has them from there */
+TEST_BASE_FAILS(growth_takes_cma_if_there_is_nothing_else, "it never takes any")
+{
+	struct device *dev;
+	phys_addr_t orig;
+	unsigned int i;
+
+	needs_growth();
+	boot("512,1");
+	make_cma();
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_64K, 0);
+	for (i = 0; i < 64; i++) {
+		shim_fail(SHIM_FAULT_PAGES, 0, -1);
+		shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+		if (map_quiet(dev, orig, SZ_64K) == MAP_FAILED_ADDR) {
+			shim_run_work();
+			ticks(60);
+			if (!CHECK(map_quiet(dev, orig, SZ_64K) != MAP_FAILED_ADDR))
+				break;
+		}
+		shim_run_work();
+	}
+	CHECK(area.calls > 0);
+}
+
+/* ---- the atomic coherent pools are others', too */
+
+static bool atomic_page_is_left(struct device *dev)
+{
+	void *vaddr;
+
+	return dma_alloc_from_pool(dev, PAGE_SIZE, &vaddr, GFP_ATOMIC, 0,
+				   dma_coherent_ok);
+}
+
+/* A guest that starts small: a driver still finds a page for its descriptors */
+TEST(burst_leaves_atomic_pools_to_drivers)
+{
+	struct device *dev;
+	phys_addr_t orig;
+	unsigned int i;
+
+	needs_growth();
+	boot_encrypted("dynamic");
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_64K, 0);
+	shim_run_work();
+	shim_hardirq_enter();
+	for (i = 0; i < 64; i++)
+		map_quiet(dev, orig, SZ_64K);
+	CHECK(atomic_page_is_left(dev));
+	shim_hardirq_exit();
+}
+
+/* The worker runs once in 2 MiB: what is decrypted ahead lasts that long */
+TEST_BASE_FAILS(burst_in_interrupts_finds_decrypted_memory, "it has none ahead")
+{
+	struct device *dev;
+	phys_addr_t orig;
+	unsigned int i, failed = 0;
+
+	needs_growth();
+	boot_encrypted("dynamic");
+	shim_run_work();
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_64K, 0);
+	for (i = 0; i < 4096; i++) {
+		shim_hardirq_enter();
+		failed += map_quiet(dev, orig, SZ_64K) == MAP_FAILED_ADDR;
+		shim_hardirq_exit();
+		if (i % 32 != 31)
+			continue;
+		shim_advance(1);
+		shim_run_work();
+	}
+	CHECK_EQ(failed, 0);
+}
+
+/* ---- memory is cleared before it is shared */
+
+static unsigned long stale;
+
+static void look_for_stale(const void *vaddr, size_t bytes)
+{
+	stale += !all_bytes(vaddr, bytes, 0);
+}
+
+TEST_BASE_FAILS(grown_memory_is_cleared_before_it_is_shared, "it is cleared after that")
+{
+	needs_growth();
+	shim_on_decrypt = look_for_stale;
+	boot_encrypted("512,1");
+	fill(new_device(0, 0), 2000);
+	CHECK(shim_usage().decrypted_pages > 2 * PHYS_PFN(SZ_1M));
+	CHECK_EQ(stale, 0);
+}
+
+TEST_BASE_FAILS(late_memory_is_cleared_before_it_is_shared, "it is cleared after that")
+{
+	shim_init();
+	shim_on_decrypt = look_for_stale;
+	shim_cc[CC_ATTR_MEM_ENCRYPT] = shim_cc[CC_ATTR_GUEST_MEM_ENCRYPT] = true;
+	swiotlb_update_mem_attributes();
+	CHECK_EQ(swiotlb_init_late(SZ_2M, GFP_KERNEL | __GFP_DMA32, NULL), 0);
+	CHECK_EQ(shim_usage().decrypted_pages, PHYS_PFN(SZ_2M));
+	CHECK_EQ(stale, 0);
+}
+
+TEST_BASE_FAILS(restricted_memory_is_cleared_before_it_is_shared,
+		"it is cleared after that")
+{
+	phys_addr_t base;
+
+	boot_encrypted(NULL);
+	base = shim_take_ram(SZ_4M);
+	memset(phys_to_virt(base), 0xa5, SZ_4M);
+	shim_on_decrypt = look_for_stale;
+	CHECK(restricted_device(base, SZ_4M, "wifi"));
+	CHECK(shim_page_decrypted(base));
+	CHECK_EQ(stale, 0);
+}
+
+/* ---- an end */
+
+/* What was disabled at boot is not in use, and does not keep what comes later */
+TEST_BASE_FAILS(boot_pool_that_is_disabled_keeps_no_other_pool,
+		"it keeps all pools, always")
+{
+	struct device *dev;
+	unsigned int n;
+	phys_addr_t orig;
+	long before;
+
+	needs_growth();
+	shim_init();
+	shim_fail(SHIM_FAULT_DECRYPT, 0, 1);
+	boot_encrypted("4096,1");
+	before = shim_usage().decrypted_pages;
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_4K, 0);
+	for (n = 0; n < 2000; n += tlbs[n] != MAP_FAILED_ADDR) {
+		tlbs[n] = map_quiet(dev, orig, SZ_4K);
+		shim_advance(1);
+		shim_run_work();
+	}
+	CHECK(shim_usage().decrypted_pages - before > 2000);
+	unmap_all(dev, SZ_4K, tlbs, n);
+	ticks(120);
+	CHECK_EQ(shim_usage().decrypted_pages, before);
+}
+
+/* Work that was queued for an allocator ends with it */
+TEST_BASE_FAILS(exit_leaves_no_work_behind, "its worker stays queued")
+{
+	needs_growth();
+	shim_init();
+	shim_boot_param("swiotlb", "512,1");
+	swiotlb_init(true, 0);
+	shim_early_initcalls_run();
+	map_until_full(new_device(0, 0), new_buffer(SZ_64K, 0), SZ_64K, tlbs, 17);
+	swiotlb_exit();
+	CHECK_EQ(shim_work_queued(), 0);
+	shim_run_work();
+}
+
+/* An idle CPU sleeps: nothing of ours wakes it for ever */
+TEST(idle_allocator_wakes_no_cpu)
+{
+	struct device *dev;
+	unsigned long before;
+
+	boot("dynamic");
+	dev = new_device(0, 0);
+	unmap_all(dev, SZ_4K, tlbs, map_until_full(dev, new_buffer(SZ_4K, 0), SZ_4K,
+						   tlbs, 600));
+	ticks(120);
+	before = shim_wakeups;
+	ticks(60);
+	CHECK_EQ(shim_wakeups - before, 0);
+}
+
+/* A device that is used now and then, from one CPU: all others sleep on */
+TEST(light_use_wakes_no_cpu_each_second)
+{
+	struct device *dev;
+	unsigned long before;
+	phys_addr_t orig;
+	unsigned int i;
+
+	boot(NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_4K, 0);
+	before = shim_wakeups;
+	for (i = 0; i < 60; i++) {
+		unmap(dev, map(dev, orig, SZ_4K, DMA_TO_DEVICE), SZ_4K, DMA_TO_DEVICE);
+		ticks(1);
+	}
+	CHECK_MSG(shim_wakeups - before <= 5, "%lu in a minute", shim_wakeups - before);
+}
+
+/*
+ * Octeon asks for a size, and later for the window that its bus gets: nothing can be
+ * added outside of that. swiotlb=dynamic must not leave 1 MiB.
+ */
+TEST(platform_with_a_window_gets_the_size_that_it_asks_for)
+{
+	phys_addr_t base;
+
+	shim_init();
+	shim_boot_param("swiotlb", "dynamic");
+	swiotlb_adjust_size(SZ_64M);
+	swiotlb_init(true, SWIOTLB_VERBOSE);
+	shim_initcalls_run();
+	base = default_swiotlb_base();
+	CHECK_EQ((default_swiotlb_limit() + 1 - base) >> 20, 64);
+}
