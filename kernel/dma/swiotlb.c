@@ -199,12 +199,11 @@ static void swiotlb_report_full(struct device *dev, struct swiotlb_mem *mem,
 	if (quiet || !__ratelimit(&rs))
 		return;
 
-	/* Sums over CPUs are for lines that are printed only. */
 	total = READ_ONCE(mem->pub.nslabs);
-	used = swiotlb_mem_used(mem);
+	used = swiotlb_mem_claimed(mem);
 	if (mem->wider) {
 		total += READ_ONCE(mem->wider->pub.nslabs);
-		used += swiotlb_mem_used(mem->wider);
+		used += swiotlb_mem_claimed(mem->wider);
 	}
 	dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots)%s%s\n",
 		 req->bytes, total, used, why,
@@ -221,6 +220,8 @@ static phys_addr_t swiotlb_map_area(struct swiotlb_mem *mem, struct device *dev,
 				    struct io_tlb_pool **pool)
 {
 	struct swiotlb_mem *widest = reach == SWIOTLB_REACH_WIDER ? mem->wider : mem;
+	/* More of it would not help a device that reaches a part only. */
+	bool may_grow = reach > SWIOTLB_REACH_BOOT;
 	struct swiotlb_hit hit;
 	phys_addr_t tlb_addr;
 
@@ -228,13 +229,12 @@ static phys_addr_t swiotlb_map_area(struct swiotlb_mem *mem, struct device *dev,
 		tlb_addr = swiotlb_mem_map(mem, dev, req, reach, &hit);
 		if (tlb_addr == SWIOTLB_MAP_FULL)
 			continue;
-		if (hit.tight)
+		if (hit.tight && may_grow)
 			swiotlb_growth_look(widest, dev);
 		*pool = hit.pool;
 		return tlb_addr;
 	}
-	/* More of it would not help a device that reaches a part only. */
-	if (reach > SWIOTLB_REACH_BOOT)
+	if (may_grow)
 		swiotlb_growth_want(widest, dev);
 	return SWIOTLB_MAP_FULL;
 }

@@ -19,8 +19,8 @@
  *    tries again after a time that doubles.
  *  - When the other pools alone would hold twice what is in use, and have for a quiet
  *    time, the youngest pool is closed, and freed once it is empty. Nothing is closed and
- *    opened in turn, since growth begins where this ends. When memory is short, there is
- *    no quiet time.
+ *    opened in turn, since growth begins where this ends. When memory is short, the
+ *    quiet time is a moment: a load of bursts must not have pools freed after each.
  *
  * Where pools have to be decrypted, the worker keeps a reserve of free slots, since a
  * burst in atomic context cannot wait for that, and has nothing else than the atomic
@@ -40,6 +40,8 @@
 #define SWIOTLB_LOOK		(HZ / 16 ?: 1)
 /* How long a pool must not have been needed before it is closed. */
 #define SWIOTLB_QUIET		(5 * HZ)
+/* The same while memory is short. */
+#define SWIOTLB_QUIET_PRESSED	(HZ / 2)
 /* How long it waits after memory was short; doubles up to 64 times. */
 #define SWIOTLB_BACKOFF		HZ
 #define SWIOTLB_MAX_FAILURES	6
@@ -165,7 +167,7 @@ static unsigned int swiotlb_growth_nareas(const struct swiotlb_mem *mem,
 
 static void swiotlb_growth_lose(struct swiotlb_mem *mem, size_t bytes)
 {
-	atomic_long_add(bytes >> IO_TLB_SHIFT, &mem->growth.lost);
+	atomic_long_add(bytes >> IO_TLB_SHIFT, &mem->growth.apart);
 	swiotlb_count(mem, SWIOTLB_LEAKED, bytes);
 }
 
@@ -201,17 +203,20 @@ static struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
 	return pool;
 }
 
+/* Its memory counts until it is free, and for good if it is lost. */
 static void swiotlb_growth_destroy(struct swiotlb_mem *mem,
 				   struct io_tlb_pool *pool)
 {
+	unsigned long nslots = pool->nslots;
 	phys_addr_t start = pool->start, bytes = pool->end - pool->start;
 
 	if (mem->pub.cc_shared)
 		swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
 	if (!swiotlb_pool_destroy(pool)) {
-		swiotlb_growth_lose(mem, bytes);
+		swiotlb_count(mem, SWIOTLB_LEAKED, bytes);
 		return;
 	}
+	atomic_long_sub(nslots, &mem->growth.apart);
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
 	trace_swiotlb_shrink(start, bytes, READ_ONCE(mem->pools.held));
 	pr_info_ratelimited("pool of %lu KiB freed, %lu KiB are left\n",
@@ -244,10 +249,10 @@ static void swiotlb_growth_failed(struct swiotlb_mem *mem, bool crypt)
 {
 	struct swiotlb_growth *growth = &mem->growth;
 
-	growth->next_try = jiffies + (SWIOTLB_BACKOFF << growth->failures);
 	if (crypt)
 		growth->failures = SWIOTLB_MAX_FAILURES;
-	else if (growth->failures < SWIOTLB_MAX_FAILURES)
+	growth->next_try = jiffies + (SWIOTLB_BACKOFF << growth->failures);
+	if (growth->failures < SWIOTLB_MAX_FAILURES)
 		growth->failures++;
 	swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
 	pr_warn_ratelimited("Failed to allocate new pool\n");
@@ -263,12 +268,16 @@ static bool swiotlb_growth_is_too_early(const struct swiotlb_mem *mem)
 				  next);
 }
 
-/* The worker alone adds pools: the size that was planned stays within the limit. */
+/*
+ * What is planned counts from then on: the worker of the other allocator has the same
+ * limit.
+ */
 static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 				bool failed)
 {
 	struct io_tlb_pool *pool;
 	unsigned long nslots;
+	long planned;
 
 	scoped_guard(mutex, &swiotlb_pools_lock) {
 		if (!swiotlb_growth_must(mem, demand, failed) ||
@@ -278,28 +287,36 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 		nslots = swiotlb_growth_size(mem, demand);
 		if (!nslots)
 			return;
+		atomic_long_add(nslots, &mem->growth.apart);
 	}
 
+	planned = nslots;
 	pool = swiotlb_growth_create(mem, nslots);
 	if (IS_ERR(pool)) {
 		swiotlb_growth_failed(mem, pool != ERR_PTR(-ENOMEM));
 	} else if (swiotlb_growth_add(mem, pool)) {
+		planned -= pool->nslots;
 		swiotlb_growth_destroy(mem, pool);
 	} else {
 		mem->growth.failures = 0;
-		mem->growth.busy = jiffies;
+		WRITE_ONCE(mem->growth.busy, jiffies);
 	}
+	atomic_long_sub(planned, &mem->growth.apart);
 }
 
-static bool swiotlb_growth_is_quiet(const struct swiotlb_growth *growth)
+static bool swiotlb_growth_is_quiet(const struct swiotlb_growth *growth,
+				    unsigned long quiet)
 {
-	return !time_in_range(jiffies, growth->busy, growth->busy + SWIOTLB_QUIET);
+	unsigned long busy = READ_ONCE(growth->busy);
+
+	return !time_in_range_open(jiffies, busy, busy + quiet);
 }
 
 /* The youngest first: older ones are searched first, so long-lived buffers are there. */
 static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 				 bool pressed)
 {
+	unsigned long quiet = pressed ? SWIOTLB_QUIET_PRESSED : SWIOTLB_QUIET;
 	struct swiotlb_growth *growth = &mem->growth;
 	struct io_tlb_pool *pool;
 	bool closed = false;
@@ -308,10 +325,10 @@ static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 	while ((pool = swiotlb_growth_find(mem, SWIOTLB_POOL_OPEN))) {
 		if (swiotlb_growth_open(mem) - pool->nslots <
 		    swiotlb_growth_enough(mem, demand)) {
-			growth->busy = jiffies;
+			WRITE_ONCE(growth->busy, jiffies);
 			break;
 		}
-		if (growth->enabled && !pressed && !swiotlb_growth_is_quiet(growth))
+		if (growth->enabled && !swiotlb_growth_is_quiet(growth, quiet))
 			break;
 		swiotlb_pools_close(mem, pool);
 		swiotlb_count(mem, SWIOTLB_CLOSED, 1);
@@ -332,6 +349,7 @@ static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct list_head *emp
 		swiotlb_magazines_drain_pool(&mem->cache, pool);
 		if (!swiotlb_pool_is_empty(pool))
 			continue;
+		atomic_long_add(pool->nslots, &mem->growth.apart);
 		swiotlb_pools_remove(mem, pool);
 		list_add_tail(&pool->node, empty);
 	}
@@ -419,16 +437,15 @@ void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev)
 	swiotlb_growth_kick(mem, dev);
 }
 
-/* In pages: pools that are not needed now. */
+/* In pages: as much of open pools as could be closed. */
 static unsigned long swiotlb_growth_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
 {
 	struct swiotlb_mem *mem = shrinker->private_data;
-	unsigned long held = READ_ONCE(mem->pools.held);
-	unsigned long keep = max(mem->boot_pool.nslots,
-				 2 * READ_ONCE(mem->growth.demand));
+	long added = READ_ONCE(mem->pub.nslabs) - mem->boot_pool.nslots;
+	long unneeded = swiotlb_growth_open(mem) - 2 * READ_ONCE(mem->growth.demand);
 
-	return held > keep ? (held - keep) >> (PAGE_SHIFT - IO_TLB_SHIFT) : 0;
+	return max(min(added, unneeded), 0L) >> (PAGE_SHIFT - IO_TLB_SHIFT);
 }
 
 /* The worker waits for grace periods, and encrypts: reclaim does not wait for it. */
@@ -439,7 +456,9 @@ static unsigned long swiotlb_growth_scan(struct shrinker *shrinker,
 
 	if (!READ_ONCE(mem->growth.pressed)) {
 		WRITE_ONCE(mem->growth.pressed, true);
-		mod_delayed_work(system_dfl_wq, &mem->growth.work, 0);
+		/* Else the next look is early enough. */
+		if (swiotlb_growth_is_quiet(&mem->growth, SWIOTLB_QUIET_PRESSED))
+			mod_delayed_work(system_dfl_wq, &mem->growth.work, 0);
 	}
 	return SHRINK_STOP;
 }
@@ -494,7 +513,7 @@ void swiotlb_growth_init(struct swiotlb_mem *mem)
 	growth->looked = jiffies - SWIOTLB_LOOK;
 	growth->busy = jiffies;
 	growth->nid = NUMA_NO_NODE;
-	atomic_long_set(&growth->lost, 0);
+	atomic_long_set(&growth->apart, 0);
 	atomic_long_set(&growth->transient, 0);
 	INIT_DELAYED_WORK(&growth->work, swiotlb_growth_work);
 }

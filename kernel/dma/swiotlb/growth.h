@@ -19,7 +19,8 @@ struct swiotlb_mem;
  * @enabled:	Pools may be added.
  * @nareas:	Areas that a new pool should have.
  * @max_nslots:	The most slots in all pools; 0 for a share of memory.
- * @lost:	Slots whose memory could not be encrypted again.
+ * @apart:	Slots whose memory is in no list of pools: it is about to be added or
+ *		freed, or could not be encrypted again and is lost.
  * @transient:	Slots of transient pools.
  * @demand:	Slots that were in use at the last look.
  * @looked:	Time of that, in jiffies.
@@ -36,7 +37,7 @@ struct swiotlb_growth {
 	bool enabled;
 	unsigned int nareas;
 	unsigned long max_nslots;
-	atomic_long_t lost;
+	atomic_long_t apart;
 	atomic_long_t transient;
 	unsigned long demand;
 	unsigned long looked;

@@ -43,7 +43,7 @@ static long swiotlb_limit_held(const struct swiotlb_mem *mem)
 {
 	return READ_ONCE(mem->pools.held) +
 	       atomic_long_read(&mem->growth.transient) +
-	       atomic_long_read(&mem->growth.lost);
+	       atomic_long_read(&mem->growth.apart);
 }
 
 static long swiotlb_limit_room_of(const struct swiotlb_mem *mem)
@@ -59,8 +59,8 @@ static long swiotlb_limit_room_of(const struct swiotlb_mem *mem)
  * swiotlb_limit_room() - how much an allocator may still add
  * @mem:	Allocator that may grow.
  *
- * Pools, transient pools and lost memory count. The limit of a wider allocator is for
- * both.
+ * Pools, transient pools and lost memory count, and memory that is about to be added, or
+ * freed. The limit of a wider allocator is for both.
  *
  * Context: Any.
  * Return: Slots, negative if it has more than it may.

@@ -110,6 +110,27 @@ unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem)
 }
 
 /**
+ * swiotlb_mem_claimed() - number of slots that are not free in their area
+ * @mem:	Allocator.
+ *
+ * That is the number of slots in use, and those of buffers in magazines: there are none
+ * after a map has failed.
+ *
+ * Context: Any, for a line in the log: it walks over areas.
+ * Return: An estimate unless nothing is mapped or unmapped meanwhile.
+ */
+unsigned long swiotlb_mem_claimed(const struct swiotlb_mem *mem)
+{
+	struct io_tlb_pool *pool;
+	unsigned long used = 0;
+
+	guard(rcu)();
+	swiotlb_for_each_pool(pool, mem)
+		used += swiotlb_pool_used(pool);
+	return used;
+}
+
+/**
  * swiotlb_dev_limit() - the highest address that a device can use
  * @dev:	Device.
  *

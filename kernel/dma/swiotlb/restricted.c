@@ -65,7 +65,7 @@ static void swiotlb_alloc_full(struct device *dev,
 	if (!quiet && __ratelimit(&rs))
 		dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots), coherent memory needs %u in a row\n",
 			 req->bytes, READ_ONCE(mem->pub.nslabs),
-			 swiotlb_mem_used(mem), req->nslots);
+			 swiotlb_mem_claimed(mem), req->nslots);
 }
 
 static bool swiotlb_make_alloc_request(struct device *dev, size_t size,

@@ -82,7 +82,7 @@ phys_addr_t shim_take_ram(size_t bytes);
 /* The same, 0 if there is no such piece below @end */
 phys_addr_t shim_take_ram_below(size_t bytes, phys_addr_t end);
 
-/* Asks the shrinker, if there is one: pages that it counts, and what it freed */
+/* Asks all shrinkers: pages that they count, and what they freed */
 unsigned long shim_shrink(unsigned long *freed);
 
 /* boot */

@@ -148,9 +148,9 @@ struct shim_usage shim_usage(void)
 	return u;
 }
 
-/* ---- the shrinker */
+/* ---- shrinkers */
 
-static struct shrinker *the_shrinker;
+static struct shrinker *shrinkers;
 
 struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...)
 {
@@ -158,31 +158,26 @@ struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...)
 	return kzalloc(sizeof(struct shrinker), GFP_KERNEL);
 }
 
+/* At boot: nothing else registers one meanwhile */
 void shrinker_register(struct shrinker *shrinker)
 {
-	__atomic_store_n(&the_shrinker, shrinker, __ATOMIC_RELEASE);
-}
-
-void shrinker_free(struct shrinker *shrinker)
-{
-	the_shrinker = NULL;
-	kfree(shrinker);
+	shrinker->next = shrinkers;
+	__atomic_store_n(&shrinkers, shrinker, __ATOMIC_RELEASE);
 }
 
 unsigned long shim_shrink(unsigned long *freed)
 {
-	struct shrinker *s = __atomic_load_n(&the_shrinker, __ATOMIC_ACQUIRE);
+	struct shrinker *s = __atomic_load_n(&shrinkers, __ATOMIC_ACQUIRE);
 	struct shrink_control sc = { .nr_to_scan = 128 };
-	unsigned long count;
+	unsigned long count, total = 0, n;
 
 	*freed = 0;
-	if (!s)
-		return 0;
-	count = s->count_objects(s, &sc);
-	if (count) {
-		*freed = s->scan_objects(s, &sc);
-		if (*freed == SHRINK_STOP)
-			*freed = 0;
+	for (; s; s = s->next) {
+		count = s->count_objects(s, &sc);
+		total += count;
+		n = count ? s->scan_objects(s, &sc) : 0;
+		if (n != SHRINK_STOP)
+			*freed += n;
 	}
-	return count;
+	return total;
 }

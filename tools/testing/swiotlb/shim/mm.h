@@ -215,17 +215,17 @@ void *kmap_local_page(struct page *page);
 #define kmap_local_pfn(pfn) kmap_local_page(pfn_to_page(pfn))
 #define kunmap_local(p) ((void)(p))
 
-/* One at a time; shim_shrink() is what memory management does when it is short */
+/* shim_shrink() is what memory management does when it is short */
 struct shrink_control { unsigned long nr_to_scan; };
 struct shrinker {
 	unsigned long (*count_objects)(struct shrinker *s, struct shrink_control *sc);
 	unsigned long (*scan_objects)(struct shrinker *s, struct shrink_control *sc);
 	void *private_data;
+	struct shrinker *next;
 };
 #define SHRINK_STOP (~0UL)
 struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...);
 void shrinker_register(struct shrinker *shrinker);
-void shrinker_free(struct shrinker *shrinker);
 
 int set_memory_decrypted(unsigned long addr, int npages);
 int set_memory_encrypted(unsigned long addr, int npages);

@@ -201,6 +201,8 @@ TEST_BASE_FAILS(slots_of_transient_pools_add_up, "L1, see dynamic.c")
 	CHECK(slots_transient() >= 2);
 	unmap(nvme, tlb, PAGE_SIZE, DMA_TO_DEVICE);
 	CHECK_EQ(slots_used(), 512);
+	/* Until its memory is free, it counts */
+	shim_run_work();
 	CHECK_EQ(slots_transient(), 0);
 	for (i = 0; i < 512; i++)
 		unmap(dev, tlbs[i], IO_TLB_SIZE, DMA_TO_DEVICE);

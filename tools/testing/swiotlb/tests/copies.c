@@ -213,7 +213,11 @@ TEST(map_beyond_device_mask)
 	orig = new_buffer(512, 0);
 	CHECK(swiotlb_map(dev, orig, 512, DMA_TO_DEVICE, 0) == DMA_MAPPING_ERROR);
 	check_used(0);
+#ifdef ENGINE_base
 	expect_warns(1);
+#else
+	CHECK(shim_log_has("swiotlb is out of reach"));
+#endif
 }
 
 struct sync_case {

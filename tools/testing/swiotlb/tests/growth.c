@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the worker does while it adds a pool, and where that has to lie: for whom,
- * on which node, and what gives way to it at the limit.
+ * When pools are added, how large they are, and where their memory comes from. Work
+ * and time are stepped.
  */
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
 #include "pieces.h"
 
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
 
-#define MOST 1024
+#define MIB_SLOTS 512
+#define MIB_PIECES 16
+/* How the longest pause after failures compares to the shortest one */
+#define LONGEST 64
 
-/* How often a worker ran */
-static unsigned int works;
+static void start(const char *arg)
+{
+	boot(arg);
+	start_with(new_device(0, 0));
+}
 
 static bool map_one(unsigned int i)
 {
@@ -18,33 +27,192 @@ static bool map_one(unsigned int i)
 	return tlbs[i] != MAP_FAILED_ADDR;
 }
 
-/* From pools alone, and the worker runs */
-static bool map_pooled(unsigned int i)
+static void no_memory(void)
 {
-	bool mapped = map_from_pools(dev, i);
-
-	shim_advance(1);
-	works += shim_run_work();
-	return mapped;
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
 }
 
-static unsigned int fill(void)
+/*
+ * Full, without a pool for one mapping: a map has failed, and growth is next. How many
+ * pieces?
+ */
+static unsigned int start_full(const char *arg)
 {
-	unsigned int n;
+	unsigned int n = 0;
 
-	for (n = 0; n < MOST && (map_pooled(n) || map_pooled(n)); n++)
-		;
+	start(arg);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	while (map_one(n))
+		n++;
+	shim_fail_none();
 	return n;
 }
+
+/* ---- when, and how much */
+
+TEST(grows_when_more_than_half_is_in_use)
+{
+	start("512,1");
+	map_slowly(0, MIB_PIECES / 2);
+	CHECK_EQ(slots_event("grown"), 0);
+	map_slowly(MIB_PIECES / 2, MIB_PIECES / 2 + 1);
+	CHECK_EQ(slots_event("grown"), 1);
+}
+
+static long largest_pool(void)
+{
+	const char *line = shim_debugfs_read(stats_dir, "pools");
+	long kib, largest = 0;
+
+	for (; (line = strchr(line, '\n')); line++) {
+		if (sscanf(line, " %*u %*s %ld", &kib) != 1)
+			break;
+		CHECK(is_power_of_2(kib));
+		largest = max(largest, kib);
+	}
+	return largest * 1024 / IO_TLB_SIZE;
+}
+
+/* Pools are powers of two, and what is in use is never more than half of them */
+TEST(pools_hold_twice_what_is_in_use)
+{
+	long used, total;
+	unsigned int i;
+
+	start("512,1");
+	for (i = 0; i < 1000; i++) {
+		map_slowly(i, i + 1);
+		used = slots_used();
+		total = slots_total();
+		if (!CHECK_MSG(2 * used <= total, "%ld of %ld are in use", used, total))
+			return;
+		/* The first one that is added has 4 MiB */
+		CHECK_MSG(total <= 4 * used + 5 * MIB_SLOTS, "%ld for %ld", total, used);
+		CHECK(2 * largest_pool() <= max(total, 4L * 2 * MIB_SLOTS));
+	}
+	CHECK_EQ(slots_event("transient"), 0);
+	unmap_pieces(0, i);
+}
+
+/* From 1 MiB to 1 GiB */
+TEST(pools_are_few_and_aligned)
+{
+	unsigned long long start;
+	unsigned int id, kib, n;
+	const char *line;
+	phys_addr_t buf;
+
+	shim_totalram = PHYS_PFN(8ULL << 30);
+	boot("dynamic,max=2G");
+	dev = new_device(0, 0);
+	buf = new_buffer(SZ_256K, 0);
+	for (n = 0; n < 4096 && slots_total() < 1024 * MIB_SLOTS; n++) {
+		shim_advance(8);
+		CHECK(map_full(dev, buf, SZ_256K, 0, DMA_TO_DEVICE,
+			       DMA_ATTR_SKIP_CPU_SYNC) != MAP_FAILED_ADDR);
+		shim_run_work();
+	}
+	CHECK(slots_total() >= 1024 * MIB_SLOTS);
+	CHECK(pools_that_are("open") <= 10);
+	line = strchr(shim_debugfs_read("swiotlb", "pools"), '\n') + 1;
+	for (line = strchr(line, '\n') + 1; *line; line = strchr(line, '\n') + 1) {
+		if (!CHECK(sscanf(line, "%u %llx %u", &id, &start, &kib) == 3))
+			break;
+		CHECK_EQ(start & ((u64)kib * 1024 - 1), 0);
+		CHECK(kib >= SZ_2M / 1024);
+	}
+}
+
+/* A burst of 16 MiB into 1 MiB: what is added is large enough for the next burst */
+TEST(growth_follows_a_burst)
+{
+	unsigned int i;
+
+	start("dynamic");
+	for (i = 0; i < 16 * MIB_PIECES; i++)
+		CHECK(map_one(i));
+	CHECK(slots_transient() >= 15 * MIB_SLOTS);
+	shim_run_work();
+	CHECK_EQ(slots_event("grown"), 1);
+	CHECK(slots_total() >= 2 * 16 * MIB_SLOTS);
+	unmap_pieces(0, 16 * MIB_PIECES);
+	shim_run_work();
+	CHECK_EQ(slots_transient(), 0);
+	for (i = 0; i < 16 * MIB_PIECES; i++)
+		map_one(i);
+	CHECK_EQ(slots_transient(), 0);
+}
+
+/* Not for want of slots: no run is long enough */
+TEST(grows_where_free_slots_are_fragmented)
+{
+	unsigned int i;
+
+	start("512,1");
+	for (i = 0; i < 512; i++)
+		tlbs[i] = map(dev, orig, IO_TLB_SIZE, DMA_TO_DEVICE);
+	for (i = 0; i < 512; i++)
+		if (i % 8)
+			unmap(dev, tlbs[i], IO_TLB_SIZE, DMA_TO_DEVICE);
+	ticks(2);
+	CHECK_EQ(slots_used(), 64);
+	no_memory();
+	CHECK(!map_one(0));
+	shim_fail_none();
+	shim_advance(1);
+	shim_run_work();
+	CHECK_EQ(slots_event("grown"), 1);
+	CHECK(map_one(0));
+	CHECK_EQ(slots_transient(), 0);
+}
+
+static void fail_another_map(void)
+{
+	shim_fail(SHIM_FAULT_PAGES, 0, 1);
+	CHECK(!map_one(0));
+	shim_fail_none();
+}
+
+/* It has failed for want of slots, which are there when the worker is done */
+TEST(map_that_fails_while_a_pool_is_made_has_that_pool)
+{
+	start_full("512,1");
+	shim_before_pages = fail_another_map;
+	shim_run_work();
+	shim_advance(2);
+	shim_run_work();
+	CHECK(!shim_before_pages);
+	CHECK_EQ(slots_event("grown"), 1);
+}
+
+/* Tight areas are no news: a look now and then is enough */
+TEST(worker_looks_rarely)
+{
+	unsigned int i, works = 0;
+
+	start("512,1");
+	map_pieces(MIB_PIECES / 2);
+	ticks(2);
+	for (i = 0; i < HZ; i++) {
+		unmap(dev, map(dev, orig, 3 * IO_TLB_SIZE, DMA_TO_DEVICE),
+		      3 * IO_TLB_SIZE, DMA_TO_DEVICE);
+		shim_advance(1);
+		works += shim_run_work();
+	}
+	CHECK_EQ(slots_event("grown"), 0);
+	CHECK_MSG(works && works <= 18, "%u works in a second", works);
+	/* And none at all once nothing maps */
+	ticks(1);
+	CHECK_EQ(shim_work_queued(), 0);
+}
+
+/* ---- what happens meanwhile */
 
 /* Full, so that the next work is growth, which calls @hook when it allocates */
 static void grow_with(void (*hook)(void))
 {
-	start_with(new_device(0, 0));
-	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	while (map_one(0))
-		;
-	shim_fail_none();
+	start_full("512,1");
 	shim_before_pages = hook;
 	shim_run_work();
 	CHECK(!shim_before_pages);
@@ -55,41 +223,49 @@ static void read_pools(void)
 	CHECK(pools_that_are("open"));
 }
 
-/* Memory may take seconds: who looks at the pools does not wait for that */
+/* Memory may take seconds: a reader of the pools does not wait for that */
 TEST(pools_are_shown_while_one_is_made)
 {
-	boot("512,1");
 	grow_with(read_pools);
 	CHECK_EQ(slots_event("grown"), 1);
 }
 
+static pthread_t platform;
 static long pages_before;
+
+/* It waits for the worker */
+static void *ask_for_base(void *unused)
+{
+	shim_set_cpu(1);
+	default_swiotlb_base();
+	return unused;
+}
 
 static void end_growth(void)
 {
 	pages_before = shim_usage().pages;
-	default_swiotlb_base();
+	BUG_ON(pthread_create(&platform, NULL, ask_for_base, NULL));
+	/* The worker will find growth disabled */
+	while (default_swiotlb_limit() > ARCH_LOW_ADDRESS_LIMIT)
+		sched_yield();
 }
 
 TEST(pool_that_comes_too_late_is_not_added)
 {
-	boot("512,1");
 	grow_with(end_growth);
+	pthread_join(platform, NULL);
 	CHECK_EQ(slots_event("grown"), 0);
 	CHECK_EQ(slots_total(), 512);
 	CHECK_EQ(shim_usage().pages, pages_before);
 	CHECK_EQ(slots_event("grow_failed"), 0);
+	ticks(3);
+	CHECK_EQ(shim_work_queued(), 0);
 }
 
-/* Asked for, but the platform ends growth before the worker runs */
+/* Wanted, but the platform ends growth before the worker runs */
 TEST(growth_that_has_ended_adds_nothing)
 {
-	boot("512,1");
-	start_with(new_device(0, 0));
-	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	while (map_one(0))
-		;
-	shim_fail_none();
+	start_full("512,1");
 	CHECK(shim_work_queued() > 0);
 	default_swiotlb_base();
 	shim_run_work();
@@ -97,442 +273,53 @@ TEST(growth_that_has_ended_adds_nothing)
 	CHECK_EQ(slots_total(), 512);
 }
 
-/* Pools above 4 GiB, as many as there may be, none of them in use */
-static void use_up_the_limit(void)
-{
-	unsigned int n;
-
-	boot_high("512,1,max=16M");
-	start_with(device_below(~0ULL));
-	n = fill();
-	CHECK_EQ(slots_total(), 16 * 512);
-	CHECK(tlbs[n - 1] > DMA_BIT_MASK(32));
-	unmap_pieces(0, n);
-}
-
-/* Idle pools are kept for who can use them; here nobody can who asks */
-TEST(idle_pools_out_of_reach_give_way)
-{
-	unsigned int i;
-
-	use_up_the_limit();
-	for (i = 0; i < 60 && !pools_that_are("idle"); i++)
-		ticks(1);
-	CHECK(pools_that_are("idle"));
-	start_with(device_below(DMA_BIT_MASK(32)));
-	CHECK(!map_pooled(0));
-	CHECK(map_pooled(0));
-	CHECK(tlbs[0] <= DMA_BIT_MASK(32));
-	CHECK(slots_total() <= 16 * 512);
-	/* No more of them than it takes */
-	CHECK(pools_that_are("idle"));
-}
-
-/* Who asks all the time must not keep busy what he cannot use */
-TEST(unused_pools_out_of_reach_give_way)
-{
-	unsigned int i;
-
-	use_up_the_limit();
-	start_with(device_below(DMA_BIT_MASK(32)));
-	for (i = 0; i < 5 * HZ && !map_pooled(0); i++)
-		;
-	CHECK_MSG(i < 2 * HZ, "%u jiffies were not enough", i);
-	CHECK(slots_total() <= 16 * 512);
-}
-
-/* In vain, but not at every attempt */
-TEST(pools_in_use_do_not_give_way)
-{
-	unsigned int i, n;
-	long closed;
-
-	boot_high("512,1,max=16M");
-	start_with(device_below(~0ULL));
-	n = fill();
-	start_with(device_below(DMA_BIT_MASK(32)));
-	works = 0;
-	for (i = 0; i < 5 * HZ; i++)
-		CHECK(!map_pooled(n));
-	CHECK_MSG(works < 50, "%u works in 5 seconds", works);
-	closed = slots_event("closed");
-	CHECK_MSG(closed <= 10, "%ld times closed", closed);
-	CHECK_EQ(slots_total(), 16 * 512);
-}
-
-/* Growing has ended, but what there is may be used */
-TEST(closed_pool_opens_again_after_growth_has_ended)
-{
-	unsigned int i, n;
-	long total;
-
-	boot("512,1");
-	start_with(new_device(0, 0));
-	for (n = 0; n < 600; n++) {
-		CHECK(map_pooled(n) || map_pooled(n));
-		shim_advance(1);
-	}
-	total = slots_total();
-	/* One in each pool stays */
-	for (i = 0; i < n; i++)
-		if (i != 20 && i != 100 && i != 300 && i != n - 1)
-			unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
-	for (i = 0; i < 60 && !pools_that_are("closed"); i++)
-		ticks(1);
-	CHECK(pools_that_are("closed"));
-	default_swiotlb_base();
-	CHECK(fill() >= 590);
-	CHECK_EQ(slots_total(), total);
-}
-
-/* Memory is short, and attempts take long, during which @hook may ask */
-static void fail_slowly(void (*hook)(void))
-{
-	boot("512,1");
-	start_with(new_device(0, 0));
-	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
-	shim_contig_takes = HZ - HZ / 10;
-	while (map_one(0))
-		;
-	shim_before_pages = hook;
-	shim_run_work();
-}
-
-static void ask_again(void)
-{
-	static unsigned int n;
-
-	map_full(dev, orig, PIECE, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
-	if (++n < 20)
-		shim_before_pages = ask_again;
-}
-
-TEST(who_asks_while_memory_is_sought_waits_all_the_same)
-{
-	fail_slowly(ask_again);
-	CHECK_EQ(slots_event("grow_failed"), 1);
-}
-
-static void ask_for_low_memory(void)
-{
-	map_full(device_below(DMA_BIT_MASK(32)), orig, PIECE, 0, DMA_TO_DEVICE,
-		 DMA_ATTR_NO_WARN);
-}
-
-/* Low memory is short, too, but that says less */
-TEST(short_low_memory_does_not_hide_that_all_is_short)
-{
-	fail_slowly(ask_for_low_memory);
-	CHECK_EQ(slots_event("grow_failed"), 1);
-	map_one(0);
-	shim_run_work();
-	CHECK_EQ(slots_event("grow_failed"), 1);
-}
-
-/* It is there, and needs no memory: the next map but one finds room */
-TEST(closed_pool_opens_again_though_memory_is_short)
-{
-	unsigned long freed;
-	unsigned int n;
-
-	boot("512,1");
-	start_with(device_below(~0ULL));
-	for (n = 0; n < 18; n++)
-		CHECK(map_pooled(n) || map_pooled(n));
-	ticks(1);
-	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
-	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	while (map_one(n) && ++n < MOST)
-		shim_advance(1);
-	shim_run_work();
-	CHECK_EQ(slots_event("grow_failed"), 1);
-	/* One in each pool stays */
-	while (--n)
-		if (n != 17)
-			unmap(dev, tlbs[n], PIECE, DMA_TO_DEVICE);
-	shim_shrink(&freed);
-	shim_run_work();
-	CHECK(pools_that_are("closed"));
-	while (map_one(1))
-		;
-	shim_run_work();
-	CHECK(map_one(1));
-	CHECK(!pools_that_are("closed"));
-	CHECK_EQ(slots_event("grow_failed"), 1);
-}
-
-static void map_and_unmap_20(struct device *device)
-{
-	phys_addr_t tlb[20];
-	unsigned int i;
-
-	for (i = 0; i < 20; i++)
-		CHECK((tlb[i] = map_page(device)) != MAP_FAILED_ADDR);
-	for (i = 0; i < 20; i++)
-		unmap(device, tlb[i], PAGE_SIZE, DMA_FROM_DEVICE);
-}
-
-/* What others have in magazines is of no use for who does not reach it */
-TEST(failing_map_leaves_magazines_of_pools_out_of_reach)
-{
-	struct device *wide, *narrow;
-	long kept;
-
-	boot_high("4096,1");
-	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	wide = device_below(~0ULL);
-	narrow = device_below(DMA_BIT_MASK(32));
-	map_and_unmap_20(wide);
-	kept = slots_of_pool(0);
-	CHECK(kept > 0);
-	CHECK_EQ(map_page(narrow), MAP_FAILED_ADDR);
-	CHECK_EQ(slots_of_pool(0), kept);
-	map_and_unmap_20(wide);
-	CHECK_EQ(slots_of_pool(0), kept);
-}
-
-/* ... but what he reaches he gets, wherever it lies, as often as he asks */
-TEST(failing_map_takes_what_it_reaches_from_magazines)
-{
-	struct device *wide, *narrow;
-	unsigned int i;
-	phys_addr_t tlb;
-
-	shim_nr_cpus = 2;
-	boot_high("512,1");
-	wide = device_below(~0ULL);
-	narrow = device_below(DMA_BIT_MASK(32));
-	start_with(narrow);
-	CHECK(!map_pooled(0));
-	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
-	CHECK_EQ(map_until_full(narrow, orig, 8192, tlbs, MOST), 512);
-	for (i = 0; i < 8; i++) {
-		/* The other CPU has it in its magazine */
-		shim_set_cpu(1);
-		unmap(narrow, tlbs[i], 8192, DMA_TO_DEVICE);
-		shim_set_cpu(0);
-		tlb = map_full(narrow, orig, 8192, 0, DMA_TO_DEVICE,
-			       DMA_ATTR_NO_WARN);
-		CHECK(tlb != MAP_FAILED_ADDR);
-		tlbs[i] = tlb;
-	}
-	map_and_unmap_20(wide);
-}
-
-/* All that there is, at once, and then nothing */
-static void burst(struct device *device)
-{
-	dev = device;
-	unmap_pieces(0, fill());
-}
-
-/* Others take all of the room, again and again, but not what was made for him */
-TEST(room_is_kept_for_whom_it_was_made)
-{
-	struct device *wide, *narrow = device_below(DMA_BIT_MASK(32));
-	unsigned int i, served = 0;
-
-	use_up_the_limit();
-	wide = dev;
-	for (i = 0; i < 100; i++) {
-		dev = narrow;
-		if (map_pooled(0)) {
-			unmap(dev, tlbs[0], PIECE, DMA_TO_DEVICE);
-			served++;
-		}
-		shim_advance(HZ / 10);
-		shim_run_work();
-		if (i % 3 == 2)
-			burst(wide);
-	}
-	CHECK_MSG(served >= 90, "%u of 100 maps", served);
-	CHECK(slots_event("freed") < 20);
-	CHECK(slots_total() <= 16 * 512);
-}
-
-/* There is no memory that low: others lose their pools once for that */
-TEST(room_is_not_made_in_vain_again_and_again)
-{
-	struct device *wide, *never = device_below(SZ_1M - 1);
-	unsigned int i;
-	long freed;
-
-	use_up_the_limit();
-	wide = dev;
-	freed = slots_event("freed");
-	for (i = 0; i < 50; i++) {
-		dev = never;
-		CHECK(!map_pooled(0));
-		ticks(1);
-		burst(wide);
-	}
-	CHECK(slots_event("freed") - freed < 10);
-}
-
-/* It lies below his limit, and he does not reach it: nor will he reach the next */
-TEST(who_cannot_use_a_pool_does_not_keep_the_worker_busy)
-{
-	unsigned int i;
-
-	boot("512,1");
-	start_with(device_that_sees_nothing());
-	works = 0;
-	for (i = 0; i < HZ; i++)
-		CHECK(!map_pooled(0));
-	CHECK_MSG(works < HZ / 10, "%u works in a second", works);
-	CHECK_EQ(slots_event("grown"), 1);
-}
-
-/* More is mapped than the boot pool holds: how many pieces */
-static unsigned int grown(void)
-{
-	unsigned int n;
-
-	boot("512,1");
-	start_with(new_device(0, 0));
-	for (n = 0; n < 40; n++)
-		CHECK(map_pooled(n) || map_pooled(n));
-	return n;
-}
-
-/* Nor is there anything to give back */
+/* Nor is there anything to free */
 TEST(without_a_pool_there_is_no_base)
 {
 	CHECK_EQ(default_swiotlb_base(), 0);
 }
 
-/* The platform has windows for what there was when it asked */
-TEST(idle_pool_does_not_open_after_growth_has_ended)
+/* The platform has windows for the boot pool: other pools are freed once they are empty */
+static void check_end_of_growth(const void *arg)
 {
-	unsigned int i, n = grown();
+	const u64 *mask = arg;
+	unsigned int n = 20 * MIB_PIECES;
 
-	unmap_pieces(0, n);
-	for (i = 0; i < 60 && !pools_that_are("idle"); i++)
-		ticks(1);
-	CHECK(pools_that_are("idle"));
+	boot("512,1");
+	start_with(device_below(*mask));
+	map_pieces(n);
+	CHECK(slots_event("grown") > 1);
 	default_swiotlb_base();
-	CHECK(!pools_that_are("idle"));
+	CHECK_EQ(default_swiotlb_limit(), default_swiotlb_base() + SZ_1M - 1);
+	ticks(10);
+	CHECK_EQ(slots_event("freed"), 0);
+	/* Not in 5 seconds, but at once */
+	unmap_pieces(0, n);
+	ticks(2);
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
-	n = fill();
-	CHECK_EQ(n, 512 * IO_TLB_SIZE / PIECE);
+	n = fill_pools();
+	CHECK_EQ(n, MIB_PIECES);
 	CHECK(tlbs[n - 1] <= default_swiotlb_limit());
+	ticks(2);
+	CHECK_EQ(shim_work_queued(), 0);
 }
 
-/* ... nor one that was closed then, once it has gone */
-TEST(pool_that_falls_idle_after_growth_has_ended_goes)
+TEST(pools_are_freed_after_growth_has_ended)
 {
-	unsigned int i, n = grown();
+	static const u64 low = DMA_BIT_MASK(32), any = ~0ULL;
 
-	default_swiotlb_base();
-	unmap_pieces(0, n);
-	for (i = 0; i < 60 && !slots_event("freed"); i++) {
-		CHECK(!pools_that_are("idle"));
-		ticks(1);
-	}
-	CHECK_EQ(slots_event("freed"), slots_event("grown"));
-}
-
-/*
- * Where migrating pages takes long it is not asked for again at once: pools come in
- * pieces that the page allocator has, until a larger one can be tried.
- */
-TEST(slow_migration_is_not_repeated)
-{
-	unsigned long calls;
-	unsigned int n;
-
-	shim_totalram = PHYS_PFN(8ULL << 30);
-	boot("dynamic,1");
-	start_with(new_device(0, 0));
-	for (n = 0; n < MOST && !shim_faults[SHIM_FAULT_CONTIG].calls; n++)
-		CHECK(map_pooled(n) || map_pooled(n));
-	shim_contig_takes = 5 * HZ;
-	for (calls = shim_faults[SHIM_FAULT_CONTIG].calls;
-	     n < MOST && shim_faults[SHIM_FAULT_CONTIG].calls == calls; n++)
-		CHECK(map_pooled(n) || map_pooled(n));
-	calls = shim_faults[SHIM_FAULT_CONTIG].calls;
-	for (; n < 800; n++)
-		CHECK(map_pooled(n) || map_pooled(n));
-	CHECK_EQ(shim_faults[SHIM_FAULT_CONTIG].calls, calls);
-	ticks(60);
-	shim_contig_takes = 0;
-	for (; n < MOST; n++)
-		CHECK(map_pooled(n) || map_pooled(n));
-	CHECK(shim_faults[SHIM_FAULT_CONTIG].calls > calls);
-}
-
-/* Also where it fails: sizes that are a little smaller would take as long */
-TEST(slow_migration_that_fails_is_not_repeated)
-{
-	unsigned long calls;
-	unsigned int n;
-
-	shim_totalram = PHYS_PFN(8ULL << 30);
-	boot("32768,1");
-	start_with(new_device(0, 0));
-	shim_contig_takes = 5 * HZ;
-	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
-	for (n = 0; n < MOST && slots_event("grown") < 1; n++)
-		CHECK(map_pooled(n) || map_pooled(n));
-	calls = shim_faults[SHIM_FAULT_CONTIG].calls;
-	CHECK_EQ(calls, 1);
-}
-
-static unsigned int grow_once(unsigned int n)
-{
-	long before = slots_event("grown");
-
-	for (; n < MOST && slots_event("grown") == before; n++)
-		CHECK(map_pooled(n) || map_pooled(n));
-	return n;
-}
-
-/* A piece for which pages must be moved takes 5 seconds: when is there another one? */
-static void check_pause(const void *arg)
-{
-	unsigned long *calls = &shim_faults[SHIM_FAULT_CONTIG].calls, before;
-	bool fails = arg;
-	unsigned int n;
-
-	shim_totalram = PHYS_PFN(8ULL << 30);
-	boot("dynamic,1");
-	start_with(new_device(0, 0));
-	n = grow_once(0);
-	shim_contig_takes = 5 * HZ;
-	shim_faults[SHIM_FAULT_CONTIG].times = fails ? -1 : 0;
-	n = grow_once(n);
-	shim_contig_takes = 0;
-	before = *calls;
-	CHECK_EQ(before, 1);
-	shim_advance((fails ? 40 : 4) * HZ);
-	n = grow_once(n);
-	CHECK_EQ(*calls, before);
-	shim_advance((fails ? 8 : 2) * HZ);
-	grow_once(n);
-	CHECK(*calls > before);
-}
-
-TEST(slow_migration_in_vain_is_put_off_for_longer)
-{
-	in_child(check_pause, NULL, "it served");
-	in_child(check_pause, "in vain", "in vain");
+	in_child(check_end_of_growth, &low, "low pools");
+	in_child(check_end_of_growth, &any, "pools above");
 }
 
 /* Room for 2 MiB, and then for nothing: less than is wanted, in any case */
 static void check_room(const void *arg)
 {
 	shim_totalram = PHYS_PFN(4 * 3 * SZ_1M);
-	boot("512,1");
-	start_with(new_device(0, 0));
-	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	while (map_one(0))
-		;
-	shim_fail_none();
+	start_full("512,1");
 	shim_totalram_ends = *(const unsigned int *)arg;
 	shim_run_work();
-	CHECK(slots_total() <= 3 * 512);
+	CHECK(slots_total() <= 3 * MIB_SLOTS);
 }
 
 TEST(memory_that_goes_while_growth_is_planned_is_not_planned_with)
@@ -546,23 +333,133 @@ TEST(memory_that_goes_while_growth_is_planned_is_not_planned_with)
 	}
 }
 
+/* ---- after a failure */
+
+/* A map fails every tenth of a second: when, in seconds, does growth fail? */
+static unsigned int failures_until(unsigned int seconds, unsigned int *when,
+				   unsigned int most)
+{
+	unsigned int i, n = 0;
+	long before = slots_event("grow_failed");
+
+	for (i = 0; i < seconds * 10; i++) {
+		map_one(MAX_PIECES - 1);
+		/* In the jiffy after it has looked */
+		shim_advance(1);
+		shim_run_work();
+		if (slots_event("grow_failed") != before && n < most) {
+			before = slots_event("grow_failed");
+			when[n++] = i / 10;
+		}
+		shim_advance(HZ / 10 - 1);
+		shim_run_work();
+	}
+	return n;
+}
+
+static void check_pauses(const unsigned int *when, unsigned int n)
+{
+	unsigned int i, pause = 1;
+
+	for (i = 1; i < n; i++) {
+		CHECK_MSG(when[i] - when[i - 1] >= pause &&
+			  when[i] - when[i - 1] <= pause + 1,
+			  "pause %u is %u seconds, not %u", i, when[i] - when[i - 1],
+			  pause);
+		pause = min(2 * pause, (unsigned int)LONGEST);
+	}
+}
+
+TEST(pauses_after_failures_double_and_begin_anew_after_a_success)
+{
+	unsigned int when[16], n;
+
+	start_full("512,1");
+	no_memory();
+	n = failures_until(300, when, ARRAY_SIZE(when));
+	/* After 0, 1, 3, 7, 15, 31, 63, 127, 191, 255 seconds */
+	CHECK(n >= 9 && n <= 10);
+	check_pauses(when, n);
+
+	shim_fail_none();
+	shim_advance(2 * LONGEST * HZ);
+	shim_run_work();
+	map_pieces(2);
+	CHECK_EQ(slots_event("grown"), 1);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	while (map_one(0))
+		;
+	no_memory();
+	n = failures_until(40, when, ARRAY_SIZE(when));
+	CHECK(n >= 5);
+	check_pauses(when, n);
+}
+
+/* If this memory cannot be decrypted, other memory cannot, either */
+TEST(pause_after_a_failed_decryption_is_the_longest)
+{
+	unsigned int when[16], n;
+
+	boot_encrypted("512,1");
+	start_with(new_device(0, 0));
+	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
+	while (map_one(0))
+		;
+	shim_fail(SHIM_FAULT_DECRYPT, 0, -1);
+	n = failures_until(150, when, ARRAY_SIZE(when));
+	CHECK_EQ(n, 3);
+	CHECK(when[1] - when[0] >= LONGEST);
+	CHECK(when[2] - when[1] >= LONGEST);
+}
+
+/* It is there, and needs no memory */
+TEST(closed_pool_opens_though_memory_is_short)
+{
+	unsigned long freed;
+	unsigned int n = 5 * MIB_PIECES;
+
+	start("512,1");
+	map_pieces(n);
+	ticks(1);
+	unmap_pieces(0, n - 1);
+	ticks(1);
+	shim_shrink(&freed);
+	shim_run_work();
+	CHECK_EQ(pools_that_are("closed"), 1);
+	no_memory();
+	tlbs[MAX_PIECES - 1] = tlbs[n - 1];
+	for (n = 0; map_one(n); n++)
+		shim_advance(1);
+	shim_advance(1);
+	shim_run_work();
+	CHECK_EQ(pools_that_are("closed"), 0);
+	CHECK(map_one(n));
+	CHECK_EQ(slots_event("reopened"), 1);
+}
+
+/* ---- where from */
+
 static void check_cma(const void *arg)
 {
 	bool above = arg;
 	static struct cma area;
-	unsigned int i;
+	unsigned int n, i;
 
 	area.base = above ? SHIM_HIGH_START : SZ_1G;
 	area.end = area.base + SZ_64M;
 	shim_cma = &area;
-	boot("512,1");
-	start_with(new_device(0, 0));
-	for (i = 0; i < 20; i++)
-		CHECK(map_pooled(i) || map_pooled(i));
-	CHECK_EQ(slots_event("grown"), 1);
-	CHECK_EQ(area.calls, above ? 0 : 1);
-	CHECK_EQ(tlbs[19] >= area.base && tlbs[19] < area.end, !above);
-	unmap_pieces(0, 20);
+	n = start_full("512,1");
+	no_memory();
+	shim_run_work();
+	CHECK_EQ(slots_event("grown"), above ? 0 : 1);
+	if (above) {
+		CHECK_EQ(area.calls, 0);
+		return;
+	}
+	for (i = n; i < n + 10; i++)
+		CHECK(map_one(i));
+	CHECK(tlbs[n] >= area.base && tlbs[n] < area.end);
+	unmap_pieces(0, n + 10);
 	ticks(60);
 	CHECK_EQ(slots_event("freed"), 1);
 }
@@ -572,6 +469,20 @@ TEST(contiguous_area_is_used_where_it_is_in_reach)
 {
 	in_child(check_cma, NULL, "below the limit");
 	in_child(check_cma, "above", "above it");
+}
+
+/* Memory in small pieces only: smaller pools, as many as it takes */
+TEST(grows_in_smaller_pieces)
+{
+	unsigned int i;
+
+	start("dynamic");
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	for (i = 0; i < 400; i++) {
+		CHECK(map_pooled(i));
+		shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	}
+	CHECK(slots_total() >= 400 * 32);
 }
 
 static void check_node(const void *arg)
@@ -594,7 +505,7 @@ static void check_node(const void *arg)
 	CHECK_EQ(shim_asked_node, device_node < 0 ? 2 : device_node);
 }
 
-TEST(pool_is_near_who_asks)
+TEST(pool_is_near_the_device)
 {
 	static const int nodes[] = { NUMA_NO_NODE, 3 };
 
@@ -610,16 +521,12 @@ static int node_of_last_transient(int device_node)
 	return shim_asked_node;
 }
 
-TEST(transient_pool_is_near_who_asks)
+TEST(transient_pool_is_near_the_device)
 {
 	shim_mem_node = 2;
-	boot("512,1");
-	start_with(new_device(0, 0));
-	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	while (map_one(0))
-		;
-	shim_fail_none();
+	start_full("512,1");
 	CHECK_EQ(node_of_last_transient(NUMA_NO_NODE), 2);
 	CHECK_EQ(node_of_last_transient(3), 3);
 }
+
 #endif

@@ -17,8 +17,14 @@ void start_with(struct device *device);
 /* Growth keeps pace: the worker runs after each map */
 void map_piece(unsigned int i);
 void map_pieces(unsigned int n);
+/* So slowly that the worker looks after each map at what is in use */
+void map_slowly(unsigned int from, unsigned int to);
 /* From pools alone: one that is made for this map does not count */
 bool map_from_pools(struct device *device, unsigned int i);
+/* The same, then the worker runs; false if a second try fails, too */
+bool map_pooled(unsigned int i);
+/* Until no pool has room, nor is another one added: how many pieces? */
+unsigned int fill_pools(void);
 void unmap_pieces(unsigned int from, unsigned int to);
 
 #endif

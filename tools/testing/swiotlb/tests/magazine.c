@@ -1,0 +1,699 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Magazines and depots: what they keep, when they are drained, that nothing is lost. */
+#include "harness.h"
+
+#ifdef ENGINE_ours
+
+#include <engine/mem.h>
+
+#define MOST 4096
+/* An allocator is no longer crowded then, in jiffies */
+#define NOT_CROWDED 3
+#define PAGES_CLASS 1
+
+static struct swiotlb_mem *mem = &swiotlb_default_mem;
+static struct device *dev;
+static phys_addr_t orig, tlbs[MOST];
+
+/* @ncpus may be 0: as many as there are */
+static void start(unsigned int ncpus, const char *pool)
+{
+	if (ncpus)
+		shim_nr_cpus = ncpus;
+	boot_fixed(pool, NULL);
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_256K, 0);
+}
+
+static phys_addr_t map_one(size_t size)
+{
+	return map_full(dev, orig, size, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+}
+
+static void unmap_one(phys_addr_t tlb, size_t size)
+{
+	unmap(dev, tlb, size, DMA_TO_DEVICE);
+}
+
+static void map_n(unsigned int n, size_t size)
+{
+	CHECK_EQ(map_until_full(dev, orig, size, tlbs, n), n);
+}
+
+/* The oldest first */
+static void unmap_range(unsigned int from, unsigned int to, size_t size)
+{
+	for (; from < to; from++)
+		unmap_one(tlbs[from], size);
+}
+
+/* So many buffers come and go on this CPU */
+static void churn(unsigned int n, size_t size)
+{
+	map_n(n, size);
+	unmap_all(dev, size, tlbs, n);
+}
+
+static unsigned long pools_used(void)
+{
+	struct io_tlb_pool *pool;
+	unsigned long nslots = 0;
+
+	swiotlb_for_each_pool_locked(pool, mem)
+		nslots += swiotlb_pool_used(pool);
+	return nslots;
+}
+
+/* Free slots outside of areas */
+static unsigned long kept(void)
+{
+	return pools_used() - swiotlb_mem_used(mem);
+}
+
+static struct swiotlb_magazine *magazine(unsigned int cpu)
+{
+	return (void *)per_cpu_ptr(mem->cache.cpu, cpu) +
+	       swiotlb_magazine_offset[PAGES_CLASS];
+}
+
+static unsigned int depot_count(void)
+{
+	return READ_ONCE(mem->cache.depot[PAGES_CLASS].count);
+}
+
+/* No slot is lost: all can be mapped, in the largest pieces */
+static void check_all_there(void)
+{
+	size_t max = swiotlb_max_mapping_size(dev);
+	unsigned int n;
+
+	swiotlb_magazines_drain(&mem->cache);
+	CHECK_EQ(pools_used(), 0);
+	n = map_until_full(dev, orig, max, tlbs, MOST);
+	CHECK_EQ(n, mem->pub.nslabs / SWIOTLB_MAX_SLOTS);
+	unmap_all(dev, max, tlbs, n);
+	CHECK_EQ(swiotlb_mem_used(mem), 0);
+	shim_advance(NOT_CROWDED);
+}
+
+/* ---- what is kept */
+
+/* On the CPU where it was unmapped, and not on others */
+TEST(magazine_hands_out_what_was_freed_last)
+{
+	phys_addr_t other;
+
+	start(0, "4096,4");
+	map_n(3, PAGE_SIZE);
+	unmap_one(tlbs[0], PAGE_SIZE);
+	unmap_one(tlbs[2], PAGE_SIZE);
+	CHECK_EQ(kept(), 4);
+
+	shim_set_cpu(1);
+	other = map_one(PAGE_SIZE);
+	CHECK(other != tlbs[0] && other != tlbs[2]);
+	unmap_one(other, PAGE_SIZE);
+	shim_set_cpu(0);
+	CHECK_EQ(map_one(PAGE_SIZE), tlbs[2]);
+	CHECK_EQ(map_one(PAGE_SIZE), tlbs[0]);
+	CHECK_EQ(kept(), 2);
+	unmap_range(0, 3, PAGE_SIZE);
+	check_all_there();
+}
+
+struct shape {
+	const char *pool;
+	unsigned int ncpus;
+};
+
+/* Fill and free from all CPUs, in all sizes */
+static void check_quarter(const void *arg)
+{
+	const struct shape *s = arg;
+	unsigned int cpu, order, n;
+	unsigned long most = 0;
+	size_t size;
+
+	start(s->ncpus, s->pool);
+	for (order = 0; order < SWIOTLB_NR_CLASSES; order++) {
+		size = IO_TLB_SIZE << order;
+		for (cpu = 0; cpu < s->ncpus; cpu++) {
+			shim_set_cpu(cpu);
+			n = map_until_full(dev, orig, size, tlbs, 256);
+			shim_advance(NOT_CROWDED);
+			unmap_all(dev, size, tlbs, n);
+			most = max(most, kept());
+			if (!CHECK(most <= mem->pub.nslabs / 4))
+				return;
+		}
+	}
+	CHECK(most > 0);
+	check_all_there();
+}
+
+TEST(magazines_hold_a_quarter_at_most)
+{
+	static const struct shape shapes[] = {
+		{ "8192,64", 64 }, { "32768,64", 64 }, { "2048,2", 2 }, { "32768,2", 2 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(shapes); i++)
+		in_child(check_quarter, &shapes[i], shapes[i].pool);
+}
+
+/* A buffer that is not where the device needs it goes to its area */
+TEST(misaligned_buffer_is_handed_to_no_device_that_minds)
+{
+	struct device *plain, *nvme;
+	phys_addr_t odd;
+
+	start(1, "4096,1");
+	plain = dev;
+	nvme = new_device(PAGE_SIZE - 1, 0);
+	/* Two slots from an odd one on: of a class, but of no page */
+	odd = map(nvme, orig + IO_TLB_SIZE, PAGE_SIZE, DMA_TO_DEVICE);
+	CHECK_EQ(odd & ~PAGE_MASK, IO_TLB_SIZE);
+	unmap(nvme, odd, PAGE_SIZE, DMA_TO_DEVICE);
+	tlbs[0] = map(plain, orig, PAGE_SIZE, DMA_TO_DEVICE);
+	CHECK_EQ(tlbs[0] & ~PAGE_MASK, 0);
+	CHECK_EQ(kept(), 0);
+	unmap(plain, tlbs[0], PAGE_SIZE, DMA_TO_DEVICE);
+	CHECK_EQ(map(nvme, orig, PAGE_SIZE, DMA_TO_DEVICE), tlbs[0]);
+	unmap(nvme, tlbs[0], PAGE_SIZE, DMA_TO_DEVICE);
+	check_all_there();
+}
+
+/* The buffer that does not fit is of no use for this map, but for the next one */
+TEST(misfit_is_not_lost)
+{
+	struct device *nvme;
+
+	start(1, "512,1");
+	nvme = new_device(PAGE_SIZE - 1, 0);
+	map_n(512, IO_TLB_SIZE);
+	unmap_one(tlbs[4], IO_TLB_SIZE);
+	CHECK_EQ(map_full(nvme, orig + IO_TLB_SIZE, IO_TLB_SIZE, 0, DMA_TO_DEVICE,
+			  DMA_ATTR_NO_WARN), MAP_FAILED_ADDR);
+	CHECK_EQ(map_one(IO_TLB_SIZE), tlbs[4]);
+	check_used(512);
+}
+
+#ifdef CONFIG_DMA_RESTRICTED_POOL
+/* Coherent allocations need long runs there */
+TEST(restricted_pool_has_no_magazines)
+{
+	boot("512,1");
+	dev = restricted_device(shim_take_ram(SZ_1M), SZ_1M, "restricted");
+	orig = new_buffer(PAGE_SIZE, 0);
+	churn(8, PAGE_SIZE);
+	CHECK(!to_swiotlb_mem(dev->dma_io_tlb_mem)->cache.cpu);
+	mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
+	CHECK_EQ(pools_used(), 0);
+}
+#endif
+
+TEST(dead_cpu_frees_its_buffers)
+{
+	start(4, "4096,4");
+	shim_set_cpu(3);
+	churn(1, SZ_8K);
+	churn(1, 512);
+	shim_set_cpu(0);
+	CHECK_EQ(kept(), 5);
+	shim_cpu_dead(2);
+	CHECK_EQ(kept(), 5);
+	shim_cpu_dead(3);
+	CHECK_EQ(kept(), 0);
+	check_all_there();
+}
+
+/* Magazines are for speed: all works without, and through all that would empty them */
+TEST(no_memory_for_magazines)
+{
+	struct shim_usage before;
+	unsigned int nth;
+
+	shim_init();
+	shim_boot_param("swiotlb", "512,1");
+	swiotlb_init(true, 0);
+	swiotlb_update_mem_attributes();
+	shim_early_initcalls_run();
+	for (nth = 0; nth < 40 && !mem->cache.cpu; nth++) {
+		before = shim_usage();
+		shim_fail(SHIM_FAULT_KMALLOC, nth, 1);
+		mutex_lock(&swiotlb_pools_lock);
+		CHECK_EQ(swiotlb_mem_start_magazines(mem),
+			 mem->cache.cpu ? 0 : -ENOMEM);
+		mutex_unlock(&swiotlb_pools_lock);
+		shim_fail_none();
+		if (mem->cache.cpu)
+			break;
+		CHECK_EQ(shim_usage().kmallocs, before.kmallocs);
+		CHECK_EQ(shim_usage().pcpu_allocs, before.pcpu_allocs);
+	}
+	/* The depots, the cells of each, and the magazines */
+	CHECK_EQ(nth, 1 + SWIOTLB_NR_CLASSES + 1);
+
+	swiotlb_magazines_stop(&mem->cache);
+	CHECK(!mem->cache.cpu);
+	dev = new_device(0, 0);
+	orig = new_buffer(IO_TLB_SIZE, 0);
+	map_n(512, IO_TLB_SIZE);
+	swiotlb_magazines_drain_cpu(&mem->cache, 1);
+	swiotlb_magazines_resize(&mem->cache, 512);
+	unmap_range(0, 512, IO_TLB_SIZE);
+	CHECK_EQ(pools_used(), 0);
+}
+
+/* ---- slots in use, counted by each CPU */
+
+TEST(used_is_exact_whichever_cpu_unmaps)
+{
+	unsigned int i;
+
+	start(4, "4096,4");
+	for (i = 0; i < 64; i++) {
+		shim_set_cpu(i % 4);
+		tlbs[i] = map_one(PAGE_SIZE);
+		CHECK_EQ(swiotlb_mem_used(mem), 2 * (i + 1));
+	}
+	for (i = 0; i < 64; i++) {
+		shim_set_cpu((i + 1 + i / 32) % 4);
+		unmap_one(tlbs[i], PAGE_SIZE);
+		CHECK_EQ(swiotlb_mem_used(mem), 2 * (63 - i));
+	}
+	check_used(0);
+}
+
+/* Drivers map before there are magazines, and unmap afterwards */
+TEST(used_is_exact_from_the_first_map_on)
+{
+	shim_init();
+	shim_boot_param("swiotlb", "512,1");
+	swiotlb_init(true, 0);
+	swiotlb_update_mem_attributes();
+	shim_early_initcalls_run();
+	dev = new_device(0, 0);
+	orig = new_buffer(PAGE_SIZE, 0);
+	map_n(20, PAGE_SIZE);
+	CHECK(!mem->cache.cpu);
+	unmap_range(0, 5, PAGE_SIZE);
+	CHECK_EQ(swiotlb_mem_used(mem), 30);
+	shim_initcalls_run();
+	CHECK(mem->cache.cpu);
+	CHECK_EQ(swiotlb_mem_used(mem), 30);
+	shim_set_cpu(1);
+	unmap_range(5, 20, PAGE_SIZE);
+	CHECK_EQ(swiotlb_mem_used(mem), 0);
+	map_n(3, PAGE_SIZE);
+	CHECK_EQ(swiotlb_mem_used(mem), 6);
+}
+
+/* ---- from CPU to CPU */
+
+/* Mapped here, unmapped there: after a while the same buffers go round */
+TEST(depot_hands_buffers_on)
+{
+	phys_addr_t first, highest = 0;
+	unsigned int i, settled;
+
+	start(4, "32768,4");
+	first = default_swiotlb_base();
+	map_n(64, PAGE_SIZE);
+	for (i = 0; i < 20000; i++) {
+		shim_set_cpu(1);
+		unmap_one(tlbs[i % 64], PAGE_SIZE);
+		shim_set_cpu(0);
+		tlbs[i % 64] = map_one(PAGE_SIZE);
+		if (i >= 1000)
+			highest = max(highest, tlbs[i % 64]);
+	}
+	/* In flight, in two magazines, and as much as moves at once */
+	settled = (highest - first) / PAGE_SIZE;
+	CHECK_MSG(settled < 64 + 3 * magazine(0)->limit, "%u buffers are in use",
+		  settled);
+	unmap_range(0, 64, PAGE_SIZE);
+	check_all_there();
+}
+
+/* In pairs of CPUs, one maps and the other unmaps: locks for a map and an unmap */
+static void check_pairs(const void *arg)
+{
+	static phys_addr_t ring[32][64];
+	unsigned int n, pair, moved;
+	u64 before = 0;
+	double locks;
+
+	start(64, arg);
+	for (n = 0; n < 1064; n++) {
+		for (pair = 0; pair < 32; pair++) {
+			if (n == 564 && !pair)
+				before = shim_current()->taken;
+			if (n >= 64) {
+				shim_set_cpu(2 * pair + 1);
+				unmap_one(ring[pair][n % 64], PAGE_SIZE);
+			}
+			shim_set_cpu(2 * pair);
+			ring[pair][n % 64] = map_one(PAGE_SIZE);
+		}
+	}
+	locks = (double)(shim_current()->taken - before) / (500 * 32);
+	moved = magazine(0)->limit * 7 / 8;
+	/* One of each of the two CPUs for what moves at once, and some */
+	CHECK_MSG(locks < 2.5 / max(moved, 1U), "%.2f locks, %u move at once",
+		  locks, moved);
+	shim_set_cpu(0);
+}
+
+TEST(pairs_of_cpus_share_the_cost_of_a_lock)
+{
+	in_child(check_pairs, "16384,64", "32 MiB");
+	in_child(check_pairs, "65536,64", "128 MiB");
+}
+
+static u32 stolen;
+
+static void steal(void)
+{
+	stolen = swiotlb_magazine_take(magazine(0));
+}
+
+/* A buffer on its way to the depot is taken by a task that was on this CPU before */
+TEST(unload_leaves_what_another_takes)
+{
+	unsigned int limit;
+
+	start(4, "65536,4");
+	limit = magazine(0)->limit;
+	CHECK(limit > 16);
+	map_n(limit + 1, PAGE_SIZE);
+	unmap_range(0, limit, PAGE_SIZE);
+	shim_before_cmpxchg = steal;
+	unmap_one(tlbs[limit], PAGE_SIZE);
+	CHECK(stolen);
+	/* Nor is it in the depot */
+	CHECK_EQ(depot_count(), limit * 7 / 8 - 1);
+	CHECK(swiotlb_magazine_push(magazine(0), stolen));
+	CHECK_EQ(kept(), 2 * (limit + 1));
+	check_all_there();
+}
+
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+/* Buffers of both pools lie in the depot, one beside the other */
+TEST(drain_of_a_pool_leaves_what_is_of_others)
+{
+	struct io_tlb_pool *pool;
+	unsigned int i;
+
+	shim_nr_cpus = 1;
+	boot("512,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(PAGE_SIZE, 0);
+	for (i = 0; i < 356; i++) {
+		shim_advance(1);
+		map_full(dev, orig, PAGE_SIZE, 0, DMA_TO_DEVICE, 0);
+		shim_run_work();
+	}
+	/* By address: the boot pool, and another */
+	CHECK(!list_is_singular(&mem->pools.list));
+	pool = list_last_entry(&mem->pools.list, struct io_tlb_pool, node);
+	for (i = 0; i < 200; i++) {
+		phys_addr_t start = i % 2 ? pool->start : mem->boot_pool.start;
+
+		unmap_one(start + i / 2 * PAGE_SIZE, PAGE_SIZE);
+	}
+	CHECK(depot_count() > 20);
+
+	swiotlb_magazines_drain_pool(&mem->cache, pool);
+	CHECK_EQ(swiotlb_pool_used(pool), 0);
+	CHECK(depot_count() > 10);
+	for (i = 100; i < 256; i++)
+		unmap_one(mem->boot_pool.start + i * PAGE_SIZE, PAGE_SIZE);
+	swiotlb_magazines_drain(&mem->cache);
+	CHECK_EQ(pools_used(), 0);
+}
+#endif
+
+/* ---- crowded: a map has found no room */
+
+/* Small buffers in all magazines: larger mappings get their slots all the same */
+TEST(magazines_are_emptied_before_a_map_fails)
+{
+	unsigned int i;
+
+	start(4, "2048,1");
+	map_n(2048, 512);
+	for (i = 0; i < 2048; i++) {
+		shim_set_cpu(i % 4);
+		unmap_one(tlbs[i], 512);
+	}
+	CHECK(kept() > 0);
+	check_used(0);
+	map_n(1024, PAGE_SIZE);
+}
+
+/* Free slots go where they make longer runs */
+TEST(nothing_is_kept_after_a_failed_map)
+{
+	start(1, "512,1");
+	map_n(512, 512);
+	CHECK_EQ(map_one(512), MAP_FAILED_ADDR);
+	unmap_one(tlbs[7], 512);
+	CHECK_EQ(kept(), 0);
+	shim_advance(NOT_CROWDED);
+	unmap_one(tlbs[8], 512);
+	CHECK_EQ(kept(), 1);
+}
+
+static u64 locks_of_a_failing_map(void)
+{
+	u64 before = shim_current()->taken;
+
+	CHECK_EQ(map_one(IO_TLB_SIZE), MAP_FAILED_ADDR);
+	return shim_current()->taken - before;
+}
+
+/* It has found out for those that follow that there is nothing to drain */
+TEST(failing_map_drains_once_a_jiffy)
+{
+	unsigned int i, n;
+
+	start(4, "512,1");
+	map_n(512, IO_TLB_SIZE);
+	for (n = 0; n < 4; n++) {
+		CHECK(locks_of_a_failing_map() > 0);
+		for (i = 0; i < 10; i++)
+			CHECK_EQ(locks_of_a_failing_map(), 0);
+		shim_advance(NOT_CROWDED);
+	}
+}
+
+static void drain_on_another_cpu(void)
+{
+	swiotlb_magazines_drain(&mem->cache);
+}
+
+/* Two CPUs find all full at once; the other one drains for both */
+TEST(map_finds_what_another_cpu_has_drained)
+{
+	unsigned int i;
+
+	start(1, "512,1");
+	map_n(512, IO_TLB_SIZE);
+	/* Single slots for the area, so that it is searched and found too small */
+	for (i = 30; i < 38; i += 2)
+		unmap_one(tlbs[i], IO_TLB_SIZE);
+	shim_cpu_dead(0);
+	unmap_range(0, 10, IO_TLB_SIZE);
+	shim_after_unlock = drain_on_another_cpu;
+	CHECK(map_one(PAGE_SIZE) != MAP_FAILED_ADDR);
+}
+
+static phys_addr_t late;
+static unsigned int locks_to_pass;
+
+/* CPU 1 has seen that the allocator was not crowded, and was slow since */
+static void keep_on_cpu_1(void)
+{
+	unsigned long crowded = mem->cache.crowded;
+
+	if (locks_to_pass--) {
+		shim_before_lock = keep_on_cpu_1;
+		return;
+	}
+	mem->cache.crowded = 0;
+	shim_set_cpu(1);
+	unmap_one(late, IO_TLB_SIZE);
+	shim_set_cpu(0);
+	mem->cache.crowded = crowded;
+}
+
+/* The drain has gone past the magazine: it must be on the list for the next one */
+TEST(buffer_that_is_kept_during_a_drain_is_found_by_the_next)
+{
+	start(2, "512,1");
+	map_n(512, IO_TLB_SIZE);
+	shim_set_cpu(1);
+	unmap_range(0, 2, IO_TLB_SIZE);
+	shim_set_cpu(0);
+	late = tlbs[2];
+	/* Two buffers go to their area, then depots are emptied */
+	locks_to_pass = 2;
+	shim_before_lock = keep_on_cpu_1;
+	CHECK(map_one(IO_TLB_SIZE) != MAP_FAILED_ADDR);
+	CHECK(!shim_before_lock);
+	CHECK_EQ(kept(), 1);
+	CHECK(map_one(IO_TLB_SIZE) != MAP_FAILED_ADDR);
+	/* Nothing is drained again until the moment is over */
+	CHECK_EQ(map_one(IO_TLB_SIZE), MAP_FAILED_ADDR);
+	shim_advance(NOT_CROWDED);
+	CHECK_EQ(map_one(IO_TLB_SIZE), late);
+	check_used(512);
+}
+
+/* ---- interrupts, and other CPUs in the middle of it */
+
+static phys_addr_t irq_tlb;
+
+static void irq_unmap(void)
+{
+	shim_hardirq_enter();
+	unmap_one(irq_tlb, PAGE_SIZE);
+	shim_hardirq_exit();
+}
+
+static void irq_map(void)
+{
+	shim_hardirq_enter();
+	irq_tlb = map_one(PAGE_SIZE);
+	shim_hardirq_exit();
+}
+
+static void irq_dead(void)
+{
+	swiotlb_magazines_drain_cpu(&mem->cache, 0);
+}
+
+static void interrupt_test(void (**hook)(void), void (*in_irq)(void), bool in_map)
+{
+	phys_addr_t a, b, c;
+
+	a = map_one(PAGE_SIZE);
+	b = map_one(PAGE_SIZE);
+	irq_tlb = map_one(PAGE_SIZE);
+	unmap_one(a, PAGE_SIZE);
+	if (in_irq == irq_map) {
+		unmap_one(irq_tlb, PAGE_SIZE);
+		irq_tlb = 0;
+	}
+	*hook = in_irq;
+	if (in_map) {
+		c = map_one(PAGE_SIZE);
+		CHECK(c != b && (in_irq != irq_map || c != irq_tlb));
+		unmap_one(c, PAGE_SIZE);
+	}
+	unmap_one(b, PAGE_SIZE);
+	CHECK_MSG(!*hook, "the interrupt never came");
+	if (in_irq != irq_unmap)
+		unmap_one(irq_tlb, PAGE_SIZE);
+	check_used(0);
+	check_all_there();
+}
+
+TEST(magazine_is_safe_against_interrupts)
+{
+	static void (*const irqs[])(void) = { irq_unmap, irq_map, irq_dead };
+	unsigned int i;
+
+	start(1, "4096,1");
+	for (i = 0; i < ARRAY_SIZE(irqs); i++) {
+		interrupt_test(&shim_after_take, irqs[i], true);
+		interrupt_test(&shim_before_take, irqs[i], true);
+		/* The only exchange of an unmap is the push */
+		interrupt_test(&shim_before_cmpxchg, irqs[i], false);
+	}
+}
+
+static phys_addr_t left;
+
+static void irq_takes_one_and_leaves_another(void)
+{
+	irq_map();
+	shim_hardirq_enter();
+	unmap_one(left, PAGE_SIZE);
+	shim_hardirq_exit();
+}
+
+/* The cell is full again when the exchange comes, but of another buffer */
+TEST(magazine_cell_changes_under_a_map)
+{
+	phys_addr_t one, two;
+
+	start(1, "4096,4");
+	map_n(2, PAGE_SIZE);
+	left = tlbs[1];
+	unmap_one(tlbs[0], PAGE_SIZE);
+	shim_before_take = irq_takes_one_and_leaves_another;
+	one = map_one(PAGE_SIZE);
+	two = map_one(PAGE_SIZE);
+	CHECK_EQ(irq_tlb, tlbs[0]);
+	CHECK(one != two && one != irq_tlb && two != irq_tlb);
+	unmap_one(one, PAGE_SIZE);
+	unmap_one(two, PAGE_SIZE);
+	unmap_one(irq_tlb, PAGE_SIZE);
+	check_all_there();
+}
+
+/* Above the end of the stack a buffer is out of sight, but not lost */
+TEST(stranded_buffer_is_found_by_the_next_push)
+{
+	struct swiotlb_magazine *mag;
+
+	start(1, "4096,1");
+	map_n(3, PAGE_SIZE);
+	unmap_range(0, 2, PAGE_SIZE);
+	mag = magazine(0);
+	CHECK_EQ(mag->top, 2);
+	mag->top = 1;
+	unmap_one(tlbs[2], PAGE_SIZE);
+	CHECK_EQ(mag->top, 3);
+	CHECK_EQ(kept(), 6);
+	CHECK_EQ(map_one(PAGE_SIZE), tlbs[2]);
+	CHECK_EQ(map_one(PAGE_SIZE), tlbs[1]);
+
+	/* And a hint that is too high is lowered */
+	mag->top = 20;
+	CHECK_EQ(map_one(PAGE_SIZE), tlbs[0]);
+	CHECK_EQ(mag->top, 0);
+}
+
+static void unmap_and_reuse(void)
+{
+	unmap(dev, late, PAGE_SIZE, DMA_FROM_DEVICE);
+	fill_pattern(phys_to_virt(orig), PAGE_SIZE, 5);
+	fill_pattern(phys_to_virt(late), PAGE_SIZE, 6);
+}
+
+/* Of two CPUs that unmap at once, the late one copies nothing */
+TEST(late_unmap_does_not_copy)
+{
+	start(0, "512,1");
+	late = map(dev, orig, PAGE_SIZE, DMA_FROM_DEVICE);
+	shim_before_cmpxchg64 = unmap_and_reuse;
+	unmap(dev, late, PAGE_SIZE, DMA_FROM_DEVICE);
+	CHECK(has_pattern(phys_to_virt(orig), PAGE_SIZE, 5));
+	CHECK_EQ(shim_log_count("was unmapped twice at once"), 1);
+}
+
+/* While another CPU has each lock that is only tried, nothing is lost */
+TEST(busy_areas_are_waited_for)
+{
+	start(0, "512,1");
+	shim_all_busy = true;
+	churn(1, PAGE_SIZE);
+	shim_all_busy = false;
+	check_used(0);
+}
+
+#endif
