@@ -168,8 +168,10 @@ static inline unsigned int swiotlb_class(unsigned int nslots)
 	return is_power_of_2(nslots) ? ilog2(nslots) : SWIOTLB_NR_CLASSES;
 }
 
-/* Where the magazine of a class begins, in bytes. */
+/* Where the magazine of a class begins, in bytes, ... */
 extern const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES];
+/* ... and where the last one ends. */
+#define SWIOTLB_CPU_CACHE_BYTES	1664
 
 /* Any CPU's would be right: a task that is moved to another one does no harm. */
 static inline struct swiotlb_magazine *
