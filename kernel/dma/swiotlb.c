@@ -180,11 +180,12 @@ static void swiotlb_report_out_of_reach(struct device *dev,
 }
 
 static void swiotlb_report_full(struct device *dev, struct swiotlb_mem *mem,
-				const struct swiotlb_request *req, bool quiet)
+				const struct swiotlb_request *req,
+				enum swiotlb_reach reach, bool quiet)
 {
 	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL,
 				      DEFAULT_RATELIMIT_BURST);
-	unsigned long total, used;
+	unsigned long total = 0, used = 0;
 	const char *why = "";
 
 	swiotlb_count(mem, SWIOTLB_FULL, 1);
@@ -199,12 +200,7 @@ static void swiotlb_report_full(struct device *dev, struct swiotlb_mem *mem,
 	if (quiet || !__ratelimit(&rs))
 		return;
 
-	total = READ_ONCE(mem->pub.nslabs);
-	used = swiotlb_mem_claimed(mem);
-	if (mem->wider) {
-		total += READ_ONCE(mem->wider->pub.nslabs);
-		used += swiotlb_mem_claimed(mem->wider);
-	}
+	swiotlb_mem_claimed(mem, reach, &total, &used);
 	dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots)%s%s\n",
 		 req->bytes, total, used, why,
 		 used + req->nslots <= total ? ", it is fragmented" : "");
@@ -259,7 +255,7 @@ static noinline phys_addr_t swiotlb_map_slow(struct swiotlb_mem *mem,
 	if (tlb_addr == SWIOTLB_MAP_FULL)
 		tlb_addr = swiotlb_transient_map(mem, dev, req, pool);
 	if (tlb_addr == SWIOTLB_MAP_FULL)
-		swiotlb_report_full(dev, mem, req, quiet);
+		swiotlb_report_full(dev, mem, req, reach, quiet);
 	return tlb_addr;
 }
 

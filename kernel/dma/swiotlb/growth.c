@@ -22,9 +22,9 @@
  *    opened in turn, since growth begins where this ends. When memory is short, the
  *    quiet time is a moment: a load of bursts must not have pools freed after each.
  *
- * Where pools have to be decrypted, the worker keeps a reserve of free slots, since a
- * burst in atomic context cannot wait for that, and has nothing else than the atomic
- * coherent pools, which drivers need.
+ * Where pools have to be decrypted, the worker keeps a reserve while any are in use: a
+ * burst in atomic context cannot wait for decryption, and has nothing else than the
+ * atomic coherent pools, which drivers need.
  *
  * A map only says that the worker should look: ahead of need when it took a slot of an
  * area that is half full, and at once when it found no room. It does not count.
@@ -95,13 +95,13 @@ static struct io_tlb_pool *swiotlb_growth_find(struct swiotlb_mem *mem,
 	return NULL;
 }
 
-/* How many slots of open pools are enough. */
+/* How many slots of open pools are enough. An allocator that is idle needs no reserve. */
 static unsigned long swiotlb_growth_enough(const struct swiotlb_mem *mem,
 					   unsigned long demand)
 {
-	unsigned long reserve = mem->pub.cc_shared ? SWIOTLB_RESERVE_SLOTS : 0;
+	bool reserve = demand && mem->pub.cc_shared;
 
-	return demand + max(demand, reserve);
+	return demand + max(demand, reserve ? SWIOTLB_RESERVE_SLOTS : 0UL);
 }
 
 /*
@@ -443,7 +443,8 @@ static unsigned long swiotlb_growth_count(struct shrinker *shrinker,
 {
 	struct swiotlb_mem *mem = shrinker->private_data;
 	long added = READ_ONCE(mem->pub.nslabs) - mem->boot_pool.nslots;
-	long unneeded = swiotlb_growth_open(mem) - 2 * READ_ONCE(mem->growth.demand);
+	long unneeded = swiotlb_growth_open(mem) -
+			swiotlb_growth_enough(mem, READ_ONCE(mem->growth.demand));
 
 	return max(min(added, unneeded), 0L) >> (PAGE_SHIFT - IO_TLB_SHIFT);
 }
@@ -478,20 +479,16 @@ static int __init swiotlb_growth_start(struct swiotlb_mem *mem)
 
 static int __init swiotlb_growth_initcall(void)
 {
-	struct swiotlb_mem *mem, *widest = NULL;
+	struct swiotlb_mem *mem;
 	int ret;
 
 	for (mem = &swiotlb_default_mem; mem; mem = mem->wider) {
 		if (!swiotlb_growth_is_enabled(mem))
 			continue;
-		widest = mem;
 		ret = swiotlb_growth_start(mem);
 		if (ret)
 			return ret;
 	}
-	/* The reserve, before the first driver. */
-	if (widest && widest->pub.cc_shared)
-		mod_delayed_work(system_dfl_wq, &widest->growth.work, 0);
 	return 0;
 }
 device_initcall(swiotlb_growth_initcall);

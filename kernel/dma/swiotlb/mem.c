@@ -112,22 +112,29 @@ unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem)
 /**
  * swiotlb_mem_claimed() - number of slots that are not free in their area
  * @mem:	Allocator.
- *
- * That is the number of slots in use, and those of buffers in magazines: there are none
- * after a map has failed.
+ * @reach:	Pools that count.
+ * @total:	Increased by their slots.
+ * @used:	Increased by those that are in use. So are buffers in magazines, but there
+ *		are none after a map has failed.
  *
  * Context: Any, for a line in the log: it walks over areas.
- * Return: An estimate unless nothing is mapped or unmapped meanwhile.
  */
-unsigned long swiotlb_mem_claimed(const struct swiotlb_mem *mem)
+void swiotlb_mem_claimed(const struct swiotlb_mem *mem, enum swiotlb_reach reach,
+			 unsigned long *total, unsigned long *used)
 {
 	struct io_tlb_pool *pool;
-	unsigned long used = 0;
 
 	guard(rcu)();
-	swiotlb_for_each_pool(pool, mem)
-		used += swiotlb_pool_used(pool);
-	return used;
+	for (; mem && reach != SWIOTLB_REACH_NONE; mem = mem->wider) {
+		swiotlb_for_each_pool(pool, mem) {
+			if (reach == SWIOTLB_REACH_BOOT && pool != &mem->boot_pool)
+				continue;
+			*total += pool->nslots;
+			*used += swiotlb_pool_used(pool);
+		}
+		if (reach != SWIOTLB_REACH_WIDER)
+			return;
+	}
 }
 
 /**

@@ -161,7 +161,8 @@ void swiotlb_mem_init(struct swiotlb_mem *mem);
 void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem);
 int swiotlb_mem_start_magazines(struct swiotlb_mem *mem);
 unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem);
-unsigned long swiotlb_mem_claimed(const struct swiotlb_mem *mem);
+void swiotlb_mem_claimed(const struct swiotlb_mem *mem, enum swiotlb_reach reach,
+			 unsigned long *total, unsigned long *used);
 u64 swiotlb_dev_limit(struct device *dev);
 u64 swiotlb_dev_last(struct device *dev);
 bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,

@@ -59,13 +59,15 @@ static void swiotlb_alloc_full(struct device *dev,
 	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL,
 				      DEFAULT_RATELIMIT_BURST);
 	struct swiotlb_mem *mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
+	unsigned long total = 0, used = 0;
 
 	swiotlb_count(mem, SWIOTLB_FULL, 1);
 	trace_swiotlb_failed(dev, req->bytes, "full");
-	if (!quiet && __ratelimit(&rs))
-		dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots), coherent memory needs %u in a row\n",
-			 req->bytes, READ_ONCE(mem->pub.nslabs),
-			 swiotlb_mem_claimed(mem), req->nslots);
+	if (quiet || !__ratelimit(&rs))
+		return;
+	swiotlb_mem_claimed(mem, SWIOTLB_REACH_MEM, &total, &used);
+	dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots), coherent memory needs %u in a row\n",
+		 req->bytes, total, used, req->nslots);
 }
 
 static bool swiotlb_make_alloc_request(struct device *dev, size_t size,

@@ -331,7 +331,7 @@ void free_pages_exact(void *virt, size_t size)
 
 phys_addr_t memblock_phys_mem_size(void)
 {
-	return shim_memory;
+	return PFN_PHYS(READ_ONCE(shim_totalram));
 }
 
 static void *memblock_take(phys_addr_t size, phys_addr_t align, phys_addr_t limit)

@@ -10,6 +10,13 @@
 
 #define MOST 131072
 
+/* The smallest pool that is added */
+#ifdef ENGINE_ours
+#define SMALL ((long)SZ_2M)
+#else
+#define SMALL ((long)SZ_1M)
+#endif
+
 static phys_addr_t tlbs[MOST];
 static unsigned int ntlbs;
 
@@ -105,13 +112,13 @@ static void fail_with_pools(const void *arg)
 	shim_init();
 	shim_nr_cpus = 64;
 	boot("512,64,max=2G");
-	/* Pools of 1 MiB, and none for one mapping */
+	/* Small pools, and none for one mapping */
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	shim_faults[SHIM_FAULT_PAGES].min_order = get_order(SZ_1M) + 1;
+	shim_faults[SHIM_FAULT_PAGES].min_order = get_order(SMALL) + 1;
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
 	dev = new_device(0, 0);
 	orig = new_buffer(SZ_256K, 0);
-	while (slots_total() < want * 512L) {
+	while (slots_total() < want * (SMALL >> IO_TLB_SHIFT)) {
 		tlbs[ntlbs] = map_full(dev, orig, SZ_256K, 0, DMA_TO_DEVICE,
 				       DMA_ATTR_NO_WARN);
 		if (tlbs[ntlbs] != MAP_FAILED_ADDR)
@@ -129,7 +136,7 @@ static void fail_with_pools(const void *arg)
 	low = new_device(0, 0);
 	*low->dma_mask = rounddown_pow_of_two(end) - 1;
 	if (want > 1)
-		*low->dma_mask = end - SZ_1M;
+		*low->dma_mask = end - SMALL;
 	check_failing(low, orig, "a device that reaches all but some");
 }
 

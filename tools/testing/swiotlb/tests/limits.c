@@ -463,7 +463,11 @@ TEST(platform_with_a_window_gets_the_size_that_it_asks_for)
 	shim_init();
 	shim_boot_param("swiotlb", "dynamic");
 	swiotlb_adjust_size(SZ_64M);
+#ifdef ENGINE_ours
+	swiotlb_init(true, SWIOTLB_VERBOSE | SWIOTLB_FIXED);
+#else
 	swiotlb_init(true, SWIOTLB_VERBOSE);
+#endif
 	shim_initcalls_run();
 	base = default_swiotlb_base();
 	CHECK_EQ((default_swiotlb_limit() + 1 - base) >> 20, 64);

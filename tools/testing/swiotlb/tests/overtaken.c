@@ -29,9 +29,21 @@ static void (*overtake)(void);
 static unsigned int places_left;
 static bool *no_place_left;	/* shared by all processes */
 
+/* While it holds the lock of pools, the other CPU waits: that is no place. */
+static bool is_locked(void)
+{
+#ifdef ENGINE_ours
+	extern struct mutex swiotlb_pools_lock;
+
+	return READ_ONCE(swiotlb_pools_lock.val);
+#else
+	return false;
+#endif
+}
+
 static void at_place(void)
 {
-	if (places_left--)
+	if (is_locked() || places_left--)
 		*place = at_place;
 	else
 		overtake();
