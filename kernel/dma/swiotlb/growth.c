@@ -442,7 +442,7 @@ static unsigned long swiotlb_growth_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
 {
 	struct swiotlb_mem *mem = shrinker->private_data;
-	long added = READ_ONCE(mem->pub.nslabs) - mem->boot_pool.nslots;
+	long added = (long)READ_ONCE(mem->pub.nslabs) - mem->boot_pool.nslots;
 	long unneeded = swiotlb_growth_open(mem) -
 			swiotlb_growth_enough(mem, READ_ONCE(mem->growth.demand));
 

@@ -58,8 +58,8 @@
  * at any time keeps nothing: code that looks from it at the pool takes the buffer out
  * first, or is in an RCU read section.
  *
- * A map and an unmap touch four cache lines of metadata: allocator, pool, record and
- * magazine. Records are small: eight share a cache line. Buffers that have been mapped on
+ * A map and an unmap touch five cache lines of metadata: allocator, table of pools, pool,
+ * record and magazine, the last two of which are written. Records are small: eight share a cache line. Buffers that have been mapped on
  * one CPU and unmapped on another get mixed, and so the CPUs then share lines of
  * records, in steady state one for each mapping.
  *
@@ -118,14 +118,16 @@ struct swiotlb_depot {
  * struct swiotlb_cache - the magazines of an allocator
  * @cpu:	For each CPU, %NULL before they are started.
  * @crowded:	Nothing is kept until then, in jiffies, or 0.
- * @filled:	Magazines that may hold buffers.
  * @depot:	One for each class, %NULL before @cpu is set.
+ * @filled:	Magazines that may hold buffers.
+ *
+ * A map and an unmap that meet neither end of a magazine use the first two only.
  */
 struct swiotlb_cache {
 	struct swiotlb_cpu_cache __percpu *cpu;
 	unsigned long crowded;
-	struct llist_head filled;
 	struct swiotlb_depot *depot;
+	struct llist_head filled;
 };
 
 /*

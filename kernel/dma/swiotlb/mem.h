@@ -76,9 +76,10 @@ enum swiotlb_event {
 /**
  * struct swiotlb_mem - an allocator
  * @pub:	The part that inline functions of <linux/swiotlb.h> look at.
- * @cache:	The magazines.
  * @last:	Highest physical address that its pools may have; 0 if the platform
  *		alone knows what devices reach.
+ * @first:	@wider while that has open pools, else this one.
+ * @cache:	The magazines.
  * @wider:	Allocator with more reach, of devices that have it; %NULL for none.
  * @narrower:	Allocator that devices of this one fall back to; %NULL for none.
  * @boot_pool:	The pool made at boot, or the range of a restricted pool.
@@ -90,11 +91,14 @@ enum swiotlb_event {
  * @total_used:	Slots in use in all pools, kept only with track_hiwater.
  * @used_hiwater: Highest value of @total_used.
  * @events:	Counters, &enum swiotlb_event.
+ *
+ * The first cache line is all that a map and an unmap use most of the time.
  */
 struct swiotlb_mem {
 	struct io_tlb_mem pub;
-	struct swiotlb_cache cache;
 	u64 last;
+	struct swiotlb_mem *first;
+	struct swiotlb_cache cache;
 	struct swiotlb_mem *wider;
 	struct swiotlb_mem *narrower;
 	struct io_tlb_pool boot_pool ____cacheline_aligned_in_smp;
@@ -236,13 +240,12 @@ static inline struct swiotlb_mem *swiotlb_mem_first(struct swiotlb_mem *mem,
 						    struct device *dev)
 {
 	u64 limit = min_not_zero(*dev->dma_mask, dev->bus_dma_limit);
-	struct swiotlb_mem *wider = mem->wider;
+	struct swiotlb_mem *first = READ_ONCE(mem->first);
 
 	if (unlikely(dev->dma_range_map))
 		return NULL;
-	if (wider && READ_ONCE(wider->pub.nslabs) &&
-	    swiotlb_dma_addr(wider, dev, wider->last) <= limit)
-		return wider;
+	if (likely(swiotlb_dma_addr(first, dev, first->last) <= limit))
+		return first;
 	return swiotlb_dma_addr(mem, dev, mem->last) <= limit ? mem : NULL;
 }
 

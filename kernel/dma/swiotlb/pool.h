@@ -142,8 +142,7 @@ bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool);
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,
 			     dma_addr_t dma_start, enum swiotlb_wait wait);
-bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool,
-				unsigned int index, struct swiotlb_mapping *map);
+unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool, unsigned int index);
 void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 			  unsigned int nslots, atomic_t *cell, int value);
 

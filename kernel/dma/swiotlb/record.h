@@ -102,7 +102,7 @@ static inline bool swiotlb_record_read(const atomic64_t *record, u64 word,
 		       SWIOTLB_RECORD_NSLOTS_MASK) + 1;
 	map->pad_slots = tail >> SWIOTLB_RECORD_PAD_SHIFT &
 			 SWIOTLB_RECORD_NSLOTS_MASK;
-	return !swiotlb_record_is_head(tail) && tail != SWIOTLB_RECORD_FREE;
+	return tail >= SWIOTLB_RECORD_TAIL && tail < SWIOTLB_RECORD_FREE;
 }
 
 /**
@@ -122,6 +122,24 @@ static inline bool swiotlb_record_take(atomic64_t *record, u64 word)
 	return atomic64_try_cmpxchg_relaxed(record, &old, SWIOTLB_RECORD_FREE);
 }
 
+static inline unsigned int swiotlb_pool_index(const struct io_tlb_pool *pool,
+					      phys_addr_t tlb_addr)
+{
+	return (tlb_addr - pool->start) >> IO_TLB_SHIFT;
+}
+
+/* %false if no mapping begins at that slot. */
+static inline bool swiotlb_pool_lookup_head(const struct io_tlb_pool *pool,
+					    unsigned int head,
+					    struct swiotlb_mapping *map)
+{
+	u64 word = atomic64_read(&pool->records[head]);
+
+	map->head = head;
+	return likely(swiotlb_record_is_head(word)) &&
+	       swiotlb_record_read(&pool->records[head], word, map);
+}
+
 /**
  * swiotlb_pool_lookup() - find the mapping that an address belongs to
  * @pool:	The pool that @tlb_addr lies in.
@@ -136,14 +154,15 @@ static inline bool swiotlb_pool_lookup(const struct io_tlb_pool *pool,
 				       phys_addr_t tlb_addr,
 				       struct swiotlb_mapping *map)
 {
-	unsigned int index = (tlb_addr - pool->start) >> IO_TLB_SHIFT;
-	u64 word = atomic64_read(&pool->records[index]);
+	unsigned int head, index = swiotlb_pool_index(pool, tlb_addr);
 
-	if (unlikely(!swiotlb_record_is_head(word)))
-		return swiotlb_pool_lookup_inside(pool, index, map);
+	if (likely(swiotlb_pool_lookup_head(pool, index, map)))
+		return true;
 
-	map->head = index;
-	return swiotlb_record_read(&pool->records[index], word, map);
+	head = swiotlb_pool_head(pool, index);
+	return head != SWIOTLB_NO_SLOT &&
+	       swiotlb_pool_lookup_head(pool, head, map) &&
+	       index - head < map->nslots;
 }
 
 #endif /* _KERNEL_DMA_SWIOTLB_RECORD_H */
