@@ -27,7 +27,8 @@
  * atomic coherent pools, which drivers need.
  *
  * A map only says that the worker should look: ahead of need when it took a slot of an
- * area that is half full, and at once when it found no room. It does not count.
+ * area that is half full, or the CPU's area of an older pool was full, and at once when
+ * it found no room. It does not count.
  *
  * Devices with more reach fall back to the narrower allocator. So for the wider one, the
  * slots of both count, in use and open: low memory made at boot is used before pools are
@@ -337,8 +338,11 @@ static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 	return closed;
 }
 
-/* Closed pools that are empty move to @empty. */
-static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct list_head *empty)
+/*
+ * Closed pools that are empty move to @empty, by a member that no reader of the list
+ * follows.
+ */
+static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct hlist_head *empty)
 {
 	struct io_tlb_pool *pool, *next;
 
@@ -351,30 +355,33 @@ static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct list_head *emp
 			continue;
 		atomic_long_add(pool->nslots, &mem->growth.apart);
 		swiotlb_pools_remove(mem, pool);
-		list_add_tail(&pool->node, empty);
+		hlist_add_head(&pool->hash, empty);
 	}
 }
 
 static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 				  bool pressed)
 {
-	struct io_tlb_pool *pool, *next;
-	LIST_HEAD(empty);
+	struct io_tlb_pool *pool;
+	struct hlist_node *next;
+	HLIST_HEAD(empty);
 
 	scoped_guard(mutex, &swiotlb_pools_lock) {
 		if (swiotlb_growth_close(mem, demand, pressed)) {
 			swiotlb_growth_resized(mem);
 			/* (a) in "Life of a pool" */
 			synchronize_rcu();
+			/* They hold the share of a larger allocator. */
+			swiotlb_magazines_drain(&mem->cache);
 		}
 		swiotlb_growth_remove(mem, &empty);
 	}
-	if (list_empty(&empty))
+	if (hlist_empty(&empty))
 		return;
 
 	/* (b) */
 	synchronize_rcu();
-	list_for_each_entry_safe(pool, next, &empty, node) {
+	hlist_for_each_entry_safe(pool, next, &empty, hash) {
 		swiotlb_pool_unnumber(pool);
 		swiotlb_growth_destroy(mem, pool);
 	}

@@ -258,7 +258,7 @@ static void swiotlb_depots_empty(struct swiotlb_cache *cache,
 
 /**
  * swiotlb_magazines_drain() - free the buffers in all magazines and depots
- * @cache:	The magazines of an allocator, which are started.
+ * @cache:	The magazines of an allocator, started or not.
  *
  * It visits the magazines that got a buffer since the last time.
  *
@@ -267,6 +267,9 @@ static void swiotlb_depots_empty(struct swiotlb_cache *cache,
 void swiotlb_magazines_drain(struct swiotlb_cache *cache)
 {
 	struct swiotlb_magazine *mag, *next;
+
+	if (!swiotlb_cache_cpu(cache))
+		return;
 
 	llist_for_each_entry_safe(mag, next, llist_del_all(&cache->filled),
 				  filled) {

@@ -266,10 +266,9 @@ static unsigned int swiotlb_area_of(const struct io_tlb_pool *pool,
 	return number % pool->nareas;
 }
 
-/* More than half of the area is in use, or the CPU's own one was full. */
-static bool swiotlb_area_is_tight(const struct io_tlb_area *area, unsigned int nth)
+static bool swiotlb_area_is_tight(const struct io_tlb_area *area)
 {
-	return nth || swiotlb_area_used(area) > area->slots.nslots / 2;
+	return swiotlb_area_used(area) > area->slots.nslots / 2;
 }
 
 /*
@@ -289,27 +288,32 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 	phys_addr_t tlb_addr, ret = SWIOTLB_MAP_FULL;
 	struct io_tlb_pool *pool;
 	struct io_tlb_area *area;
+	bool tight = false;
 
 	for (i = 0; i < nareas; i++) {
 		swiotlb_for_each_pool(pool, mem) {
 			n = swiotlb_area_of(pool, cpu + i);
 			area = swiotlb_pool_area(pool, n);
-			if (i >= pool->nareas || !swiotlb_pool_is_open(pool) ||
-			    !swiotlb_area_may_fit(area, req->nslots))
+			if (i >= pool->nareas || !swiotlb_pool_is_open(pool))
 				continue;
 			if (reach == SWIOTLB_REACH_BOOT && pool != &mem->boot_pool)
 				continue;
+			if (!swiotlb_area_may_fit(area, req->nslots)) {
+				tight = true;
+				continue;
+			}
 
 			tlb_addr = swiotlb_pool_map(pool, n, req,
 						    swiotlb_dma_addr(mem, dev, pool->start),
 						    wait);
 			if (!swiotlb_map_failed(tlb_addr)) {
 				hit->pool = pool;
-				hit->tight = swiotlb_area_is_tight(area, i);
+				hit->tight = tight || swiotlb_area_is_tight(area);
 				return tlb_addr;
 			}
 			if (tlb_addr == SWIOTLB_MAP_BUSY)
 				ret = SWIOTLB_MAP_BUSY;
+			tight = true;
 		}
 	}
 	return ret;

@@ -47,7 +47,8 @@ enum swiotlb_pool_state {
  *		a segment, since its memory is contiguous for devices within one only.
  *		%SWIOTLB_NO_BOUNDARY where all of the pool is.
  * @node:	Member of the list of its mem's pools.
- * @hash:	Member of the table of transient pools.
+ * @hash:	Member of the table of transient pools, or of pools that are about to be
+ *		freed.
  * @free_work:	Frees a transient pool from process context, after readers of
  *		the table have gone.
  *

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -141,6 +142,8 @@ void in_child(void (*fn)(const void *), const void *arg, const char *what)
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
+		/* An alarm ends the parent only */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		failures = 0;
 		fn(arg);
 		end_process(verdict());

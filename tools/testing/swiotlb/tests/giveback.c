@@ -330,11 +330,12 @@ TEST(reopens_a_closed_pool_that_is_empty)
 		return;
 	grown = slots_event("grown");
 	unmap_pieces(kept, kept + 1);
-	map_slowly(0, 100);
+	shim_advance(HZ / 16);
+	map_pieces(60);
 	CHECK_EQ(slots_event("grown"), grown);
-	CHECK_EQ(pools_that_are("closed"), 0);
+	CHECK_EQ(slots_event("reopened"), 1);
 	CHECK_EQ(slots_transient(), 0);
-	unmap_pieces(0, 100);
+	unmap_pieces(0, 60);
 	check_used(0);
 }
 
@@ -422,11 +423,8 @@ static void keeps_room(const void *arg)
 	total = slots_total();
 	CHECK(total <= 4 * slots_used() + 5 * 512);
 	CHECK_EQ(slots_event("reopened"), 0);
-	/* Others may map a little more: that makes nothing grow, either */
-	CHECK(map_from_pools(dev, kept));
-	ticks(1);
-	CHECK_EQ(slots_total(), total);
-	unmap_pieces(0, kept + 1);
+	CHECK_EQ(slots_event("closed"), slots_event("freed"));
+	unmap_pieces(0, kept);
 }
 
 TEST(keeps_room_for_what_is_in_use)
@@ -640,8 +638,9 @@ TEST(magazines_of_a_smaller_allocator_hold_less)
 	for (i = 0; i < ARRAY_SIZE(small); i++)
 		unmap(dev, small[i], 4096, DMA_FROM_DEVICE);
 	unmap_pieces(0, 512);
-	for (i = 0; i < 60; i++) {
-		shim_advance(HZ);
+	/* Each map takes the one on top, which finds no room any more */
+	for (i = 0; i < 2 * ARRAY_SIZE(small); i++) {
+		shim_advance(HZ / 2);
 		unmap(dev, map(dev, orig, 4096, DMA_FROM_DEVICE), 4096,
 		      DMA_FROM_DEVICE);
 		shim_run_work();
@@ -668,9 +667,13 @@ TEST(bursts_between_ticks_count)
 	CHECK_EQ(slots_event("transient"), 0);
 }
 
-static void start_encrypted(void)
+/* The boot pool has what is kept in reserve, and as much again */
+#define PLENTY (16 * 512)
+
+static void start_encrypted(const char *arg)
 {
-	boot_encrypted("512,1");
+	boot_encrypted(arg);
+	shim_run_work();
 	start_with(new_device(0, 0));
 	fill_pattern(phys_to_virt(orig), PIECE, 1);
 	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
@@ -681,11 +684,11 @@ TEST(encrypts_once_before_memory_is_freed)
 	struct shim_usage before;
 	long calls;
 
-	start_encrypted();
+	start_encrypted("8192,1");
 	before = shim_usage();
-	map_pieces(256);
-	CHECK(shim_page_decrypted(tlbs[255]));
-	unmap_pieces(0, 256);
+	map_pieces(400);
+	CHECK(shim_page_decrypted(tlbs[399]));
+	unmap_pieces(0, 400);
 	calls = slots_event("set_memory");
 	CHECK_EQ(calls, slots_event("grown"));
 	ticks(LONG);
@@ -700,10 +703,10 @@ TEST(keeps_what_cannot_be_encrypted)
 {
 	struct shim_usage before;
 
-	start_encrypted();
+	start_encrypted("8192,1");
 	before = shim_usage();
-	map_pieces(64);
-	unmap_pieces(0, 64);
+	map_pieces(400);
+	unmap_pieces(0, 400);
 	shim_fail(SHIM_FAULT_ENCRYPT, 0, 1);
 	ticks(LONG);
 	CHECK_EQ(slots_event("freed"), slots_event("grown") - 1);
@@ -719,12 +722,10 @@ TEST(lost_memory_counts_against_the_limit)
 {
 	unsigned int i, n;
 
-	boot_encrypted("512,1,max=16M");
-	start_with(new_device(0, 0));
-	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
+	start_encrypted("8192,1,max=32M");
 	shim_fail(SHIM_FAULT_ENCRYPT, 0, -1);
 	for (i = 0; i < 10; i++) {
-		for (n = 0; n < 200; n++) {
+		for (n = 0; n < 500; n++) {
 			tlbs[n] = map_full(dev, orig, PIECE, 0, DMA_TO_DEVICE,
 					   DMA_ATTR_NO_WARN);
 			if (tlbs[n] == MAP_FAILED_ADDR)
@@ -736,9 +737,9 @@ TEST(lost_memory_counts_against_the_limit)
 		ticks(40);
 	}
 	CHECK(slots_event("leaked_bytes") > SZ_4M);
-	CHECK(slots_event("leaked_bytes") <= 15 * SZ_1M);
+	CHECK(slots_event("leaked_bytes") <= SZ_16M);
 	CHECK_EQ(slots_event("freed"), 0);
-	CHECK_EQ(slots_total(), 512);
+	CHECK_EQ(slots_total(), PLENTY);
 }
 
 /* Where decrypting fails once, it does so with smaller pools, too, and soon after */
@@ -747,14 +748,12 @@ TEST(failed_decrypt_is_not_repeated)
 	unsigned int i;
 	long lost;
 
-	boot_encrypted("512,1,max=16M");
-	start_with(new_device(0, 0));
-	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
+	start_encrypted("8192,1,max=48M");
 	shim_fail(SHIM_FAULT_DECRYPT, 0, -1);
 	shim_fail(SHIM_FAULT_ENCRYPT, 0, -1);
-	for (i = 0; i < 64; i++) {
+	for (i = 0; i < 300; i++) {
 		map_full(dev, orig, PIECE, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
-		ticks(i < 16);
+		ticks(i >= 270);
 	}
 	lost = slots_event("leaked_bytes");
 	CHECK(lost > 0);
@@ -764,14 +763,14 @@ TEST(failed_decrypt_is_not_repeated)
 		ticks(1);
 	}
 	CHECK(slots_event("leaked_bytes") > lost);
-	CHECK(slots_event("leaked_bytes") <= 15 * SZ_1M);
+	CHECK(slots_event("leaked_bytes") <= SZ_32M);
 }
 
-/* Each slot there is, one by one */
+/* Of the boot pool, in small pieces */
 static unsigned int slots_that_can_be_mapped(void)
 {
 	default_swiotlb_base();
-	return map_until_full(dev, orig, IO_TLB_SIZE, tlbs, MAX_PIECES);
+	return 2 * map_until_full(dev, orig, 2 * IO_TLB_SIZE, tlbs, MAX_PIECES);
 }
 
 /* More pools than there are numbers; figures for "make giveback" */
@@ -781,13 +780,15 @@ TEST(thousand_cycles)
 	unsigned int cycles;
 	long nslots, lost;
 
-	start_encrypted();
+	start_encrypted("8192,1");
+	/* Small ones, two each time */
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
 	nslots = slots_total();
 	for (cycles = 0; cycles <= 1000 && !check_failures(); cycles++) {
 		if (cycles == 1)
 			before = shim_usage();
-		map_pieces(160);
-		unmap_pieces(0, 160);
+		map_pieces(300);
+		unmap_pieces(0, 300);
 		shrink_now(nslots);
 		ticks(1);
 	}

@@ -432,9 +432,9 @@ TEST_BASE_FAILS(restricted_alloc_says_why_it_fails, "it says nothing")
 	CHECK(pieces[4]);
 	CHECK(swiotlb_free(dev, pieces[1], SZ_64K));
 	CHECK(swiotlb_free(dev, pieces[2], SZ_64K));
-	refused(dev, SZ_256K, 0, "fragmented",
+	refused(dev, SZ_256K, 0, "full",
 		"swiotlb buffer is full (sz: 262144 bytes), total 512 (slots), used 352 (slots), coherent memory needs 128 in a row",
-		"fragmented");
+		"full");
 }
 
 static struct { struct device *dev; struct page *page; } twice;
