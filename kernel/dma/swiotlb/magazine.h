@@ -59,9 +59,9 @@
  * first, or is in an RCU read section.
  *
  * A map and an unmap touch five cache lines of metadata: allocator, table of pools, pool,
- * record and magazine, the last two of which are written. Records are small: eight share a cache line. Buffers that have been mapped on
- * one CPU and unmapped on another get mixed, and so the CPUs then share lines of
- * records, in steady state one for each mapping.
+ * record and magazine. They write to the last two only. Records are small: eight share a
+ * cache line. Buffers that have been mapped on one CPU and unmapped on another get mixed,
+ * and so the CPUs then share lines of records, in steady state one for each mapping.
  *
  * Restricted pools have no magazines: coherent allocations need long runs there.
  */

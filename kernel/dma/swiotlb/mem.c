@@ -63,7 +63,7 @@ void swiotlb_mem_init(struct swiotlb_mem *mem)
 	mem->first = mem;
 	swiotlb_pools_init(mem);
 	init_llist_head(&mem->cache.filled);
-	swiotlb_growth_init(mem);
+	swiotlb_growth_init(&mem->growth);
 }
 
 /**

@@ -8,7 +8,6 @@
 #include "growth.h"
 #include "magazine.h"
 #include "pools.h"
-#include "record.h"
 
 /**
  * DOC: Allocators
@@ -119,6 +118,22 @@ extern struct swiotlb_mem swiotlb_any_mem;
 static inline struct swiotlb_mem *to_swiotlb_mem(struct io_tlb_mem *pub)
 {
 	return container_of(pub, struct swiotlb_mem, pub);
+}
+
+/**
+ * swiotlb_growth_is_enabled() - may an allocator have pools made at run time?
+ * @mem:	Allocator.
+ *
+ * Context: Any.
+ * Return: %true if it may.
+ */
+static inline bool swiotlb_growth_is_enabled(const struct swiotlb_mem *mem)
+{
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+	return READ_ONCE(mem->growth.enabled);
+#else
+	return false;
+#endif
 }
 
 /* Node of memory for a device: near it, or near the CPU, which copies. */

@@ -4,7 +4,6 @@
  */
 
 #include "pool.h"
-#include "record.h"
 
 /* Pools by their number, which fits in a cell of a magazine. 0 is no number. */
 struct io_tlb_pool *swiotlb_pool_table[SWIOTLB_MAX_POOLS] __read_mostly;

@@ -5,7 +5,7 @@
 #ifndef _KERNEL_DMA_SWIOTLB_RECORD_H
 #define _KERNEL_DMA_SWIOTLB_RECORD_H
 
-#include "pool.h"
+#include "request.h"
 
 /**
  * DOC: Mapping records
@@ -48,6 +48,24 @@
 
 static_assert(SWIOTLB_MAX_SLOTS - 1 <= SWIOTLB_RECORD_NSLOTS_MASK);
 static_assert(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_RECORD_BYTES_MASK);
+
+/**
+ * struct swiotlb_mapping - a mapping record, unpacked
+ * @orig_addr:	As in &struct swiotlb_request.
+ * @bytes:	As in &struct swiotlb_request.
+ * @head:	Index in the pool of the first slot, padding included.
+ * @nslots:	As in &struct swiotlb_request.
+ * @pad_slots:	As in &struct swiotlb_request.
+ * @word:	First word of the packed record, to notice that it changed.
+ */
+struct swiotlb_mapping {
+	phys_addr_t orig_addr;
+	size_t bytes;
+	unsigned int head;
+	unsigned int nslots;
+	unsigned int pad_slots;
+	u64 word;
+};
 
 /* Too many bits for the short form. */
 static inline bool swiotlb_addr_is_long(phys_addr_t addr)
@@ -120,49 +138,6 @@ static inline bool swiotlb_record_take(atomic64_t *record, u64 word)
 	s64 old = word;
 
 	return atomic64_try_cmpxchg_relaxed(record, &old, SWIOTLB_RECORD_FREE);
-}
-
-static inline unsigned int swiotlb_pool_index(const struct io_tlb_pool *pool,
-					      phys_addr_t tlb_addr)
-{
-	return (tlb_addr - pool->start) >> IO_TLB_SHIFT;
-}
-
-/* %false if no mapping begins at that slot. */
-static inline bool swiotlb_pool_lookup_head(const struct io_tlb_pool *pool,
-					    unsigned int head,
-					    struct swiotlb_mapping *map)
-{
-	u64 word = atomic64_read(&pool->records[head]);
-
-	map->head = head;
-	return likely(swiotlb_record_is_head(word)) &&
-	       swiotlb_record_read(&pool->records[head], word, map);
-}
-
-/**
- * swiotlb_pool_lookup() - find the mapping that an address belongs to
- * @pool:	The pool that @tlb_addr lies in.
- * @tlb_addr:	Any physical address within the mapping.
- * @map:	Filled in on success.
- *
- * Context: Any. No lock is needed, since the caller owns the mapping: nothing else may
- * unmap it meanwhile.
- * Return: %false if nothing is mapped there.
- */
-static inline bool swiotlb_pool_lookup(const struct io_tlb_pool *pool,
-				       phys_addr_t tlb_addr,
-				       struct swiotlb_mapping *map)
-{
-	unsigned int head, index = swiotlb_pool_index(pool, tlb_addr);
-
-	if (likely(swiotlb_pool_lookup_head(pool, index, map)))
-		return true;
-
-	head = swiotlb_pool_head(pool, index);
-	return head != SWIOTLB_NO_SLOT &&
-	       swiotlb_pool_lookup_head(pool, head, map) &&
-	       index - head < map->nslots;
 }
 
 #endif /* _KERNEL_DMA_SWIOTLB_RECORD_H */

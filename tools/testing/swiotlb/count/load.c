@@ -76,6 +76,14 @@ unsigned int load_limit(unsigned int class)
 	return swiotlb_this_magazine(swiotlb_default_mem.cache.cpu, class)->limit;
 }
 
+unsigned int load_first_cells(unsigned int class)
+{
+	unsigned int at = swiotlb_magazine_offset[class] % SMP_CACHE_BYTES;
+
+	return (SMP_CACHE_BYTES - at - offsetof(struct swiotlb_magazine, cell)) /
+	       sizeof(atomic_t);
+}
+
 /* Does what is unmapped fit in the CPU's own magazine? */
 bool load_is_cached(const struct load *l)
 {
@@ -251,11 +259,8 @@ unsigned long load_fill(unsigned int ncpus)
 	for (round = 0; round < 2; round++) {
 		/* Large ones first: later there may be no such run */
 		for (class = SWIOTLB_NR_CLASSES; class--; ) {
-			/* A magazine, and half of that again for the depot */
-			fill_class(ncpus, class, load_limit(class) * 3 / 2 + 2);
-			most = max(most, load_cached());
-			/* More than any magazine can borrow */
-			fill_class(ncpus, class, max(256 >> class, 16));
+			/* A magazine, as much for the depot, and more than both */
+			fill_class(ncpus, class, load_limit(class) * 3 + 2);
 			most = max(most, load_cached());
 		}
 	}

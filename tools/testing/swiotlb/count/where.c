@@ -166,6 +166,8 @@ bool where_ignored(unsigned long addr)
 		VAR(shim_highmem_start), VAR(shim_traced),
 		VAR(shim_cause),
 		VAR(shim_arch_syncs), VAR(shim_arch_flushes),
+		/* A constant, but in another file */
+		VAR(swiotlb_magazine_offset),
 #ifdef CONFIG_DEBUG_FS
 		VAR(swiotlb_track_hiwater),
 #endif
