@@ -150,6 +150,7 @@ int swiotlb_pages_alloc(const struct swiotlb_pages_want *want,
 {
 	struct page *page;
 
+	KUNIT_STATIC_STUB_REDIRECT(swiotlb_pages_alloc, want, pages, lost);
 	*lost = 0;
 	pages->bytes = want->bytes;
 	pages->shared = want->shared;

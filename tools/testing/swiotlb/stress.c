@@ -238,10 +238,7 @@ static void *neighbour(void *arg)
 	return NULL;
 }
 
-/*
- * A tick closes and empties what nobody uses, the next one frees it. Without a shrinker,
- * for which there was no memory, that is after a pause and some time without use.
- */
+/* A look closes and empties pools that are not used, the next one frees them. */
 static void shrink_to(long total)
 {
 	unsigned long freed;
@@ -413,7 +410,8 @@ STRESS(stress_shrinking_at_the_limit, .arg = "512,2,max=12M", .threads = 4,
        .high = true)
 STRESS(stress_shrinking_with_faults, .arg = "512,2", .threads = 4, .pressure = 250,
        .max_size = 60000, .growing = true, .shrinking = true, .faults = true)
-STRESS(stress_shrinking_encrypted, .arg = "512,2", .threads = 4, .pressure = 250,
+/* The boot pool has more than is kept in reserve */
+STRESS(stress_shrinking_encrypted, .arg = "4608,2", .threads = 12, .pressure = 250,
        .max_size = 60000, .growing = true, .shrinking = true, .encrypted = true)
 #endif
 #endif

@@ -3,6 +3,7 @@
  * One area: its lock, with threads on all CPUs and in interrupts.
  */
 
+#include "../area.h"
 #include "fixture.h"
 
 #define SWIOTLB_TEST_AREA	256
@@ -10,17 +11,19 @@
 /**
  * struct swiotlb_test_area - an area, and what its users know of it
  * @area:	The area.
- * @owned:	One bit a slot: somebody was given it.
+ * @owned:	One bit a slot: a caller has it.
  */
 struct swiotlb_test_area {
 	struct io_tlb_area *area;
 	DECLARE_BITMAP(owned, SWIOTLB_TEST_AREA);
 };
 
-static const struct swiotlb_fit swiotlb_test_three_slots = {
-	.nslots = 3,
-	.boundary_mask = SWIOTLB_NO_BOUNDARY,
-};
+#define SWIOTLB_TEST_FIT(_nslots) {						\
+	.nslots = _nslots,							\
+	.boundary = { { SWIOTLB_NO_BOUNDARY }, { SWIOTLB_NO_BOUNDARY } },	\
+}
+
+static const struct swiotlb_fit swiotlb_test_three_slots = SWIOTLB_TEST_FIT(3);
 
 static int swiotlb_area_test_init(struct kunit *test)
 {
@@ -74,13 +77,10 @@ static void swiotlb_area_busy_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 3);
 }
 
-/* There is nothing to lock it for. */
+/* It need not be locked. */
 static void swiotlb_area_full_test(struct kunit *test)
 {
-	static const struct swiotlb_fit most = {
-		.nslots = SWIOTLB_TEST_AREA - 2,
-		.boundary_mask = SWIOTLB_NO_BOUNDARY,
-	};
+	static const struct swiotlb_fit most = SWIOTLB_TEST_FIT(SWIOTLB_TEST_AREA - 2);
 	struct swiotlb_test_area *t = test->priv;
 
 	KUNIT_ASSERT_EQ(test, 0, swiotlb_area_alloc(t->area, &most, SWIOTLB_SPIN));
@@ -91,7 +91,7 @@ static void swiotlb_area_full_test(struct kunit *test)
 					   SWIOTLB_SPIN));
 }
 
-/* A buffer that has left its cell belongs to somebody else. */
+/* A buffer that has left its cell has another owner. */
 static void swiotlb_area_cell_test(struct kunit *test)
 {
 	struct swiotlb_test_area *t = test->priv;
@@ -103,10 +103,12 @@ static void swiotlb_area_cell_test(struct kunit *test)
 	swiotlb_area_free(t->area, 0, 3, &cell, 8);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cell), 7);
 	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 3);
+	KUNIT_EXPECT_FALSE(test, swiotlb_area_is_empty(t->area));
 
 	swiotlb_area_free(t->area, 0, 3, &cell, 7);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cell), 0);
 	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 0);
+	KUNIT_EXPECT_TRUE(test, swiotlb_area_is_empty(t->area));
 }
 
 static void swiotlb_area_double_free_test(struct kunit *test)
@@ -124,7 +126,7 @@ static void swiotlb_area_double_free_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 0);
 }
 
-/* Nobody else has any of them. */
+/* No other caller has any of them. */
 static bool swiotlb_test_own(struct swiotlb_test_area *t, unsigned int index)
 {
 	return !test_and_set_bit(index, t->owned) &&

@@ -3,6 +3,7 @@
  * The copy: which bytes it moves, and which it leaves alone.
  */
 
+#include "../bounce.h"
 #include "../record.h"
 #include "fixture.h"
 
@@ -11,9 +12,10 @@
 #define SWIOTLB_TEST_POISON	0xee
 
 /**
- * struct swiotlb_test_copy - a mapping, made without the front door
+ * struct swiotlb_test_copy - a mapping, made without the DMA API
  * @dev:	Device.
- * @mem:	Its allocator, of which there is no more than a pool.
+ * @mem:	Its allocator, which has no pool.
+ * @pool:	The pool.
  * @map:	The mapping: SWIOTLB_TEST_BYTES bytes of @orig.
  * @tlb_addr:	Its first byte.
  * @orig:	The original, between guard bytes.
@@ -21,7 +23,8 @@
  */
 struct swiotlb_test_copy {
 	struct device *dev;
-	struct swiotlb_mem *mem;
+	struct io_tlb_mem mem;
+	struct io_tlb_pool pool;
 	struct swiotlb_mapping map;
 	phys_addr_t tlb_addr;
 	u8 *orig;
@@ -38,12 +41,10 @@ swiotlb_test_copy(struct kunit *test, unsigned int offset,
 	struct io_tlb_pool *pool;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	t->mem = kunit_kzalloc(test, sizeof(*t->mem), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, t->mem);
-	swiotlb_test_init_pool(test, &t->mem->boot_pool, SWIOTLB_MAX_SLOTS, 1);
-	t->dev = swiotlb_test_device(test, t->mem, min_align_mask);
+	swiotlb_test_init_pool(test, &t->pool, SWIOTLB_MAX_SLOTS, 1);
+	t->dev = swiotlb_test_device(test, &t->mem, min_align_mask);
 	t->orig = swiotlb_test_buffer(test, 4 * PAGE_SIZE) + PAGE_SIZE + offset;
-	pool = &t->mem->boot_pool;
+	pool = &t->pool;
 
 	req.orig_addr = virt_to_phys(t->orig);
 	req.bytes = SWIOTLB_TEST_BYTES;
@@ -58,7 +59,7 @@ swiotlb_test_copy(struct kunit *test, unsigned int offset,
 
 static void swiotlb_test_copy_end(struct swiotlb_test_copy *t)
 {
-	struct io_tlb_pool *pool = &t->mem->boot_pool;
+	struct io_tlb_pool *pool = &t->pool;
 
 	swiotlb_record_take(&pool->records[t->map.head], t->map.word);
 	swiotlb_pool_release(pool, t->map.head, t->map.nslots, NULL, 0);
@@ -86,7 +87,7 @@ static bool swiotlb_test_copy_part(struct swiotlb_test_copy *t, size_t skip,
 	       SWIOTLB_TEST_BYTES + 2 * SWIOTLB_TEST_GUARD);
 	for (i = 0; i < SWIOTLB_TEST_BYTES; i++)
 		from[i] = i * 5 + (i >> 8) + 1;
-	swiotlb_bounce(t->dev, &t->mem->boot_pool, &t->map, t->tlb_addr + skip,
+	swiotlb_bounce(t->dev, &t->pool, &t->map, t->tlb_addr + skip,
 		       bytes, dir);
 	return swiotlb_test_copied(to, from, skip, bytes);
 }
@@ -143,11 +144,11 @@ static void swiotlb_bounce_part_test(struct kunit *test)
 	swiotlb_test_copy_end(t);
 }
 
-/* What is behind the end is not copied, and reported; before the start likewise. */
+/* Bytes behind the end are not copied, but reported; so are those before the start. */
 static void swiotlb_bounce_clamp_test(struct kunit *test)
 {
 	struct swiotlb_test_copy *t = swiotlb_test_copy(test, 0, 0);
-	struct io_tlb_pool *pool = &t->mem->boot_pool;
+	struct io_tlb_pool *pool = &t->pool;
 
 	memset(t->bounce, SWIOTLB_TEST_POISON, SWIOTLB_TEST_BYTES + 64);
 	kunit_warning_suppress(test) {
@@ -178,7 +179,7 @@ static void swiotlb_bounce_no_original_test(struct kunit *test)
 
 	map.orig_addr = SWIOTLB_NO_ORIG_ADDR;
 	memset(t->bounce, SWIOTLB_TEST_POISON, SWIOTLB_TEST_BYTES);
-	swiotlb_bounce(t->dev, &t->mem->boot_pool, &map, t->tlb_addr,
+	swiotlb_bounce(t->dev, &t->pool, &map, t->tlb_addr,
 		       SWIOTLB_TEST_BYTES, DMA_TO_DEVICE);
 	KUNIT_EXPECT_NULL(test, memchr_inv(t->bounce, SWIOTLB_TEST_POISON,
 					   SWIOTLB_TEST_BYTES));

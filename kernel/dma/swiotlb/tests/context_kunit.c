@@ -6,20 +6,20 @@
 
 #include <linux/smp.h>
 
-#include "../magazine.h"
+#include "../mem.h"
 #include "fixture.h"
 
-/* Addresses that wait for whoever comes next to unmap them. */
+/* Addresses that wait until another caller unmaps them. */
 #define SWIOTLB_TEST_SHELF	16
 
 /**
- * struct swiotlb_test_context - what all contexts share
+ * struct swiotlb_test_context - data that all contexts share
  * @mem:	Allocator.
  * @dev:	Device.
- * @source:	What is mapped; never changes.
+ * @source:	Original of all mappings; never changes.
  * @calls:	How often something was mapped.
  * @failed:	How often it was not.
- * @shelf:	Mappings of one page each that nobody owns, 0 for none.
+ * @shelf:	Mappings of one page each that have no owner, 0 for none.
  */
 struct swiotlb_test_context {
 	struct swiotlb_mem *mem;
@@ -37,7 +37,7 @@ static int swiotlb_context_test_init(struct kunit *test)
 	if (!t)
 		return -ENOMEM;
 	t->mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
-	t->dev = swiotlb_test_device(test, t->mem, 0);
+	t->dev = swiotlb_test_device(test, &t->mem->pub, 0);
 	t->source = swiotlb_test_buffer(test, SZ_32K);
 	test->priv = t;
 	return 0;
@@ -46,7 +46,7 @@ static int swiotlb_context_test_init(struct kunit *test)
 /* From a byte to 16 KiB: one slot, a few, many, and sizes with no magazine. */
 static const size_t swiotlb_test_sizes[] = { 1, 512, 2048, 3000, 4096, 5000, 16384 };
 
-/* Nobody else writes to what is ours, and it holds what was mapped. */
+/* No other caller writes to a buffer, and it has the content of the original. */
 static bool swiotlb_test_is_ours(u8 *bounce, const u8 *orig, size_t bytes, u8 mark)
 {
 	if (memcmp(bounce, orig, bytes))
@@ -122,7 +122,7 @@ static bool swiotlb_test_stamped(struct swiotlb_test_context *t, u64 addr)
 	return intact;
 }
 
-/* Map a page and leave it for somebody else; unmap one that was left. */
+/* Map a page and leave it for another caller; unmap one that was left. */
 static bool swiotlb_test_exchange(void *arg)
 {
 	struct swiotlb_test_context *t = arg;
@@ -170,8 +170,8 @@ static void swiotlb_context_exchange_test(struct kunit *test)
 }
 
 /**
- * struct swiotlb_test_call - what an interrupt on another CPU is given
- * @t:		What all share.
+ * struct swiotlb_test_call - arguments of an interrupt on another CPU
+ * @t:		Data that all share.
  * @addr:	A mapping that it is to unmap.
  * @bytes:	Its size.
  * @hardirq:	It was an interrupt.
@@ -205,7 +205,7 @@ static void swiotlb_context_ipi_test(struct kunit *test)
 		kunit_skip(test, "no driver unmaps in a hard interrupt here");
 	swiotlb_test_start_magazines(test, t->mem);
 	nslots = swiotlb_nslots(call.bytes);
-	if (!t->mem->cache->limit[swiotlb_class(nslots)])
+	if (!swiotlb_test_cpu_magazine(t->mem, 0, swiotlb_class(nslots))->limit)
 		kunit_skip(test, "the pool is too small for so many CPUs");
 	here = cpumask_first(cpu_online_mask);
 	swiotlb_test_pin(test, here);
@@ -226,8 +226,7 @@ static void swiotlb_context_ipi_test(struct kunit *test)
 	}
 	if (!others)
 		kunit_skip(test, "one CPU only");
-	KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem),
-			others * nslots);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_kept(t->mem), others * nslots);
 }
 
 static struct kunit_case swiotlb_context_cases[] = {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the DMA API calls, on a device with an allocator of its own: addresses,
- * copies, and what is reported.
+ * The functions that the DMA API calls, on a device with an allocator of its own: addresses,
+ * copies, reports.
  */
 
+#include "../mem.h"
 #include "fixture.h"
 
 #define SWIOTLB_TEST_MAX_BYTES	(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT)
@@ -74,7 +75,8 @@ static void swiotlb_dma_layout_test(struct kunit *test)
 	};
 	const struct swiotlb_test_layout *layout = test->param_value;
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 2);
-	struct device *dev = swiotlb_test_device(test, mem, layout->min_align_mask);
+	struct device *dev = swiotlb_test_device(test, &mem->pub,
+						 layout->min_align_mask);
 	u8 *buffer = swiotlb_test_buffer(test, 2 * SWIOTLB_TEST_MAX_BYTES);
 	unsigned long attrs = 0;
 	phys_addr_t orig, addr;
@@ -102,7 +104,7 @@ static void swiotlb_dma_largest_test(struct kunit *test)
 {
 	static const unsigned int masks[] = { 0, 0x1ff, 0x7ff, 0xfff, 0x3fff };
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 1);
-	struct device *dev = swiotlb_test_device(test, mem, 0);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
 	u8 *buffer = swiotlb_test_buffer(test, 2 * SWIOTLB_TEST_MAX_BYTES);
 	unsigned int i, offset;
 	phys_addr_t addr;
@@ -177,7 +179,7 @@ static void swiotlb_dma_copies_test(struct kunit *test)
 {
 	const struct swiotlb_test_way *way = test->param_value;
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
-	struct device *dev = swiotlb_test_device(test, mem, 0);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
 	u8 *buffer = swiotlb_test_buffer(test, 4 * PAGE_SIZE) + PAGE_SIZE + 100;
 	dma_addr_t addr;
 	u8 *bounce;
@@ -225,7 +227,7 @@ static void swiotlb_dma_copies_test(struct kunit *test)
 static void swiotlb_dma_unmap_twice_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
-	struct device *dev = swiotlb_test_device(test, mem, 0);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
 	u8 *buffer = swiotlb_test_buffer(test, PAGE_SIZE);
 	phys_addr_t addr = swiotlb_test_map(dev, buffer, 3000, DMA_FROM_DEVICE);
 	phys_addr_t other = swiotlb_test_map(dev, buffer, 3000, DMA_FROM_DEVICE);
@@ -250,7 +252,7 @@ static void swiotlb_dma_unmap_twice_test(struct kunit *test)
 static void swiotlb_dma_unmap_inside_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
-	struct device *dev = swiotlb_test_device(test, mem, 0);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
 	u8 *buffer = swiotlb_test_buffer(test, 2 * PAGE_SIZE);
 	phys_addr_t addr = swiotlb_test_map(dev, buffer, 8000, DMA_TO_DEVICE);
 
@@ -264,26 +266,27 @@ static void swiotlb_dma_unmap_inside_test(struct kunit *test)
 	swiotlb_tbl_unmap_single(dev, addr, 8000, DMA_TO_DEVICE, 0);
 }
 
-/* Addresses next to the pool are none of ours. */
+/* Addresses next to the pool are not in it. */
 static void swiotlb_dma_foreign_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
-	struct device *dev = swiotlb_test_device(test, mem, 0);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
 	struct io_tlb_pool *pool = &mem->boot_pool;
 
 	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, pool->start), pool);
 	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, pool->end - 1), pool);
-	KUNIT_EXPECT_NULL(test, swiotlb_find_pool(dev, pool->start - 1));
-	KUNIT_EXPECT_NULL(test, swiotlb_find_pool(dev, pool->end));
+	/* They may be in a pool of the machine's. */
+	KUNIT_EXPECT_PTR_NE(test, swiotlb_find_pool(dev, pool->start - 1), pool);
+	KUNIT_EXPECT_PTR_NE(test, swiotlb_find_pool(dev, pool->end), pool);
 	KUNIT_EXPECT_TRUE(test, is_swiotlb_active(dev));
 	KUNIT_EXPECT_TRUE(test, is_swiotlb_force_bounce(dev));
 }
 
-/* Full is full: no more, and then all over again. */
+/* Full, and then all over again. */
 static void swiotlb_dma_full_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
-	struct device *dev = swiotlb_test_device(test, mem, 0);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
 	u8 *buffer = swiotlb_test_buffer(test, PAGE_SIZE);
 	unsigned int i, round, n = SWIOTLB_TEST_NSLOTS / 2;
 	phys_addr_t *addrs = kunit_kcalloc(test, n, sizeof(*addrs), GFP_KERNEL);
@@ -305,6 +308,46 @@ static void swiotlb_dma_full_test(struct kunit *test)
 	}
 }
 
+/* A device that reaches no pool is told so at once. */
+static void swiotlb_dma_out_of_reach_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
+	u8 *buffer = swiotlb_test_buffer(test, PAGE_SIZE);
+
+	*dev->dma_mask = mem->boot_pool.start - 1;
+	KUNIT_EXPECT_EQ(test, (phys_addr_t)DMA_MAPPING_ERROR,
+			swiotlb_test_map(dev, buffer, 100, DMA_TO_DEVICE));
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_OUT_OF_REACH, 1);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_FULL, 0);
+}
+
+/* Each map that fails is counted, by its cause, whether it is logged or not. */
+static void swiotlb_dma_events_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_MAX_SLOTS, 1);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
+	u8 *buffer = swiotlb_test_buffer(test, SWIOTLB_TEST_MAX_BYTES);
+	phys_addr_t addr;
+
+	swiotlb_test_map(dev, buffer, SWIOTLB_TEST_MAX_BYTES + 1, DMA_TO_DEVICE);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_TOO_LARGE, 1);
+	dma_set_seg_boundary(dev, SZ_4K - 1);
+	swiotlb_test_map(dev, buffer, SZ_8K, DMA_TO_DEVICE);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_MISALIGNED, 1);
+	dma_set_seg_boundary(dev, ULONG_MAX);
+
+	addr = swiotlb_test_map(dev, buffer, SWIOTLB_TEST_MAX_BYTES, DMA_TO_DEVICE);
+	KUNIT_ASSERT_NE(test, addr, (phys_addr_t)DMA_MAPPING_ERROR);
+	KUNIT_EXPECT_EQ(test, (phys_addr_t)DMA_MAPPING_ERROR,
+			swiotlb_test_map(dev, buffer, 1, DMA_TO_DEVICE));
+	KUNIT_EXPECT_EQ(test, (phys_addr_t)DMA_MAPPING_ERROR,
+			swiotlb_test_map(dev, buffer, 1, DMA_TO_DEVICE));
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_FULL, 2);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_OUT_OF_REACH, 0);
+	swiotlb_tbl_unmap_single(dev, addr, SWIOTLB_TEST_MAX_BYTES, DMA_TO_DEVICE, 0);
+}
+
 static struct kunit_case swiotlb_dma_cases[] = {
 	KUNIT_CASE_PARAM(swiotlb_dma_layout_test, swiotlb_layout_gen_params),
 	KUNIT_CASE(swiotlb_dma_largest_test),
@@ -313,6 +356,8 @@ static struct kunit_case swiotlb_dma_cases[] = {
 	KUNIT_CASE(swiotlb_dma_unmap_inside_test),
 	KUNIT_CASE(swiotlb_dma_foreign_test),
 	KUNIT_CASE(swiotlb_dma_full_test),
+	KUNIT_CASE(swiotlb_dma_out_of_reach_test),
+	KUNIT_CASE(swiotlb_dma_events_test),
 	{}
 };
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the suites share: pools and allocators of a test's own, devices that use
- * them, many CPUs at once, and workers that a test steps.
+ * them, many CPUs at once, and a worker that a test steps.
  *
- * No suite touches swiotlb_default_mem: the devices of the machine depend on it.
+ * No suite touches swiotlb_default_mem and swiotlb_any_mem: the devices of the machine
+ * depend on them. The table of numbers, the index and the range of addresses are for all
+ * allocators: a test adds only pools of memory that it has allocated.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_TESTS_FIXTURE_H
 #define _KERNEL_DMA_SWIOTLB_TESTS_FIXTURE_H
@@ -14,7 +16,11 @@
 #include <kunit/test.h>
 #include <linux/dma-mapping.h>
 
-#include "../internal.h"
+#include "../slots.h"
+
+struct io_tlb_pool;
+struct swiotlb_mem;
+struct swiotlb_request;
 
 /* A test's pools are of this size if the size does not matter: four areas. */
 #define SWIOTLB_TEST_NSLOTS	(4 * SWIOTLB_MAX_SLOTS)
@@ -57,24 +63,9 @@ void swiotlb_test_in_irq(struct kunit *test, bool (*fn)(void *arg), int calls,
 
 void swiotlb_test_init_pool(struct kunit *test, struct io_tlb_pool *pool,
 			    unsigned long nslots, unsigned int nareas);
-struct device *swiotlb_test_device(struct kunit *test, struct swiotlb_mem *mem,
+struct device *swiotlb_test_device(struct kunit *test, struct io_tlb_mem *mem,
 				   unsigned int min_align_mask);
-
-/**
- * swiotlb_test_request() - a request for a number of slots
- * @nslots:	How many, without padding.
- *
- * Return: The request, for an original at an address that is never read.
- */
-static inline struct swiotlb_request swiotlb_test_request(unsigned int nslots)
-{
-	return (struct swiotlb_request) {
-		.orig_addr = SZ_1M,
-		.bytes = (size_t)nslots << IO_TLB_SHIFT,
-		.nslots = nslots,
-		.boundary_mask = SWIOTLB_NO_BOUNDARY,
-	};
-}
+struct swiotlb_request swiotlb_test_request(unsigned int nslots);
 
 /* ---------------------------------------------------- fixture_crypt.c --- */
 
@@ -84,6 +75,7 @@ static inline struct swiotlb_request swiotlb_test_request(unsigned int nslots)
  * @encrypted:	Calls.
  * @decrypted_bytes: Of all calls together.
  * @encrypted_bytes: Of all calls together.
+ * @dirty:	Calls that decrypted memory which was not clear.
  * @vaddr:	Of the last call.
  * @decrypt_ret: What decrypting returns.
  * @encrypt_ret: What encrypting returns.
@@ -93,6 +85,7 @@ struct swiotlb_test_crypt {
 	unsigned int encrypted;
 	size_t decrypted_bytes;
 	size_t encrypted_bytes;
+	unsigned int dirty;
 	void *vaddr;
 	int decrypt_ret;
 	int encrypt_ret;
@@ -111,25 +104,67 @@ struct swiotlb_mem *swiotlb_test_mem(struct kunit *test, unsigned long nslots,
 void swiotlb_test_start_magazines(struct kunit *test, struct swiotlb_mem *mem);
 void swiotlb_test_expect_used(struct kunit *test, struct swiotlb_mem *mem,
 			      unsigned long nslots);
+unsigned long swiotlb_test_kept(struct swiotlb_mem *mem);
+struct swiotlb_magazine *swiotlb_test_cpu_magazine(struct swiotlb_mem *mem,
+						   unsigned int cpu,
+						   unsigned int class);
 
-/* ----------------------------------------------------- fixture_grow.c --- */
+/* Events are counted where there is a file to read them from. */
+#ifdef CONFIG_DEBUG_FS
+#define SWIOTLB_TEST_EXPECT_EVENT(test, mem, event, n) \
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&(mem)->events[event]), n)
+#else
+#define SWIOTLB_TEST_EXPECT_EVENT(test, mem, event, n) do { } while (0)
+#endif
+
+/* Returns false where no device can be behind an IOMMU. */
+static inline bool swiotlb_test_set_iommu(struct device *dev, bool iommu)
+{
+#ifdef CONFIG_IOMMU_DMA
+	dev->dma_iommu = iommu;
+	return true;
+#else
+	return false;
+#endif
+}
+
+/* --------------------------------------------------- fixture_growth.c --- */
 
 /* The most that an allocator of a test grows to. */
 #define SWIOTLB_TEST_MAX_NSLOTS	(SZ_32M >> IO_TLB_SHIFT)
 
+/* More than a pool must not have been needed before it is closed. */
+#define SWIOTLB_TEST_LONG_AGO	(6 * HZ)
+
+/**
+ * struct swiotlb_test_source - what pools were made of
+ * @asked:	How often memory was asked for.
+ * @bytes:	How much, the first times.
+ * @most:	Larger pieces are refused.
+ * @ret:	What refusing returns.
+ */
+struct swiotlb_test_source {
+	unsigned int asked;
+	size_t bytes[16];
+	size_t most;
+	int ret;
+};
+
+extern struct swiotlb_test_source swiotlb_test_source;
+
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 struct swiotlb_mem *swiotlb_test_growing_mem(struct kunit *test,
 					     unsigned long nslots);
-void swiotlb_test_grow(struct swiotlb_mem *mem);
-void swiotlb_test_tick(struct swiotlb_mem *mem, bool hurry);
-void swiotlb_test_stop_workers(struct swiotlb_mem *mem);
-void swiotlb_test_free_pools(struct swiotlb_mem *mem);
+struct swiotlb_mem *swiotlb_test_wider_mem(struct kunit *test,
+					   struct swiotlb_mem *narrower);
+void swiotlb_test_start_source(struct kunit *test, size_t most, int ret);
+void swiotlb_test_tick(struct swiotlb_mem *mem);
+void swiotlb_test_stop_growth(struct swiotlb_mem *mem);
+void swiotlb_test_wait_for_transients(struct kunit *test, struct swiotlb_mem *mem);
+void swiotlb_test_end_growth(struct kunit *test, struct swiotlb_mem *mem);
 #else
-static inline void swiotlb_test_stop_workers(struct swiotlb_mem *mem)
-{
-}
-
-static inline void swiotlb_test_free_pools(struct swiotlb_mem *mem)
+static inline void swiotlb_test_end_growth(struct kunit *test,
+					   struct swiotlb_mem *mem)
 {
 }
 #endif

@@ -3,6 +3,7 @@
  * What stands in for the functions that decrypt and encrypt; see fixture.h.
  */
 
+#include "../pages.h"
 #include "fixture.h"
 
 struct swiotlb_test_crypt swiotlb_test_crypt;
@@ -11,6 +12,7 @@ static int swiotlb_test_decrypt(void *vaddr, size_t bytes)
 {
 	swiotlb_test_crypt.decrypted++;
 	swiotlb_test_crypt.decrypted_bytes += bytes;
+	swiotlb_test_crypt.dirty += !!memchr_inv(vaddr, 0, bytes);
 	swiotlb_test_crypt.vaddr = vaddr;
 	return swiotlb_test_crypt.decrypt_ret;
 }
@@ -45,6 +47,8 @@ void swiotlb_test_start_crypt(struct kunit *test, int decrypt_ret, int encrypt_r
  * @decrypted:	How often something was decrypted.
  * @encrypted:	How often something was encrypted.
  * @bytes:	How much at once.
+ *
+ * All memory must have been clear before it was decrypted.
  */
 void swiotlb_test_expect_crypt(struct kunit *test, unsigned int decrypted,
 			       unsigned int encrypted, size_t bytes)
@@ -53,4 +57,5 @@ void swiotlb_test_expect_crypt(struct kunit *test, unsigned int decrypted,
 	KUNIT_EXPECT_EQ(test, swiotlb_test_crypt.encrypted, encrypted);
 	KUNIT_EXPECT_EQ(test, swiotlb_test_crypt.decrypted_bytes, decrypted * bytes);
 	KUNIT_EXPECT_EQ(test, swiotlb_test_crypt.encrypted_bytes, encrypted * bytes);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_crypt.dirty, 0);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What drivers do, for the suites; see fixture.h.
+ * Mappings, as drivers make them; see fixture.h.
  */
 
+#include "../pool.h"
 #include "fixture.h"
 
 /**
@@ -12,7 +13,7 @@
  * @bytes:	Its size.
  * @dir:	Direction.
  *
- * Return: What swiotlb_tbl_map_single() returned.
+ * Return: As of swiotlb_tbl_map_single().
  */
 phys_addr_t swiotlb_test_map(struct device *dev, void *buffer, size_t bytes,
 			     enum dma_data_direction dir)

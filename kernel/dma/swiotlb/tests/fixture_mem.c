@@ -3,11 +3,11 @@
  * Allocators of a test's own; see fixture.h.
  */
 
-#include "../magazine.h"
+#include "../mem.h"
 #include "fixture.h"
 
 /**
- * struct swiotlb_test_owner - an allocator, and whose it is
+ * struct swiotlb_test_owner - an allocator, and the test that has it
  * @test:	The test.
  * @mem:	The allocator.
  */
@@ -20,20 +20,23 @@ struct swiotlb_test_owner {
 static void swiotlb_test_free_mem(void *arg)
 {
 	struct swiotlb_test_owner *owner = arg;
+	struct swiotlb_mem *mem = &owner->mem;
 
-	swiotlb_test_expect_used(owner->test, &owner->mem, 0);
-	swiotlb_grow_disable(&owner->mem);
-	swiotlb_test_stop_workers(&owner->mem);
-	swiotlb_magazines_stop(&owner->mem);
-	swiotlb_test_free_pools(&owner->mem);
-	KUNIT_EXPECT_EQ(owner->test, 0, swiotlb_pool_used(&owner->mem.boot_pool));
+	swiotlb_test_expect_used(owner->test, mem, 0);
+	swiotlb_test_end_growth(owner->test, mem);
+	swiotlb_magazines_stop(&mem->cache);
+	KUNIT_EXPECT_EQ(owner->test, 0, swiotlb_pool_used(&mem->boot_pool));
+	if (mem->narrower)
+		mem->narrower->wider = NULL;
+	if (mem->boot_pool.id)
+		swiotlb_pool_unnumber(&mem->boot_pool);
 	kfree(owner);
 }
 
 /**
  * swiotlb_test_mem() - make an allocator that goes when the test ends
  * @test:	The test.
- * @nslots:	Slots of its boot pool.
+ * @nslots:	Slots of its boot pool, 0 for none.
  * @nareas:	Areas wanted.
  *
  * It bounces all DMA, has no magazines and does not grow. At the end all must
@@ -50,26 +53,30 @@ struct swiotlb_mem *swiotlb_test_mem(struct kunit *test, unsigned long nslots,
 	KUNIT_ASSERT_NOT_NULL(test, owner);
 	mem = &owner->mem;
 	owner->test = test;
-	swiotlb_grow_init(mem);
+	swiotlb_mem_init(mem);
 	mem->pub.force_bounce = true;
-	swiotlb_test_init_pool(test, &mem->boot_pool, nslots,
-			       swiotlb_limit_nareas(nareas, nslots));
-	swiotlb_mem_set_boot_pool(mem);
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, swiotlb_test_free_mem,
 						  owner));
+	if (nslots) {
+		swiotlb_test_init_pool(test, &mem->boot_pool, nslots,
+				       swiotlb_limit_nareas(nareas, nslots));
+		swiotlb_mem_set_boot_pool(mem);
+	}
 	return mem;
 }
 
 /**
  * swiotlb_test_start_magazines() - give an allocator magazines
  * @test:	The test.
- * @mem:	An allocator of swiotlb_test_mem().
+ * @mem:	An allocator of swiotlb_test_mem(), with a boot pool.
  */
 void swiotlb_test_start_magazines(struct kunit *test, struct swiotlb_mem *mem)
 {
-	KUNIT_ASSERT_EQ(test, 0, swiotlb_magazines_start(mem));
-	KUNIT_ASSERT_NOT_NULL(test, (void __force *)mem->magazines);
+	scoped_guard(mutex, &swiotlb_pools_lock)
+		KUNIT_EXPECT_EQ(test, 0, swiotlb_mem_start_magazines(mem));
+	KUNIT_ASSERT_NOT_NULL(test, (void __force *)mem->cache.cpu);
+	KUNIT_EXPECT_NE(test, mem->boot_pool.id, 0);
 }
 
 /**
@@ -82,4 +89,37 @@ void swiotlb_test_expect_used(struct kunit *test, struct swiotlb_mem *mem,
 			      unsigned long nslots)
 {
 	KUNIT_EXPECT_EQ(test, swiotlb_mem_used(mem), nslots);
+}
+
+/**
+ * swiotlb_test_kept() - count slots that lie in magazines and depots
+ * @mem:	An allocator of swiotlb_test_mem(), in which nothing moves now.
+ *
+ * Return: What its pools call in use, but no caller has mapped.
+ */
+unsigned long swiotlb_test_kept(struct swiotlb_mem *mem)
+{
+	struct io_tlb_pool *pool;
+	unsigned long nslots = 0;
+
+	scoped_guard(mutex, &swiotlb_pools_lock)
+		swiotlb_for_each_pool_locked(pool, mem)
+			nslots += swiotlb_pool_used(pool);
+	return nslots - swiotlb_mem_used(mem);
+}
+
+/**
+ * swiotlb_test_cpu_magazine() - a magazine of a CPU
+ * @mem:	An allocator whose magazines are started.
+ * @cpu:	The CPU.
+ * @class:	The size class.
+ *
+ * Return: The magazine.
+ */
+struct swiotlb_magazine *swiotlb_test_cpu_magazine(struct swiotlb_mem *mem,
+						   unsigned int cpu,
+						   unsigned int class)
+{
+	return (void *)per_cpu_ptr(mem->cache.cpu, cpu) +
+	       swiotlb_magazine_offset[class];
 }

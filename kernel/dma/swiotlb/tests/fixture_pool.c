@@ -3,6 +3,7 @@
  * Pools of a test's own, and devices that use them; see fixture.h.
  */
 
+#include "../pool.h"
 #include "fixture.h"
 
 KUNIT_DEFINE_ACTION_WRAPPER(swiotlb_test_kvfree, kvfree, const void *);
@@ -13,8 +14,6 @@ KUNIT_DEFINE_ACTION_WRAPPER(swiotlb_test_kvfree, kvfree, const void *);
  * @pool:	To be initialized.
  * @nslots:	Slots.
  * @nareas:	Areas wanted.
- *
- * Its memory is not clear before: making a pool must do that.
  */
 void swiotlb_test_init_pool(struct kunit *test, struct io_tlb_pool *pool,
 			    unsigned long nslots, unsigned int nareas)
@@ -25,7 +24,6 @@ void swiotlb_test_init_pool(struct kunit *test, struct io_tlb_pool *pool,
 	KUNIT_ASSERT_NOT_NULL(test, meta);
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, swiotlb_test_kvfree, meta));
-	memset(vaddr, 0xa5, nslots << IO_TLB_SHIFT);
 	swiotlb_pool_init(pool, meta, virt_to_phys(vaddr), vaddr, nslots, nareas);
 }
 
@@ -42,7 +40,7 @@ static void swiotlb_test_put_back(void *dev)
  *
  * Return: The device. It reaches all memory, and goes when the test ends.
  */
-struct device *swiotlb_test_device(struct kunit *test, struct swiotlb_mem *mem,
+struct device *swiotlb_test_device(struct kunit *test, struct io_tlb_mem *mem,
 				   unsigned int min_align_mask)
 {
 	struct device *dev = kunit_device_register(test, "swiotlb");
@@ -52,9 +50,25 @@ struct device *swiotlb_test_device(struct kunit *test, struct swiotlb_mem *mem,
 	KUNIT_ASSERT_NOT_NULL(test, dev->dma_parms);
 	KUNIT_ASSERT_EQ(test, 0, dma_set_mask_and_coherent(dev, DMA_BIT_MASK(64)));
 	dma_set_min_align_mask(dev, min_align_mask);
-	dev->dma_io_tlb_mem = &mem->pub;
+	dev->dma_io_tlb_mem = mem;
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, swiotlb_test_put_back,
 						  dev));
 	return dev;
+}
+
+/**
+ * swiotlb_test_request() - a request for a number of slots
+ * @nslots:	How many, without padding.
+ *
+ * Return: The request, for an original at an address that is never read.
+ */
+struct swiotlb_request swiotlb_test_request(unsigned int nslots)
+{
+	return (struct swiotlb_request) {
+		.orig_addr = SZ_1M,
+		.bytes = (size_t)nslots << IO_TLB_SHIFT,
+		.nslots = nslots,
+		.boundary_mask = SWIOTLB_NO_BOUNDARY,
+	};
 }

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Magazines: what a CPU keeps, how much of it, and how it is given back.
+ * Magazines: what a CPU keeps, how much of it, and how it is drained.
  */
 
-#include <linux/workqueue.h>
-
-#include "../magazine.h"
+#include "../mem.h"
 #include "fixture.h"
 
 /* Large enough that a magazine holds some buffers, with a few CPUs. */
@@ -26,7 +24,7 @@ static struct swiotlb_magazine *swiotlb_test_magazine(struct kunit *test,
 	mag = kunit_kzalloc(test, struct_size(mag, cell, SWIOTLB_TEST_CELLS),
 			    GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, mag);
-	atomic_set(&mag->room, ((union swiotlb_room){ .limit = limit, .most = limit }).word);
+	mag->limit = limit;
 	return mag;
 }
 
@@ -65,9 +63,9 @@ static void swiotlb_magazine_hint_test(struct kunit *test)
 }
 
 /**
- * struct swiotlb_test_stack - a magazine for all CPUs, which none is meant for
+ * struct swiotlb_test_stack - one magazine for all CPUs
  * @mag:	The magazine.
- * @owned:	One bit a buffer: somebody has taken it.
+ * @owned:	One bit a buffer: a CPU has taken it.
  */
 struct swiotlb_test_stack {
 	struct swiotlb_magazine *mag;
@@ -84,7 +82,7 @@ static bool swiotlb_test_take_and_push(void *arg)
 		return true;
 	alone = !test_and_set_bit(cell, &t->owned);
 	clear_bit(cell, &t->owned);
-	/* There is room: nobody has more than what was in it. */
+	/* There is room: the buffers are those that were in it. */
 	while (!swiotlb_magazine_push(t->mag, cell))
 		WRITE_ONCE(t->mag->top, 0);
 	return alone;
@@ -110,11 +108,11 @@ static void swiotlb_magazine_race_test(struct kunit *test)
 /* --------------------------------------------------- of an allocator --- */
 
 /**
- * struct swiotlb_test_keep - an allocator with magazines, and what is mapped
+ * struct swiotlb_test_keep - an allocator with magazines, and its mappings
  * @mem:	The allocator.
  * @dev:	A device.
- * @buffer:	What it maps.
- * @addr:	Where that is.
+ * @buffer:	The original of all mappings.
+ * @addr:	The mappings.
  * @bytes:	Size of each mapping.
  */
 struct swiotlb_test_keep {
@@ -131,19 +129,13 @@ static struct swiotlb_test_keep *swiotlb_test_keep(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	t->mem = swiotlb_test_mem(test, SWIOTLB_TEST_BIG, 4);
-	t->dev = swiotlb_test_device(test, t->mem, 0);
+	t->dev = swiotlb_test_device(test, &t->mem->pub, 0);
 	t->buffer = swiotlb_test_buffer(test, SZ_64K);
 	t->bytes = PAGE_SIZE;
 	swiotlb_test_start_magazines(test, t->mem);
-	if (t->mem->cache->limit[SWIOTLB_TEST_PAGE_CLASS] < 2)
+	if (swiotlb_test_cpu_magazine(t->mem, 0, SWIOTLB_TEST_PAGE_CLASS)->limit < 2)
 		kunit_skip(test, "too many CPUs for so small a pool");
 	return t;
-}
-
-static union swiotlb_room swiotlb_test_room(struct swiotlb_mem *mem,
-					    unsigned int cpu, unsigned int class)
-{
-	return swiotlb_magazine_room(swiotlb_cpu_magazine(mem->magazines, cpu, class));
 }
 
 static void swiotlb_test_map_n(struct kunit *test, struct swiotlb_test_keep *t,
@@ -163,25 +155,30 @@ static void swiotlb_test_unmap_n(struct swiotlb_test_keep *t, unsigned int n)
 					 DMA_FROM_DEVICE, 0);
 }
 
+static void swiotlb_test_expect_kept(struct kunit *test, struct swiotlb_test_keep *t,
+				     unsigned long nslots)
+{
+	KUNIT_EXPECT_EQ(test, swiotlb_test_kept(t->mem), nslots);
+}
+
 static void swiotlb_magazine_lifo_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
 	phys_addr_t first;
 
 	swiotlb_test_pin(test, raw_smp_processor_id());
-	swiotlb_test_map_n(test, t, 3);
-	first = t->addr[2];
+	swiotlb_test_map_n(test, t, 2);
+	first = t->addr[1];
 	/* The one with the lowest number was freed last. */
-	swiotlb_test_unmap_n(t, 3);
+	swiotlb_test_unmap_n(t, 2);
 	KUNIT_EXPECT_EQ(test, t->addr[0],
 			swiotlb_test_map(t->dev, t->buffer, t->bytes, DMA_FROM_DEVICE));
-	swiotlb_test_map(t->dev, t->buffer, t->bytes, DMA_FROM_DEVICE);
 	KUNIT_EXPECT_EQ(test, first,
 			swiotlb_test_map(t->dev, t->buffer, t->bytes, DMA_FROM_DEVICE));
-	swiotlb_test_unmap_n(t, 3);
+	swiotlb_test_unmap_n(t, 2);
 }
 
-/* Free for those who ask, in use for the area, and no mapping any more. */
+/* Free for callers, in use for the area, and no mapping any more. */
 static void swiotlb_magazine_keep_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -191,40 +188,59 @@ static void swiotlb_magazine_keep_test(struct kunit *test)
 	swiotlb_test_map_n(test, t, 1);
 	swiotlb_test_unmap_n(t, 1);
 	swiotlb_test_expect_used(test, t->mem, 0);
-	KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem), nslots);
+	swiotlb_test_expect_kept(test, t, nslots);
 	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(&t->mem->boot_pool), nslots);
 	kunit_warning_suppress(test) {
 		swiotlb_test_unmap_n(t, 1);
 		SWIOTLB_TEST_EXPECT_DRIVER_ERRORS(test, 1);
 	}
-	KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem), nslots);
+	swiotlb_test_expect_kept(test, t, nslots);
 
-	swiotlb_magazines_drain(t->mem);
-	KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem), 0);
+	swiotlb_magazines_drain(&t->mem->cache);
+	swiotlb_test_expect_kept(test, t, 0);
 	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(&t->mem->boot_pool), 0);
 }
 
-/* No size class, not aligned to its size, or large and cold for this CPU. */
+/* Nothing is kept of a size that is no class, or that has no room in any magazine. */
 static void swiotlb_magazine_not_kept_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
-	phys_addr_t addr;
+	unsigned int cpu = raw_smp_processor_id(), class = SWIOTLB_TEST_PAGE_CLASS;
 
-	addr = swiotlb_test_map(t->dev, t->buffer, 3 * IO_TLB_SIZE, DMA_FROM_DEVICE);
-	swiotlb_tbl_unmap_single(t->dev, addr, 3 * IO_TLB_SIZE, DMA_FROM_DEVICE, 0);
-	KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem), 0);
+	swiotlb_test_pin(test, cpu);
+	t->bytes = 3 * IO_TLB_SIZE;
+	swiotlb_test_map_n(test, t, 1);
+	swiotlb_test_unmap_n(t, 1);
+	swiotlb_test_expect_kept(test, t, 0);
 
+	t->bytes = PAGE_SIZE;
+	swiotlb_test_cpu_magazine(t->mem, cpu, class)->limit = 0;
+	t->mem->cache.depot[class].limit = 0;
+	swiotlb_test_map_n(test, t, 1);
+	swiotlb_test_unmap_n(t, 1);
+	swiotlb_test_expect_kept(test, t, 0);
+}
+
+/* A buffer that was kept is not right for all: one that is not goes to its area. */
+static void swiotlb_magazine_unfit_test(struct kunit *test)
+{
+	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
+	phys_addr_t odd, addr;
+
+	t->bytes = 2 * IO_TLB_SIZE;
+	swiotlb_test_pin(test, raw_smp_processor_id());
 	dma_set_min_align_mask(t->dev, 2 * IO_TLB_SIZE - 1);
-	addr = swiotlb_test_map(t->dev, t->buffer + IO_TLB_SIZE, 2 * IO_TLB_SIZE,
-				DMA_FROM_DEVICE);
-	KUNIT_EXPECT_TRUE(test, addr & IO_TLB_SIZE);
-	swiotlb_tbl_unmap_single(t->dev, addr, 2 * IO_TLB_SIZE, DMA_FROM_DEVICE, 0);
-	KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem), 0);
-	dma_set_min_align_mask(t->dev, 0);
+	odd = swiotlb_test_map(t->dev, t->buffer + IO_TLB_SIZE, t->bytes,
+			       DMA_FROM_DEVICE);
+	KUNIT_ASSERT_TRUE(test, odd & IO_TLB_SIZE);
+	swiotlb_tbl_unmap_single(t->dev, odd, t->bytes, DMA_FROM_DEVICE, 0);
+	swiotlb_test_expect_kept(test, t, 2);
 
-	addr = swiotlb_test_map(t->dev, t->buffer, SZ_32K, DMA_TO_DEVICE);
-	swiotlb_tbl_unmap_single(t->dev, addr, SZ_32K, DMA_TO_DEVICE, 0);
-	KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem), 0);
+	addr = swiotlb_test_map(t->dev, t->buffer, t->bytes, DMA_FROM_DEVICE);
+	KUNIT_ASSERT_NE(test, addr, (phys_addr_t)DMA_MAPPING_ERROR);
+	KUNIT_EXPECT_FALSE(test, addr & IO_TLB_SIZE);
+	swiotlb_test_expect_kept(test, t, 0);
+	swiotlb_tbl_unmap_single(t->dev, addr, t->bytes, DMA_FROM_DEVICE, 0);
 }
 
 /* However much was mapped, on however many CPUs: a quarter at most. */
@@ -239,15 +255,12 @@ static void swiotlb_magazine_share_test(struct kunit *test)
 			swiotlb_test_map_n(test, t, SWIOTLB_TEST_MANY);
 			swiotlb_test_unmap_n(t, SWIOTLB_TEST_MANY);
 		}
-		KUNIT_EXPECT_LE(test, swiotlb_magazines_nslots(t->mem),
-				SWIOTLB_TEST_BIG / 4);
-		KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem),
-				swiotlb_pool_used(&t->mem->boot_pool));
+		KUNIT_EXPECT_LE(test, swiotlb_test_kept(t->mem), SWIOTLB_TEST_BIG / 4);
 	}
-	KUNIT_EXPECT_GT(test, swiotlb_magazines_nslots(t->mem), 0);
+	KUNIT_EXPECT_GT(test, swiotlb_test_kept(t->mem), 0);
 }
 
-/* Only that of one CPU, whoever asks. */
+/* The buffers of one CPU only, whichever CPU drains them. */
 static void swiotlb_magazine_drain_cpu_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -259,13 +272,67 @@ static void swiotlb_magazine_drain_cpu_test(struct kunit *test)
 		swiotlb_test_map_n(test, t, 2);
 		swiotlb_test_unmap_n(t, 2);
 		left += 2 * swiotlb_nslots(PAGE_SIZE);
-		KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem), left);
+		swiotlb_test_expect_kept(test, t, left);
 	}
 	for_each_online_cpu(cpu) {
-		swiotlb_magazines_drain_cpu(t->mem, cpu);
+		swiotlb_magazines_drain_cpu(&t->mem->cache, cpu);
 		left -= 2 * swiotlb_nslots(PAGE_SIZE);
-		KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem), left);
+		swiotlb_test_expect_kept(test, t, left);
 	}
+}
+
+static unsigned int swiotlb_test_listed(struct swiotlb_test_keep *t)
+{
+	struct llist_node *node = t->mem->cache.filled.first;
+	unsigned int n = 0;
+
+	for (; node; node = node->next)
+		n++;
+	return n;
+}
+
+/* A magazine is on the list once it gets a buffer, once, until it is drained. */
+static void swiotlb_magazine_list_test(struct kunit *test)
+{
+	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
+	unsigned int cpu, round;
+
+	for (round = 0; round < 3; round++) {
+		KUNIT_EXPECT_EQ(test, swiotlb_test_listed(t), 0);
+		for_each_online_cpu(cpu) {
+			swiotlb_test_pin(test, cpu);
+			swiotlb_test_map_n(test, t, 2);
+			swiotlb_test_unmap_n(t, 2);
+			swiotlb_test_map_n(test, t, 1);
+			swiotlb_test_unmap_n(t, 1);
+		}
+		KUNIT_EXPECT_EQ(test, swiotlb_test_listed(t), num_online_cpus());
+		swiotlb_magazines_drain(&t->mem->cache);
+		swiotlb_test_expect_kept(test, t, 0);
+	}
+	KUNIT_EXPECT_EQ(test, swiotlb_test_listed(t), 0);
+}
+
+/* A drain visits the magazines on the list, and no others. */
+static void swiotlb_magazine_drain_listed_test(struct kunit *test)
+{
+	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
+	unsigned int nslots = swiotlb_nslots(PAGE_SIZE);
+	struct swiotlb_magazine *mag;
+
+	swiotlb_test_pin(test, raw_smp_processor_id());
+	swiotlb_test_map_n(test, t, 1);
+	swiotlb_test_unmap_n(t, 1);
+	mag = swiotlb_test_cpu_magazine(t->mem, raw_smp_processor_id(),
+					SWIOTLB_TEST_PAGE_CLASS);
+	llist_del_all(&t->mem->cache.filled);
+	swiotlb_magazines_drain(&t->mem->cache);
+	swiotlb_test_expect_kept(test, t, nslots);
+
+	mag->listed = 0;
+	swiotlb_magazine_list(&t->mem->cache, mag);
+	swiotlb_magazines_drain(&t->mem->cache);
+	swiotlb_test_expect_kept(test, t, 0);
 }
 
 /* Mapped on one CPU, unmapped on another: they come back through the depot. */
@@ -274,101 +341,124 @@ static void swiotlb_magazine_depot_test(struct kunit *test)
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
 	unsigned int there = cpumask_first(cpu_online_mask);
 	unsigned int here = cpumask_last(cpu_online_mask);
-	unsigned int class = SWIOTLB_TEST_PAGE_CLASS;
+	unsigned int moved, class = SWIOTLB_TEST_PAGE_CLASS;
+	struct swiotlb_depot *depot = &t->mem->cache.depot[class];
 	struct swiotlb_magazine *mag;
 	unsigned long used;
 
 	if (here == there)
 		kunit_skip(test, "one CPU only");
-	/* More than a magazine holds, whatever it borrows. */
+	mag = swiotlb_test_cpu_magazine(t->mem, there, class);
+	moved = mag->limit - DIV_ROUND_UP(mag->limit, 8);
+	if (mag->limit >= SWIOTLB_TEST_MANY || moved > depot->limit)
+		kunit_skip(test, "too many CPUs for so small a pool");
+	/* One more than a magazine holds: most of it moves. */
 	swiotlb_test_pin(test, here);
-	swiotlb_test_map_n(test, t, SWIOTLB_TEST_MANY);
+	swiotlb_test_map_n(test, t, mag->limit + 1);
 	swiotlb_test_pin(test, there);
-	swiotlb_test_unmap_n(t, SWIOTLB_TEST_MANY);
+	swiotlb_test_unmap_n(t, mag->limit + 1);
+	KUNIT_EXPECT_EQ(test, depot->count, moved);
+	KUNIT_EXPECT_EQ(test, mag->top, mag->limit - moved + 1);
 	used = swiotlb_pool_used(&t->mem->boot_pool);
-	KUNIT_EXPECT_GT(test, t->mem->cache->depot[class].count, 0);
 
 	swiotlb_test_pin(test, here);
-	mag = swiotlb_cpu_magazine(t->mem->magazines, here, class);
+	mag = swiotlb_test_cpu_magazine(t->mem, here, class);
 	KUNIT_EXPECT_EQ(test, mag->top, 0);
 	swiotlb_test_map_n(test, t, 1);
-	KUNIT_EXPECT_GT(test, mag->top, 0);
+	KUNIT_EXPECT_EQ(test, mag->top, moved - 1);
+	KUNIT_EXPECT_EQ(test, depot->count, 0);
 	/* None of them is from an area. */
 	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(&t->mem->boot_pool), used);
 	swiotlb_test_unmap_n(t, 1);
 }
 
-/* One that is busy gets more than its share, until it rests. */
-static void swiotlb_magazine_loan_test(struct kunit *test)
+/* The buffers of one pool are drained from magazines and depots, and no others. */
+static void swiotlb_magazine_drain_pool_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
-	unsigned int cpu = cpumask_first(cpu_online_mask);
-	struct swiotlb_cache *cache = t->mem->cache;
-	long spare = atomic_long_read(&cache->spare);
-	unsigned int class = SWIOTLB_TEST_PAGE_CLASS;
-	union swiotlb_room room;
+	struct io_tlb_pool other = { };
 
-	KUNIT_EXPECT_EQ(test, spare, cache->loans);
-	swiotlb_test_pin(test, cpu);
 	swiotlb_test_map_n(test, t, SWIOTLB_TEST_MANY);
 	swiotlb_test_unmap_n(t, SWIOTLB_TEST_MANY);
-	room = swiotlb_test_room(t->mem, cpu, class);
-	KUNIT_EXPECT_GT(test, room.lent, 0);
-	KUNIT_EXPECT_EQ(test, room.limit, cache->limit[class] + room.lent);
-	KUNIT_EXPECT_EQ(test, room.most, room.limit);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&cache->spare),
-			spare - (room.lent << class));
-	KUNIT_EXPECT_GT(test, atomic_long_read(&cache->spare), 0);
+	KUNIT_EXPECT_GT(test, swiotlb_test_kept(t->mem), 0);
+	KUNIT_ASSERT_EQ(test, swiotlb_pool_number(&other), 0);
+	swiotlb_magazines_drain_pool(&t->mem->cache, &other);
+	swiotlb_pool_unnumber(&other);
+	KUNIT_EXPECT_GT(test, swiotlb_test_kept(t->mem), 0);
 
-	flush_delayed_work(&cache->trim_work);
-	flush_delayed_work(&cache->trim_work);
-	KUNIT_EXPECT_EQ(test, 0, swiotlb_test_room(t->mem, cpu, class).lent);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&cache->spare), spare);
+	swiotlb_magazines_drain_pool(&t->mem->cache, &t->mem->boot_pool);
+	swiotlb_test_expect_kept(test, t, 0);
 }
 
-/* After a failed map nothing is kept, and after a while it is again. */
+/* While an allocator is crowded nothing is kept, and after a while it is again. */
 static void swiotlb_magazine_crowded_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
-	unsigned int cpu, class = SWIOTLB_TEST_PAGE_CLASS;
+	struct swiotlb_cache *cache = &t->mem->cache;
 
 	swiotlb_test_pin(test, raw_smp_processor_id());
-	swiotlb_test_map_n(test, t, 1);
-	swiotlb_magazines_set_crowded(t->mem);
-	for_each_possible_cpu(cpu)
-		KUNIT_EXPECT_EQ(test, 0, swiotlb_test_room(t->mem, cpu, class).limit);
-	schedule_timeout_uninterruptible(3);
-	swiotlb_test_unmap_n(t, 1);
-	KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem),
-			swiotlb_nslots(PAGE_SIZE));
+	swiotlb_test_map_n(test, t, 2);
+	KUNIT_EXPECT_FALSE(test, swiotlb_cache_is_crowded(cache));
+	cache->crowded = (jiffies + 1) | 1;
+	swiotlb_tbl_unmap_single(t->dev, t->addr[1], t->bytes, DMA_FROM_DEVICE, 0);
+	/* Unless time has passed, and the unmap has noticed that. */
+	if (READ_ONCE(cache->crowded))
+		swiotlb_test_expect_kept(test, t, 0);
+
+	schedule_timeout_uninterruptible(4);
+	KUNIT_EXPECT_FALSE(test, swiotlb_cache_is_crowded(cache));
+	KUNIT_EXPECT_EQ(test, cache->crowded, 0);
+	swiotlb_magazines_drain(cache);
+	swiotlb_tbl_unmap_single(t->dev, t->addr[0], t->bytes, DMA_FROM_DEVICE, 0);
+	swiotlb_test_expect_kept(test, t, swiotlb_nslots(PAGE_SIZE));
 }
 
-/* The real work: the first round sees what moved, the second that nothing did. */
-static void swiotlb_magazine_trim_test(struct kunit *test)
+/* A time long ago is not one to come, whatever jiffies have done since. */
+static void swiotlb_magazine_crowded_wrap_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
-	struct delayed_work *work = &t->mem->cache->trim_work;
-	unsigned int rounds = 0;
+	struct swiotlb_cache *cache = &t->mem->cache;
 
-	KUNIT_EXPECT_FALSE(test, delayed_work_pending(work));
-	swiotlb_test_map_n(test, t, 4);
-	swiotlb_test_unmap_n(t, 4);
-	KUNIT_EXPECT_GT(test, swiotlb_magazines_nslots(t->mem), 0);
-	KUNIT_EXPECT_TRUE(test, delayed_work_pending(work));
+	cache->crowded = (jiffies - LONG_MAX) | 1;
+	KUNIT_EXPECT_FALSE(test, swiotlb_cache_is_crowded(cache));
+	cache->crowded = (jiffies + LONG_MAX / 2) | 1;
+	KUNIT_EXPECT_FALSE(test, swiotlb_cache_is_crowded(cache));
+}
 
-	flush_delayed_work(work);
-	KUNIT_EXPECT_GT(test, swiotlb_magazines_nslots(t->mem), 0);
-	flush_delayed_work(work);
-	KUNIT_EXPECT_EQ(test, swiotlb_magazines_nslots(t->mem), 0);
-	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(&t->mem->boot_pool), 0);
+/* It is news once, until the time is over. */
+static void swiotlb_magazine_crowd_test(struct kunit *test)
+{
+	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
+	struct swiotlb_cache *cache = &t->mem->cache;
+	unsigned long until;
 
-	/* It rests, and the next buffer wakes it. */
-	while (flush_delayed_work(work) && rounds++ < 10)
-		;
-	KUNIT_EXPECT_LT(test, rounds, 5);
+	KUNIT_EXPECT_TRUE(test, swiotlb_cache_crowd(cache));
+	until = cache->crowded;
+	KUNIT_EXPECT_NE(test, until, 0);
+	KUNIT_EXPECT_TRUE(test, !swiotlb_cache_crowd(cache) || cache->crowded != until);
+}
+
+/* Limits follow the size of the allocator. */
+static void swiotlb_magazine_resize_test(struct kunit *test)
+{
+	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
+	unsigned int cpu, class = SWIOTLB_TEST_PAGE_CLASS;
+	struct swiotlb_magazine *mag = swiotlb_test_cpu_magazine(t->mem, 0, class);
+	unsigned int limit = mag->limit, depot = t->mem->cache.depot[class].limit;
+
+	scoped_guard(mutex, &swiotlb_pools_lock)
+		swiotlb_magazines_resize(&t->mem->cache, SWIOTLB_TEST_BIG / 2);
+	KUNIT_EXPECT_LT(test, mag->limit, limit);
+	KUNIT_EXPECT_LT(test, t->mem->cache.depot[class].limit, depot);
+	/* Too small to keep anything. */
+	scoped_guard(mutex, &swiotlb_pools_lock)
+		swiotlb_magazines_resize(&t->mem->cache, 1);
+	for_each_possible_cpu(cpu)
+		KUNIT_EXPECT_EQ(test, 0,
+				swiotlb_test_cpu_magazine(t->mem, cpu, class)->limit);
 	swiotlb_test_map_n(test, t, 1);
 	swiotlb_test_unmap_n(t, 1);
-	KUNIT_EXPECT_TRUE(test, delayed_work_pending(work));
+	swiotlb_test_expect_kept(test, t, 0);
 }
 
 static struct kunit_case swiotlb_magazine_cases[] = {
@@ -378,12 +468,17 @@ static struct kunit_case swiotlb_magazine_cases[] = {
 	KUNIT_CASE(swiotlb_magazine_lifo_test),
 	KUNIT_CASE(swiotlb_magazine_keep_test),
 	KUNIT_CASE(swiotlb_magazine_not_kept_test),
+	KUNIT_CASE(swiotlb_magazine_unfit_test),
 	KUNIT_CASE(swiotlb_magazine_share_test),
 	KUNIT_CASE(swiotlb_magazine_drain_cpu_test),
+	KUNIT_CASE(swiotlb_magazine_list_test),
+	KUNIT_CASE(swiotlb_magazine_drain_listed_test),
 	KUNIT_CASE(swiotlb_magazine_depot_test),
-	KUNIT_CASE(swiotlb_magazine_loan_test),
+	KUNIT_CASE(swiotlb_magazine_drain_pool_test),
 	KUNIT_CASE(swiotlb_magazine_crowded_test),
-	KUNIT_CASE(swiotlb_magazine_trim_test),
+	KUNIT_CASE(swiotlb_magazine_crowded_wrap_test),
+	KUNIT_CASE(swiotlb_magazine_crowd_test),
+	KUNIT_CASE(swiotlb_magazine_resize_test),
 	{}
 };
 

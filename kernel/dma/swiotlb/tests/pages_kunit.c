@@ -1,172 +1,236 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pools that are made at run time: where their memory lies, and in which state it
- * is. What decrypts and encrypts is replaced by what counts.
+ * Memory of pools that are made at run time: where it lies, and in which state it is.
+ * Functions that decrypt and encrypt are replaced by others that count.
  */
 
 #include <linux/page_ref.h>
 
+#include "../pages.h"
 #include "fixture.h"
 
 #define SWIOTLB_TEST_POOL_BYTES	SZ_64K
 
-static struct io_tlb_pool *swiotlb_test_create_of(struct swiotlb_mem *mem,
-						  size_t bytes, u64 limit)
+static struct swiotlb_pages_want swiotlb_test_want(size_t bytes, u64 last, bool shared)
 {
-	return swiotlb_pool_create(NULL, mem, bytes >> IO_TLB_SHIFT, 1, limit,
-				   numa_mem_id(), GFP_KERNEL | __GFP_NOWARN);
+	return (struct swiotlb_pages_want) {
+		.bytes = bytes,
+		.last = last,
+		.nid = numa_mem_id(),
+		.gfp = GFP_KERNEL | __GFP_NOWARN,
+		.shared = shared,
+	};
 }
 
-static struct io_tlb_pool *swiotlb_test_create(struct swiotlb_mem *mem, u64 limit)
+static int swiotlb_test_alloc(struct swiotlb_pages *pages, size_t bytes, u64 last,
+			      bool shared, size_t *lost)
 {
-	return swiotlb_test_create_of(mem, SWIOTLB_TEST_POOL_BYTES, limit);
+	const struct swiotlb_pages_want want = swiotlb_test_want(bytes, last, shared);
+
+	return swiotlb_pages_alloc(&want, pages, lost);
 }
 
-static int swiotlb_pages_test_init(struct kunit *test)
+static void swiotlb_test_expect_clear(struct kunit *test,
+				      const struct swiotlb_pages *pages)
 {
-	struct swiotlb_mem *mem = kunit_kzalloc(test, sizeof(*mem), GFP_KERNEL);
-
-	if (!mem)
-		return -ENOMEM;
-	mem->phys_limit = virt_to_phys(high_memory - 1);
-	test->priv = mem;
-	return 0;
+	KUNIT_EXPECT_NULL(test, memchr_inv(pages->vaddr, 0, pages->bytes));
 }
 
 static void swiotlb_pages_private_test(struct kunit *test)
 {
-	struct swiotlb_mem *mem = test->priv;
-	struct io_tlb_pool *pool;
+	struct swiotlb_pages pages;
+	size_t lost = 1;
 
 	swiotlb_test_start_crypt(test, 0, 0);
-	pool = swiotlb_test_create(mem, mem->phys_limit);
-	KUNIT_ASSERT_NOT_NULL(test, pool);
-	KUNIT_EXPECT_EQ(test, pool->start, virt_to_phys(pool->vaddr));
-	KUNIT_EXPECT_EQ(test, pool->end - pool->start, SWIOTLB_TEST_POOL_BYTES);
-	swiotlb_pool_destroy(pool);
+	KUNIT_ASSERT_EQ(test, 0, swiotlb_test_alloc(&pages, SWIOTLB_TEST_POOL_BYTES,
+						    U64_MAX, false, &lost));
+	KUNIT_EXPECT_EQ(test, lost, 0);
+	KUNIT_EXPECT_EQ(test, pages.start, virt_to_phys(pages.vaddr));
+	KUNIT_EXPECT_EQ(test, pages.bytes, SWIOTLB_TEST_POOL_BYTES);
+	KUNIT_EXPECT_EQ(test, pages.source, SWIOTLB_FROM_BUDDY);
+	KUNIT_EXPECT_FALSE(test, pages.shared);
+	swiotlb_test_expect_clear(test, &pages);
+	KUNIT_EXPECT_TRUE(test, swiotlb_pages_free(&pages));
 	swiotlb_test_expect_crypt(test, 0, 0, SWIOTLB_TEST_POOL_BYTES);
 }
 
 static void swiotlb_pages_shared_test(struct kunit *test)
 {
-	struct swiotlb_mem *mem = test->priv;
-	struct io_tlb_pool *pool;
+	struct swiotlb_pages pages;
+	size_t lost = 1;
 
-	mem->pub.cc_shared = true;
 	swiotlb_test_start_crypt(test, 0, 0);
-	pool = swiotlb_test_create(mem, mem->phys_limit);
-	KUNIT_ASSERT_NOT_NULL(test, pool);
+	KUNIT_ASSERT_EQ(test, 0, swiotlb_test_alloc(&pages, SWIOTLB_TEST_POOL_BYTES,
+						    U64_MAX, true, &lost));
+	KUNIT_EXPECT_EQ(test, lost, 0);
+	KUNIT_EXPECT_TRUE(test, pages.shared);
+	swiotlb_test_expect_clear(test, &pages);
 	swiotlb_test_expect_crypt(test, 1, 0, SWIOTLB_TEST_POOL_BYTES);
-	swiotlb_pool_destroy(pool);
+	KUNIT_EXPECT_TRUE(test, swiotlb_pages_free(&pages));
 	swiotlb_test_expect_crypt(test, 1, 1, SWIOTLB_TEST_POOL_BYTES);
 }
 
-/* What it did before it failed is undone; the pages may be used again. */
+/* First cleared, then decrypted: the hypervisor must not see the former contents. */
+static void swiotlb_pages_prepare_test(struct kunit *test)
+{
+	void *vaddr = swiotlb_test_pages(test, SWIOTLB_TEST_POOL_BYTES);
+
+	swiotlb_test_start_crypt(test, 0, 0);
+	memset(vaddr, 0xa5, SWIOTLB_TEST_POOL_BYTES);
+	KUNIT_EXPECT_EQ(test, 0, swiotlb_pages_prepare(vaddr, SWIOTLB_TEST_POOL_BYTES,
+						       true));
+	swiotlb_test_expect_crypt(test, 1, 0, SWIOTLB_TEST_POOL_BYTES);
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_test_crypt.vaddr, vaddr);
+
+	memset(vaddr, 0xa5, SWIOTLB_TEST_POOL_BYTES);
+	KUNIT_EXPECT_EQ(test, 0, swiotlb_pages_prepare(vaddr, SWIOTLB_TEST_POOL_BYTES,
+						       false));
+	swiotlb_test_expect_crypt(test, 1, 0, SWIOTLB_TEST_POOL_BYTES);
+	KUNIT_EXPECT_NULL(test, memchr_inv(vaddr, 0, SWIOTLB_TEST_POOL_BYTES));
+}
+
+static void swiotlb_pages_prepare_fails_test(struct kunit *test)
+{
+	void *vaddr = swiotlb_test_pages(test, SWIOTLB_TEST_POOL_BYTES);
+
+	swiotlb_test_start_crypt(test, -EIO, 0);
+	KUNIT_EXPECT_EQ(test, -EIO, swiotlb_pages_prepare(vaddr, SWIOTLB_TEST_POOL_BYTES,
+							  true));
+	KUNIT_EXPECT_EQ(test, 0, swiotlb_pages_prepare(vaddr, SWIOTLB_TEST_POOL_BYTES,
+						       false));
+}
+
+/* A part that was decrypted before it failed is encrypted; the pages are free again. */
 static void swiotlb_pages_decrypt_fails_test(struct kunit *test)
 {
-	struct swiotlb_mem *mem = test->priv;
+	struct swiotlb_pages pages;
+	size_t lost = 1;
 
-	mem->pub.cc_shared = true;
 	swiotlb_test_start_crypt(test, -EIO, 0);
-	KUNIT_EXPECT_NULL(test, swiotlb_test_create(mem, mem->phys_limit));
+	KUNIT_EXPECT_EQ(test, -EIO, swiotlb_test_alloc(&pages, SWIOTLB_TEST_POOL_BYTES,
+						       U64_MAX, true, &lost));
 	swiotlb_test_expect_crypt(test, 1, 1, SWIOTLB_TEST_POOL_BYTES);
-	KUNIT_EXPECT_TRUE(test, mem->crypt_failed);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mem->gone_nslots), 0);
+	KUNIT_EXPECT_EQ(test, lost, 0);
 }
 
-/* Nobody else must ever get them; the test has only played that they are lost. */
-static void swiotlb_test_expect_lost(struct kunit *test)
+/* No other code may get lost memory; but this test has only played that it is lost. */
+static void swiotlb_test_free_lost(struct kunit *test)
 {
-	struct swiotlb_mem *mem = test->priv;
 	void *vaddr = swiotlb_test_crypt.vaddr;
 
 	swiotlb_test_expect_crypt(test, 1, 1, SWIOTLB_TEST_POOL_BYTES);
-	KUNIT_EXPECT_EQ(test, SWIOTLB_TEST_POOL_BYTES >> IO_TLB_SHIFT,
-			atomic_long_read(&mem->gone_nslots));
 	KUNIT_ASSERT_NOT_NULL(test, vaddr);
 	KUNIT_ASSERT_EQ(test, page_count(virt_to_page(vaddr)), 1);
 	free_pages((unsigned long)vaddr, get_order(SWIOTLB_TEST_POOL_BYTES));
 }
 
-/* Pages in an unknown state are nobody's any more. */
+/* Pages in an unknown state are not used any more. */
 static void swiotlb_pages_undo_fails_test(struct kunit *test)
 {
-	struct swiotlb_mem *mem = test->priv;
+	struct swiotlb_pages pages;
+	size_t lost = 0;
 
-	mem->pub.cc_shared = true;
 	swiotlb_test_start_crypt(test, -EIO, -EIO);
-	KUNIT_EXPECT_NULL(test, swiotlb_test_create(mem, mem->phys_limit));
-	swiotlb_test_expect_lost(test);
+	KUNIT_EXPECT_EQ(test, -EIO, swiotlb_test_alloc(&pages, SWIOTLB_TEST_POOL_BYTES,
+						       U64_MAX, true, &lost));
+	KUNIT_EXPECT_EQ(test, lost, SWIOTLB_TEST_POOL_BYTES);
+	swiotlb_test_free_lost(test);
 }
 
 static void swiotlb_pages_encrypt_fails_test(struct kunit *test)
 {
-	struct swiotlb_mem *mem = test->priv;
-	struct io_tlb_pool *pool;
+	struct swiotlb_pages pages;
+	size_t lost = 1;
 
-	mem->pub.cc_shared = true;
 	swiotlb_test_start_crypt(test, 0, -EIO);
-	pool = swiotlb_test_create(mem, mem->phys_limit);
-	KUNIT_ASSERT_NOT_NULL(test, pool);
-	swiotlb_pool_destroy(pool);
-	swiotlb_test_expect_lost(test);
+	KUNIT_ASSERT_EQ(test, 0, swiotlb_test_alloc(&pages, SWIOTLB_TEST_POOL_BYTES,
+						    U64_MAX, true, &lost));
+	KUNIT_EXPECT_EQ(test, lost, 0);
+	KUNIT_EXPECT_FALSE(test, swiotlb_pages_free(&pages));
+	swiotlb_test_free_lost(test);
 }
 
-/* No zone ends at the first of these limits: what its zone gives lies above it. */
+/* No zone ends at the first of these limits: pages of its zone may lie above. */
 static void swiotlb_pages_limit_test(struct kunit *test)
 {
 	static const u64 limits[] = {
 		DMA_BIT_MASK(16), DMA_BIT_MASK(24), DMA_BIT_MASK(28), DMA_BIT_MASK(32),
 	};
-	struct io_tlb_pool *pool;
+	struct swiotlb_pages pages;
 	unsigned int i, n = 0;
+	size_t lost;
 
 	for (i = 0; i < ARRAY_SIZE(limits); i++) {
-		pool = swiotlb_test_create(test->priv, limits[i]);
 		/* There may be no zone for so narrow a limit, or nothing in it. */
-		if (!pool)
+		if (swiotlb_test_alloc(&pages, SWIOTLB_TEST_POOL_BYTES, limits[i], false,
+				       &lost))
 			continue;
 		n++;
-		KUNIT_EXPECT_LE(test, (u64)pool->end - 1, limits[i]);
-		swiotlb_pool_destroy(pool);
+		KUNIT_EXPECT_LE(test, (u64)pages.start + pages.bytes - 1, limits[i]);
+		KUNIT_EXPECT_TRUE(test, swiotlb_pages_free(&pages));
 	}
 	if (!n)
 		kunit_skip(test, "no memory below any of the limits");
 }
 
-/* The page allocator has none so large, and must not get it back. */
+/* The page allocator has no page so large, and must not get it when it is freed. */
 static void swiotlb_pages_large_test(struct kunit *test)
 {
-	size_t bytes = 2 * PAGE_SIZE << MAX_PAGE_ORDER;
-	struct swiotlb_mem *mem = test->priv;
-	struct io_tlb_pool *pool;
+	size_t lost, bytes = 2 * PAGE_SIZE << MAX_PAGE_ORDER;
+	struct swiotlb_pages pages;
 	struct page *page;
 
-	pool = swiotlb_test_create_of(mem, bytes, mem->phys_limit);
-	if (!pool)
+	if (swiotlb_test_alloc(&pages, bytes, U64_MAX, false, &lost))
 		kunit_skip(test, "no contiguous memory");
-	page = virt_to_page(pool->vaddr);
-	KUNIT_EXPECT_EQ(test, pool->end - pool->start, bytes);
-	if (pool->source != SWIOTLB_FROM_CMA)
-		KUNIT_ASSERT_EQ(test, pool->source, SWIOTLB_FROM_CONTIG);
+	page = virt_to_page(pages.vaddr);
+	KUNIT_EXPECT_EQ(test, pages.bytes, bytes);
+	if (pages.source != SWIOTLB_FROM_CMA)
+		KUNIT_ASSERT_EQ(test, pages.source, SWIOTLB_FROM_CONTIG);
 	KUNIT_EXPECT_EQ(test, page_count(page + (bytes >> PAGE_SHIFT) - 1), 1);
-	swiotlb_pool_destroy(pool);
+	KUNIT_EXPECT_TRUE(test, swiotlb_pages_free(&pages));
+}
+
+/* In atomic context nothing is decrypted: such memory is from the coherent pools. */
+static void swiotlb_pages_atomic_test(struct kunit *test)
+{
+	struct swiotlb_pages_want want = swiotlb_test_want(PAGE_SIZE, U64_MAX, true);
+	struct io_tlb_mem mem = { };
+	struct swiotlb_pages pages;
+	size_t lost;
+
+	swiotlb_test_start_crypt(test, 0, 0);
+	want.gfp = GFP_NOWAIT | __GFP_NOWARN;
+	want.dev = swiotlb_test_device(test, &mem, 0);
+	if (!swiotlb_pages_alloc(&want, &pages, &lost)) {
+		KUNIT_EXPECT_EQ(test, pages.source, SWIOTLB_FROM_ATOMIC);
+		swiotlb_test_expect_clear(test, &pages);
+		KUNIT_EXPECT_TRUE(test, swiotlb_pages_free(&pages));
+	}
+	swiotlb_test_expect_crypt(test, 0, 0, PAGE_SIZE);
+
+	want.shared = false;
+	KUNIT_ASSERT_EQ(test, 0, swiotlb_pages_alloc(&want, &pages, &lost));
+	KUNIT_EXPECT_EQ(test, pages.source, SWIOTLB_FROM_BUDDY);
+	KUNIT_EXPECT_TRUE(test, swiotlb_pages_free(&pages));
+	swiotlb_test_expect_crypt(test, 0, 0, PAGE_SIZE);
 }
 
 static struct kunit_case swiotlb_pages_cases[] = {
 	KUNIT_CASE(swiotlb_pages_private_test),
 	KUNIT_CASE(swiotlb_pages_shared_test),
+	KUNIT_CASE(swiotlb_pages_prepare_test),
+	KUNIT_CASE(swiotlb_pages_prepare_fails_test),
 	KUNIT_CASE(swiotlb_pages_decrypt_fails_test),
 	KUNIT_CASE(swiotlb_pages_undo_fails_test),
 	KUNIT_CASE(swiotlb_pages_encrypt_fails_test),
 	KUNIT_CASE(swiotlb_pages_limit_test),
 	KUNIT_CASE(swiotlb_pages_large_test),
+	KUNIT_CASE(swiotlb_pages_atomic_test),
 	{}
 };
 
 static struct kunit_suite swiotlb_pages_suite = {
 	.name = "swiotlb_pages",
-	.init = swiotlb_pages_test_init,
 	.test_cases = swiotlb_pages_cases,
 };
 

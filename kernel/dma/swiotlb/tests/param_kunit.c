@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * swiotlb=: what it asks for. The parser works on what the command line has set:
+ * swiotlb=: the words that it understands. The parser works on what the command line has set:
  * each test puts that back, and runs while the kernel boots, when the parser is
  * still there.
  */
 
+#include "../param.h"
 #include "fixture.h"
 
 /**
@@ -167,7 +168,7 @@ static void __init swiotlb_param_max_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_param.max_nslots, SZ_256M >> IO_TLB_SHIFT);
 }
 
-/* An architecture's word counts only if the user has said nothing. */
+/* A size that an architecture asks for counts only if the user has given none. */
 static void __init swiotlb_param_adjust_test(struct kunit *test)
 {
 	swiotlb_adjust_size(SZ_8M + 1);

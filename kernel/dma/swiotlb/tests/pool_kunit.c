@@ -56,12 +56,12 @@ static void swiotlb_pool_shape_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pool->nareas, shape->areas_made);
 	KUNIT_EXPECT_EQ(test, ALIGN(end - pool->areas, SMP_CACHE_BYTES),
 			swiotlb_pool_meta_bytes(shape->nslots, shape->nareas));
+	KUNIT_EXPECT_EQ(test, pool->segment_mask, SWIOTLB_NO_BOUNDARY);
 	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(pool), 0);
-	/* What was there before is not for devices. */
-	KUNIT_EXPECT_NULL(test, memchr_inv(pool->vaddr, 0, bytes));
+	KUNIT_EXPECT_TRUE(test, swiotlb_pool_is_empty(pool));
 }
 
-/* Slot by slot: each is handed out once, and none that does not exist. */
+/* Slot by slot: each is allocated once, and none that does not exist. */
 static void swiotlb_pool_all_slots_test(struct kunit *test)
 {
 	const struct swiotlb_test_shape *shape = test->param_value;
@@ -84,10 +84,10 @@ static void swiotlb_pool_all_slots_test(struct kunit *test)
 			KUNIT_ASSERT_FALSE(test, __test_and_set_bit(index, seen));
 			n++;
 		}
-		KUNIT_EXPECT_TRUE(test, swiotlb_pool_tight(pool, i));
 	}
 	KUNIT_EXPECT_EQ(test, n, shape->nslots);
 	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(pool), shape->nslots);
+	KUNIT_EXPECT_FALSE(test, swiotlb_pool_is_empty(pool));
 
 	for (i = 0; i < shape->nslots; i++)
 		swiotlb_pool_release(pool, i, 1, NULL, 0);
@@ -214,7 +214,7 @@ static void swiotlb_pool_place_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(pool), 0);
 }
 
-/* What is called impossible fits nowhere, and all else fits in a large pool. */
+/* An impossible request fits nowhere, and any other in a large pool. */
 static void swiotlb_pool_possible_test(struct kunit *test)
 {
 	const struct swiotlb_test_place *place = test->param_value;
@@ -228,6 +228,117 @@ static void swiotlb_pool_possible_test(struct kunit *test)
 				    place->nslots <= SWIOTLB_MAX_SLOTS &&
 				    swiotlb_test_may_lie_in(&req, 0, 512),
 				    "at %u", req.align);
+}
+
+/* ---------------------------------------------------------- segments --- */
+
+/**
+ * struct swiotlb_test_segments - a pool that is contiguous in segments only
+ * @nslots:	Slots of the pool.
+ * @nareas:	Areas.
+ * @segment:	Slots of a segment.
+ * @boundary:	Segment boundary mask of the device, 0 for none.
+ */
+struct swiotlb_test_segments {
+	unsigned int nslots;
+	unsigned int nareas;
+	unsigned int segment;
+	unsigned int boundary;
+};
+
+static const struct swiotlb_test_segments swiotlb_segments[] = {
+	{ 512, 1, 128, 0 },	{ 512, 4, 128, 0 },	{ 640, 4, 128, 0 },
+	{ 1000, 3, 128, 0 },	{ 512, 1, 32, 0 },	{ 512, 4, 32, 0 },
+	{ 512, 1, 128, 63 },	{ 640, 4, 64, 127 },	{ 512, 2, 128, 127 },
+};
+
+static void swiotlb_test_segments_desc(const struct swiotlb_test_segments *segments,
+				       char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE,
+		 "%u slots in %u areas, segments of %u, boundary 0x%x",
+		 segments->nslots, segments->nareas, segments->segment,
+		 segments->boundary);
+}
+
+KUNIT_ARRAY_PARAM(swiotlb_segment, swiotlb_segments, swiotlb_test_segments_desc);
+
+static bool swiotlb_test_may_lie_in_segment(const struct io_tlb_pool *pool,
+					    const struct swiotlb_request *req,
+					    unsigned long dma_slot,
+					    unsigned int index, unsigned int segment)
+{
+	return index + req->nslots <= pool->nslots &&
+	       index / segment == (index + req->nslots - 1) / segment &&
+	       index >> pool->area_shift ==
+	       (index + req->nslots - 1) >> pool->area_shift &&
+	       swiotlb_test_may_lie_at(req, dma_slot + index);
+}
+
+/* All there is room for, in all areas, and not a run more. */
+static void swiotlb_test_fill_segments(struct kunit *test, struct io_tlb_pool *pool,
+				       const struct swiotlb_request *req,
+				       unsigned long dma_slot)
+{
+	const struct swiotlb_test_segments *segments = test->param_value;
+	unsigned int i, index, left, *runs, n = 0;
+	phys_addr_t addr;
+
+	runs = kunit_kcalloc(test, pool->nslots, sizeof(*runs), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, runs);
+	for (i = 0; i < pool->nareas; i++) {
+		while (!swiotlb_map_failed(addr = swiotlb_pool_map(pool, i, req,
+								   (dma_addr_t)dma_slot <<
+								   IO_TLB_SHIFT,
+								   SWIOTLB_SPIN))) {
+			index = (addr - pool->start) >> IO_TLB_SHIFT;
+			KUNIT_ASSERT_TRUE_MSG(test,
+					      swiotlb_test_may_lie_in_segment(pool, req,
+									      dma_slot,
+									      index,
+									      segments->segment),
+					      "%u slots at %u", req->nslots, index);
+			runs[n++] = index;
+		}
+	}
+
+	/* With no slot of those between runs, nothing more fits. */
+	for (left = 0; left + req->nslots <= pool->nslots; left++) {
+		if (!swiotlb_test_may_lie_in_segment(pool, req, dma_slot, left,
+						     segments->segment))
+			continue;
+		for (i = 0; i < n; i++)
+			if (runs[i] < left + req->nslots && left < runs[i] + req->nslots)
+				break;
+		KUNIT_EXPECT_LT_MSG(test, i, n, "%u slots fit at %u", req->nslots, left);
+	}
+	while (n--)
+		swiotlb_pool_release(pool, runs[n], req->nslots, NULL, 0);
+	kunit_kfree(test, runs);
+}
+
+static void swiotlb_pool_segment_test(struct kunit *test)
+{
+	static const unsigned int nslots[] = { 1, 2, 3, 8, 17, 32, 33, 64, 65, 128 };
+	static const unsigned long dma_slots[] = { 0, 1, 4096 + 100, 77777 };
+	const struct swiotlb_test_segments *segments = test->param_value;
+	struct io_tlb_pool *pool = swiotlb_test_pool(test, segments->nslots,
+						     segments->nareas);
+	struct swiotlb_request req;
+	unsigned int i, j;
+
+	pool->segment_mask = segments->segment - 1;
+	for (i = 0; i < ARRAY_SIZE(nslots) && nslots[i] <= segments->segment; i++) {
+		req = swiotlb_test_request(nslots[i]);
+		if (segments->boundary)
+			req.boundary_mask = segments->boundary;
+		if (!swiotlb_request_possible(&req))
+			continue;
+		for (j = 0; j < ARRAY_SIZE(dma_slots); j++) {
+			swiotlb_test_fill_segments(test, pool, &req, dma_slots[j]);
+			KUNIT_EXPECT_TRUE(test, swiotlb_pool_is_empty(pool));
+		}
+	}
 }
 
 /* ----------------------------------------------------------- lookup --- */
@@ -269,17 +380,27 @@ static void swiotlb_pool_lookup_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(pool), 0);
 }
 
-static void swiotlb_pool_disable_test(struct kunit *test)
-{
-	struct io_tlb_pool *pool = swiotlb_test_pool(test, SWIOTLB_TEST_NSLOTS, 4);
-	struct swiotlb_request req = swiotlb_test_request(1);
-	unsigned int i;
+/* ----------------------------------------------------------- numbers --- */
 
-	swiotlb_pool_disable(pool);
-	for (i = 0; i < pool->nareas; i++)
-		KUNIT_EXPECT_EQ(test, SWIOTLB_MAP_FULL,
-				swiotlb_pool_map(pool, i, &req, pool->start,
-						 SWIOTLB_SPIN));
+static void swiotlb_pool_number_test(struct kunit *test)
+{
+	struct io_tlb_pool *one = swiotlb_test_pool(test, 1, 1);
+	struct io_tlb_pool *two = swiotlb_test_pool(test, 1, 1);
+	unsigned int id;
+
+	KUNIT_ASSERT_EQ(test, swiotlb_pool_number(one), 0);
+	KUNIT_EXPECT_EQ(test, swiotlb_pool_number(two), 0);
+	id = one->id;
+	KUNIT_EXPECT_NE(test, id, 0);
+	KUNIT_EXPECT_NE(test, id, two->id);
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_pool_by_number(id), one);
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_pool_by_number(two->id), two);
+
+	swiotlb_pool_unnumber(one);
+	KUNIT_EXPECT_EQ(test, one->id, 0);
+	KUNIT_EXPECT_PTR_NE(test, swiotlb_pool_by_number(id), one);
+	swiotlb_pool_unnumber(two);
+	KUNIT_EXPECT_NULL(test, swiotlb_pool_by_number(0));
 }
 
 static struct kunit_case swiotlb_pool_cases[] = {
@@ -288,8 +409,9 @@ static struct kunit_case swiotlb_pool_cases[] = {
 	KUNIT_CASE(swiotlb_pool_limit_test),
 	KUNIT_CASE_PARAM(swiotlb_pool_place_test, swiotlb_place_gen_params),
 	KUNIT_CASE_PARAM(swiotlb_pool_possible_test, swiotlb_place_gen_params),
+	KUNIT_CASE_PARAM(swiotlb_pool_segment_test, swiotlb_segment_gen_params),
 	KUNIT_CASE(swiotlb_pool_lookup_test),
-	KUNIT_CASE(swiotlb_pool_disable_test),
+	KUNIT_CASE(swiotlb_pool_number_test),
 	{}
 };
 

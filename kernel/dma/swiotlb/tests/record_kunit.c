@@ -60,7 +60,7 @@ static void swiotlb_record_round_trip_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, map.word, word);
 }
 
-/* What was unmapped is not there any more, the remains of a long one neither. */
+/* A mapping that was ended is gone, with the tail of a long record. */
 static void swiotlb_record_take_test(struct kunit *test)
 {
 	const struct swiotlb_request *req = test->param_value;
@@ -94,7 +94,7 @@ struct swiotlb_test_race {
 	atomic_t taken;
 };
 
-/* Who ends a mapping is alone with it until it writes the next one. */
+/* The caller that ends a mapping is alone with it until it writes the next one. */
 static bool swiotlb_test_race_for(void *arg)
 {
 	static const struct swiotlb_request req = {

@@ -4,6 +4,7 @@
  * tree describes a pool is left to guests that have one.
  */
 
+#include "../mem.h"
 #include "fixture.h"
 
 struct swiotlb_test_restricted {
@@ -19,12 +20,12 @@ static int swiotlb_restricted_test_init(struct kunit *test)
 		return -ENOMEM;
 	t->mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 1);
 	t->mem->pub.for_alloc = true;
-	t->dev = swiotlb_test_device(test, t->mem, 0);
+	t->dev = swiotlb_test_device(test, &t->mem->pub, 0);
 	test->priv = t;
 	return 0;
 }
 
-/* In slots, of what was allocated: whole pages. */
+/* In slots: whole pages are allocated. */
 static unsigned long swiotlb_test_whole(size_t bytes)
 {
 	return PAGE_ALIGN(bytes) >> IO_TLB_SHIFT;
@@ -74,13 +75,14 @@ static void swiotlb_restricted_full_test(struct kunit *test)
 	}
 	KUNIT_EXPECT_NULL(test, swiotlb_alloc(t->dev, PAGE_SIZE, 0));
 	KUNIT_EXPECT_NULL(test, swiotlb_alloc(t->dev, PAGE_SIZE, DMA_ATTR_NO_WARN));
+	SWIOTLB_TEST_EXPECT_EVENT(test, t->mem, SWIOTLB_FULL, 2);
 	KUNIT_EXPECT_TRUE(test, swiotlb_free(t->dev, pages[1], bytes));
 	KUNIT_EXPECT_PTR_EQ(test, pages[1], swiotlb_alloc(t->dev, bytes, 0));
 	for (i = 0; i < n; i++)
 		KUNIT_EXPECT_TRUE(test, swiotlb_free(t->dev, pages[i], bytes));
 }
 
-/* Nothing, more than any mapping has, and memory in a state that this pool has not. */
+/* No bytes, more than any mapping has, and the state of encryption that the pool has not. */
 static void swiotlb_restricted_refused_test(struct kunit *test)
 {
 	size_t most = SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT;
@@ -88,6 +90,7 @@ static void swiotlb_restricted_refused_test(struct kunit *test)
 
 	KUNIT_EXPECT_NULL(test, swiotlb_alloc(t->dev, 0, 0));
 	KUNIT_EXPECT_NULL(test, swiotlb_alloc(t->dev, most + 1, 0));
+	SWIOTLB_TEST_EXPECT_EVENT(test, t->mem, SWIOTLB_TOO_LARGE, 1);
 	KUNIT_EXPECT_NULL(test, swiotlb_alloc(t->dev, PAGE_SIZE,
 					      __DMA_ATTR_ALLOC_CC_SHARED));
 	t->mem->pub.cc_shared = true;
@@ -121,7 +124,7 @@ static void swiotlb_restricted_free_twice_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, swiotlb_free(t->dev, other, PAGE_SIZE));
 }
 
-/* What a driver calls: its coherent memory and its mappings share the pool. */
+/* Coherent memory and mappings of a driver share the pool. */
 static void swiotlb_restricted_coherent_test(struct kunit *test)
 {
 	struct swiotlb_test_restricted *t = test->priv;

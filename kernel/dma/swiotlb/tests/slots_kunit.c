@@ -3,16 +3,28 @@
  * Slots of one area, against a search that looks at one bit after the other.
  */
 
+#include <linux/prandom.h>
+
 #include "fixture.h"
 
-/* Four words, the last of which is not used up. */
+/* The largest area here; most have four words, the last of which is not used up. */
+#define SWIOTLB_TEST_MAX_AREA	300
 #define SWIOTLB_TEST_AREA	200
+
+#define SWIOTLB_TEST_STEPS	400
 
 struct swiotlb_test_slots {
 	struct swiotlb_slots slots;
-	DECLARE_BITMAP(used, SWIOTLB_TEST_AREA);
-	DECLARE_BITMAP(head, SWIOTLB_TEST_AREA);
+	DECLARE_BITMAP(used, SWIOTLB_TEST_MAX_AREA);
+	DECLARE_BITMAP(head, SWIOTLB_TEST_MAX_AREA);
 };
+
+static void swiotlb_test_reset(struct swiotlb_slots *slots, unsigned int nslots)
+{
+	bitmap_zero(slots->used, SWIOTLB_TEST_MAX_AREA);
+	bitmap_zero(slots->head, SWIOTLB_TEST_MAX_AREA);
+	swiotlb_slots_init(slots, slots->used, slots->head, nslots);
+}
 
 static int swiotlb_slots_test_init(struct kunit *test)
 {
@@ -27,41 +39,85 @@ static int swiotlb_slots_test_init(struct kunit *test)
 	return 0;
 }
 
+/* ------------------------------------------------------- slow search --- */
+
+static bool swiotlb_test_crosses(const struct swiotlb_boundary *boundary,
+				 unsigned int index, unsigned int nslots)
+{
+	unsigned int i;
+
+	if (boundary->mask == SWIOTLB_NO_BOUNDARY)
+		return false;
+	for (i = index + 1; i < index + nslots; i++)
+		if ((boundary->off + i) / (boundary->mask + 1) !=
+		    (boundary->off + index) / (boundary->mask + 1))
+			return true;
+	return false;
+}
+
 static bool swiotlb_test_run_fits(const struct swiotlb_slots *slots,
 				  const struct swiotlb_fit *fit,
-				  unsigned int align_mask, unsigned int index)
+				  unsigned int index)
 {
-	unsigned long segment = (fit->boundary_off + index) & ~fit->boundary_mask;
 	unsigned int i;
 
 	if (index + fit->nslots > slots->nslots ||
-	    ((fit->align_off + index) & align_mask))
+	    (fit->align_off + index) % (fit->align_mask + 1))
 		return false;
+	for (i = 0; i < SWIOTLB_NR_BOUNDARIES; i++)
+		if (swiotlb_test_crosses(&fit->boundary[i], index, fit->nslots))
+			return false;
 	for (i = index; i < index + fit->nslots; i++)
-		if (test_bit(i, slots->used) ||
-		    ((fit->boundary_off + i) & ~fit->boundary_mask) != segment)
+		if (test_bit(i, slots->used))
 			return false;
 	return true;
 }
 
 static unsigned int swiotlb_test_lowest(const struct swiotlb_slots *slots,
 					const struct swiotlb_fit *fit,
-					unsigned int align_mask)
+					unsigned int step)
 {
 	unsigned int i;
 
-	for (i = 0; i < slots->nslots; i++)
-		if (swiotlb_test_run_fits(slots, fit, align_mask, i))
+	for (i = 0; i < slots->nslots; i += step)
+		if (swiotlb_test_run_fits(slots, fit, i))
 			return i;
 	return SWIOTLB_NO_SLOT;
 }
 
-static void swiotlb_test_claim(struct swiotlb_slots *slots, unsigned int index,
-			       unsigned int nslots)
+/*
+ * The lowest run; small powers of two are aligned to their size where that is possible
+ * and the boundaries are so, too.
+ */
+static unsigned int swiotlb_test_best(const struct swiotlb_slots *slots,
+				      const struct swiotlb_fit *fit)
 {
-	if (index + nslots <= slots->nslots)
-		swiotlb_slots_claim(slots, index, nslots);
+	unsigned int i, index, size = fit->nslots;
+	bool block = is_power_of_2(size) && size <= 1U << SWIOTLB_MAX_HINT_ORDER;
+
+	for (i = 0; i < SWIOTLB_NR_BOUNDARIES; i++)
+		block &= fit->boundary[i].mask == SWIOTLB_NO_BOUNDARY ||
+			 !(fit->boundary[i].off % size);
+	index = block ? swiotlb_test_lowest(slots, fit, size) : SWIOTLB_NO_SLOT;
+	return index != SWIOTLB_NO_SLOT ? index : swiotlb_test_lowest(slots, fit, 1);
 }
+
+/* The search under test must find the run that the slow one finds. */
+static unsigned int swiotlb_test_find(struct kunit *test, struct swiotlb_slots *slots,
+				      const struct swiotlb_fit *fit)
+{
+	unsigned int best = swiotlb_test_best(slots, fit);
+	unsigned int index = swiotlb_slots_find(slots, fit);
+
+	KUNIT_EXPECT_EQ_MSG(test, index, best,
+			    "%u of %u slots, alignment 0x%x+%u, boundaries 0x%lx+%lu and 0x%lx+%lu",
+			    fit->nslots, slots->nslots, fit->align_mask, fit->align_off,
+			    fit->boundary[0].mask, fit->boundary[0].off,
+			    fit->boundary[1].mask, fit->boundary[1].off);
+	return index == best ? index : SWIOTLB_NO_SLOT;
+}
+
+/* ------------------------------------------------------------ tables --- */
 
 /**
  * struct swiotlb_test_fill - what is in use before a search
@@ -84,85 +140,66 @@ static void swiotlb_test_fill(struct swiotlb_slots *slots,
 {
 	unsigned int i;
 
-	bitmap_zero(slots->used, slots->nslots);
-	bitmap_zero(slots->head, slots->nslots);
-	swiotlb_slots_init(slots, slots->used, slots->head, slots->nslots);
+	swiotlb_test_reset(slots, SWIOTLB_TEST_AREA);
 	if (!fill->gap)
 		return;
-	for (i = 0; i < slots->nslots; i += fill->nslots + fill->gap)
-		swiotlb_test_claim(slots, i, fill->nslots);
+	for (i = 0; i + fill->nslots <= slots->nslots; i += fill->nslots + fill->gap)
+		swiotlb_slots_claim(slots, i, fill->nslots);
 }
 
 static void swiotlb_test_fit_desc(const struct swiotlb_fit *fit, char *desc)
 {
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE,
-		 "slots %u align 0x%x+%u wish 0x%x boundary 0x%lx+%lu",
-		 fit->nslots, fit->align_mask, fit->align_off, fit->wish_mask,
-		 fit->boundary_mask == SWIOTLB_NO_BOUNDARY ? 0 : fit->boundary_mask,
-		 fit->boundary_off);
+		 "%u slots, align 0x%x+%u, boundaries 0x%lx+%lu 0x%lx+%lu",
+		 fit->nslots, fit->align_mask, fit->align_off,
+		 fit->boundary[0].mask, fit->boundary[0].off,
+		 fit->boundary[1].mask, fit->boundary[1].off);
 }
 
-#define SWIOTLB_FIT(_nslots, _align, _off, _wish) {	\
-	.nslots = _nslots,				\
-	.align_mask = _align,				\
-	.align_off = _off,				\
-	.wish_mask = _wish,				\
-	.boundary_mask = SWIOTLB_NO_BOUNDARY,		\
+#define SWIOTLB_FIT_BOUNDED(_nslots, _align, _off, _mask0, _off0, _mask1, _off1) {	\
+	.nslots = _nslots,								\
+	.align_mask = _align,								\
+	.align_off = _off,								\
+	.boundary = { { _mask0, _off0 }, { _mask1, _off1 } },				\
 }
 
-#define SWIOTLB_FIT_BOUNDED(_nslots, _align, _wish, _mask, _off) {	\
-	.nslots = _nslots,						\
-	.align_mask = _align,						\
-	.wish_mask = _wish,						\
-	.boundary_mask = _mask,						\
-	.boundary_off = _off,						\
-}
+#define SWIOTLB_FIT(_nslots, _align, _off)			\
+	SWIOTLB_FIT_BOUNDED(_nslots, _align, _off,		\
+			    SWIOTLB_NO_BOUNDARY, 0, SWIOTLB_NO_BOUNDARY, 0)
 
 static const struct swiotlb_fit swiotlb_fits[] = {
-	SWIOTLB_FIT(1, 0, 0, 0), SWIOTLB_FIT(1, 1, 0, 1),
-	SWIOTLB_FIT(1, 1, 1, 1), SWIOTLB_FIT(1, 15, 3, 15),
-	SWIOTLB_FIT(1, 63, 70, 63), SWIOTLB_FIT(2, 0, 0, 0),
-	SWIOTLB_FIT(2, 1, 0, 1), SWIOTLB_FIT(2, 0, 0, 1),
-	SWIOTLB_FIT(2, 7, 5, 7), SWIOTLB_FIT(3, 0, 0, 0),
-	SWIOTLB_FIT(3, 1, 1, 1), SWIOTLB_FIT(3, 3, 0, 3),
-	SWIOTLB_FIT(4, 0, 0, 3), SWIOTLB_FIT(4, 3, 0, 3),
-	SWIOTLB_FIT(4, 1, 0, 3), SWIOTLB_FIT(4, 3, 2, 3),
-	SWIOTLB_FIT(7, 0, 0, 0), SWIOTLB_FIT(8, 0, 0, 7),
-	SWIOTLB_FIT(8, 7, 0, 7), SWIOTLB_FIT(8, 31, 8, 31),
-	SWIOTLB_FIT(9, 0, 0, 0), SWIOTLB_FIT(12, 31, 0, 31),
-	SWIOTLB_FIT(16, 0, 0, 15), SWIOTLB_FIT(16, 15, 0, 15),
-	SWIOTLB_FIT(32, 1, 0, 31), SWIOTLB_FIT(33, 1, 1, 1),
-	SWIOTLB_FIT(64, 63, 0, 63), SWIOTLB_FIT(64, 63, 5, 63),
-	SWIOTLB_FIT(128, 0, 0, 0), SWIOTLB_FIT(128, 127, 100, 127),
-	SWIOTLB_FIT_BOUNDED(1, 0, 0, 0, 0), SWIOTLB_FIT_BOUNDED(2, 0, 1, 1, 1),
-	SWIOTLB_FIT_BOUNDED(4, 3, 3, 3, 0), SWIOTLB_FIT_BOUNDED(5, 0, 0, 7, 3),
-	SWIOTLB_FIT_BOUNDED(8, 0, 7, 15, 9), SWIOTLB_FIT_BOUNDED(9, 1, 1, 31, 30),
-	SWIOTLB_FIT_BOUNDED(17, 0, 0, 31, 1),
-	SWIOTLB_FIT_BOUNDED(64, 0, 63, 127, 65),
+	SWIOTLB_FIT(1, 0, 0), SWIOTLB_FIT(1, 1, 0), SWIOTLB_FIT(1, 1, 1),
+	SWIOTLB_FIT(1, 15, 3), SWIOTLB_FIT(1, 63, 70), SWIOTLB_FIT(2, 0, 0),
+	SWIOTLB_FIT(2, 1, 0), SWIOTLB_FIT(2, 7, 5), SWIOTLB_FIT(3, 0, 0),
+	SWIOTLB_FIT(3, 1, 1), SWIOTLB_FIT(3, 3, 0), SWIOTLB_FIT(4, 0, 0),
+	SWIOTLB_FIT(4, 3, 0), SWIOTLB_FIT(4, 1, 0), SWIOTLB_FIT(4, 3, 2),
+	SWIOTLB_FIT(7, 0, 0), SWIOTLB_FIT(8, 0, 0), SWIOTLB_FIT(8, 7, 0),
+	SWIOTLB_FIT(8, 31, 8), SWIOTLB_FIT(9, 0, 0), SWIOTLB_FIT(12, 31, 0),
+	SWIOTLB_FIT(16, 0, 0), SWIOTLB_FIT(16, 15, 0), SWIOTLB_FIT(32, 1, 0),
+	SWIOTLB_FIT(33, 1, 1), SWIOTLB_FIT(64, 63, 0), SWIOTLB_FIT(64, 63, 5),
+	SWIOTLB_FIT(128, 0, 0), SWIOTLB_FIT(128, 127, 100),
+	/* One boundary, the device's or the pool's. */
+	SWIOTLB_FIT_BOUNDED(1, 0, 0, 0, 0, SWIOTLB_NO_BOUNDARY, 0),
+	SWIOTLB_FIT_BOUNDED(2, 0, 0, 1, 1, SWIOTLB_NO_BOUNDARY, 0),
+	SWIOTLB_FIT_BOUNDED(4, 3, 0, 3, 0, SWIOTLB_NO_BOUNDARY, 0),
+	SWIOTLB_FIT_BOUNDED(5, 0, 0, 7, 3, SWIOTLB_NO_BOUNDARY, 0),
+	SWIOTLB_FIT_BOUNDED(8, 0, 0, SWIOTLB_NO_BOUNDARY, 0, 15, 9),
+	SWIOTLB_FIT_BOUNDED(9, 1, 0, SWIOTLB_NO_BOUNDARY, 0, 31, 30),
+	SWIOTLB_FIT_BOUNDED(17, 0, 0, SWIOTLB_NO_BOUNDARY, 0, 31, 1),
+	SWIOTLB_FIT_BOUNDED(64, 0, 0, SWIOTLB_NO_BOUNDARY, 0, 127, 65),
+	/* Both. */
+	SWIOTLB_FIT_BOUNDED(2, 0, 0, 1, 1, 7, 4),
+	SWIOTLB_FIT_BOUNDED(4, 1, 0, 15, 5, 31, 19),
+	SWIOTLB_FIT_BOUNDED(8, 7, 0, 63, 8, 31, 24),
+	SWIOTLB_FIT_BOUNDED(9, 0, 0, 15, 3, 15, 9),
+	SWIOTLB_FIT_BOUNDED(16, 0, 0, 31, 7, 127, 50),
+	SWIOTLB_FIT_BOUNDED(33, 3, 2, 63, 20, 127, 100),
+	SWIOTLB_FIT_BOUNDED(65, 0, 0, 127, 10, 127, 90),
 };
 
 KUNIT_ARRAY_PARAM(swiotlb_fit, swiotlb_fits, swiotlb_test_fit_desc);
 
-/* A run is what the slow search would allow, and there is one if it finds one. */
-static void swiotlb_test_check_find(struct kunit *test, struct swiotlb_slots *slots,
-				    const struct swiotlb_fit *fit,
-				    unsigned int index)
-{
-	unsigned int wish = swiotlb_test_lowest(slots, fit, fit->wish_mask);
-	unsigned int lowest = swiotlb_test_lowest(slots, fit, fit->align_mask);
-	unsigned int best = wish != SWIOTLB_NO_SLOT ? wish : lowest;
-	unsigned int mask = wish != SWIOTLB_NO_SLOT ? fit->wish_mask :
-						      fit->align_mask;
-
-	if (best == SWIOTLB_NO_SLOT || fit->nslots <= 1U << SWIOTLB_MAX_HINT_ORDER)
-		KUNIT_EXPECT_EQ(test, index, best);
-	else
-		KUNIT_EXPECT_TRUE_MSG(test,
-				      swiotlb_test_run_fits(slots, fit, mask, index),
-				      "slot %u of a run of %u", index, fit->nslots);
-}
-
-/* Until the area is full: each answer is on top of those before. */
+/* Until the area is full: each run is on top of those before. */
 static void swiotlb_slots_find_test(struct kunit *test)
 {
 	const struct swiotlb_fit *fit = test->param_value;
@@ -172,8 +209,7 @@ static void swiotlb_slots_find_test(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(swiotlb_test_fills); i++) {
 		swiotlb_test_fill(slots, &swiotlb_test_fills[i]);
 		do {
-			index = swiotlb_slots_find(slots, fit);
-			swiotlb_test_check_find(test, slots, fit, index);
+			index = swiotlb_test_find(test, slots, fit);
 			if (index != SWIOTLB_NO_SLOT)
 				swiotlb_slots_claim(slots, index, fit->nslots);
 			KUNIT_ASSERT_EQ(test, slots->nused,
@@ -198,8 +234,7 @@ static void swiotlb_slots_reuse_test(struct kunit *test)
 	for (i = n; i-- > 0;) {
 		KUNIT_EXPECT_TRUE(test, swiotlb_slots_release(slots, runs[i],
 							      fit->nslots));
-		index = swiotlb_slots_find(slots, fit);
-		swiotlb_test_check_find(test, slots, fit, index);
+		index = swiotlb_test_find(test, slots, fit);
 		KUNIT_ASSERT_NE(test, index, SWIOTLB_NO_SLOT);
 		swiotlb_slots_claim(slots, index, fit->nslots);
 	}
@@ -211,7 +246,156 @@ static void swiotlb_slots_reuse_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, bitmap_empty(slots->head, slots->nslots));
 }
 
-/* Only what was claimed can be released, and only once. */
+/* ------------------------------------------------------------ random --- */
+
+static void swiotlb_test_random_boundary(struct rnd_state *rnd, unsigned int nslots,
+					 struct swiotlb_boundary *boundary)
+{
+	/* A run that is longer than a segment is refused before it is searched. */
+	unsigned int order = order_base_2(nslots) + prandom_u32_state(rnd) % 4;
+
+	if (prandom_u32_state(rnd) % 3)
+		*boundary = (struct swiotlb_boundary) { SWIOTLB_NO_BOUNDARY };
+	else
+		*boundary = (struct swiotlb_boundary) {
+			.mask = BIT(order) - 1,
+			.off = prandom_u32_state(rnd) % BIT(order),
+		};
+}
+
+/* Short runs are the most frequent ones. */
+static struct swiotlb_fit swiotlb_test_random_fit(struct rnd_state *rnd)
+{
+	unsigned int bits = prandom_u32_state(rnd) % (ilog2(SWIOTLB_MAX_SLOTS) + 1);
+	struct swiotlb_fit fit = {
+		.nslots = 1 + prandom_u32_state(rnd) % BIT(bits),
+	};
+	unsigned int i;
+
+	if (prandom_u32_state(rnd) % 2)
+		fit.nslots = roundup_pow_of_two(fit.nslots);
+	if (prandom_u32_state(rnd) % 2)
+		fit.align_mask = BIT(prandom_u32_state(rnd) % 8) - 1;
+	fit.align_off = prandom_u32_state(rnd) % 3 ? 0 : prandom_u32_state(rnd) % 1000;
+	for (i = 0; i < SWIOTLB_NR_BOUNDARIES; i++)
+		swiotlb_test_random_boundary(rnd, fit.nslots, &fit.boundary[i]);
+	return fit;
+}
+
+struct swiotlb_test_run {
+	unsigned int index;
+	unsigned int nslots;
+};
+
+/*
+ * Claims and releases of all kinds in one area: hints that one search leaves must be
+ * right for all others.
+ */
+static void swiotlb_test_random_area(struct kunit *test, struct rnd_state *rnd,
+				     unsigned int nslots)
+{
+	struct swiotlb_test_run *runs = kunit_kcalloc(test, nslots, sizeof(*runs),
+						      GFP_KERNEL);
+	struct swiotlb_slots *slots = test->priv;
+	unsigned int i, step, index, n = 0;
+	struct swiotlb_fit fit;
+
+	KUNIT_ASSERT_NOT_NULL(test, runs);
+	swiotlb_test_reset(slots, nslots);
+	for (step = 0; step < SWIOTLB_TEST_STEPS; step++) {
+		fit = swiotlb_test_random_fit(rnd);
+		index = swiotlb_test_find(test, slots, &fit);
+		if (index != SWIOTLB_NO_SLOT) {
+			swiotlb_slots_claim(slots, index, fit.nslots);
+			runs[n++] = (struct swiotlb_test_run) { index, fit.nslots };
+		}
+		/* Full for a while, then emptier: runs of all lengths come and go. */
+		while (n && prandom_u32_state(rnd) % 256 < (step & 64 ? 150 : 60)) {
+			i = prandom_u32_state(rnd) % n;
+			KUNIT_EXPECT_TRUE(test,
+					  swiotlb_slots_release(slots, runs[i].index,
+								runs[i].nslots));
+			runs[i] = runs[--n];
+		}
+		KUNIT_ASSERT_EQ(test, slots->nused,
+				bitmap_weight(slots->used, slots->nslots));
+	}
+	kunit_kfree(test, runs);
+}
+
+static void swiotlb_slots_random_test(struct kunit *test)
+{
+	struct rnd_state rnd;
+	unsigned int nslots;
+
+	prandom_seed_state(&rnd, 73);
+	for (nslots = 16; nslots <= SWIOTLB_TEST_MAX_AREA; nslots++)
+		swiotlb_test_random_area(test, &rnd, nslots);
+}
+
+/* ----------------------------------------------------------- longest --- */
+
+/* Free are 40 to 59, with a boundary in front of 50. */
+static void swiotlb_test_one_hole(struct swiotlb_slots *slots)
+{
+	swiotlb_slots_claim(slots, 0, 40);
+	swiotlb_slots_claim(slots, 60, SWIOTLB_TEST_AREA - 60);
+}
+
+/* That a boundary lies in a hole says nothing of its length. */
+static void swiotlb_slots_longest_boundary_test(struct kunit *test)
+{
+	static const struct swiotlb_fit bounded[] = {
+		SWIOTLB_FIT_BOUNDED(12, 0, 0, 15, 14, SWIOTLB_NO_BOUNDARY, 0),
+		SWIOTLB_FIT_BOUNDED(12, 0, 0, SWIOTLB_NO_BOUNDARY, 0, 15, 14),
+		SWIOTLB_FIT_BOUNDED(12, 3, 1, 15, 14, 127, 78),
+	};
+	static const struct swiotlb_fit twelve = SWIOTLB_FIT(12, 0, 0);
+	static const struct swiotlb_fit all = SWIOTLB_FIT(20, 0, 0);
+	struct swiotlb_slots *slots = test->priv;
+	unsigned int i;
+
+	swiotlb_test_one_hole(slots);
+	for (i = 0; i < ARRAY_SIZE(bounded); i++) {
+		KUNIT_EXPECT_EQ(test, swiotlb_test_find(test, slots, &bounded[i]),
+				SWIOTLB_NO_SLOT);
+		KUNIT_EXPECT_TRUE(test, swiotlb_slots_may_fit(slots, 12));
+		KUNIT_EXPECT_EQ(test, swiotlb_slots_find(slots, &twelve), 40);
+		KUNIT_EXPECT_EQ(test, swiotlb_slots_find(slots, &all), 40);
+	}
+}
+
+/* With a boundary, too: where no run is long enough, the next search ends at once. */
+static void swiotlb_slots_longest_short_test(struct kunit *test)
+{
+	static const struct swiotlb_fit bounded =
+		SWIOTLB_FIT_BOUNDED(21, 0, 0, 31, 0, 127, 78);
+	static const struct swiotlb_fit aligned = SWIOTLB_FIT(16, 31, 0);
+	static const struct swiotlb_fit all = SWIOTLB_FIT(20, 0, 0);
+	struct swiotlb_slots *slots = test->priv;
+	unsigned int i;
+
+	swiotlb_test_one_hole(slots);
+	/* Behind it, each second slot is free. */
+	swiotlb_slots_release(slots, 60, SWIOTLB_TEST_AREA - 60);
+	for (i = 60; i < SWIOTLB_TEST_AREA; i += 2)
+		swiotlb_slots_claim(slots, i, 1);
+	KUNIT_EXPECT_TRUE(test, swiotlb_slots_may_fit(slots, 21));
+	KUNIT_EXPECT_EQ(test, swiotlb_slots_find(slots, &bounded), SWIOTLB_NO_SLOT);
+	KUNIT_EXPECT_FALSE(test, swiotlb_slots_may_fit(slots, 21));
+	KUNIT_EXPECT_EQ(test, swiotlb_slots_find(slots, &all), 40);
+
+	/* This alignment takes a longer run than there is: it says nothing of others. */
+	KUNIT_EXPECT_EQ(test, swiotlb_slots_find(slots, &aligned), SWIOTLB_NO_SLOT);
+	KUNIT_EXPECT_EQ(test, swiotlb_slots_find(slots, &all), 40);
+
+	KUNIT_EXPECT_TRUE(test, swiotlb_slots_release(slots, 60, 1));
+	KUNIT_EXPECT_TRUE(test, swiotlb_slots_may_fit(slots, 21));
+}
+
+/* ----------------------------------------------------- claim, release --- */
+
+/* Only a run that was claimed can be released, and only once. */
 static void swiotlb_slots_release_test(struct kunit *test)
 {
 	struct swiotlb_slots *slots = test->priv;
@@ -249,41 +433,33 @@ static void swiotlb_slots_head_test(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, swiotlb_slots_head(slots, i), 132);
 }
 
-/* A small buffer is handed out again at once, a large one is not. */
+/* A buffer of any size is allocated again at once: it is still in a cache. */
 static void swiotlb_slots_warm_test(struct kunit *test)
 {
-	static const struct swiotlb_fit small = SWIOTLB_FIT(2, 1, 0, 1);
-	static const struct swiotlb_fit large = SWIOTLB_FIT(32, 31, 0, 31);
+	static const struct swiotlb_fit fits[] = {
+		SWIOTLB_FIT(2, 1, 0), SWIOTLB_FIT(5, 0, 0), SWIOTLB_FIT(32, 31, 0),
+	};
 	struct swiotlb_slots *slots = test->priv;
+	unsigned int i, index;
 
-	KUNIT_ASSERT_EQ(test, swiotlb_slots_find(slots, &small), 0);
-	swiotlb_slots_claim(slots, 0, 2);
-	swiotlb_slots_release(slots, 0, 2);
-	KUNIT_EXPECT_EQ(test, swiotlb_slots_find(slots, &small), 0);
-
-	KUNIT_ASSERT_EQ(test, swiotlb_slots_find(slots, &large), 0);
-	swiotlb_slots_claim(slots, 0, 32);
-	swiotlb_slots_release(slots, 0, 32);
-	KUNIT_EXPECT_EQ(test, swiotlb_slots_find(slots, &large), 32);
-}
-
-static void swiotlb_slots_disable_test(struct kunit *test)
-{
-	static const struct swiotlb_fit one = SWIOTLB_FIT(1, 0, 0, 0);
-	struct swiotlb_slots *slots = test->priv;
-
-	swiotlb_slots_disable(slots);
-	KUNIT_EXPECT_EQ(test, slots->nused, SWIOTLB_TEST_AREA);
-	KUNIT_EXPECT_EQ(test, swiotlb_slots_find(slots, &one), SWIOTLB_NO_SLOT);
+	for (i = 0; i < ARRAY_SIZE(fits); i++) {
+		index = swiotlb_slots_find(slots, &fits[i]);
+		KUNIT_ASSERT_NE(test, index, SWIOTLB_NO_SLOT);
+		swiotlb_slots_claim(slots, index, fits[i].nslots);
+		swiotlb_slots_release(slots, index, fits[i].nslots);
+		KUNIT_EXPECT_EQ(test, swiotlb_slots_find(slots, &fits[i]), index);
+	}
 }
 
 static struct kunit_case swiotlb_slots_cases[] = {
 	KUNIT_CASE_PARAM(swiotlb_slots_find_test, swiotlb_fit_gen_params),
 	KUNIT_CASE_PARAM(swiotlb_slots_reuse_test, swiotlb_fit_gen_params),
+	KUNIT_CASE(swiotlb_slots_random_test),
+	KUNIT_CASE(swiotlb_slots_longest_boundary_test),
+	KUNIT_CASE(swiotlb_slots_longest_short_test),
 	KUNIT_CASE(swiotlb_slots_release_test),
 	KUNIT_CASE(swiotlb_slots_head_test),
 	KUNIT_CASE(swiotlb_slots_warm_test),
-	KUNIT_CASE(swiotlb_slots_disable_test),
 	{}
 };
 

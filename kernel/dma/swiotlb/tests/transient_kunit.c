@@ -7,64 +7,164 @@
 #include <linux/irqflags.h>
 #include <linux/page_ref.h>
 
+#include "../limit.h"
+#include "../transient.h"
 #include "fixture.h"
 
-/* Fill the boot pool, and let nobody add another one meanwhile. */
-static phys_addr_t swiotlb_test_fill_pool(struct kunit *test,
-					  struct swiotlb_mem *mem,
-					  struct device *dev, u8 *buffer)
-{
-	phys_addr_t addr;
+#define SWIOTLB_TEST_ALL	(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT)
 
-	/* Memory was short just now: the worker is not asked. */
-	mem->short_end_pfn = ULONG_MAX;
-	mem->next_try = jiffies + SWIOTLB_GROW_BACKOFF;
-	addr = swiotlb_test_map(dev, buffer, SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT,
-				DMA_TO_DEVICE);
-	KUNIT_ASSERT_NE(test, addr, (phys_addr_t)DMA_MAPPING_ERROR);
-	return addr;
+/**
+ * struct swiotlb_test_full - an allocator that is full
+ * @mem:	The allocator.
+ * @dev:	A device.
+ * @buffer:	Its buffer.
+ * @all:	The mapping that fills the boot pool.
+ */
+struct swiotlb_test_full {
+	struct swiotlb_mem *mem;
+	struct device *dev;
+	u8 *buffer;
+	phys_addr_t all;
+};
+
+/* The worker has failed just now, and adds no pool meanwhile. */
+static struct swiotlb_test_full *swiotlb_test_full(struct kunit *test,
+						   unsigned int min_align_mask)
+{
+	struct swiotlb_test_full *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	t->mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
+	t->mem->growth.failures = 6;
+	t->mem->growth.next_try = jiffies + 60 * HZ;
+	t->dev = swiotlb_test_device(test, &t->mem->pub, min_align_mask);
+	t->buffer = swiotlb_test_buffer(test, SWIOTLB_TEST_ALL);
+	t->all = swiotlb_test_map(t->dev, t->buffer, SWIOTLB_TEST_ALL, DMA_TO_DEVICE);
+	KUNIT_ASSERT_NE(test, t->all, (phys_addr_t)DMA_MAPPING_ERROR);
+	return t;
+}
+
+static void swiotlb_test_end_full(struct kunit *test, struct swiotlb_test_full *t)
+{
+	swiotlb_tbl_unmap_single(t->dev, t->all, SWIOTLB_TEST_ALL, DMA_TO_DEVICE, 0);
+	swiotlb_test_wait_for_transients(test, t->mem);
+	KUNIT_EXPECT_EQ(test, t->mem->pub.nslabs, SWIOTLB_MAX_SLOTS);
 }
 
 static void swiotlb_transient_one_test(struct kunit *test)
 {
-	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
-	struct device *dev = swiotlb_test_device(test, mem, 0xfff);
-	size_t bytes = SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT;
-	u8 *buffer = swiotlb_test_buffer(test, bytes);
+	struct swiotlb_test_full *t = swiotlb_test_full(test, 0xfff);
 	struct io_tlb_pool *pool;
-	phys_addr_t all, addr;
 	unsigned long flags;
 	struct page *page;
+	phys_addr_t addr;
+	long counted;
 	int users;
 
-	all = swiotlb_test_fill_pool(test, mem, dev, buffer);
 	local_irq_save(flags);
-	addr = swiotlb_test_map(dev, buffer + 0x800, 3000, DMA_FROM_DEVICE);
+	addr = swiotlb_test_map(t->dev, t->buffer + 0x800, 3000, DMA_FROM_DEVICE);
 	local_irq_restore(flags);
 	KUNIT_ASSERT_NE(test, addr, (phys_addr_t)DMA_MAPPING_ERROR);
 
-	pool = swiotlb_find_pool(dev, addr);
+	pool = swiotlb_find_pool(t->dev, addr);
 	KUNIT_ASSERT_NOT_NULL(test, pool);
 	KUNIT_EXPECT_TRUE(test, swiotlb_pool_is_transient(pool));
-	KUNIT_EXPECT_EQ(test, swiotlb_mem_transient_nslots(mem), pool->nslots);
+	KUNIT_EXPECT_EQ(test, swiotlb_transient_nslots(t->mem), pool->nslots);
 	KUNIT_EXPECT_EQ(test, addr & 0xfff, 0x800);
-	KUNIT_EXPECT_EQ(test, 0, memcmp(swiotlb_test_bounce(dev, addr),
-					buffer + 0x800, 3000));
+	KUNIT_EXPECT_EQ(test, 0, memcmp(swiotlb_test_bounce(t->dev, addr),
+					t->buffer + 0x800, 3000));
+	SWIOTLB_TEST_EXPECT_EVENT(test, t->mem, SWIOTLB_TRANSIENT, 1);
 
-	memset(swiotlb_test_bounce(dev, addr), 0x99, 3000);
+	memset(swiotlb_test_bounce(t->dev, addr), 0x99, 3000);
 	page = virt_to_page(pool->vaddr);
 	local_irq_save(flags);
 	rcu_read_lock();
-	swiotlb_tbl_unmap_single(dev, addr, 3000, DMA_FROM_DEVICE, 0);
-	/* Readers have not left: here is one. */
+	swiotlb_tbl_unmap_single(t->dev, addr, 3000, DMA_FROM_DEVICE, 0);
+	/* A reader has not left: this one. Its memory counts until it is free. */
 	users = page_count(page);
+	counted = swiotlb_transient_nslots(t->mem);
 	rcu_read_unlock();
 	local_irq_restore(flags);
 	KUNIT_EXPECT_EQ(test, users, 1);
-	KUNIT_EXPECT_NULL(test, memchr_inv(buffer + 0x800, 0x99, 3000));
-	KUNIT_EXPECT_EQ(test, swiotlb_mem_transient_nslots(mem), 0);
-	KUNIT_EXPECT_NULL(test, swiotlb_find_pool(dev, addr));
-	swiotlb_tbl_unmap_single(dev, all, bytes, DMA_TO_DEVICE, 0);
+	KUNIT_EXPECT_GT(test, counted, 0);
+	KUNIT_EXPECT_NULL(test, memchr_inv(t->buffer + 0x800, 0x99, 3000));
+	KUNIT_EXPECT_NULL(test, swiotlb_find_pool(t->dev, addr));
+	swiotlb_test_end_full(test, t);
+}
+
+/* At every offset of a device that keeps the bits of a page, up to the largest mapping. */
+static void swiotlb_transient_align_test(struct kunit *test)
+{
+	static const size_t sizes[] = { 1, 512, 2048, 4096, 6000, 65536 };
+	struct swiotlb_test_full *t = swiotlb_test_full(test, 0xfff);
+	unsigned int i, offset;
+	phys_addr_t addr;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		for (offset = 0; offset < 4096; offset += 512) {
+			addr = swiotlb_test_map(t->dev, t->buffer + offset, sizes[i],
+						DMA_TO_DEVICE);
+			KUNIT_ASSERT_NE_MSG(test, addr, (phys_addr_t)DMA_MAPPING_ERROR,
+					    "%zu bytes at 0x%x", sizes[i], offset);
+			KUNIT_EXPECT_EQ(test, addr & 0xfff, offset);
+			KUNIT_EXPECT_TRUE(test,
+					  swiotlb_pool_is_transient(swiotlb_find_pool(t->dev,
+										      addr)));
+			swiotlb_tbl_unmap_single(t->dev, addr, sizes[i], DMA_TO_DEVICE, 0);
+		}
+		swiotlb_test_wait_for_transients(test, t->mem);
+	}
+	swiotlb_test_end_full(test, t);
+}
+
+/* No more than the limit allows, and then the map says so. */
+static void swiotlb_transient_limit_test(struct kunit *test)
+{
+	struct swiotlb_test_full *t = swiotlb_test_full(test, 0);
+	phys_addr_t one, two;
+
+	t->mem->growth.max_nslots = SWIOTLB_MAX_SLOTS + swiotlb_nslots(PAGE_SIZE);
+	one = swiotlb_test_map(t->dev, t->buffer, PAGE_SIZE, DMA_TO_DEVICE);
+	KUNIT_ASSERT_NE(test, one, (phys_addr_t)DMA_MAPPING_ERROR);
+	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(t->mem), 0);
+	two = swiotlb_test_map(t->dev, t->buffer, PAGE_SIZE, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ(test, two, (phys_addr_t)DMA_MAPPING_ERROR);
+	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(t->mem), 0);
+	SWIOTLB_TEST_EXPECT_EVENT(test, t->mem, SWIOTLB_FULL, 1);
+	SWIOTLB_TEST_EXPECT_EVENT(test, t->mem, SWIOTLB_AT_LIMIT, 1);
+	SWIOTLB_TEST_EXPECT_EVENT(test, t->mem, SWIOTLB_NO_MEMORY, 0);
+	swiotlb_tbl_unmap_single(t->dev, one, PAGE_SIZE, DMA_TO_DEVICE, 0);
+	swiotlb_test_end_full(test, t);
+}
+
+/* A device that cannot use a pool gets memory that it can use, or none. */
+static void swiotlb_transient_narrow_test(struct kunit *test)
+{
+	struct swiotlb_test_full *t = swiotlb_test_full(test, 0);
+	phys_addr_t addr, last = t->mem->boot_pool.start - 1;
+	struct io_tlb_pool *pool;
+
+	*t->dev->dma_mask = last;
+	KUNIT_EXPECT_EQ(test, swiotlb_mem_reach(t->mem, t->dev), SWIOTLB_REACH_NONE);
+	KUNIT_EXPECT_TRUE(test, swiotlb_transient_is_reached(t->mem, t->dev));
+	addr = swiotlb_test_map(t->dev, t->buffer, 700, DMA_TO_DEVICE);
+	SWIOTLB_TEST_EXPECT_EVENT(test, t->mem, SWIOTLB_OUT_OF_REACH, 0);
+	/* More memory for all would not help it. */
+	KUNIT_EXPECT_FALSE(test, t->mem->growth.failed);
+	if (addr != (phys_addr_t)DMA_MAPPING_ERROR) {
+		pool = swiotlb_find_pool(t->dev, addr);
+		KUNIT_EXPECT_TRUE(test, swiotlb_pool_is_transient(pool));
+		KUNIT_EXPECT_LE(test, pool->end - 1, last);
+		swiotlb_tbl_unmap_single(t->dev, addr, 700, DMA_TO_DEVICE, 0);
+	}
+
+	*t->dev->dma_mask = 1;
+	KUNIT_EXPECT_FALSE(test, swiotlb_transient_is_reached(t->mem, t->dev));
+	KUNIT_EXPECT_EQ(test, (phys_addr_t)DMA_MAPPING_ERROR,
+			swiotlb_test_map(t->dev, t->buffer, 700, DMA_TO_DEVICE));
+	SWIOTLB_TEST_EXPECT_EVENT(test, t->mem, SWIOTLB_OUT_OF_REACH, 1);
+	*t->dev->dma_mask = U64_MAX;
+	swiotlb_test_end_full(test, t);
 }
 
 struct swiotlb_test_transient {
@@ -80,7 +180,7 @@ static bool swiotlb_test_map_once(void *arg)
 	phys_addr_t addr;
 
 	addr = swiotlb_test_map(t->dev, t->buffer, 700, DMA_TO_DEVICE);
-	/* Interrupts take what free memory there is, and that may be none. */
+	/* Interrupts take free memory only, and there may be none. */
 	if (addr == (phys_addr_t)DMA_MAPPING_ERROR)
 		return true;
 	atomic_inc(&t->made);
@@ -92,26 +192,24 @@ static bool swiotlb_test_map_once(void *arg)
 /* In all contexts; the memory is freed by workers, after readers have left. */
 static void swiotlb_transient_irq_test(struct kunit *test)
 {
-	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
-	struct swiotlb_test_transient t = {
-		.dev = swiotlb_test_device(test, mem, 0),
-		.buffer = swiotlb_test_buffer(test, SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT),
-	};
-	phys_addr_t all;
+	struct swiotlb_test_full *full;
+	struct swiotlb_test_transient t = { };
 
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
 		kunit_skip(test, "no driver maps in a hard interrupt here");
-	all = swiotlb_test_fill_pool(test, mem, t.dev, t.buffer);
-	mem->next_try = jiffies + SWIOTLB_GROW_BACKOFF;
+	full = swiotlb_test_full(test, 0);
+	t.dev = full->dev;
+	t.buffer = full->buffer;
 	swiotlb_test_in_irq(test, swiotlb_test_map_once, 300, &t);
 	KUNIT_EXPECT_GT(test, atomic_read(&t.made), 0);
-	KUNIT_EXPECT_EQ(test, swiotlb_mem_transient_nslots(mem), 0);
-	swiotlb_tbl_unmap_single(t.dev, all, SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT,
-				 DMA_TO_DEVICE, 0);
+	swiotlb_test_end_full(test, full);
 }
 
 static struct kunit_case swiotlb_transient_cases[] = {
 	KUNIT_CASE(swiotlb_transient_one_test),
+	KUNIT_CASE(swiotlb_transient_align_test),
+	KUNIT_CASE(swiotlb_transient_limit_test),
+	KUNIT_CASE(swiotlb_transient_narrow_test),
 	KUNIT_CASE(swiotlb_transient_irq_test),
 	{}
 };

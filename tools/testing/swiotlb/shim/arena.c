@@ -19,8 +19,7 @@ u64 zone_dma_limit = SHIM_ZONE_DMA_END - 1;
 unsigned long min_low_pfn = PHYS_PFN(SHIM_RAM_START);
 unsigned long max_low_pfn = PHYS_PFN(SHIM_LOW_END);
 unsigned long max_pfn = PHYS_PFN(SHIM_HIGH_END);
-u64 shim_memory = 8ULL << 30;
-unsigned long shim_totalram = PHYS_PFN(SHIM_LOW_END);
+unsigned long shim_totalram = PHYS_PFN(8ULL << 30);
 
 unsigned int shim_totalram_ends;
 

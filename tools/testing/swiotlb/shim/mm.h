@@ -138,7 +138,6 @@ struct page *shim_alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
 #define split_page(page, order) do { } while (0)
 
 /* More than memblock has here, so that pools of a GiB are less than a quarter */
-extern u64 shim_memory;
 phys_addr_t memblock_phys_mem_size(void);
 void *memblock_alloc(phys_addr_t size, phys_addr_t align);
 void *memblock_alloc_low(phys_addr_t size, phys_addr_t align);

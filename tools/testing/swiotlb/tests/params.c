@@ -257,7 +257,7 @@ TEST(adjust_size_makes_room_for_areas)
 static void check_quarter(const void *arg)
 {
 	shim_init();
-	shim_memory = SMALL_GUEST;
+	shim_totalram = PHYS_PFN(SMALL_GUEST);
 	boot(arg);
 	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
 	CHECK(shim_log_has("MB are more than a quarter of memory, using 64MB"));
@@ -274,7 +274,7 @@ TEST_BASE_FAILS(boot_pool_takes_a_quarter_of_memory_at_most,
 TEST_BASE_FAILS(adjust_size_takes_a_quarter_of_memory_at_most, "see above")
 {
 	shim_init();
-	shim_memory = SMALL_GUEST;
+	shim_totalram = PHYS_PFN(SMALL_GUEST);
 	swiotlb_adjust_size(SZ_1G);
 	boot(NULL);
 	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
@@ -284,7 +284,7 @@ TEST_BASE_FAILS(adjust_size_takes_a_quarter_of_memory_at_most, "see above")
 TEST(default_size_fits_in_a_small_guest)
 {
 	shim_init();
-	shim_memory = SMALL_GUEST;
+	shim_totalram = PHYS_PFN(SMALL_GUEST);
 	boot(NULL);
 	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
 	CHECK_EQ(shim_reports[SHIM_NOTE], 0);

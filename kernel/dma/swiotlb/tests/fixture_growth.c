@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Allocators that grow, whose worker a test steps; see fixture.h.
+ */
+
+#include "../limit.h"
+#include "../pages.h"
+#include "fixture.h"
+
+/* Transient pools are freed after a grace period, by a worker. */
+#define SWIOTLB_TEST_PATIENCE	(30 * HZ)
+
+struct swiotlb_test_source swiotlb_test_source;
+
+static int swiotlb_test_take_pages(const struct swiotlb_pages_want *want,
+				   struct swiotlb_pages *pages, size_t *lost)
+{
+	struct swiotlb_test_source *source = &swiotlb_test_source;
+	struct page *page;
+
+	*lost = 0;
+	if (source->asked < ARRAY_SIZE(source->bytes))
+		source->bytes[source->asked] = want->bytes;
+	source->asked++;
+	if (want->bytes > source->most)
+		return source->ret;
+
+	page = alloc_pages(want->gfp | __GFP_ZERO, get_order(want->bytes));
+	if (!page)
+		return -ENOMEM;
+	*pages = (struct swiotlb_pages) {
+		.start = page_to_phys(page),
+		.vaddr = page_address(page),
+		.bytes = want->bytes,
+		.source = SWIOTLB_FROM_BUDDY,
+	};
+	return 0;
+}
+
+/**
+ * swiotlb_test_start_source() - be the source of memory from now on
+ * @test:	The test, by whose thread it has to be asked: workers have no stubs.
+ * @most:	Larger pieces are refused.
+ * @ret:	What refusing returns.
+ */
+void swiotlb_test_start_source(struct kunit *test, size_t most, int ret)
+{
+	swiotlb_test_source = (struct swiotlb_test_source) {
+		.most = most,
+		.ret = ret,
+	};
+	kunit_activate_static_stub(test, swiotlb_pages_alloc, swiotlb_test_take_pages);
+}
+
+/**
+ * swiotlb_test_growing_mem() - make an allocator that grows
+ * @test:	The test.
+ * @nslots:	Slots of its boot pool.
+ *
+ * Return: The allocator.
+ */
+struct swiotlb_mem *swiotlb_test_growing_mem(struct kunit *test,
+					     unsigned long nslots)
+{
+	struct swiotlb_mem *mem = swiotlb_test_mem(test, nslots, 4);
+
+	swiotlb_growth_enable(mem, U64_MAX, 4, SWIOTLB_TEST_MAX_NSLOTS);
+	return mem;
+}
+
+/**
+ * swiotlb_test_wider_mem() - make an allocator with more reach than another one
+ * @test:	The test.
+ * @narrower:	An allocator of swiotlb_test_growing_mem().
+ *
+ * Devices use both by @narrower, and only the new one grows for them.
+ *
+ * Return: The allocator, without a boot pool.
+ */
+struct swiotlb_mem *swiotlb_test_wider_mem(struct kunit *test,
+					   struct swiotlb_mem *narrower)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, 0);
+
+	mem->narrower = narrower;
+	narrower->wider = mem;
+	return mem;
+}
+
+/**
+ * swiotlb_test_tick() - let the worker of an allocator look
+ * @mem:	An allocator of swiotlb_test_growing_mem().
+ *
+ * What its worker does is done by this thread, once.
+ */
+void swiotlb_test_tick(struct swiotlb_mem *mem)
+{
+	swiotlb_test_stop_growth(mem);
+	mem->growth.work.work.func(&mem->growth.work.work);
+	swiotlb_test_stop_growth(mem);
+}
+
+/**
+ * swiotlb_test_stop_growth() - keep the worker of an allocator from looking
+ * @mem:	An allocator.
+ */
+void swiotlb_test_stop_growth(struct swiotlb_mem *mem)
+{
+	cancel_delayed_work_sync(&mem->growth.work);
+}
+
+/**
+ * swiotlb_test_wait_for_transients() - wait until all transient pools are freed
+ * @test:	The test.
+ * @mem:	An allocator that has no mapping in any.
+ */
+void swiotlb_test_wait_for_transients(struct kunit *test, struct swiotlb_mem *mem)
+{
+	unsigned long end = jiffies + SWIOTLB_TEST_PATIENCE;
+
+	while (swiotlb_transient_nslots(mem) && time_before(jiffies, end))
+		schedule_timeout_uninterruptible(1);
+	KUNIT_EXPECT_EQ(test, swiotlb_transient_nslots(mem), 0);
+}
+
+/**
+ * swiotlb_test_end_growth() - free the pools that an allocator has grown by
+ * @test:	The test.
+ * @mem:	An allocator in which nothing is mapped.
+ */
+void swiotlb_test_end_growth(struct kunit *test, struct swiotlb_mem *mem)
+{
+	swiotlb_test_wait_for_transients(test, mem);
+	scoped_guard(mutex, &swiotlb_pools_lock)
+		mem->growth.enabled = false;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, mem->pools.held, mem->boot_pool.nslots);
+}

@@ -1,0 +1,806 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Growth: when a pool is added, how large it is, when it is closed and freed. The test
+ * does the work of the worker, but where the worker itself is tested, or a load.
+ *
+ * A pool of more than one page of the page allocator takes memory that some kernels
+ * cannot have: sizes are seen by a source that refuses them.
+ */
+
+#include "../limit.h"
+#include "../pages.h"
+#include "fixture.h"
+
+#define SWIOTLB_TEST_ALL	(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT)
+
+/* Pools of the size of the smallest one that is added, ... */
+#define SWIOTLB_TEST_POOL	SZ_2M
+#define SWIOTLB_TEST_POOL_SLOTS	(SWIOTLB_TEST_POOL >> IO_TLB_SHIFT)
+/* ... and the size that is tried first. */
+#define SWIOTLB_TEST_FIRST	SZ_4M
+
+/* As if a number of slots were in use. */
+static void swiotlb_test_set_used(struct swiotlb_mem *mem, long nslots)
+{
+	atomic_long_add(nslots - (long)swiotlb_mem_used(mem), &mem->early_used);
+}
+
+static struct io_tlb_pool *swiotlb_test_youngest(struct swiotlb_mem *mem)
+{
+	return list_last_entry(&mem->pools.list, struct io_tlb_pool, node);
+}
+
+static void swiotlb_test_allow(struct swiotlb_mem *mem)
+{
+	mem->growth.next_try = jiffies;
+}
+
+/* Grow by a pool of SWIOTLB_TEST_POOL, and say which. */
+static struct io_tlb_pool *swiotlb_test_add_pool(struct kunit *test,
+						 struct swiotlb_mem *mem)
+{
+	unsigned long used = swiotlb_mem_used(mem), held = mem->pools.held;
+
+	swiotlb_test_start_source(test, SWIOTLB_TEST_POOL, -ENOMEM);
+	swiotlb_test_set_used(mem, mem->pub.nslabs / 2 + 1);
+	swiotlb_test_tick(mem);
+	swiotlb_test_set_used(mem, used);
+	kunit_deactivate_static_stub(test, swiotlb_pages_alloc);
+	if (mem->pools.held == held)
+		kunit_skip(test, "no memory for a pool");
+	KUNIT_ASSERT_EQ(test, mem->pools.held, held + SWIOTLB_TEST_POOL_SLOTS);
+	return swiotlb_test_youngest(mem);
+}
+
+/* -------------------------------------------------------------- size --- */
+
+/**
+ * struct swiotlb_test_size - a load, and the pool that it asks for
+ * @open:	Slots of open pools.
+ * @used:	Slots in use.
+ * @limit:	The most slots that there may be.
+ * @want:	MiB of the pool, 0 for none.
+ */
+struct swiotlb_test_size {
+	unsigned long open;
+	unsigned long used;
+	unsigned long limit;
+	unsigned int want;
+};
+
+#define SWIOTLB_MIB(n)	((unsigned long)(n) << (20 - IO_TLB_SHIFT))
+
+static const struct swiotlb_test_size swiotlb_sizes[] = {
+	/* Half in use is enough, more is not. */
+	{ SWIOTLB_MIB(1), SWIOTLB_MIB(1) / 2, SWIOTLB_MIB(4096), 0 },
+	{ SWIOTLB_MIB(1), SWIOTLB_MIB(1) / 2 + 1, SWIOTLB_MIB(4096), 4 },
+	{ SWIOTLB_MIB(64), SWIOTLB_MIB(32), SWIOTLB_MIB(4096), 0 },
+	/* The whole becomes a power of two, twice the use or more. */
+	{ SWIOTLB_MIB(64), SWIOTLB_MIB(32) + 1, SWIOTLB_MIB(4096), 64 },
+	{ SWIOTLB_MIB(64), SWIOTLB_MIB(64), SWIOTLB_MIB(4096), 64 },
+	{ SWIOTLB_MIB(64), SWIOTLB_MIB(64) + 1, SWIOTLB_MIB(4096), 256 },
+	{ SWIOTLB_MIB(4), SWIOTLB_MIB(30), SWIOTLB_MIB(4096), 64 },
+	{ SWIOTLB_MIB(8), SWIOTLB_MIB(5), SWIOTLB_MIB(4096), 8 },
+	/* A pool is a power of two itself. */
+	{ SWIOTLB_MIB(5), SWIOTLB_MIB(3), SWIOTLB_MIB(4096), 4 },
+	{ SWIOTLB_MIB(6), SWIOTLB_MIB(7), SWIOTLB_MIB(4096), 16 },
+	/* Not beyond the limit, and not for a little. */
+	{ SWIOTLB_MIB(64), SWIOTLB_MIB(50), SWIOTLB_MIB(127), 32 },
+	{ SWIOTLB_MIB(64), SWIOTLB_MIB(50), SWIOTLB_MIB(66), 2 },
+	{ SWIOTLB_MIB(64), SWIOTLB_MIB(50), SWIOTLB_MIB(66) - 1, 0 },
+	{ SWIOTLB_MIB(64), SWIOTLB_MIB(50), SWIOTLB_MIB(32), 0 },
+	/* No cell of a magazine names slots beyond. */
+	{ SWIOTLB_MIB(8192), SWIOTLB_MIB(8000), SWIOTLB_MIB(100000), 4096 },
+};
+
+static void swiotlb_test_size_desc(const struct swiotlb_test_size *size, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%lu of %lu slots, at most %lu", size->used,
+		 size->open, size->limit);
+}
+
+KUNIT_ARRAY_PARAM(swiotlb_size, swiotlb_sizes, swiotlb_test_size_desc);
+
+static void swiotlb_growth_size_test(struct kunit *test)
+{
+	const struct swiotlb_test_size *size = test->param_value;
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+
+	if (size->want > 2048 && !IS_ENABLED(CONFIG_64BIT))
+		kunit_skip(test, "no memory is so large");
+	swiotlb_test_start_source(test, 0, -ENOMEM);
+	mem->growth.max_nslots = size->limit;
+	mem->pub.nslabs = size->open;
+	mem->pools.held = size->open;
+	swiotlb_test_set_used(mem, size->used);
+	swiotlb_test_tick(mem);
+	if (size->want)
+		KUNIT_EXPECT_EQ(test, swiotlb_test_source.bytes[0] >> 20, size->want);
+	else
+		KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 0);
+	mem->pub.nslabs = SWIOTLB_TEST_NSLOTS;
+	mem->pools.held = SWIOTLB_TEST_NSLOTS;
+	swiotlb_test_set_used(mem, 0);
+}
+
+/* As much as can be had in one piece: half of it, and so on, down to 2 MiB. */
+static void swiotlb_growth_halves_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	unsigned int i;
+
+	swiotlb_test_start_source(test, 0, -ENOMEM);
+	swiotlb_test_set_used(mem, SWIOTLB_MIB(5));
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 4);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, swiotlb_test_source.bytes[i], SZ_16M >> i);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_GROW_FAILED, 1);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_GROWN, 0);
+	swiotlb_test_set_used(mem, 0);
+}
+
+/* A small one is better than none. */
+static void swiotlb_growth_smaller_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	struct io_tlb_pool *pool = swiotlb_test_add_pool(test, mem);
+
+	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 2);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_source.bytes[0], SWIOTLB_TEST_FIRST);
+	KUNIT_EXPECT_EQ(test, pool->end - pool->start, SWIOTLB_TEST_POOL);
+	KUNIT_EXPECT_TRUE(test, IS_ALIGNED(pool->start, SWIOTLB_TEST_POOL));
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs,
+			SWIOTLB_TEST_NSLOTS + SWIOTLB_TEST_POOL_SLOTS);
+	KUNIT_EXPECT_EQ(test, mem->growth.failures, 0);
+	KUNIT_EXPECT_NE(test, pool->id, 0);
+	KUNIT_EXPECT_NE(test, mem->boot_pool.id, 0);
+	KUNIT_EXPECT_NOT_NULL(test, (void __force *)mem->cache.cpu);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_GROWN, 1);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_GROW_FAILED, 0);
+}
+
+/* At most half of the slots of open pools are in use: with transient pools, too. */
+static void swiotlb_growth_transient_demand_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+
+	swiotlb_test_start_source(test, 0, -ENOMEM);
+	swiotlb_test_set_used(mem, SWIOTLB_TEST_NSLOTS / 4);
+	atomic_long_set(&mem->growth.transient, SWIOTLB_TEST_NSLOTS / 4);
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 0);
+	atomic_long_inc(&mem->growth.transient);
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_GT(test, swiotlb_test_source.asked, 0);
+	atomic_long_set(&mem->growth.transient, 0);
+	swiotlb_test_set_used(mem, 0);
+}
+
+/* ---------------------------------------------------------- failed map --- */
+
+/* Nothing is in use, but a map failed: not while there is an empty pool. */
+static void swiotlb_growth_failed_map_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	struct swiotlb_request req = swiotlb_test_request(1);
+	struct io_tlb_pool *pool = swiotlb_test_add_pool(test, mem);
+
+	swiotlb_test_start_source(test, 0, -ENOMEM);
+	mem->growth.busy = jiffies;
+	mem->growth.failed = true;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 0);
+	KUNIT_EXPECT_FALSE(test, mem->growth.failed);
+
+	swiotlb_pool_map(pool, 0, &req, pool->start, SWIOTLB_SPIN);
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 0);
+	mem->growth.failed = true;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_GT(test, swiotlb_test_source.asked, 0);
+	swiotlb_pool_release(pool, 0, 1, NULL, 0);
+}
+
+static void swiotlb_growth_disabled_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
+
+	swiotlb_test_start_source(test, 0, -ENOMEM);
+	swiotlb_growth_disable(mem);
+	KUNIT_EXPECT_FALSE(test, swiotlb_growth_is_enabled(mem));
+	swiotlb_growth_want(mem, dev);
+	swiotlb_growth_look(mem, dev);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&mem->growth.work));
+	mem->growth.failed = true;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 0);
+	/* The boot pool is all there is: devices that reach it reach everything. */
+	KUNIT_EXPECT_EQ(test, mem->last, mem->boot_pool.end - 1);
+}
+
+/* It frees the pools that it has, whatever the load was a moment ago. */
+static void swiotlb_growth_disabled_frees_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	unsigned int i;
+
+	swiotlb_test_add_pool(test, mem);
+	mem->growth.busy = jiffies;
+	swiotlb_growth_disable(mem);
+	for (i = 0; i < 100 && READ_ONCE(mem->pools.held) > SWIOTLB_TEST_NSLOTS; i++) {
+		flush_delayed_work(&mem->growth.work);
+		schedule_timeout_uninterruptible(1);
+	}
+	KUNIT_EXPECT_EQ(test, mem->pools.held, SWIOTLB_TEST_NSLOTS);
+}
+
+/* A look is asked for once in a while, and a map that fails asks at once, once. */
+static void swiotlb_growth_ask_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
+
+	/* It has looked in what is the future: far from any look that is due. */
+	mem->growth.looked = jiffies;
+	swiotlb_growth_look(mem, dev);
+	if (time_before(jiffies, mem->growth.looked + HZ / 32))
+		KUNIT_EXPECT_FALSE(test, delayed_work_pending(&mem->growth.work));
+	mem->growth.failed = true;
+	swiotlb_growth_want(mem, dev);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&mem->growth.work));
+
+	mem->growth.failed = false;
+	mem->growth.looked = jiffies - HZ;
+	swiotlb_growth_look(mem, dev);
+	flush_delayed_work(&mem->growth.work);
+	KUNIT_EXPECT_TRUE(test, time_in_range(mem->growth.looked, jiffies - HZ / 2, jiffies));
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, SWIOTLB_TEST_NSLOTS);
+}
+
+/* ----------------------------------------------------------- back-off --- */
+
+static void swiotlb_test_expect_wait(struct kunit *test, struct swiotlb_mem *mem,
+				     unsigned long before, unsigned long delay)
+{
+	KUNIT_EXPECT_TRUE_MSG(test, time_in_range(mem->growth.next_try, before + delay,
+						  jiffies + delay),
+			      "%lu jiffies instead of %lu",
+			      mem->growth.next_try - before, delay);
+}
+
+/* Each time in a row doubles the time to the next, up to 64 seconds. */
+static void swiotlb_growth_backoff_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	unsigned int i, asked;
+	unsigned long before;
+
+	swiotlb_test_start_source(test, 0, -ENOMEM);
+	swiotlb_test_set_used(mem, SWIOTLB_TEST_NSLOTS);
+	for (i = 0; i < 10; i++) {
+		asked = swiotlb_test_source.asked;
+		before = jiffies;
+		swiotlb_test_tick(mem);
+		KUNIT_EXPECT_GT(test, swiotlb_test_source.asked, asked);
+		swiotlb_test_expect_wait(test, mem, before, HZ << min(i, 6U));
+
+		/* Too early. */
+		asked = swiotlb_test_source.asked;
+		mem->growth.next_try = jiffies + HZ;
+		mem->growth.failed = true;
+		swiotlb_test_tick(mem);
+		KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, asked);
+		swiotlb_test_allow(mem);
+	}
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_GROW_FAILED, 10);
+
+	/* A success ends it. */
+	swiotlb_test_source.most = SWIOTLB_TEST_POOL;
+	swiotlb_test_tick(mem);
+	if (mem->pools.held > SWIOTLB_TEST_NSLOTS)
+		KUNIT_EXPECT_EQ(test, mem->growth.failures, 0);
+	swiotlb_test_set_used(mem, 0);
+}
+
+/* A time that has passed long ago is not one to come. */
+static void swiotlb_growth_backoff_wrap_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+
+	swiotlb_test_start_source(test, 0, -ENOMEM);
+	swiotlb_test_set_used(mem, SWIOTLB_TEST_NSLOTS);
+	mem->growth.failures = 6;
+	mem->growth.next_try = jiffies - LONG_MAX;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_GT(test, swiotlb_test_source.asked, 0);
+	swiotlb_test_set_used(mem, 0);
+}
+
+/* Memory that cannot be decrypted: less of it cannot, either, nor soon. */
+static void swiotlb_growth_crypt_fails_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	unsigned long before = jiffies;
+
+	swiotlb_test_start_source(test, 0, -EIO);
+	mem->pub.cc_shared = true;
+	swiotlb_test_set_used(mem, SWIOTLB_TEST_NSLOTS);
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 1);
+	swiotlb_test_expect_wait(test, mem, before, HZ << 6);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_GROW_FAILED, 1);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_SET_MEMORY, 1);
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, SWIOTLB_TEST_NSLOTS);
+	swiotlb_test_set_used(mem, 0);
+	mem->pub.cc_shared = false;
+}
+
+/* ------------------------------------------------------ close and free --- */
+
+static void swiotlb_growth_quiet_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
+	struct io_tlb_pool *pool = swiotlb_test_add_pool(test, mem);
+	phys_addr_t start = pool->start;
+	unsigned long grown = mem->pub.nslabs;
+
+	mem->growth.busy = jiffies;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, grown);
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, start), pool);
+
+	mem->growth.busy = jiffies - SWIOTLB_TEST_LONG_AGO;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, SWIOTLB_TEST_NSLOTS);
+	KUNIT_EXPECT_EQ(test, mem->pools.held, SWIOTLB_TEST_NSLOTS);
+	KUNIT_EXPECT_NULL(test, swiotlb_find_pool(dev, start));
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_CLOSED, 1);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_FREED, 1);
+}
+
+/* When memory is short there is no quiet time. */
+static void swiotlb_growth_pressed_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+
+	swiotlb_test_add_pool(test, mem);
+	mem->growth.busy = jiffies;
+	mem->growth.pressed = true;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, mem->pools.held, SWIOTLB_TEST_NSLOTS);
+	KUNIT_EXPECT_FALSE(test, mem->growth.pressed);
+}
+
+/* A pool is needed while the others would not hold twice what is in use. */
+static void swiotlb_growth_needed_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	unsigned long grown, before;
+
+	swiotlb_test_add_pool(test, mem);
+	grown = mem->pub.nslabs;
+	swiotlb_test_set_used(mem, SWIOTLB_TEST_NSLOTS / 2 + 1);
+	mem->growth.busy = jiffies - SWIOTLB_TEST_LONG_AGO;
+	before = jiffies;
+	mem->growth.pressed = true;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, grown);
+	/* The quiet time begins when the load ends. */
+	KUNIT_EXPECT_TRUE(test, time_in_range(mem->growth.busy, before, jiffies));
+	swiotlb_test_set_used(mem, SWIOTLB_TEST_NSLOTS / 2);
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, grown);
+	mem->growth.busy = jiffies - SWIOTLB_TEST_LONG_AGO;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, SWIOTLB_TEST_NSLOTS);
+	swiotlb_test_set_used(mem, 0);
+}
+
+/* The youngest first, and as many as are not needed. */
+static void swiotlb_growth_order_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	struct io_tlb_pool *old = swiotlb_test_add_pool(test, mem);
+
+	mem->growth.busy = jiffies;
+	swiotlb_test_add_pool(test, mem);
+	mem->growth.busy = jiffies;
+	swiotlb_test_add_pool(test, mem);
+	KUNIT_EXPECT_EQ(test, mem->pools.held,
+			SWIOTLB_TEST_NSLOTS + 3 * SWIOTLB_TEST_POOL_SLOTS);
+
+	swiotlb_test_set_used(mem, SWIOTLB_TEST_POOL_SLOTS / 2);
+	mem->growth.busy = jiffies - SWIOTLB_TEST_LONG_AGO;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_test_youngest(mem), old);
+	KUNIT_EXPECT_EQ(test, mem->pools.held,
+			SWIOTLB_TEST_NSLOTS + SWIOTLB_TEST_POOL_SLOTS);
+	swiotlb_test_set_used(mem, 0);
+}
+
+/* The boot pool, and mappings in a pool that was added. */
+static phys_addr_t swiotlb_test_map_beside(struct kunit *test, struct swiotlb_mem *mem,
+					   struct device *dev, u8 *buffer,
+					   struct io_tlb_pool *pool, size_t bytes)
+{
+	unsigned int n = mem->boot_pool.nslots / SWIOTLB_MAX_SLOTS, i;
+	phys_addr_t addr, *all = kunit_kcalloc(test, n, sizeof(*all), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, all);
+	for (i = 0; i < n; i++)
+		all[i] = swiotlb_test_map(dev, buffer, SWIOTLB_TEST_ALL, DMA_TO_DEVICE);
+	addr = swiotlb_test_map(dev, buffer, bytes, DMA_FROM_DEVICE);
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, addr), pool);
+	while (i--)
+		swiotlb_tbl_unmap_single(dev, all[i], SWIOTLB_TEST_ALL, DMA_TO_DEVICE, 0);
+	swiotlb_test_stop_growth(mem);
+	return addr;
+}
+
+/* A pool with a mapping is closed, but stays until that is gone. */
+static void swiotlb_growth_used_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
+	u8 *buffer = swiotlb_test_buffer(test, SWIOTLB_TEST_ALL);
+	struct io_tlb_pool *pool = swiotlb_test_add_pool(test, mem);
+	phys_addr_t addr;
+
+	addr = swiotlb_test_map_beside(test, mem, dev, buffer, pool, 3000);
+	mem->growth.pressed = true;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, SWIOTLB_MAX_SLOTS);
+	mem->growth.pressed = true;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, addr), pool);
+	memset(swiotlb_test_bounce(dev, addr), 0x66, 3000);
+	swiotlb_tbl_unmap_single(dev, addr, 3000, DMA_FROM_DEVICE, 0);
+	KUNIT_EXPECT_NULL(test, memchr_inv(buffer, 0x66, 3000));
+
+	/* Buffers of a closed pool are not kept in magazines. */
+	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(pool), 0);
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, mem->pools.held, SWIOTLB_MAX_SLOTS);
+	KUNIT_EXPECT_NULL(test, swiotlb_find_pool(dev, addr));
+}
+
+/* Nothing is mapped in a closed pool; it is opened again before another one is added. */
+static void swiotlb_growth_reopen_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
+	u8 *buffer = swiotlb_test_buffer(test, SWIOTLB_TEST_ALL);
+	struct io_tlb_pool *pool = swiotlb_test_add_pool(test, mem);
+	phys_addr_t addr;
+
+	addr = swiotlb_test_map_beside(test, mem, dev, buffer, pool, 3000);
+	mem->growth.pressed = true;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_FALSE(test, swiotlb_pool_is_open(pool));
+
+	swiotlb_test_start_source(test, 0, -ENOMEM);
+	swiotlb_test_set_used(mem, SWIOTLB_MAX_SLOTS / 2 + 1);
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_TRUE(test, swiotlb_pool_is_open(pool));
+	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 0);
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, SWIOTLB_MAX_SLOTS + SWIOTLB_TEST_POOL_SLOTS);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_REOPENED, 1);
+	swiotlb_test_set_used(mem, 2);
+	swiotlb_tbl_unmap_single(dev, addr, 3000, DMA_FROM_DEVICE, 0);
+}
+
+/* Buffers in magazines are drained, on whichever CPU they are. */
+static void swiotlb_growth_magazine_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
+	u8 *buffer = swiotlb_test_buffer(test, SWIOTLB_TEST_ALL);
+	struct io_tlb_pool *pool = swiotlb_test_add_pool(test, mem);
+	phys_addr_t addr;
+
+	swiotlb_test_pin(test, cpumask_last(cpu_online_mask));
+	addr = swiotlb_test_map_beside(test, mem, dev, buffer, pool, PAGE_SIZE);
+	schedule_timeout_uninterruptible(4);
+	swiotlb_tbl_unmap_single(dev, addr, PAGE_SIZE, DMA_FROM_DEVICE, 0);
+	if (!swiotlb_pool_used(pool))
+		kunit_skip(test, "too many CPUs for so small a pool");
+
+	swiotlb_test_pin(test, cpumask_first(cpu_online_mask));
+	mem->growth.pressed = true;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, mem->pools.held, SWIOTLB_MAX_SLOTS);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_kept(mem), 0);
+}
+
+/* The worker looks again while there are pools to free, and rests when there are none. */
+static void swiotlb_growth_rest_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	struct delayed_work *work = &mem->growth.work;
+
+	swiotlb_test_add_pool(test, mem);
+	mem->growth.busy = jiffies;
+	work->work.func(&work->work);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(work));
+	swiotlb_test_stop_growth(mem);
+	mem->growth.pressed = true;
+	work->work.func(&work->work);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(work));
+}
+
+/* --------------------------------------------------------- encryption --- */
+
+/* One change of encryption when a pool comes, one when it goes, none at a mapping. */
+static void swiotlb_growth_crypt_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
+	u8 *buffer = swiotlb_test_buffer(test, PAGE_SIZE);
+	unsigned long before = mem->pub.nslabs;
+	phys_addr_t addr;
+	size_t bytes;
+
+	mem->pub.cc_shared = true;
+	mem->growth.max_nslots = before + SWIOTLB_TEST_POOL_SLOTS;
+	swiotlb_test_start_crypt(test, 0, 0);
+	swiotlb_test_set_used(mem, SWIOTLB_TEST_NSLOTS);
+	swiotlb_test_tick(mem);
+	swiotlb_test_set_used(mem, 0);
+	bytes = (mem->pub.nslabs - before) << IO_TLB_SHIFT;
+	if (!bytes)
+		kunit_skip(test, "no memory for a pool");
+	swiotlb_test_expect_crypt(test, 1, 0, bytes);
+
+	addr = swiotlb_test_map(dev, buffer, PAGE_SIZE, DMA_TO_DEVICE);
+	KUNIT_ASSERT_NE(test, addr, (phys_addr_t)DMA_MAPPING_ERROR);
+	swiotlb_tbl_unmap_single(dev, addr, PAGE_SIZE, DMA_TO_DEVICE, 0);
+	swiotlb_test_expect_crypt(test, 1, 0, bytes);
+
+	mem->growth.pressed = true;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_EQ(test, mem->pools.held, before);
+	swiotlb_test_expect_crypt(test, 1, 1, bytes);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_SET_MEMORY, 2);
+	mem->pub.cc_shared = false;
+}
+
+/* Memory that stays decrypted is lost, and counts. */
+static void swiotlb_growth_lost_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	long room = swiotlb_limit_room(mem);
+	struct io_tlb_pool *pool = swiotlb_test_add_pool(test, mem);
+	void *vaddr = pool->vaddr;
+
+	swiotlb_test_start_crypt(test, 0, -EIO);
+	mem->pub.cc_shared = true;
+	mem->growth.pressed = true;
+	swiotlb_test_tick(mem);
+	mem->pub.cc_shared = false;
+	KUNIT_EXPECT_EQ(test, mem->pools.held, SWIOTLB_TEST_NSLOTS);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mem->growth.lost), SWIOTLB_TEST_POOL_SLOTS);
+	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(mem), room - SWIOTLB_TEST_POOL_SLOTS);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_LEAKED, SWIOTLB_TEST_POOL);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_FREED, 0);
+	/* This test has only played that it is lost. */
+	free_pages((unsigned long)vaddr, get_order(SWIOTLB_TEST_POOL));
+}
+
+/* -------------------------------------------------------------- wider --- */
+
+/*
+ * For the wider allocator the slots of both count, in use and open: low memory made at
+ * boot is used before pools are added above it.
+ */
+static void swiotlb_growth_wider_test(struct kunit *test)
+{
+	struct swiotlb_mem *low = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	struct swiotlb_mem *any = swiotlb_test_wider_mem(test, low);
+
+	swiotlb_test_start_source(test, 0, -ENOMEM);
+	swiotlb_test_set_used(low, SWIOTLB_TEST_NSLOTS / 2);
+	swiotlb_test_tick(any);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 0);
+	swiotlb_test_set_used(any, 1);
+	swiotlb_test_tick(any);
+	KUNIT_EXPECT_GT(test, swiotlb_test_source.asked, 0);
+
+	swiotlb_test_start_source(test, 0, -ENOMEM);
+	swiotlb_test_tick(low);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 0);
+	swiotlb_test_set_used(low, 0);
+	swiotlb_test_set_used(any, 0);
+}
+
+/* A device that had to fall back asks the wider one to grow, and uses it first then. */
+static void swiotlb_growth_fall_back_test(struct kunit *test)
+{
+	struct swiotlb_mem *low = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
+	struct swiotlb_mem *any = swiotlb_test_wider_mem(test, low);
+	struct device *dev = swiotlb_test_device(test, &low->pub, 0);
+	u8 *buffer = swiotlb_test_buffer(test, SWIOTLB_TEST_ALL);
+	struct io_tlb_pool *pool;
+	phys_addr_t all, addr;
+
+	any->growth.failures = 6;
+	any->growth.next_try = jiffies + 60 * HZ;
+	all = swiotlb_test_map(dev, buffer, SWIOTLB_TEST_ALL, DMA_TO_DEVICE);
+	KUNIT_ASSERT_NE(test, all, (phys_addr_t)DMA_MAPPING_ERROR);
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, all), &low->boot_pool);
+	addr = swiotlb_test_map(dev, buffer, 3000, DMA_TO_DEVICE);
+	if (addr != (phys_addr_t)DMA_MAPPING_ERROR)
+		swiotlb_tbl_unmap_single(dev, addr, 3000, DMA_TO_DEVICE, 0);
+	KUNIT_EXPECT_FALSE(test, low->growth.failed);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&low->growth.work));
+	swiotlb_test_stop_growth(any);
+	swiotlb_test_wait_for_transients(test, low);
+	swiotlb_tbl_unmap_single(dev, all, SWIOTLB_TEST_ALL, DMA_TO_DEVICE, 0);
+
+	any->growth.failures = 0;
+	any->growth.failed = false;
+	swiotlb_test_set_used(low, SWIOTLB_MAX_SLOTS);
+	pool = swiotlb_test_add_pool(test, any);
+	swiotlb_test_set_used(low, 0);
+	addr = swiotlb_test_map(dev, buffer, 3000, DMA_TO_DEVICE);
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, addr), pool);
+	swiotlb_tbl_unmap_single(dev, addr, 3000, DMA_TO_DEVICE, 0);
+}
+
+/* A device that reaches the boot pool only gets nothing of others. */
+static void swiotlb_growth_boot_only_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
+	struct swiotlb_request req = swiotlb_test_request(SWIOTLB_MAX_SLOTS);
+	phys_addr_t one, two;
+	struct swiotlb_hit hit;
+
+	swiotlb_test_add_pool(test, mem);
+	one = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_BOOT, &hit);
+	KUNIT_ASSERT_NE(test, one, SWIOTLB_MAP_FULL);
+	KUNIT_EXPECT_PTR_EQ(test, hit.pool, &mem->boot_pool);
+	req = swiotlb_test_request(1);
+	two = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_BOOT, &hit);
+	KUNIT_EXPECT_EQ(test, two, SWIOTLB_MAP_FULL);
+	two = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_MEM, &hit);
+	KUNIT_EXPECT_NE(test, two, SWIOTLB_MAP_FULL);
+	KUNIT_EXPECT_PTR_NE(test, hit.pool, &mem->boot_pool);
+	swiotlb_tbl_unmap_single(dev, one, 1, DMA_TO_DEVICE, 0);
+	swiotlb_tbl_unmap_single(dev, two, 1, DMA_TO_DEVICE, 0);
+}
+
+/* ----------------------------------------------------------- the worker --- */
+
+static void swiotlb_growth_worker_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
+	unsigned int i, n = SWIOTLB_TEST_NSLOTS / SWIOTLB_MAX_SLOTS + 1;
+	u8 *buffer = swiotlb_test_buffer(test, SWIOTLB_TEST_ALL);
+	phys_addr_t *addr = kunit_kcalloc(test, n, sizeof(*addr), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	for (i = 0; i < n; i++) {
+		addr[i] = swiotlb_test_map(dev, buffer, SWIOTLB_TEST_ALL, DMA_TO_DEVICE);
+		schedule_timeout_uninterruptible(HZ / 8);
+		flush_delayed_work(&mem->growth.work);
+	}
+	if (mem->pub.nslabs == SWIOTLB_TEST_NSLOTS && mem->growth.failures)
+		kunit_mark_skipped(test, "no memory for a pool");
+	else
+		/* It was there before there was need: no map has failed. */
+		KUNIT_EXPECT_PTR_NE(test, swiotlb_find_pool(dev, addr[n - 1]),
+				    &mem->boot_pool);
+	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_FULL, 0);
+	for (i = 0; i < n; i++)
+		if (addr[i] != (phys_addr_t)DMA_MAPPING_ERROR)
+			swiotlb_tbl_unmap_single(dev, addr[i], SWIOTLB_TEST_ALL,
+						 DMA_TO_DEVICE, 0);
+}
+
+#define SWIOTLB_TEST_AT_ONCE	24
+
+/**
+ * struct swiotlb_test_churn - a load that swells and ebbs
+ * @mem:	Allocator.
+ * @dev:	Device.
+ * @buffer:	Buffer.
+ * @rounds:	Of all CPUs.
+ * @made:	How many mappings there were.
+ */
+struct swiotlb_test_churn {
+	struct swiotlb_mem *mem;
+	struct device *dev;
+	u8 *buffer;
+	atomic_t rounds;
+	atomic_t made;
+};
+
+static bool swiotlb_test_churn(void *arg)
+{
+	struct swiotlb_test_churn *t = arg;
+	unsigned int i, round = atomic_inc_return(&t->rounds);
+	phys_addr_t addr[SWIOTLB_TEST_AT_ONCE];
+	bool ours = true;
+
+	for (i = 0; i < SWIOTLB_TEST_AT_ONCE; i++) {
+		addr[i] = swiotlb_test_map(t->dev, t->buffer, SZ_16K, DMA_FROM_DEVICE);
+		if (addr[i] != (phys_addr_t)DMA_MAPPING_ERROR)
+			*(u64 *)swiotlb_test_bounce(t->dev, addr[i]) = addr[i];
+	}
+	/* The real worker closes pools in the middle of it. */
+	if (!(round % 8)) {
+		WRITE_ONCE(t->mem->growth.pressed, true);
+		mod_delayed_work(system_dfl_wq, &t->mem->growth.work, 0);
+	}
+	while (i--) {
+		if (addr[i] == (phys_addr_t)DMA_MAPPING_ERROR)
+			continue;
+		ours &= *(u64 *)swiotlb_test_bounce(t->dev, addr[i]) == addr[i];
+		atomic_inc(&t->made);
+		swiotlb_tbl_unmap_single(t->dev, addr[i], SZ_16K, DMA_FROM_DEVICE,
+					 DMA_ATTR_SKIP_CPU_SYNC);
+	}
+	return ours;
+}
+
+/* Pools come and go beneath threads that map from them on all CPUs. */
+static void swiotlb_growth_load_test(struct kunit *test)
+{
+	struct swiotlb_test_churn t = {
+		.mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS),
+	};
+
+	t.dev = swiotlb_test_device(test, &t.mem->pub, 0);
+	t.buffer = swiotlb_test_buffer(test, SZ_16K);
+	swiotlb_test_start_magazines(test, t.mem);
+	swiotlb_test_on_all_cpus(test, swiotlb_test_churn, &t);
+	KUNIT_EXPECT_GT(test, atomic_read(&t.made), 0);
+	swiotlb_test_expect_used(test, t.mem, 0);
+	swiotlb_test_wait_for_transients(test, t.mem);
+
+	t.mem->growth.failed = false;
+	t.mem->growth.pressed = true;
+	swiotlb_test_tick(t.mem);
+	KUNIT_EXPECT_EQ(test, t.mem->pools.held, SWIOTLB_MAX_SLOTS);
+}
+
+static struct kunit_case swiotlb_growth_cases[] = {
+	KUNIT_CASE_PARAM(swiotlb_growth_size_test, swiotlb_size_gen_params),
+	KUNIT_CASE(swiotlb_growth_halves_test),
+	KUNIT_CASE(swiotlb_growth_smaller_test),
+	KUNIT_CASE(swiotlb_growth_transient_demand_test),
+	KUNIT_CASE(swiotlb_growth_failed_map_test),
+	KUNIT_CASE(swiotlb_growth_disabled_test),
+	KUNIT_CASE(swiotlb_growth_disabled_frees_test),
+	KUNIT_CASE(swiotlb_growth_ask_test),
+	KUNIT_CASE(swiotlb_growth_backoff_test),
+	KUNIT_CASE(swiotlb_growth_backoff_wrap_test),
+	KUNIT_CASE(swiotlb_growth_crypt_fails_test),
+	KUNIT_CASE(swiotlb_growth_quiet_test),
+	KUNIT_CASE(swiotlb_growth_pressed_test),
+	KUNIT_CASE(swiotlb_growth_needed_test),
+	KUNIT_CASE(swiotlb_growth_order_test),
+	KUNIT_CASE(swiotlb_growth_used_test),
+	KUNIT_CASE(swiotlb_growth_reopen_test),
+	KUNIT_CASE(swiotlb_growth_magazine_test),
+	KUNIT_CASE(swiotlb_growth_rest_test),
+	KUNIT_CASE(swiotlb_growth_crypt_test),
+	KUNIT_CASE(swiotlb_growth_lost_test),
+	KUNIT_CASE(swiotlb_growth_wider_test),
+	KUNIT_CASE(swiotlb_growth_fall_back_test),
+	KUNIT_CASE(swiotlb_growth_boot_only_test),
+	KUNIT_CASE(swiotlb_growth_worker_test),
+	KUNIT_CASE(swiotlb_growth_load_test),
+	{}
+};
+
+static struct kunit_suite swiotlb_growth_suite = {
+	.name = "swiotlb_growth",
+	.test_cases = swiotlb_growth_cases,
+};
+
+kunit_test_suite(swiotlb_growth_suite);
