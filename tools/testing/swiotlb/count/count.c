@@ -7,8 +7,8 @@
 
 /* Of locks, and of lines taken from other CPUs, per mapping */
 #define MOST_ACROSS_CPUS 0.1
-/* Two visits to the depot a batch, of one line each, and 16 buffers in a line */
-#define LEAST_ROOM 64
+/* Seven eighths of it move at once: two visits to the depot, and 16 buffers in a line */
+#define LEAST_ROOM 80
 /* Of metadata, for one map and one unmap: allocator, table of pools, pool, record, magazine */
 #define MOST_LINES 5
 /* Buffers of this class share a line with the CPU's count */
