@@ -56,7 +56,7 @@ struct io_tlb_mem {
 	phys_addr_t start;
 	phys_addr_t size;
 	struct io_tlb_pool *pool;
-	unsigned long nslabs;
+	unsigned int nslabs;
 	bool force_bounce;
 	bool for_alloc;
 	bool cc_shared;

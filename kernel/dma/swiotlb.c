@@ -352,6 +352,21 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	return tlb_addr;
 }
 
+static void swiotlb_report_unmapped(struct device *dev, phys_addr_t tlb_addr)
+{
+	swiotlb_driver_error(dev, "nothing is mapped at %pa\n", &tlb_addr);
+}
+
+static void swiotlb_report_inside(struct device *dev, phys_addr_t tlb_addr)
+{
+	swiotlb_driver_error(dev, "%pa is not the start of a mapping\n", &tlb_addr);
+}
+
+static void swiotlb_report_race(struct device *dev, phys_addr_t tlb_addr)
+{
+	swiotlb_driver_error(dev, "%pa was unmapped twice at once\n", &tlb_addr);
+}
+
 /*
  * The caller found @pool by the address. If there is no mapping, it has unmapped
  * the address before, or never had it.
@@ -364,22 +379,22 @@ static inline bool swiotlb_find_mapping(struct device *dev,
 	bool found = swiotlb_pool_lookup(pool, tlb_addr, map);
 
 	if (unlikely(!found))
-		swiotlb_driver_error(dev, "nothing is mapped at %pa\n", &tlb_addr);
+		swiotlb_report_unmapped(dev, tlb_addr);
 	return found;
 }
 
 /* A mapping ends as a whole: from its first slot with data, or not at all. */
-static bool swiotlb_is_start(struct device *dev, const struct io_tlb_pool *pool,
-			     phys_addr_t tlb_addr,
-			     const struct swiotlb_mapping *map)
+static inline bool swiotlb_is_start(struct device *dev,
+				    const struct io_tlb_pool *pool,
+				    phys_addr_t tlb_addr,
+				    const struct swiotlb_mapping *map)
 {
 	phys_addr_t first = swiotlb_slot_addr(pool, map->head + map->pad_slots);
-	bool inside = tlb_addr - first < IO_TLB_SIZE;
+	bool start = tlb_addr - first < IO_TLB_SIZE;
 
-	if (unlikely(!inside))
-		swiotlb_driver_error(dev, "%pa is not the start of a mapping\n",
-				     &tlb_addr);
-	return inside;
+	if (unlikely(!start))
+		swiotlb_report_inside(dev, tlb_addr);
+	return start;
 }
 
 /**
@@ -408,8 +423,7 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 
 	/* The loser of a race must not copy: the buffer may have a new owner. */
 	if (!swiotlb_record_take(&pool->records[map.head], map.word)) {
-		swiotlb_driver_error(dev, "%pa was unmapped twice at once\n",
-				     &tlb_addr);
+		swiotlb_report_race(dev, tlb_addr);
 		return;
 	}
 
@@ -420,9 +434,44 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 
 	/* Afterwards the pool may be freed. */
 	if (unlikely(transient))
-		swiotlb_transient_unmap(pool, &map);
+		swiotlb_transient_unmap(pool, map.head, map.nslots);
 	else
 		swiotlb_mem_unmap(pool, &map);
+}
+
+/* Of a part anywhere in a mapping, or of more than there is. */
+static noinline void swiotlb_sync_part(struct device *dev, phys_addr_t tlb_addr,
+				       size_t size, enum dma_data_direction dir,
+				       const struct io_tlb_pool *pool)
+{
+	struct swiotlb_mapping map;
+
+	if (swiotlb_find_mapping(dev, pool, tlb_addr, &map))
+		swiotlb_bounce(dev, pool, &map, tlb_addr, size, dir);
+}
+
+/*
+ * Most syncs begin in the first slot of a mapping. With all others in a function of
+ * their own, this one needs no registers that calls preserve.
+ */
+static __always_inline void swiotlb_sync(struct device *dev, phys_addr_t tlb_addr,
+					 size_t size, enum dma_data_direction dir,
+					 const struct io_tlb_pool *pool)
+{
+	struct swiotlb_mapping map;
+	phys_addr_t skip;
+
+	if (likely(swiotlb_pool_lookup_head(pool, swiotlb_pool_index(pool, tlb_addr),
+					    &map) &&
+		   map.orig_addr != SWIOTLB_NO_ORIG_ADDR)) {
+		skip = swiotlb_bounce_skip(dev, pool, &map, tlb_addr);
+		if (likely(swiotlb_bounce_is_inside(&map, skip, size))) {
+			swiotlb_copy(dev, pool, tlb_addr, map.orig_addr + skip,
+				     size, dir);
+			return;
+		}
+	}
+	swiotlb_sync_part(dev, tlb_addr, size, dir, pool);
 }
 
 /**
@@ -439,12 +488,8 @@ void __swiotlb_sync_single_for_device(struct device *dev, phys_addr_t tlb_addr,
 				      size_t size, enum dma_data_direction dir,
 				      struct io_tlb_pool *pool)
 {
-	struct swiotlb_mapping map;
-
-	if (dir != DMA_TO_DEVICE && dir != DMA_BIDIRECTIONAL)
-		return;
-	if (swiotlb_find_mapping(dev, pool, tlb_addr, &map))
-		swiotlb_bounce(dev, pool, &map, tlb_addr, size, DMA_TO_DEVICE);
+	if (dir == DMA_TO_DEVICE || dir == DMA_BIDIRECTIONAL)
+		swiotlb_sync(dev, tlb_addr, size, DMA_TO_DEVICE, pool);
 }
 
 /**
@@ -461,12 +506,8 @@ void __swiotlb_sync_single_for_cpu(struct device *dev, phys_addr_t tlb_addr,
 				   size_t size, enum dma_data_direction dir,
 				   struct io_tlb_pool *pool)
 {
-	struct swiotlb_mapping map;
-
-	if (dir != DMA_FROM_DEVICE && dir != DMA_BIDIRECTIONAL)
-		return;
-	if (swiotlb_find_mapping(dev, pool, tlb_addr, &map))
-		swiotlb_bounce(dev, pool, &map, tlb_addr, size, DMA_FROM_DEVICE);
+	if (dir == DMA_FROM_DEVICE || dir == DMA_BIDIRECTIONAL)
+		swiotlb_sync(dev, tlb_addr, size, DMA_FROM_DEVICE, pool);
 }
 
 /**

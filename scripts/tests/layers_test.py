@@ -1,31 +1,27 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The files of the engine, and who names them: the figure, internal.h, the series."""
+"""The files of the engine, and what names them: internal.h, the figure, the Makefile."""
 
 import re
+import sys
 import unittest
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
-ENGINE = TOP / "kernel/dma/swiotlb"
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(TOP / "scripts"))
+
+import layers  # noqa: E402
+
+ENGINE = layers.ENGINE
 SOURCES = sorted(p.name for p in ENGINE.glob("*.c"))
 HEADERS = sorted(p.name for p in ENGINE.glob("*.h"))
+LISTED = [name for name, _, _ in layers.layers()]
+ORDER = [name for name in LISTED if name.endswith(".c")]
 # What inline functions call from below; internal.h says so
-UPWARD = {"__swiotlb_account"}
-
-
-def layers():
-    """The files of the list in internal.h, from the ground up."""
-    text = (ENGINE / "internal.h").read_text(encoding="utf-8")
-    block = text[text.index("DOC: Layers"):]
-    return re.findall(r"^ \*\t([\w./]+\.c)\t", block[:block.index("*/")], re.M)
-
-
-def places():
-    """name -> (how far down it stands in the figure, how far right)."""
-    figure = (TOP / "Documentation/core-api/swiotlb-layers.svg").read_text(encoding="utf-8")
-    found = re.findall(r'<text x="(\d+)" y="(\d+)" font-size="14" [^>]*>([\w./]+\.c)</text>', figure)
-    return {name: (int(y), int(x)) for x, y, name in found}
+UPWARD = {"__swiotlb_track"}
+# No layer: what all include
+COMMON = {"internal.h", "deps.h"}
 
 
 def code(name):
@@ -71,32 +67,31 @@ def calls_up(order):
 
 
 class LayersTest(unittest.TestCase):
-    def test_figure_has_every_file(self):
-        self.assertEqual(sorted(places()), sorted([*SOURCES, "swiotlb.c"]))
+    def test_figure_is_the_list(self):
+        drawn = layers.FIGURE.read_text(encoding="utf-8").splitlines()
+        self.assertEqual(drawn, list(layers.picture()))
 
-    def test_figure_names_the_headers(self):
-        figure = (TOP / "Documentation/core-api/swiotlb-layers.svg").read_text(encoding="utf-8")
-        self.assertEqual([h for h in HEADERS if h not in figure], [])
+    def test_list_has_every_source(self):
+        self.assertEqual(sorted(ORDER), sorted([*SOURCES, "../swiotlb.c"]))
 
-    def test_list_has_every_file(self):
-        self.assertEqual(sorted(layers()), sorted([*SOURCES, "../swiotlb.c"]))
+    def test_each_header_is_of_a_layer(self):
+        known = {*LISTED, *(name.replace(".c", ".h") for name in ORDER)}
+        self.assertEqual(sorted(set(HEADERS) - COMMON - known), [])
 
     def test_no_file_calls_one_that_is_later_in_the_list(self):
         self.assertGreater(len(defined("pool.c")), 5)
-        self.assertEqual(calls_up(layers()), [])
+        self.assertEqual(calls_up(ORDER), [])
+
+    def test_order_matters(self):
+        self.assertGreater(len(calls_up(ORDER[::-1])), 20)
 
     def test_inline_functions_are_followed(self):
-        self.assertIn("__swiotlb_account", calls("transient.c", inlines()))
+        self.assertIn("__swiotlb_track", calls("transient.c", inlines()))
 
     def test_exceptions_are_named(self):
         text = (ENGINE / "internal.h").read_text(encoding="utf-8")
         block = text[text.index("DOC: Layers"):text.index("DOC: Lock order")]
         self.assertEqual([name for name in UPWARD if name not in block], [])
-
-    def test_figure_agrees(self):
-        place = places()
-        place["../swiotlb.c"] = place.pop("swiotlb.c")
-        self.assertEqual(calls_up(sorted(layers(), key=place.get, reverse=True)), [])
 
     def test_no_condition_in_a_source(self):
         wrong = [p.name for p in [ENGINE.parent / "swiotlb.c", *ENGINE.glob("*.c"), *ENGINE.glob("tests/*.c")]

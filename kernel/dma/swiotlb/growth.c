@@ -37,8 +37,6 @@
 
 /* How often the worker looks while there are pools to free, in jiffies. */
 #define SWIOTLB_TICK		HZ
-/* How soon it looks again because an area is half full. */
-#define SWIOTLB_LOOK		(HZ / 16 ?: 1)
 /* How long a pool must not have been needed before it is closed. */
 #define SWIOTLB_QUIET		(5 * HZ)
 /* The same while memory is short. */
@@ -53,18 +51,6 @@
 #define SWIOTLB_FIRST_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
 /* A cell of a magazine cannot name slots beyond. */
 #define SWIOTLB_LAST_SLOTS	BIT(SWIOTLB_CELL_INDEX_BITS)
-
-/**
- * swiotlb_growth_is_enabled() - may an allocator have pools made at run time?
- * @mem:	Allocator.
- *
- * Context: Any.
- * Return: %true if it may.
- */
-bool swiotlb_growth_is_enabled(const struct swiotlb_mem *mem)
-{
-	return READ_ONCE(mem->growth.enabled);
-}
 
 static unsigned long swiotlb_growth_demand(const struct swiotlb_mem *mem)
 {
@@ -387,7 +373,13 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 	}
 }
 
-static void swiotlb_growth_work(struct work_struct *work)
+/**
+ * swiotlb_growth_work() - the worker
+ * @work:	In &struct swiotlb_growth.
+ *
+ * Context: Process context.
+ */
+void swiotlb_growth_work(struct work_struct *work)
 {
 	struct swiotlb_growth *growth = container_of(to_delayed_work(work),
 						     struct swiotlb_growth, work);
@@ -449,7 +441,7 @@ static unsigned long swiotlb_growth_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
 {
 	struct swiotlb_mem *mem = shrinker->private_data;
-	long added = READ_ONCE(mem->pub.nslabs) - mem->boot_pool.nslots;
+	long added = (long)READ_ONCE(mem->pub.nslabs) - mem->boot_pool.nslots;
 	long unneeded = swiotlb_growth_open(mem) -
 			swiotlb_growth_enough(mem, READ_ONCE(mem->growth.demand));
 
@@ -499,28 +491,6 @@ static int __init swiotlb_growth_initcall(void)
 	return 0;
 }
 device_initcall(swiotlb_growth_initcall);
-
-/**
- * swiotlb_growth_init() - initialize the growth of an allocator
- * @mem:	Allocator. It does not grow until swiotlb_growth_enable().
- *
- * Context: @mem is not shared yet.
- */
-void swiotlb_growth_init(struct swiotlb_mem *mem)
-{
-	struct swiotlb_growth *growth = &mem->growth;
-
-	growth->enabled = false;
-	growth->failed = false;
-	growth->failures = 0;
-	growth->demand = 0;
-	growth->looked = jiffies - SWIOTLB_LOOK;
-	growth->busy = jiffies;
-	growth->nid = NUMA_NO_NODE;
-	atomic_long_set(&growth->apart, 0);
-	atomic_long_set(&growth->transient, 0);
-	INIT_DELAYED_WORK(&growth->work, swiotlb_growth_work);
-}
 
 /**
  * swiotlb_growth_enable() - let an allocator grow

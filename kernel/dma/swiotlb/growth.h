@@ -53,17 +53,39 @@ struct swiotlb_growth {
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 
-void swiotlb_growth_init(struct swiotlb_mem *mem);
+/* How soon the worker looks again because an area is half full. */
+#define SWIOTLB_LOOK		(HZ / 16 ?: 1)
+
+void swiotlb_growth_work(struct work_struct *work);
 void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last, unsigned int nareas,
 			   unsigned long max_nslots);
 void swiotlb_growth_disable(struct swiotlb_mem *mem);
-bool swiotlb_growth_is_enabled(const struct swiotlb_mem *mem);
 void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev);
 void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev);
 
+/**
+ * swiotlb_growth_init() - initialize the growth of an allocator
+ * @growth:	It does not grow until swiotlb_growth_enable().
+ *
+ * Context: The allocator is not shared yet.
+ */
+static inline void swiotlb_growth_init(struct swiotlb_growth *growth)
+{
+	growth->enabled = false;
+	growth->failed = false;
+	growth->failures = 0;
+	growth->demand = 0;
+	growth->looked = jiffies - SWIOTLB_LOOK;
+	growth->busy = jiffies;
+	growth->nid = NUMA_NO_NODE;
+	atomic_long_set(&growth->apart, 0);
+	atomic_long_set(&growth->transient, 0);
+	INIT_DELAYED_WORK(&growth->work, swiotlb_growth_work);
+}
+
 #else /* !CONFIG_SWIOTLB_DYNAMIC */
 
-static inline void swiotlb_growth_init(struct swiotlb_mem *mem)
+static inline void swiotlb_growth_init(struct swiotlb_growth *growth)
 {
 }
 
@@ -75,11 +97,6 @@ static inline void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last,
 
 static inline void swiotlb_growth_disable(struct swiotlb_mem *mem)
 {
-}
-
-static inline bool swiotlb_growth_is_enabled(const struct swiotlb_mem *mem)
-{
-	return false;
 }
 
 static inline void swiotlb_growth_look(struct swiotlb_mem *mem,

@@ -39,8 +39,8 @@
 /**
  * DOC: Layers
  *
- * From the ground up. A file calls only files above it in this list, and each has a
- * header of its name::
+ * From the ground up. A file calls only files above it in this list. A header of its name
+ * has what other files call; pages.h is for source.c, too::
  *
  *	slots.c		bitmaps of one area: find, claim, release
  *	area.c		lock, slots and occupancy of one area
@@ -56,6 +56,7 @@
  *	transient.c	pools for one mapping			(SWIOTLB_DYNAMIC)
  *	growth.c	the worker: add pools, free pools	(SWIOTLB_DYNAMIC)
  *	bounce.c	the copy
+ *	misuse.h	errors of drivers
  *	stats.c		debugfs
  *	param.c		swiotlb=
  *	boot.c		set-up and tear-down of the default allocators

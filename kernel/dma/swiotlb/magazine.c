@@ -25,8 +25,6 @@ static const u16 swiotlb_magazine_bytes[SWIOTLB_NR_CLASSES] = {
 	512, 512 - SWIOTLB_MAGAZINE_PAGES, 256, 128, 64, 64, 64, 64,
 };
 
-#define SWIOTLB_CPU_CACHE_BYTES	1664
-
 /*
  * The share of each class in the slots of all magazines, and of all depots, in parts of
  * 24. Pages and smaller buffers are mapped most.

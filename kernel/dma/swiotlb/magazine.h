@@ -58,10 +58,10 @@
  * at any time keeps nothing: code that looks from it at the pool takes the buffer out
  * first, or is in an RCU read section.
  *
- * A map and an unmap touch four cache lines of metadata: allocator, pool, record and
- * magazine. Records are small: eight share a cache line. Buffers that have been mapped on
- * one CPU and unmapped on another get mixed, and so the CPUs then share lines of
- * records, in steady state one for each mapping.
+ * A map and an unmap touch five cache lines of metadata: allocator, table of pools, pool,
+ * record and magazine. They write to the last two only. Records are small: eight share a
+ * cache line. Buffers that have been mapped on one CPU and unmapped on another get mixed,
+ * and so the CPUs then share lines of records, in steady state one for each mapping.
  *
  * Restricted pools have no magazines: coherent allocations need long runs there.
  */
@@ -118,14 +118,16 @@ struct swiotlb_depot {
  * struct swiotlb_cache - the magazines of an allocator
  * @cpu:	For each CPU, %NULL before they are started.
  * @crowded:	Nothing is kept until then, in jiffies, or 0.
- * @filled:	Magazines that may hold buffers.
  * @depot:	One for each class, %NULL before @cpu is set.
+ * @filled:	Magazines that may hold buffers.
+ *
+ * A map and an unmap that meet neither end of a magazine use the first two only.
  */
 struct swiotlb_cache {
 	struct swiotlb_cpu_cache __percpu *cpu;
 	unsigned long crowded;
-	struct llist_head filled;
 	struct swiotlb_depot *depot;
+	struct llist_head filled;
 };
 
 /*
@@ -168,8 +170,10 @@ static inline unsigned int swiotlb_class(unsigned int nslots)
 	return is_power_of_2(nslots) ? ilog2(nslots) : SWIOTLB_NR_CLASSES;
 }
 
-/* Where the magazine of a class begins, in bytes. */
+/* Where the magazine of a class begins, in bytes, ... */
 extern const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES];
+/* ... and where the last one ends. */
+#define SWIOTLB_CPU_CACHE_BYTES	1664
 
 /* Any CPU's would be right: a task that is moved to another one does no harm. */
 static inline struct swiotlb_magazine *

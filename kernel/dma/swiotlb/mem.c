@@ -22,6 +22,21 @@ void swiotlb_pools_init(struct swiotlb_mem *mem)
 }
 
 /**
+ * swiotlb_pools_count() - count the slots of open pools
+ * @mem:	Allocator.
+ * @nslots:	Slots of a pool that is open from now on, negative if it no longer is.
+ *
+ * Context: swiotlb_pools_lock is held, or boot, for a boot pool.
+ */
+void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots)
+{
+	WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs + nslots);
+	if (mem->narrower)
+		WRITE_ONCE(mem->narrower->first,
+			   mem->pub.nslabs ? mem : mem->narrower);
+}
+
+/**
  * swiotlb_pools_list() - let a pool be searched
  * @mem:	Allocator.
  * @pool:	A pool of it that can be found by address.
@@ -34,7 +49,7 @@ void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 		WRITE_ONCE(mem->pools.max_nareas, pool->nareas);
 	WRITE_ONCE(mem->pools.held, mem->pools.held + pool->nslots);
 	list_add_tail_rcu(&pool->node, &mem->pools.list);
-	WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs + pool->nslots);
+	swiotlb_pools_count(mem, pool->nslots);
 }
 
 /**
@@ -45,9 +60,10 @@ void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
  */
 void swiotlb_mem_init(struct swiotlb_mem *mem)
 {
+	mem->first = mem;
 	swiotlb_pools_init(mem);
 	init_llist_head(&mem->cache.filled);
-	swiotlb_growth_init(mem);
+	swiotlb_growth_init(&mem->growth);
 }
 
 /**

@@ -8,7 +8,6 @@
 #include "growth.h"
 #include "magazine.h"
 #include "pools.h"
-#include "record.h"
 
 /**
  * DOC: Allocators
@@ -76,9 +75,10 @@ enum swiotlb_event {
 /**
  * struct swiotlb_mem - an allocator
  * @pub:	The part that inline functions of <linux/swiotlb.h> look at.
- * @cache:	The magazines.
  * @last:	Highest physical address that its pools may have; 0 if the platform
  *		alone knows what devices reach.
+ * @first:	@wider while that has open pools, else this one.
+ * @cache:	The magazines.
  * @wider:	Allocator with more reach, of devices that have it; %NULL for none.
  * @narrower:	Allocator that devices of this one fall back to; %NULL for none.
  * @boot_pool:	The pool made at boot, or the range of a restricted pool.
@@ -90,11 +90,14 @@ enum swiotlb_event {
  * @total_used:	Slots in use in all pools, kept only with track_hiwater.
  * @used_hiwater: Highest value of @total_used.
  * @events:	Counters, &enum swiotlb_event.
+ *
+ * The first cache line is all that a map and an unmap use most of the time.
  */
 struct swiotlb_mem {
 	struct io_tlb_mem pub;
-	struct swiotlb_cache cache;
 	u64 last;
+	struct swiotlb_mem *first;
+	struct swiotlb_cache cache;
 	struct swiotlb_mem *wider;
 	struct swiotlb_mem *narrower;
 	struct io_tlb_pool boot_pool ____cacheline_aligned_in_smp;
@@ -115,6 +118,22 @@ extern struct swiotlb_mem swiotlb_any_mem;
 static inline struct swiotlb_mem *to_swiotlb_mem(struct io_tlb_mem *pub)
 {
 	return container_of(pub, struct swiotlb_mem, pub);
+}
+
+/**
+ * swiotlb_growth_is_enabled() - may an allocator have pools made at run time?
+ * @mem:	Allocator.
+ *
+ * Context: Any.
+ * Return: %true if it may.
+ */
+static inline bool swiotlb_growth_is_enabled(const struct swiotlb_mem *mem)
+{
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+	return READ_ONCE(mem->growth.enabled);
+#else
+	return false;
+#endif
 }
 
 /* Node of memory for a device: near it, or near the CPU, which copies. */
@@ -236,13 +255,12 @@ static inline struct swiotlb_mem *swiotlb_mem_first(struct swiotlb_mem *mem,
 						    struct device *dev)
 {
 	u64 limit = min_not_zero(*dev->dma_mask, dev->bus_dma_limit);
-	struct swiotlb_mem *wider = mem->wider;
+	struct swiotlb_mem *first = READ_ONCE(mem->first);
 
 	if (unlikely(dev->dma_range_map))
 		return NULL;
-	if (wider && READ_ONCE(wider->pub.nslabs) &&
-	    swiotlb_dma_addr(wider, dev, wider->last) <= limit)
-		return wider;
+	if (likely(swiotlb_dma_addr(first, dev, first->last) <= limit))
+		return first;
 	return swiotlb_dma_addr(mem, dev, mem->last) <= limit ? mem : NULL;
 }
 

@@ -4,7 +4,6 @@
  */
 
 #include "pool.h"
-#include "record.h"
 
 /* Pools by their number, which fits in a cell of a magazine. 0 is no number. */
 struct io_tlb_pool *swiotlb_pool_table[SWIOTLB_MAX_POOLS] __read_mostly;
@@ -221,8 +220,18 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 	return swiotlb_slot_addr(pool, index + req->pad_slots) + req->offset;
 }
 
-static unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool,
-				      unsigned int index)
+/**
+ * swiotlb_pool_head() - find the first slot of the mapping that holds a slot
+ * @pool:	The pool.
+ * @index:	A slot at which no mapping begins.
+ *
+ * For swiotlb_pool_lookup() only.
+ *
+ * Context: As for swiotlb_pool_lookup().
+ * Return: The nearest slot below @index at which a mapping begins, or began, in the same
+ * area; %SWIOTLB_NO_SLOT if there is none.
+ */
+unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool, unsigned int index)
 {
 	unsigned int area_index = index >> pool->area_shift;
 	unsigned int first = area_index << pool->area_shift;
@@ -231,33 +240,6 @@ static unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool,
 	head = swiotlb_slots_head(&swiotlb_pool_area(pool, area_index)->slots,
 				  index - first);
 	return head == SWIOTLB_NO_SLOT ? SWIOTLB_NO_SLOT : first + head;
-}
-
-/**
- * swiotlb_pool_lookup_inside() - find the mapping that holds a slot
- * @pool:	The pool.
- * @index:	A slot at which no mapping begins.
- * @map:	Filled in on success.
- *
- * For swiotlb_pool_lookup() only: the bitmap leads to the first slot.
- *
- * Context: As for swiotlb_pool_lookup().
- * Return: %false if there is none.
- */
-bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool,
-				unsigned int index, struct swiotlb_mapping *map)
-{
-	unsigned int head = swiotlb_pool_head(pool, index);
-	u64 word;
-
-	if (head == SWIOTLB_NO_SLOT)
-		return false;
-
-	word = atomic64_read(&pool->records[head]);
-	map->head = head;
-	return swiotlb_record_is_head(word) &&
-	       swiotlb_record_read(&pool->records[head], word, map) &&
-	       index - head < map->nslots;
 }
 
 /**

@@ -6,7 +6,7 @@
 #define _KERNEL_DMA_SWIOTLB_POOL_H
 
 #include "area.h"
-#include "request.h"
+#include "record.h"
 
 /* Pools of all allocators together; transient pools have no number. */
 #define SWIOTLB_MAX_POOLS	1024
@@ -75,24 +75,6 @@ struct io_tlb_pool {
 	struct rcu_work free_work;
 };
 
-/**
- * struct swiotlb_mapping - a mapping record, unpacked
- * @orig_addr:	As in &struct swiotlb_request.
- * @bytes:	As in &struct swiotlb_request.
- * @head:	Index in the pool of the first slot, padding included.
- * @nslots:	As in &struct swiotlb_request.
- * @pad_slots:	As in &struct swiotlb_request.
- * @word:	First word of the packed record, to notice that it changed.
- */
-struct swiotlb_mapping {
-	phys_addr_t orig_addr;
-	size_t bytes;
-	unsigned int head;
-	unsigned int nslots;
-	unsigned int pad_slots;
-	u64 word;
-};
-
 /* Returned by swiotlb_pool_map() instead of an address. */
 #define SWIOTLB_MAP_FULL	((phys_addr_t)-1)
 #define SWIOTLB_MAP_BUSY	((phys_addr_t)-2)
@@ -143,9 +125,51 @@ bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool);
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,
 			     dma_addr_t dma_start, enum swiotlb_wait wait);
-bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool,
-				unsigned int index, struct swiotlb_mapping *map);
+unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool, unsigned int index);
 void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 			  unsigned int nslots, atomic_t *cell, int value);
+
+static inline unsigned int swiotlb_pool_index(const struct io_tlb_pool *pool,
+					      phys_addr_t tlb_addr)
+{
+	return (tlb_addr - pool->start) >> IO_TLB_SHIFT;
+}
+
+/* %false if no mapping begins at that slot. */
+static inline bool swiotlb_pool_lookup_head(const struct io_tlb_pool *pool,
+					    unsigned int head,
+					    struct swiotlb_mapping *map)
+{
+	u64 word = atomic64_read(&pool->records[head]);
+
+	map->head = head;
+	return likely(swiotlb_record_is_head(word)) &&
+	       swiotlb_record_read(&pool->records[head], word, map);
+}
+
+/**
+ * swiotlb_pool_lookup() - find the mapping that an address belongs to
+ * @pool:	The pool that @tlb_addr lies in.
+ * @tlb_addr:	Any physical address within the mapping.
+ * @map:	Filled in on success.
+ *
+ * Context: Any. No lock is needed, since the caller owns the mapping: nothing else may
+ * unmap it meanwhile.
+ * Return: %false if nothing is mapped there.
+ */
+static inline bool swiotlb_pool_lookup(const struct io_tlb_pool *pool,
+				       phys_addr_t tlb_addr,
+				       struct swiotlb_mapping *map)
+{
+	unsigned int head, index = swiotlb_pool_index(pool, tlb_addr);
+
+	if (likely(swiotlb_pool_lookup_head(pool, index, map)))
+		return true;
+
+	head = swiotlb_pool_head(pool, index);
+	return head != SWIOTLB_NO_SLOT &&
+	       swiotlb_pool_lookup_head(pool, head, map) &&
+	       index - head < map->nslots;
+}
 
 #endif /* _KERNEL_DMA_SWIOTLB_POOL_H */

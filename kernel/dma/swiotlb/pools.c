@@ -274,7 +274,7 @@ void swiotlb_pools_close(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
 	lockdep_assert_held(&swiotlb_pools_lock);
 	WRITE_ONCE(pool->state, SWIOTLB_POOL_CLOSED);
-	WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs - pool->nslots);
+	swiotlb_pools_count(mem, -(long)pool->nslots);
 }
 
 /**
@@ -287,7 +287,7 @@ void swiotlb_pools_close(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 void swiotlb_pools_reopen(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
 	lockdep_assert_held(&swiotlb_pools_lock);
-	WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs + pool->nslots);
+	swiotlb_pools_count(mem, pool->nslots);
 	WRITE_ONCE(pool->state, SWIOTLB_POOL_OPEN);
 }
 

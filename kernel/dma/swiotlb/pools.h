@@ -31,6 +31,7 @@ struct swiotlb_pools {
 extern struct mutex swiotlb_pools_lock;
 
 void swiotlb_pools_init(struct swiotlb_mem *mem);
+void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots);
 void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC

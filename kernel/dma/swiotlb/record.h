@@ -5,7 +5,7 @@
 #ifndef _KERNEL_DMA_SWIOTLB_RECORD_H
 #define _KERNEL_DMA_SWIOTLB_RECORD_H
 
-#include "pool.h"
+#include "request.h"
 
 /**
  * DOC: Mapping records
@@ -48,6 +48,24 @@
 
 static_assert(SWIOTLB_MAX_SLOTS - 1 <= SWIOTLB_RECORD_NSLOTS_MASK);
 static_assert(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_RECORD_BYTES_MASK);
+
+/**
+ * struct swiotlb_mapping - a mapping record, unpacked
+ * @orig_addr:	As in &struct swiotlb_request.
+ * @bytes:	As in &struct swiotlb_request.
+ * @head:	Index in the pool of the first slot, padding included.
+ * @nslots:	As in &struct swiotlb_request.
+ * @pad_slots:	As in &struct swiotlb_request.
+ * @word:	First word of the packed record, to notice that it changed.
+ */
+struct swiotlb_mapping {
+	phys_addr_t orig_addr;
+	size_t bytes;
+	unsigned int head;
+	unsigned int nslots;
+	unsigned int pad_slots;
+	u64 word;
+};
 
 /* Too many bits for the short form. */
 static inline bool swiotlb_addr_is_long(phys_addr_t addr)
@@ -102,7 +120,7 @@ static inline bool swiotlb_record_read(const atomic64_t *record, u64 word,
 		       SWIOTLB_RECORD_NSLOTS_MASK) + 1;
 	map->pad_slots = tail >> SWIOTLB_RECORD_PAD_SHIFT &
 			 SWIOTLB_RECORD_NSLOTS_MASK;
-	return !swiotlb_record_is_head(tail) && tail != SWIOTLB_RECORD_FREE;
+	return tail >= SWIOTLB_RECORD_TAIL && tail < SWIOTLB_RECORD_FREE;
 }
 
 /**
@@ -120,30 +138,6 @@ static inline bool swiotlb_record_take(atomic64_t *record, u64 word)
 	s64 old = word;
 
 	return atomic64_try_cmpxchg_relaxed(record, &old, SWIOTLB_RECORD_FREE);
-}
-
-/**
- * swiotlb_pool_lookup() - find the mapping that an address belongs to
- * @pool:	The pool that @tlb_addr lies in.
- * @tlb_addr:	Any physical address within the mapping.
- * @map:	Filled in on success.
- *
- * Context: Any. No lock is needed, since the caller owns the mapping: nothing else may
- * unmap it meanwhile.
- * Return: %false if nothing is mapped there.
- */
-static inline bool swiotlb_pool_lookup(const struct io_tlb_pool *pool,
-				       phys_addr_t tlb_addr,
-				       struct swiotlb_mapping *map)
-{
-	unsigned int index = (tlb_addr - pool->start) >> IO_TLB_SHIFT;
-	u64 word = atomic64_read(&pool->records[index]);
-
-	if (unlikely(!swiotlb_record_is_head(word)))
-		return swiotlb_pool_lookup_inside(pool, index, map);
-
-	map->head = index;
-	return swiotlb_record_read(&pool->records[index], word, map);
 }
 
 #endif /* _KERNEL_DMA_SWIOTLB_RECORD_H */

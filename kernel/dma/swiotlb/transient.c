@@ -151,15 +151,17 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 /**
  * swiotlb_transient_unmap() - end the mapping of a transient pool
  * @pool:	The pool.
- * @map:	The mapping, which the caller has ended by swiotlb_record_take().
+ * @index:	First slot of the mapping, which the caller has ended by
+ *		swiotlb_record_take().
+ * @nslots:	Number of its slots.
  *
  * Context: Any. The memory is freed in process context.
  */
-void swiotlb_transient_unmap(struct io_tlb_pool *pool,
-			     const struct swiotlb_mapping *map)
+void swiotlb_transient_unmap(struct io_tlb_pool *pool, unsigned int index,
+			     unsigned int nslots)
 {
-	swiotlb_track(pool->mem, -(long)map->nslots);
-	swiotlb_pool_release(pool, map->head, map->nslots, NULL, 0);
+	swiotlb_track(pool->mem, -(long)nslots);
+	swiotlb_pool_release(pool, index, nslots, NULL, 0);
 	swiotlb_transient_del(pool);
 	swiotlb_transient_free(pool);
 }

@@ -14,8 +14,8 @@ bool swiotlb_transient_is_reached(const struct swiotlb_mem *mem,
 phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 				  const struct swiotlb_request *req,
 				  struct io_tlb_pool **pool);
-void swiotlb_transient_unmap(struct io_tlb_pool *pool,
-			     const struct swiotlb_mapping *map);
+void swiotlb_transient_unmap(struct io_tlb_pool *pool, unsigned int index,
+			     unsigned int nslots);
 
 #else /* !CONFIG_SWIOTLB_DYNAMIC */
 
@@ -34,7 +34,7 @@ static inline phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem,
 }
 
 static inline void swiotlb_transient_unmap(struct io_tlb_pool *pool,
-					   const struct swiotlb_mapping *map)
+					   unsigned int index, unsigned int nslots)
 {
 }
 

@@ -3,10 +3,9 @@
 """Plant the faults of mutants.list in copies of the engine, one at a time, and
 see each found by a test.
 
-A fault meets first what is known to find it, from mutants.found or from an earlier run
-here, or to find others in the same file; what passes that meets all tests. With --keep,
-what is found becomes mutants.found, unless only some were planted; a run goes on where
-one was interrupted then, or where some were planted, if the engine is the same.
+A fault meets first what is known to find it, from an earlier run here, or to find others
+in the same file; what passes that meets all tests. What was found before is not planted
+again while engine and tests are the same: a run goes on where one was interrupted.
 """
 
 import argparse
@@ -23,11 +22,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import found
-
 HERE = Path(__file__).resolve().parent
 ENGINE_FILES = ("kernel/dma/swiotlb.c", "kernel/dma/swiotlb", "include/linux/swiotlb.h")
-FOUND = HERE / "mutants.found"
 # Seconds that one program may take: a fault may be an endless loop
 LIMIT = "400"
 TEST_LIMIT = "60"
@@ -56,15 +52,52 @@ def read_mutants(path=HERE / "mutants.list"):
     return mutants
 
 
-def fingerprint(engine, tests=True):
-    """Of the engine, and of what tests it."""
+def read_json(path):
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def fingerprint(engine):
+    """Of the engine, of what tests it, and of the faults."""
     files = [path for name in ENGINE_FILES
              for path in [engine / name, *(engine / name).rglob("*")]]
-    files += HERE.rglob("*.[ch]") if tests else []
+    files += [*HERE.rglob("*.[ch]"), HERE / "mutants.list"]
     digest = hashlib.sha256()
     for path in sorted(path for path in files if path.is_file()):
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def planted(engine, mutant):
+    """The file with the fault. The expression must change one line."""
+    original = Path(engine) / mutant.file
+    if not original.exists():
+        raise Stale(f"there is no {mutant.file}")
+    done = subprocess.run(["sed", "-E", mutant.expression, str(original)],
+                          capture_output=True, text=True)
+    if done.returncode:
+        raise Stale(done.stderr.strip())
+    before, after = original.read_text().splitlines(), done.stdout.splitlines()
+    changed = sum(a != b for a, b in zip(before, after)) + abs(len(after) - len(before))
+    if changed != 1:
+        raise Stale(f"{changed} lines of {mutant.file} change, not one")
+    return done.stdout
+
+
+def table(mutants, killed):
+    """Rows of text: the faults of each file, and how many each program has found."""
+    names = ("faults", "killed", *PROGRAM)
+    counts = {}
+    for mutant in mutants:
+        file = mutant.file.removeprefix("kernel/dma/").removeprefix("swiotlb/")
+        row = counts.setdefault(file, dict.fromkeys(names, 0))
+        row["faults"] += 1
+        if mutant.name in killed:
+            row["killed"] += 1
+            row[killed[mutant.name].split(" ")[0]] += 1
+    counts["all"] = {name: sum(row[name] for row in counts.values()) for name in names}
+    yield f"{'':24}" + "".join(f"{name:>8}" for name in names)
+    for file, row in counts.items():
+        yield f"{file:24}" + "".join(f"{row[column]:8}" for column in names)
 
 
 class Stale(Exception):
@@ -142,17 +175,7 @@ class Workshop(Builder):
                 target.write_bytes(source)
 
     def plant(self, mutant):
-        target, original = self.tree / mutant.file, self.engine / mutant.file
-        planted = subprocess.run(["sed", "-E", mutant.expression, str(original)],
-                                 capture_output=True, text=True)
-        if planted.returncode:
-            raise Stale(planted.stderr.strip())
-        before = original.read_text().splitlines()
-        after = planted.stdout.splitlines()
-        changed = sum(a != b for a, b in zip(before, after)) + abs(len(after) - len(before))
-        if changed != 1:
-            raise Stale(f"{changed} lines of {mutant.file} change, not one")
-        target.write_text(planted.stdout)
+        (self.tree / mutant.file).write_text(planted(self.engine, mutant))
 
     def heal(self, mutant):
         # As of now, so that it is newer than what was built from the fault
@@ -250,12 +273,10 @@ class Campaign:
         self.options, self.total = options, len(mutants)
         self.files = {mutant.name: mutant.file for mutant in read_mutants()}
         self.known_file = Path(options.work) / "killers.json"
-        self.known = found.read(FOUND)
-        if self.known_file.exists():
-            self.known.update(json.loads(self.known_file.read_text()))
-        self.engine = fingerprint(Path(options.engine), tests=False)
+        self.known = read_json(self.known_file)
+        self.state = fingerprint(Path(options.engine))
         self.killed_file = Path(options.work) / "killed.json"
-        self.killed = self.killed_before() if options.keep else {}
+        self.killed = read_json(self.killed_file).get(self.state, {})
         self.todo = queue.Queue()
         # What nothing is known of takes longest
         for mutant in sorted(mutants, key=lambda mutant: mutant.name in self.known):
@@ -267,15 +288,9 @@ class Campaign:
         self.workshops, self.broken = [], ""
         self.start = time.monotonic()
 
-    def killed_before(self):
-        """By a run that was interrupted, with the same engine."""
-        if not self.killed_file.exists():
-            return {}
-        return json.loads(self.killed_file.read_text()).get(self.engine, {})
-
     def keep_killed(self):
         for file, content in ((self.known_file, self.known),
-                              (self.killed_file, {self.engine: self.killed})):
+                              (self.killed_file, {self.state: self.killed})):
             temp = file.with_suffix(".tmp")
             temp.write_text(json.dumps(content, indent=1, sort_keys=True))
             temp.rename(file)
@@ -321,14 +336,13 @@ class Campaign:
     def check_engine(self, workshop, log):
         """All tests pass without a fault; once for each state of engine and tests."""
         passed = Path(self.options.work) / "passed"
-        state = fingerprint(Path(self.options.engine))
-        if passed.exists() and passed.read_text() == state:
+        if passed.exists() and passed.read_text() == self.state:
             return
         killer = killer_of(workshop, log)
         if killer:
             self.broken = f"the engine fails as it is, by {killer}: see {log}"
         else:
-            passed.write_text(state)
+            passed.write_text(self.state)
 
     def work(self, number):
         workshop = Workshop(self.options.engine, f"{self.options.work}/{number}",
@@ -370,8 +384,6 @@ def main():
     parser.add_argument("--only", default="", help="part of the names (a regular expression)")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--prefix", default="", help="run each command by this one: nice")
-    parser.add_argument("--keep", action="store_true",
-                        help="what is found becomes mutants.found")
     parser.add_argument("make", nargs="*", help="variables for make")
     options = parser.parse_args()
     mutants = [m for m in read_mutants() if re.search(options.only, m.name)]
@@ -380,14 +392,13 @@ def main():
     Path(options.work).mkdir(parents=True, exist_ok=True)
     campaign = Campaign(options, mutants)
     campaign.run()
-    counts = campaign.counts
-    for row in found.table(mutants, campaign.killed):
+    counts, names = campaign.counts, {mutant.name for mutant in mutants}
+    killed = {name: killer for name, killer in campaign.killed.items() if name in names}
+    for row in table(mutants, killed):
         print(f"  {row}")
-    if options.keep and not options.only:
-        found.write(FOUND, mutants, campaign.killed)
     if counts["STALE"]:
         print(f"{counts['STALE']} entries of mutants.list do not fit the engine")
-    print(f"mutants: {len(campaign.killed)} killed, {counts['SURVIVED']} survived")
+    print(f"mutants: {len(killed)} killed, {counts['SURVIVED']} survived")
     return 1 if counts["SURVIVED"] or counts["STALE"] else 0
 
 

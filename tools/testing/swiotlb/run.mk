@@ -97,16 +97,15 @@ run-coverage-programs: $(PROGS)
 	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
 		STARTED=$(STARTED) $(RUN) '$(O)' basic oracle stress $(HAVE_FUZZ)
 
-# Each fault of mutants.list must be found; MUTANT=regexp runs those of that name.
-# keep-mutants does the same, and leaves what finds each in mutants.found
+# Each fault of mutants.list must be found; MUTANT=regexp runs those of that name
 MUTANT ?=
 # ... each command by WITH, such as nice
 WITH ?=
-.PHONY: check-mutants keep-mutants mutant-test_basic mutant-oracle mutant-stress mutant-count
-check-mutants keep-mutants:
+.PHONY: check-mutants mutant-test_basic mutant-oracle mutant-stress mutant-count
+check-mutants:
 	$(Q)python3 -B $(HERE)/mutants.py --engine '$(ENGINE_SRC)' \
 		--work '$(OUTPUT)/mutants' --only '$(MUTANT)' --jobs $(JOBS) --prefix '$(WITH)' \
-		$(if $(filter keep-mutants,$@),--keep) BASE_SRC='$(BASE_SRC)'
+		BASE_SRC='$(BASE_SRC)'
 
 # What libFuzzer finds in SECONDS (60) from the kept corpus on; fuzz-corpus keeps it.
 # The engine has AddressSanitizer and UndefinedBehaviorSanitizer then.
@@ -187,7 +186,7 @@ help:
 	@echo '  check-fuzz     libFuzzer on the oracle; SECONDS=n (60), fuzz-corpus keeps inputs'
 	@echo '  check-ledger   each known defect: its test fails where the defect is'
 	@echo '  check-mutants  plant faults in a copy of the engine: each must be found;'
-	@echo '                 MUTANT=regexp: those of that name; keep-mutants keeps the table'
+	@echo '                 MUTANT=regexp: those of that name'
 	@echo '  check-litmus   barriers of the engine, by the memory model of the kernel'
 	@echo '  check-coverage lines and branches of the engine that the tests run, by gcov'
 	@echo '  check-configs  with each of DYNAMIC, DEBUGFS and RESTRICTED y and n'

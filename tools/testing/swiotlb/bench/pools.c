@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From one pool to many, each of 1 MiB and full: address to pool, sync of a
+ * From one pool to many, each of 2 MiB and full: address to pool, sync of a
  * mapping in any of them, and a pair when only the oldest has room.
  *
  * Pools are added as in real life, by maps that find no room. Larger pieces than
- * 1 MiB are refused by all allocators, so that both engines get the same.
+ * 2 MiB are refused by all allocators, so that both engines get the same.
  */
 #include <stdlib.h>
 #include "bench.h"
 
-#define POOL_ORDER 8
-#define MAX_POOLS 1024
+#define POOL_ORDER 9
+#define MAX_POOLS 1000
 #define MAX_LIVE (MAX_POOLS * 8)
 #define LOOKUPS 4096
 
@@ -41,11 +41,13 @@ static void note_pool(phys_addr_t tlb)
 /* Fill what there is, let the worker add a pool, and so on */
 static void grow_to(unsigned int want)
 {
+	unsigned int failed = 0;
 	phys_addr_t tlb;
 
 	for (;;) {
 		tlb = try_map(bench_dev, bench_src, SZ_256K, DMA_FROM_DEVICE);
 		if (tlb != MAP_FAILED_ADDR && !slots_transient()) {
+			failed = 0;
 			BUG_ON(nlive == MAX_LIVE);
 			live[nlive++] = (struct mapping){ tlb, SZ_256K };
 			note_pool(tlb);
@@ -55,6 +57,8 @@ static void grow_to(unsigned int want)
 			do_unmap(bench_dev, tlb, SZ_256K, DMA_FROM_DEVICE);
 		if (npools >= want)
 			break;
+		/* It does not grow any more */
+		BUG_ON(++failed > 1000);
 		shim_run_work();
 	}
 }
@@ -151,9 +155,9 @@ static void prepare(void)
 	bench_steps_work = false;
 }
 
-BENCH_GROUP(pools, "512,2,max=2G", 2, true)
+BENCH_GROUP(pools, "1024,2,max=2G", 2, true)
 {
-	static const u16 counts[] = { 1, 16, 64, 256, 1024 };
+	static const u16 counts[] = { 1, 16, 64, 256, 1000 };
 	unsigned int i;
 
 	prepare();
@@ -168,7 +172,7 @@ BENCH_GROUP(pools, "512,2,max=2G", 2, true)
 
 #ifndef SHIM_NO_COPY
 
-BENCH_GROUP(count_sync, "512,2", 2, true)
+BENCH_GROUP(count_sync, "1024,2", 2, true)
 {
 	prepare();
 	grow_to(2);
@@ -177,7 +181,7 @@ BENCH_GROUP(count_sync, "512,2", 2, true)
 	emit(LOOKUPS, "count/pairs");
 }
 
-BENCH_GROUP(parts_sync, "512,2", 2, true)
+BENCH_GROUP(parts_sync, "1024,2", 2, true)
 {
 	prepare();
 	grow_to(bench_tiny ? 2 : 256);

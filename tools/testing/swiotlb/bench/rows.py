@@ -49,7 +49,7 @@ def _add(section, name, group, key, unit="ns", limit=None, copies=False,
 
 SIZES = ((512, "512 B"), (2048, "2 KiB"), (4096, "4 KiB"), (16384, "16 KiB"),
          (65536, "64 KiB"), (262144, "256 KiB"))
-POOLS = (1, 16, 64, 256, 1024)
+POOLS = (1, 16, 64, 256, 1000)
 
 
 def _one_thread():
@@ -121,12 +121,12 @@ def _mixed():
 
 
 def _pools():
-    section = "by number of pools of 1 MiB"
+    section = "by number of pools of 2 MiB"
     for n in POOLS:
         _add(section, f"find pool of a random address with {n:,} pools".replace(",", " "),
              "pools", f"pools/{n}/find", limit=_at_most(5))
-    _add(section, "find pool with 1 024 pools over 16", "pools",
-         ("pools/1024/find", "pools/16/find"), unit="x", limit=_at_most(1.5))
+    _add(section, "find pool with 1 000 pools over 16", "pools",
+         ("pools/1000/find", "pools/16/find"), unit="x", limit=_at_most(1.5))
     for n in POOLS:
         _add(section, f"sync 64 B with {n:,} pools".replace(",", " "), "pools",
              f"pools/{n}/sync", copies=True,

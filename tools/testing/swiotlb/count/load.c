@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Loads: a queue of mappings for each CPU, for each pair of CPUs, or for all. */
 #include <stdlib.h>
-#include <engine/internal.h>
-#include <engine/magazine.h>
+#include <engine/mem.h>
 #include "harness.h"
 #include "load.h"
 
@@ -74,7 +73,15 @@ unsigned long load_slots(const struct load *l)
 
 unsigned int load_limit(unsigned int class)
 {
-	return swiotlb_default_mem.cache->limit[class];
+	return swiotlb_this_magazine(swiotlb_default_mem.cache.cpu, class)->limit;
+}
+
+unsigned int load_first_cells(unsigned int class)
+{
+	unsigned int at = swiotlb_magazine_offset[class] % SMP_CACHE_BYTES;
+
+	return (SMP_CACHE_BYTES - at - offsetof(struct swiotlb_magazine, cell)) /
+	       sizeof(atomic_t);
 }
 
 /* Does what is unmapped fit in the CPU's own magazine? */
@@ -90,19 +97,14 @@ bool load_is_cached(const struct load *l)
 	return true;
 }
 
-/* Has a magazine room for @cells of each size, with its part of what can be borrowed? */
+/* Has a magazine room for @cells of each size? */
 bool load_has_room(const struct load *l, unsigned int cells)
 {
-	long loan = swiotlb_default_mem.cache->loans / l->ncpus / l->mix->n;
-	unsigned int class, bytes, i;
+	unsigned int i;
 
-	for (i = 0; i < l->mix->n; i++) {
-		class = swiotlb_class(swiotlb_nslots(size_of(l, i)));
-		bytes = swiotlb_magazine_offset[class + 1] - swiotlb_magazine_offset[class];
-		if (bytes / sizeof(atomic_t) <= cells ||
-		    load_limit(class) + (loan >> class) < cells)
+	for (i = 0; i < l->mix->n; i++)
+		if (load_limit(swiotlb_class(swiotlb_nslots(size_of(l, i)))) < cells)
 			return false;
-	}
 	return true;
 }
 
@@ -257,26 +259,25 @@ unsigned long load_fill(unsigned int ncpus)
 	for (round = 0; round < 2; round++) {
 		/* Large ones first: later there may be no such run */
 		for (class = SWIOTLB_NR_CLASSES; class--; ) {
-			/* A magazine, and half of that again for the depot */
-			fill_class(ncpus, class, load_limit(class) * 3 / 2 + 2);
-			most = max(most, load_cached());
-			/* More than any magazine can borrow */
-			fill_class(ncpus, class, max(256 >> class, 16));
+			/* A magazine, as much for the depot, and more than both */
+			fill_class(ncpus, class, load_limit(class) * 3 + 2);
 			most = max(most, load_cached());
 		}
 	}
 	return most;
 }
 
+/* What areas count, and nobody has mapped */
 unsigned long load_cached(void)
 {
-	return swiotlb_magazines_nslots(&swiotlb_default_mem);
+	return swiotlb_pool_used(&swiotlb_default_mem.boot_pool) -
+	       swiotlb_mem_used(&swiotlb_default_mem);
 }
 
 unsigned long load_drain(void)
 {
 	unsigned long before = load_cached();
 
-	swiotlb_magazines_drain(&swiotlb_default_mem);
+	swiotlb_magazines_drain(&swiotlb_default_mem.cache);
 	return before - load_cached();
 }

@@ -45,6 +45,8 @@ void load_boot(unsigned int ncpus, unsigned long pool_mib, unsigned int nareas);
 unsigned long load_total(void);
 unsigned long load_slots(const struct load *l);
 unsigned int load_limit(unsigned int class);
+/* Cells of a magazine in the cache line where it begins */
+unsigned int load_first_cells(unsigned int class);
 bool load_is_cached(const struct load *l);
 bool load_has_room(const struct load *l, unsigned int cells);
 /* Run each queue @n mappings on; returns how many mappings that were in all */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What of the engine lies at an address. */
-#include <engine/internal.h>
-#include <engine/magazine.h>
+#include <engine/mem.h>
 #include "count.h"
 
 static unsigned long device_start, device_end;
@@ -16,25 +15,20 @@ struct field {
 
 static const struct field mem_fields[] = {
 	FIELD("mem.", struct swiotlb_mem, pub),
-	FIELD("mem.", struct swiotlb_mem, magazines),
+	FIELD("mem.", struct swiotlb_mem, cache.cpu),
+	FIELD("mem.", struct swiotlb_mem, cache.crowded),
+	FIELD("mem.", struct swiotlb_mem, cache.filled),
+	FIELD("mem.", struct swiotlb_mem, cache.depot),
+	FIELD("mem.", struct swiotlb_mem, last),
 	FIELD("mem.", struct swiotlb_mem, boot_pool),
-	FIELD("mem.", struct swiotlb_mem, cache),
+	FIELD("mem.", struct swiotlb_mem, pools),
+	FIELD("mem.", struct swiotlb_mem, early_used),
+	FIELD("mem.", struct swiotlb_mem, growth),
 #ifdef CONFIG_DEBUG_FS
+	FIELD("mem.", struct swiotlb_mem, debugfs),
 	FIELD("mem.", struct swiotlb_mem, total_used),
 	FIELD("mem.", struct swiotlb_mem, used_hiwater),
-#endif
-#ifdef CONFIG_SWIOTLB_DYNAMIC
-	FIELD("mem.", struct swiotlb_mem, can_grow),
-	FIELD("mem.", struct swiotlb_mem, pools),
-	FIELD("mem.", struct swiotlb_mem, index),
-	FIELD("mem.", struct swiotlb_mem, table),
-	FIELD("mem.", struct swiotlb_mem, npools),
-	FIELD("mem.", struct swiotlb_mem, transient_lock),
-	FIELD("mem.", struct swiotlb_mem, transients),
-	FIELD("mem.", struct swiotlb_mem, transient_nslots),
-	FIELD("mem.", struct swiotlb_mem, grow_work),
-	FIELD("mem.", struct swiotlb_mem, last_check),
-	FIELD("mem.", struct swiotlb_mem, next_try),
+	FIELD("mem.", struct swiotlb_mem, events),
 #endif
 	{ sizeof(struct swiotlb_mem) },
 };
@@ -53,17 +47,17 @@ static const struct field area_fields[] = {
 	FIELD("area.", struct io_tlb_area, slots.head),
 	FIELD("area.", struct io_tlb_area, slots.nslots),
 	FIELD("area.", struct io_tlb_area, slots.nused),
+	FIELD("area.", struct io_tlb_area, slots.longest),
 	FIELD("area.", struct io_tlb_area, slots.hint),
 	{ sizeof(struct io_tlb_area), "area's bitmaps" },
 	{ ULONG_MAX },
 };
 
 static const struct field magazine_fields[] = {
-	FIELD("magazine.", struct swiotlb_magazine, room),
+	FIELD("magazine.", struct swiotlb_magazine, filled),
+	FIELD("magazine.", struct swiotlb_magazine, listed),
+	FIELD("magazine.", struct swiotlb_magazine, limit),
 	FIELD("magazine.", struct swiotlb_magazine, top),
-	FIELD("magazine.", struct swiotlb_magazine, armed),
-	FIELD("magazine.", struct swiotlb_magazine, moves),
-	FIELD("magazine.", struct swiotlb_magazine, seen),
 	FIELD("magazine.", struct swiotlb_magazine, cell),
 	{ ULONG_MAX },
 };
@@ -72,8 +66,6 @@ static const struct field depot_fields[] = {
 	FIELD("depot.", struct swiotlb_depot, lock),
 	FIELD("depot.", struct swiotlb_depot, count),
 	FIELD("depot.", struct swiotlb_depot, limit),
-	FIELD("depot.", struct swiotlb_depot, moves),
-	FIELD("depot.", struct swiotlb_depot, seen),
 	FIELD("depot.", struct swiotlb_depot, cells),
 	{ sizeof(struct swiotlb_depot) },
 };
@@ -90,33 +82,44 @@ static bool within(unsigned long addr, const void *p, size_t size)
 	return addr - (unsigned long)p < size;
 }
 
-/* Offset in the magazines of a CPU, -1 if it is not there */
-static long magazine_offset(unsigned long addr)
+/* Offset in what a CPU has, its magazines included; -1 if it is not there */
+static long cpu_offset(unsigned long addr)
 {
-	unsigned long off = addr - (unsigned long)swiotlb_default_mem.magazines;
+	const struct swiotlb_cache *cache = &swiotlb_default_mem.cache;
+	unsigned long off = addr - (unsigned long)cache->cpu;
 
-	if (!swiotlb_default_mem.magazines || off >= NR_CPUS * SHIM_PCPU_UNIT)
+	if (!cache->cpu || off >= NR_CPUS * SHIM_PCPU_UNIT)
 		return -1;
 	off %= SHIM_PCPU_UNIT;
-	return off < swiotlb_magazine_offset[SWIOTLB_NR_CLASSES] ? off : -1;
+	return off < SWIOTLB_CPU_CACHE_BYTES ? off : -1;
+}
+
+static const char *cpu_field(unsigned int off)
+{
+	unsigned int class, start, best = 0;
+
+	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
+		start = swiotlb_magazine_offset[class];
+		if (start <= off)
+			best = max(best, start);
+	}
+	return best ? name_at(magazine_fields, off - best) : "CPU's count";
 }
 
 static const char *depot_field(unsigned long addr)
 {
-	const struct swiotlb_cache *cache = swiotlb_default_mem.cache;
+	const struct swiotlb_depot *depot = swiotlb_default_mem.cache.depot;
 	unsigned int i;
 
-	if (!cache)
+	if (!depot)
 		return NULL;
-	for (i = 0; i < SWIOTLB_NR_CLASSES; i++) {
-		if (within(addr, &cache->depot[i], sizeof(cache->depot[i])))
-			return name_at(depot_fields,
-				       addr - (unsigned long)&cache->depot[i]);
-		if (within(addr, cache->depot[i].cells,
-			   SZ_4K >> i << ilog2(sizeof(u32))))
+	for (i = 0; i < SWIOTLB_NR_CLASSES; i++, depot++) {
+		if (within(addr, depot, sizeof(*depot)))
+			return name_at(depot_fields, addr - (unsigned long)depot);
+		if (within(addr, depot->cells, depot->limit * sizeof(u32)))
 			return "depot's cells";
 	}
-	return within(addr, cache, sizeof(*cache)) ? "cache" : NULL;
+	return NULL;
 }
 
 enum kind where_kind(unsigned long addr)
@@ -135,7 +138,7 @@ enum kind where_kind(unsigned long addr)
 		return KIND_POOL;
 	if (within(addr, mem, sizeof(*mem)))
 		return KIND_MEM;
-	if (magazine_offset(addr) >= 0)
+	if (cpu_offset(addr) >= 0)
 		return KIND_MAGAZINE;
 	if (depot_field(addr))
 		return KIND_DEPOT;
@@ -153,14 +156,18 @@ bool where_ignored(unsigned long addr)
 		size_t size;
 	} vars[] = {
 		VAR(shim_self), VAR(*shim_self), VAR(shim_nr_cpus),
-		VAR(shim_before_lock), VAR(shim_after_unlock),
-		VAR(shim_before_cmpxchg64), VAR(shim_before_take),
-		VAR(shim_after_take), VAR(shim_before_push),
+		VAR(shim_before_lock), VAR(shim_before_acquire),
+		VAR(shim_before_visit), VAR(shim_after_unlock),
+		VAR(shim_before_cmpxchg), VAR(shim_before_cmpxchg64),
+		VAR(shim_before_take), VAR(shim_after_take),
+		VAR(shim_before_push),
 		VAR(shim_pcpu_static), VAR(shim_jiffies), VAR(shim_cc),
 		VAR(shim_c_bit), VAR(shim_ram), VAR(shim_memmap),
 		VAR(shim_highmem_start), VAR(shim_traced),
 		VAR(shim_cause),
 		VAR(shim_arch_syncs), VAR(shim_arch_flushes),
+		/* A constant, but in another file */
+		VAR(swiotlb_magazine_offset),
 #ifdef CONFIG_DEBUG_FS
 		VAR(swiotlb_track_hiwater),
 #endif
@@ -177,8 +184,6 @@ const char *where_field(unsigned long addr)
 {
 	const struct swiotlb_mem *mem = &swiotlb_default_mem;
 	const struct io_tlb_pool *pool = &mem->boot_pool;
-	unsigned int class = 0;
-	long off;
 
 	switch (where_kind(addr)) {
 	case KIND_MEM:
@@ -191,11 +196,7 @@ const char *where_field(unsigned long addr)
 		return name_at(area_fields, (addr - (unsigned long)pool->areas) %
 					    pool->area_stride);
 	case KIND_MAGAZINE:
-		off = magazine_offset(addr);
-		while (off >= swiotlb_magazine_offset[class + 1])
-			class++;
-		return name_at(magazine_fields,
-			       off - swiotlb_magazine_offset[class]);
+		return cpu_field(cpu_offset(addr));
 	case KIND_DEPOT:
 		return depot_field(addr);
 	case KIND_DEVICE:
