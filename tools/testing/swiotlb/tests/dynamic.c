@@ -62,7 +62,7 @@ static void check_bounce(struct device *dev, size_t size, unsigned int offset)
 
 TEST_BASE_FAILS(bounces_through_grown_and_transient_pools, "L1, as below")
 {
-	phys_addr_t tlbs[16], orig;
+	phys_addr_t tlbs[17], orig;
 	struct device *dev;
 	unsigned int i;
 
@@ -70,7 +70,7 @@ TEST_BASE_FAILS(bounces_through_grown_and_transient_pools, "L1, as below")
 	dev = new_device(0xfff, 0);
 	orig = new_buffer(65536, 0);
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	map_until_full(dev, orig, 65536, tlbs, 4096);
+	map_until_full(dev, orig, 65536, tlbs, ARRAY_SIZE(tlbs));
 	shim_fail_none();
 	for (i = 0; i < 8; i++)		/* nothing was stepped: transient */
 		check_bounce(dev, 5000 + i * 700, 0x10 + i * 0x210);
