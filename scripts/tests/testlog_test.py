@@ -29,6 +29,9 @@ class TestlogTest(unittest.TestCase):
         self.assertEqual(self.junit.get("failures"), "1")
         self.assertIn("not ok 2 b\nok 3 c # SKIP", self.ktap)
 
+    def test_a_known_fault_is_no_failure(self):
+        self.assertEqual(self.read("1..2\nok 1 a\nnot ok 2 b # TODO not yet\n", 0), (1, 0, 1))
+
     def test_diagnosis_goes_with_the_result_below(self):
         self.read("1..2\nok 1 a\n# lost\x1b a byte\nnot ok 2 b\n", 1)
         self.assertEqual(self.junit.find("testcase[@name='b']/failure").text, "lost? a byte")

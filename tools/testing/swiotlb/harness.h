@@ -35,6 +35,8 @@ struct test {
 #define TEST_BASE_FAILS(id, why) TEST_FULL(id, why, TEST_LIMIT)
 
 extern const char *harness_known_faults;
+/* Why a test of that name is expected to fail, NULL if it is not */
+const char *harness_known_fault(const char *name);
 int harness_main(int argc, char **argv);
 
 void check_failed(const char *file, int line, const char *fmt, ...);

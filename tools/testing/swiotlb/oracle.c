@@ -14,7 +14,9 @@
 
 #define OPS_PER_CASE 40000
 
-static const char *const family_names[] = { "plain", "restricted", "growing" };
+static const char *const family_names[] = {
+	"plain", "restricted", "growing", "segments", "reach", "mems",
+};
 
 struct run {
 	struct oracle_case c;
@@ -122,6 +124,14 @@ static void show_short_list(struct run *r)
 	passes(r, false);
 }
 
+static const char *known_fault(enum oracle_family family)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "oracle_%s", family_names[family]);
+	return harness_known_fault(name);
+}
+
 static bool run_case(enum oracle_family family, u64 seed, unsigned int nops,
 		     struct oracle_stats *sum)
 {
@@ -137,7 +147,7 @@ static bool run_case(enum oracle_family family, u64 seed, unsigned int nops,
 		       family_names[family], r.c.describe);
 		printf("# replay: make oracle SEED=%llu FAMILY=%s OPS=%u\n", seed,
 		       family_names[family], nops);
-		if (!no_shrink)
+		if (!no_shrink && !known_fault(family))
 			show_short_list(&r);
 	}
 	free(r.ops);
@@ -195,6 +205,13 @@ static bool run_family(enum oracle_family family, u64 seed, unsigned long ops,
 	return ok && sum.maps;
 }
 
+/* Without a list, a family that fails anyway tells nothing */
+static bool is_selected(enum oracle_family family, int only)
+{
+	return oracle_has_family(family) && (only < 0 || only == (int)family) &&
+	       !(no_shrink && known_fault(family));
+}
+
 static void usage(const char *prog)
 {
 	printf("usage: %s [-n operations] [-s seed] [-j jobs] [-f family]\n"
@@ -202,7 +219,7 @@ static void usage(const char *prog)
 	       "  -n  operations in all families together (default: 2000000)\n"
 	       "  -s  first seed (default: 1); each case has the next\n"
 	       "  -j  processes (default: 2)\n"
-	       "  -f  plain, restricted or growing (default: all)\n"
+	       "  -f  plain, restricted, growing, segments, reach or mems (default: all)\n"
 	       "  -q  do not make a failing list short, and stop at the first\n"
 	       "  -r  replay one case\n", prog, prog);
 }
@@ -215,6 +232,9 @@ int main(int argc, char **argv)
 	int opt, f, only = -1;
 	u64 seed = 1, replay = 0;
 
+#ifdef KNOWN_FAULTS
+	harness_known_faults = KNOWN_FAULTS;
+#endif
 	while ((opt = getopt(argc, argv, "n:s:j:f:r:qh")) != -1) {
 		switch (opt) {
 		case 'n': ops = strtoul(optarg, NULL, 0); break;
@@ -244,17 +264,23 @@ int main(int argc, char **argv)
 	}
 
 	for (f = 0; f < ORACLE_NFAMILIES; f++)
-		families += oracle_has_family(f) && (only < 0 || only == f);
+		families += is_selected(f, only);
 	printf("KTAP version 1\n1..%u\n", families);
-	/* Whoever wants no list wants to know no more than that one fails */
+	/* Without a list, all that counts is whether one fails */
 	for (f = 0; f < ORACLE_NFAMILIES && (passed == nr || !no_shrink); f++) {
+		const char *fault = known_fault(f);
 		bool ok;
 
-		if (!oracle_has_family(f) || (only >= 0 && only != f))
+		if (!is_selected(f, only))
 			continue;
 		ok = run_family(f, seed, ops / families, jobs);
-		passed += ok;
-		printf("%sok %u oracle_%s\n", ok ? "" : "not ", ++nr, family_names[f]);
+		if (ok && fault)
+			printf("# oracle_%s: passes, remove it from %s\n", family_names[f],
+			       harness_known_faults);
+		passed += ok == !fault;
+		printf("%sok %u oracle_%s%s%s\n", ok && !fault ? "" : "not ", ++nr,
+		       family_names[f], ok || !fault ? "" : " # TODO ",
+		       ok || !fault ? "" : fault);
 	}
 	printf("# %u passed, %u failed\n", passed, nr - passed);
 	return passed != nr;

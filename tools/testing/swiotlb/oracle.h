@@ -9,6 +9,9 @@ enum oracle_family {
 	ORACLE_PLAIN,		/* the default pool, which cannot grow */
 	ORACLE_RESTRICTED,	/* a restricted pool of odd size, coherent too */
 	ORACLE_GROWING,		/* growth and transient pools, memory runs short */
+	ORACLE_SEGMENTS,	/* a pool that the platform has remapped by segments */
+	ORACLE_REACH,		/* growing, with a boot pool above 4 GiB: reach by path */
+	ORACLE_MEMS,		/* the default pool and two restricted ones */
 	ORACLE_NFAMILIES,
 };
 
@@ -17,16 +20,24 @@ struct oracle_dev {
 	unsigned int min_align_mask;
 	unsigned long boundary;
 	u64 bus_offset;		/* DMA address less physical address */
+	u64 mask, bus_limit;
+	bool iommu;
+	unsigned int mem;
 };
+
+/* Allocators of a case: the default one, and restricted pools */
+#define ORACLE_NMEMS 3
 
 struct oracle_case {
 	enum oracle_family family;
 	u64 seed;
 	unsigned int nslots, nareas, ncpus;
+	unsigned int restricted_nslots[ORACLE_NMEMS];	/* by allocator, 0: none */
+	unsigned int odd_pages;	/* the pool begins behind so many */
 	bool encrypted;
 	unsigned int sizes;	/* which mix, see make_size() */
 	struct oracle_dev devs[ORACLE_NDEVS];
-	char describe[256];
+	char describe[320];
 };
 
 enum op_kind {
@@ -47,6 +58,8 @@ struct oracle_stats {
 extern struct oracle_stats oracle_stats;
 
 bool oracle_has_family(enum oracle_family family);
+/* The default allocator may grow */
+bool oracle_grows(const struct oracle_case *c);
 void oracle_make_case(struct oracle_case *c, enum oracle_family family, u64 seed);
 void oracle_make_ops(const struct oracle_case *c, struct op *ops, unsigned int n);
 void oracle_draw_case(struct oracle_case *c, enum oracle_family family,

@@ -10,28 +10,54 @@ static const unsigned int min_align_masks[] = {
 static const unsigned long boundaries[] = {
 	0, 0, 0, 0xffffffff, 0x7ff, 0xfff, 0x3fff, 0xffff, 0x1ffff, 0x3ffff,
 };
-static const u64 bus_offsets[] = { 0, 0, 0, 0x1000, 0x40000000, 0x3000 };
+static const u64 bus_offsets[] = {
+	0, 0, 0, PAGE_SIZE, 0x40000000, 3 * PAGE_SIZE,
+};
+static const u64 masks[] = {
+	~0ULL, ~0ULL, DMA_BIT_MASK(32), DMA_BIT_MASK(32), DMA_BIT_MASK(30),
+	DMA_BIT_MASK(24),
+};
+static const u64 bus_limits[] = { 0, 0, 0, DMA_BIT_MASK(31) };
 
 /* Mixes of sizes; half of the cases have all sizes */
 enum { MIXED, MIXED_TOO, SMALL, POWERS_OF_TWO, NMIXES };
 
 bool oracle_has_family(enum oracle_family family)
 {
-	if (family == ORACLE_RESTRICTED)
+	switch (family) {
+	case ORACLE_RESTRICTED:
+	case ORACLE_MEMS:
 		return IS_ENABLED(CONFIG_DMA_RESTRICTED_POOL);
-	if (family == ORACLE_GROWING)
+	case ORACLE_GROWING:
 		return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC);
-	return true;
+	case ORACLE_REACH:
+		/* The base maps, and looks then */
+		return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && !IS_ENABLED(ENGINE_base);
+	default:
+		return true;
+	}
+}
+
+bool oracle_grows(const struct oracle_case *c)
+{
+	return c->family == ORACLE_GROWING || c->family == ORACLE_REACH;
+}
+
+static unsigned int restricted_nslots(struct rng *rng)
+{
+	unsigned int nslots = (PAGE_SIZE >> IO_TLB_SHIFT) * (1 + rng_below(rng, 1000));
+
+#ifdef ENGINE_base
+	/* It cannot free the end of any other: pools_of_odd_sizes */
+	nslots = ALIGN(nslots, IO_TLB_SEGSIZE);
+#endif
+	return nslots;
 }
 
 static void make_pool(struct oracle_case *c, struct rng *rng)
 {
 	if (c->family == ORACLE_RESTRICTED) {
-		c->nslots = 2 * (1 + rng_below(rng, 1000));
-#ifdef ENGINE_base
-		/* It cannot free the end of any other: pools_of_odd_sizes */
-		c->nslots = ALIGN(c->nslots, IO_TLB_SEGSIZE);
-#endif
+		c->nslots = restricted_nslots(rng);
 		c->nareas = 1;
 	} else {
 		c->nareas = 1 << rng_below(rng, 5);
@@ -39,6 +65,30 @@ static void make_pool(struct oracle_case *c, struct rng *rng)
 	}
 	c->ncpus = 1 + rng_below(rng, 2 * c->nareas);
 	c->encrypted = c->family == ORACLE_GROWING && !rng_below(rng, 3);
+	if (c->family == ORACLE_RESTRICTED)
+		c->restricted_nslots[0] = c->nslots;
+	if (c->family == ORACLE_MEMS) {
+		c->restricted_nslots[1] = restricted_nslots(rng);
+		c->restricted_nslots[2] = restricted_nslots(rng);
+	}
+	if (c->family == ORACLE_SEGMENTS)
+		c->odd_pages = rng_below(rng, 64);
+}
+
+static void make_path(struct oracle_case *c, unsigned int nr, struct rng *rng)
+{
+	struct oracle_dev *d = &c->devs[nr];
+
+	d->mask = ~0ULL;
+	if (c->family == ORACLE_MEMS)
+		d->mem = nr % ORACLE_NMEMS;
+	if (c->family != ORACLE_REACH)
+		return;
+	/* Of a device behind an IOMMU, nobody asks where memory lies on a bus */
+	d->bus_offset = 0;
+	d->mask = PICK(rng, masks);
+	d->bus_limit = PICK(rng, bus_limits);
+	d->iommu = rng_below(rng, 2);
 }
 
 void oracle_draw_case(struct oracle_case *c, enum oracle_family family,
@@ -61,18 +111,24 @@ void oracle_draw_case(struct oracle_case *c, enum oracle_family family,
 #ifdef ENGINE_base
 		/* It aligns what is left of an address after the boundary mask */
 		if (d->boundary)
-			d->boundary |= d->min_align_mask | 0xfff;
+			d->boundary |= d->min_align_mask | ~PAGE_MASK;
 #endif
 		d->bus_offset = PICK(rng, bus_offsets);
+		make_path(c, i, rng);
 		at += snprintf(c->describe + at, sizeof(c->describe) - at,
-			       " 0x%x/0x%lx/+0x%llx", d->min_align_mask,
-			       d->boundary, d->bus_offset);
+			       " 0x%x/0x%lx/+0x%llx/%llx%s", d->min_align_mask,
+			       d->boundary, d->bus_offset,
+			       min_not_zero(d->mask, d->bus_limit),
+			       d->iommu ? "/iommu" : "");
 	}
 }
 
+/* As many as there were families once: seeds of old keep their cases */
+#define SEEDS_EACH 3
+
 void oracle_make_case(struct oracle_case *c, enum oracle_family family, u64 seed)
 {
-	struct rng rng = { seed * ORACLE_NFAMILIES + family };
+	struct rng rng = { seed * SEEDS_EACH + family };
 
 	oracle_draw_case(c, family, &rng);
 	c->seed = seed;
@@ -107,10 +163,10 @@ static unsigned int make_alloc_mask(const struct oracle_case *c, struct rng *rng
 	u32 r = rng_below(rng, 20);
 
 	if (c->sizes == POWERS_OF_TWO && r < 10)
-		return max(size, 4096U) - 1;
+		return max_t(u32, size, PAGE_SIZE) - 1;
 	if (r == 0)
 		return (0x1000 << rng_below(rng, 5)) - 1;
-	return r < 5 ? 0xfff : 0;
+	return r < 5 ? ~PAGE_MASK : 0;
 }
 
 static u8 make_kind(const struct oracle_case *c, struct rng *rng,
@@ -122,9 +178,9 @@ static u8 make_kind(const struct oracle_case *c, struct rng *rng,
 	if (r < 80) {
 		if (rng_below(rng, 100) >= full)
 			return OP_UNMAP;
-		return c->family == ORACLE_RESTRICTED && r < 20 ? OP_ALLOC : OP_MAP;
+		return (c->restricted_nslots[0] || c->restricted_nslots[1]) && r < 20 ? OP_ALLOC : OP_MAP;
 	}
-	if (c->family == ORACLE_GROWING && r >= 97)
+	if (oracle_grows(c) && r >= 97)
 		return r == 99 ? OP_FAULT : OP_WORK;
 	return r & 1 ? OP_SYNC_CPU : OP_SYNC_DEVICE;
 }

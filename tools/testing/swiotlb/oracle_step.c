@@ -25,6 +25,8 @@ struct oracle_stats oracle_stats;
 static const struct oracle_case *the_case;
 static struct reference ref;
 static struct device *devs[ORACLE_NDEVS];
+/* Directories of statistics */
+static const char *const mem_names[ORACLE_NMEMS] = { "swiotlb", "first", "second" };
 static struct bus_dma_region ranges[ORACLE_NDEVS][2];
 static struct live *live[MAX_LIVE];
 static unsigned int nlive;
@@ -132,11 +134,11 @@ static void expect_rules(struct live *l)
 	const char *broken;
 
 	CHECK_MSG(!((start - ref.areas[0].start) & (IO_TLB_SIZE - 1)) ||
-		  the_case->family == ORACLE_GROWING,
+		  oracle_grows(the_case),
 		  "%llx is in the middle of a slot", start);
-	broken = ref_breaks(&l->req, &l->shape, start);
+	broken = ref_breaks(&ref, &l->req, &l->shape, start);
 	if (!broken)
-		broken = ref_take(&ref, start, l->shape.nslots, 1);
+		broken = ref_take(&ref, start, l->shape.nslots, l->req.mem);
 	CHECK_MSG(!broken,
 		  "%zu bytes of %llx (alloc_mask 0x%x, min_align 0x%x, boundary 0x%lx) at %llx: %s",
 		  l->req.size, l->req.orig, l->req.alloc_mask,
@@ -145,7 +147,7 @@ static void expect_rules(struct live *l)
 	if (the_case->encrypted)
 		CHECK(shim_page_decrypted(l->tlb) ||
 		      l->tlb < SHIM_ZONE_DMA_END);	/* the atomic pool */
-	oracle_stats.most_used = max(oracle_stats.most_used, ref.used);
+	oracle_stats.most_used = max(oracle_stats.most_used, ref.used[l->req.mem]);
 }
 
 /* It is allowed to fail only if the reference finds no room either */
@@ -154,8 +156,7 @@ static void expect_no_room(const struct live *l)
 	phys_addr_t room;
 
 	oracle_stats.full++;
-	if (the_case->family == ORACLE_GROWING)
-		return;		/* memory was short, or an interrupt is */
+	/* Pools that are not known: memory was short, or an interrupt is */
 	room = ref_room(&ref, &l->req);
 	if (!room)
 		return;
@@ -177,6 +178,7 @@ static void step_map(const struct op *op)
 	struct live *l = calloc(1, sizeof(*l));
 
 	l->req.dev = devs[op->dev];
+	l->req.mem = the_case->devs[op->dev].mem;
 	l->req.size = op->size;
 	l->req.alloc_mask = op->alloc_mask;
 	l->dir = op->dir;
@@ -214,10 +216,14 @@ static void step_map(const struct op *op)
 static void step_alloc(const struct op *op)
 {
 #ifdef CONFIG_DMA_RESTRICTED_POOL
-	struct live *l = calloc(1, sizeof(*l));
+	struct live *l;
 	struct page *page;
 
+	if (!the_case->restricted_nslots[the_case->devs[op->dev].mem])
+		return;
+	l = calloc(1, sizeof(*l));
 	l->req.dev = devs[op->dev];
+	l->req.mem = the_case->devs[op->dev].mem;
 	l->req.size = PAGE_ALIGN(min(op->size, 262144U));
 	l->req.coherent = true;
 	ref_shape(&l->req, &l->shape);
@@ -275,7 +281,7 @@ static void step_unmap(const struct op *op)
 	/* Nobody else wrote here, and what was synced is there */
 	expect_same(l, slot_ptr(l), l->slot_model, l->req.size, "bounce buffer",
 		    "before unmap");
-	ref_give(&ref, l->tlb - l->shape.offset, l->shape.nslots);
+	ref_give(&ref, l->tlb - l->shape.offset, l->shape.nslots, l->req.mem);
 	if (l->req.coherent)
 		finish_coherent(l);
 	else
@@ -341,13 +347,22 @@ static void step_work(const struct op *op)
 
 static void check_counters(void)
 {
+	unsigned int mem;
+
 	if (!IS_ENABLED(CONFIG_DEBUG_FS) || the_case->family == ORACLE_RESTRICTED)
 		return;
 	/* Transient pools are not counted among the slots in use */
-	if (the_case->family == ORACLE_GROWING)
-		CHECK(slots_used() <= (long)ref.used);
-	else
-		CHECK_EQ(slots_used(), ref.used);
+	if (oracle_grows(the_case)) {
+		CHECK(slots_used() <= (long)ref.used[0]);
+		return;
+	}
+	for (mem = 0; mem < ORACLE_NMEMS; mem++) {
+		if (mem && !the_case->restricted_nslots[mem])
+			continue;
+		stats_dir = mem_names[mem];
+		CHECK_EQ(slots_used(), ref.used[mem]);
+	}
+	stats_dir = mem_names[0];
 }
 
 void oracle_step(const struct op *op)
@@ -370,51 +385,115 @@ void oracle_step(const struct op *op)
 		check_counters();
 }
 
+static int remap(void *tlb, unsigned long nslabs)
+{
+	return 0;
+}
+
+static void boot_segments(const struct oracle_case *c, const char *arg)
+{
+	if (c->odd_pages)
+		memblock_alloc_low(c->odd_pages * PAGE_SIZE, SZ_256K);
+	shim_boot_param("swiotlb", arg);
+	swiotlb_init_remap(true, 0, remap);
+	swiotlb_update_mem_attributes();
+	shim_initcalls_run();
+}
+
+/* Where the boot pool will lie, above 4 GiB: who asks the engine stops growth */
+static phys_addr_t next_high_memory(size_t bytes)
+{
+	void *next = memblock_alloc(bytes, PAGE_SIZE);
+
+	memblock_free(next, bytes);
+	return __pa(next);
+}
+
+/* The default allocator: its pool, if that is known */
+static void boot_case(const struct oracle_case *c)
+{
+	struct ref_pool pool = { .nslots = c->nslots, .nareas = c->nareas };
+	char arg[32];
+
+	snprintf(arg, sizeof(arg), "%u,%u", c->nslots, c->nareas);
+	switch (c->family) {
+	case ORACLE_RESTRICTED:
+		boot("512,1");
+		return;
+	case ORACLE_GROWING:
+		if (c->encrypted)
+			boot_encrypted(arg);
+		else
+			boot(arg);
+		return;
+	case ORACLE_REACH:
+		pool.start = next_high_memory((size_t)c->nslots << IO_TLB_SHIFT);
+		boot_high(arg);
+		break;
+	case ORACLE_SEGMENTS:
+		boot_segments(c, arg);
+		pool.start = default_swiotlb_base();
+		pool.segment = IO_TLB_SEGSIZE;
+		break;
+	default:
+		pool.start = boot_fixed(arg, NULL);
+	}
+	ref_add_pool(&ref, &pool);
+}
+
+/* The first device of a restricted pool sets it up, the others use it */
+static struct device *make_device(const struct oracle_case *c, unsigned int nr)
+{
+	unsigned int i, mem = c->devs[nr].mem, nslots = c->restricted_nslots[mem];
+	struct device *dev;
+	phys_addr_t base;
+
+	if (!nslots)
+		return new_device(0, 0);
+	for (i = 0; i < nr; i++) {
+		if (c->devs[i].mem != mem)
+			continue;
+		dev = new_device(0, 0);
+		dev->dma_io_tlb_mem = devs[i]->dma_io_tlb_mem;
+		return dev;
+	}
+	base = shim_take_ram((size_t)nslots << IO_TLB_SHIFT);
+	ref_add_pool(&ref, &(struct ref_pool){
+		.start = base, .nslots = nslots, .nareas = 1, .mem = mem });
+	return restricted_device(base, (size_t)nslots << IO_TLB_SHIFT,
+				 mem ? mem_names[mem] : "oracle");
+}
+
+static void set_path(unsigned int nr, const struct oracle_dev *d)
+{
+	struct device *dev = devs[nr];
+
+	dev->dma_parms->min_align_mask = d->min_align_mask;
+	dev->dma_parms->segment_boundary_mask = d->boundary;
+	*dev->dma_mask = d->mask;
+	dev->bus_dma_limit = d->bus_limit;
+	dev->dma_iommu = d->iommu;
+	if (!d->bus_offset)
+		return;
+	ranges[nr][0] = (struct bus_dma_region){
+		.cpu_start = 0, .dma_start = d->bus_offset, .size = SHIM_PHYS_END,
+	};
+	dev->dma_range_map = ranges[nr];
+}
+
 void oracle_begin(const struct oracle_case *c)
 {
-	char arg[32];
-	phys_addr_t base;
 	unsigned int i;
 
 	the_case = c;
 	shim_init();
 	ref_init(&ref);
 	shim_nr_cpus = max(c->ncpus, 1U);
-	if (c->family == ORACLE_RESTRICTED)
-		snprintf(arg, sizeof(arg), "512,1");
-	else
-		snprintf(arg, sizeof(arg), "%u,%u", c->nslots, c->nareas);
-	if (c->encrypted)
-		boot_encrypted(arg);
-	else
-		boot(arg);
+	boot_case(c);
 	originals_init();
-	if (c->family == ORACLE_RESTRICTED) {
-		base = shim_take_ram((size_t)c->nslots << IO_TLB_SHIFT);
-		for (i = 0; i < ORACLE_NDEVS; i++)
-			devs[i] = i ? new_device(0, 0) :
-				  restricted_device(base, (size_t)c->nslots << IO_TLB_SHIFT,
-						    "oracle");
-		for (i = 1; i < ORACLE_NDEVS; i++)
-			devs[i]->dma_io_tlb_mem = devs[0]->dma_io_tlb_mem;
-		ref_add_pool(&ref, base, c->nslots, 1);
-	} else {
-		for (i = 0; i < ORACLE_NDEVS; i++)
-			devs[i] = new_device(0, 0);
-		if (c->family == ORACLE_PLAIN)
-			ref_add_pool(&ref, default_swiotlb_base(), c->nslots, c->nareas);
-	}
 	for (i = 0; i < ORACLE_NDEVS; i++) {
-		devs[i]->dma_parms->min_align_mask = c->devs[i].min_align_mask;
-		devs[i]->dma_parms->segment_boundary_mask = c->devs[i].boundary;
-		*devs[i]->dma_mask = ~0ULL;
-		if (!c->devs[i].bus_offset)
-			continue;
-		ranges[i][0] = (struct bus_dma_region){
-			.cpu_start = 0, .dma_start = c->devs[i].bus_offset,
-			.size = SHIM_PHYS_END,
-		};
-		devs[i]->dma_range_map = ranges[i];
+		devs[i] = make_device(c, i);
+		set_path(i, &c->devs[i]);
 	}
 }
 
@@ -425,13 +504,15 @@ void oracle_end(void)
 	struct device *dev = the_case->family == ORACLE_RESTRICTED ?
 			     devs[0] : new_device(0, 0);
 	size_t max_size;
+	unsigned int i;
 
 	shim_fail_none();
 	while (nlive && !check_failures())
 		oracle_step(&op);
-	CHECK_EQ(ref.used, 0);
+	for (i = 0; i < ORACLE_NMEMS; i++)
+		CHECK_EQ(ref.used[i], 0);
 	check_counters();
-	if (the_case->family == ORACLE_GROWING) {
+	if (oracle_grows(the_case)) {
 		shim_run_work();
 		if (IS_ENABLED(CONFIG_DEBUG_FS)) {
 			CHECK_EQ(slots_transient(), 0);
@@ -441,8 +522,9 @@ void oracle_end(void)
 	dev->dma_parms->min_align_mask = 0;
 	dev->dma_parms->segment_boundary_mask = 0;
 	dev->dma_range_map = NULL;
+	*dev->dma_mask = ~0ULL;
 	max_size = min_t(size_t, swiotlb_max_mapping_size(dev),
-			 (size_t)the_case->nslots / 2 * PAGE_SIZE);
+			 (size_t)the_case->nslots << IO_TLB_SHIFT);
 	CHECK(map(dev, large_base, max_size, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
 	/* Masks above a page are reported, once */
 	CHECK(shim_reports[SHIM_WARN] <= 1);

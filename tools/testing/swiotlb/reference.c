@@ -9,17 +9,46 @@ void ref_init(struct reference *ref)
 	BUG_ON(!ref->owner);
 }
 
-void ref_add_pool(struct reference *ref, phys_addr_t start, size_t nslots,
-		  unsigned int nareas)
+void ref_add_pool(struct reference *ref, const struct ref_pool *pool)
+{
+	struct ref_pool *known = &ref->pools[ref->npools++];
+	phys_addr_t start = pool->start;
+	unsigned int i;
+
+	BUG_ON(ref->npools > REF_MAX_POOLS || pool->mem >= REF_MAX_MEMS);
+	*known = *pool;
+	for (i = 0; i < pool->nareas; i++) {
+		BUG_ON(ref->nareas == REF_MAX_AREAS);
+		ref->areas[ref->nareas++] = (struct ref_area){
+			start, pool->nslots / pool->nareas, known };
+		start += pool->nslots / pool->nareas * IO_TLB_SIZE;
+	}
+}
+
+/* NULL if nothing is known of what lies there */
+static const struct ref_pool *pool_of(const struct reference *ref, phys_addr_t addr)
 {
 	unsigned int i;
 
-	for (i = 0; i < nareas; i++) {
-		BUG_ON(ref->nareas == REF_MAX_AREAS);
-		ref->areas[ref->nareas].start = start;
-		ref->areas[ref->nareas++].nslots = nslots / nareas;
-		start += nslots / nareas * IO_TLB_SIZE;
-	}
+	for (i = 0; i < ref->npools; i++)
+		if (addr - ref->pools[i].start < ref->pools[i].nslots * IO_TLB_SIZE)
+			return &ref->pools[i];
+	return NULL;
+}
+
+static bool crosses_segment(const struct ref_pool *pool, phys_addr_t start,
+			    size_t nslots)
+{
+	size_t first = (start - pool->start) >> IO_TLB_SHIFT;
+
+	return pool->segment &&
+	       first / pool->segment != (first + nslots - 1) / pool->segment;
+}
+
+/* Behind an IOMMU the mask is not for what lies here */
+static u64 limit_of(const struct device *dev)
+{
+	return dev->dma_iommu ? ~0ULL : min_not_zero(*dev->dma_mask, dev->bus_dma_limit);
 }
 
 /* False if it is larger than anything that can be mapped */
@@ -47,9 +76,10 @@ bool ref_shape(const struct ref_request *req, struct ref_shape *shape)
 	return bytes <= IO_TLB_SEGSIZE * IO_TLB_SIZE;
 }
 
-const char *ref_breaks(const struct ref_request *req,
+const char *ref_breaks(const struct reference *ref, const struct ref_request *req,
 		       const struct ref_shape *shape, phys_addr_t start)
 {
+	const struct ref_pool *pool = pool_of(ref, start);
 	dma_addr_t first = phys_to_dma(req->dev, start);
 	dma_addr_t last = first + shape->nslots * IO_TLB_SIZE - 1;
 	unsigned long boundary = dma_get_seg_boundary(req->dev) |
@@ -61,11 +91,17 @@ const char *ref_breaks(const struct ref_request *req,
 		return "min_align_mask";
 	if ((first & ~boundary) != (last & ~boundary))
 		return "segment boundary";
+	if (last > limit_of(req->dev))
+		return "reach of the device";
+	if (pool && pool->mem != req->mem)
+		return "pool of another allocator";
+	if (pool && crosses_segment(pool, start, shape->nslots))
+		return "segment of the platform";
 	return NULL;
 }
 
 const char *ref_take(struct reference *ref, phys_addr_t start, size_t nslots,
-		     u16 id)
+		     unsigned int mem)
 {
 	u16 *owner = &ref->owner[start >> IO_TLB_SHIFT];
 	size_t i;
@@ -77,15 +113,16 @@ const char *ref_take(struct reference *ref, phys_addr_t start, size_t nslots,
 			return "memory that is no pool's";
 	}
 	for (i = 0; i < nslots; i++)
-		owner[i] = id;
-	ref->used += nslots;
+		owner[i] = 1;
+	ref->used[mem] += nslots;
 	return NULL;
 }
 
-void ref_give(struct reference *ref, phys_addr_t start, size_t nslots)
+void ref_give(struct reference *ref, phys_addr_t start, size_t nslots,
+	      unsigned int mem)
 {
 	memset(&ref->owner[start >> IO_TLB_SHIFT], 0, nslots * sizeof(u16));
-	ref->used -= nslots;
+	ref->used[mem] -= nslots;
 }
 
 static phys_addr_t room_in(const struct reference *ref,
@@ -101,7 +138,7 @@ static phys_addr_t room_in(const struct reference *ref,
 	for (i = area->nslots; i--; ) {
 		run = owner[i] ? 0 : run + 1;
 		at = area->start + i * IO_TLB_SIZE;
-		if (run >= shape->nslots && !ref_breaks(req, shape, at))
+		if (run >= shape->nslots && !ref_breaks(ref, req, shape, at))
 			start = at;
 	}
 	return start;

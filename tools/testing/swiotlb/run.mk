@@ -205,6 +205,7 @@ help:
 	@echo '  ENGINE_SRC=    tree that the engine is taken from'
 	@echo '  BASE_SRC=      unpacked Linux 7.3 tree'
 	@echo '  DYNAMIC= DEBUGFS= RESTRICTED=   configuration, y (default) or n'
+	@echo '  PAGE_SHIFT=    12 (default), 14 or 16: pages of 4, 16 or 64 KiB'
 	@echo '  SAN=           none (default), address, thread, coverage'
 	@echo '  CC=clang       another compiler'
 	@echo '  V=1            show commands, the kernel log and what tests print'

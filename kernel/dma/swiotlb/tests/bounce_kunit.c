@@ -4,7 +4,7 @@
  */
 
 #include "../bounce.h"
-#include "../record.h"
+#include "../pool.h"
 #include "fixture.h"
 
 #define SWIOTLB_TEST_BYTES	(IO_TLB_SIZE + 40)

@@ -3,7 +3,7 @@
  * One pool: its shape, and where in it a mapping may lie.
  */
 
-#include "../record.h"
+#include "../pool.h"
 #include "fixture.h"
 
 static struct io_tlb_pool *swiotlb_test_pool(struct kunit *test,

@@ -3,7 +3,7 @@
  * Mapping records: packed, unpacked, and ended by one of many.
  */
 
-#include "../record.h"
+#include "../pool.h"
 #include "fixture.h"
 
 /* Addresses at which one form of record or another has its limits. */

@@ -3,7 +3,7 @@
 # The variant that measures: the lean form of the shim, and the kernel's code
 # generation. Two programs an engine: with the engine's copies, and without.
 
-BENCH_C := main timing load pairs flight mixed pools threads meta parts
+BENCH_C := main timing load pairs flight mixed pools threads meta parts failing
 
 ifneq ($(BENCH),)
   ifneq ($(filter-out copy nocopy,$(BENCH)),)

@@ -191,3 +191,42 @@ BENCH_GROUP(parts_sync, "1024,2", 2, true)
 }
 
 #endif
+
+#ifdef SHIM_NO_COPY
+
+/*
+ * All pools are full, and no memory is left: for a device that reaches all of them, and
+ * for one that reaches all but the highest.
+ */
+static void failing(void *dev, unsigned long n)
+{
+	while (n--)
+		if (try_map(dev, bench_src, SZ_4K, DMA_TO_DEVICE) != MAP_FAILED_ADDR)
+			abort();
+}
+
+BENCH_GROUP(failing_pools, "512,64,max=2G", 64, true)
+{
+	static const u16 counts[] = { 1, 8, 64, 512 };
+	struct device *low = new_device(0, 0);
+	phys_addr_t highest;
+	unsigned int i, j;
+
+	prepare();
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		grow_to(bench_tiny ? 1 + counts[i] / 64 : counts[i]);
+		for (j = 0, highest = 0; j < npools; j++)
+			highest = max(highest, in_pool[j] & ~(SZ_1M - 1ULL));
+		*low->dma_mask = highest - 1;
+		/* Not even for one mapping */
+		shim_faults[SHIM_FAULT_PAGES].min_order = 0;
+		ticker_start();
+		emit(measure(failing, bench_dev), "failing_pools/%u/all", counts[i]);
+		if (counts[i] > 1)
+			emit(measure(failing, low), "failing_pools/%u/some", counts[i]);
+		ticker_stop();
+		shim_faults[SHIM_FAULT_PAGES].min_order = POOL_ORDER + 1;
+	}
+}
+
+#endif

@@ -136,6 +136,41 @@ def _pools():
              .replace(",", " "), "pools", f"pools/{n}/pair")
 
 
+CPUS_FAILING = (2, 8, 64, 512)
+POOLS_FAILING = (1, 8, 64, 512)
+
+
+def _failing():
+    section = "maps that fail, 4 KiB, no copy"
+    for cpus in CPUS_FAILING:
+        for how in ("quiet", "loud"):
+            _add(section, f"failing map, {how}, {cpus} CPUs", f"failing_{cpus}",
+                 f"failing/{cpus}/{how}", limit=_faster(1))
+    for reach, label in (("all", "all"), ("some", "all but one")):
+        for n in POOLS_FAILING:
+            if n > 1 or reach == "all":
+                _add(section, f"failing map, 64 CPUs, device that reaches {label} of {n} pools",
+                     "failing_pools", f"failing_pools/{n}/{reach}", limit=_faster(1))
+
+
+def _apart():
+    section = "with a jiffy between two maps, 256 KiB, half full, no copy"
+    for cpus in (2, 64, 512):
+        _add(section, f"map+unmap 256 KiB a jiffy apart, {cpus} CPUs", f"apart_{cpus}",
+             f"apart/{cpus}/1")
+        _add(section, f"map+unmap 256 KiB a jiffy apart over at once, {cpus} CPUs",
+             f"apart_{cpus}", (f"apart/{cpus}/1", f"apart/{cpus}/0"), unit="x",
+             limit=_at_most(1.5))
+
+
+def _boundary():
+    section = "small segment boundary, 1 GiB of which every other slot is used, no copy"
+    for boundary, size, label in ((4096, 4, "4 KiB"), (65536, 6, "64 KiB"),
+                                  (1048576, 6, "1 MiB"), ("none", 6, "4 GiB")):
+        _add(section, f"map+unmap {size} KiB, boundary of {label}", "boundary",
+             f"boundary/{boundary}", limit=_at_most(300))
+
+
 def _threads():
     section = "threads, 4 KiB if there is no other size"
     _add(section, "two threads over one, no copy", "threads2",
@@ -181,7 +216,8 @@ def _counts():
 
 def all_rows():
     if not _ROWS:
-        for part in (_one_thread, _occupancy, _mixed, _pools, _threads, _counts):
+        for part in (_one_thread, _occupancy, _mixed, _pools, _failing, _apart,
+                     _boundary, _threads, _counts):
             part()
     return _ROWS
 

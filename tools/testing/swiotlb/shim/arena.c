@@ -471,7 +471,7 @@ void *kmap_local_page(struct page *page)
 
 /* ---- the coherent atomic pool: 256 KiB below 16 MiB, shared from the start */
 
-#define ATOMIC_PAGES 64
+#define ATOMIC_PAGES (SZ_256K >> PAGE_SHIFT)
 static unsigned long atomic_pfn;
 static unsigned char atomic_used[ATOMIC_PAGES];
 static pthread_once_t atomic_once = PTHREAD_ONCE_INIT;

@@ -12,10 +12,10 @@
 #ifndef SHIM_MM_H
 #define SHIM_MM_H
 
-#define PAGE_SHIFT 12
 #define PAGE_SIZE (1UL << PAGE_SHIFT)
 #define PAGE_MASK (~(PAGE_SIZE - 1))
-#define MAX_PAGE_ORDER 10
+/* As arm64 has them: at most 4, 32 and 512 MiB, and pageblocks of 2, 32 and 512 */
+#define MAX_PAGE_ORDER (PAGE_SHIFT == 12 ? 10 : PAGE_SHIFT == 14 ? 11 : 13)
 #define MAX_ORDER_NR_PAGES (1UL << MAX_PAGE_ORDER)
 #define PAGE_ALIGN(a) ALIGN(a, PAGE_SIZE)
 #define PAGE_ALIGNED(a) IS_ALIGNED((unsigned long)(a), PAGE_SIZE)
@@ -26,7 +26,7 @@
 #define PFN_DOWN(x) ((x) >> PAGE_SHIFT)
 #define PFN_PHYS(x) ((phys_addr_t)(x) << PAGE_SHIFT)
 #define PHYS_PFN(x) ((unsigned long)((x) >> PAGE_SHIFT))
-#define pageblock_order 9
+#define pageblock_order (PAGE_SHIFT - 3)
 
 #define SHIM_RAM_START 0x100000ULL
 #define SHIM_ZONE_DMA_END 0x1000000ULL
