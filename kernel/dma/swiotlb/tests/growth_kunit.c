@@ -581,7 +581,7 @@ static void swiotlb_growth_lost_test(struct kunit *test)
 	swiotlb_test_tick(mem);
 	mem->pub.cc_shared = false;
 	KUNIT_EXPECT_EQ(test, mem->pools.held, SWIOTLB_TEST_NSLOTS);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&mem->growth.lost), SWIOTLB_TEST_POOL_SLOTS);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&mem->growth.apart), SWIOTLB_TEST_POOL_SLOTS);
 	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(mem), room - SWIOTLB_TEST_POOL_SLOTS);
 	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_LEAKED, SWIOTLB_TEST_POOL);
 	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_FREED, 0);

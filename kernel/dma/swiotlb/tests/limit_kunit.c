@@ -82,7 +82,7 @@ static void swiotlb_limit_counts_test(struct kunit *test)
 	atomic_long_set(&mem->growth.transient, 100);
 	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(mem), room - 100);
 	KUNIT_EXPECT_EQ(test, swiotlb_transient_nslots(mem), 100);
-	atomic_long_set(&mem->growth.lost, 1000);
+	atomic_long_set(&mem->growth.apart, 1000);
 	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(mem), room - 1100);
 
 	atomic_long_set(&mem->growth.transient, room - 1000 - SWIOTLB_MIN_GROW_SLOTS);
@@ -93,7 +93,7 @@ static void swiotlb_limit_counts_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(mem), -1000);
 	KUNIT_EXPECT_TRUE(test, swiotlb_limit_is_reached(mem));
 	atomic_long_set(&mem->growth.transient, 0);
-	atomic_long_set(&mem->growth.lost, 0);
+	atomic_long_set(&mem->growth.apart, 0);
 }
 
 /* The limit of the wider allocator is for both, that of the narrower for itself. */
@@ -114,13 +114,13 @@ static void swiotlb_limit_wider_test(struct kunit *test)
 	any->pools.held = 6000;
 	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(low), max - boot - 6000);
 	atomic_long_set(&low->growth.transient, 500);
-	atomic_long_set(&low->growth.lost, 50);
-	atomic_long_set(&any->growth.lost, 5);
+	atomic_long_set(&low->growth.apart, 50);
+	atomic_long_set(&any->growth.apart, 5);
 	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(any), max - boot - 6555);
 	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(low), max - boot - 6555);
 	atomic_long_set(&low->growth.transient, 0);
-	atomic_long_set(&low->growth.lost, 0);
-	atomic_long_set(&any->growth.lost, 0);
+	atomic_long_set(&low->growth.apart, 0);
+	atomic_long_set(&any->growth.apart, 0);
 	any->pools.held = 0;
 }
 
