@@ -207,7 +207,7 @@ TEST_BASE_FAILS(pool_that_is_not_decrypted_is_none, "it counts as used for ever"
 	CHECK_EQ(shim_work_queued(), 0);
 	/* A late pool may take its place */
 	shim_fail_none();
-	CHECK_EQ(swiotlb_init_late(SZ_1M, GFP_KERNEL, NULL), 0);
+	CHECK_EQ(swiotlb_init_late(SZ_1M, GFP_KERNEL | __GFP_DMA32, NULL), 0);
 	CHECK(map(new_device(0, 0), new_buffer(64, 0), 64, DMA_TO_DEVICE) !=
 	      MAP_FAILED_ADDR);
 }

@@ -146,8 +146,8 @@ TEST(failing_map_looks_at_no_other_cpu_for_any_pool)
 	unsigned int i;
 	char what[32];
 
-	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
-		skip_test("built without SWIOTLB_DYNAMIC");
+	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) || !IS_ENABLED(CONFIG_DEBUG_FS))
+		skip_test("built without SWIOTLB_DYNAMIC or DEBUG_FS");
 	for (i = 0; i < ARRAY_SIZE(npools); i++) {
 		snprintf(what, sizeof(what), "%u pools", npools[i]);
 		in_child(fail_with_pools, &npools[i], what);
