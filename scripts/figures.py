@@ -31,7 +31,7 @@ RUN_COLUMNS = ("run", "command", "started", "commit", "host", "load", "qemu", "f
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 # What can only have been measured, in a text that does not have to account for every number
-UNIT = re.compile(rf"(?<![\w.,-])({NUMBER})(?=\s*(?:ns|us|IOPS|instructions|times|x|%)(?!\w))")
+UNIT = re.compile(rf"(?<![\w.,-])({NUMBER})(?=\s*(?:ns|us|IOPS|instructions|times|x|%)(?![\w%]))")
 EVERY = re.compile(rf"(?<![\w.,/-])({NUMBER})")
 # Not prose: code, addresses, comments, and tables that are made
 CODE = re.compile(r"<!-- made: .*?<!-- end -->|<!--.*?-->|^```.*?^```|^\t[^\n]*|``[^`]*``|`[^`\n]*`|\]\([^)]*\)"
