@@ -228,10 +228,11 @@ static void swiotlb_growth_failed(struct swiotlb_mem *mem, bool crypt)
 {
 	struct swiotlb_growth *growth = &mem->growth;
 
-	growth->next_try = jiffies + (SWIOTLB_BACKOFF << growth->failures);
+	/* Decrypting that failed is likely to fail again: take the longest time. */
 	if (crypt)
 		growth->failures = SWIOTLB_MAX_FAILURES;
-	else if (growth->failures < SWIOTLB_MAX_FAILURES)
+	growth->next_try = jiffies + (SWIOTLB_BACKOFF << growth->failures);
+	if (growth->failures < SWIOTLB_MAX_FAILURES)
 		growth->failures++;
 	swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
 	pr_warn_ratelimited("Failed to allocate new pool\n");
