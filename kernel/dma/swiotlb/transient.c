@@ -11,10 +11,12 @@ static void swiotlb_transient_free_work(struct work_struct *work)
 {
 	struct io_tlb_pool *pool = container_of(to_rcu_work(work),
 						struct io_tlb_pool, free_work);
+	struct swiotlb_mem *mem = pool->mem;
+	long nslots = pool->nslots;
 
 	/* Its memory counts until it is free. */
-	atomic_long_sub(pool->nslots, &pool->mem->growth.transient);
 	swiotlb_pool_destroy(pool);
+	atomic_long_sub(nslots, &mem->growth.transient);
 }
 
 /* Walks through its bucket of the table may still look at the pool. */

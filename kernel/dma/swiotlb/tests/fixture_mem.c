@@ -55,14 +55,15 @@ struct swiotlb_mem *swiotlb_test_mem(struct kunit *test, unsigned long nslots,
 	owner->test = test;
 	swiotlb_mem_init(mem);
 	mem->pub.force_bounce = true;
-	KUNIT_ASSERT_EQ(test, 0,
-			kunit_add_action_or_reset(test, swiotlb_test_free_mem,
-						  owner));
 	if (nslots) {
 		swiotlb_test_init_pool(test, &mem->boot_pool, nslots,
 				       swiotlb_limit_nareas(nareas, nslots));
 		swiotlb_mem_set_boot_pool(mem);
 	}
+	/* It goes before its pool does. */
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, swiotlb_test_free_mem,
+						  owner));
 	return mem;
 }
 
