@@ -236,10 +236,7 @@ static void swiotlb_growth_failed(struct swiotlb_mem *mem, bool crypt)
 {
 	struct swiotlb_growth *growth = &mem->growth;
 
-<<<<<<< HEAD
-=======
 	/* Decrypting that failed is likely to fail again: take the longest time. */
->>>>>>> ek
 	if (crypt)
 		growth->failures = SWIOTLB_MAX_FAILURES;
 	growth->next_try = jiffies + (SWIOTLB_BACKOFF << growth->failures);

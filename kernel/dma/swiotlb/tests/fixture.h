@@ -140,12 +140,14 @@ static inline bool swiotlb_test_set_iommu(struct device *dev, bool iommu)
  * struct swiotlb_test_source - what pools were made of
  * @asked:	How often memory was asked for.
  * @bytes:	How much, the first times.
+ * @last:	Highest address, the last time.
  * @most:	Larger pieces are refused.
  * @ret:	What refusing returns.
  */
 struct swiotlb_test_source {
 	unsigned int asked;
 	size_t bytes[16];
+	u64 last;
 	size_t most;
 	int ret;
 };

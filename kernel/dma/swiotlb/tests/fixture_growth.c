@@ -22,6 +22,7 @@ static int swiotlb_test_take_pages(const struct swiotlb_pages_want *want,
 	if (source->asked < ARRAY_SIZE(source->bytes))
 		source->bytes[source->asked] = want->bytes;
 	source->asked++;
+	source->last = want->last;
 	if (want->bytes > source->most)
 		return source->ret;
 

@@ -202,6 +202,22 @@ static void swiotlb_growth_failed_map_test(struct kunit *test)
 	swiotlb_pool_release(pool, 0, 1, NULL, 0);
 }
 
+/* A pool that was added for such a map is there for the next one. */
+static void swiotlb_growth_failed_map_stays_test(struct kunit *test)
+{
+	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
+
+	swiotlb_test_start_source(test, SWIOTLB_TEST_POOL, -ENOMEM);
+	mem->growth.busy = jiffies - SWIOTLB_TEST_LONG_AGO;
+	mem->growth.failed = true;
+	swiotlb_test_tick(mem);
+	KUNIT_EXPECT_GT(test, swiotlb_test_source.asked, 0);
+	if (mem->growth.failures)
+		kunit_skip(test, "no memory for a pool");
+	KUNIT_EXPECT_EQ(test, mem->pub.nslabs,
+			SWIOTLB_TEST_NSLOTS + SWIOTLB_TEST_POOL_SLOTS);
+}
+
 static void swiotlb_growth_disabled_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -312,7 +328,7 @@ static void swiotlb_growth_backoff_wrap_test(struct kunit *test)
 	swiotlb_test_start_source(test, 0, -ENOMEM);
 	swiotlb_test_set_used(mem, SWIOTLB_TEST_NSLOTS);
 	mem->growth.failures = 6;
-	mem->growth.next_try = jiffies - LONG_MAX;
+	mem->growth.next_try = jiffies + LONG_MAX / 2;
 	swiotlb_test_tick(mem);
 	KUNIT_EXPECT_GT(test, swiotlb_test_source.asked, 0);
 	swiotlb_test_set_used(mem, 0);
@@ -346,6 +362,7 @@ static void swiotlb_growth_quiet_test(struct kunit *test)
 	struct io_tlb_pool *pool = swiotlb_test_add_pool(test, mem);
 	phys_addr_t start = pool->start;
 	unsigned long grown = mem->pub.nslabs;
+	unsigned int id = pool->id;
 
 	mem->growth.busy = jiffies;
 	swiotlb_test_tick(mem);
@@ -357,6 +374,7 @@ static void swiotlb_growth_quiet_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, SWIOTLB_TEST_NSLOTS);
 	KUNIT_EXPECT_EQ(test, mem->pools.held, SWIOTLB_TEST_NSLOTS);
 	KUNIT_EXPECT_NULL(test, swiotlb_find_pool(dev, start));
+	KUNIT_EXPECT_PTR_NE(test, swiotlb_pool_by_number(id), pool);
 	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_CLOSED, 1);
 	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_FREED, 1);
 }
@@ -473,13 +491,20 @@ static void swiotlb_growth_reopen_test(struct kunit *test)
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
 	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
 	u8 *buffer = swiotlb_test_buffer(test, SWIOTLB_TEST_ALL);
+	struct swiotlb_request req = swiotlb_test_request(SWIOTLB_MAX_SLOTS);
 	struct io_tlb_pool *pool = swiotlb_test_add_pool(test, mem);
-	phys_addr_t addr;
+	struct swiotlb_hit hit;
+	phys_addr_t addr, all;
 
 	addr = swiotlb_test_map_beside(test, mem, dev, buffer, pool, 3000);
 	mem->growth.pressed = true;
 	swiotlb_test_tick(mem);
 	KUNIT_EXPECT_FALSE(test, swiotlb_pool_is_open(pool));
+	all = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_MEM, &hit);
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, all), &mem->boot_pool);
+	KUNIT_EXPECT_EQ(test, SWIOTLB_MAP_FULL,
+			swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_MEM, &hit));
+	swiotlb_tbl_unmap_single(dev, all, 1, DMA_TO_DEVICE, 0);
 
 	swiotlb_test_start_source(test, 0, -ENOMEM);
 	swiotlb_test_set_used(mem, SWIOTLB_MAX_SLOTS / 2 + 1);
@@ -655,10 +680,11 @@ static void swiotlb_growth_boot_only_test(struct kunit *test)
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
 	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
 	struct swiotlb_request req = swiotlb_test_request(SWIOTLB_MAX_SLOTS);
+	struct swiotlb_hit hit = { };
 	phys_addr_t one, two;
-	struct swiotlb_hit hit;
 
 	swiotlb_test_add_pool(test, mem);
+	swiotlb_test_pin(test, raw_smp_processor_id());
 	one = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_BOOT, &hit);
 	KUNIT_ASSERT_NE(test, one, SWIOTLB_MAP_FULL);
 	KUNIT_EXPECT_PTR_EQ(test, hit.pool, &mem->boot_pool);
@@ -668,8 +694,13 @@ static void swiotlb_growth_boot_only_test(struct kunit *test)
 	two = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_MEM, &hit);
 	KUNIT_EXPECT_NE(test, two, SWIOTLB_MAP_FULL);
 	KUNIT_EXPECT_PTR_NE(test, hit.pool, &mem->boot_pool);
-	swiotlb_tbl_unmap_single(dev, one, 1, DMA_TO_DEVICE, 0);
+	/* Not from a magazine, either. */
+	mem->cache.crowded = 0;
 	swiotlb_tbl_unmap_single(dev, two, 1, DMA_TO_DEVICE, 0);
+	mem->cache.crowded = (jiffies + 1) | 1;
+	two = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_BOOT, &hit);
+	KUNIT_EXPECT_EQ(test, two, SWIOTLB_MAP_FULL);
+	swiotlb_tbl_unmap_single(dev, one, 1, DMA_TO_DEVICE, 0);
 }
 
 /* ----------------------------------------------------------- the worker --- */
@@ -774,6 +805,7 @@ static struct kunit_case swiotlb_growth_cases[] = {
 	KUNIT_CASE(swiotlb_growth_smaller_test),
 	KUNIT_CASE(swiotlb_growth_transient_demand_test),
 	KUNIT_CASE(swiotlb_growth_failed_map_test),
+	KUNIT_CASE(swiotlb_growth_failed_map_stays_test),
 	KUNIT_CASE(swiotlb_growth_disabled_test),
 	KUNIT_CASE(swiotlb_growth_disabled_frees_test),
 	KUNIT_CASE(swiotlb_growth_ask_test),

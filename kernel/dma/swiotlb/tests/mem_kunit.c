@@ -405,6 +405,10 @@ static void swiotlb_mem_reach_split_test(struct kunit *test)
 static void swiotlb_mem_reach_iommu_test(struct kunit *test)
 {
 	struct swiotlb_test_reach *t = swiotlb_test_reach(test);
+	const struct bus_dma_region map[] = {
+		{ .cpu_start = 0, .dma_start = 0, .size = SZ_1M },
+		{ }
+	};
 	enum swiotlb_reach all = SWIOTLB_REACH_WIDER;
 
 	if (!swiotlb_test_set_iommu(t->dev, true))
@@ -412,9 +416,46 @@ static void swiotlb_mem_reach_iommu_test(struct kunit *test)
 	swiotlb_test_expect_reach(test, t, U64_MAX, all);
 	swiotlb_test_expect_reach(test, t, t->low->boot_pool.start - 1, all);
 	swiotlb_test_expect_reach(test, t, DMA_BIT_MASK(24), all);
-	KUNIT_EXPECT_EQ(test, swiotlb_dev_last(t->dev), U64_MAX);
+	*t->dev->dma_mask = DMA_BIT_MASK(24);
 	KUNIT_EXPECT_EQ(test, swiotlb_dev_limit(t->dev), U64_MAX);
+	KUNIT_EXPECT_EQ(test, swiotlb_dev_last(t->dev), U64_MAX);
+	t->dev->dma_range_map = map;
+	KUNIT_EXPECT_EQ(test, swiotlb_mem_reach(t->low, t->dev), all);
+	KUNIT_EXPECT_EQ(test, swiotlb_dev_last(t->dev), U64_MAX);
+
 	swiotlb_test_set_iommu(t->dev, false);
+	KUNIT_EXPECT_NE(test, swiotlb_mem_reach(t->low, t->dev), all);
+	t->dev->dma_range_map = NULL;
+}
+
+/* The one comparison of a map: an allocator with pools, all in reach, or none. */
+static void swiotlb_mem_first_test(struct kunit *test)
+{
+	struct swiotlb_test_reach *t = swiotlb_test_reach(test);
+	const struct bus_dma_region map[] = {
+		{ .cpu_start = 0, .dma_start = 0, .size = t->any->last + 1 },
+		{ }
+	};
+	struct device *dev = t->dev;
+
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_mem_first(t->low, dev), t->low);
+	t->any->pub.nslabs = SWIOTLB_TEST_NSLOTS;
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_mem_first(t->low, dev), t->any);
+	*dev->dma_mask = t->any->last;
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_mem_first(t->low, dev), t->any);
+	*dev->dma_mask = t->any->last - 1;
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_mem_first(t->low, dev), t->low);
+	dev->bus_dma_limit = t->low->last;
+	KUNIT_EXPECT_PTR_EQ(test, swiotlb_mem_first(t->low, dev), t->low);
+	dev->bus_dma_limit = t->low->last - 1;
+	KUNIT_EXPECT_NULL(test, swiotlb_mem_first(t->low, dev));
+
+	dev->bus_dma_limit = 0;
+	*dev->dma_mask = U64_MAX;
+	dev->dma_range_map = map;
+	KUNIT_EXPECT_NULL(test, swiotlb_mem_first(t->low, dev));
+	dev->dma_range_map = NULL;
+	t->any->pub.nslabs = 0;
 }
 
 static void swiotlb_mem_dev_last_test(struct kunit *test)
@@ -519,6 +560,7 @@ static struct kunit_case swiotlb_mem_cases[] = {
 	KUNIT_CASE(swiotlb_mem_reach_window_test),
 	KUNIT_CASE(swiotlb_mem_reach_split_test),
 	KUNIT_CASE(swiotlb_mem_reach_iommu_test),
+	KUNIT_CASE(swiotlb_mem_first_test),
 	KUNIT_CASE(swiotlb_mem_dev_last_test),
 	KUNIT_CASE(swiotlb_mem_account_test),
 	KUNIT_CASE(swiotlb_mem_account_early_test),

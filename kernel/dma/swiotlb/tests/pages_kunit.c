@@ -177,9 +177,13 @@ static void swiotlb_pages_limit_test(struct kunit *test)
 static void swiotlb_pages_large_test(struct kunit *test)
 {
 	size_t lost, bytes = 2 * PAGE_SIZE << MAX_PAGE_ORDER;
+	struct swiotlb_pages_want want = swiotlb_test_want(bytes, U64_MAX, false);
 	struct swiotlb_pages pages;
 	struct page *page;
 
+	/* It takes migration of others' pages, and so a caller that can sleep. */
+	want.gfp = GFP_NOWAIT | __GFP_NOWARN;
+	KUNIT_EXPECT_EQ(test, -ENOMEM, swiotlb_pages_alloc(&want, &pages, &lost));
 	if (swiotlb_test_alloc(&pages, bytes, U64_MAX, false, &lost))
 		kunit_skip(test, "no contiguous memory");
 	page = virt_to_page(pages.vaddr);

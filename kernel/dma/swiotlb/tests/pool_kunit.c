@@ -250,6 +250,7 @@ static const struct swiotlb_test_segments swiotlb_segments[] = {
 	{ 512, 1, 128, 0 },	{ 512, 4, 128, 0 },	{ 640, 4, 128, 0 },
 	{ 1000, 3, 128, 0 },	{ 512, 1, 32, 0 },	{ 512, 4, 32, 0 },
 	{ 512, 1, 128, 63 },	{ 640, 4, 64, 127 },	{ 512, 2, 128, 127 },
+	{ 512, 4, 128, 127 },	{ 512, 4, 128, 255 },
 };
 
 static void swiotlb_test_segments_desc(const struct swiotlb_test_segments *segments,

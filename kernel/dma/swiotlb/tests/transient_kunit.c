@@ -137,6 +137,22 @@ static void swiotlb_transient_limit_test(struct kunit *test)
 	swiotlb_test_end_full(test, t);
 }
 
+/* Without memory nothing is left behind, and the map says why it failed. */
+static void swiotlb_transient_no_memory_test(struct kunit *test)
+{
+	struct swiotlb_test_full *t = swiotlb_test_full(test, 0);
+
+	swiotlb_test_start_source(test, 0, -ENOMEM);
+	KUNIT_EXPECT_EQ(test, (phys_addr_t)DMA_MAPPING_ERROR,
+			swiotlb_test_map(t->dev, t->buffer, 700, DMA_TO_DEVICE));
+	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 1);
+	KUNIT_EXPECT_EQ(test, swiotlb_transient_nslots(t->mem), 0);
+	SWIOTLB_TEST_EXPECT_EVENT(test, t->mem, SWIOTLB_FULL, 1);
+	SWIOTLB_TEST_EXPECT_EVENT(test, t->mem, SWIOTLB_NO_MEMORY, 1);
+	SWIOTLB_TEST_EXPECT_EVENT(test, t->mem, SWIOTLB_AT_LIMIT, 0);
+	swiotlb_test_end_full(test, t);
+}
+
 /* A device that cannot use a pool gets memory that it can use, or none. */
 static void swiotlb_transient_narrow_test(struct kunit *test)
 {
@@ -145,6 +161,12 @@ static void swiotlb_transient_narrow_test(struct kunit *test)
 	struct io_tlb_pool *pool;
 
 	*t->dev->dma_mask = last;
+	swiotlb_test_start_source(test, 0, -ENOMEM);
+	KUNIT_EXPECT_EQ(test, (phys_addr_t)DMA_MAPPING_ERROR,
+			swiotlb_test_map(t->dev, t->buffer, 700, DMA_TO_DEVICE));
+	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 1);
+	KUNIT_EXPECT_EQ(test, swiotlb_test_source.last, last);
+	kunit_deactivate_static_stub(test, swiotlb_pages_alloc);
 	KUNIT_EXPECT_EQ(test, swiotlb_mem_reach(t->mem, t->dev), SWIOTLB_REACH_NONE);
 	KUNIT_EXPECT_TRUE(test, swiotlb_transient_is_reached(t->mem, t->dev));
 	addr = swiotlb_test_map(t->dev, t->buffer, 700, DMA_TO_DEVICE);
@@ -209,6 +231,7 @@ static struct kunit_case swiotlb_transient_cases[] = {
 	KUNIT_CASE(swiotlb_transient_one_test),
 	KUNIT_CASE(swiotlb_transient_align_test),
 	KUNIT_CASE(swiotlb_transient_limit_test),
+	KUNIT_CASE(swiotlb_transient_no_memory_test),
 	KUNIT_CASE(swiotlb_transient_narrow_test),
 	KUNIT_CASE(swiotlb_transient_irq_test),
 	{}
