@@ -197,7 +197,7 @@ TESTS = (
     Test("one-area", "swiotlb=32768,1,force", expect=slots(DEFAULT_SLOTS)),
     Test("64-areas", "swiotlb=32768,64,force", expect=slots(DEFAULT_SLOTS)),
     Test("pool-of-1-mib", "swiotlb=512,1,force"),
-    Test("pool-of-1-gib", "swiotlb=524288,force", memory_mib=2560,
+    Test("pool-of-1-gib", "swiotlb=524288,force", memory_mib=4608,
          expect=slots(524288)),
     Test("dynamic", "swiotlb=dynamic,force", ours=True),
     Test("grow-and-give-back", "swiotlb=dynamic,force", ours=True,
