@@ -59,6 +59,7 @@ static void grow_to(unsigned int want)
 			break;
 		/* It does not grow any more */
 		BUG_ON(++failed > 1000);
+		shim_advance(TICK_MS);
 		shim_run_work();
 	}
 }
