@@ -8,6 +8,7 @@
 #include <linux/page_ref.h>
 
 #include "../limit.h"
+#include "../pages.h"
 #include "../transient.h"
 #include "fixture.h"
 
