@@ -340,7 +340,7 @@ static int dmablk_create(void)
 	if (!dmablk_mib)
 		return 0;
 	dmablk.store = vzalloc((size_t)dmablk_mib << 20);
-	dmablk.workers = alloc_workqueue("dmablk", WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
+	dmablk.workers = alloc_workqueue("dmablk", WQ_PERCPU | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
 	if (!dmablk.store || !dmablk.workers)
 		return -ENOMEM;
 	err = dmablk_alloc_queues(num_online_cpus());

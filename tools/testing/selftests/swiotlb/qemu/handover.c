@@ -16,7 +16,7 @@
 #define ROUNDS	21
 #define TURNS	2000
 
-static _Alignas(128) unsigned int counter;
+static unsigned int counter __attribute__((aligned(128)));
 
 static int bind_to(int cpu)
 {

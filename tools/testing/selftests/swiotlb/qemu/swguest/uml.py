@@ -68,8 +68,8 @@ def daemon(disk, vcpus, socket, fd):
 def command(spec, initrd, directory, sockets, lines, port):
     """The kernel and its arguments. @lines, @port: file descriptors of its port."""
     arguments = [str(spec.kernel), f"mem={spec.memory_mib}M", f"ncpus={spec.vcpus}",
-                 "seccomp=on", f"uml_dir={directory}/", f"initrd={initrd}",
-                 "stderr=1", "con=null", "ssl=null", f"ssl0=fd:{lines},fd:{port}"]
+                 "seccomp=on", "noreboot", f"uml_dir={directory}/", f"initrd={initrd}",
+                 "con=null", "con0=null,fd:1", "ssl=null", f"ssl0=fd:{lines},fd:{port}"]
     arguments += [f"virtio_uml.device={socket}:2,dma" for socket in sockets]
     mib = [disk.mib for disk in spec.disks if disk.kind == "dmablk"]
     arguments.append(f"dmablk.mib={mib[0] if mib else 0}")

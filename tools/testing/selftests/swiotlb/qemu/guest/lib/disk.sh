@@ -62,8 +62,9 @@ dmablk_set()
 	case $transfer in
 	*-remote)	remote=1 ;;
 	esac
-	echo "${transfer%-remote}" > $DMABLK/transfer && echo "$remote" > $DMABLK/remote &&
-		echo 0 > $DMABLK/bounced || fail "$1 is no dmablk"
+	echo "${transfer%-remote}" > $DMABLK/transfer || fail "$1 is no dmablk"
+	echo "$remote" > $DMABLK/remote
+	echo 0 > $DMABLK/bounced
 }
 
 # Everything that debugfs says about the pools, as NAME=value; events, a table

@@ -20,10 +20,10 @@ mapbench_bind()
 	bus=/sys/bus/platform device=dmablk
 	[ ! -d /sys/bus/pci ] || { bus=/sys/bus/pci device=$(testdev); }
 	driver=$bus/drivers/dma_map_benchmark
-	[ -d $driver ] || skip "kernel without dma_map_benchmark"
+	[ -d "$driver" ] || skip "kernel without dma_map_benchmark"
 	[ -n "$device" ] || fail "no pci-testdev"
 	echo dma_map_benchmark > "$bus/devices/$device/driver_override"
-	echo "$device" > $driver/bind || fail "dma_map_benchmark does not take $device"
+	echo "$device" > "$driver/bind" || fail "dma_map_benchmark does not take $device"
 	[ -e $BENCHMARK ] || fail "no $BENCHMARK"
 }
 
@@ -38,6 +38,6 @@ mapbench_run()
 
 mapbench_unbind()
 {
-	echo "$device" > $driver/unbind
+	echo "$device" > "$driver/unbind"
 	[ ! -e $BENCHMARK ] || fail "$BENCHMARK is still there"
 }
