@@ -71,8 +71,13 @@ def command(spec, initrd, directory, sockets, lines, port):
                  "seccomp=on", "noreboot", f"uml_dir={directory}/", f"initrd={initrd}",
                  "con=null", "con0=null,fd:1", "ssl=null", f"ssl0=fd:{lines},fd:{port}"]
     arguments += [f"virtio_uml.device={socket}:2,dma" for socket in sockets]
-    mib = [disk.mib for disk in spec.disks if disk.kind == "dmablk"]
-    arguments.append(f"dmablk.mib={mib[0] if mib else 0}")
+    mib = 0
+    for disk in spec.disks:
+        if disk.kind == "dmablk":
+            mib = disk.mib
+        elif disk.kind != "virtio-blk":
+            raise machine.MachineError(f"User Mode Linux has no {disk.kind}")
+    arguments.append(f"dmablk.mib={mib}")
     return arguments + f"{machine.APPEND} {spec.append}".split()
 
 
