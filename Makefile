@@ -13,8 +13,8 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 
 .PHONY: help packages
 .PHONY: base compose kernels
-.PHONY: run quick bench bench-profile bench-guest count-guest bench-dynamic
-.PHONY: test test-full kunit
+.PHONY: run native native-map quick bench bench-profile bench-guest count-guest bench-dynamic
+.PHONY: test test-full kunit kunit-native
 .PHONY: figures series check-series check-fixes check-figures check-docs
 .PHONY: clean distclean
 
@@ -37,6 +37,16 @@ base:			## Fetch Linux 7.3 (KSRC=<tree or tarball>: use that), print where it is
 ##@ Measure
 run: packages kernels	## Compare base, patched and no bouncing in QEMU, half an hour: results/run/latest
 	$(Q)$(PYTHON) scripts/compare.py
+
+native: packages	## The same natively, in User Mode Linux: results/native/latest
+	$(Q)scripts/packages.sh um
+	$(Q)scripts/kernel.sh base-mapbench-um ours-um
+	$(Q)$(PYTHON) scripts/compare.py --native
+
+native-map: packages	## Time map and unmap natively, in User Mode Linux: results/native-map/latest
+	$(Q)scripts/packages.sh um
+	$(Q)scripts/kernel.sh base-mapbench-um ours-um
+	$(Q)$(PYTHON) scripts/bench_guest.py --native
 
 quick: packages kernels	## The same in three minutes, for a developer
 	$(Q)$(PYTHON) scripts/compare.py --quick
@@ -71,6 +81,9 @@ test-full:		## test, then KCSAN, i386, arm64, big endian, the long oracle, the m
 kunit: packages		## Run the KUnit suites in QEMU (KUNIT=swiotlb_pool: one; =swiotlb_pool.*lookup*: some)
 	$(Q)scripts/kernel.sh ours-kunit
 	$(Q)$(PYTHON) $(GUEST)/kunit_guest.py --kernel build/kernels/ours-kunit.bzImage $(if $(KUNIT),--filter '$(KUNIT)')
+
+kunit-native:		## The same by the kernel's kunit.py in User Mode Linux (KUNIT=glob: some; KUNIT_ARGS=--kconfig_add CONFIG_KASAN=y)
+	$(Q)scripts/kunit_native.sh $(KUNIT_ARGS) $(if $(KUNIT),'$(KUNIT)')
 
 check-series: packages	## Apply, compile and read each patch of the series, boot kernels at three of them
 	$(Q)scripts/check_series.sh

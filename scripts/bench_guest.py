@@ -3,8 +3,9 @@
 """Measure map, unmap and fio in a guest, on the base kernel and on ours.
 
 Both kernels have the same dma_map_benchmark. They are booted in turn, as often
-as REPEATS says (3). The results go to results/bench-guest/<time>; "latest"
-points to the newest good one.
+as REPEATS says (3). The results go to results/bench-guest/<time>, or with --native,
+which is the map benchmark alone in User Mode Linux, to results/native-map/<time>;
+"latest" points to the newest good one.
 """
 
 import pathlib
@@ -16,9 +17,11 @@ sys.path[:0] = [str(TREE / "scripts"),
                 str(TREE / "tools/testing/selftests/swiotlb/qemu")]
 
 from swbench import command, environment, mapbench, plan, results, stats  # noqa: E402
-from swguest import mapbench as guest, run  # noqa: E402
+from swguest import mapbench as guest, run, uml  # noqa: E402
 
-IMAGES = {"base": "base-mapbench", "ours": "ours"}
+# Images of the kernels, and the rows of fio, by what is asked for.
+KINDS = {"bench-guest": ({"base": "base-mapbench", "ours": "ours"}, plan.bench_guest),
+         "native-map": ({"base": "base-mapbench-um", "ours": "ours-um"}, plan.native_map)}
 
 
 def write(directory, measured, env):
@@ -34,14 +37,16 @@ def write(directory, measured, env):
 
 
 def bench(args, directory):
-    sources = results.images(args.images, IMAGES)
-    chosen = plan.bench_guest(args.repeats)
+    images, rows = KINDS[args.kind]
+    sources = results.images(args.images, images)
+    chosen = rows(args.repeats)
     env = environment.Environment(chosen, sources)
     env.data["plan"]["map_rows"] = {row.name: row.options() for row in mapbench.ROWS}
     measured = mapbench.GuestBench(
         chosen, results.copies(sources, directory / ".images"), directory,
         sys.stdout.isatty(), guest.tool())
-    measured.accel = run.choose_accel(measured.images["base"])
+    measured.accel = uml.ARCH if chosen.guest.native else \
+        run.choose_accel(measured.images["base"])
     if results.conduct(measured, env, directory):
         entries = write(directory, measured, env.data)
         print(f"\n{mapbench.map_grid(entries)}\n\n{mapbench.fio_grid(entries)}")
@@ -52,8 +57,13 @@ def bench(args, directory):
 
 
 def main():
-    args = command.parser(__doc__, IMAGES.values(), 3).parse_args()
-    return command.main(args, "bench-guest", IMAGES, bench)
+    parser = command.parser(__doc__, ("base-mapbench", "ours"), 3)
+    parser.set_defaults(kind="bench-guest")
+    parser.add_argument("--native", action="store_const", dest="kind",
+                        const="native-map",
+                        help="the map benchmark alone, in User Mode Linux")
+    args = parser.parse_args()
+    return command.main(args, args.kind, KINDS[args.kind][0], bench)
 
 
 if __name__ == "__main__":

@@ -214,7 +214,7 @@ def boot():
 
 def check(base, build, args):
     """How many patches are shown, and how much failed."""
-    found = states.read(TOP, base, FIXES, whole=False)
+    found = states.read(TOP, base, [FIXES / "series"], whole=False)
     compose.compose("fixes", base, TOP / "build", {})
     objects = {} if args.no_build else {name: check_series.configure(TOP / "build/src-fixes", name)
                                         for name in check_series.CONFIGURATIONS}

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Compare the base kernel's swiotlb, ours, and no bouncing, by fio in QEMU.
+"""Compare the base kernel's swiotlb, ours, and no bouncing, by fio in a guest.
 
 Every byte is verified first. Then all configurations are booted, as often as
 REPEATS says (3), and take turns at each row, seconds apart. The results go to a
-directory of their own under results/run/ (results/quick/ with --quick); "latest"
-points to the newest good one.
+directory of their own under results/run/ (results/quick/ with --quick, results/native/
+with --native); "latest" points to the newest good one.
 """
 
 import pathlib
@@ -18,16 +18,22 @@ sys.path[:0] = [str(TREE / "scripts"),
 
 from swbench import command, environment, measure, plan, plot, report  # noqa: E402
 from swbench import results, stats  # noqa: E402
-from swguest import run  # noqa: E402
+from swguest import run, uml  # noqa: E402
 
 NAMES = [config.name for config in plan.CONFIGS]
-IMAGES = {"base": "base", "ours": "ours"}
+# Images of the kernels, and the rows, by what is asked for.
+KINDS = {"run": ({"base": "base", "ours": "ours"}, plan.full),
+         "quick": ({"base": "base", "ours": "ours"}, plan.quick),
+         "native": ({"base": "base-mapbench-um", "ours": "ours-um"}, plan.native)}
 
 
 def arguments():
-    parser = command.parser(__doc__, IMAGES.values(), 3)
-    parser.add_argument("--quick", action="store_true",
+    parser = command.parser(__doc__, ("base", "ours"), 3)
+    parser.set_defaults(kind="run")
+    parser.add_argument("--quick", action="store_const", dest="kind", const="quick",
                         help="fewer rows, one repeat: about three minutes")
+    parser.add_argument("--native", action="store_const", dest="kind", const="native",
+                        help="in User Mode Linux, at the speed of this machine")
     parser.add_argument("--only", type=lambda text: text.split(","),
                         metavar="CONFIG,...",
                         help="only these of " + ", ".join(NAMES))
@@ -49,8 +55,10 @@ def write(directory, measured, env):
         measured.samples, rows, measured.plan.configs))
     (directory / "table.md").write_text(
         report.markdown(entries, measured.samples, measured.plan, env))
+    if measured.handovers:
+        (directory / "handover.csv").write_text(report.handover_csv(measured.handovers))
     same = env["images"]["base"]["sha256"] == env["images"]["ours"]["sha256"]
-    plot.draw(entries, env["accelerator"], same, directory)
+    plot.draw(entries, measured.plan, env["accelerator"], same, directory)
     return entries
 
 
@@ -61,12 +69,14 @@ def show(entries, measured, env, directory):
 
 
 def compare(args, directory):
-    sources = results.images(args.images, IMAGES)
-    chosen = (plan.quick if args.quick else plan.full)(args.repeats, args.only)
+    images, rows = KINDS[args.kind]
+    sources = results.images(args.images, images)
+    chosen = rows(args.repeats, args.only)
     env = environment.Environment(chosen, sources)
     measured = measure.Measurement(chosen, results.copies(sources, directory / ".images"),
                                    directory, sys.stdout.isatty())
-    measured.accel = run.choose_accel(measured.images["base"])
+    measured.accel = uml.ARCH if chosen.guest.native else \
+        run.choose_accel(measured.images["base"])
     if results.conduct(measured, env, directory):
         show(write(directory, measured, env.data), measured, env.data, directory)
     else:
@@ -76,7 +86,7 @@ def compare(args, directory):
 
 def main():
     args = arguments()
-    return command.main(args, "quick" if args.quick else "run", IMAGES, compare)
+    return command.main(args, args.kind, KINDS[args.kind][0], compare)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
 
 <name> is ours, for all of it, ours-<number> for the series up to the entry with
 that number, base, for nothing of it, or base-<subset> for the entries that
-patches/7.3/series.<subset> lists, or patches/<subset>-7.3/series.
+patches/7.3/series.<subset> lists. A part of the name that has a directory of its
+own, as um has patches/um-7.3, adds the entries of that, below the others.
 
 The tree is made of hard links to the base. What we change is always written
 to a new file that takes the old one's place, so that the base stays as it is.
@@ -208,28 +209,32 @@ def locked(path, what):
         yield
 
 
-def series_of(name):
-    """The file that lists what goes over the base, and the number of the last
-    entry that does, if not all do; the former is None if nothing does."""
-    kind, _, rest = name.partition("-")
-    if kind == "ours":
-        return "series", rest or None
-    return (f"series.{rest}" if rest else None), None
+def lists_of(repo, directory, name):
+    """The files that list what goes over the base, lowest first, and the number of
+    the last entry of ours that does, if not all do."""
+    kind, *parts = name.split("-")
+    below, above, last = [], [directory / "series"] if kind == "ours" else [], None
+    for part in parts:
+        own = repo / "patches" / f"{part}-7.3" / "series"
+        if own.is_file():
+            below.append(own)
+        elif kind == "ours":
+            last = part
+        else:
+            above.append(directory / f"series.{part}")
+    return below + above, last
 
 
 def plan(repo, base, directory, name):
     """What the tree holds over the base, and of how many entries."""
-    listed, last = series_of(name)
-    if not listed:
+    lists, last = lists_of(repo, directory, name)
+    if not lists:
         return {}, 0
-    own = repo / "patches" / f"{name.removeprefix('base-')}-7.3"
-    if own.is_dir():
-        directory, listed = own, "series"
-    found = states.read(repo, base, directory, listed, whole=name.startswith("ours"))
+    found = states.read(repo, base, lists, whole=name.startswith("ours"))
     if last:
         found = states.up_to(found, last)
     if not found:
-        say("NOTE", f"{directory / listed} is empty: composing the plain base")
+        say("NOTE", f"{lists[-1]} is empty: composing the plain base")
         return {}, 0
     return found[-1].files, len(found)
 
@@ -241,10 +246,10 @@ def main():
     parser.add_argument("--repo", type=Path, default=top, help="the checkout with our files")
     parser.add_argument("--series", type=Path, help="default: <repo>/patches/7.3")
     parser.add_argument("--build", type=Path, help="default: <repo>/build")
-    parser.add_argument("name", help="base (a plain copy), ours, ours-<number> or base-<subset>")
+    parser.add_argument("name", help="base (a plain copy), ours, ours-<number> or base-<subset>, with -um")
     args = parser.parse_args()
-    if not re.fullmatch("base|ours|ours-[0-9]{4}|base-[a-z0-9]+", args.name):
-        parser.error(f"no such tree: {args.name} (base, ours, ours-<number> or base-<subset>)")
+    if not re.fullmatch("ours(-[0-9]{4})?(-um)?|base(-[a-z0-9]+)*", args.name):
+        parser.error(f"no such tree: {args.name} (base, ours, ours-<number> or base-<subset>, with -um)")
     repo, base = args.repo.resolve(), args.base.resolve()
     build = (args.build or repo / "build").resolve()
     with locked(build / f".src-{args.name}.lock", f"src-{args.name}"):

@@ -21,6 +21,8 @@ set_arch() {
 		CROSS=aarch64-linux-gnu- ;;
 	s390)
 		CROSS=s390x-linux-gnu- ;;
+	um)
+		boot_image=linux ;;
 	*)
 		die "no compiler is known for the architecture $ARCH" ;;
 	esac

@@ -11,7 +11,8 @@
 # kernel then costs only what differs.
 #
 # A part that names one of arch/*.config stands for that architecture, which is
-# the host's otherwise: ours-arm64.
+# the host's otherwise: ours-arm64. If there are patches for it, as patches/um-7.3
+# for User Mode Linux, they go below all else.
 
 # shellcheck disable=SC2317 # functions are called by name, through run_logged
 set -euo pipefail
@@ -32,7 +33,7 @@ Build build/kernels/NAME.bzImage. NAME: base or ours, with any of
 $(cd "$CONFIGS" && for f in *.config; do [[ $f == kernel.config ]] || printf ' -%s' "${f%.config}"; done)
 and an architecture other than the host's,
 $(cd "$CONFIGS/arch" && for f in *.config; do printf ' -%s' "${f%.config}"; done)
-after it, as in ours-debug. base-<subset>, with a subset of
+after it, as in ours-debug or base-mapbench-um. base-<subset>, with a subset of
 $(cd "$PATCHES" && for f in series.*; do printf ' %s' "${f#series.}"; done)
 is the base with the entries of patches/7.3/series.<subset>, and base-fixes that
 with the patches of patches/fixes-7.3; ours-<number> has the
@@ -41,19 +42,27 @@ EOF
 	exit "${1:-0}"
 }
 
-# subset NAME: what of the series it is built with, if that is not all or nothing.
-subset() {
+# subsets NAME: the parts of it that say what goes over the base, a line each.
+subsets() {
 	local part parts
 
 	IFS=- read -ra parts <<<"$1"
 	for part in "${parts[@]:1}"; do
 		if [[ ${parts[0]} == base && -f $PATCHES/series.$part ||
 			${parts[0]} == base && -f $TOP/patches/$part-7.3/series ||
-			${parts[0]} == ours && $part =~ ^[0-9]{4}$ ]]; then
+			${parts[0]} == ours && $part =~ ^[0-9]{4}$ ||
+			-f $CONFIGS/arch/$part.config && -f $TOP/patches/$part-7.3/series ]]; then
 			echo "$part"
-			return
 		fi
 	done
+}
+
+# tree_of NAME: the composed tree that it is built from.
+tree_of() {
+	local subsets
+
+	mapfile -t subsets < <(subsets "$1")
+	printf '%s' "${1%%-*}" "${subsets[@]/#/-}"
 }
 
 # arch_of NAME: what it is built for.
@@ -78,7 +87,8 @@ fragments() {
 	echo "$CONFIGS/kernel.config"
 	echo "$CONFIGS/arch/$(arch_of "$1").config"
 	for part in "${parts[@]:1}"; do
-		[[ $part == "$(subset "$1")" || $part == "$(arch_of "$1")" ]] || echo "$CONFIGS/$part.config"
+		[[ $part == "$(arch_of "$1")" ]] || subsets "$1" | grep -qx "$part" ||
+			echo "$CONFIGS/$part.config"
 	done
 }
 
@@ -190,8 +200,7 @@ main() {
 	base=$("$TOP/scripts/base.sh")
 	lock "$BUILD/kernels/.lock" "the kernels of this checkout"
 	for name; do
-		tree=$(subset "$name")
-		tree=${name%%-*}${tree:+-$tree}
+		tree=$(tree_of "$name")
 		set_arch "$(arch_of "$name")"
 		mapfile -t files < <(fragments "$name")
 		config=$(merge "${files[@]}")

@@ -20,8 +20,10 @@ arm64)
 	need qemu-system-aarch64=qemu-system-arm dtc=device-tree-compiler \
 		aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu \
 		/usr/aarch64-linux-gnu/lib/libc.a=libc6-dev-arm64-cross ;;
+um)
+	need qemu-storage-daemon=qemu-system-common taskset=util-linux gcc=gcc ;;
 s390)
 	need s390x-linux-gnu-gcc=gcc-s390x-linux-gnu ;;
 *)
-	die "usage: ${0##*/} [i386|arm64|s390|x86_64]" ;;
+	die "usage: ${0##*/} [i386|arm64|s390|um|x86_64]" ;;
 esac

@@ -163,9 +163,10 @@ def content(repo, path):
     return (repo / path).read_bytes(), (repo / path).stat().st_mode & 0o777
 
 
-def build(entries, repo, base, whole, problems):
+def build(entries, repo, base, lists, whole, problems):
     """The states after each entry."""
-    owner = find_owners(entries, candidates(repo, base), repo, whole, problems)
+    files = candidates(repo, base) - (beside(repo, lists) if whole else set())
+    owner = find_owners(entries, files, repo, whole, problems)
     links = find_links(entries, owner, problems)
     places = {entry.name: n for n, entry in enumerate(entries)}
     found, files, makefiles = [], {}, {}
@@ -188,14 +189,24 @@ def build(entries, repo, base, whole, problems):
     return found
 
 
-def read(repo, base, directory=None, listed="series", whole=None):
-    """The states of a series, or a Failure with everything that is wrong. @whole:
-    it owns all files of ours; if not said, that is what "series" does."""
+def beside(repo, lists):
+    """Files that a series which is not in @lists owns."""
+    others = [path for path in (repo / "patches").glob("*/series") if path not in lists]
+    return {path for other in others for entry in series.read_series(other.parent, [])
+            for path in entry.owns}
+
+
+def read(repo, base, lists=None, whole=True):
+    """The states of one series on top of the other, or a Failure with everything that
+    is wrong. @lists: the files that list them, patches/7.3/series if not said; @whole:
+    they own all files of ours."""
+    lists = lists or [repo / "patches" / "7.3" / "series"]
     problems = []
-    entries = series.read_series(directory or repo / "patches" / "7.3", problems, listed)
+    entries = [entry for path in lists
+               for entry in series.read_series(path.parent, problems, path.name)]
     if not entries and not problems:
         return []
-    found = build(entries, repo, base, listed == "series" if whole is None else whole, problems)
+    found = build(entries, repo, base, lists, whole, problems)
     if problems:
         raise Failure(*problems)
     return found

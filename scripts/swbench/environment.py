@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 
-from swguest import machine, paths
+from swguest import machine, paths, uml
 
 from . import plan as plans
 
@@ -70,11 +70,14 @@ class Environment:
             "host": host(),
             "qemu": machine.version(),
             "fio": _output("fio", "--version"),
-            "guest": {"vcpus": plans.VCPUS, "memory_mib": plans.MEMORY_MIB,
-                      "append": f"{machine.APPEND} {machine.X86_APPEND}",
+            "guest": {"vcpus": " or ".join(str(vcpus) for vcpus, _ in plan.groups()),
+                      "memory_mib": plan.guest.memory_mib,
+                      "append": machine.APPEND if plan.guest.native else
+                      f"{machine.APPEND} {machine.X86_APPEND}",
                       "backing": "raw, anonymous host memory"},
             "plan": {"kind": plan.kind, "repeats": plan.repeats,
-                     "turns": plan.turns,
+                     "turns": plan.turns_text(),
+                     "batch": plan.guest.batch or 1,
                      "ramp_s": plan.ramp, "runtime_s": plan.runtime,
                      "engine": plans.ENGINE,
                      "rows": [row.name for row in plan.rows]},
@@ -90,13 +93,18 @@ class Environment:
         host["load_at_end"] = os.getloadavg()
         host["cpus_used_by_others"] = round(measurement.host.others(), 2)
         self.data["ended"] = datetime.datetime.now().astimezone().isoformat("T", "seconds")
-        self.data["accelerator"] = machine.accel_argument(measurement.accel)
-        self.data["guest"]["cpu"] = machine.CPU[measurement.accel]
+        if measurement.accel == uml.ARCH:
+            self.data["accelerator"] = "User Mode Linux"
+            self.data["guest"]["cpu"] = "host"
+        else:
+            self.data["accelerator"] = machine.accel_argument(measurement.accel)
+            self.data["guest"]["cpu"] = machine.CPU[measurement.accel]
         self.data["seconds_a_boot"] = {
             name: [round(second, 1) for second in seconds]
             for name, seconds in measurement.seconds.items()}
         self.data["boots_repeated_for_stale_int3"] = measurement.emulator_faults
         for name, values in measurement.boots.items():
             self.data["configurations"][name]["booted"] = values
+        self.data["handovers"] = measurement.handovers
         self.data["problems"] = measurement.problems
         return self.data

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from swguest import mapbench, run
 
-from . import measure, plan as plans, plot, report
+from . import measure, plot, report
 from .stats import median, ratio, variation
 
 SECONDS = 0.4
@@ -15,7 +15,8 @@ CONFIGS = ("base", "ours")
 
 # First touch of the pool's memory and of the page allocator's is no part of
 # what is compared: this fills all areas once, and is not looked at.
-WARM_UP = {"warm-up": "-k -b 64 -T 1500 -t 8 -D 128 -S 65536 -d 1"}
+def warm_up(threads):
+    return {"warm-up": f"-k -b 64 -T 1500 -t {threads} -D 128 -S 65536 -d 1"}
 
 
 class MapRow(NamedTuple):
@@ -98,27 +99,31 @@ class GuestBench(measure.Measurement):
     def _map_seconds():
         return SECONDS + 0.15
 
+    def _rows(self):
+        return [row for row in ROWS if row.threads <= self.plan.guest.cpus]
+
     def _weight(self):
-        maps = measure.BOOT_SECONDS + 2 + len(ROWS) * self._map_seconds()
+        maps = measure.BOOT_SECONDS + 2 + len(self._rows()) * self._map_seconds()
         return super()._weight() + self.plan.repeats * len(self.plan.configs) * maps
 
-    def _round(self, number):
+    def _repeat(self, number):
         for config in self.plan.configs:
             self._map_boot(config, number)
-        super()._round(number)
+        super()._repeat(number)
 
     def _map_boot(self, config, number):
-        rows = {**WARM_UP, **{row.name: row.options() for row in ROWS}}
+        guest = self.plan.guest
+        rows = {**warm_up(guest.cpus), **{row.name: row.options() for row in self._rows()}}
         spec = run.Spec(
-            self.images[config.kernel], "mapbench", config.append, plans.VCPUS,
-            plans.MEMORY_MIB, files=mapbench.files(rows, self._program),
-            timeout=60 + 10 * len(rows), devices=(mapbench.DEVICE,))
+            self.images[config.kernel], "mapbench", config.append, guest.cpus,
+            guest.memory_mib, files=mapbench.files(rows, self._program),
+            timeout=60 + 10 * len(rows), devices=(mapbench.DEVICE,), arch=guest.arch)
         result = self._boot(
             config, f"{config.name} ({number}/{self.plan.repeats}) map benchmark",
             spec, self.directory / "logs" / f"{config.name}.{number}.map.log",
             lambda frame: self._map_seconds() if frame.endswith(mapbench.FRAME)
             else measure.BOOT_SECONDS / 3)
-        for row in ROWS:
+        for row in self._rows():
             self._take_map(row, config, number, result)
 
     def _take_map(self, row, config, number, result):
@@ -205,10 +210,16 @@ def map_grid(entries):
 
 
 def fio_grid(entries):
-    return report.grid(["IOPS", "base", "patched", "patched / base", "spread"], [
-        [entry["row"], _number(entry["base"]), _number(entry["ours"]),
-         report.percent(entry["ratio"]), report.percent(entry["spread"])]
-        for entry in entries if entry["unit"] == "IOPS"])
+    lines = [[entry["row"], _number(entry["base"]), _number(entry["ours"]),
+              report.percent(entry["ratio"]), report.percent(entry["spread"])]
+             for entry in entries if entry["unit"] == "IOPS"]
+    return report.grid(["IOPS", "base", "patched", "patched / base", "spread"], lines) \
+        if lines else ""
+
+
+def _fio_part(entries):
+    grid = fio_grid(entries)
+    return f"More is better:\n\n{grid}\n\n" if grid else ""
 
 
 def markdown(entries, plan, env):
@@ -222,11 +233,7 @@ Failures are those of one boot.
 
 {map_grid(entries)}
 
-More is better:
-
-{fio_grid(entries)}
-
-- {env['started']}, `{env['command']}`
+{_fio_part(entries)}- {env['started']}, `{env['command']}`
 - {env['qemu']}, accelerator {env['accelerator']}, CPU {guest['cpu']},
   {guest['vcpus']} vCPUs, {guest['memory_mib']} MiB, `swiotlb=force`
 - host: {host['cpu']}, {host['cpus']} CPUs, Linux {host['kernel']}, load

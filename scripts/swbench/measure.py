@@ -8,10 +8,10 @@ import pathlib
 import resource
 import time
 
-from swguest import driven, machine, run
+from swguest import driven, machine, run, uml
 
 from . import plan as plans
-from .stats import Samples, median
+from .stats import Samples, difference, median
 
 # Seconds that a boot and a row cost beyond what they are told to take. Only
 # the first estimate of the time left uses them; then it goes by what was seen.
@@ -112,6 +112,8 @@ class Measurement:
         self.seconds = {}
         self.accel = None
         self.emulator_faults = 0
+        # (name of the row, turn, nanoseconds) of each time that it was looked at
+        self.handovers = []
         self.host = HostLoad()
         self._progress = Progress(self._weight(), terminal)
 
@@ -125,11 +127,14 @@ class Measurement:
         return VERIFY_SECONDS * (0.4 + self.plan.verify_mib / 40)
 
     def _weight(self):
-        timed = BOOT_SECONDS + len(self.plan.rows) * (
-            self.plan.turns * self._row_seconds() + self._cold_seconds())
+        timed = BOOT_SECONDS * len(self.plan.groups()) + len(self.plan.rows) * (
+            self._most() * self._row_seconds() + self._cold_seconds())
         checked = BOOT_SECONDS + 3 * self._verify_seconds()
         return (self.plan.repeats * len(self.plan.configs) * timed
                 + len(self._verified()) * checked)
+
+    def _most(self):
+        return self.plan.most or self.plan.turns
 
     def _verified(self):
         return [c for c in self.plan.configs if c.name in plans.VERIFIED]
@@ -165,23 +170,27 @@ class Measurement:
         print(f"        log: {result.log}", flush=True)
 
     def _spec(self, config, scenario, disks, disk_mib, conf, files, timeout,
-              driven=False):
+              driven=False, vcpus=plans.VCPUS):
+        guest = self.plan.guest
+        conf = {"ENGINE": plans.ENGINE, "BOUNCE": int(config.bounce),
+                "BATCH": guest.batch or "", **conf}
         return run.Spec(
-            self.images[config.kernel], scenario, config.append, plans.VCPUS,
-            plans.MEMORY_MIB, [machine.Disk(kind, disk_mib) for kind in disks],
-            {"ENGINE": plans.ENGINE, "BOUNCE": int(config.bounce), **conf},
-            files, timeout, driven=driven)
+            self.images[config.kernel], scenario, config.append, vcpus,
+            guest.memory_mib, [machine.Disk(kind, disk_mib) for kind in disks],
+            conf, files, timeout, driven=driven, arch=guest.arch)
 
     # --- the two passes ---------------------------------------------------
 
     def verify(self):
         """True if every byte came back on every kernel."""
-        mib = self.plan.verify_mib
+        mib, guest = self.plan.verify_mib, self.plan.guest
+        # Two names of a disk that is there once
+        disks = dict.fromkeys(disk.partition("-store")[0] for disk in guest.verify_disks)
         for config in self._verified():
             spec = self._spec(
-                config, "verify", plans.VERIFY_DISKS, 4 * mib,
-                {"DISKS": " ".join(plans.VERIFY_DISKS), "SIZE": mib}, {},
-                120 + 10 * mib)
+                config, "verify", disks, 4 * mib,
+                {"DISKS": " ".join(guest.verify_disks), "SIZE": mib}, {},
+                120 + 10 * mib, vcpus=guest.cpus)
             self._boot(config, f"{config.name} verify {config.append}", spec,
                        self.directory / "logs" / f"verify.{config.name}.log",
                        lambda frame: self._verify_seconds()
@@ -190,9 +199,13 @@ class Measurement:
 
     def timed(self):
         for number in range(1, self.plan.repeats + 1):
-            self._round(number)
+            self._repeat(number)
 
-    def _round(self, number):
+    def _repeat(self, number):
+        for vcpus, rows in self.plan.groups():
+            self._round(number, vcpus, rows)
+
+    def _round(self, number, vcpus, rows):
         """A boot of each configuration, which then take turns. One boots after the
         other: who is not run for a while there may take its clock for a faster one.
         """
@@ -202,10 +215,10 @@ class Measurement:
             guests = []
             for config in self.plan.configs:
                 guests.append((config, stack.enter_context(
-                    self._timed_guest(config, number))))
+                    self._timed_guest(config, number, vcpus))))
                 guests[-1][1].ready()
                 self._progress.done(BOOT_SECONDS)
-            for row in self.plan.rows:
+            for row in rows:
                 self._turns(row, number, guests)
             for config, guest in guests:
                 guest.end()
@@ -213,23 +226,41 @@ class Measurement:
         self._progress.clear()
         self.host.note()
 
-    def _timed_guest(self, config, number):
+    def _timed_guest(self, config, number, vcpus):
         plan = self.plan
         conf = {"RUNTIME_MS": round(1000 * plan.runtime), "RAMP": plan.ramp,
                 "RAMP_MS": round(1000 * plan.ramp),
                 "STEP": round(plan.runtime / 5, 2), "SIZE": f"{plan.job_mib}m"}
-        spec = self._spec(config, "timed", ("virtio-blk", "nvme"), plans.DISK_MIB,
-                          conf, {}, READY_SECONDS, driven=True)
-        return driven.Driven(spec, self.accel,
-                             self.directory / "logs" / f"{config.name}.{number}.log",
+        spec = self._spec(config, "timed", plan.guest.disks, plan.guest.disk_mib,
+                          conf, {}, READY_SECONDS, driven=True, vcpus=vcpus)
+        log = f"{config.name}.{vcpus}.{number}.log"
+        return driven.Driven(spec, self.accel, self.directory / "logs" / log,
                              lambda frame: self._progress.tick())
 
     def _turns(self, row, number, guests):
         """Back and forth: what changes with time hits the first and the last alike."""
-        for turn in range(self.plan.turns):
+        for turn in range(self._most()):
+            if turn >= self.plan.turns and self._precise(row):
+                self._progress.done(len(guests) * self._row_seconds()
+                                    * (self._most() - turn))
+                return
+            self._hand_over(row, f"{number}.{turn + 1}")
             cold = self.plan.cold if turn == 0 else 0
             for config, guest in guests[::-1 if turn % 2 else 1]:
                 self._turn(row, config, f"{number}.{turn + 1}", guest, cold)
+
+    def _hand_over(self, row, turn):
+        """Where another CPU touches the data, how far away that is decides: the host
+        may change it.
+        """
+        found = uml.handover() if self.plan.guest.native else None
+        if found is not None:
+            self.handovers.append((row.name, turn, found))
+
+    def _precise(self, row):
+        """Whether nothing is to be gained by another turn of @row."""
+        found = difference(self.samples.iops(row, "ours"), self.samples.iops(row, "base"))
+        return not found or found[2] - found[1] <= 2 * self.plan.precision
 
     def _turn(self, row, config, number, guest, cold):
         name = f"{row.name}.{number}"
@@ -248,7 +279,7 @@ class Measurement:
     def _take(self, row, name, config, said):
         """What the guest of @config has @said of a turn of @row called @name."""
         iops, usr, system, errors = self._take_fio(name, config, said)
-        busy = read_busy(said.values(f"{name}.sample"))
+        busy = read_busy(said.values(f"{name}.sample"), self.plan.guest.vcpus(row))
         self.samples.add(row, config.name, iops, (busy, usr, system), errors)
 
     def _take_cold(self, row, name, config, said):
@@ -274,7 +305,7 @@ def read_fio(text):
     return iops, job["usr_cpu"], job["sys_cpu"], errors
 
 
-def read_busy(sample):
+def read_busy(sample, vcpus):
     """CPUs busy in the middle of a row, of all that the guest has."""
     busy0, all0, busy1, all1 = map(int, sample["ticks"].split())
-    return plans.VCPUS * (busy1 - busy0) / max(1, all1 - all0)
+    return vcpus * (busy1 - busy0) / max(1, all1 - all0)

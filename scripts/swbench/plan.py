@@ -3,6 +3,8 @@
 
 from typing import NamedTuple
 
+from swguest import uml
+
 
 class Config(NamedTuple):
     """One column: a kernel and its swiotlb= parameter."""
@@ -58,10 +60,48 @@ class Row(NamedTuple):
                 f"{self.rw} {cold_ms}")
 
 
+VCPUS = 8
+MEMORY_MIB = 2048
+DISK_MIB = 1024
+ENGINE = "io_uring"
+
+
+class Guest(NamedTuple):
+    """What the kernels run in. @batch: requests that fio submits at once; if 0,
+    one at a time.
+    """
+
+    arch: str = "x86_64"
+    memory_mib: int = MEMORY_MIB
+    disks: tuple = ("virtio-blk", "nvme")
+    disk_mib: int = DISK_MIB
+    verify_disks: tuple = VERIFY_DISKS
+    batch: int = 0
+
+    @property
+    def native(self):
+        return self.arch == uml.ARCH
+
+    @property
+    def cpus(self):
+        """The most that it has: at native speed there is no use for more than the host
+        has.
+        """
+        return 2 if self.native else VCPUS
+
+    def vcpus(self, row):
+        """CPUs that a row is run with. A native guest has no second one for a row that
+        needs none: it is then bound to a CPU of the host.
+        """
+        alone = row.jobs == 1 and not row.device.endswith("-remote")
+        return 1 if self.native and alone else self.cpus
+
+
 class Plan(NamedTuple):
     """How much of it is done: @repeats boots, in each @turns of every row. Seconds
     are those of one turn; with @cold, each row is also run once a boot for so long
-    from pools that have grown for nothing yet.
+    from pools that have grown for nothing yet. With @most, rows go on up to so many
+    turns until the interval of ours against base is no wider than +-@precision.
     """
 
     kind: str
@@ -74,12 +114,18 @@ class Plan(NamedTuple):
     verify_mib: int
     job_mib: int = 128
     cold: float = 0
+    guest: Guest = Guest()
+    most: int = 0
+    precision: float = 0.03
 
+    def turns_text(self):
+        return f"{self.turns} to {self.most}" if self.most else str(self.turns)
 
-VCPUS = 8
-MEMORY_MIB = 2048
-DISK_MIB = 1024
-ENGINE = "io_uring"
+    def groups(self):
+        """Rows by the number of CPUs of their guests: (vcpus, rows) of each."""
+        counts = sorted({self.guest.vcpus(row) for row in self.rows})
+        return [(vcpus, [row for row in self.rows if self.guest.vcpus(row) == vcpus])
+                for vcpus in counts]
 
 
 def _rows(device, shapes):
@@ -98,6 +144,29 @@ def chosen(names):
 def full(repeats, names=None):
     rows = _rows("virtio-blk", _FULL) + _rows("nvme", _FULL)
     return Plan("run", chosen(names), rows, repeats or 3, 2, 0.3, 1.0, 24)
+
+
+# In a guest at native speed: an I/O costs little else there, and a system call much.
+NATIVE = Guest(uml.ARCH, 768, ("virtio-blk", "dmablk"), 128,
+               ("virtio-blk", "dmablk-store", "dmablk-store-remote"), 64)
+
+
+def native(repeats, names=None, devices=None):
+    """A disk of another process, which reads and writes the data; one in the kernel
+    that ignores it, and the same where another CPU touches it.
+    """
+    shapes = [(bs, jobs) for bs in ("4k", "64k") for jobs in (1, 2, 4)]
+    rows = _rows("dmablk-none", shapes) + \
+        _rows("dmablk-touch-remote", (("4k", 1), ("64k", 1))) + _rows("virtio-blk", shapes)
+    rows = tuple(row for row in rows if not devices or row.device in devices)
+    return Plan("native", chosen(names), rows, repeats or 1, 6, 0.1, 0.5, 16,
+                job_mib=NATIVE.disk_mib // 4, guest=NATIVE, most=16)
+
+
+def native_map(repeats):
+    """The map benchmark alone."""
+    return Plan("native-map", chosen(("base", "ours")), (), repeats or 5, 1, 0, 0, 4,
+                guest=NATIVE)
 
 
 def bench_guest(repeats):

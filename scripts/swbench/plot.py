@@ -68,12 +68,13 @@ def _panel(number, count, name, groups):
             + ", \\\n  ".join(plots)]
 
 
-def script(entries, accelerator, same):
+def script(entries, plan, accelerator, same):
     bars = {name: _bars(entries, name)
             for name in dict.fromkeys(entry["device"] for entry in entries)}
     lines = [f"${name.replace('-', '_')} << EOD\n" + "\n".join(data) + "\nEOD"
              for name, data in bars.items()]
-    title = ("fio in QEMU, 8 vCPUs, depth 256: IOPS as a share of no bouncing "
+    where = f"QEMU, {plans.VCPUS} vCPUs" if not plan.guest.native else "a native guest"
+    title = (f"fio in {where}, depth 256: IOPS as a share of no bouncing "
              f"({accelerator})")
     if same:
         title += "; both images are the same kernel"
@@ -107,8 +108,9 @@ def render(body, terminal, path):
         raise PlotError(f"gnuplot: {done.stderr.strip()}")
 
 
-def draw(entries, accelerator, same, directory):
-    picture(script(entries, accelerator, same), directory / "table", 1100, 760)
+def draw(entries, plan, accelerator, same, directory):
+    height = 380 * len({entry["device"] for entry in entries})
+    picture(script(entries, plan, accelerator, same), directory / "table", 1100, height)
 
 
 def picture(body, stem, width, height):

@@ -3,6 +3,8 @@
 
 import csv
 import io
+import math
+import statistics
 
 from . import plan as plans
 from .stats import difference, median
@@ -112,9 +114,58 @@ def pairs_grid(found):
                  "so it is"], lines) if lines else ""
 
 
-def paired(samples, rows):
-    """Empty with less than two turns of each."""
-    return pairs_grid([(row_name(row), *it) for row, *it in pairs(samples, rows)])
+def _pair(samples, row, one, other):
+    """Cells of the mean of the ratio, its interval and what that says; None with less
+    than two turns of each.
+    """
+    found = difference(samples.iops(row, one), samples.iops(row, other))
+    if not found:
+        return None
+    mean, low, high = found
+    return [percent(1 + mean), f"{100 * (1 + low):.0f} to {100 * (1 + high):.0f} %",
+            _verdict(low, high)]
+
+
+def paired(samples, rows, one="ours", other="base"):
+    """One configuration against another, each turn of one with the turn of the other
+    next to it; empty with less than two of each.
+    """
+    lines = [[row_name(row), *cells] for row in rows
+             if (cells := _pair(samples, row, one, other))]
+    shown = {"ours": "patched"}
+    return grid([f"{shown.get(one, one)} / {shown.get(other, other)}, by pairs of turns", "mean", "95 % interval",
+                 "so it is"], lines) if lines else ""
+
+
+# What a guest at native speed is precise enough for.
+NATIVE_PAIRS = (("ours", "base"), ("dynamic", "base"), ("dynamic", "ours"),
+                ("ours", "none"))
+
+
+def mean_ratio(samples, rows, one, other):
+    """Of all rows, the geometric mean, None if there are none."""
+    found = [difference(samples.iops(row, one), samples.iops(row, other)) for row in rows]
+    logs = [math.log1p(ratio[0]) for ratio in found if ratio]
+    return math.exp(statistics.fmean(logs)) if logs else None
+
+
+def _means(samples, rows):
+    """By device: how the configurations compare over all of its rows."""
+    lines = []
+    for device in dict.fromkeys(row.device for row in rows):
+        of_device = [row for row in rows if row.device == device]
+        lines.append([device] + [percent(mean_ratio(samples, of_device, *pair))
+                                 for pair in NATIVE_PAIRS])
+    return grid(["mean of all rows"] + [f"{one} / {other}" for one, other in NATIVE_PAIRS],
+                lines)
+
+
+def all_pairs(samples, plan):
+    """The tables of pairs that are shown of a plan."""
+    if not plan.guest.native:
+        return paired(samples, plan.rows)
+    tables = [paired(samples, plan.rows, *pair) for pair in NATIVE_PAIRS]
+    return "\n\n".join(filter(None, [*tables, _means(samples, plan.rows)]))
 
 
 def _cpu(samples, row, config):
@@ -166,12 +217,13 @@ def disturbance(environment):
 def summary(entries, samples, plan, environment):
     """What is also shown in the terminal at the end."""
     return "\n\n".join((throughput(entries), ratios(entries),
-                        paired(samples, plan.rows),
+                        all_pairs(samples, plan),
                         f"Accelerator: {environment['accelerator']}. "
                         f"Medians of {environment['plan']['turns']} turns in each of "
                         f"{environment['plan']['repeats']} boots; the spread is the "
                         "coefficient of variation. "
                         "Only ratios within one run mean anything. "
+                        + handovers(environment["handovers"])
                         + disturbance(environment)))
 
 
@@ -193,6 +245,36 @@ def _columns(configs, environment):
     return grid(["column", "image", "kernel", "parameter"], lines)
 
 
+def handover_csv(measured):
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("row", "turn", "handover_ns"))
+    writer.writerows((row, turn, f"{ns:.1f}") for row, turn, ns in measured)
+    return text.getvalue()
+
+
+def handovers(measured):
+    """A sentence on how far the two CPUs were from each other; empty if unknown."""
+    if not measured:
+        return ""
+    times = sorted(ns for _, _, ns in measured)
+    return ("A cache line took {:.0f} to {:.0f} ns from one CPU to the other, {:.0f} in the "
+            "median of all turns. ".format(times[0], times[-1], median(times)))
+
+
+def _native_remarks(plan):
+    """What has to be said about the disks and CPUs of a native guest; a line each."""
+    if not plan.guest.native:
+        return ""
+    return """\
+- virtio-blk is served by a qemu-storage-daemon, which copies the data to and from memory
+  of its own; dmablk is in the kernel: with "none" the device does not look at the data,
+  with "touch-remote" another CPU reads or writes a word of each cache line
+- guests of rows with one job have one CPU, bound to one of the host's, and virtio-blk's
+  daemon is bound to another; the rest has two CPUs that the host's scheduler places
+"""
+
+
 def markdown(entries, samples, plan, environment):
     host, guest = environment["host"], environment["guest"]
     verified = ", ".join(c.name for c in plan.configs if c.name in plans.VERIFIED)
@@ -203,7 +285,7 @@ def markdown(entries, samples, plan, environment):
 
 {ratios(entries)}
 
-{paired(samples, plan.rows)}
+{all_pairs(samples, plan)}
 
 {_cpu_table(samples, plan.rows, plan.configs)}
 
@@ -215,12 +297,12 @@ def markdown(entries, samples, plan, environment):
   {guest['backing']}
 - host: {host['cpu']}, {host['cpus']} CPUs, Linux {host['kernel']}, load
   {host['load_at_start'][0]:.1f} at the start and {host['load_at_end'][0]:.1f} at the end;
-  other work took {host['cpus_used_by_others']:.1f} CPUs
+  other work took {host['cpus_used_by_others']:.1f} CPUs. {handovers(environment['handovers'])}
 - {environment['fio']}, {plans.ENGINE}, direct, sequential with merging off,
-  {plan.runtime} s a turn after {plan.ramp} s, {plan.turns} turns of each row in each of
-  {plan.repeats} boots, while the other guests stand still; median, and the
+  {plan.guest.batch or 1} at a time, {plan.runtime} s a turn after {plan.ramp} s,
+  {plan.turns_text()} turns of each row in each of {plan.repeats} boots, while the other guests stand still; median, and the
   coefficient of variation as spread
-- before anything was timed, crc32c verified every byte on virtio-blk, NVMe and
-  AHCI, 512 B to 1 MiB from uneven buffers ({verified})
+- before anything was timed, crc32c verified every byte on
+  {', '.join(plan.guest.verify_disks)}, 512 B to 1 MiB from uneven buffers ({verified})
 - emulated or not, a guest on a shared host gives ratios, not speeds
-"""
+{_native_remarks(plan)}"""

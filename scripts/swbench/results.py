@@ -30,7 +30,7 @@ def symbols(image):
 def copies(sources, directory):
     """A kernel rebuilt meanwhile must not change what later boots run."""
     directory.mkdir()
-    return {name: pathlib.Path(shutil.copyfile(path, directory / path.name))
+    return {name: pathlib.Path(shutil.copy(path, directory / path.name))
             for name, path in sources.items()}
 
 

@@ -132,6 +132,27 @@ class ComposeTest(unittest.TestCase):
         self.assertEqual((tree / "kernel/dma/swiotlb.c").read_text(), "old\n")
         self.base_is_untouched()
 
+    def test_an_architecture_goes_below_the_rest(self):
+        """It owns a file that is not part of the series, and edits what that edits."""
+        self.file("kernel/dma/um.c", "um\n")
+        um = self.repo / "patches/um-7.3"
+        write(um / "series", "below.patch\n")
+        write(um / "below.patch", "Subject: um\n\nWhy.\n\nOwns:\n  kernel/dma/um.c\n\n---\n" +
+              textwrap.dedent(HUNK).replace("obj-7", "um-7").replace("ours-7", "obj-7"))
+        self.compose("ours")
+        self.assertFalse((self.tree / "kernel/dma/um.c").exists())
+        write(self.base / "kernel/dma/Makefile", BASE_FILES["kernel/dma/Makefile"].replace("obj-7", "um-7"))
+        self.compose("ours-um")
+        tree = self.tree.with_name("src-ours-um")
+        self.assertEqual((tree / "kernel/dma/um.c").read_text(), "um\n")
+        self.assertIn("ours-7\n", (tree / "kernel/dma/Makefile").read_text())
+        write(self.repo / "patches/7.3/series.some", "0002-b.patch\n")
+        self.entry("0002-b.patch", [], DELETION)
+        self.compose("base-some-um")
+        tree = self.tree.with_name("src-base-some-um")
+        self.assertFalse((tree / "kernel/old/gone.c").exists())
+        self.assertIn("obj-7\n", (tree / "kernel/dma/Makefile").read_text())
+
     def test_subset_that_is_not_there(self):
         done = self.run_compose("base-none")
         self.assertEqual(done.returncode, 1)

@@ -8,6 +8,7 @@ import pathlib
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
@@ -179,12 +180,12 @@ class Fio(unittest.TestCase):
 
     def test_busy_cpus(self):
         sample = {"ticks": "100 1000 300 1800"}
-        self.assertEqual(measure.read_busy(sample), plan.VCPUS * 200 / 800)
+        self.assertEqual(measure.read_busy(sample, 8), 8 * 200 / 800)
 
 
 class Plan(unittest.TestCase):
     def test_every_row_has_a_name_of_its_own(self):
-        for chosen in (plan.full(None), plan.quick(None)):
+        for chosen in (plan.full(None), plan.quick(None), plan.native(None)):
             names = [row.name for row in chosen.rows]
             self.assertEqual(len(names), len(set(names)))
 
@@ -200,6 +201,36 @@ class Plan(unittest.TestCase):
     def test_only_one_configuration_does_not_bounce(self):
         self.assertEqual([c.name for c in plan.CONFIGS if not c.bounce],
                          ["none"])
+
+
+class Native(unittest.TestCase):
+    def test_a_second_cpu_is_for_rows_that_use_it(self):
+        groups = dict(plan.native(None).groups())
+        self.assertEqual(sorted(groups), [1, 2])
+        self.assertEqual({row.jobs for row in groups[1]}, {1})
+        self.assertIn(("dmablk-touch-remote", 1),
+                      {(row.device, row.jobs) for row in groups[2]})
+        self.assertEqual([vcpus for vcpus, _ in plan.full(None).groups()], [plan.VCPUS])
+
+    def test_every_row_is_in_one_group(self):
+        chosen = plan.native(None)
+        self.assertEqual(sorted(row for _, rows in chosen.groups() for row in rows),
+                         sorted(chosen.rows))
+
+    def measured(self, ours):
+        with mock.patch.object(measure, "HostLoad"):
+            found = measure.Measurement(plan.native(None), {}, None, False)
+        found.samples = filled({"ours": ours, "base": [100.0] * len(ours)})
+        return found
+
+    def test_a_row_ends_when_its_interval_is_narrow(self):
+        self.assertTrue(self.measured([101.0, 100.0, 101.0, 100.0])._precise(ROW))
+        self.assertFalse(self.measured([120.0, 90.0, 110.0, 100.0])._precise(ROW))
+
+    def test_means_are_geometric_and_by_device(self):
+        samples = filled({"ours": [200.0, 200.0], "base": [100.0, 100.0]})
+        self.assertAlmostEqual(report.mean_ratio(samples, [ROW], "ours", "base"), 2.0)
+        self.assertIsNone(report.mean_ratio(samples, [ROW], "ours", "none"))
 
 
 class Host(unittest.TestCase):
@@ -236,11 +267,12 @@ class Pictures(unittest.TestCase):
         return stats.table(samples, [ROW], NAMES)
 
     def test_the_script_has_a_bar_for_each_configuration(self):
-        text = plot.script(self.entries(), "tcg", False)
+        text = plot.script(self.entries(), plan.full(None), "tcg", False)
         for config in plan.CONFIGS:
             self.assertIn(f"title '{config.label}'", text)
         self.assertNotIn("same kernel", text)
-        self.assertIn("same kernel", plot.script(self.entries(), "tcg", True))
+        self.assertIn("same kernel",
+                      plot.script(self.entries(), plan.full(None), "tcg", True))
 
     def test_markdown_columns_line_up(self):
         lines = report.throughput(self.entries()).splitlines()

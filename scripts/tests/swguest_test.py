@@ -18,7 +18,7 @@ sys.path.insert(0, str(TREE / "tools/testing/selftests/swiotlb/qemu"))
 
 import tests  # noqa: E402
 from swguest import driven, initramfs, klog, kunit, mapbench, params  # noqa: E402
-from swguest import run, verdict  # noqa: E402
+from swguest import machine, run, uml, verdict  # noqa: E402
 
 # One line that a kernel really prints for each signature.
 BAD = {
@@ -495,6 +495,38 @@ class Archive(unittest.TestCase):
                 cpio.file(name, name.encode())
             return cpio.pack()
         self.assertEqual(archive(["a/b", "c"]), archive(["c", "a/b"]))
+
+
+class Uml(unittest.TestCase):
+    def pins(self, vcpus, cpus):
+        with mock.patch("os.sched_getaffinity", lambda _: set(cpus)):
+            return uml.pins(vcpus)
+
+    def test_a_guest_with_one_cpu_is_bound_apart_from_its_disks(self):
+        self.assertEqual(self.pins(1, [2, 3, 5]), ("2", "5"))
+        self.assertEqual(self.pins(2, [2, 3, 5]), ("2,3,5", "2,3,5"))
+        self.assertEqual(self.pins(1, [4]), ("4", "4"))
+
+    def words(self, *disks):
+        spec = run.Spec("linux", "boot", "swiotlb=force", 1, 256,
+                        [machine.Disk(kind, 32) for kind in disks], arch=uml.ARCH)
+        self.assertIn(f"VERDICT=/dev/{uml.VERDICT}".encode(), spec.overlay())
+        return uml.command(spec, "initrd", "d", ["socket"][:disks.count("virtio-blk")], 3, 4)
+
+    def test_virtio_disks_use_the_dma_api(self):
+        words = self.words("virtio-blk", "dmablk")
+        self.assertIn("virtio_uml.device=socket:2,dma", words)
+        self.assertIn("dmablk.mib=32", words)
+        self.assertIn("swiotlb=force", words)
+
+    def test_without_a_disk_there_is_none(self):
+        words = self.words()
+        self.assertIn("dmablk.mib=0", words)
+        self.assertFalse([word for word in words if "virtio_uml" in word])
+
+    def test_other_disks_are_refused(self):
+        with self.assertRaisesRegex(machine.MachineError, "no nvme"):
+            self.words("nvme")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Boot one kernel in QEMU, run one scenario in it, say how it went (KTAP)."""
+"""Boot one kernel in QEMU or as User Mode Linux, run one scenario in it, say how it went (KTAP)."""
 
 import argparse
 import pathlib
@@ -15,11 +15,14 @@ from swguest import machine, paths, run  # noqa: E402
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kernel", required=True, help="image to boot")
+    parser.add_argument("--arch", default=machine.HOST,
+                        help="um for User Mode Linux (default: %(default)s)")
     parser.add_argument("--append", default="", help="more kernel parameters")
     parser.add_argument("--vcpus", type=int, default=4)
     parser.add_argument("--memory", type=int, default=1024, metavar="MIB")
     parser.add_argument("--disk", action="append", default=[], metavar="KIND",
-                        help="virtio-blk, nvme, ahci or am53c974; repeatable")
+                        help="virtio-blk, nvme, ahci or am53c974, in um virtio-blk or "
+                             "dmablk; repeatable")
     parser.add_argument("--disk-mib", type=int, default=256)
     parser.add_argument("--scenario", default="boot",
                         help="a script of guest/scenarios, without .sh")
@@ -40,7 +43,7 @@ def main():
                     args.memory,
                     [machine.Disk(kind, args.disk_mib) for kind in args.disk],
                     dict(item.split("=", 1) for item in args.set),
-                    timeout=args.timeout, ignore=args.ignore)
+                    timeout=args.timeout, ignore=args.ignore, arch=args.arch)
     log = args.log or paths.build_dir() / "guest" / "console.log"
     run.say = lambda line: print(f"# {line.strip()}", flush=True)
     result = run.run(spec, log)

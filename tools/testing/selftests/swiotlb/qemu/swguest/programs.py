@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What runs in the guest, or in QEMU, and is not the host's own: swio and the plugin
-that counts instructions, compiled, and busybox for another architecture, a static one
-in the cache.
+"""What runs in the guest, in QEMU or beside it, and is not the host's own: swio, the
+plugin that counts instructions and what times a hand-over, compiled, and busybox for
+another architecture, a static one in the cache.
 """
 
 import os
@@ -11,6 +11,7 @@ from . import paths
 
 SWIO = paths.QEMU_DIR / "swio.c"
 INSNS = paths.QEMU_DIR / "insns.c"
+HANDOVER = paths.QEMU_DIR / "handover.c"
 COMPILER = {"x86_64": "gcc", "i386": "i686-linux-gnu-gcc",
             "arm64": "aarch64-linux-gnu-gcc"}
 PACKAGES = {"i686-linux-gnu-gcc": "gcc-i686-linux-gnu libc6-dev-i386-cross",
@@ -44,6 +45,10 @@ def swio(arch, error):
 def insns(error):
     """The plugin, for QEMU on this host."""
     return _compiled(INSNS, "insns.so", "x86_64", ["-shared", "-fPIC"], error)
+
+
+def handover(error):
+    return _compiled(HANDOVER, "handover", "x86_64", ["-pthread"], error)
 
 
 def busybox(arch, error):

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from . import accel, devicetree, initramfs, klog, machine, paths, verdict
+from . import accel, devicetree, initramfs, klog, machine, paths, uml, verdict
 
 
 class Spec:
@@ -47,9 +47,14 @@ class Spec:
         self.driven = driven
         self.counted = counted
 
+    @property
+    def uml(self):
+        """Whether it is User Mode Linux, and no emulator is needed."""
+        return self.arch == uml.ARCH
+
     def overlay(self):
         lines = [f"SCENARIO='{self.scenario}'",
-                 f"VERDICT=/dev/{machine.ARCHES[self.arch].verdict}"]
+                 f"VERDICT=/dev/{uml.VERDICT if self.uml else machine.ARCHES[self.arch].verdict}"]
         for key, value in self.conf.items():
             quoted = str(value).replace("'", "'\\''")
             lines.append(f"{key}='{quoted}'")
@@ -106,6 +111,10 @@ def _sweep():
             shutil.rmtree(path, ignore_errors=True)
 
 
+def _without_waiting(path, flags):
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 # The frame after which disks that answer slowly do so no more.
 HELD = "held"
 
@@ -113,14 +122,15 @@ HELD = "held"
 def _initrd(spec, directory):
     target = directory / "initrd"
     with open(target, "wb") as out:
-        out.write(initramfs.build(say, spec.arch).read_bytes())
+        arch = machine.HOST if spec.uml else spec.arch
+        out.write(initramfs.build(say, arch).read_bytes())
         out.write(spec.overlay())
     return target
 
 
 def _gone(running):
     said = running.errors.read_text(errors="replace").strip()
-    return (f"QEMU ended before the verdict (status {running.exit_status()})"
+    return (f"the guest ended before the verdict (status {running.exit_status()})"
             + (f": {said.splitlines()[-1]}" if said else ""))
 
 
@@ -191,9 +201,11 @@ class Session:
         with self._stack:
             directory = pathlib.Path(self._stack.enter_context(
                 tempfile.TemporaryDirectory(prefix=f"{TEMPORARY}{os.getpid()}.")))
-            self.machine = self._stack.enter_context(machine.Machine(
+            kind = uml.Machine if self.spec.uml else machine.Machine
+            self.machine = self._stack.enter_context(kind(
                 self.spec, self._accel, _initrd(self.spec, directory), directory))
-            self._port = self._stack.enter_context(open(self.machine.port, "rb"))
+            self._port = self._stack.enter_context(
+                open(self.machine.port, "rb", opener=_without_waiting))
             self._stack = self._stack.pop_all()
         return self
 
@@ -228,7 +240,7 @@ class Session:
         """Why @last does not come, None if it may."""
         while True:
             gone = self.machine.exited()
-            for name in self.reader.feed(self._port.read()):
+            for name in self.reader.feed(self._port.read() or b""):
                 if name == HELD:
                     self.machine.release()
                 self._progress(name)
@@ -266,7 +278,10 @@ def choose_accel(kernel):
 def run(spec, keep, progress=lambda frame: None):
     if not spec.kernel.is_file():
         raise machine.MachineError(f"no kernel image {spec.kernel}")
-    accel_name = choose_accel(spec.kernel) if spec.arch == machine.HOST else "tcg"
+    if spec.uml:
+        accel_name = uml.ARCH
+    else:
+        accel_name = choose_accel(spec.kernel) if spec.arch == machine.HOST else "tcg"
     return boot(spec, accel_name, keep, progress)
 
 

@@ -1,7 +1,8 @@
 # shellcheck shell=dash # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# fio as the comparison runs it. ENGINE and SIZE are in /etc/run.conf.
+# fio as the comparison runs it. ENGINE and SIZE are in /etc/run.conf. With a BATCH
+# there, as many requests go with one system call.
 
 # fio_disk DISK: what fio_row works on, as $node.
 fio_disk()
@@ -17,6 +18,8 @@ fio_row()
 {
 	name=$1 bs=$2 depth=$3 jobs=$4 rw=$5
 	shift 5
+	[ -z "$BATCH" ] || set -- "$@" --iodepth_batch_submit="$BATCH" \
+		--iodepth_batch_complete_min=1 --iodepth_batch_complete_max="$BATCH"
 	fio --name="$name" --filename="/dev/$node" --direct=1 --ioengine="$ENGINE" \
 		--bs="$bs" --iodepth="$depth" --numjobs="$jobs" --rw="$rw" \
 		--size="$SIZE" --offset_increment="$SIZE" --group_reporting \

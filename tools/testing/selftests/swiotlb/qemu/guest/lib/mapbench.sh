@@ -4,9 +4,8 @@
 # The kernel's dma_map_benchmark on a device of its own.
 
 BENCHMARK=/sys/kernel/debug/dma_map_benchmark
-DRIVER=/sys/bus/pci/drivers/dma_map_benchmark
 
-# The device is QEMU's pci-testdev, 1b36:0005.
+# The device is QEMU's pci-testdev, 1b36:0005, or where there is no PCI that of dmablk.
 testdev()
 {
 	for device in /sys/bus/pci/devices/*; do
@@ -18,11 +17,13 @@ testdev()
 
 mapbench_bind()
 {
-	[ -d $DRIVER ] || skip "kernel without dma_map_benchmark"
-	device=$(testdev)
+	bus=/sys/bus/platform device=dmablk
+	[ ! -d /sys/bus/pci ] || { bus=/sys/bus/pci device=$(testdev); }
+	driver=$bus/drivers/dma_map_benchmark
+	[ -d "$driver" ] || skip "kernel without dma_map_benchmark"
 	[ -n "$device" ] || fail "no pci-testdev"
-	echo dma_map_benchmark > "/sys/bus/pci/devices/$device/driver_override"
-	echo "$device" > $DRIVER/bind || fail "dma_map_benchmark does not take $device"
+	echo dma_map_benchmark > "$bus/devices/$device/driver_override"
+	echo "$device" > "$driver/bind" || fail "dma_map_benchmark does not take $device"
 	[ -e $BENCHMARK ] || fail "no $BENCHMARK"
 }
 
@@ -37,6 +38,6 @@ mapbench_run()
 
 mapbench_unbind()
 {
-	echo "$device" > $DRIVER/unbind
+	echo "$device" > "$driver/unbind"
 	[ ! -e $BENCHMARK ] || fail "$BENCHMARK is still there"
 }

@@ -13,27 +13,34 @@
 . /lib/memory.sh
 . /etc/run.conf
 
+# done_so_far: requests that the disk has completed.
+done_so_far()
+{
+	read -r reads _ _ _ writes _ < "/sys/block/$node/stat"
+	echo $((reads + writes))
+}
+
 # begun: wait until the disk has something to do, which fio on a busy host takes its
 # time for.
 begun()
 {
-	for _ in $(seq 200); do
-		read -r reads writes < "/sys/block/$node/inflight"
-		[ "$reads$writes" = 00 ] || return
-		sleep 0.1
+	before=$(done_so_far)
+	for _ in $(seq 400); do
+		[ "$(done_so_far)" = "$before" ] || return
+		sleep 0.05
 	done
 }
 
-# sample: the use of the pool and of the CPUs in the middle of a run. Few
+# sample DISK: the use of the pool and of the CPUs in the middle of a run. Few
 # samples: each takes a CPU from what is measured.
 sample()
 {
 	begun
-	most=$(swiotlb_used)
+	most=$(bounces "$1")
 	sleep "$RAMP"
 	ticks=$(cpu_ticks)
 	for _ in 1 2 3; do
-		used=$(swiotlb_used)
+		used=$(bounces "$1")
 		[ "$used" -gt "$most" ] && most=$used
 		sleep "$STEP"
 	done
@@ -70,7 +77,7 @@ row()
 	[ "$7" = 0 ] || cold "$@"
 	# A host that lets none of the samples in while fio runs may try again.
 	for _ in 1 2 3; do
-		sample > /tmp/sample &
+		sample "$2" > /tmp/sample &
 		run "$1" "$3" "$4" "$5" "$6" "$RUNTIME_MS" "$RAMP_MS"
 		wait
 		used=$(sed -n 's/^used=//p' /tmp/sample)

@@ -15,7 +15,7 @@ most_used()
 {
 	most=0
 	while [ -e /tmp/.sampling ]; do
-		used=$(swiotlb_used)
+		used=$(bounces "$disk")
 		[ "$used" -gt "$most" ] && most=$used
 		echo "$most" > /tmp/used
 		sleep 0.1

@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Run the KUnit suites by the kernel's own kunit.py, in User Mode Linux: what it
+# takes is composed, and compilations are cached. Arguments are those of
+# kunit.py run, as a filter of suites or --kconfig_add CONFIG_KASAN=y.
+
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# All in a function, which bash reads whole.
+main() {
+	local base
+
+	need python3=python3 git=git gcc=gcc make=make /usr/include/stdio.h=libc6-dev bison=bison \
+		flex=flex bc=bc ccache=ccache flock=util-linux
+	base=$("$TOP/scripts/base.sh")
+	python3 -B "$TOP/scripts/compose.py" --base "$base" ours-um
+	lock "$TOP/build/.kunit-native.lock" "the KUnit suites of this checkout"
+	CCACHE_DIR=$(cache_dir)/ccache
+	export CCACHE_DIR CCACHE_BASEDIR=$TOP CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=5G
+	cd "$TOP/build/src-ours-um"
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL PYTHONDONTWRITEBYTECODE=1 \
+		./tools/testing/kunit/kunit.py run --build_dir "$TOP/build/kunit-native" \
+		--make_options CC="ccache gcc" --kunitconfig kernel/dma/swiotlb/tests "$@"
+}
+
+main "$@"
