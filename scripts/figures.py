@@ -23,7 +23,7 @@ sys.dont_write_bytecode = True
 TOP = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TOP / "scripts"), str(TOP / "tools/testing/selftests/swiotlb/qemu")]
 
-from swbench import figuretables, plot, summary  # noqa: E402
+from swbench import figuretables, plan, plot, summary  # noqa: E402
 
 LIST = "measured/figures.list"
 RUNS = "measured/runs.csv"
@@ -325,7 +325,8 @@ def pictures(listed, repo):
     found = {repo / "measured/summary.svg": (*size, body)}
     if lines.get("run"):
         entries = figuretables.entries(lines["run"])
-        found[repo / "measured/run.svg"] = (1100, 760, plot.script(entries, "tcg", False))
+        found[repo / "measured/run.svg"] = (
+            1100, 760, plot.script(entries, plan.full(None), "tcg", False))
     return found
 
 

@@ -16,7 +16,7 @@ CACHE = Path(os.environ.get("SWIOTLB_CACHE") or Path.home() / ".cache/swiotlb") 
 FILES = {"io_tlb_nslabs": "2560\n", "io_tlb_used": "100\n", "io_tlb_used_hiwater": "0\n",
          "io_tlb_transient_nslabs": "0\n",
          "pools": "id start KiB node state areas used\n0 0x3e380000 1024 0 open 4 343\n"
-                  "1 0x3c00000 4096 0 open 4 991\n2 0xc000000 4096 0 idle 4 0\n",
+                  "1 0x3c00000 4096 0 open 4 991\n2 0xc000000 4096 0 closed 4 0\n",
          "events": "grown 2\nleaked_bytes 0\n"}
 
 
@@ -71,8 +71,8 @@ class Kselftest(unittest.TestCase):
         for name, text, test in (("io_tlb_used_hiwater", "many\n", "files"),
                                  ("io_tlb_used", "2561\n", "within_size"),
                                  ("pools", pools.replace("991", "2049"), "pools"),
-                                 ("pools", pools.replace("idle", "gone"), "pools"),
-                                 ("pools", pools.replace("idle", "open"), "pools"),
+                                 ("pools", pools.replace("closed", "gone"), "pools"),
+                                 ("pools", pools.replace("closed", "open"), "pools"),
                                  ("pools", pools.replace("areas ", ""), "pools"),
                                  ("events", "grown 2\nleaked_bytes 4096\n", "events"),
                                  ("events", "grown\n", "events"), ("events", "", "events")):

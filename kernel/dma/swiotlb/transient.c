@@ -69,7 +69,7 @@ bool swiotlb_transient_is_reached(const struct swiotlb_mem *mem,
 				  struct device *dev)
 {
 	return swiotlb_growth_is_enabled(mem) &&
-	       swiotlb_dev_last(dev) > PFN_PHYS(min_low_pfn);
+	       swiotlb_dev_last(dev) >= PFN_PHYS(min_low_pfn) + PAGE_SIZE - 1;
 }
 
 static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem,

@@ -379,7 +379,7 @@ static void swiotlb_growth_quiet_test(struct kunit *test)
 	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_FREED, 1);
 }
 
-/* When memory is short there is no quiet time. */
+/* When memory is short, the quiet time is a moment. */
 static void swiotlb_growth_pressed_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);

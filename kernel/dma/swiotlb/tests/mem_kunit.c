@@ -440,6 +440,7 @@ static void swiotlb_mem_first_test(struct kunit *test)
 
 	KUNIT_EXPECT_PTR_EQ(test, swiotlb_mem_first(t->low, dev), t->low);
 	t->any->pub.nslabs = SWIOTLB_TEST_NSLOTS;
+	t->low->first = t->any;
 	KUNIT_EXPECT_PTR_EQ(test, swiotlb_mem_first(t->low, dev), t->any);
 	*dev->dma_mask = t->any->last;
 	KUNIT_EXPECT_PTR_EQ(test, swiotlb_mem_first(t->low, dev), t->any);
