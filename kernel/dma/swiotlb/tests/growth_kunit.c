@@ -552,6 +552,7 @@ static void swiotlb_growth_rest_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(work));
 	swiotlb_test_stop_growth(mem);
 	mem->growth.pressed = true;
+	mem->growth.busy = jiffies - HZ;
 	work->work.func(&work->work);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(work));
 }
