@@ -14,3 +14,9 @@
     summary      the picture of the README, from csv
     results      where a result goes
 """
+
+import sys
+from pathlib import Path
+
+# The guest tests are a directory of their own: programs of scripts/ need only their own
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools/testing/selftests/swiotlb/qemu"))
