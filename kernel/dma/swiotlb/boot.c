@@ -57,7 +57,7 @@ void swiotlb_print_info(void)
 	u64 bytes = pool->end - pool->start;
 
 	if (pool->nslots)
-		pr_info("mapped [mem %pa-%pa] (%lu%sB)\n", &pool->start, &pool->end,
+		pr_info("mapped [mem %pa-%pa] (%lu%s)\n", &pool->start, &pool->end,
 			swiotlb_log_size(bytes), swiotlb_log_unit(bytes));
 	else
 		pr_warn("No low mem\n");
@@ -347,7 +347,7 @@ int swiotlb_init_late(size_t size, gfp_t gfp_mask,
 	if (!tlb)
 		return ret;
 	if (order != wanted)
-		pr_warn("only able to allocate %lu %sB\n",
+		pr_warn("only able to allocate %lu %s\n",
 			swiotlb_log_size(PAGE_SIZE << order),
 			swiotlb_log_unit(PAGE_SIZE << order));
 

@@ -50,7 +50,7 @@ static void swiotlb_announce_nareas(void)
 	if (!swiotlb_param_update())
 		return;
 	bytes = (u64)swiotlb_param.nslots << IO_TLB_SHIFT;
-	pr_info("SWIOTLB bounce buffer size roundup to %lu%sB\n",
+	pr_info("SWIOTLB bounce buffer size roundup to %lu%s\n",
 		swiotlb_log_size(bytes), swiotlb_log_unit(bytes));
 }
 
@@ -267,6 +267,6 @@ void __init swiotlb_adjust_size(unsigned long size)
 
 	swiotlb_param_update();
 	bytes = (u64)swiotlb_param.nslots << IO_TLB_SHIFT;
-	pr_info("SWIOTLB bounce buffer size adjusted to %lu%sB\n",
+	pr_info("SWIOTLB bounce buffer size adjusted to %lu%s\n",
 		swiotlb_log_size(bytes), swiotlb_log_unit(bytes));
 }

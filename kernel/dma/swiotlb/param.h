@@ -49,7 +49,7 @@ static inline unsigned long swiotlb_log_size(u64 bytes)
 
 static inline const char *swiotlb_log_unit(u64 bytes)
 {
-	return bytes < SZ_1M ? "K" : "M";
+	return bytes < SZ_1M ? "KiB" : "MB";
 }
 
 #endif /* _KERNEL_DMA_SWIOTLB_PARAM_H */

@@ -242,9 +242,9 @@ static int __init swiotlb_rmem_setup(unsigned long node,
 		if (of_get_flat_dt_prop(node, swiotlb_rmem_excluded[i], NULL))
 			return -EINVAL;
 
-	pr_info("Reserved memory: created restricted DMA pool at %pa, size %lu %siB\n",
+	pr_info("Reserved memory: created restricted DMA pool at %pa, size %lu %s\n",
 		&rmem->base, swiotlb_log_size(rmem->size),
-		swiotlb_log_unit(rmem->size));
+		rmem->size < SZ_1M ? "KiB" : "MiB");
 	return 0;
 }
 

@@ -151,7 +151,7 @@ TEST_BASE_FAILS(sizes_below_a_mebibyte_are_in_kib, "it says 0 MB")
 	shim_init();
 	shim_boot_param("swiotlb", "256,1");
 	swiotlb_init(true, SWIOTLB_VERBOSE);
-	says("] (512KB)");
+	says("] (512KiB)");
 	shim_log_clear();
 	if (IS_ENABLED(CONFIG_DMA_RESTRICTED_POOL)) {
 		restricted_device(shim_take_ram(SZ_256K), SZ_256K, "rmem");
@@ -163,12 +163,12 @@ TEST_BASE_FAILS(rounded_size_below_a_mebibyte_is_in_kib, "it says 0 MB")
 {
 	shim_init();
 	shim_boot_param("swiotlb", "1,2");
-	says("SWIOTLB bounce buffer size roundup to 512KB");
+	says("SWIOTLB bounce buffer size roundup to 512KiB");
 }
 
 TEST_BASE_FAILS(platform_size_below_a_mebibyte_is_in_kib, "it says 0 MB")
 {
 	shim_init();
 	swiotlb_adjust_size(SZ_512K);
-	says("SWIOTLB bounce buffer size adjusted to 512KB");
+	says("SWIOTLB bounce buffer size adjusted to 512KiB");
 }
