@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Check patches/fixes-7.3: that each patch applies, is clean and compiles, and that
-the tests of its defect fail without it and pass with it.
+"""Check patches/fixes-7.3, or the like for another kernel: that each patch applies,
+is clean and compiles, and that the tests of its defect fail without it and pass
+with it.
 
 The tests are those of tools/testing/swiotlb, named in patches/fixes-7.3/tests.
 With each patch they run on the base, on the base with all patches before this one,
@@ -42,6 +43,11 @@ BASE = "0000"
 BOOTED = ("force", "one-area", "pool-of-1-mib", "mask-32")
 
 say = check_series.say
+
+
+def label(fixes):
+    """What the directories of these patches are called under build."""
+    return fixes.name.removesuffix("-7.3")
 
 
 def number(state):
@@ -222,12 +228,12 @@ def read_patch(tree, base, mail, state):
 
 
 class Checker:
-    def __init__(self, base, build, objects, found):
-        self.base, self.objects = base, objects
-        self.directory, self.tree = build / "git", TOP / "build/src-fixes"
+    def __init__(self, base, build, fixes, objects, found):
+        self.base, self.fixes, self.objects = base, fixes, objects
+        self.directory, self.tree = build / "git", TOP / "build" / f"src-{label(fixes)}"
         self.paths, self.last = mails.touched(found), number(found[-1])
         self.harness = Harness(base, build, found)
-        self.table = parse_table((FIXES / "tests").read_text(encoding="utf-8"), [s.entry.name for s in found])
+        self.table = parse_table((fixes / "tests").read_text(encoding="utf-8"), [s.entry.name for s in found])
         self.before = BASE
         mails.base_repository(self.directory, base, self.paths, check_series.NOBODY)
         for sanitizer in sorted({line.sanitizer for lines in self.table.values() for line in lines}):
@@ -239,9 +245,9 @@ class Checker:
 
     def patch(self, state):
         """What is wrong with a patch."""
-        mail = FIXES / state.entry.name
+        mail = self.fixes / state.entry.name
         check_series.apply(self.directory, mail, self.base, self.paths, state)
-        compose.compose("fixes", self.base, TOP / "build", state.files)
+        compose.compose(label(self.fixes), self.base, TOP / "build", state.files)
         wrong = read_patch(self.tree, self.base, mail, state)
         wrong += ["%s: %s: %s" % remark for remark in sorted(compile_state(self.objects) - self.known)]
         before, self.before = self.before, number(state)
@@ -267,11 +273,12 @@ def boot():
 
 def check(base, build, args):
     """How many patches are shown, and how much failed."""
-    found = states.read(TOP, base, [FIXES / "series"], whole=False)
-    compose.compose("fixes", base, TOP / "build", {})
-    objects = {} if args.no_build else {name: check_series.configure(TOP / "build/src-fixes", name)
+    fixes = args.fixes.resolve()
+    found = states.read(TOP, base, [fixes / "series"], whole=False)
+    compose.compose(label(fixes), base, TOP / "build", {})
+    objects = {} if args.no_build else {name: check_series.configure(TOP / "build" / f"src-{label(fixes)}", name)
                                         for name in check_series.CONFIGURATIONS}
-    checker = Checker(base, build, objects, found)
+    checker = Checker(base, build, fixes, objects, found)
     steps = [(s.entry.name.removesuffix(".patch"), "FIX", checker.patch, (s,)) for s in found]
     steps.append(("all that the base passes", "TEST", check_nothing_lost,
                   (checker.harness, checker.last)))
@@ -295,11 +302,12 @@ def check(base, build, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base", type=Path, required=True, help="a pristine tree (scripts/base.sh prints it)")
+    parser.add_argument("--fixes", type=Path, default=FIXES, help="the patches (default: patches/fixes-7.3)")
     parser.add_argument("--no-build", action="store_true", help="no kernel code is compiled")
     parser.add_argument("--no-boot", action="store_true", help="no kernel is built and booted")
     args = parser.parse_args()
-    build = TOP / "build/check-fixes"
-    with compose.locked(TOP / "build/.check-fixes.lock", "check-fixes"):
+    build = TOP / "build" / f"check-{label(args.fixes.resolve())}"
+    with compose.locked(build.with_name(f".{build.name}.lock"), build.name):
         shutil.rmtree(build, ignore_errors=True)
         build.mkdir(parents=True)
         shown, failed = check(args.base.resolve(), build, args)
