@@ -24,6 +24,7 @@ static inline void shim_call_rcu(struct rcu_head *head,
 	if (hook)
 		hook();
 }
+
 #define call_rcu(head, func) shim_call_rcu(head, func)
 
 #ifndef SHIM_BENCH
@@ -42,6 +43,7 @@ static inline int shim_unchecked(int (*set)(unsigned long addr, int npages),
 	t->may_sleep = false;
 	return err;
 }
+
 #define set_memory_encrypted(addr, npages) \
 	shim_unchecked(set_memory_encrypted, addr, npages)
 #define set_memory_decrypted(addr, npages) \

@@ -4,9 +4,9 @@
 
 #ifdef ARM64_PREINIT
 
-#define ARM64_HW_PGTABLE_LEVELS(va_bits) 4
+#define ARM64_HW_PGTABLE_LEVELS(va_bits) (((va_bits) - 4) / (PAGE_SHIFT - 3))
 #define CONFIG_ARM64_VA_BITS 48
-#define CONFIG_PGTABLE_LEVELS 4
+#define CONFIG_PGTABLE_LEVELS ARM64_HW_PGTABLE_LEVELS(CONFIG_ARM64_VA_BITS)
 #define OVERCOMMIT_ALWAYS 1
 #define get_num_physpages() totalram_pages()
 
