@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Check patches/fixes-7.3: that each patch applies, is clean and compiles, and that
-the tests of its defect fail without it and pass with it.
+"""Check patches/fixes-7.3, or the like for another kernel: that each patch applies,
+is clean and compiles, and that the tests of its defect fail without it and pass
+with it.
 
 The tests are those of tools/testing/swiotlb, named in patches/fixes-7.3/tests.
-With each patch they run on swiotlb.c of the base, of the base with all patches
-before this one, and with this one too.
+With each patch they run on the base, on the base with all patches before this one,
+and with this one too. The commands of a mail run without its patch and with it.
 """
 
 import argparse
@@ -30,7 +31,10 @@ FIXES = TOP / "patches/fixes-7.3"
 HARNESS = TOP / "tools/testing/swiotlb"
 QEMU = TOP / "tools/testing/selftests/swiotlb/qemu"
 # What the harness takes from the tree of the engine
-ENGINE_FILES = ("kernel/dma/swiotlb.c", "include/linux/swiotlb.h")
+ENGINE_FILES = ("kernel/dma/swiotlb.c", "include/linux/swiotlb.h", "arch/arm64/mm/init.c")
+# How a mail says that its test is run
+COMMAND = re.compile(r"^  (make -C tools/testing/swiotlb basic ENGINE=base ENGINE_SRC=\$PWD"
+                     r" +FIXED=y TEST=(\w+))$", re.MULTILINE)
 RESULT = re.compile(r"^(ok|not ok) \d+ (\S+)(?P<skip> # SKIP)?")
 # A repository of a few files does not know the commits that a patch names.
 NO_REPOSITORY = "UNKNOWN_COMMIT_ID"
@@ -41,12 +45,17 @@ BOOTED = ("force", "one-area", "pool-of-1-mib", "mask-32")
 say = check_series.say
 
 
+def label(fixes):
+    """What the directories of these patches are called under build."""
+    return fixes.name.removesuffix("-7.3")
+
+
 def number(state):
     return state.entry.name[:4]
 
 
 class Shown(NamedTuple):
-    """A line of the table: what shows the defect that a patch mends."""
+    """A line of the table: what shows the defect that a patch fixes."""
 
     sanitizer: str
     tests: list
@@ -65,10 +74,21 @@ def parse_table(text, names):
             problems.append(f"tests: a line is a patch of the series, a sanitizer and tests, not '{line}'")
             continue
         table[words[0]].append(Shown(words[1], words[2:]))
-    problems += [f"tests: nothing shows what {number} mends" for number, lines in table.items() if not lines]
+    problems += [f"tests: nothing shows what {number} fixes" for number, lines in table.items() if not lines]
     if problems:
         raise Failure(*problems)
     return table
+
+
+def commands(mail, lines):
+    """The commands of a mail: one for each test of the table, no others."""
+    found = {m[2]: m[1] for m in COMMAND.finditer(mail.replace("\\\n", ""))}
+    named = {test for line in lines for test in line.tests}
+    problems = [f"{test} is in the table, but no command of the mail runs it" for test in sorted(named - set(found))]
+    problems += [f"a command of the mail runs {test}, which is not in the table" for test in sorted(set(found) - named)]
+    if problems:
+        raise Failure(*problems)
+    return found
 
 
 # --- the harness on one state of swiotlb.c ------------------------------------------
@@ -109,16 +129,39 @@ class Harness:
             raise Failure(f"the harness does not build, log: {log}")
         return built
 
+    def obey(self, state, command, test):
+        """Run a mail's command in a tree of that state: whether its test is ok, and
+        what was said."""
+        self.take(state)
+        link = self.engine / "tools/testing/swiotlb"
+        if not link.is_symlink():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(HARNESS)
+        done = subprocess.run(["sh", "-c", command], cwd=self.engine, stdin=subprocess.DEVNULL,
+                              env={**os.environ, "CC": "ccache gcc", "BASE_SRC": str(self.base),
+                                   "OUTPUT": str(self.build / "harness")},
+                              capture_output=True, text=True, errors="replace", check=False)
+        results = parse_results(done.stdout)
+        if test not in results or results[test] != (done.returncode == 0):
+            raise Failure(f"'{command}': exit {done.returncode}", *(done.stdout + done.stderr).splitlines()[-10:])
+        return results[test], done.stdout
+
+
+def parse_results(output):
+    """test -> passed."""
+    found = [m for m in map(RESULT.match, output.splitlines()) if m]
+    return {m[2]: m[1] == "ok" and not m["skip"] for m in found}
+
 
 def run_tests(program, name=""):
     """test -> passed, for those whose name has that in it; and what was said."""
     done = subprocess.run([str(program), "-d", *([name] if name else [])],
                           capture_output=True, text=True, errors="replace", check=False)
-    found = [m for m in map(RESULT.match, done.stdout.splitlines()) if m]
-    if done.returncode not in (0, 1) or not found:
+    results = parse_results(done.stdout)
+    if done.returncode not in (0, 1) or not results:
         raise Failure(f"{program.name} {name}: exit {done.returncode}",
                       *(done.stdout + done.stderr).splitlines()[-10:])
-    return {m[2]: m[1] == "ok" and not m["skip"] for m in found}, done.stdout
+    return results, done.stdout
 
 
 def passes(program, name):
@@ -139,6 +182,18 @@ def check_tests(harness, before, after, lines):
                 if passed != expected:
                     wrong += [f"{program.name}: {test} {'passes' if passed else 'fails'}",
                               *(said.splitlines() if not passed else [])]
+    return wrong
+
+
+def check_commands(harness, before, after, found):
+    """Each command of a mail says "not ok" without the patch, and "ok" with it."""
+    wrong = []
+    for state, expected in ((before, False), (after, True)):
+        for test, command in found.items():
+            passed, said = harness.obey(state, command, test)
+            if passed != expected:
+                wrong += [f"the command of the mail on {state}: {test} {'passes' if passed else 'fails'}",
+                          *(said.splitlines() if not passed else [])]
     return wrong
 
 
@@ -173,12 +228,12 @@ def read_patch(tree, base, mail, state):
 
 
 class Checker:
-    def __init__(self, base, build, objects, found):
-        self.base, self.objects = base, objects
-        self.directory, self.tree = build / "git", TOP / "build/src-fixes"
+    def __init__(self, base, build, fixes, objects, found):
+        self.base, self.fixes, self.objects = base, fixes, objects
+        self.directory, self.tree = build / "git", TOP / "build" / f"src-{label(fixes)}"
         self.paths, self.last = mails.touched(found), number(found[-1])
         self.harness = Harness(base, build, found)
-        self.table = parse_table((FIXES / "tests").read_text(encoding="utf-8"), [s.entry.name for s in found])
+        self.table = parse_table((fixes / "tests").read_text(encoding="utf-8"), [s.entry.name for s in found])
         self.before = BASE
         mails.base_repository(self.directory, base, self.paths, check_series.NOBODY)
         for sanitizer in sorted({line.sanitizer for lines in self.table.values() for line in lines}):
@@ -190,13 +245,17 @@ class Checker:
 
     def patch(self, state):
         """What is wrong with a patch."""
-        mail = FIXES / state.entry.name
+        mail = self.fixes / state.entry.name
         check_series.apply(self.directory, mail, self.base, self.paths, state)
-        compose.compose("fixes", self.base, TOP / "build", state.files)
+        compose.compose(label(self.fixes), self.base, TOP / "build", state.files)
         wrong = read_patch(self.tree, self.base, mail, state)
         wrong += ["%s: %s: %s" % remark for remark in sorted(compile_state(self.objects) - self.known)]
-        wrong += check_tests(self.harness, self.before, number(state), self.table[number(state)])
-        self.before = number(state)
+        before, self.before = self.before, number(state)
+        lines = self.table[number(state)]
+        # The harness is built for the state before: first what needs it so
+        wrong += check_commands(self.harness, before, number(state),
+                                commands(mail.read_text(encoding="utf-8"), lines))
+        wrong += check_tests(self.harness, before, number(state), lines)
         return wrong
 
 
@@ -214,11 +273,12 @@ def boot():
 
 def check(base, build, args):
     """How many patches are shown, and how much failed."""
-    found = states.read(TOP, base, [FIXES / "series"], whole=False)
-    compose.compose("fixes", base, TOP / "build", {})
-    objects = {} if args.no_build else {name: check_series.configure(TOP / "build/src-fixes", name)
+    fixes = args.fixes.resolve()
+    found = states.read(TOP, base, [fixes / "series"], whole=False)
+    compose.compose(label(fixes), base, TOP / "build", {})
+    objects = {} if args.no_build else {name: check_series.configure(TOP / "build" / f"src-{label(fixes)}", name)
                                         for name in check_series.CONFIGURATIONS}
-    checker = Checker(base, build, objects, found)
+    checker = Checker(base, build, fixes, objects, found)
     steps = [(s.entry.name.removesuffix(".patch"), "FIX", checker.patch, (s,)) for s in found]
     steps.append(("all that the base passes", "TEST", check_nothing_lost,
                   (checker.harness, checker.last)))
@@ -242,11 +302,12 @@ def check(base, build, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base", type=Path, required=True, help="a pristine tree (scripts/base.sh prints it)")
+    parser.add_argument("--fixes", type=Path, default=FIXES, help="the patches (default: patches/fixes-7.3)")
     parser.add_argument("--no-build", action="store_true", help="no kernel code is compiled")
     parser.add_argument("--no-boot", action="store_true", help="no kernel is built and booted")
     args = parser.parse_args()
-    build = TOP / "build/check-fixes"
-    with compose.locked(TOP / "build/.check-fixes.lock", "check-fixes"):
+    build = TOP / "build" / f"check-{label(args.fixes.resolve())}"
+    with compose.locked(build.with_name(f".{build.name}.lock"), build.name):
         shutil.rmtree(build, ignore_errors=True)
         build.mkdir(parents=True)
         shown, failed = check(args.base.resolve(), build, args)

@@ -42,6 +42,88 @@ class Table(unittest.TestCase):
         self.refuse("0001 none x\n0002 none\n", "'0002 none'")
 
 
+class Commands(unittest.TestCase):
+    """The commands that a mail has below its ---."""
+
+    MAIL = "Shown by tests.\n\n" + "".join(
+        f"  make -C tools/testing/swiotlb basic ENGINE=base ENGINE_SRC=$PWD \\\n       FIXED=y TEST={test}\n"
+        for test in ("x", "y")) + "\ndiff --git a/f b/f\n"
+    LINES = [check_fixes.Shown("none", ["x", "y"]), check_fixes.Shown("address", ["x"])]
+
+    def refuse(self, mail, lines, *words):
+        with self.assertRaises(Failure) as caught:
+            check_fixes.commands(mail, lines)
+        for word in words:
+            self.assertIn(word, " ".join(caught.exception.messages))
+
+    def test_one_a_test(self):
+        found = check_fixes.commands(self.MAIL, self.LINES)
+        self.assertEqual(list(found), ["x", "y"])
+        self.assertTrue(found["y"].endswith(" FIXED=y TEST=y"))
+
+    def test_test_without_a_command(self):
+        self.refuse(self.MAIL, [check_fixes.Shown("none", ["x", "y", "z"])], "z is in the table")
+
+    def test_command_without_a_line(self):
+        self.refuse(self.MAIL, [check_fixes.Shown("none", ["x"])], "runs y")
+
+    def test_mode_in_which_fixed_is_not_ok(self):
+        self.refuse(self.MAIL.replace(" FIXED=y", ""), self.LINES, "x is in the table")
+
+    def check(self, before, after):
+        """What check_commands() says if the test passes so without and with the patch."""
+        passed = {"0001": before, "0002": after}
+        harness = SimpleNamespace(obey=lambda state, command, test: (passed[state], f"{command}: {test}\n"))
+        return check_fixes.check_commands(harness, "0001", "0002", {"x": "make x"})
+
+    def test_ok_once_fixed(self):
+        self.assertEqual(self.check(False, True), [])
+
+    def test_ok_without_the_patch(self):
+        self.assertIn("on 0001: x passes", self.check(True, True)[0])
+
+    def test_not_ok_though_fixed(self):
+        wrong = self.check(False, False)
+        self.assertIn("on 0002: x fails", wrong[0])
+        self.assertIn("make x: x", wrong)
+
+
+class Obeyed(unittest.TestCase):
+    """Commands that run in the tree of a state, as a reader of the mail runs them."""
+
+    def setUp(self):
+        temp = tempfile.TemporaryDirectory()
+        self.addCleanup(temp.cleanup)
+        base = Path(temp.name) / "base"
+        for path in check_fixes.ENGINE_FILES:
+            (base / path).parent.mkdir(parents=True, exist_ok=True)
+            (base / path).write_text("of the base\n")
+        state = SimpleNamespace(entry=SimpleNamespace(name="0001-a.patch"),
+                                files={check_fixes.ENGINE_FILES[0]: (b"fixed\n", 0o644)})
+        build = Path(temp.name) / "build"
+        build.mkdir()
+        self.harness = check_fixes.Harness(base, build, [state])
+
+    def obey(self, state, command):
+        return self.harness.obey(state, command, "x")[0]
+
+    def test_the_state_is_there(self):
+        command = "if grep -q fixed kernel/dma/swiotlb.c; then echo ok 1 x; else echo not ok 1 x; false; fi"
+        self.assertFalse(self.obey("0000", command))
+        self.assertTrue(self.obey("0001", command))
+
+    def test_the_harness_is_there(self):
+        self.assertTrue(self.obey("0000", "test -f tools/testing/swiotlb/Makefile && echo ok 1 x"))
+
+    def test_nothing_said(self):
+        with self.assertRaises(Failure):
+            self.obey("0000", "true")
+
+    def test_ok_but_an_error(self):
+        with self.assertRaises(Failure):
+            self.obey("0000", "echo ok 1 x; false")
+
+
 class Tests(unittest.TestCase):
     """Programs that print what test_basic would."""
 

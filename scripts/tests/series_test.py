@@ -264,6 +264,14 @@ class RemarksTest(unittest.TestCase):
         with self.assertRaises(states.Failure):
             known.finish(True, True)
 
+    def test_language_of_kernel_doc(self):
+        with tempfile.TemporaryDirectory() as temp:
+            script = Path(temp) / "kernel-doc"
+            self.assertEqual(remarks.language(script), "python3")
+            for first, expected in (("#!/usr/bin/env python3", "python3"), ("#!/usr/bin/env perl", "perl")):
+                script.write_text(f"{first}\n")
+                self.assertEqual(remarks.language(script), expected)
+
     def test_kernel_doc_forgets_what_the_base_says(self):
         said = {True: "Warning: kernel/a.c:7 No description of 'x'\n",
                 False: "Warning: kernel/a.c:9 No description of 'x'\nWarning: kernel/a.c:3 No description of 'y'\n"}

@@ -400,7 +400,7 @@ static void usage(const char *prog)
 	       "  -v  show what tests print, and the kernel log\n"
 	       "  -l  list the tests\n"
 	       "  -x  stop at the first failure\n"
-	       "  -d  the base must pass what it is known to fail\n"
+	       "  -d  a known defect of the base fails, and passes once fixed\n"
 	       "  -j  run so many at a time (default: 2)\n"
 	       "  -t  let no test run longer than this\n"
 	       "  A name runs the tests whose names contain it, =name only that one.\n",

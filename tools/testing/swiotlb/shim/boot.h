@@ -43,6 +43,7 @@ struct reserved_mem {
 	phys_addr_t base;
 	phys_addr_t size;
 	void *priv;
+	unsigned long fdt_node;	/* see linux-6.12.h */
 };
 #define RESERVEDMEM_OF_DECLARE(name, compat, ops) \
 	SHIM_ENTRY(shim_rmems, struct reserved_mem_ops *, shim_rmem_##name, \

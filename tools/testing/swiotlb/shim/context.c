@@ -51,6 +51,8 @@ void shim_might_sleep(const char *file, int line)
 {
 	struct shim_task *t = shim_current();
 
+	if (t->may_sleep)
+		return;
 	if (t->irqs_off || t->preempt_off || t->locks || t->hardirq || t->rcu_depth)
 		shim_report(SHIM_MISUSE, NULL,
 			    "sleeping while atomic at %s:%d (irqs off %d, preempt off %d, locks %d, rcu %d, hardirq %d)\n",

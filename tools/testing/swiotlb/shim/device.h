@@ -116,6 +116,9 @@ extern u64 shim_c_bit;
 #define dma_addr_encrypted(x) ((x) | shim_c_bit)
 #define dma_addr_unencrypted(x) (x)
 #define dma_addr_canonical(x) ((x) & ~shim_c_bit)
+/* As <linux/dma-direct.h> of 6.12 calls them */
+#define __sme_set(x) dma_addr_encrypted(x)
+#define __sme_clr(x) dma_addr_canonical(x)
 
 static inline bool dev_is_dma_coherent(struct device *dev)
 {

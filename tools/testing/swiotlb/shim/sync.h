@@ -27,6 +27,7 @@ struct shim_task {
 	int locks;
 	int rcu_depth;
 	bool hardirq;
+	bool may_sleep;		/* whatever the others say */
 	u64 rcu_seq;		/* odd inside a read-side section */
 	u64 taken;		/* locks, ever */
 	u64 sections;		/* RCU read-side sections, ever */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Defects of the base that patches/fixes-7.3 mends, as far as no other file
+ * Defects of the base that patches/fixes-7.3 fixes, as far as no other file
  * has a test of them.
  */
 #include "harness.h"

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The swiotlb.c of Linux 6.12 behind the interface of 7.3, which the tests are
+ * written for. Forced into every file after shim.h, if ENGINE_SRC has the
+ * interface of 6.12; BASE_SRC has to be a tree of that version then, too.
+ */
+#ifndef SHIM_LINUX_6_12_H
+#define SHIM_LINUX_6_12_H
+
+#ifdef SHIM_OLD_ENGINE
+
+/* What the engine calls, and 7.3 changed */
+#define dma_alloc_from_pool(dev, size, vaddr, gfp, ok) \
+	dma_alloc_from_pool(dev, size, vaddr, gfp, 0, ok)
+
+/* The memory of a pool is queued for release here, in 7.3 by queue_rcu_work() */
+static inline void shim_call_rcu(struct rcu_head *head,
+				 void (*func)(struct rcu_head *head))
+{
+	void (*hook)(void) = shim_after_queue_rcu_work;
+
+	call_rcu(head, func);
+	shim_after_queue_rcu_work = NULL;
+	if (hook)
+		hook();
+}
+
+#define call_rcu(head, func) shim_call_rcu(head, func)
+
+#ifndef SHIM_BENCH
+/*
+ * 6.12 calls these for each pool, of encrypted memory or not, and where it may not
+ * sleep. 7.3 does not: that is known, and would hide what the tests look for.
+ */
+static inline int shim_unchecked(int (*set)(unsigned long addr, int npages),
+				 unsigned long addr, int npages)
+{
+	struct shim_task *t = shim_current();
+	int err;
+
+	t->may_sleep = true;
+	err = set(addr, npages);
+	t->may_sleep = false;
+	return err;
+}
+
+#define set_memory_encrypted(addr, npages) \
+	shim_unchecked(set_memory_encrypted, addr, npages)
+#define set_memory_decrypted(addr, npages) \
+	shim_unchecked(set_memory_decrypted, addr, npages)
+#endif
+
+/* The setup function sets rmem->ops, which has all else */
+#undef RESERVEDMEM_OF_DECLARE
+#define RESERVEDMEM_OF_DECLARE(name, compat, setup)			\
+	static int shim_node_init_##name(unsigned long node,		\
+					 struct reserved_mem *rmem)	\
+	{								\
+		rmem->fdt_node = node;					\
+		return setup(rmem);					\
+	}								\
+	static int shim_device_init_##name(struct reserved_mem *rmem,	\
+					   struct device *dev)		\
+	{								\
+		return rmem->ops->device_init(rmem, dev);		\
+	}								\
+	static void shim_device_release_##name(struct reserved_mem *rmem, \
+					       struct device *dev)	\
+	{								\
+		rmem->ops->device_release(rmem, dev);			\
+	}								\
+	static const struct reserved_mem_ops shim_rmem_ops_##name = {	\
+		.node_init = shim_node_init_##name,			\
+		.device_init = shim_device_init_##name,			\
+		.device_release = shim_device_release_##name,		\
+	};								\
+	SHIM_ENTRY(shim_rmems, struct reserved_mem_ops *, shim_rmem_##name, \
+		   (struct reserved_mem_ops *)&shim_rmem_ops_##name)
+
+#else
+
+/* What the tests call, and 7.3 changed */
+#define swiotlb_tbl_map_single(dev, phys, size, mask, dir, attrs) \
+	swiotlb_tbl_map_single(dev, phys, size, mask, dir, *(attrs))
+#define swiotlb_alloc(dev, size, attrs) ((void)(attrs), swiotlb_alloc(dev, size))
+
+#endif /* SHIM_OLD_ENGINE */
+#endif
