@@ -137,7 +137,7 @@ unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
 	unsigned int i;
 
 	for (i = 0; i < pool->nareas; i++)
-		used += swiotlb_area_used(swiotlb_pool_area(pool, i));
+		used += READ_ONCE(swiotlb_pool_area(pool, i)->slots.nused);
 	return used;
 }
 
@@ -153,14 +153,18 @@ unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
  */
 bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool)
 {
+	struct io_tlb_area *area;
 	unsigned int i;
 
 	if (swiotlb_pool_used(pool))
 		return false;
 
-	for (i = 0; i < pool->nareas; i++)
-		if (!swiotlb_area_is_empty(swiotlb_pool_area(pool, i)))
+	for (i = 0; i < pool->nareas; i++) {
+		area = swiotlb_pool_area(pool, i);
+		guard(spinlock_irqsave)(&area->lock);
+		if (area->slots.nused)
 			return false;
+	}
 	return true;
 }
 
@@ -182,16 +186,14 @@ static struct swiotlb_boundary swiotlb_boundary(unsigned long mask,
  * @area_index:	The area, less than @pool->nareas.
  * @req:	The request.
  * @dma_start:	Address of @pool->start as the device sees it.
- * @wait:	What to do when the area is busy.
  *
  * Context: Any, takes the area's lock.
- * Return: Physical address of the bounce buffer, behind the padding;
- * %SWIOTLB_MAP_FULL if nothing fits; %SWIOTLB_MAP_BUSY if the area was busy, and @wait
- * says not to wait for it.
+ * Return: Physical address of the bounce buffer, behind the padding, or
+ * %SWIOTLB_MAP_FULL if nothing fits.
  */
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,
-			     dma_addr_t dma_start, enum swiotlb_wait wait)
+			     dma_addr_t dma_start)
 {
 	unsigned int first = area_index << pool->area_shift;
 	unsigned long dma_slot = (dma_start >> IO_TLB_SHIFT) + first;
@@ -208,12 +210,9 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 	};
 	unsigned int index;
 
-	index = swiotlb_area_alloc(swiotlb_pool_area(pool, area_index), &fit,
-				   wait);
+	index = swiotlb_area_alloc(swiotlb_pool_area(pool, area_index), &fit);
 	if (index == SWIOTLB_NO_SLOT)
 		return SWIOTLB_MAP_FULL;
-	if (index == SWIOTLB_BUSY)
-		return SWIOTLB_MAP_BUSY;
 
 	index += first;
 	swiotlb_record_write(&pool->records[index], req);

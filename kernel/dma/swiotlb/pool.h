@@ -77,12 +77,6 @@ struct io_tlb_pool {
 
 /* Returned by swiotlb_pool_map() instead of an address. */
 #define SWIOTLB_MAP_FULL	((phys_addr_t)-1)
-#define SWIOTLB_MAP_BUSY	((phys_addr_t)-2)
-
-static inline bool swiotlb_map_failed(phys_addr_t tlb_addr)
-{
-	return tlb_addr >= SWIOTLB_MAP_BUSY;
-}
 
 static inline struct io_tlb_area *
 swiotlb_pool_area(const struct io_tlb_pool *pool, unsigned int area_index)
@@ -124,7 +118,7 @@ unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool);
 bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool);
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,
-			     dma_addr_t dma_start, enum swiotlb_wait wait);
+			     dma_addr_t dma_start);
 unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool, unsigned int index);
 void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 			  unsigned int nslots, atomic_t *cell, int value);
