@@ -30,10 +30,10 @@ int swiotlb_pool_number(struct io_tlb_pool *pool)
 
 /**
  * swiotlb_pool_unnumber() - let another pool have the number of a pool
- * @pool:	The pool. No cell of a magazine and no entry of the index has its number,
- *		and no reader of either is still running.
+ * @pool:	The pool.
  *
- * Context: Any.
+ * Context: No magazine and no entry of the index has the number, and no reader of either
+ * is still running.
  */
 void swiotlb_pool_unnumber(struct io_tlb_pool *pool)
 {
@@ -42,11 +42,9 @@ void swiotlb_pool_unnumber(struct io_tlb_pool *pool)
 }
 
 /**
- * swiotlb_limit_nareas() - how many areas a pool of some size can have
+ * swiotlb_limit_nareas() - how many areas a pool can have that hold the largest mapping
  * @nareas:	How many are wanted; 0 counts as 1.
  * @nslots:	Slots of the pool.
- *
- * An area must hold the largest mapping.
  *
  * Context: Any.
  * Return: A power of two, at most @nareas rounded up.
@@ -55,9 +53,8 @@ unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots)
 {
 	unsigned long limit = max(nslots / SWIOTLB_MAX_SLOTS, 1UL);
 
-	limit = rounddown_pow_of_two(limit);
-	nareas = max(nareas, 1U);
-	return min(limit, roundup_pow_of_two(nareas));
+	nareas = roundup_pow_of_two(max(nareas, 1U));
+	return min(nareas, rounddown_pow_of_two(limit));
 }
 
 static unsigned int swiotlb_area_shift(unsigned long nslots, unsigned int nareas)
@@ -93,15 +90,13 @@ size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas)
  * @nareas:	Areas wanted, a power of two. Areas are a power of two in size, so
  *		a pool that is not may get fewer, and a last one that is smaller.
  *
- * The caller has cleared the memory: a device must not read its former contents.
- *
- * Context: @pool is not shared yet.
+ * Context: @pool is not shared yet. Its memory is clear: a device must not read the
+ * former contents.
  */
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 		       void *vaddr, unsigned long nslots, unsigned int nareas)
 {
-	unsigned long left = nslots;
-	unsigned int i, area_nslots;
+	unsigned long i, area_nslots;
 
 	pool->start = start;
 	pool->end = start + ((phys_addr_t)nslots << IO_TLB_SHIFT);
@@ -109,17 +104,15 @@ void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 	pool->nslots = nslots;
 	pool->segment_mask = SWIOTLB_NO_BOUNDARY;
 	pool->area_shift = swiotlb_area_shift(nslots, nareas);
-	area_nslots = 1U << pool->area_shift;
+	area_nslots = 1UL << pool->area_shift;
 	pool->nareas = DIV_ROUND_UP(nslots, area_nslots);
 	pool->area_stride = swiotlb_area_bytes(area_nslots);
 	pool->areas = meta;
 	pool->records = meta + (size_t)pool->nareas * pool->area_stride;
 
-	for (i = 0; i < pool->nareas; i++) {
+	for (i = 0; i < pool->nareas; i++)
 		swiotlb_area_init(swiotlb_pool_area(pool, i),
-				  min_t(unsigned long, left, area_nslots));
-		left -= area_nslots;
-	}
+				  min(nslots - i * area_nslots, area_nslots));
 	for (i = 0; i < nslots; i++)
 		atomic64_set(&pool->records[i], SWIOTLB_RECORD_FREE);
 }
@@ -145,11 +138,9 @@ unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
  * swiotlb_pool_is_empty() - is no slot of a pool in use?
  * @pool:	A pool from which no more slots are allocated.
  *
- * The locks of the areas are taken, one after the other, if the pool looks empty:
- * that orders all that other CPUs did with its buffers before the return.
- *
- * Context: Any, takes locks of areas.
- * Return: %true if none is.
+ * Context: Any, takes locks of areas, one after the other, if the pool looks empty.
+ * Return: %true if none is. Then all that other CPUs did with its buffers is visible to
+ * the caller.
  */
 bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool)
 {
@@ -166,18 +157,6 @@ bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool)
 			return false;
 	}
 	return true;
-}
-
-/* Most boundaries are so far apart that none lies in the area: then skip the test. */
-static struct swiotlb_boundary swiotlb_boundary(unsigned long mask,
-						unsigned long first,
-						unsigned int area_shift)
-{
-	unsigned long off = first & mask;
-
-	if (mask - off >= BIT(area_shift) - 1)
-		mask = SWIOTLB_NO_BOUNDARY;
-	return (struct swiotlb_boundary){ .mask = mask, .off = off };
 }
 
 /**
@@ -202,10 +181,8 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 		.align_mask = req->align_mask,
 		.align_off = dma_slot - req->align,
 		.boundary = {
-			swiotlb_boundary(req->boundary_mask, dma_slot,
-					 pool->area_shift),
-			swiotlb_boundary(pool->segment_mask, first,
-					 pool->area_shift),
+			{ .mask = req->boundary_mask, .off = dma_slot },
+			{ .mask = pool->segment_mask, .off = first },
 		},
 	};
 	unsigned int index;
@@ -222,11 +199,9 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 /**
  * swiotlb_pool_head() - find the first slot of the mapping that holds a slot
  * @pool:	The pool.
- * @index:	A slot at which no mapping begins.
+ * @index:	A slot of a mapping of the caller, but not its first.
  *
- * For swiotlb_pool_lookup() only.
- *
- * Context: As for swiotlb_pool_lookup().
+ * Context: Any.
  * Return: The nearest slot below @index at which a mapping begins, or began, in the same
  * area; %SWIOTLB_NO_SLOT if there is none.
  */
@@ -246,10 +221,8 @@ unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool, unsigned int inde
  * @pool:	The pool.
  * @index:	First slot, whose record is free.
  * @nslots:	Number of slots.
- * @cell:	Cell of a magazine that holds the buffer, %NULL if the caller owns it.
- * @value:	Value of @cell that stands for the buffer.
- *
- * If another CPU has taken the buffer out of @cell meanwhile, nothing is changed.
+ * @cell:	As for swiotlb_area_free().
+ * @value:	As for swiotlb_area_free().
  *
  * Context: Any, takes the area's lock.
  */
@@ -260,8 +233,7 @@ void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 	unsigned int first = area_index << pool->area_shift;
 
 	/* With its last slot free, the pool may be freed: RCU keeps it until the end. */
-	rcu_read_lock();
+	guard(rcu)();
 	swiotlb_area_free(swiotlb_pool_area(pool, area_index), index - first,
 			  nslots, cell, value);
-	rcu_read_unlock();
 }

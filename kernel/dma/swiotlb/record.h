@@ -26,14 +26,12 @@
  * free
  *	All bits set.
  *
- * A word is short or long while a mapping begins there, and then tells how many slots
- * to free. All other words are free, or a tail, which may be an old one. A record turns
- * to free by an atomic exchange: if several CPUs unmap one address, one of them
- * succeeds, and owns the slots.
+ * A word is short or long while a mapping begins there. All other words are free, or a
+ * tail, which may be an old one. A record turns to free by an atomic exchange: if several
+ * CPUs unmap one address, one of them succeeds, and owns the slots.
  *
- * An original address of more than 63 - %IO_TLB_SHIFT bits does not fit in the short
- * form: such a mapping gets a second slot. That wastes a slot where memory lies above
- * 4 PiB, and saves a second word for each slot everywhere.
+ * An original address of more than 63 - %IO_TLB_SHIFT bits, above 4 PiB, does not fit in
+ * the short form: such a mapping gets a second slot.
  */
 
 #define SWIOTLB_RECORD_FREE		(~0ULL)
@@ -51,11 +49,11 @@ static_assert(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_RECORD_BYTES_MASK);
 
 /**
  * struct swiotlb_mapping - a mapping record, unpacked
- * @orig_addr:	As in &struct swiotlb_request.
- * @bytes:	As in &struct swiotlb_request.
+ * @orig_addr:	As in &struct swiotlb_request, like @bytes, @nslots and @pad_slots.
+ * @bytes:	See there.
  * @head:	Index in the pool of the first slot, padding included.
- * @nslots:	As in &struct swiotlb_request.
- * @pad_slots:	As in &struct swiotlb_request.
+ * @nslots:	See there.
+ * @pad_slots:	See there.
  * @word:	First word of the packed record, to notice that it changed.
  */
 struct swiotlb_mapping {
@@ -71,11 +69,6 @@ struct swiotlb_mapping {
 static inline bool swiotlb_addr_is_long(phys_addr_t addr)
 {
 	return (u64)addr >> (63 - IO_TLB_SHIFT);
-}
-
-static inline bool swiotlb_record_is_head(u64 word)
-{
-	return word < SWIOTLB_RECORD_TAIL;
 }
 
 static inline void swiotlb_record_write(atomic64_t *record,
@@ -97,13 +90,15 @@ static inline void swiotlb_record_write(atomic64_t *record,
 		     (u64)req->orig_addr >> IO_TLB_SHIFT);
 }
 
-/* %false if the mapping was freed meanwhile: it is unmapped twice at a time. */
-static inline bool swiotlb_record_read(const atomic64_t *record, u64 word,
+/* %false if no mapping begins there, or if it is unmapped meanwhile. */
+static inline bool swiotlb_record_read(const atomic64_t *record,
 				       struct swiotlb_mapping *map)
 {
-	u64 tail;
+	u64 tail, word = atomic64_read(record);
 
 	map->word = word;
+	if (unlikely(word >= SWIOTLB_RECORD_TAIL))
+		return false;
 	if (!(word & SWIOTLB_RECORD_LONG)) {
 		map->orig_addr = word >> IO_TLB_SHIFT;
 		map->bytes = (word & SWIOTLB_RECORD_LOW_MASK) + 1;
@@ -123,16 +118,7 @@ static inline bool swiotlb_record_read(const atomic64_t *record, u64 word,
 	return tail >= SWIOTLB_RECORD_TAIL && tail < SWIOTLB_RECORD_FREE;
 }
 
-/**
- * swiotlb_record_take() - end a mapping
- * @record:	Its first word.
- * @word:	The word that swiotlb_record_read() has unpacked.
- *
- * The caller owns the slots from then on.
- *
- * Context: Any.
- * Return: %false if another caller has ended it.
- */
+/* End a mapping: the caller owns its slots. %false if another caller has ended it. */
 static inline bool swiotlb_record_take(atomic64_t *record, u64 word)
 {
 	s64 old = word;

@@ -12,7 +12,6 @@
 #define SWIOTLB_NO_SLOT		UINT_MAX
 /* Hints are kept for blocks of 1, 2, 4 and 8 slots (16 KiB). */
 #define SWIOTLB_MAX_HINT_ORDER	3
-/* Not a mask that any device can ask for, since masks are in slots. */
 #define SWIOTLB_NO_BOUNDARY	ULONG_MAX
 /* A device has a boundary, and so has the memory of some platforms. */
 #define SWIOTLB_NR_BOUNDARIES	2
