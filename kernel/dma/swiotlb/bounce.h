@@ -17,9 +17,9 @@ size_t swiotlb_clamp_copy(struct device *dev, size_t mapped, phys_addr_t skip,
  * device may never have been written, since drivers map buffers that only the device
  * fills: KMSAN does not check it.
  */
-static inline void swiotlb_copy(struct device *dev, const struct io_tlb_pool *pool,
-				phys_addr_t tlb_addr, phys_addr_t orig_addr,
-				size_t bytes, enum dma_data_direction dir)
+static inline void
+swiotlb_copy(struct device *dev, const struct io_tlb_pool *pool, phys_addr_t tlb_addr,
+	     phys_addr_t orig_addr, size_t bytes, enum dma_data_direction dir)
 {
 	void *bounce = pool->vaddr + (tlb_addr - pool->start);
 
@@ -38,10 +38,9 @@ static inline void swiotlb_copy(struct device *dev, const struct io_tlb_pool *po
 }
 
 /* Bytes from the start of the data of a mapping to an address in it. */
-static inline phys_addr_t swiotlb_bounce_skip(struct device *dev,
-					      const struct io_tlb_pool *pool,
-					      const struct swiotlb_mapping *map,
-					      phys_addr_t tlb_addr)
+static inline phys_addr_t
+swiotlb_bounce_skip(struct device *dev, const struct io_tlb_pool *pool,
+		    const struct swiotlb_mapping *map, phys_addr_t tlb_addr)
 {
 	return tlb_addr - swiotlb_slot_addr(pool, map->head + map->pad_slots) -
 	       swiotlb_align_offset(dev, 0, map->orig_addr);
@@ -58,11 +57,10 @@ static inline bool swiotlb_bounce_is_inside(const struct swiotlb_mapping *map,
  * Copy to or from a part of a mapping, by its owner. What lies outside of the mapping is
  * left alone, and reported once.
  */
-static inline void swiotlb_bounce(struct device *dev,
-				  const struct io_tlb_pool *pool,
-				  const struct swiotlb_mapping *map,
-				  phys_addr_t tlb_addr, size_t bytes,
-				  enum dma_data_direction dir)
+static inline void
+swiotlb_bounce(struct device *dev, const struct io_tlb_pool *pool,
+	       const struct swiotlb_mapping *map, phys_addr_t tlb_addr, size_t bytes,
+	       enum dma_data_direction dir)
 {
 	phys_addr_t skip;
 
@@ -73,8 +71,7 @@ static inline void swiotlb_bounce(struct device *dev,
 	if (unlikely(!swiotlb_bounce_is_inside(map, skip, bytes)))
 		bytes = swiotlb_clamp_copy(dev, map->bytes, skip, bytes);
 	if (likely(bytes))
-		swiotlb_copy(dev, pool, tlb_addr, map->orig_addr + skip, bytes,
-			     dir);
+		swiotlb_copy(dev, pool, tlb_addr, map->orig_addr + skip, bytes, dir);
 }
 
 #endif /* _KERNEL_DMA_SWIOTLB_BOUNCE_H */

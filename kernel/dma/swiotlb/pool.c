@@ -5,7 +5,7 @@
 
 #include "pool.h"
 
-/* Pools by their number, which fits in a cell of a magazine. 0 is no number. */
+/* By number, which fits in a cell of a magazine. 0 is no number. */
 struct io_tlb_pool *swiotlb_pool_table[SWIOTLB_MAX_POOLS] __read_mostly;
 
 /**
@@ -197,15 +197,16 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 }
 
 /**
- * swiotlb_pool_head() - find the first slot of the mapping that holds a slot
+ * swiotlb_pool_lookup_inside() - find the mapping that a slot belongs to
  * @pool:	The pool.
- * @index:	A slot of a mapping of the caller, but not its first.
+ * @index:	A slot at which no mapping begins.
+ * @map:	Filled in on success.
  *
- * Context: Any.
- * Return: The nearest slot below @index at which a mapping begins, or began, in the same
- * area; %SWIOTLB_NO_SLOT if there is none.
+ * Context: Any, by the owner of the mapping.
+ * Return: %false if there is no such mapping.
  */
-unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool, unsigned int index)
+bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool, unsigned int index,
+				struct swiotlb_mapping *map)
 {
 	unsigned int area_index = index >> pool->area_shift;
 	unsigned int first = area_index << pool->area_shift;
@@ -213,7 +214,9 @@ unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool, unsigned int inde
 
 	head = swiotlb_slots_head(&swiotlb_pool_area(pool, area_index)->slots,
 				  index - first);
-	return head == SWIOTLB_NO_SLOT ? SWIOTLB_NO_SLOT : first + head;
+	return head != SWIOTLB_NO_SLOT &&
+	       swiotlb_pool_lookup_head(pool, first + head, map) &&
+	       index - map->head < map->nslots;
 }
 
 /**

@@ -39,9 +39,8 @@ enum swiotlb_pool_state {
  * @source:	&enum swiotlb_source of the memory, of a pool made at run time.
  * @late_alloc:	The memory of a boot pool came from the page allocator.
  * @end:	Physical address behind the last byte.
- * @segment_mask: 2^n - 1 in slots, counted from the pool's first slot. No run crosses
- *		a segment, since its memory is contiguous for devices within one only.
- *		%SWIOTLB_NO_BOUNDARY where all of the pool is.
+ * @segment_mask: 2^n - 1 in slots, from the pool's first slot on: for devices, memory is
+ *		contiguous within a segment only. %SWIOTLB_NO_BOUNDARY where all is.
  * @node:	Member of the list of its mem's pools.
  * @hash:	Member of the table of transient pools, or of pools about to be freed.
  * @free_work:	Frees a transient pool after readers of the table have gone.
@@ -85,7 +84,8 @@ bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool);
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,
 			     dma_addr_t dma_start);
-unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool, unsigned int index);
+bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool, unsigned int index,
+				struct swiotlb_mapping *map);
 void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 			  unsigned int nslots, atomic_t *cell, int value);
 
@@ -111,14 +111,14 @@ swiotlb_pool_area(const struct io_tlb_pool *pool, unsigned int area_index)
 	return pool->areas + (size_t)area_index * pool->area_stride;
 }
 
-static inline phys_addr_t swiotlb_slot_addr(const struct io_tlb_pool *pool,
-					    unsigned int index)
+static inline phys_addr_t
+swiotlb_slot_addr(const struct io_tlb_pool *pool, unsigned int index)
 {
 	return pool->start + ((phys_addr_t)index << IO_TLB_SHIFT);
 }
 
-static inline unsigned int swiotlb_pool_index(const struct io_tlb_pool *pool,
-					      phys_addr_t tlb_addr)
+static inline unsigned int
+swiotlb_pool_index(const struct io_tlb_pool *pool, phys_addr_t tlb_addr)
 {
 	return (tlb_addr - pool->start) >> IO_TLB_SHIFT;
 }
@@ -133,22 +133,17 @@ static inline bool swiotlb_pool_lookup_head(const struct io_tlb_pool *pool,
 }
 
 /*
- * The mapping that @tlb_addr lies in; %false if there is none. No lock is needed, since
- * the caller owns the mapping: nothing else may unmap it meanwhile.
+ * The mapping that @tlb_addr lies in, %false if there is none. The caller owns the
+ * mapping, and so needs no lock: nothing else may unmap it meanwhile.
  */
 static inline bool swiotlb_pool_lookup(const struct io_tlb_pool *pool,
 				       phys_addr_t tlb_addr,
 				       struct swiotlb_mapping *map)
 {
-	unsigned int head, index = swiotlb_pool_index(pool, tlb_addr);
+	unsigned int index = swiotlb_pool_index(pool, tlb_addr);
 
-	if (likely(swiotlb_pool_lookup_head(pool, index, map)))
-		return true;
-
-	head = swiotlb_pool_head(pool, index);
-	return head != SWIOTLB_NO_SLOT &&
-	       swiotlb_pool_lookup_head(pool, head, map) &&
-	       index - head < map->nslots;
+	return likely(swiotlb_pool_lookup_head(pool, index, map)) ||
+	       swiotlb_pool_lookup_inside(pool, index, map);
 }
 
 #endif /* _KERNEL_DMA_SWIOTLB_POOL_H */

@@ -39,7 +39,6 @@
 #define SWIOTLB_RECORD_TAIL		(BIT_ULL(63) | BIT_ULL(62))
 #define SWIOTLB_RECORD_NSLOTS_SHIFT	53
 #define SWIOTLB_RECORD_NSLOTS_MASK	(BIT_ULL(9) - 1)
-#define SWIOTLB_RECORD_ADDR_MASK	(BIT_ULL(53) - 1)
 #define SWIOTLB_RECORD_PAD_SHIFT	30
 #define SWIOTLB_RECORD_BYTES_MASK	(BIT_ULL(19) - 1)
 #define SWIOTLB_RECORD_LOW_MASK		(IO_TLB_SIZE - 1)
@@ -47,14 +46,10 @@
 static_assert(SWIOTLB_MAX_SLOTS - 1 <= SWIOTLB_RECORD_NSLOTS_MASK);
 static_assert(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_RECORD_BYTES_MASK);
 
-/**
- * struct swiotlb_mapping - a mapping record, unpacked
- * @orig_addr:	As in &struct swiotlb_request, like @bytes, @nslots and @pad_slots.
- * @bytes:	See there.
- * @head:	Index in the pool of the first slot, padding included.
- * @nslots:	See there.
- * @pad_slots:	See there.
- * @word:	First word of the packed record, to notice that it changed.
+/*
+ * A mapping record, unpacked. @head is the index in the pool of the first slot, padding
+ * included, @word the first word of the record. All others are as in
+ * &struct swiotlb_request.
  */
 struct swiotlb_mapping {
 	phys_addr_t orig_addr;
@@ -74,20 +69,20 @@ static inline bool swiotlb_addr_is_long(phys_addr_t addr)
 static inline void swiotlb_record_write(atomic64_t *record,
 					const struct swiotlb_request *req)
 {
-	u64 low = req->orig_addr & SWIOTLB_RECORD_LOW_MASK;
+	u64 addr = req->orig_addr;
 
 	if (req->nslots == 1) {
-		atomic64_set(record, (u64)req->orig_addr << IO_TLB_SHIFT |
-				     (req->bytes - 1));
+		atomic64_set(record, addr << IO_TLB_SHIFT | (req->bytes - 1));
 		return;
 	}
 
 	atomic64_set(record + 1, SWIOTLB_RECORD_TAIL |
 		     (u64)req->pad_slots << SWIOTLB_RECORD_PAD_SHIFT |
-		     (u64)req->bytes << IO_TLB_SHIFT | low);
+		     (u64)req->bytes << IO_TLB_SHIFT |
+		     (addr & SWIOTLB_RECORD_LOW_MASK));
 	atomic64_set(record, SWIOTLB_RECORD_LONG |
 		     (u64)(req->nslots - 1) << SWIOTLB_RECORD_NSLOTS_SHIFT |
-		     (u64)req->orig_addr >> IO_TLB_SHIFT);
+		     addr >> IO_TLB_SHIFT);
 }
 
 /* %false if no mapping begins there, or if it is unmapped meanwhile. */
@@ -108,13 +103,12 @@ static inline bool swiotlb_record_read(const atomic64_t *record,
 	}
 
 	tail = atomic64_read(record + 1);
-	map->orig_addr = (word & SWIOTLB_RECORD_ADDR_MASK) << IO_TLB_SHIFT |
-			 (tail & SWIOTLB_RECORD_LOW_MASK);
+	/* The shift drops all but the address. */
+	map->orig_addr = word << IO_TLB_SHIFT | (tail & SWIOTLB_RECORD_LOW_MASK);
 	map->bytes = tail >> IO_TLB_SHIFT & SWIOTLB_RECORD_BYTES_MASK;
 	map->nslots = (word >> SWIOTLB_RECORD_NSLOTS_SHIFT &
 		       SWIOTLB_RECORD_NSLOTS_MASK) + 1;
-	map->pad_slots = tail >> SWIOTLB_RECORD_PAD_SHIFT &
-			 SWIOTLB_RECORD_NSLOTS_MASK;
+	map->pad_slots = tail >> SWIOTLB_RECORD_PAD_SHIFT & SWIOTLB_RECORD_NSLOTS_MASK;
 	return tail >= SWIOTLB_RECORD_TAIL && tail < SWIOTLB_RECORD_FREE;
 }
 

@@ -9,11 +9,9 @@
  * DOC: First fit, with hints
  *
  * A search takes the lowest run that fits. That packs the area, and it reuses a
- * buffer that was just freed while it is still in a cache: a next-fit cursor would make
- * each copy go to the page that was used longest ago.
- *
- * First fit alone would pass over the same full words again and again. So each
- * area keeps, for each order o up to %SWIOTLB_MAX_HINT_ORDER, a lower bound::
+ * buffer that was just freed while it is still in a cache. So that it does not pass over
+ * the same full words again and again, each area keeps, for each order o up to
+ * %SWIOTLB_MAX_HINT_ORDER, a lower bound::
  *
  *	no free, naturally aligned block of 2^o slots begins below hint[o]
  *
@@ -23,7 +21,7 @@
  * slots holds an aligned block of 2^o slots if n >= 2^(o+1) - 1, and begins less than 2^o
  * slots before it: all other searches begin there.
  *
- * A search that finds no run of n slots, wherever, sets @longest to n - 1. Requests of n
+ * A search that finds no run of n slots at all sets @longest to n - 1. Requests of n
  * slots pass over the area until a longer run gets free.
  */
 
