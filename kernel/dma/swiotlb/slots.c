@@ -135,6 +135,7 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
 			return SWIOTLB_NO_SLOT;
 	}
 
+	/* Every run holds a block of this order, and begins less than a block before it. */
 	order = min(ilog2(fit->nslots + 1) - 1, SWIOTLB_MAX_HINT_ORDER);
 	first = swiotlb_slots_find_block(slots, order);
 	first -= min(first, (1U << order) - 1);
@@ -168,7 +169,7 @@ void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index,
 			slots->hint[order] = index + nslots;
 }
 
-/* Free slots were joined to the @nslots from @index on: is that the longest run now? */
+/* The free run around slots just freed may be the longest now. */
 static void swiotlb_slots_raise_longest(struct swiotlb_slots *slots,
 					unsigned int index, unsigned int nslots)
 {
