@@ -5,11 +5,6 @@
 
 #include "area.h"
 
-static size_t swiotlb_area_map_bytes(unsigned int nslots)
-{
-	return BITS_TO_LONGS(nslots) * sizeof(unsigned long);
-}
-
 /**
  * swiotlb_area_bytes() - memory that an area takes
  * @nslots:	Number of slots.
@@ -19,8 +14,8 @@ static size_t swiotlb_area_map_bytes(unsigned int nslots)
  */
 size_t swiotlb_area_bytes(unsigned int nslots)
 {
-	return ALIGN(sizeof(struct io_tlb_area) +
-		     2 * swiotlb_area_map_bytes(nslots), SMP_CACHE_BYTES);
+	return ALIGN(sizeof(struct io_tlb_area) + 2 * bitmap_size(nslots),
+		     SMP_CACHE_BYTES);
 }
 
 /**
@@ -35,34 +30,26 @@ void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots)
 	void *maps = area + 1;
 
 	spin_lock_init(&area->lock);
-	swiotlb_slots_init(&area->slots, maps,
-			   maps + swiotlb_area_map_bytes(nslots), nslots);
+	swiotlb_slots_init(&area->slots, maps, maps + bitmap_size(nslots), nslots);
 }
 
 /**
  * swiotlb_area_alloc() - allocate a run of slots
  * @area:	The area.
  * @fit:	What the run must satisfy.
- * @wait:	What to do when the lock is taken.
  *
- * Ask swiotlb_area_may_fit() first: a full area need not be locked.
+ * Ask swiotlb_slots_may_fit() first: a full area need not be locked.
  *
  * Context: Any, takes the area's lock.
- * Return: Index of the first slot, %SWIOTLB_NO_SLOT if nothing fits, or %SWIOTLB_BUSY if
- * the lock was taken and @wait says not to wait for it.
+ * Return: Index of the first slot, or %SWIOTLB_NO_SLOT if nothing fits.
  */
 unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
-				const struct swiotlb_fit *fit,
-				enum swiotlb_wait wait)
+				const struct swiotlb_fit *fit)
 {
 	unsigned long flags;
 	unsigned int index;
 
-	if (wait == SWIOTLB_SPIN)
-		spin_lock_irqsave(&area->lock, flags);
-	else if (!spin_trylock_irqsave(&area->lock, flags))
-		return SWIOTLB_BUSY;
-
+	spin_lock_irqsave(&area->lock, flags);
 	index = swiotlb_slots_find(&area->slots, fit);
 	if (index != SWIOTLB_NO_SLOT)
 		swiotlb_slots_claim(&area->slots, index, fit->nslots);
@@ -93,23 +80,4 @@ void swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
 	if (!cell || atomic_try_cmpxchg(cell, &value, 0))
 		WARN_ON_ONCE(!swiotlb_slots_release(&area->slots, index, nslots));
 	spin_unlock_irqrestore(&area->lock, flags);
-}
-
-/**
- * swiotlb_area_is_empty() - is no slot in use?
- * @area:	The area.
- *
- * Context: Any, takes the area's lock.
- * Return: %true if there is none; then all that other CPUs did before they freed the
- * last one is visible to the caller.
- */
-bool swiotlb_area_is_empty(struct io_tlb_area *area)
-{
-	unsigned long flags;
-	bool empty;
-
-	spin_lock_irqsave(&area->lock, flags);
-	empty = !swiotlb_area_used(area);
-	spin_unlock_irqrestore(&area->lock, flags);
-	return empty;
 }

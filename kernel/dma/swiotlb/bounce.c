@@ -12,8 +12,6 @@
  * @bytes:	Size.
  * @dir:	%DMA_TO_DEVICE or %DMA_FROM_DEVICE.
  *
- * For swiotlb_copy() only.
- *
  * Context: Any.
  */
 void swiotlb_copy_highmem(void *bounce, phys_addr_t orig, size_t bytes,
@@ -36,16 +34,14 @@ void swiotlb_copy_highmem(void *bounce, phys_addr_t orig, size_t bytes,
 }
 
 /**
- * swiotlb_clamp_copy() - how much of a part lies in a mapping
+ * swiotlb_clamp_copy() - report a part that leaves its mapping
  * @dev:	Device that it is mapped for.
  * @mapped:	Size of the mapping.
  * @skip:	Bytes from the start of the mapping to the part.
  * @bytes:	Size of the part.
  *
- * For swiotlb_bounce() only, which has seen that some of it does not.
- *
  * Context: Any.
- * Return: Bytes.
+ * Return: Bytes of the part that lie in the mapping.
  */
 size_t swiotlb_clamp_copy(struct device *dev, size_t mapped, phys_addr_t skip,
 			  size_t bytes)

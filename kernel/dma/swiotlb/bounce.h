@@ -12,23 +12,14 @@ void swiotlb_copy_highmem(void *bounce, phys_addr_t orig, size_t bytes,
 size_t swiotlb_clamp_copy(struct device *dev, size_t mapped, phys_addr_t skip,
 			  size_t bytes);
 
-/**
- * swiotlb_copy() - copy to or from a bounce buffer
- * @dev:	Device that it is mapped for.
- * @pool:	Pool that holds it.
- * @tlb_addr:	Physical address in the bounce buffer.
- * @orig_addr:	Physical address in the original.
- * @bytes:	Size.
- * @dir:	%DMA_TO_DEVICE or %DMA_FROM_DEVICE.
- *
- * What is copied to the device may never have been written: drivers map buffers
- * that only the device fills. So KMSAN does not check it.
- *
- * Context: Any, by the owner of the mapping.
+/*
+ * Copy to or from a bounce buffer, by the owner of the mapping. What is copied to the
+ * device may never have been written, since drivers map buffers that only the device
+ * fills: KMSAN does not check it.
  */
-static inline void swiotlb_copy(struct device *dev, const struct io_tlb_pool *pool,
-				phys_addr_t tlb_addr, phys_addr_t orig_addr,
-				size_t bytes, enum dma_data_direction dir)
+static inline void
+swiotlb_copy(struct device *dev, const struct io_tlb_pool *pool, phys_addr_t tlb_addr,
+	     phys_addr_t orig_addr, size_t bytes, enum dma_data_direction dir)
 {
 	void *bounce = pool->vaddr + (tlb_addr - pool->start);
 
@@ -47,10 +38,9 @@ static inline void swiotlb_copy(struct device *dev, const struct io_tlb_pool *po
 }
 
 /* Bytes from the start of the data of a mapping to an address in it. */
-static inline phys_addr_t swiotlb_bounce_skip(struct device *dev,
-					      const struct io_tlb_pool *pool,
-					      const struct swiotlb_mapping *map,
-					      phys_addr_t tlb_addr)
+static inline phys_addr_t
+swiotlb_bounce_skip(struct device *dev, const struct io_tlb_pool *pool,
+		    const struct swiotlb_mapping *map, phys_addr_t tlb_addr)
 {
 	return tlb_addr - swiotlb_slot_addr(pool, map->head + map->pad_slots) -
 	       swiotlb_align_offset(dev, 0, map->orig_addr);
@@ -63,23 +53,14 @@ static inline bool swiotlb_bounce_is_inside(const struct swiotlb_mapping *map,
 	return skip <= map->bytes && bytes <= map->bytes - skip;
 }
 
-/**
- * swiotlb_bounce() - copy to or from a part of a mapping
- * @dev:	Device that it is mapped for.
- * @pool:	Pool that holds it.
- * @map:	The mapping.
- * @tlb_addr:	Physical address of the part.
- * @bytes:	Its size. What lies outside of the mapping is left alone, and
- *		reported once.
- * @dir:	%DMA_TO_DEVICE or %DMA_FROM_DEVICE.
- *
- * Context: Any, by the owner of the mapping.
+/*
+ * Copy to or from a part of a mapping, by its owner. What lies outside of the mapping is
+ * left alone, and reported once.
  */
-static inline void swiotlb_bounce(struct device *dev,
-				  const struct io_tlb_pool *pool,
-				  const struct swiotlb_mapping *map,
-				  phys_addr_t tlb_addr, size_t bytes,
-				  enum dma_data_direction dir)
+static inline void
+swiotlb_bounce(struct device *dev, const struct io_tlb_pool *pool,
+	       const struct swiotlb_mapping *map, phys_addr_t tlb_addr, size_t bytes,
+	       enum dma_data_direction dir)
 {
 	phys_addr_t skip;
 
@@ -90,8 +71,7 @@ static inline void swiotlb_bounce(struct device *dev,
 	if (unlikely(!swiotlb_bounce_is_inside(map, skip, bytes)))
 		bytes = swiotlb_clamp_copy(dev, map->bytes, skip, bytes);
 	if (likely(bytes))
-		swiotlb_copy(dev, pool, tlb_addr, map->orig_addr + skip, bytes,
-			     dir);
+		swiotlb_copy(dev, pool, tlb_addr, map->orig_addr + skip, bytes, dir);
 }
 
 #endif /* _KERNEL_DMA_SWIOTLB_BOUNCE_H */

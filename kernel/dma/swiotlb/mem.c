@@ -268,7 +268,7 @@ static unsigned int swiotlb_area_of(const struct io_tlb_pool *pool,
 
 static bool swiotlb_area_is_tight(const struct io_tlb_area *area)
 {
-	return swiotlb_area_used(area) > area->slots.nslots / 2;
+	return READ_ONCE(area->slots.nused) > area->slots.nslots / 2;
 }
 
 /*
@@ -280,16 +280,16 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 				      struct device *dev,
 				      const struct swiotlb_request *req,
 				      enum swiotlb_reach reach,
-				      enum swiotlb_wait wait,
 				      struct swiotlb_hit *hit)
 {
 	unsigned int i, n, nareas = READ_ONCE(mem->pools.max_nareas);
 	unsigned int cpu = raw_smp_processor_id();
-	phys_addr_t tlb_addr, ret = SWIOTLB_MAP_FULL;
 	struct io_tlb_pool *pool;
 	struct io_tlb_area *area;
+	phys_addr_t tlb_addr;
 	bool tight = false;
 
+	guard(rcu)();
 	for (i = 0; i < nareas; i++) {
 		swiotlb_for_each_pool(pool, mem) {
 			n = swiotlb_area_of(pool, cpu + i);
@@ -298,42 +298,22 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 				continue;
 			if (reach == SWIOTLB_REACH_BOOT && pool != &mem->boot_pool)
 				continue;
-			if (!swiotlb_area_may_fit(area, req->nslots)) {
+			if (!swiotlb_slots_may_fit(&area->slots, req->nslots)) {
 				tight = true;
 				continue;
 			}
 
 			tlb_addr = swiotlb_pool_map(pool, n, req,
-						    swiotlb_dma_addr(mem, dev, pool->start),
-						    wait);
-			if (!swiotlb_map_failed(tlb_addr)) {
+						    swiotlb_dma_addr(mem, dev, pool->start));
+			if (tlb_addr != SWIOTLB_MAP_FULL) {
 				hit->pool = pool;
 				hit->tight = tight || swiotlb_area_is_tight(area);
 				return tlb_addr;
 			}
-			if (tlb_addr == SWIOTLB_MAP_BUSY)
-				ret = SWIOTLB_MAP_BUSY;
 			tight = true;
 		}
 	}
-	return ret;
-}
-
-/* All areas whose lock is free, then all. */
-static phys_addr_t swiotlb_mem_map_area(struct swiotlb_mem *mem,
-					struct device *dev,
-					const struct swiotlb_request *req,
-					enum swiotlb_reach reach,
-					struct swiotlb_hit *hit)
-{
-	phys_addr_t tlb_addr;
-
-	guard(rcu)();
-	tlb_addr = swiotlb_mem_search(mem, dev, req, reach, SWIOTLB_TRY, hit);
-	if (tlb_addr == SWIOTLB_MAP_BUSY)
-		tlb_addr = swiotlb_mem_search(mem, dev, req, reach, SWIOTLB_SPIN,
-					      hit);
-	return tlb_addr;
+	return SWIOTLB_MAP_FULL;
 }
 
 /**
@@ -363,10 +343,10 @@ phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 			return tlb_addr;
 	}
 
-	tlb_addr = swiotlb_mem_map_area(mem, dev, req, reach, hit);
+	tlb_addr = swiotlb_mem_search(mem, dev, req, reach, hit);
 	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_cache_crowd(&mem->cache)) {
 		swiotlb_magazines_drain(&mem->cache);
-		tlb_addr = swiotlb_mem_map_area(mem, dev, req, reach, hit);
+		tlb_addr = swiotlb_mem_search(mem, dev, req, reach, hit);
 	}
 	if (tlb_addr != SWIOTLB_MAP_FULL)
 		swiotlb_mem_account(mem, req->nslots);

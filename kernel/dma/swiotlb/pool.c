@@ -5,7 +5,7 @@
 
 #include "pool.h"
 
-/* Pools by their number, which fits in a cell of a magazine. 0 is no number. */
+/* By number, which fits in a cell of a magazine. 0 is no number. */
 struct io_tlb_pool *swiotlb_pool_table[SWIOTLB_MAX_POOLS] __read_mostly;
 
 /**
@@ -30,10 +30,10 @@ int swiotlb_pool_number(struct io_tlb_pool *pool)
 
 /**
  * swiotlb_pool_unnumber() - let another pool have the number of a pool
- * @pool:	The pool. No cell of a magazine and no entry of the index has its number,
- *		and no reader of either is still running.
+ * @pool:	The pool.
  *
- * Context: Any.
+ * Context: No magazine and no entry of the index has the number, and no reader of either
+ * is still running.
  */
 void swiotlb_pool_unnumber(struct io_tlb_pool *pool)
 {
@@ -42,11 +42,9 @@ void swiotlb_pool_unnumber(struct io_tlb_pool *pool)
 }
 
 /**
- * swiotlb_limit_nareas() - how many areas a pool of some size can have
+ * swiotlb_limit_nareas() - how many areas a pool can have that hold the largest mapping
  * @nareas:	How many are wanted; 0 counts as 1.
  * @nslots:	Slots of the pool.
- *
- * An area must hold the largest mapping.
  *
  * Context: Any.
  * Return: A power of two, at most @nareas rounded up.
@@ -55,9 +53,8 @@ unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots)
 {
 	unsigned long limit = max(nslots / SWIOTLB_MAX_SLOTS, 1UL);
 
-	limit = rounddown_pow_of_two(limit);
-	nareas = max(nareas, 1U);
-	return min(limit, roundup_pow_of_two(nareas));
+	nareas = roundup_pow_of_two(max(nareas, 1U));
+	return min(nareas, rounddown_pow_of_two(limit));
 }
 
 static unsigned int swiotlb_area_shift(unsigned long nslots, unsigned int nareas)
@@ -93,15 +90,13 @@ size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas)
  * @nareas:	Areas wanted, a power of two. Areas are a power of two in size, so
  *		a pool that is not may get fewer, and a last one that is smaller.
  *
- * The caller has cleared the memory: a device must not read its former contents.
- *
- * Context: @pool is not shared yet.
+ * Context: @pool is not shared yet. Its memory is clear: a device must not read the
+ * former contents.
  */
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 		       void *vaddr, unsigned long nslots, unsigned int nareas)
 {
-	unsigned long left = nslots;
-	unsigned int i, area_nslots;
+	unsigned long i, area_nslots;
 
 	pool->start = start;
 	pool->end = start + ((phys_addr_t)nslots << IO_TLB_SHIFT);
@@ -109,17 +104,15 @@ void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 	pool->nslots = nslots;
 	pool->segment_mask = SWIOTLB_NO_BOUNDARY;
 	pool->area_shift = swiotlb_area_shift(nslots, nareas);
-	area_nslots = 1U << pool->area_shift;
+	area_nslots = 1UL << pool->area_shift;
 	pool->nareas = DIV_ROUND_UP(nslots, area_nslots);
 	pool->area_stride = swiotlb_area_bytes(area_nslots);
 	pool->areas = meta;
 	pool->records = meta + (size_t)pool->nareas * pool->area_stride;
 
-	for (i = 0; i < pool->nareas; i++) {
+	for (i = 0; i < pool->nareas; i++)
 		swiotlb_area_init(swiotlb_pool_area(pool, i),
-				  min_t(unsigned long, left, area_nslots));
-		left -= area_nslots;
-	}
+				  min(nslots - i * area_nslots, area_nslots));
 	for (i = 0; i < nslots; i++)
 		atomic64_set(&pool->records[i], SWIOTLB_RECORD_FREE);
 }
@@ -137,7 +130,7 @@ unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
 	unsigned int i;
 
 	for (i = 0; i < pool->nareas; i++)
-		used += swiotlb_area_used(swiotlb_pool_area(pool, i));
+		used += READ_ONCE(swiotlb_pool_area(pool, i)->slots.nused);
 	return used;
 }
 
@@ -145,35 +138,25 @@ unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
  * swiotlb_pool_is_empty() - is no slot of a pool in use?
  * @pool:	A pool from which no more slots are allocated.
  *
- * The locks of the areas are taken, one after the other, if the pool looks empty:
- * that orders all that other CPUs did with its buffers before the return.
- *
- * Context: Any, takes locks of areas.
- * Return: %true if none is.
+ * Context: Any, takes locks of areas, one after the other, if the pool looks empty.
+ * Return: %true if none is. Then all that other CPUs did with its buffers is visible to
+ * the caller.
  */
 bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool)
 {
+	struct io_tlb_area *area;
 	unsigned int i;
 
 	if (swiotlb_pool_used(pool))
 		return false;
 
-	for (i = 0; i < pool->nareas; i++)
-		if (!swiotlb_area_is_empty(swiotlb_pool_area(pool, i)))
+	for (i = 0; i < pool->nareas; i++) {
+		area = swiotlb_pool_area(pool, i);
+		guard(spinlock_irqsave)(&area->lock);
+		if (area->slots.nused)
 			return false;
+	}
 	return true;
-}
-
-/* Most boundaries are so far apart that none lies in the area: then skip the test. */
-static struct swiotlb_boundary swiotlb_boundary(unsigned long mask,
-						unsigned long first,
-						unsigned int area_shift)
-{
-	unsigned long off = first & mask;
-
-	if (mask - off >= BIT(area_shift) - 1)
-		mask = SWIOTLB_NO_BOUNDARY;
-	return (struct swiotlb_boundary){ .mask = mask, .off = off };
 }
 
 /**
@@ -182,16 +165,14 @@ static struct swiotlb_boundary swiotlb_boundary(unsigned long mask,
  * @area_index:	The area, less than @pool->nareas.
  * @req:	The request.
  * @dma_start:	Address of @pool->start as the device sees it.
- * @wait:	What to do when the area is busy.
  *
  * Context: Any, takes the area's lock.
- * Return: Physical address of the bounce buffer, behind the padding;
- * %SWIOTLB_MAP_FULL if nothing fits; %SWIOTLB_MAP_BUSY if the area was busy, and @wait
- * says not to wait for it.
+ * Return: Physical address of the bounce buffer, behind the padding, or
+ * %SWIOTLB_MAP_FULL if nothing fits.
  */
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,
-			     dma_addr_t dma_start, enum swiotlb_wait wait)
+			     dma_addr_t dma_start)
 {
 	unsigned int first = area_index << pool->area_shift;
 	unsigned long dma_slot = (dma_start >> IO_TLB_SHIFT) + first;
@@ -200,20 +181,15 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 		.align_mask = req->align_mask,
 		.align_off = dma_slot - req->align,
 		.boundary = {
-			swiotlb_boundary(req->boundary_mask, dma_slot,
-					 pool->area_shift),
-			swiotlb_boundary(pool->segment_mask, first,
-					 pool->area_shift),
+			{ .mask = req->boundary_mask, .off = dma_slot },
+			{ .mask = pool->segment_mask, .off = first },
 		},
 	};
 	unsigned int index;
 
-	index = swiotlb_area_alloc(swiotlb_pool_area(pool, area_index), &fit,
-				   wait);
+	index = swiotlb_area_alloc(swiotlb_pool_area(pool, area_index), &fit);
 	if (index == SWIOTLB_NO_SLOT)
 		return SWIOTLB_MAP_FULL;
-	if (index == SWIOTLB_BUSY)
-		return SWIOTLB_MAP_BUSY;
 
 	index += first;
 	swiotlb_record_write(&pool->records[index], req);
@@ -221,17 +197,16 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 }
 
 /**
- * swiotlb_pool_head() - find the first slot of the mapping that holds a slot
+ * swiotlb_pool_lookup_inside() - find the mapping that a slot belongs to
  * @pool:	The pool.
  * @index:	A slot at which no mapping begins.
+ * @map:	Filled in on success.
  *
- * For swiotlb_pool_lookup() only.
- *
- * Context: As for swiotlb_pool_lookup().
- * Return: The nearest slot below @index at which a mapping begins, or began, in the same
- * area; %SWIOTLB_NO_SLOT if there is none.
+ * Context: Any, by the owner of the mapping.
+ * Return: %false if there is no such mapping.
  */
-unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool, unsigned int index)
+bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool, unsigned int index,
+				struct swiotlb_mapping *map)
 {
 	unsigned int area_index = index >> pool->area_shift;
 	unsigned int first = area_index << pool->area_shift;
@@ -239,7 +214,9 @@ unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool, unsigned int inde
 
 	head = swiotlb_slots_head(&swiotlb_pool_area(pool, area_index)->slots,
 				  index - first);
-	return head == SWIOTLB_NO_SLOT ? SWIOTLB_NO_SLOT : first + head;
+	return head != SWIOTLB_NO_SLOT &&
+	       swiotlb_pool_lookup_head(pool, first + head, map) &&
+	       index - map->head < map->nslots;
 }
 
 /**
@@ -247,10 +224,8 @@ unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool, unsigned int inde
  * @pool:	The pool.
  * @index:	First slot, whose record is free.
  * @nslots:	Number of slots.
- * @cell:	Cell of a magazine that holds the buffer, %NULL if the caller owns it.
- * @value:	Value of @cell that stands for the buffer.
- *
- * If another CPU has taken the buffer out of @cell meanwhile, nothing is changed.
+ * @cell:	As for swiotlb_area_free().
+ * @value:	As for swiotlb_area_free().
  *
  * Context: Any, takes the area's lock.
  */
@@ -261,8 +236,7 @@ void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 	unsigned int first = area_index << pool->area_shift;
 
 	/* With its last slot free, the pool may be freed: RCU keeps it until the end. */
-	rcu_read_lock();
+	guard(rcu)();
 	swiotlb_area_free(swiotlb_pool_area(pool, area_index), index - first,
 			  nslots, cell, value);
-	rcu_read_unlock();
 }

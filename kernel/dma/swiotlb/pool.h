@@ -13,13 +13,9 @@
 
 struct swiotlb_mem;
 
-/**
- * enum swiotlb_pool_state - what a pool is there for
- * @SWIOTLB_POOL_OPEN:	Slots may be allocated.
- * @SWIOTLB_POOL_CLOSED: None may, but for buffers that lie in magazines.
- * @SWIOTLB_POOL_TRANSIENT: Made for one mapping.
- *
- * Changed under the lock of its mem's pools, read without it.
+/*
+ * What a pool is there for. A closed pool lends no slots, but for buffers that lie in
+ * magazines. A transient pool is made for one mapping.
  */
 enum swiotlb_pool_state {
 	SWIOTLB_POOL_OPEN,
@@ -39,18 +35,15 @@ enum swiotlb_pool_state {
  * @nareas:	Number of areas.
  * @nslots:	Number of slots, in all areas.
  * @id:		Number of the pool in swiotlb_pool_table, 0 if it has none.
- * @state:	&enum swiotlb_pool_state.
+ * @state:	&enum swiotlb_pool_state. Changed under swiotlb_pools_lock, read without.
  * @source:	&enum swiotlb_source of the memory, of a pool made at run time.
  * @late_alloc:	The memory of a boot pool came from the page allocator.
  * @end:	Physical address behind the last byte.
- * @segment_mask: 2^n - 1 in slots, counted from the pool's first slot. No run crosses
- *		a segment, since its memory is contiguous for devices within one only.
- *		%SWIOTLB_NO_BOUNDARY where all of the pool is.
+ * @segment_mask: 2^n - 1 in slots, from the pool's first slot on: for devices, memory is
+ *		contiguous within a segment only. %SWIOTLB_NO_BOUNDARY where all is.
  * @node:	Member of the list of its mem's pools.
- * @hash:	Member of the table of transient pools, or of pools that are about to be
- *		freed.
- * @free_work:	Frees a transient pool from process context, after readers of
- *		the table have gone.
+ * @hash:	Member of the table of transient pools, or of pools about to be freed.
+ * @free_work:	Frees a transient pool after readers of the table have gone.
  *
  * Constant once the pool is published, but for @state and the links.
  */
@@ -75,19 +68,31 @@ struct io_tlb_pool {
 	struct rcu_work free_work;
 };
 
-/* Returned by swiotlb_pool_map() instead of an address. */
+/* Returned instead of the address of a bounce buffer. */
 #define SWIOTLB_MAP_FULL	((phys_addr_t)-1)
-#define SWIOTLB_MAP_BUSY	((phys_addr_t)-2)
 
-static inline bool swiotlb_map_failed(phys_addr_t tlb_addr)
-{
-	return tlb_addr >= SWIOTLB_MAP_BUSY;
-}
+extern struct io_tlb_pool *swiotlb_pool_table[SWIOTLB_MAX_POOLS];
 
-static inline struct io_tlb_area *
-swiotlb_pool_area(const struct io_tlb_pool *pool, unsigned int area_index)
+int swiotlb_pool_number(struct io_tlb_pool *pool);
+void swiotlb_pool_unnumber(struct io_tlb_pool *pool);
+unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots);
+size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas);
+void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
+		       void *vaddr, unsigned long nslots, unsigned int nareas);
+unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool);
+bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool);
+phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
+			     const struct swiotlb_request *req,
+			     dma_addr_t dma_start);
+bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool, unsigned int index,
+				struct swiotlb_mapping *map);
+void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
+			  unsigned int nslots, atomic_t *cell, int value);
+
+/* The owner of a buffer keeps its pool, and so the number of the pool. */
+static inline struct io_tlb_pool *swiotlb_pool_by_number(unsigned int id)
 {
-	return pool->areas + (size_t)area_index * pool->area_stride;
+	return READ_ONCE(swiotlb_pool_table[id]);
 }
 
 static inline bool swiotlb_pool_is_open(const struct io_tlb_pool *pool)
@@ -100,37 +105,20 @@ static inline bool swiotlb_pool_is_transient(const struct io_tlb_pool *pool)
 	return READ_ONCE(pool->state) == SWIOTLB_POOL_TRANSIENT;
 }
 
-static inline phys_addr_t swiotlb_slot_addr(const struct io_tlb_pool *pool,
-					    unsigned int index)
+static inline struct io_tlb_area *
+swiotlb_pool_area(const struct io_tlb_pool *pool, unsigned int area_index)
+{
+	return pool->areas + (size_t)area_index * pool->area_stride;
+}
+
+static inline phys_addr_t
+swiotlb_slot_addr(const struct io_tlb_pool *pool, unsigned int index)
 {
 	return pool->start + ((phys_addr_t)index << IO_TLB_SHIFT);
 }
 
-extern struct io_tlb_pool *swiotlb_pool_table[SWIOTLB_MAX_POOLS];
-
-/* The owner of a buffer keeps its pool, and so the number of the pool. */
-static inline struct io_tlb_pool *swiotlb_pool_by_number(unsigned int id)
-{
-	return READ_ONCE(swiotlb_pool_table[id]);
-}
-
-int swiotlb_pool_number(struct io_tlb_pool *pool);
-void swiotlb_pool_unnumber(struct io_tlb_pool *pool);
-unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots);
-size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas);
-void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
-		       void *vaddr, unsigned long nslots, unsigned int nareas);
-unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool);
-bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool);
-phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
-			     const struct swiotlb_request *req,
-			     dma_addr_t dma_start, enum swiotlb_wait wait);
-unsigned int swiotlb_pool_head(const struct io_tlb_pool *pool, unsigned int index);
-void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
-			  unsigned int nslots, atomic_t *cell, int value);
-
-static inline unsigned int swiotlb_pool_index(const struct io_tlb_pool *pool,
-					      phys_addr_t tlb_addr)
+static inline unsigned int
+swiotlb_pool_index(const struct io_tlb_pool *pool, phys_addr_t tlb_addr)
 {
 	return (tlb_addr - pool->start) >> IO_TLB_SHIFT;
 }
@@ -140,36 +128,22 @@ static inline bool swiotlb_pool_lookup_head(const struct io_tlb_pool *pool,
 					    unsigned int head,
 					    struct swiotlb_mapping *map)
 {
-	u64 word = atomic64_read(&pool->records[head]);
-
 	map->head = head;
-	return likely(swiotlb_record_is_head(word)) &&
-	       swiotlb_record_read(&pool->records[head], word, map);
+	return swiotlb_record_read(&pool->records[head], map);
 }
 
-/**
- * swiotlb_pool_lookup() - find the mapping that an address belongs to
- * @pool:	The pool that @tlb_addr lies in.
- * @tlb_addr:	Any physical address within the mapping.
- * @map:	Filled in on success.
- *
- * Context: Any. No lock is needed, since the caller owns the mapping: nothing else may
- * unmap it meanwhile.
- * Return: %false if nothing is mapped there.
+/*
+ * The mapping that @tlb_addr lies in, %false if there is none. The caller owns the
+ * mapping, and so needs no lock: nothing else may unmap it meanwhile.
  */
 static inline bool swiotlb_pool_lookup(const struct io_tlb_pool *pool,
 				       phys_addr_t tlb_addr,
 				       struct swiotlb_mapping *map)
 {
-	unsigned int head, index = swiotlb_pool_index(pool, tlb_addr);
+	unsigned int index = swiotlb_pool_index(pool, tlb_addr);
 
-	if (likely(swiotlb_pool_lookup_head(pool, index, map)))
-		return true;
-
-	head = swiotlb_pool_head(pool, index);
-	return head != SWIOTLB_NO_SLOT &&
-	       swiotlb_pool_lookup_head(pool, head, map) &&
-	       index - head < map->nslots;
+	return likely(swiotlb_pool_lookup_head(pool, index, map)) ||
+	       swiotlb_pool_lookup_inside(pool, index, map);
 }
 
 #endif /* _KERNEL_DMA_SWIOTLB_POOL_H */

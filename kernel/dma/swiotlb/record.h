@@ -26,14 +26,12 @@
  * free
  *	All bits set.
  *
- * A word is short or long while a mapping begins there, and then tells how many slots
- * to free. All other words are free, or a tail, which may be an old one. A record turns
- * to free by an atomic exchange: if several CPUs unmap one address, one of them
- * succeeds, and owns the slots.
+ * A word is short or long while a mapping begins there. All other words are free, or a
+ * tail, which may be an old one. A record turns to free by an atomic exchange: if several
+ * CPUs unmap one address, one of them succeeds, and owns the slots.
  *
- * An original address of more than 63 - %IO_TLB_SHIFT bits does not fit in the short
- * form: such a mapping gets a second slot. That wastes a slot where memory lies above
- * 4 PiB, and saves a second word for each slot everywhere.
+ * An original address of more than 63 - %IO_TLB_SHIFT bits, above 4 PiB, does not fit in
+ * the short form: such a mapping gets a second slot.
  */
 
 #define SWIOTLB_RECORD_FREE		(~0ULL)
@@ -41,7 +39,6 @@
 #define SWIOTLB_RECORD_TAIL		(BIT_ULL(63) | BIT_ULL(62))
 #define SWIOTLB_RECORD_NSLOTS_SHIFT	53
 #define SWIOTLB_RECORD_NSLOTS_MASK	(BIT_ULL(9) - 1)
-#define SWIOTLB_RECORD_ADDR_MASK	(BIT_ULL(53) - 1)
 #define SWIOTLB_RECORD_PAD_SHIFT	30
 #define SWIOTLB_RECORD_BYTES_MASK	(BIT_ULL(19) - 1)
 #define SWIOTLB_RECORD_LOW_MASK		(IO_TLB_SIZE - 1)
@@ -49,14 +46,10 @@
 static_assert(SWIOTLB_MAX_SLOTS - 1 <= SWIOTLB_RECORD_NSLOTS_MASK);
 static_assert(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_RECORD_BYTES_MASK);
 
-/**
- * struct swiotlb_mapping - a mapping record, unpacked
- * @orig_addr:	As in &struct swiotlb_request.
- * @bytes:	As in &struct swiotlb_request.
- * @head:	Index in the pool of the first slot, padding included.
- * @nslots:	As in &struct swiotlb_request.
- * @pad_slots:	As in &struct swiotlb_request.
- * @word:	First word of the packed record, to notice that it changed.
+/*
+ * A mapping record, unpacked. @head is the index in the pool of the first slot, padding
+ * included, @word the first word of the record. All others are as in
+ * &struct swiotlb_request.
  */
 struct swiotlb_mapping {
 	phys_addr_t orig_addr;
@@ -73,37 +66,34 @@ static inline bool swiotlb_addr_is_long(phys_addr_t addr)
 	return (u64)addr >> (63 - IO_TLB_SHIFT);
 }
 
-static inline bool swiotlb_record_is_head(u64 word)
-{
-	return word < SWIOTLB_RECORD_TAIL;
-}
-
 static inline void swiotlb_record_write(atomic64_t *record,
 					const struct swiotlb_request *req)
 {
-	u64 low = req->orig_addr & SWIOTLB_RECORD_LOW_MASK;
+	u64 addr = req->orig_addr;
 
 	if (req->nslots == 1) {
-		atomic64_set(record, (u64)req->orig_addr << IO_TLB_SHIFT |
-				     (req->bytes - 1));
+		atomic64_set(record, addr << IO_TLB_SHIFT | (req->bytes - 1));
 		return;
 	}
 
 	atomic64_set(record + 1, SWIOTLB_RECORD_TAIL |
 		     (u64)req->pad_slots << SWIOTLB_RECORD_PAD_SHIFT |
-		     (u64)req->bytes << IO_TLB_SHIFT | low);
+		     (u64)req->bytes << IO_TLB_SHIFT |
+		     (addr & SWIOTLB_RECORD_LOW_MASK));
 	atomic64_set(record, SWIOTLB_RECORD_LONG |
 		     (u64)(req->nslots - 1) << SWIOTLB_RECORD_NSLOTS_SHIFT |
-		     (u64)req->orig_addr >> IO_TLB_SHIFT);
+		     addr >> IO_TLB_SHIFT);
 }
 
-/* %false if the mapping was freed meanwhile: it is unmapped twice at a time. */
-static inline bool swiotlb_record_read(const atomic64_t *record, u64 word,
+/* %false if no mapping begins there, or if it is unmapped meanwhile. */
+static inline bool swiotlb_record_read(const atomic64_t *record,
 				       struct swiotlb_mapping *map)
 {
-	u64 tail;
+	u64 tail, word = atomic64_read(record);
 
 	map->word = word;
+	if (unlikely(word >= SWIOTLB_RECORD_TAIL))
+		return false;
 	if (!(word & SWIOTLB_RECORD_LONG)) {
 		map->orig_addr = word >> IO_TLB_SHIFT;
 		map->bytes = (word & SWIOTLB_RECORD_LOW_MASK) + 1;
@@ -113,26 +103,16 @@ static inline bool swiotlb_record_read(const atomic64_t *record, u64 word,
 	}
 
 	tail = atomic64_read(record + 1);
-	map->orig_addr = (word & SWIOTLB_RECORD_ADDR_MASK) << IO_TLB_SHIFT |
-			 (tail & SWIOTLB_RECORD_LOW_MASK);
+	/* The shift drops all but the address. */
+	map->orig_addr = word << IO_TLB_SHIFT | (tail & SWIOTLB_RECORD_LOW_MASK);
 	map->bytes = tail >> IO_TLB_SHIFT & SWIOTLB_RECORD_BYTES_MASK;
 	map->nslots = (word >> SWIOTLB_RECORD_NSLOTS_SHIFT &
 		       SWIOTLB_RECORD_NSLOTS_MASK) + 1;
-	map->pad_slots = tail >> SWIOTLB_RECORD_PAD_SHIFT &
-			 SWIOTLB_RECORD_NSLOTS_MASK;
+	map->pad_slots = tail >> SWIOTLB_RECORD_PAD_SHIFT & SWIOTLB_RECORD_NSLOTS_MASK;
 	return tail >= SWIOTLB_RECORD_TAIL && tail < SWIOTLB_RECORD_FREE;
 }
 
-/**
- * swiotlb_record_take() - end a mapping
- * @record:	Its first word.
- * @word:	The word that swiotlb_record_read() has unpacked.
- *
- * The caller owns the slots from then on.
- *
- * Context: Any.
- * Return: %false if another caller has ended it.
- */
+/* End a mapping: the caller owns its slots. %false if another caller has ended it. */
 static inline bool swiotlb_record_take(atomic64_t *record, u64 word)
 {
 	s64 old = word;

@@ -12,8 +12,7 @@
 
 /**
  * struct swiotlb_request - a mapping that a caller asks for
- * @orig_addr:	Physical address of the original buffer, or
- *		%SWIOTLB_NO_ORIG_ADDR when there is none.
+ * @orig_addr:	Physical address of the original buffer, or %SWIOTLB_NO_ORIG_ADDR.
  * @bytes:	Size of the buffer.
  * @offset:	Bytes from the start of the first slot that holds data to the data.
  * @pad_slots:	Slots in front of that one, for the alignment of the allocation.
@@ -35,16 +34,10 @@ struct swiotlb_request {
 	unsigned long boundary_mask;
 };
 
-/**
- * swiotlb_request_possible() - can a request ever be served?
- * @req:	The request.
- *
- * The lowest position inside a segment that has the alignment is the one that
- * has no higher bits set; if the run crosses the boundary there, it does so
- * everywhere.
- *
- * Context: Any.
- * Return: %false if no pool, however large and empty, has room for it.
+/*
+ * Does any pool, however large and empty, have room for it? The lowest position inside a
+ * segment that has the alignment is the one that has no higher bits set; if the run
+ * crosses the boundary there, it does so everywhere.
  */
 static inline bool swiotlb_request_possible(const struct swiotlb_request *req)
 {
@@ -54,14 +47,7 @@ static inline bool swiotlb_request_possible(const struct swiotlb_request *req)
 	       req->nslots - 1 <= req->boundary_mask - lowest;
 }
 
-/**
- * swiotlb_request_fits() - can a run serve a request?
- * @req:	The request, for as many slots as the run has.
- * @dma_slot:	Number of the first slot, as the device counts.
- *
- * Context: Any.
- * Return: %true if alignment and boundary are right.
- */
+/* Are alignment and boundary right for a run from @dma_slot on, as the device counts? */
 static inline bool swiotlb_request_fits(const struct swiotlb_request *req,
 					unsigned long dma_slot)
 {

@@ -12,21 +12,21 @@
 #define SWIOTLB_NO_SLOT		UINT_MAX
 /* Hints are kept for blocks of 1, 2, 4 and 8 slots (16 KiB). */
 #define SWIOTLB_MAX_HINT_ORDER	3
-/* Not a mask that any device can ask for, since masks are in slots. */
 #define SWIOTLB_NO_BOUNDARY	ULONG_MAX
+/* A device has a boundary, and so has the memory of some platforms. */
+#define SWIOTLB_NR_BOUNDARIES	2
 
 /**
  * struct swiotlb_slots - which slots of an area are in use
- * @used:	One bit a slot: in use. Protected by the area's lock.
- * @head:	One bit a slot: first of a mapping. Written under the area's lock,
- *		read without it.
+ * @used:	One bit a slot: in use.
+ * @head:	One bit a slot: first of a mapping. Read without the lock, too.
  * @nslots:	Number of slots, constant.
- * @nused:	Number of bits set in @used. Written under the area's lock, read
- *		without it as an estimate.
- * @longest:	No free run is longer than this. Written under the area's lock, read
- *		without it as an estimate.
+ * @nused:	Number of bits set in @used. Read without the lock as an estimate.
+ * @longest:	No free run is longer than this. Read without the lock as an estimate.
  * @hint:	For each order o, no free aligned block of 2^o slots begins below
- *		@hint[o]. Protected by the area's lock.
+ *		@hint[o].
+ *
+ * Protected by the area's lock.
  */
 struct swiotlb_slots {
 	unsigned long *used;
@@ -37,29 +37,21 @@ struct swiotlb_slots {
 	unsigned int hint[SWIOTLB_MAX_HINT_ORDER + 1];
 };
 
-/**
- * struct swiotlb_boundary - addresses that a run must not cross
- * @mask:	2^n - 1 in slots, or %SWIOTLB_NO_BOUNDARY.
- * @off:	(@off + i) with its bits above @mask is the same for all slots i of
- *		the run.
+/*
+ * A run does not cross it if (@off + i) with its bits above @mask is the same for all
+ * slots i of the run. @mask is 2^n - 1, or %SWIOTLB_NO_BOUNDARY.
  */
 struct swiotlb_boundary {
 	unsigned long mask;
 	unsigned long off;
 };
 
-/* A device has a boundary, and so has the memory of some platforms. */
-#define SWIOTLB_NR_BOUNDARIES	2
-
 /**
- * struct swiotlb_fit - what a run of slots must satisfy
+ * struct swiotlb_fit - what a run must satisfy, in slots from the start of the area
  * @nslots:	Length of the run, not 0.
- * @align_mask:	2^n - 1. For the index i of the first slot, (@align_off + i) &
- *		@align_mask is 0.
+ * @align_mask:	2^n - 1. For the first slot i, (@align_off + i) & @align_mask is 0.
  * @align_off:	See @align_mask.
  * @boundary:	The run crosses none of them.
- *
- * All in slots, relative to the first slot of the area.
  */
 struct swiotlb_fit {
 	unsigned int nslots;
@@ -68,14 +60,7 @@ struct swiotlb_fit {
 	struct swiotlb_boundary boundary[SWIOTLB_NR_BOUNDARIES];
 };
 
-/**
- * swiotlb_slots_may_fit() - is a search for a run of this length useful?
- * @slots:	Slots of one area.
- * @nslots:	Length of the run.
- *
- * Context: Any.
- * Return: %false if there is no such run; an estimate unless the area's lock is held.
- */
+/* Is a search for such a run useful? An estimate unless the area's lock is held. */
 static inline bool swiotlb_slots_may_fit(const struct swiotlb_slots *slots,
 					 unsigned int nslots)
 {

@@ -101,8 +101,7 @@ static phys_addr_t swiotlb_transient_place(struct io_tlb_pool *pool,
 	if (!swiotlb_dev_reaches(pool->mem, dev, pool->start, pool->end - 1))
 		return SWIOTLB_MAP_FULL;
 	return swiotlb_pool_map(pool, 0, req,
-				swiotlb_dma_addr(pool->mem, dev, pool->start),
-				SWIOTLB_SPIN);
+				swiotlb_dma_addr(pool->mem, dev, pool->start));
 }
 
 /**
@@ -137,7 +136,7 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 	}
 
 	tlb_addr = swiotlb_transient_place(new, dev, req);
-	if (swiotlb_map_failed(tlb_addr)) {
+	if (tlb_addr == SWIOTLB_MAP_FULL) {
 		swiotlb_transient_free(new);
 		return SWIOTLB_MAP_FULL;
 	}

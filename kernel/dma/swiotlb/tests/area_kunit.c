@@ -61,34 +61,17 @@ static void swiotlb_area_bytes_test(struct kunit *test)
 			    t->area->slots.used + BITS_TO_LONGS(SWIOTLB_TEST_AREA));
 }
 
-static void swiotlb_area_busy_test(struct kunit *test)
-{
-	struct swiotlb_test_area *t = test->priv;
-	unsigned int index;
-
-	spin_lock_irq(&t->area->lock);
-	index = swiotlb_area_alloc(t->area, &swiotlb_test_three_slots, SWIOTLB_TRY);
-	spin_unlock_irq(&t->area->lock);
-	KUNIT_EXPECT_EQ(test, index, SWIOTLB_BUSY);
-	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 0);
-
-	index = swiotlb_area_alloc(t->area, &swiotlb_test_three_slots, SWIOTLB_TRY);
-	KUNIT_EXPECT_EQ(test, index, 0);
-	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 3);
-}
-
 /* It need not be locked. */
 static void swiotlb_area_full_test(struct kunit *test)
 {
 	static const struct swiotlb_fit most = SWIOTLB_TEST_FIT(SWIOTLB_TEST_AREA - 2);
 	struct swiotlb_test_area *t = test->priv;
 
-	KUNIT_ASSERT_EQ(test, 0, swiotlb_area_alloc(t->area, &most, SWIOTLB_SPIN));
-	KUNIT_EXPECT_TRUE(test, swiotlb_area_may_fit(t->area, 2));
-	KUNIT_EXPECT_FALSE(test, swiotlb_area_may_fit(t->area, 3));
+	KUNIT_ASSERT_EQ(test, 0, swiotlb_area_alloc(t->area, &most));
+	KUNIT_EXPECT_TRUE(test, swiotlb_slots_may_fit(&t->area->slots, 2));
+	KUNIT_EXPECT_FALSE(test, swiotlb_slots_may_fit(&t->area->slots, 3));
 	KUNIT_EXPECT_EQ(test, SWIOTLB_NO_SLOT,
-			swiotlb_area_alloc(t->area, &swiotlb_test_three_slots,
-					   SWIOTLB_SPIN));
+			swiotlb_area_alloc(t->area, &swiotlb_test_three_slots));
 }
 
 /* A buffer that has left its cell has another owner. */
@@ -98,17 +81,14 @@ static void swiotlb_area_cell_test(struct kunit *test)
 	atomic_t cell = ATOMIC_INIT(7);
 
 	KUNIT_ASSERT_EQ(test, 0,
-			swiotlb_area_alloc(t->area, &swiotlb_test_three_slots,
-					   SWIOTLB_SPIN));
+			swiotlb_area_alloc(t->area, &swiotlb_test_three_slots));
 	swiotlb_area_free(t->area, 0, 3, &cell, 8);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cell), 7);
-	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 3);
-	KUNIT_EXPECT_FALSE(test, swiotlb_area_is_empty(t->area));
+	KUNIT_EXPECT_EQ(test, t->area->slots.nused, 3);
 
 	swiotlb_area_free(t->area, 0, 3, &cell, 7);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cell), 0);
-	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 0);
-	KUNIT_EXPECT_TRUE(test, swiotlb_area_is_empty(t->area));
+	KUNIT_EXPECT_EQ(test, t->area->slots.nused, 0);
 }
 
 static void swiotlb_area_double_free_test(struct kunit *test)
@@ -116,14 +96,13 @@ static void swiotlb_area_double_free_test(struct kunit *test)
 	struct swiotlb_test_area *t = test->priv;
 
 	KUNIT_ASSERT_EQ(test, 0,
-			swiotlb_area_alloc(t->area, &swiotlb_test_three_slots,
-					   SWIOTLB_SPIN));
+			swiotlb_area_alloc(t->area, &swiotlb_test_three_slots));
 	swiotlb_area_free(t->area, 0, 3, NULL, 0);
 	kunit_warning_suppress(test) {
 		swiotlb_area_free(t->area, 0, 3, NULL, 0);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
-	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 0);
+	KUNIT_EXPECT_EQ(test, t->area->slots.nused, 0);
 }
 
 /* No other caller has any of them. */
@@ -147,7 +126,7 @@ static bool swiotlb_test_area_use(void *arg)
 	unsigned int index;
 	bool alone;
 
-	index = swiotlb_area_alloc(t->area, &swiotlb_test_three_slots, SWIOTLB_SPIN);
+	index = swiotlb_area_alloc(t->area, &swiotlb_test_three_slots);
 	/* There is room for 85 users. */
 	if (index >= SWIOTLB_TEST_AREA)
 		return num_online_cpus() > 64;
@@ -163,7 +142,7 @@ static void swiotlb_area_cpus_test(struct kunit *test)
 	struct swiotlb_test_area *t = test->priv;
 
 	swiotlb_test_on_all_cpus(test, swiotlb_test_area_use, t);
-	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 0);
+	KUNIT_EXPECT_EQ(test, t->area->slots.nused, 0);
 	KUNIT_EXPECT_TRUE(test, bitmap_empty(t->area->slots.used, SWIOTLB_TEST_AREA));
 }
 
@@ -172,12 +151,11 @@ static void swiotlb_area_irq_test(struct kunit *test)
 	struct swiotlb_test_area *t = test->priv;
 
 	swiotlb_test_in_irq(test, swiotlb_test_area_use, SWIOTLB_TEST_IRQ_CALLS, t);
-	KUNIT_EXPECT_EQ(test, swiotlb_area_used(t->area), 0);
+	KUNIT_EXPECT_EQ(test, t->area->slots.nused, 0);
 }
 
 static struct kunit_case swiotlb_area_cases[] = {
 	KUNIT_CASE(swiotlb_area_bytes_test),
-	KUNIT_CASE(swiotlb_area_busy_test),
 	KUNIT_CASE(swiotlb_area_full_test),
 	KUNIT_CASE(swiotlb_area_cell_test),
 	KUNIT_CASE(swiotlb_area_double_free_test),

@@ -50,8 +50,8 @@ swiotlb_test_copy(struct kunit *test, unsigned int offset,
 	req.bytes = SWIOTLB_TEST_BYTES;
 	req.offset = swiotlb_align_offset(t->dev, 0, req.orig_addr);
 	req.pad_slots = 1;
-	t->tlb_addr = swiotlb_pool_map(pool, 0, &req, pool->start, SWIOTLB_SPIN);
-	KUNIT_ASSERT_FALSE(test, swiotlb_map_failed(t->tlb_addr));
+	t->tlb_addr = swiotlb_pool_map(pool, 0, &req, pool->start);
+	KUNIT_ASSERT_NE(test, t->tlb_addr, SWIOTLB_MAP_FULL);
 	KUNIT_ASSERT_TRUE(test, swiotlb_pool_lookup(pool, t->tlb_addr, &t->map));
 	t->bounce = pool->vaddr + (t->tlb_addr - pool->start);
 	return t;

@@ -193,7 +193,7 @@ static void swiotlb_growth_failed_map_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 0);
 	KUNIT_EXPECT_FALSE(test, mem->growth.failed);
 
-	swiotlb_pool_map(pool, 0, &req, pool->start, SWIOTLB_SPIN);
+	swiotlb_pool_map(pool, 0, &req, pool->start);
 	swiotlb_test_tick(mem);
 	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 0);
 	mem->growth.failed = true;

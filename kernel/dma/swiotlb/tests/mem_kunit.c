@@ -120,26 +120,6 @@ static void swiotlb_mem_tight_test(struct kunit *test)
 	swiotlb_test_mem_unmap(test, index[2]);
 }
 
-/* An area whose lock is taken is left for one that is free. */
-static void swiotlb_mem_busy_area_test(struct kunit *test)
-{
-	struct swiotlb_test_search *t = test->priv;
-	struct io_tlb_area *area;
-	unsigned int own, index;
-
-	swiotlb_test_pin(test, raw_smp_processor_id());
-	own = swiotlb_test_own_area();
-	area = swiotlb_pool_area(&t->mem->boot_pool, own);
-	spin_lock_irq(&area->lock);
-	index = swiotlb_test_mem_map(t, 1, NULL);
-	spin_unlock_irq(&area->lock);
-
-	KUNIT_ASSERT_NE(test, index, SWIOTLB_NO_SLOT);
-	KUNIT_EXPECT_EQ(test, index / SWIOTLB_MAX_SLOTS,
-			(own + 1) % SWIOTLB_TEST_NAREAS);
-	swiotlb_test_mem_unmap(test, index);
-}
-
 static bool swiotlb_test_map_one(void *arg)
 {
 	unsigned int index = swiotlb_test_mem_map(arg, 1, NULL);
@@ -551,7 +531,6 @@ static void swiotlb_mem_account_kept_test(struct kunit *test)
 static struct kunit_case swiotlb_mem_cases[] = {
 	KUNIT_CASE(swiotlb_mem_own_area_test),
 	KUNIT_CASE(swiotlb_mem_tight_test),
-	KUNIT_CASE(swiotlb_mem_busy_area_test),
 	KUNIT_CASE(swiotlb_mem_wait_test),
 	KUNIT_CASE(swiotlb_mem_drain_test),
 	KUNIT_CASE(swiotlb_mem_drain_once_test),

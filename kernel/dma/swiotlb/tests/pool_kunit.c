@@ -75,8 +75,7 @@ static void swiotlb_pool_all_slots_test(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, seen);
 	for (i = 0; i < pool->nareas; i++) {
-		while ((addr = swiotlb_pool_map(pool, i, &req, pool->start,
-						SWIOTLB_SPIN)) != SWIOTLB_MAP_FULL) {
+		while ((addr = swiotlb_pool_map(pool, i, &req, pool->start)) != SWIOTLB_MAP_FULL) {
 			unsigned int index = (addr - pool->start) >> IO_TLB_SHIFT;
 
 			KUNIT_ASSERT_LT(test, index, shape->nslots);
@@ -181,8 +180,7 @@ static void swiotlb_test_place_at(struct kunit *test, struct io_tlb_pool *pool,
 				  unsigned long dma_slot)
 {
 	phys_addr_t addr = swiotlb_pool_map(pool, 0, req,
-					    (dma_addr_t)dma_slot << IO_TLB_SHIFT,
-					    SWIOTLB_SPIN);
+					    (dma_addr_t)dma_slot << IO_TLB_SHIFT);
 	unsigned int index = (addr - pool->start) >> IO_TLB_SHIFT;
 
 	KUNIT_ASSERT_EQ_MSG(test, addr != SWIOTLB_MAP_FULL,
@@ -288,10 +286,8 @@ static void swiotlb_test_fill_segments(struct kunit *test, struct io_tlb_pool *p
 	runs = kunit_kcalloc(test, pool->nslots, sizeof(*runs), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, runs);
 	for (i = 0; i < pool->nareas; i++) {
-		while (!swiotlb_map_failed(addr = swiotlb_pool_map(pool, i, req,
-								   (dma_addr_t)dma_slot <<
-								   IO_TLB_SHIFT,
-								   SWIOTLB_SPIN))) {
+		while ((addr = swiotlb_pool_map(pool, i, req, (dma_addr_t)dma_slot <<
+						IO_TLB_SHIFT)) != SWIOTLB_MAP_FULL) {
 			index = (addr - pool->start) >> IO_TLB_SHIFT;
 			KUNIT_ASSERT_TRUE_MSG(test,
 					      swiotlb_test_may_lie_in_segment(pool, req,
@@ -355,7 +351,7 @@ static void swiotlb_pool_lookup_test(struct kunit *test)
 	req.pad_slots = 3;
 	req.bytes = (66 << IO_TLB_SHIFT) + 5;
 	req.offset = 100;
-	addr = swiotlb_pool_map(pool, 1, &req, pool->start, SWIOTLB_SPIN);
+	addr = swiotlb_pool_map(pool, 1, &req, pool->start);
 	KUNIT_ASSERT_EQ(test, addr,
 			swiotlb_slot_addr(pool, first + req.pad_slots) + 100);
 

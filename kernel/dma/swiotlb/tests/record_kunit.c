@@ -40,30 +40,28 @@ static void swiotlb_record_round_trip_test(struct kunit *test)
 	const struct swiotlb_request *req = test->param_value;
 	struct swiotlb_mapping map = { };
 	atomic64_t records[3];
-	u64 word;
 
 	swiotlb_test_fill_records(records, ARRAY_SIZE(records));
 	swiotlb_record_write(records, req);
-	word = atomic64_read(&records[0]);
-	KUNIT_EXPECT_TRUE(test, swiotlb_record_is_head(word));
-	KUNIT_EXPECT_FALSE(test, swiotlb_record_is_head(atomic64_read(&records[1])));
+	KUNIT_EXPECT_FALSE(test, swiotlb_record_read(&records[1], &map));
 	/* A mapping of one slot has one record. */
 	KUNIT_EXPECT_EQ(test, req->nslots == 1,
 			(u64)atomic64_read(&records[1]) == SWIOTLB_RECORD_FREE);
 	KUNIT_EXPECT_EQ(test, (u64)atomic64_read(&records[2]), SWIOTLB_RECORD_FREE);
 
-	KUNIT_ASSERT_TRUE(test, swiotlb_record_read(records, word, &map));
+	KUNIT_ASSERT_TRUE(test, swiotlb_record_read(records, &map));
 	KUNIT_EXPECT_EQ(test, map.orig_addr, req->orig_addr);
 	KUNIT_EXPECT_EQ(test, map.bytes, req->bytes);
 	KUNIT_EXPECT_EQ(test, map.nslots, req->nslots);
 	KUNIT_EXPECT_EQ(test, map.pad_slots, req->pad_slots);
-	KUNIT_EXPECT_EQ(test, map.word, word);
+	KUNIT_EXPECT_EQ(test, map.word, (u64)atomic64_read(&records[0]));
 }
 
 /* A mapping that was ended is gone, with the tail of a long record. */
 static void swiotlb_record_take_test(struct kunit *test)
 {
 	const struct swiotlb_request *req = test->param_value;
+	struct swiotlb_mapping map;
 	atomic64_t records[3];
 	u64 word;
 
@@ -73,8 +71,8 @@ static void swiotlb_record_take_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, swiotlb_record_take(records, word ^ 1));
 	KUNIT_EXPECT_TRUE(test, swiotlb_record_take(records, word));
 	KUNIT_EXPECT_FALSE(test, swiotlb_record_take(records, word));
-	KUNIT_EXPECT_FALSE(test, swiotlb_record_is_head(atomic64_read(&records[0])));
-	KUNIT_EXPECT_FALSE(test, swiotlb_record_is_head(atomic64_read(&records[1])));
+	KUNIT_EXPECT_FALSE(test, swiotlb_record_read(&records[0], &map));
+	KUNIT_EXPECT_FALSE(test, swiotlb_record_read(&records[1], &map));
 }
 
 /* The short form has 52 bits for the address. */
@@ -101,16 +99,16 @@ static bool swiotlb_test_race_for(void *arg)
 		.orig_addr = SZ_1M, .bytes = 3000, .nslots = 2,
 	};
 	struct swiotlb_test_race *race = arg;
-	u64 word = atomic64_read(&race->records[0]);
+	struct swiotlb_mapping map;
 	bool alone;
 
-	if (!swiotlb_record_is_head(word) ||
-	    !swiotlb_record_take(race->records, word))
+	if (!swiotlb_record_read(race->records, &map) ||
+	    !swiotlb_record_take(race->records, map.word))
 		return true;
 
 	alone = atomic_inc_return(&race->owners) == 1;
 	atomic_inc(&race->taken);
-	alone &= !swiotlb_record_take(race->records, word);
+	alone &= !swiotlb_record_take(race->records, map.word);
 	atomic_dec(&race->owners);
 	swiotlb_record_write(race->records, &req);
 	return alone;

@@ -86,20 +86,24 @@ static unsigned int swiotlb_test_lowest(const struct swiotlb_slots *slots,
 }
 
 /*
- * The lowest run; small powers of two are aligned to their size where that is possible
- * and the boundaries are so, too.
+ * The lowest run; for small powers of two, the lowest block that is aligned to its size,
+ * unless @fit forbids that one.
  */
 static unsigned int swiotlb_test_best(const struct swiotlb_slots *slots,
 				      const struct swiotlb_fit *fit)
 {
-	unsigned int i, index, size = fit->nslots;
-	bool block = is_power_of_2(size) && size <= 1U << SWIOTLB_MAX_HINT_ORDER;
+	struct swiotlb_fit block = {
+		.nslots = fit->nslots,
+		.boundary = { { SWIOTLB_NO_BOUNDARY }, { SWIOTLB_NO_BOUNDARY } },
+	};
+	unsigned int index = SWIOTLB_NO_SLOT;
 
-	for (i = 0; i < SWIOTLB_NR_BOUNDARIES; i++)
-		block &= fit->boundary[i].mask == SWIOTLB_NO_BOUNDARY ||
-			 !(fit->boundary[i].off % size);
-	index = block ? swiotlb_test_lowest(slots, fit, size) : SWIOTLB_NO_SLOT;
-	return index != SWIOTLB_NO_SLOT ? index : swiotlb_test_lowest(slots, fit, 1);
+	if (is_power_of_2(fit->nslots) && fit->nslots <= 1U << SWIOTLB_MAX_HINT_ORDER &&
+	    fit->align_mask < fit->nslots)
+		index = swiotlb_test_lowest(slots, &block, fit->nslots);
+	if (index != SWIOTLB_NO_SLOT && swiotlb_test_run_fits(slots, fit, index))
+		return index;
+	return swiotlb_test_lowest(slots, fit, 1);
 }
 
 /* The search under test must find the run that the slow one finds. */
