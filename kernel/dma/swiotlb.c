@@ -9,7 +9,6 @@
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
 #include "swiotlb/bounce.h"
-#include "swiotlb/limit.h"
 #include "swiotlb/mem.h"
 #include "swiotlb/misuse.h"
 #include "swiotlb/transient.h"
@@ -217,7 +216,7 @@ static phys_addr_t swiotlb_map_area(struct swiotlb_mem *mem, struct device *dev,
 {
 	struct swiotlb_mem *widest = reach == SWIOTLB_REACH_WIDER ? mem->wider : mem;
 	/* More of it would not help a device that reaches a part only. */
-	bool may_grow = reach > SWIOTLB_REACH_BOOT;
+	bool may_grow = reach > SWIOTLB_REACH_BOOT && swiotlb_growth_is_enabled(widest);
 	struct swiotlb_hit hit;
 	phys_addr_t tlb_addr;
 
@@ -252,7 +251,7 @@ static noinline phys_addr_t swiotlb_map_slow(struct swiotlb_mem *mem,
 
 	if (reach != SWIOTLB_REACH_NONE)
 		tlb_addr = swiotlb_map_area(mem, dev, req, reach, pool);
-	if (tlb_addr == SWIOTLB_MAP_FULL)
+	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_growth_is_enabled(mem))
 		tlb_addr = swiotlb_transient_map(mem, dev, req, pool);
 	if (tlb_addr == SWIOTLB_MAP_FULL)
 		swiotlb_report_full(dev, mem, req, reach, quiet);
@@ -434,7 +433,7 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 
 	/* Afterwards the pool may be freed. */
 	if (unlikely(transient))
-		swiotlb_transient_unmap(pool, map.head, map.nslots);
+		swiotlb_transient_unmap(pool, map.nslots);
 	else
 		swiotlb_mem_unmap(pool, &map);
 }

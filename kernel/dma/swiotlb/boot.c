@@ -368,8 +368,8 @@ int swiotlb_init_late(size_t size, gfp_t gfp_mask,
 
 static int swiotlb_cpu_dead(unsigned int cpu)
 {
-	swiotlb_magazines_drain_cpu(&swiotlb_default_mem.cache, cpu);
-	swiotlb_magazines_drain_cpu(&swiotlb_any_mem.cache, cpu);
+	swiotlb_magazines_drain_cpu(&swiotlb_default_mem.cache, cpu, NULL);
+	swiotlb_magazines_drain_cpu(&swiotlb_any_mem.cache, cpu, NULL);
 	return 0;
 }
 

@@ -5,7 +5,7 @@
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
-#include "limit.h"
+#include "mem.h"
 #include "pages.h"
 
 /**
@@ -106,12 +106,6 @@ static bool swiotlb_growth_must(struct swiotlb_mem *mem, unsigned long demand,
 	return failed && !(pool && !swiotlb_pool_used(pool));
 }
 
-static void swiotlb_growth_resized(struct swiotlb_mem *mem)
-{
-	lockdep_assert_held(&swiotlb_pools_lock);
-	swiotlb_magazines_resize(&mem->cache, mem->pub.nslabs);
-}
-
 static bool swiotlb_growth_reopen(struct swiotlb_mem *mem)
 {
 	struct io_tlb_pool *pool = swiotlb_growth_find(mem, SWIOTLB_POOL_CLOSED);
@@ -119,7 +113,6 @@ static bool swiotlb_growth_reopen(struct swiotlb_mem *mem)
 	if (!pool)
 		return false;
 	swiotlb_pools_reopen(mem, pool);
-	swiotlb_growth_resized(mem);
 	swiotlb_count(mem, SWIOTLB_REOPENED, 1);
 	return true;
 }
@@ -142,50 +135,38 @@ static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem,
 	return min3(nslots, rounddown_pow_of_two(room), SWIOTLB_LAST_SLOTS);
 }
 
-/*
- * Twice as many areas would fit: an area of the size of the largest mapping can
- * hold it only at one position, which a device's alignment may exclude.
- */
-static unsigned int swiotlb_growth_nareas(const struct swiotlb_mem *mem,
-					  unsigned long nslots)
-{
-	return swiotlb_limit_nareas(mem->growth.nareas, nslots / 2);
-}
-
-static void swiotlb_growth_lose(struct swiotlb_mem *mem, size_t bytes)
-{
-	atomic_long_add(bytes >> IO_TLB_SHIFT, &mem->growth.apart);
-	swiotlb_count(mem, SWIOTLB_LEAKED, bytes);
-}
-
 /* As much as can be had in one piece. The lock is not held: it may take seconds. */
 static struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
 						 unsigned long nslots)
 {
-	struct swiotlb_pages_want want = {
+	struct swiotlb_pages pages = {
+		.shared = mem->pub.cc_shared,
 		.last = mem->last,
 		.nid = READ_ONCE(mem->growth.nid),
 		.gfp = GFP_KERNEL | __GFP_NOWARN,
-		.shared = mem->pub.cc_shared,
 	};
 	struct io_tlb_pool *pool = ERR_PTR(-ENOMEM);
-	size_t lost;
+	unsigned int nareas;
 
 	if (swiotlb_index_prepare())
 		return pool;
 
-	for (; nslots >= SWIOTLB_MIN_GROW_SLOTS; nslots /= 2) {
-		want.bytes = nslots << IO_TLB_SHIFT;
-		pool = swiotlb_pool_create(mem, &want,
-					   swiotlb_growth_nareas(mem, nslots),
-					   &lost);
-		if (want.shared && PTR_ERR_OR_ZERO(pool) != -ENOMEM)
-			swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
-		if (lost)
-			swiotlb_growth_lose(mem, lost);
-		/* If this memory cannot be decrypted, other memory cannot, either. */
-		if (pool != ERR_PTR(-ENOMEM))
-			break;
+	/* If this memory cannot be decrypted, other memory cannot, either. */
+	for (; nslots >= SWIOTLB_MIN_GROW_SLOTS && pool == ERR_PTR(-ENOMEM); nslots /= 2) {
+		/*
+		 * Twice as many areas would fit: an area of the size of the largest
+		 * mapping can hold it only at one position, which a device's alignment
+		 * may exclude.
+		 */
+		nareas = swiotlb_limit_nareas(mem->growth.nareas, nslots / 2);
+		pages.bytes = nslots << IO_TLB_SHIFT;
+		pool = swiotlb_pool_create(mem, &pages, nareas);
+	}
+	if (pages.shared && pool != ERR_PTR(-ENOMEM))
+		swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
+	if (pool == ERR_PTR(-ENOTRECOVERABLE)) {
+		atomic_long_add(pages.bytes >> IO_TLB_SHIFT, &mem->growth.apart);
+		swiotlb_count(mem, SWIOTLB_LEAKED, pages.bytes);
 	}
 	return pool;
 }
@@ -224,7 +205,6 @@ static int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 
 	if (swiotlb_mem_start_magazines(mem))
 		pr_warn_once("no memory for magazines\n");
-	swiotlb_growth_resized(mem);
 	swiotlb_count(mem, SWIOTLB_GROWN, 1);
 	trace_swiotlb_grow(pool->start, pool->end - pool->start, mem->pools.held);
 	pr_info_ratelimited("pool %u of %lu KiB added, %lu KiB in all\n", pool->id,
@@ -309,7 +289,6 @@ static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 	struct io_tlb_pool *pool;
 	bool closed = false;
 
-	lockdep_assert_held(&swiotlb_pools_lock);
 	while ((pool = swiotlb_growth_find(mem, SWIOTLB_POOL_OPEN))) {
 		if (swiotlb_growth_open(mem) - pool->nslots <
 		    swiotlb_growth_enough(mem, demand)) {
@@ -333,7 +312,6 @@ static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct hlist_head *em
 {
 	struct io_tlb_pool *pool, *next;
 
-	lockdep_assert_held(&swiotlb_pools_lock);
 	list_for_each_entry_safe(pool, next, &mem->pools.list, node) {
 		if (pool->state != SWIOTLB_POOL_CLOSED)
 			continue;
@@ -355,7 +333,6 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 
 	scoped_guard(mutex, &swiotlb_pools_lock) {
 		if (swiotlb_growth_close(mem, demand, pressed)) {
-			swiotlb_growth_resized(mem);
 			/* (a) in "Life of a pool" */
 			synchronize_rcu();
 			/* They hold the share of a larger allocator. */
@@ -417,8 +394,7 @@ void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev)
 {
 	unsigned long looked = READ_ONCE(mem->growth.looked);
 
-	if (swiotlb_growth_is_enabled(mem) &&
-	    !time_in_range_open(jiffies, looked, looked + SWIOTLB_LOOK))
+	if (!time_in_range_open(jiffies, looked, looked + SWIOTLB_LOOK))
 		swiotlb_growth_kick(mem, dev);
 }
 
@@ -431,7 +407,7 @@ void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev)
  */
 void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev)
 {
-	if (!swiotlb_growth_is_enabled(mem) || READ_ONCE(mem->growth.failed))
+	if (READ_ONCE(mem->growth.failed))
 		return;
 	WRITE_ONCE(mem->growth.failed, true);
 	swiotlb_growth_kick(mem, dev);
@@ -464,30 +440,21 @@ static unsigned long swiotlb_growth_scan(struct shrinker *shrinker,
 	return SHRINK_STOP;
 }
 
-static int __init swiotlb_growth_start(struct swiotlb_mem *mem)
-{
-	struct shrinker *shrinker = shrinker_alloc(0, "swiotlb");
-
-	if (!shrinker)
-		return -ENOMEM;
-	shrinker->count_objects = swiotlb_growth_count;
-	shrinker->scan_objects = swiotlb_growth_scan;
-	shrinker->private_data = mem;
-	shrinker_register(shrinker);
-	return 0;
-}
-
 static int __init swiotlb_growth_initcall(void)
 {
 	struct swiotlb_mem *mem;
-	int ret;
+	struct shrinker *shrinker;
 
 	for (mem = &swiotlb_default_mem; mem; mem = mem->wider) {
 		if (!swiotlb_growth_is_enabled(mem))
 			continue;
-		ret = swiotlb_growth_start(mem);
-		if (ret)
-			return ret;
+		shrinker = shrinker_alloc(0, "swiotlb");
+		if (!shrinker)
+			return -ENOMEM;
+		shrinker->count_objects = swiotlb_growth_count;
+		shrinker->scan_objects = swiotlb_growth_scan;
+		shrinker->private_data = mem;
+		shrinker_register(shrinker);
 	}
 	return 0;
 }

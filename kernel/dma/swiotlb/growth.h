@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Growth: when an allocator gets another pool, and when it frees one.
+ * Growth: when an allocator gets another pool, when it frees one, how much it may have.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_GROWTH_H
 #define _KERNEL_DMA_SWIOTLB_GROWTH_H
@@ -11,6 +11,9 @@
 #define SWIOTLB_MIN_POOL_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
 /* ... and at run time, in slots. */
 #define SWIOTLB_MIN_GROW_SLOTS	(SZ_2M >> IO_TLB_SHIFT)
+
+/* How soon the worker looks again because an area is half full. */
+#define SWIOTLB_LOOK		(HZ / 16 ?: 1)
 
 struct swiotlb_mem;
 
@@ -33,7 +36,6 @@ struct swiotlb_mem;
  * @work:	The worker.
  */
 struct swiotlb_growth {
-#ifdef CONFIG_SWIOTLB_DYNAMIC
 	bool enabled;
 	unsigned int nareas;
 	unsigned long max_nslots;
@@ -48,67 +50,43 @@ struct swiotlb_growth {
 	bool pressed;
 	int nid;
 	struct delayed_work work;
-#endif
 };
 
-#ifdef CONFIG_SWIOTLB_DYNAMIC
-
-/* How soon the worker looks again because an area is half full. */
-#define SWIOTLB_LOOK		(HZ / 16 ?: 1)
-
 void swiotlb_growth_work(struct work_struct *work);
-void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last, unsigned int nareas,
-			   unsigned long max_nslots);
-void swiotlb_growth_disable(struct swiotlb_mem *mem);
 void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev);
 void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev);
+unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem);
+long swiotlb_limit_room(const struct swiotlb_mem *mem);
 
-/**
- * swiotlb_growth_init() - initialize the growth of an allocator
- * @growth:	It does not grow until swiotlb_growth_enable().
- *
- * Context: The allocator is not shared yet.
- */
+/* It does not grow until swiotlb_growth_enable(). */
 static inline void swiotlb_growth_init(struct swiotlb_growth *growth)
 {
-	growth->enabled = false;
-	growth->failed = false;
-	growth->failures = 0;
-	growth->demand = 0;
-	growth->looked = jiffies - SWIOTLB_LOOK;
-	growth->busy = jiffies;
-	growth->nid = NUMA_NO_NODE;
-	atomic_long_set(&growth->apart, 0);
-	atomic_long_set(&growth->transient, 0);
+	*growth = (struct swiotlb_growth){
+		.looked = jiffies - SWIOTLB_LOOK,
+		.busy = jiffies,
+		.nid = NUMA_NO_NODE,
+	};
 	INIT_DELAYED_WORK(&growth->work, swiotlb_growth_work);
 }
 
-#else /* !CONFIG_SWIOTLB_DYNAMIC */
-
-static inline void swiotlb_growth_init(struct swiotlb_growth *growth)
+static inline bool swiotlb_limit_is_reached(const struct swiotlb_mem *mem)
 {
+	return swiotlb_limit_room(mem) < (long)SWIOTLB_MIN_GROW_SLOTS;
 }
 
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last, unsigned int nareas,
+			   unsigned long max_nslots);
+void swiotlb_growth_disable(struct swiotlb_mem *mem);
+#else
 static inline void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last,
-					 unsigned int nareas,
-					 unsigned long max_nslots)
+					 unsigned int nareas, unsigned long max_nslots)
 {
 }
 
 static inline void swiotlb_growth_disable(struct swiotlb_mem *mem)
 {
 }
-
-static inline void swiotlb_growth_look(struct swiotlb_mem *mem,
-				       struct device *dev)
-{
-}
-
-static inline void swiotlb_growth_want(struct swiotlb_mem *mem,
-				       struct device *dev)
-{
-}
-
-#endif /* CONFIG_SWIOTLB_DYNAMIC */
+#endif
 
 #endif /* _KERNEL_DMA_SWIOTLB_GROWTH_H */

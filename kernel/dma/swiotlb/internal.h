@@ -40,7 +40,7 @@
  * DOC: Layers
  *
  * From the ground up. A file calls only files above it in this list. A header of its name
- * has what other files call; pages.h is for source.c, too::
+ * has what other files call; pages.h is for source.c, and growth.h for limit.c, too::
  *
  *	slots.c		bitmaps of one area: find, claim, release
  *	area.c		lock, slots and occupancy of one area
@@ -63,8 +63,9 @@
  *	restricted.c	device-tree pools			(DMA_RESTRICTED_POOL)
  *	../swiotlb.c	what the DMA API calls, the tracepoint
  *
- * mem.h has struct swiotlb_mem, which all layers from pools.c on share. It embeds the
- * structures of pools.h, magazine.h and growth.h.
+ * mem.h has struct swiotlb_mem, which all layers from mem.c on share. It embeds the
+ * structures of pools.h, magazine.h and growth.h. Without SWIOTLB_DYNAMIC,
+ * swiotlb_growth_is_enabled() is constant: calls that depend on it fold away.
  *
  * One call goes up: with track_hiwater, swiotlb_mem_account() calls __swiotlb_track() in
  * stats.c. That only counts.
@@ -146,11 +147,9 @@
  * Both exchanges are full barriers.
  *
  * [7] publishes magazines that are complete, [8] in swiotlb_cache_cpu() is its
- * partner: cache->depot is read after it.
- *
- * [9] publishes the index, and a pool in it, to __swiotlb_find_pool(), which
- * follows pointers and numbers. It is for callers that ask for an address that was
- * never bounced. For all others [1] and [2] do.
+ * partner: cache->depot is read after it. [9] publishes the index, and a pool in it, to
+ * callers of __swiotlb_find_pool() that ask for an address that was never bounced. For
+ * all others [1] and [2] do.
  */
 
 #endif /* _KERNEL_DMA_SWIOTLB_INTERNAL_H */

@@ -3,7 +3,7 @@
  * How much memory an allocator may have.
  */
 
-#include "limit.h"
+#include "mem.h"
 
 /*
  * Pools are for I/O in flight. Once the pools made at run time hold this share (one in
@@ -11,14 +11,6 @@
  * need the rest more. "swiotlb=max=" sets another limit.
  */
 #define SWIOTLB_LIMIT_SHARE	4
-
-/* Holes are not known, but for the one in front of all memory. */
-static unsigned long swiotlb_limit_pages(const struct swiotlb_mem *mem)
-{
-	unsigned long end = PFN_UP(mem->last);
-
-	return min(totalram_pages(), end - min(end, min_low_pfn));
-}
 
 /**
  * swiotlb_limit_nslots() - the most slots that an allocator may have
@@ -31,28 +23,27 @@ static unsigned long swiotlb_limit_pages(const struct swiotlb_mem *mem)
 unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem)
 {
 	const struct swiotlb_mem *low = mem->narrower ?: mem;
-	unsigned long boot = low->boot_pool.nslots;
-	unsigned long all = swiotlb_limit_pages(mem) << (PAGE_SHIFT - IO_TLB_SHIFT);
+	unsigned long end = PFN_UP(mem->last);
+	unsigned long boot = low->boot_pool.nslots, all;
 
 	if (mem->growth.max_nslots)
 		return mem->growth.max_nslots;
-	return boot + (all - min(all, boot)) / SWIOTLB_LIMIT_SHARE;
-}
 
-static long swiotlb_limit_held(const struct swiotlb_mem *mem)
-{
-	return READ_ONCE(mem->pools.held) +
-	       atomic_long_read(&mem->growth.transient) +
-	       atomic_long_read(&mem->growth.apart);
+	/* Holes are not known, but for the one in front of all memory. */
+	all = min(totalram_pages(), end - min(end, min_low_pfn));
+	all <<= PAGE_SHIFT - IO_TLB_SHIFT;
+	return boot + (all - min(all, boot)) / SWIOTLB_LIMIT_SHARE;
 }
 
 static long swiotlb_limit_room_of(const struct swiotlb_mem *mem)
 {
-	long held = swiotlb_limit_held(mem);
+	long room = swiotlb_limit_nslots(mem);
 
-	if (mem->narrower)
-		held += swiotlb_limit_held(mem->narrower);
-	return (long)swiotlb_limit_nslots(mem) - held;
+	for (; mem; mem = mem->narrower)
+		room -= READ_ONCE(mem->pools.held) +
+			atomic_long_read(&mem->growth.transient) +
+			atomic_long_read(&mem->growth.apart);
+	return room;
 }
 
 /**
@@ -67,31 +58,9 @@ static long swiotlb_limit_room_of(const struct swiotlb_mem *mem)
  */
 long swiotlb_limit_room(const struct swiotlb_mem *mem)
 {
-	long room = swiotlb_limit_room_of(mem);
+	long room = LONG_MAX;
 
-	return mem->wider ? min(room, swiotlb_limit_room_of(mem->wider)) : room;
-}
-
-/**
- * swiotlb_limit_is_reached() - has an allocator as much as it may have?
- * @mem:	Allocator.
- *
- * Context: Any.
- * Return: %true if no pool can be added.
- */
-bool swiotlb_limit_is_reached(const struct swiotlb_mem *mem)
-{
-	return swiotlb_limit_room(mem) < (long)SWIOTLB_MIN_GROW_SLOTS;
-}
-
-/**
- * swiotlb_transient_nslots() - slots of transient pools
- * @mem:	Allocator.
- *
- * Context: Any.
- * Return: Slots.
- */
-unsigned long swiotlb_transient_nslots(struct swiotlb_mem *mem)
-{
-	return atomic_long_read(&mem->growth.transient);
+	for (; mem; mem = mem->wider)
+		room = min(room, swiotlb_limit_room_of(mem));
+	return room;
 }

@@ -12,45 +12,24 @@
 #define SWIOTLB_CROWDED		1
 
 /*
- * Bytes from the start of &struct swiotlb_cpu_cache to the magazine of each class. Pages
- * are mapped most: their magazine has the cache line of the count in front of it.
+ * One to eight cache lines each. Pages are mapped most: their magazine has the line
+ * of the count in front of it.
  */
-#define SWIOTLB_MAGAZINE_PAGES	sizeof(struct swiotlb_cpu_cache)
 const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES] = {
-	512, SWIOTLB_MAGAZINE_PAGES, 1024, 1280, 1408, 1472, 1536, 1600,
+	512, sizeof(struct swiotlb_cpu_cache), 1024, 1280, 1408, 1472, 1536, 1600,
 };
 
-/* One to eight cache lines each. */
-static const u16 swiotlb_magazine_bytes[SWIOTLB_NR_CLASSES] = {
-	512, 512 - SWIOTLB_MAGAZINE_PAGES, 256, 128, 64, 64, 64, 64,
+static const u8 swiotlb_magazine_ncells[SWIOTLB_NR_CLASSES] = {
+	124, 122, 60, 28, 12, 12, 12, 12,
 };
 
-/*
- * The share of each class in the slots of all magazines, and of all depots, in parts of
- * 24. Pages and smaller buffers are mapped most.
- */
-static const u8 swiotlb_class_parts[SWIOTLB_NR_CLASSES] = {
-	6, 6, 2, 2, 2, 2, 2, 2,
-};
-
-static unsigned int swiotlb_magazine_cells(unsigned int class)
-{
-	return (swiotlb_magazine_bytes[class] -
-		offsetof(struct swiotlb_magazine, cell)) / sizeof(atomic_t);
-}
-
-static unsigned int swiotlb_class_limit(unsigned long nslots, unsigned int class,
-					unsigned int max)
-{
-	return min_t(unsigned long, max,
-		     nslots * swiotlb_class_parts[class] / 24 >> class);
-}
+static_assert(offsetof(struct swiotlb_magazine, cell) <= 4 * sizeof(atomic_t));
 
 static struct swiotlb_magazine *
-swiotlb_cpu_magazine(const struct swiotlb_cache *cache, unsigned int cpu,
+swiotlb_cpu_magazine(struct swiotlb_cpu_cache __percpu *cache, unsigned int cpu,
 		     unsigned int class)
 {
-	return (void *)per_cpu_ptr(cache->cpu, cpu) + swiotlb_magazine_offset[class];
+	return (void *)per_cpu_ptr(cache, cpu) + swiotlb_magazine_offset[class];
 }
 
 /* @from: the cell that holds the buffer, %NULL if the caller owns it. */
@@ -96,24 +75,6 @@ bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
 	return false;
 }
 
-/**
- * swiotlb_cache_used() - number of slots that are mapped
- * @cache:	The magazines of an allocator, which are started.
- *
- * Context: Process context: it walks over all CPUs.
- * Return: An estimate unless nothing is mapped or unmapped meanwhile; not less than what
- * was mapped before they were started, negated.
- */
-long swiotlb_cache_used(const struct swiotlb_cache *cache)
-{
-	unsigned int cpu;
-	long used = 0;
-
-	for_each_possible_cpu(cpu)
-		used += READ_ONCE(per_cpu_ptr(cache->cpu, cpu)->used);
-	return used;
-}
-
 /*
  * Seven eighths move between a magazine and the depot at once: few enough that the
  * next buffers to come or to go do not move them back, as many as can share the
@@ -125,17 +86,15 @@ static unsigned int swiotlb_magazine_rest(unsigned int limit)
 }
 
 /**
- * __swiotlb_magazine_refill() - get buffers from the depot
+ * swiotlb_magazine_refill() - get buffers from the depot, if there are any
  * @cache:	The magazines of the allocator.
  * @mag:	One of them, which is empty.
- *
- * For swiotlb_magazine_refill() only, which has seen that there are some.
  *
  * Context: Any, takes the depot's lock if it is free.
  * Return: %true if there was one.
  */
-bool __swiotlb_magazine_refill(struct swiotlb_cache *cache,
-			       struct swiotlb_magazine *mag)
+bool swiotlb_magazine_refill(struct swiotlb_cache *cache,
+			     struct swiotlb_magazine *mag)
 {
 	struct swiotlb_depot *depot = &cache->depot[mag->class];
 	unsigned int limit = READ_ONCE(mag->limit);
@@ -143,7 +102,7 @@ bool __swiotlb_magazine_refill(struct swiotlb_cache *cache,
 	unsigned long flags;
 	bool found = false;
 
-	if (!n || swiotlb_cache_is_crowded(cache) ||
+	if (!READ_ONCE(depot->count) || swiotlb_cache_is_crowded(cache) ||
 	    !spin_trylock_irqsave(&depot->lock, flags))
 		return false;
 
@@ -205,22 +164,21 @@ void swiotlb_magazine_overflow(struct swiotlb_cache *cache,
 /* Of one pool, or of all if @pool is %NULL. */
 static bool swiotlb_cell_is_of(u32 cell, const struct io_tlb_pool *pool)
 {
-	return cell && (!pool || swiotlb_cell_id(cell) == pool->id);
+	return cell && (!pool || swiotlb_cell_pool(cell) == pool);
 }
 
 static void swiotlb_magazine_empty(struct swiotlb_magazine *mag,
 				   const struct io_tlb_pool *pool)
 {
-	unsigned int i, ncells = swiotlb_magazine_cells(mag->class);
+	unsigned int i;
 	u32 cell;
 
-	for (i = 0; i < ncells; i++) {
+	for (i = 0; i < swiotlb_magazine_ncells[mag->class]; i++) {
 		/* Other CPUs empty the cell, too: only RCU keeps its pool. */
-		rcu_read_lock();
+		guard(rcu)();
 		cell = atomic_read(&mag->cell[i]);
 		if (swiotlb_cell_is_of(cell, pool))
 			swiotlb_cell_release(cell, mag->class, &mag->cell[i]);
-		rcu_read_unlock();
 	}
 }
 
@@ -229,11 +187,10 @@ static void swiotlb_depot_empty(struct swiotlb_depot *depot, unsigned int class,
 				const struct io_tlb_pool *pool)
 {
 	unsigned int i, left = UINT_MAX;
-	unsigned long flags;
 	u32 cell;
 
 	while (left) {
-		spin_lock_irqsave(&depot->lock, flags);
+		guard(spinlock_irqsave)(&depot->lock);
 		left = min(left, depot->count);
 		for (i = 0; i < 16 && left; i++, left--) {
 			cell = depot->cells[left - 1];
@@ -243,7 +200,6 @@ static void swiotlb_depot_empty(struct swiotlb_depot *depot, unsigned int class,
 			depot->cells[left - 1] = depot->cells[depot->count - 1];
 			WRITE_ONCE(depot->count, depot->count - 1);
 		}
-		spin_unlock_irqrestore(&depot->lock, flags);
 	}
 }
 
@@ -280,28 +236,24 @@ void swiotlb_magazines_drain(struct swiotlb_cache *cache)
 	swiotlb_depots_empty(cache, NULL);
 }
 
-static void swiotlb_magazines_empty_cpu(struct swiotlb_cache *cache,
-					unsigned int cpu,
-					const struct io_tlb_pool *pool)
-{
-	unsigned int class;
-
-	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		swiotlb_magazine_empty(swiotlb_cpu_magazine(cache, cpu, class),
-				       pool);
-}
-
 /**
  * swiotlb_magazines_drain_cpu() - free the buffers that a CPU keeps
  * @cache:	The magazines of an allocator, started or not.
  * @cpu:	The CPU, which need not be online.
+ * @pool:	Free those of this pool only; %NULL for all.
  *
  * Context: Any, takes locks of areas.
  */
-void swiotlb_magazines_drain_cpu(struct swiotlb_cache *cache, unsigned int cpu)
+void swiotlb_magazines_drain_cpu(struct swiotlb_cache *cache, unsigned int cpu,
+				 const struct io_tlb_pool *pool)
 {
-	if (swiotlb_cache_cpu(cache))
-		swiotlb_magazines_empty_cpu(cache, cpu, NULL);
+	unsigned int class;
+
+	if (!swiotlb_cache_cpu(cache))
+		return;
+	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
+		swiotlb_magazine_empty(swiotlb_cpu_magazine(cache->cpu, cpu, class),
+				       pool);
 }
 
 /**
@@ -321,10 +273,18 @@ void swiotlb_magazines_drain_pool(struct swiotlb_cache *cache,
 
 	if (!swiotlb_cache_cpu(cache))
 		return;
-
 	for_each_possible_cpu(cpu)
-		swiotlb_magazines_empty_cpu(cache, cpu, pool);
+		swiotlb_magazines_drain_cpu(cache, cpu, pool);
 	swiotlb_depots_empty(cache, pool);
+}
+
+/* A quarter is for pages, a quarter for smaller buffers: they are mapped most. */
+static unsigned int swiotlb_class_limit(unsigned long nslots, unsigned int class,
+					unsigned int max)
+{
+	unsigned long share = nslots / (class < 2 ? 4 : 12);
+
+	return min_t(unsigned long, max, share >> class);
 }
 
 /**
@@ -347,57 +307,13 @@ void swiotlb_magazines_resize(struct swiotlb_cache *cache, unsigned long nslots)
 
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
 		limit = swiotlb_class_limit(nslots / 8 / num_possible_cpus(), class,
-					    swiotlb_magazine_cells(class));
+					    swiotlb_magazine_ncells[class]);
 		for_each_possible_cpu(cpu)
-			WRITE_ONCE(swiotlb_cpu_magazine(cache, cpu, class)->limit,
+			WRITE_ONCE(swiotlb_cpu_magazine(cache->cpu, cpu, class)->limit,
 				   limit);
 		limit = swiotlb_class_limit(nslots / 8, class,
 					    SWIOTLB_DEPOT_SLOTS >> class);
 		WRITE_ONCE(cache->depot[class].limit, limit);
-	}
-}
-
-static void swiotlb_depots_free(struct swiotlb_depot *depot)
-{
-	unsigned int class;
-
-	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		kvfree(depot[class].cells);
-	kfree(depot);
-}
-
-static struct swiotlb_depot *swiotlb_depots_alloc(void)
-{
-	struct swiotlb_depot *depot;
-	unsigned int class;
-
-	depot = kcalloc(SWIOTLB_NR_CLASSES, sizeof(*depot), GFP_KERNEL);
-	if (!depot)
-		return NULL;
-
-	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
-		spin_lock_init(&depot[class].lock);
-		depot[class].cells = kvcalloc(SWIOTLB_DEPOT_SLOTS >> class,
-					      sizeof(u32), GFP_KERNEL);
-		if (!depot[class].cells) {
-			swiotlb_depots_free(depot);
-			return NULL;
-		}
-	}
-	return depot;
-}
-
-static void swiotlb_magazines_init(struct swiotlb_cpu_cache __percpu *cpu_cache)
-{
-	unsigned int cpu, class;
-	struct swiotlb_magazine *mag;
-
-	for_each_possible_cpu(cpu) {
-		for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
-			mag = (void *)per_cpu_ptr(cpu_cache, cpu) +
-			      swiotlb_magazine_offset[class];
-			mag->class = class;
-		}
 	}
 }
 
@@ -411,26 +327,36 @@ static void swiotlb_magazines_init(struct swiotlb_cpu_cache __percpu *cpu_cache)
  */
 int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots)
 {
-	struct swiotlb_cpu_cache __percpu *cpu;
+	struct swiotlb_cpu_cache __percpu *cpu_cache;
+	struct swiotlb_depot *depot;
+	unsigned int cpu, class;
+	u32 *cells;
 
 	if (cache->cpu)
 		return 0;
 
-	cache->depot = swiotlb_depots_alloc();
-	if (!cache->depot)
-		return -ENOMEM;
-
-	cpu = (void __percpu *)__alloc_percpu(SWIOTLB_CPU_CACHE_BYTES,
-					      SMP_CACHE_BYTES);
-	if (!cpu) {
-		swiotlb_depots_free(cache->depot);
-		cache->depot = NULL;
+	depot = kcalloc(SWIOTLB_NR_CLASSES, sizeof(*depot), GFP_KERNEL);
+	cells = kvcalloc(2 * SWIOTLB_DEPOT_SLOTS, sizeof(*cells), GFP_KERNEL);
+	cpu_cache = (void __percpu *)__alloc_percpu(SWIOTLB_CPU_CACHE_BYTES,
+						    SMP_CACHE_BYTES);
+	if (!depot || !cells || !cpu_cache) {
+		free_percpu(cpu_cache);
+		kvfree(cells);
+		kfree(depot);
 		return -ENOMEM;
 	}
 
-	swiotlb_magazines_init(cpu);
+	cache->depot = depot;
+	for (class = 0; class < SWIOTLB_NR_CLASSES; class++, depot++) {
+		spin_lock_init(&depot->lock);
+		depot->cells = cells;
+		cells += SWIOTLB_DEPOT_SLOTS >> class;
+	}
+	for_each_possible_cpu(cpu)
+		for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
+			swiotlb_cpu_magazine(cpu_cache, cpu, class)->class = class;
 	/* [7] Pairs with swiotlb_cache_cpu(). */
-	smp_store_release(&cache->cpu, cpu);
+	smp_store_release(&cache->cpu, cpu_cache);
 	swiotlb_magazines_resize(cache, nslots);
 	return 0;
 }
@@ -448,7 +374,8 @@ void swiotlb_magazines_stop(struct swiotlb_cache *cache)
 
 	swiotlb_magazines_drain(cache);
 	free_percpu(cache->cpu);
-	swiotlb_depots_free(cache->depot);
+	kvfree(cache->depot->cells);
+	kfree(cache->depot);
 	cache->cpu = NULL;
 	cache->depot = NULL;
 	init_llist_head(&cache->filled);

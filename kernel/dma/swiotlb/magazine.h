@@ -22,11 +22,9 @@
  * or unmaps it. An interrupt may work on the same cells, a task that was moved to
  * another CPU half way, or a CPU that drains the magazines of others.
  *
- * @top says where the stack ends. It is a hint, written without care; a wrong one
- * costs time, but loses nothing::
- *
- *	an empty cell below @top	a map passes over it
- *	a buffer at or above @top	a push passes over it, which raises @top
+ * @top says where the stack ends. It is a hint: a wrong one costs time, but loses
+ * nothing. A map passes over an empty cell below @top, and a push over a buffer at or
+ * above it.
  *
  * States of a free buffer, and what leads from one to another::
  *
@@ -49,9 +47,8 @@
  * Crowded: when no area has room for a map, the allocator is crowded for a moment.
  * Magazines keep nothing then, and the map that noticed it drains them, and looks
  * again. The maps that fail after it have nothing to drain. Each magazine that got a
- * buffer since the last drain is on a list, so a drain visits those only; it does not
- * walk over CPUs. A buffer that moves from a cell to a depot or back meanwhile counts as
- * in use, as does one that another CPU is about to free.
+ * buffer since the last drain is on a list, so a drain does not walk over CPUs. A buffer
+ * that moves meanwhile, or that another CPU is about to free, counts as in use.
  *
  * A buffer keeps its pool: while it is in a cell, in a depot or owned by a caller,
  * its slots are in use, and such a pool is not freed. A cell that other CPUs may empty
@@ -59,9 +56,9 @@
  * first, or is in an RCU read section.
  *
  * A map and an unmap touch five cache lines of metadata: allocator, table of pools, pool,
- * record and magazine. They write to the last two only. Records are small: eight share a
- * cache line. Buffers that have been mapped on one CPU and unmapped on another get mixed,
- * and so the CPUs then share lines of records, in steady state one for each mapping.
+ * record and magazine, and write to the last two only. Eight records share a line: where
+ * buffers are mapped on one CPU and unmapped on another, the CPUs come to share lines of
+ * records, in steady state one for each mapping.
  *
  * Restricted pools have no magazines: coherent allocations need long runs there.
  */
@@ -154,14 +151,10 @@ static inline unsigned int swiotlb_cell_index(u32 cell)
 	return cell & SWIOTLB_CELL_INDEX_MASK;
 }
 
-static inline unsigned int swiotlb_cell_id(u32 cell)
-{
-	return (cell & ~SWIOTLB_CELL_MARK) >> SWIOTLB_CELL_INDEX_BITS;
-}
-
 static inline struct io_tlb_pool *swiotlb_cell_pool(u32 cell)
 {
-	return swiotlb_pool_by_number(swiotlb_cell_id(cell));
+	return swiotlb_pool_by_number((cell & ~SWIOTLB_CELL_MARK) >>
+				      SWIOTLB_CELL_INDEX_BITS);
 }
 
 /* The class of buffers with @nslots slots, %SWIOTLB_NR_CLASSES if there is none. */
@@ -170,7 +163,7 @@ static inline unsigned int swiotlb_class(unsigned int nslots)
 	return is_power_of_2(nslots) ? ilog2(nslots) : SWIOTLB_NR_CLASSES;
 }
 
-/* Where the magazine of a class begins, in bytes, ... */
+/* Where the magazine of a class begins in &struct swiotlb_cpu_cache, in bytes, ... */
 extern const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES];
 /* ... and where the last one ends. */
 #define SWIOTLB_CPU_CACHE_BYTES	1664
@@ -190,13 +183,7 @@ swiotlb_cache_cpu(const struct swiotlb_cache *cache)
 	return smp_load_acquire(&cache->cpu);
 }
 
-/**
- * swiotlb_magazine_take() - take out the buffer that was put in last
- * @mag:	A magazine.
- *
- * Context: Any.
- * Return: The buffer, which the caller owns from then on, or 0 if there is none.
- */
+/* Take out the buffer that was put in last: the caller owns it then. 0 for none. */
 static inline u32 swiotlb_magazine_take(struct swiotlb_magazine *mag)
 {
 	unsigned int top = READ_ONCE(mag->top);
@@ -217,16 +204,7 @@ static inline u32 swiotlb_magazine_take(struct swiotlb_magazine *mag)
 	return 0;
 }
 
-/**
- * swiotlb_magazine_push() - put a buffer in
- * @mag:	A magazine.
- * @cell:	The buffer.
- *
- * Then see that the magazine is listed: swiotlb_magazine_list().
- *
- * Context: Any.
- * Return: %false if there is no room.
- */
+/* Put a buffer in, if there is room. Then see that the magazine is listed. */
 static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
 					 u32 cell)
 {
@@ -248,13 +226,7 @@ static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
 	return false;
 }
 
-/**
- * swiotlb_magazine_list() - let a drain visit a magazine
- * @cache:	The magazines of the allocator.
- * @mag:	One of them, into which a buffer was put just now.
- *
- * Context: Any.
- */
+/* Let a drain visit a magazine, into which a buffer was put just now. */
 static inline void swiotlb_magazine_list(struct swiotlb_cache *cache,
 					 struct swiotlb_magazine *mag)
 {
@@ -266,43 +238,22 @@ int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots);
 void swiotlb_magazines_stop(struct swiotlb_cache *cache);
 void swiotlb_magazines_resize(struct swiotlb_cache *cache, unsigned long nslots);
 void swiotlb_magazines_drain(struct swiotlb_cache *cache);
-void swiotlb_magazines_drain_cpu(struct swiotlb_cache *cache, unsigned int cpu);
+void swiotlb_magazines_drain_cpu(struct swiotlb_cache *cache, unsigned int cpu,
+				 const struct io_tlb_pool *pool);
 void swiotlb_magazines_drain_pool(struct swiotlb_cache *cache,
 				  const struct io_tlb_pool *pool);
 bool swiotlb_cache_crowd(struct swiotlb_cache *cache);
 bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache);
-long swiotlb_cache_used(const struct swiotlb_cache *cache);
-bool __swiotlb_magazine_refill(struct swiotlb_cache *cache,
-			       struct swiotlb_magazine *mag);
+bool swiotlb_magazine_refill(struct swiotlb_cache *cache,
+			     struct swiotlb_magazine *mag);
 void swiotlb_magazine_overflow(struct swiotlb_cache *cache,
 			       struct swiotlb_magazine *mag, u32 cell);
 
-/**
- * swiotlb_cache_is_crowded() - has a map found no room a moment ago?
- * @cache:	The magazines of an allocator.
- *
- * Context: Any.
- * Return: %true if no buffer is to be kept in magazines.
- */
+/* Has a map found no room a moment ago? Then magazines keep nothing. */
 static inline bool swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
 {
 	return unlikely(READ_ONCE(cache->crowded)) &&
 	       __swiotlb_cache_is_crowded(cache);
-}
-
-/**
- * swiotlb_magazine_refill() - get buffers from the depot, if there are any
- * @cache:	The magazines of the allocator.
- * @mag:	One of them, which is empty.
- *
- * Context: Any, takes the depot's lock if it is free.
- * Return: %true if there was one.
- */
-static inline bool swiotlb_magazine_refill(struct swiotlb_cache *cache,
-					   struct swiotlb_magazine *mag)
-{
-	return READ_ONCE(cache->depot[mag->class].count) &&
-	       __swiotlb_magazine_refill(cache, mag);
 }
 
 #endif /* _KERNEL_DMA_SWIOTLB_MAGAZINE_H */

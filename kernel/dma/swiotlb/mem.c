@@ -9,21 +9,8 @@
 DEFINE_MUTEX(swiotlb_pools_lock);
 
 /**
- * swiotlb_pools_init() - initialize the pools of an allocator
- * @mem:	Allocator, which has none.
- *
- * Context: @mem is not shared yet.
- */
-void swiotlb_pools_init(struct swiotlb_mem *mem)
-{
-	INIT_LIST_HEAD(&mem->pools.list);
-	mem->pools.held = 0;
-	mem->pools.max_nareas = 0;
-}
-
-/**
  * swiotlb_pools_count() - count the slots of open pools
- * @mem:	Allocator.
+ * @mem:	Allocator, whose magazines may hold a share of them.
  * @nslots:	Slots of a pool that is open from now on, negative if it no longer is.
  *
  * Context: swiotlb_pools_lock is held, or boot, for a boot pool.
@@ -34,6 +21,7 @@ void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots)
 	if (mem->narrower)
 		WRITE_ONCE(mem->narrower->first,
 			   mem->pub.nslabs ? mem : mem->narrower);
+	swiotlb_magazines_resize(&mem->cache, mem->pub.nslabs);
 }
 
 /**
@@ -61,9 +49,12 @@ void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 void swiotlb_mem_init(struct swiotlb_mem *mem)
 {
 	mem->first = mem;
-	swiotlb_pools_init(mem);
+	INIT_LIST_HEAD(&mem->pools.list);
+	mem->pools.held = 0;
+	mem->pools.max_nareas = 0;
 	init_llist_head(&mem->cache.filled);
-	swiotlb_growth_init(&mem->growth);
+	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
+		swiotlb_growth_init(&mem->growth);
 }
 
 /**
@@ -94,16 +85,13 @@ void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem)
  */
 int swiotlb_mem_start_magazines(struct swiotlb_mem *mem)
 {
-	int ret;
+	struct io_tlb_pool *boot = &mem->boot_pool;
 
 	lockdep_assert_held(&swiotlb_pools_lock);
 	if (!mem->pub.nslabs)
 		return 0;
-	if (mem->boot_pool.nslots && !mem->boot_pool.id) {
-		ret = swiotlb_pool_number(&mem->boot_pool);
-		if (ret)
-			return ret;
-	}
+	if (boot->nslots && !boot->id && swiotlb_pool_number(boot))
+		return -ENOSPC;
 	return swiotlb_magazines_start(&mem->cache, mem->pub.nslabs);
 }
 
@@ -118,10 +106,13 @@ int swiotlb_mem_start_magazines(struct swiotlb_mem *mem)
  */
 unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem)
 {
+	struct swiotlb_cpu_cache __percpu *cache = swiotlb_cache_cpu(&mem->cache);
 	long used = atomic_long_read(&mem->early_used);
+	unsigned int cpu;
 
-	if (swiotlb_cache_cpu(&mem->cache))
-		used += swiotlb_cache_used(&mem->cache);
+	if (cache)
+		for_each_possible_cpu(cpu)
+			used += READ_ONCE(per_cpu_ptr(cache, cpu)->used);
 	return max(used, 0L);
 }
 
@@ -182,10 +173,10 @@ u64 swiotlb_dev_last(struct device *dev)
 	u64 limit = swiotlb_dev_limit(dev);
 	u64 size, last = 0;
 
-	if (limit == U64_MAX && (!m || use_dma_iommu(dev)))
+	if (use_dma_iommu(dev))
 		return U64_MAX;
 	if (!m)
-		return dma_to_phys(dev, limit);
+		return limit == U64_MAX ? U64_MAX : dma_to_phys(dev, limit);
 
 	for (; m->size; m++) {
 		if (m->dma_start > limit)

@@ -12,9 +12,9 @@
 /**
  * DOC: Allocators
  *
- * An allocator is homogeneous: a device that uses it can use every pool of it. So any
- * buffer in a magazine fits any device, and growth needs to know of one kind of memory
- * only. A device that differs uses another allocator:
+ * A device that uses an allocator can use every pool of it. So any buffer in a magazine
+ * fits any device, and growth needs to know of one kind of memory only. A device that
+ * differs uses another allocator:
  *
  * LOW
  *	swiotlb_default_mem, with the pool made at boot. Its pools lie below the address
@@ -25,15 +25,14 @@
  * restricted
  *	The range that a device tree gives to some devices.
  *
- * Which of them a device reaches is one comparison of its limit with the highest
- * address of the allocator, at each map, since masks change. It uses ANY first, then
- * LOW: low memory is for devices that need it. A device that reaches a part of LOW only
- * (masks of 24 to 31 bits, buses with windows) uses the boot pool, if that lies in its
- * reach, or else transient pools.
+ * At each map, since masks change, the limit of the device is compared with the highest
+ * address of each allocator. It uses ANY first, then LOW: low memory is for devices that
+ * need it. A device that reaches a part of LOW only (masks of 24 to 31 bits, buses with
+ * windows) uses the boot pool, if that lies in its reach, or else transient pools.
  *
- * Reach belongs to the path. Behind an IOMMU the mask limits addresses of the IOMMU,
- * and the device reaches all memory. Where the platform has rearranged the memory of the
- * pool (Xen), it knows what devices reach.
+ * Behind an IOMMU the mask limits addresses of the IOMMU, and the device reaches all
+ * memory. Where the platform has rearranged the memory of the pool (Xen), it knows what
+ * devices reach.
  */
 
 /**
@@ -104,12 +103,10 @@ struct swiotlb_mem {
 	struct swiotlb_pools pools;
 	atomic_long_t early_used;
 	struct swiotlb_growth growth;
-#ifdef CONFIG_DEBUG_FS
 	struct dentry *debugfs;
 	atomic_long_t total_used;
 	atomic_long_t used_hiwater;
 	atomic_long_t events[SWIOTLB_NR_EVENTS];
-#endif
 };
 
 extern struct swiotlb_mem swiotlb_default_mem;
@@ -120,20 +117,15 @@ static inline struct swiotlb_mem *to_swiotlb_mem(struct io_tlb_mem *pub)
 	return container_of(pub, struct swiotlb_mem, pub);
 }
 
-/**
- * swiotlb_growth_is_enabled() - may an allocator have pools made at run time?
- * @mem:	Allocator.
- *
- * Context: Any.
- * Return: %true if it may.
- */
+/* May pools be added at run time? If no configuration allows it, callers fold away. */
 static inline bool swiotlb_growth_is_enabled(const struct swiotlb_mem *mem)
 {
-#ifdef CONFIG_SWIOTLB_DYNAMIC
-	return READ_ONCE(mem->growth.enabled);
-#else
-	return false;
-#endif
+	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && READ_ONCE(mem->growth.enabled);
+}
+
+static inline unsigned long swiotlb_transient_nslots(struct swiotlb_mem *mem)
+{
+	return atomic_long_read(&mem->growth.transient);
 }
 
 /* Node of memory for a device: near it, or near the CPU, which copies. */
@@ -192,7 +184,6 @@ phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 			    const struct swiotlb_request *req,
 			    enum swiotlb_reach reach, struct swiotlb_hit *hit);
 
-#ifdef CONFIG_DEBUG_FS
 DECLARE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
 
 void __swiotlb_track(struct swiotlb_mem *mem, long nslots);
@@ -200,36 +191,20 @@ void __swiotlb_track(struct swiotlb_mem *mem, long nslots);
 /* Only with swiotlb=track_hiwater: the sum is one cache line that all CPUs write. */
 static inline void swiotlb_track(struct swiotlb_mem *mem, long nslots)
 {
-	if (static_branch_unlikely(&swiotlb_track_hiwater))
+	if (IS_ENABLED(CONFIG_DEBUG_FS) &&
+	    static_branch_unlikely(&swiotlb_track_hiwater))
 		__swiotlb_track(mem, nslots);
 }
 
-/* Count a rare event. */
 static inline void swiotlb_count(struct swiotlb_mem *mem,
 				 enum swiotlb_event event, long n)
 {
 	atomic_long_add(n, &mem->events[event]);
 }
-#else
-static inline void swiotlb_track(struct swiotlb_mem *mem, long nslots)
-{
-}
 
-static inline void swiotlb_count(struct swiotlb_mem *mem,
-				 enum swiotlb_event event, long n)
-{
-}
-#endif
-
-/**
- * swiotlb_mem_account() - count slots that are in use
- * @mem:	Allocator.
- * @nslots:	Slots that were mapped, negative for unmapped.
- *
- * Each CPU counts for itself. swiotlb_mem_used() has the sum, for workers and for
- * readers of statistics.
- *
- * Context: Any.
+/*
+ * Slots that were mapped, negative for unmapped. Each CPU counts for itself:
+ * swiotlb_mem_used() has the sum, for workers and for readers of statistics.
  */
 static inline void swiotlb_mem_account(struct swiotlb_mem *mem, long nslots)
 {
@@ -242,14 +217,9 @@ static inline void swiotlb_mem_account(struct swiotlb_mem *mem, long nslots)
 	swiotlb_track(mem, nslots);
 }
 
-/**
- * swiotlb_mem_first() - which allocator does a device use first?
- * @mem:	Its allocator.
- * @dev:	Device.
- *
- * Context: Any.
- * Return: An allocator with pools, all of which the device reaches, or %NULL: then ask
- * swiotlb_mem_reach().
+/*
+ * The allocator that a device uses first, if it has pools, and if the device reaches all
+ * of them. Else %NULL: then ask swiotlb_mem_reach().
  */
 static inline struct swiotlb_mem *swiotlb_mem_first(struct swiotlb_mem *mem,
 						    struct device *dev)
@@ -312,46 +282,34 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 	return swiotlb_slot_addr(pool, index + req->pad_slots) + req->offset;
 }
 
-static inline bool swiotlb_mem_keep(struct swiotlb_mem *mem,
-				    struct io_tlb_pool *pool,
-				    const struct swiotlb_mapping *map)
+/*
+ * Free the slots of a mapping that swiotlb_pool_lookup() has found in @pool, and that the
+ * caller has ended by swiotlb_record_take(). Takes the lock of an area or of a depot if
+ * the CPU's own magazine is full.
+ */
+static inline void swiotlb_mem_unmap(struct io_tlb_pool *pool,
+				     const struct swiotlb_mapping *map)
 {
-	struct swiotlb_cpu_cache __percpu *cpu = swiotlb_cache_cpu(&mem->cache);
+	struct swiotlb_cache *cache = &pool->mem->cache;
+	struct swiotlb_cpu_cache __percpu *cpu = swiotlb_cache_cpu(cache);
 	unsigned int class = swiotlb_class(map->nslots);
 	struct swiotlb_magazine *mag;
 	u32 cell;
 
+	swiotlb_mem_account(pool->mem, -(long)map->nslots);
 	if (unlikely(!cpu) || class == SWIOTLB_NR_CLASSES ||
 	    map->head > SWIOTLB_CELL_INDEX_MASK || !swiotlb_pool_is_open(pool) ||
-	    swiotlb_cache_is_crowded(&mem->cache))
-		return false;
+	    swiotlb_cache_is_crowded(cache)) {
+		swiotlb_pool_release(pool, map->head, map->nslots, NULL, 0);
+		return;
+	}
 
 	mag = swiotlb_this_magazine(cpu, class);
 	cell = swiotlb_cell(pool, map->head);
 	/* From here on, the pool may be freed. */
 	if (!swiotlb_magazine_push(mag, cell))
-		swiotlb_magazine_overflow(&mem->cache, mag, cell);
-	swiotlb_magazine_list(&mem->cache, mag);
-	return true;
-}
-
-/**
- * swiotlb_mem_unmap() - free the slots of a mapping
- * @pool:	The pool.
- * @map:	The mapping that swiotlb_pool_lookup() has found there, and that the
- *		caller has ended by swiotlb_record_take().
- *
- * Context: Any, takes the lock of an area or of a depot if the CPU's own magazine
- * is full.
- */
-static inline void swiotlb_mem_unmap(struct io_tlb_pool *pool,
-				     const struct swiotlb_mapping *map)
-{
-	struct swiotlb_mem *mem = pool->mem;
-
-	swiotlb_mem_account(mem, -(long)map->nslots);
-	if (!swiotlb_mem_keep(mem, pool, map))
-		swiotlb_pool_release(pool, map->head, map->nslots, NULL, 0);
+		swiotlb_magazine_overflow(cache, mag, cell);
+	swiotlb_magazine_list(cache, mag);
 }
 
 #endif /* _KERNEL_DMA_SWIOTLB_MEM_H */

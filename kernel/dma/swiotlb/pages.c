@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory of pools: allocate it where devices can reach it, clear it, share it with
- * the hypervisor, take it back, and free it.
+ * Memory of pools: clear it, share it with the hypervisor, and take it back.
  */
-
-#define pr_fmt(fmt) "software IO TLB: " fmt
 
 #include "pages.h"
 

@@ -102,7 +102,8 @@ static inline bool swiotlb_pool_is_open(const struct io_tlb_pool *pool)
 
 static inline bool swiotlb_pool_is_transient(const struct io_tlb_pool *pool)
 {
-	return READ_ONCE(pool->state) == SWIOTLB_POOL_TRANSIENT;
+	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&
+	       READ_ONCE(pool->state) == SWIOTLB_POOL_TRANSIENT;
 }
 
 static inline struct io_tlb_area *

@@ -39,20 +39,18 @@
  *
  * After (a) no CPU takes slots from an area of the pool: @used can only fall, and once
  * it was 0 it stays so, though the areas are looked at one by one. The locks order
- * more than @used: that a buffer has left its cell may become visible later than the
- * new count, where an exchange does not order the accesses after it. Without the lock,
- * a reader that begins after (b) has begun could still find the buffer in the cell, and
- * follow it into a pool that is freed.
+ * more than @used: without them, that a buffer has left its cell may become visible
+ * later than the new count, and a reader that begins after (b) has begun could still
+ * follow the buffer from the cell into a pool that is freed.
  *
- * After (b) U has left the area, and its reads of the buffer, which came before, are
- * over. So are walks through the list of pools, and drains that look from a cell at
- * the pool, see swiotlb_magazine_empty(). The owner of a buffer needs no RCU: @used is
- * not 0.
+ * After (b) U has left the area. So have walks through the list of pools, and drains
+ * that look from a cell at the pool, see swiotlb_magazine_empty(). The owner of a buffer
+ * needs no RCU: @used is not 0.
  *
  * __swiotlb_find_pool() reads the index without RCU. Its caller asks for an address
  * that it has mapped, which keeps the pool, or for one that is in no bounce buffer:
- * then the answer must only be %NULL, and it is, since the index is cleared long before
- * the memory has a new owner.
+ * then the answer is %NULL, since the index is cleared long before the memory has a new
+ * owner.
  */
 
 /**
@@ -63,10 +61,10 @@
  * pool: two loads, whatever the number of pools, without a lock. An xarray of such
  * pieces has three to four dependent loads below 64 GiB.
  *
- * The index takes 2 bytes for each 2 MiB of memory, a millionth, and is made for the
- * first pool at run time. Boot pools are aligned to a page only: swiotlb_find_pool()
- * compares their addresses. Transient pools may begin anywhere, too, and are not larger
- * than a piece: a hash table has them by the piece in which they begin.
+ * The index takes 2 bytes for each 2 MiB of memory, and is made for the first pool at
+ * run time. Boot pools are aligned to a page only: swiotlb_find_pool() compares their
+ * addresses. Transient pools may begin anywhere, too, and are not larger than a piece: a
+ * hash table has them by the piece in which they begin.
  */
 #define SWIOTLB_INDEX_SHIFT	21
 #define SWIOTLB_INDEX_SIZE	BIT_ULL(SWIOTLB_INDEX_SHIFT)
@@ -151,60 +149,42 @@ static void swiotlb_range_widen(const struct io_tlb_pool *pool)
 		WRITE_ONCE(swiotlb_range.end_pfn, end);
 }
 
-/* vmalloc() is not for interrupts, whatever the flags. */
-static void *swiotlb_meta_alloc(size_t bytes, int nid, gfp_t gfp)
-{
-	if (gfpflags_allow_blocking(gfp))
-		return kvzalloc_node(bytes, gfp, nid);
-	return kzalloc_node(bytes, gfp, nid);
-}
-
-static void swiotlb_pool_pages(const struct io_tlb_pool *pool,
-			       struct swiotlb_pages *pages)
-{
-	pages->start = pool->start;
-	pages->vaddr = pool->vaddr;
-	pages->bytes = pool->end - pool->start;
-	pages->source = pool->source;
-	pages->shared = pool->mem->pub.cc_shared;
-}
-
 /**
  * swiotlb_pool_create() - make a pool
  * @mem:	Allocator that it is made for.
- * @want:	Memory that it needs.
+ * @pages:	Memory that it needs.
  * @nareas:	Its areas.
- * @lost:	Receives the bytes that are lost, see swiotlb_pages_alloc().
  *
- * Context: As @want->gfp says.
- * Return: The pool, which no other code knows of; -ENOMEM; or -EIO if memory could not
- * be decrypted.
+ * Context: As @pages->gfp says.
+ * Return: The pool, which no other code knows of; -ENOMEM; or another error of
+ * swiotlb_pages_alloc().
  */
 struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
-					const struct swiotlb_pages_want *want,
-					unsigned int nareas, size_t *lost)
+					struct swiotlb_pages *pages,
+					unsigned int nareas)
 {
 	size_t head = ALIGN(sizeof(struct io_tlb_pool), SMP_CACHE_BYTES);
-	unsigned long nslots = want->bytes >> IO_TLB_SHIFT;
-	struct swiotlb_pages pages;
+	unsigned long nslots = pages->bytes >> IO_TLB_SHIFT;
+	size_t bytes = head + swiotlb_pool_meta_bytes(nslots, nareas);
 	struct io_tlb_pool *pool;
 	int ret;
 
-	*lost = 0;
-	pool = swiotlb_meta_alloc(head + swiotlb_pool_meta_bytes(nslots, nareas),
-				  want->nid, want->gfp);
+	/* vmalloc() is not for interrupts, whatever the flags. */
+	pool = gfpflags_allow_blocking(pages->gfp) ?
+	       kvzalloc_node(bytes, pages->gfp, pages->nid) :
+	       kzalloc_node(bytes, pages->gfp, pages->nid);
 	if (!pool)
 		return ERR_PTR(-ENOMEM);
 
-	ret = swiotlb_pages_alloc(want, &pages, lost);
+	ret = swiotlb_pages_alloc(pages);
 	if (ret) {
 		kvfree(pool);
 		return ERR_PTR(ret);
 	}
 
 	pool->mem = mem;
-	pool->source = pages.source;
-	swiotlb_pool_init(pool, (void *)pool + head, pages.start, pages.vaddr,
+	pool->source = pages->source;
+	swiotlb_pool_init(pool, (void *)pool + head, pages->start, pages->vaddr,
 			  nslots, nareas);
 	return pool;
 }
@@ -218,13 +198,16 @@ struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
  */
 bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
 {
-	struct swiotlb_pages pages;
-	bool freed;
+	const struct swiotlb_pages pages = {
+		.bytes = pool->end - pool->start,
+		.shared = pool->mem->pub.cc_shared,
+		.start = pool->start,
+		.vaddr = pool->vaddr,
+		.source = pool->source,
+	};
 
-	swiotlb_pool_pages(pool, &pages);
-	freed = swiotlb_pages_free(&pages);
 	kvfree(pool);
-	return freed;
+	return swiotlb_pages_free(&pages);
 }
 
 /**
@@ -241,8 +224,6 @@ bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
  */
 int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
-	unsigned long flags;
-
 	lockdep_assert_held(&swiotlb_pools_lock);
 	if (WARN_ON_ONCE((pool->start | pool->end) & (SWIOTLB_INDEX_SIZE - 1)) ||
 	    WARN_ON_ONCE(swiotlb_index_piece(pool->end) > swiotlb_index->npieces))
@@ -251,9 +232,8 @@ int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 		return -ENOSPC;
 
 	swiotlb_index_set(pool, pool->id);
-	spin_lock_irqsave(&swiotlb_range_lock, flags);
-	swiotlb_range_widen(pool);
-	spin_unlock_irqrestore(&swiotlb_range_lock, flags);
+	scoped_guard(spinlock_irqsave, &swiotlb_range_lock)
+		swiotlb_range_widen(pool);
 	/* [1] Pairs with smp_rmb() in swiotlb_find_pool(). */
 	smp_mb();
 	swiotlb_pools_list(mem, pool);
@@ -318,13 +298,11 @@ void swiotlb_pools_remove(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
  */
 void swiotlb_transient_add(struct io_tlb_pool *pool)
 {
-	unsigned long flags;
-
-	spin_lock_irqsave(&swiotlb_range_lock, flags);
-	hash_add_rcu(swiotlb_transients, &pool->hash,
-		     swiotlb_index_piece(pool->start));
-	swiotlb_range_widen(pool);
-	spin_unlock_irqrestore(&swiotlb_range_lock, flags);
+	scoped_guard(spinlock_irqsave, &swiotlb_range_lock) {
+		hash_add_rcu(swiotlb_transients, &pool->hash,
+			     swiotlb_index_piece(pool->start));
+		swiotlb_range_widen(pool);
+	}
 	/* [3] Pairs with smp_rmb() in swiotlb_find_pool(). */
 	smp_mb();
 }
@@ -337,11 +315,8 @@ void swiotlb_transient_add(struct io_tlb_pool *pool)
  */
 void swiotlb_transient_del(struct io_tlb_pool *pool)
 {
-	unsigned long flags;
-
-	spin_lock_irqsave(&swiotlb_range_lock, flags);
+	guard(spinlock_irqsave)(&swiotlb_range_lock);
 	hash_del_rcu(&pool->hash);
-	spin_unlock_irqrestore(&swiotlb_range_lock, flags);
 }
 
 static struct io_tlb_pool *swiotlb_transient_find(unsigned long piece,
@@ -368,20 +343,15 @@ struct io_tlb_pool *__swiotlb_find_pool(phys_addr_t paddr)
 {
 	const struct swiotlb_index *index = READ_ONCE(swiotlb_index);
 	unsigned long piece = swiotlb_index_piece(paddr);
-	struct io_tlb_pool *pool;
-	u16 id;
+	u16 id = 0;
 
-	if (index && piece < index->npieces) {
+	if (index && piece < index->npieces)
 		id = READ_ONCE(index->id[piece]);
-		if (id)
-			return swiotlb_pool_by_number(id);
-	}
+	if (id)
+		return swiotlb_pool_by_number(id);
 
 	/* A transient pool may begin in the piece before. */
-	rcu_read_lock();
-	pool = swiotlb_transient_find(piece, paddr);
-	if (!pool && piece)
-		pool = swiotlb_transient_find(piece - 1, paddr);
-	rcu_read_unlock();
-	return pool;
+	guard(rcu)();
+	return swiotlb_transient_find(piece, paddr) ?:
+	       swiotlb_transient_find(piece - 1, paddr);
 }

@@ -7,7 +7,7 @@
 
 #include "pool.h"
 
-struct swiotlb_pages_want;
+struct swiotlb_pages;
 
 /**
  * struct swiotlb_pools - the pools of an allocator
@@ -30,14 +30,11 @@ struct swiotlb_pools {
 /* Protects the lists, states and counts of all pools; see "Lock order". */
 extern struct mutex swiotlb_pools_lock;
 
-void swiotlb_pools_init(struct swiotlb_mem *mem);
 void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots);
 void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
-
-#ifdef CONFIG_SWIOTLB_DYNAMIC
 struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
-					const struct swiotlb_pages_want *want,
-					unsigned int nareas, size_t *lost);
+					struct swiotlb_pages *pages,
+					unsigned int nareas);
 bool swiotlb_pool_destroy(struct io_tlb_pool *pool);
 int swiotlb_index_prepare(void);
 int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
@@ -46,6 +43,5 @@ void swiotlb_pools_reopen(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_pools_remove(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_transient_add(struct io_tlb_pool *pool);
 void swiotlb_transient_del(struct io_tlb_pool *pool);
-#endif
 
 #endif /* _KERNEL_DMA_SWIOTLB_POOLS_H */

@@ -7,15 +7,6 @@
 
 #include "pages.h"
 
-/* Large pages of the linear mapping, and of the host, stay whole. */
-#define SWIOTLB_PAGES_ALIGN	SZ_2M
-
-/* The CPU copies through the linear mapping; an area of CMA may lie outside of it. */
-static bool swiotlb_pages_suit(struct page *page, size_t bytes, u64 last)
-{
-	return !PageHighMem(page) && page_to_phys(page) + bytes - 1 <= last;
-}
-
 /* The widest zone whose pages may all be used, given the limit. */
 static gfp_t swiotlb_zone(u64 last)
 {
@@ -38,57 +29,55 @@ static bool swiotlb_narrow_zone(gfp_t *zone)
 	return true;
 }
 
-static struct page *swiotlb_pages_take(enum swiotlb_source source,
-				       const struct swiotlb_pages_want *want,
-				       gfp_t gfp)
+static struct page *swiotlb_cma_take(const struct swiotlb_pages *pages)
 {
-	unsigned int order = get_order(want->bytes);
+	struct cma *cma = dev_get_cma_area(NULL);
 
-	switch (source) {
-	case SWIOTLB_FROM_BUDDY:
-		if (order > MAX_PAGE_ORDER)
-			return NULL;
-		return alloc_pages_node(want->nid, gfp | __GFP_NORETRY, order);
-	case SWIOTLB_FROM_CONTIG:
-		return swiotlb_contig_alloc(PFN_UP(want->bytes), gfp, want->nid);
-	case SWIOTLB_FROM_CMA:
-		return swiotlb_cma_alloc(PFN_UP(want->bytes),
-					 min_t(unsigned int, order,
-					       get_order(SWIOTLB_PAGES_ALIGN)),
-					 want->last);
-	default:
+	/* Migrating pages away from an area above the limit would be useless. */
+	if (!cma || !cma_intersects(cma, 0, min_t(u64, pages->last, ULONG_MAX)))
 		return NULL;
-	}
+	/* Large pages of the linear mapping, and of the host, stay whole. */
+	return cma_alloc(cma, PFN_UP(pages->bytes),
+			 min(get_order(pages->bytes), get_order(SZ_2M)), true);
 }
 
-static void swiotlb_pages_put(enum swiotlb_source source, struct page *page,
-			      size_t bytes)
+static struct page *swiotlb_pages_take(const struct swiotlb_pages *pages, gfp_t zone)
 {
-	switch (source) {
-	case SWIOTLB_FROM_CMA:
-		swiotlb_cma_free(page, PFN_UP(bytes));
-		break;
-	case SWIOTLB_FROM_CONTIG:
-		swiotlb_contig_free(page, PFN_UP(bytes));
-		break;
-	default:
-		__free_pages(page, get_order(bytes));
-	}
+	gfp_t gfp = (pages->gfp & ~GFP_ZONEMASK) | zone;
+	unsigned int order = get_order(pages->bytes);
+
+	if (pages->source == SWIOTLB_FROM_CMA)
+		return swiotlb_cma_take(pages);
+	if (pages->source == SWIOTLB_FROM_CONTIG)
+		return alloc_contig_pages(PFN_UP(pages->bytes), gfp, pages->nid, NULL);
+	if (order > MAX_PAGE_ORDER)
+		return NULL;
+	return alloc_pages_node(pages->nid, gfp | __GFP_NORETRY, order);
 }
 
-static struct page *swiotlb_pages_below(enum swiotlb_source source,
-					const struct swiotlb_pages_want *want)
+static void swiotlb_pages_put(const struct swiotlb_pages *pages, struct page *page)
 {
-	gfp_t zone = swiotlb_zone(want->last);
+	if (pages->source == SWIOTLB_FROM_CMA)
+		dma_release_from_contiguous(NULL, page, PFN_UP(pages->bytes));
+	else if (pages->source == SWIOTLB_FROM_CONTIG)
+		free_contig_range(page_to_pfn(page), PFN_UP(pages->bytes));
+	else
+		__free_pages(page, get_order(pages->bytes));
+}
+
+/* The CPU copies through the linear mapping; an area of CMA may lie outside of it. */
+static struct page *swiotlb_pages_below(const struct swiotlb_pages *pages)
+{
+	gfp_t zone = swiotlb_zone(pages->last);
 	struct page *page;
 
 	do {
-		page = swiotlb_pages_take(source, want,
-					  (want->gfp & ~GFP_ZONEMASK) | zone);
-		if (!page || swiotlb_pages_suit(page, want->bytes, want->last))
+		page = swiotlb_pages_take(pages, zone);
+		if (!page || (!PageHighMem(page) &&
+			      page_to_phys(page) + pages->bytes - 1 <= pages->last))
 			return page;
-		swiotlb_pages_put(source, page, want->bytes);
-	} while (source != SWIOTLB_FROM_CMA && swiotlb_narrow_zone(&zone));
+		swiotlb_pages_put(pages, page);
+	} while (pages->source != SWIOTLB_FROM_CMA && swiotlb_narrow_zone(&zone));
 
 	return NULL;
 }
@@ -97,79 +86,66 @@ static struct page *swiotlb_pages_below(enum swiotlb_source source,
  * CMA comes last: displays, cameras and coherent allocations have nothing else. Only
  * the page allocator can be asked in atomic context, the others migrate pages.
  */
-static struct page *swiotlb_pages_find(const struct swiotlb_pages_want *want,
-				       enum swiotlb_source *source)
+static struct page *swiotlb_pages_find(struct swiotlb_pages *pages)
 {
-	bool may_sleep = gfpflags_allow_blocking(want->gfp);
+	bool may_sleep = gfpflags_allow_blocking(pages->gfp);
 	struct page *page;
 
-	for (*source = SWIOTLB_FROM_BUDDY; *source <= SWIOTLB_FROM_CMA;
-	     (*source)++) {
-		page = swiotlb_pages_below(*source, want);
+	for (pages->source = SWIOTLB_FROM_BUDDY; pages->source <= SWIOTLB_FROM_CMA;
+	     pages->source++) {
+		page = swiotlb_pages_below(pages);
 		if (page || !may_sleep)
 			return page;
 	}
 	return NULL;
 }
 
-static int swiotlb_pages_alloc_atomic(const struct swiotlb_pages_want *want,
-				      struct swiotlb_pages *pages)
+static int swiotlb_pages_alloc_atomic(struct swiotlb_pages *pages)
 {
-	struct page *page;
+	struct page *page = NULL;
 
-	if (!IS_ENABLED(CONFIG_DMA_COHERENT_POOL))
-		return -ENOMEM;
-
-	page = dma_alloc_from_pool(want->dev, want->bytes, &pages->vaddr,
-				   want->gfp, __DMA_ATTR_ALLOC_CC_SHARED,
-				   dma_coherent_ok);
+	if (IS_ENABLED(CONFIG_DMA_COHERENT_POOL))
+		page = dma_alloc_from_pool(pages->dev, pages->bytes, &pages->vaddr,
+					   pages->gfp, __DMA_ATTR_ALLOC_CC_SHARED,
+					   dma_coherent_ok);
 	if (!page)
 		return -ENOMEM;
 
 	pages->start = page_to_phys(page);
 	pages->source = SWIOTLB_FROM_ATOMIC;
-	memset(pages->vaddr, 0, want->bytes);
+	memset(pages->vaddr, 0, pages->bytes);
 	return 0;
 }
 
 /**
  * swiotlb_pages_alloc() - allocate memory for a pool
- * @want:	What is wanted.
- * @pages:	Receives the memory, cleared, and decrypted if that is wanted.
- * @lost:	Receives the bytes that could be neither decrypted nor encrypted again, 0
- *		if there are none.
+ * @pages:	What is wanted; completed on success. The memory is cleared.
  *
- * Decrypting sleeps. Where @want forbids that, decrypted memory comes from the atomic
- * coherent pools.
+ * Decrypting sleeps. Where @pages->gfp forbids that, decrypted memory comes from the
+ * atomic coherent pools.
  *
- * Context: As @want->gfp says.
- * Return: 0; -ENOMEM; or -EIO if memory could not be decrypted.
+ * Context: As @pages->gfp says.
+ * Return: 0; -ENOMEM; -EIO if memory could not be decrypted; or -ENOTRECOVERABLE if it
+ * could then not be encrypted again, and is lost.
  */
-int swiotlb_pages_alloc(const struct swiotlb_pages_want *want,
-			struct swiotlb_pages *pages, size_t *lost)
+int swiotlb_pages_alloc(struct swiotlb_pages *pages)
 {
 	struct page *page;
 
-	KUNIT_STATIC_STUB_REDIRECT(swiotlb_pages_alloc, want, pages, lost);
-	*lost = 0;
-	pages->bytes = want->bytes;
-	pages->shared = want->shared;
-	if (want->shared && !gfpflags_allow_blocking(want->gfp))
-		return swiotlb_pages_alloc_atomic(want, pages);
+	KUNIT_STATIC_STUB_REDIRECT(swiotlb_pages_alloc, pages);
+	if (pages->shared && !gfpflags_allow_blocking(pages->gfp))
+		return swiotlb_pages_alloc_atomic(pages);
 
-	page = swiotlb_pages_find(want, &pages->source);
+	page = swiotlb_pages_find(pages);
 	if (!page)
 		return -ENOMEM;
 
 	pages->start = page_to_phys(page);
 	pages->vaddr = phys_to_virt(pages->start);
-	if (!swiotlb_pages_prepare(pages->vaddr, pages->bytes, want->shared))
+	if (!swiotlb_pages_prepare(pages->vaddr, pages->bytes, pages->shared))
 		return 0;
-
 	/* Some of the pages may have been decrypted before it failed. */
-	if (!swiotlb_pages_free(pages))
-		*lost = pages->bytes;
-	return -EIO;
+	return swiotlb_pages_free(pages) ? -EIO : -ENOTRECOVERABLE;
 }
 
 /**
@@ -194,6 +170,6 @@ bool swiotlb_pages_free(const struct swiotlb_pages *pages)
 				    pages->bytes, &pages->start);
 		return false;
 	}
-	swiotlb_pages_put(pages->source, virt_to_page(pages->vaddr), pages->bytes);
+	swiotlb_pages_put(pages, virt_to_page(pages->vaddr));
 	return true;
 }

@@ -3,7 +3,6 @@
  * Statistics of allocators in debugfs.
  */
 
-#include "limit.h"
 #include "param.h"
 #include "stats.h"
 

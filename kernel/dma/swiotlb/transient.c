@@ -3,10 +3,16 @@
  * Transient pools: made on the spot, for one mapping, when nothing else is left.
  */
 
-#include "limit.h"
 #include "pages.h"
 #include "transient.h"
 
+/*
+ * Decrypted memory comes from the atomic coherent pools, which drivers need, and which
+ * never shrink: no more than this is taken from them.
+ */
+#define SWIOTLB_ATOMIC_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
+
+/* Its memory counts until it is free. */
 static void swiotlb_transient_free_work(struct work_struct *work)
 {
 	struct io_tlb_pool *pool = container_of(to_rcu_work(work),
@@ -14,7 +20,6 @@ static void swiotlb_transient_free_work(struct work_struct *work)
 	struct swiotlb_mem *mem = pool->mem;
 	long nslots = pool->nslots;
 
-	/* Its memory counts until it is free. */
 	swiotlb_pool_destroy(pool);
 	atomic_long_sub(nslots, &mem->growth.transient);
 }
@@ -25,12 +30,6 @@ static void swiotlb_transient_free(struct io_tlb_pool *pool)
 	INIT_RCU_WORK(&pool->free_work, swiotlb_transient_free_work);
 	queue_rcu_work(system_dfl_wq, &pool->free_work);
 }
-
-/*
- * Decrypted memory comes from the atomic coherent pools, which drivers need, and which
- * never shrink: no more than this is taken from them.
- */
-#define SWIOTLB_ATOMIC_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
 
 static bool swiotlb_transient_has_room(const struct swiotlb_mem *mem,
 				       unsigned long nslots)
@@ -57,57 +56,35 @@ static unsigned long swiotlb_transient_size(struct device *dev,
 	return max(req->nslots + req->align, req->align_mask + 1);
 }
 
-/**
- * swiotlb_transient_is_reached() - can a transient pool serve a device?
- * @mem:	Its allocator.
- * @dev:	Device.
- *
- * Context: Any.
- * Return: %false if it reaches no memory, or if there are no transient pools.
- */
-bool swiotlb_transient_is_reached(const struct swiotlb_mem *mem,
-				  struct device *dev)
-{
-	return swiotlb_growth_is_enabled(mem) &&
-	       swiotlb_dev_last(dev) >= PFN_PHYS(min_low_pfn) + PAGE_SIZE - 1;
-}
-
 static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem,
 						    struct device *dev,
 						    unsigned long nslots)
 {
-	const struct swiotlb_pages_want want = {
+	struct swiotlb_pages pages = {
 		.bytes = nslots << IO_TLB_SHIFT,
+		.shared = mem->pub.cc_shared,
 		.last = swiotlb_dev_last(dev),
 		.nid = swiotlb_dev_node(dev),
 		.gfp = GFP_NOWAIT | __GFP_NOWARN,
-		.shared = mem->pub.cc_shared,
 		.dev = dev,
 	};
-	struct io_tlb_pool *pool;
-	size_t lost;
+	struct io_tlb_pool *pool = ERR_PTR(-ENOSPC);
 
-	pool = swiotlb_pool_create(mem, &want, 1, &lost);
+	/* Other CPUs may have taken the room meanwhile. */
+	atomic_long_add(nslots, &mem->growth.transient);
+	if (swiotlb_transient_has_room(mem, 0))
+		pool = swiotlb_pool_create(mem, &pages, 1);
 	if (IS_ERR(pool))
-		return NULL;
-	pool->state = SWIOTLB_POOL_TRANSIENT;
+		atomic_long_sub(nslots, &mem->growth.transient);
+	else
+		pool->state = SWIOTLB_POOL_TRANSIENT;
 	return pool;
-}
-
-static phys_addr_t swiotlb_transient_place(struct io_tlb_pool *pool,
-					   struct device *dev,
-					   const struct swiotlb_request *req)
-{
-	if (!swiotlb_dev_reaches(pool->mem, dev, pool->start, pool->end - 1))
-		return SWIOTLB_MAP_FULL;
-	return swiotlb_pool_map(pool, 0, req,
-				swiotlb_dma_addr(pool->mem, dev, pool->start));
 }
 
 /**
  * swiotlb_transient_map() - map in a pool of its own
- * @mem:	Allocator that is full.
- * @dev:	Device that will use the mapping.
+ * @mem:	Allocator that is full, and may grow.
+ * @dev:	Device that will use the mapping, swiotlb_transient_is_reached().
  * @req:	The request, swiotlb_request_possible().
  * @pool:	Filled in on success.
  *
@@ -119,23 +96,18 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 				  struct io_tlb_pool **pool)
 {
 	unsigned long nslots = swiotlb_transient_size(dev, req);
+	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct io_tlb_pool *new;
-	phys_addr_t tlb_addr;
 
-	if (!swiotlb_transient_is_reached(mem, dev) ||
-	    !swiotlb_transient_has_room(mem, nslots))
+	if (!swiotlb_transient_has_room(mem, nslots))
+		return SWIOTLB_MAP_FULL;
+	new = swiotlb_transient_create(mem, dev, nslots);
+	if (IS_ERR(new))
 		return SWIOTLB_MAP_FULL;
 
-	/* Other CPUs may have taken the room meanwhile. */
-	atomic_long_add(nslots, &mem->growth.transient);
-	new = swiotlb_transient_has_room(mem, 0) ?
-	      swiotlb_transient_create(mem, dev, nslots) : NULL;
-	if (!new) {
-		atomic_long_sub(nslots, &mem->growth.transient);
-		return SWIOTLB_MAP_FULL;
-	}
-
-	tlb_addr = swiotlb_transient_place(new, dev, req);
+	if (swiotlb_dev_reaches(mem, dev, new->start, new->end - 1))
+		tlb_addr = swiotlb_pool_map(new, 0, req,
+					    swiotlb_dma_addr(mem, dev, new->start));
 	if (tlb_addr == SWIOTLB_MAP_FULL) {
 		swiotlb_transient_free(new);
 		return SWIOTLB_MAP_FULL;
@@ -151,18 +123,14 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 
 /**
  * swiotlb_transient_unmap() - end the mapping of a transient pool
- * @pool:	The pool.
- * @index:	First slot of the mapping, which the caller has ended by
- *		swiotlb_record_take().
- * @nslots:	Number of its slots.
+ * @pool:	The pool, whose record the caller has taken.
+ * @nslots:	Number of slots of the mapping.
  *
  * Context: Any. The memory is freed in process context.
  */
-void swiotlb_transient_unmap(struct io_tlb_pool *pool, unsigned int index,
-			     unsigned int nslots)
+void swiotlb_transient_unmap(struct io_tlb_pool *pool, unsigned int nslots)
 {
 	swiotlb_track(pool->mem, -(long)nslots);
-	swiotlb_pool_release(pool, index, nslots, NULL, 0);
 	swiotlb_transient_del(pool);
 	swiotlb_transient_free(pool);
 }

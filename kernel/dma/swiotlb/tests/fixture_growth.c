@@ -3,7 +3,7 @@
  * Allocators that grow, whose worker a test steps; see fixture.h.
  */
 
-#include "../limit.h"
+#include "../mem.h"
 #include "../pages.h"
 #include "fixture.h"
 
@@ -12,29 +12,24 @@
 
 struct swiotlb_test_source swiotlb_test_source;
 
-static int swiotlb_test_take_pages(const struct swiotlb_pages_want *want,
-				   struct swiotlb_pages *pages, size_t *lost)
+static int swiotlb_test_take_pages(struct swiotlb_pages *pages)
 {
 	struct swiotlb_test_source *source = &swiotlb_test_source;
 	struct page *page;
 
-	*lost = 0;
 	if (source->asked < ARRAY_SIZE(source->bytes))
-		source->bytes[source->asked] = want->bytes;
+		source->bytes[source->asked] = pages->bytes;
 	source->asked++;
-	source->last = want->last;
-	if (want->bytes > source->most)
+	source->last = pages->last;
+	if (pages->bytes > source->most)
 		return source->ret;
 
-	page = alloc_pages(want->gfp | __GFP_ZERO, get_order(want->bytes));
+	page = alloc_pages(pages->gfp | __GFP_ZERO, get_order(pages->bytes));
 	if (!page)
 		return -ENOMEM;
-	*pages = (struct swiotlb_pages) {
-		.start = page_to_phys(page),
-		.vaddr = page_address(page),
-		.bytes = want->bytes,
-		.source = SWIOTLB_FROM_BUDDY,
-	};
+	pages->start = page_to_phys(page);
+	pages->vaddr = page_address(page);
+	pages->source = SWIOTLB_FROM_BUDDY;
 	return 0;
 }
 

@@ -7,7 +7,7 @@
  * cannot have: sizes are seen by a source that refuses them.
  */
 
-#include "../limit.h"
+#include "../mem.h"
 #include "../pages.h"
 #include "fixture.h"
 
@@ -221,13 +221,10 @@ static void swiotlb_growth_failed_map_stays_test(struct kunit *test)
 static void swiotlb_growth_disabled_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
-	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
 
 	swiotlb_test_start_source(test, 0, -ENOMEM);
 	swiotlb_growth_disable(mem);
 	KUNIT_EXPECT_FALSE(test, swiotlb_growth_is_enabled(mem));
-	swiotlb_growth_want(mem, dev);
-	swiotlb_growth_look(mem, dev);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&mem->growth.work));
 	mem->growth.failed = true;
 	swiotlb_test_tick(mem);

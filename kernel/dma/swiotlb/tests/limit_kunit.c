@@ -3,7 +3,7 @@
  * How much memory an allocator may have.
  */
 
-#include "../limit.h"
+#include "../mem.h"
 #include "fixture.h"
 
 /* As if the boot pool had another size. */

@@ -275,7 +275,7 @@ static void swiotlb_magazine_drain_cpu_test(struct kunit *test)
 		swiotlb_test_expect_kept(test, t, left);
 	}
 	for_each_online_cpu(cpu) {
-		swiotlb_magazines_drain_cpu(&t->mem->cache, cpu);
+		swiotlb_magazines_drain_cpu(&t->mem->cache, cpu, NULL);
 		left -= 2 * swiotlb_nslots(PAGE_SIZE);
 		swiotlb_test_expect_kept(test, t, left);
 	}

@@ -11,23 +11,17 @@
 
 #define SWIOTLB_TEST_POOL_BYTES	SZ_64K
 
-static struct swiotlb_pages_want swiotlb_test_want(size_t bytes, u64 last, bool shared)
+static int swiotlb_test_alloc(struct swiotlb_pages *pages, size_t bytes, u64 last,
+			      bool shared)
 {
-	return (struct swiotlb_pages_want) {
+	*pages = (struct swiotlb_pages) {
 		.bytes = bytes,
+		.shared = shared,
 		.last = last,
 		.nid = numa_mem_id(),
 		.gfp = GFP_KERNEL | __GFP_NOWARN,
-		.shared = shared,
 	};
-}
-
-static int swiotlb_test_alloc(struct swiotlb_pages *pages, size_t bytes, u64 last,
-			      bool shared, size_t *lost)
-{
-	const struct swiotlb_pages_want want = swiotlb_test_want(bytes, last, shared);
-
-	return swiotlb_pages_alloc(&want, pages, lost);
+	return swiotlb_pages_alloc(pages);
 }
 
 static void swiotlb_test_expect_clear(struct kunit *test,
@@ -39,12 +33,10 @@ static void swiotlb_test_expect_clear(struct kunit *test,
 static void swiotlb_pages_private_test(struct kunit *test)
 {
 	struct swiotlb_pages pages;
-	size_t lost = 1;
 
 	swiotlb_test_start_crypt(test, 0, 0);
 	KUNIT_ASSERT_EQ(test, 0, swiotlb_test_alloc(&pages, SWIOTLB_TEST_POOL_BYTES,
-						    U64_MAX, false, &lost));
-	KUNIT_EXPECT_EQ(test, lost, 0);
+						    U64_MAX, false));
 	KUNIT_EXPECT_EQ(test, pages.start, virt_to_phys(pages.vaddr));
 	KUNIT_EXPECT_EQ(test, pages.bytes, SWIOTLB_TEST_POOL_BYTES);
 	KUNIT_EXPECT_EQ(test, pages.source, SWIOTLB_FROM_BUDDY);
@@ -57,12 +49,10 @@ static void swiotlb_pages_private_test(struct kunit *test)
 static void swiotlb_pages_shared_test(struct kunit *test)
 {
 	struct swiotlb_pages pages;
-	size_t lost = 1;
 
 	swiotlb_test_start_crypt(test, 0, 0);
 	KUNIT_ASSERT_EQ(test, 0, swiotlb_test_alloc(&pages, SWIOTLB_TEST_POOL_BYTES,
-						    U64_MAX, true, &lost));
-	KUNIT_EXPECT_EQ(test, lost, 0);
+						    U64_MAX, true));
 	KUNIT_EXPECT_TRUE(test, pages.shared);
 	swiotlb_test_expect_clear(test, &pages);
 	swiotlb_test_expect_crypt(test, 1, 0, SWIOTLB_TEST_POOL_BYTES);
@@ -104,13 +94,11 @@ static void swiotlb_pages_prepare_fails_test(struct kunit *test)
 static void swiotlb_pages_decrypt_fails_test(struct kunit *test)
 {
 	struct swiotlb_pages pages;
-	size_t lost = 1;
 
 	swiotlb_test_start_crypt(test, -EIO, 0);
 	KUNIT_EXPECT_EQ(test, -EIO, swiotlb_test_alloc(&pages, SWIOTLB_TEST_POOL_BYTES,
-						       U64_MAX, true, &lost));
+						       U64_MAX, true));
 	swiotlb_test_expect_crypt(test, 1, 1, SWIOTLB_TEST_POOL_BYTES);
-	KUNIT_EXPECT_EQ(test, lost, 0);
 }
 
 /* No other code may get lost memory; but this test has only played that it is lost. */
@@ -128,24 +116,20 @@ static void swiotlb_test_free_lost(struct kunit *test)
 static void swiotlb_pages_undo_fails_test(struct kunit *test)
 {
 	struct swiotlb_pages pages;
-	size_t lost = 0;
 
 	swiotlb_test_start_crypt(test, -EIO, -EIO);
-	KUNIT_EXPECT_EQ(test, -EIO, swiotlb_test_alloc(&pages, SWIOTLB_TEST_POOL_BYTES,
-						       U64_MAX, true, &lost));
-	KUNIT_EXPECT_EQ(test, lost, SWIOTLB_TEST_POOL_BYTES);
+	KUNIT_EXPECT_EQ(test, -ENOTRECOVERABLE,
+			swiotlb_test_alloc(&pages, SWIOTLB_TEST_POOL_BYTES, U64_MAX, true));
 	swiotlb_test_free_lost(test);
 }
 
 static void swiotlb_pages_encrypt_fails_test(struct kunit *test)
 {
 	struct swiotlb_pages pages;
-	size_t lost = 1;
 
 	swiotlb_test_start_crypt(test, 0, -EIO);
 	KUNIT_ASSERT_EQ(test, 0, swiotlb_test_alloc(&pages, SWIOTLB_TEST_POOL_BYTES,
-						    U64_MAX, true, &lost));
-	KUNIT_EXPECT_EQ(test, lost, 0);
+						    U64_MAX, true));
 	KUNIT_EXPECT_FALSE(test, swiotlb_pages_free(&pages));
 	swiotlb_test_free_lost(test);
 }
@@ -158,12 +142,10 @@ static void swiotlb_pages_limit_test(struct kunit *test)
 	};
 	struct swiotlb_pages pages;
 	unsigned int i, n = 0;
-	size_t lost;
 
 	for (i = 0; i < ARRAY_SIZE(limits); i++) {
 		/* There may be no zone for so narrow a limit, or nothing in it. */
-		if (swiotlb_test_alloc(&pages, SWIOTLB_TEST_POOL_BYTES, limits[i], false,
-				       &lost))
+		if (swiotlb_test_alloc(&pages, SWIOTLB_TEST_POOL_BYTES, limits[i], false))
 			continue;
 		n++;
 		KUNIT_EXPECT_LE(test, (u64)pages.start + pages.bytes - 1, limits[i]);
@@ -176,15 +158,18 @@ static void swiotlb_pages_limit_test(struct kunit *test)
 /* The page allocator has no page so large, and must not get it when it is freed. */
 static void swiotlb_pages_large_test(struct kunit *test)
 {
-	size_t lost, bytes = 2 * PAGE_SIZE << MAX_PAGE_ORDER;
-	struct swiotlb_pages_want want = swiotlb_test_want(bytes, U64_MAX, false);
-	struct swiotlb_pages pages;
+	struct swiotlb_pages pages = {
+		.bytes = 2 * PAGE_SIZE << MAX_PAGE_ORDER,
+		.last = U64_MAX,
+		.nid = numa_mem_id(),
+		.gfp = GFP_NOWAIT | __GFP_NOWARN,
+	};
+	size_t bytes = pages.bytes;
 	struct page *page;
 
 	/* It takes migration of others' pages, and so a caller that can sleep. */
-	want.gfp = GFP_NOWAIT | __GFP_NOWARN;
-	KUNIT_EXPECT_EQ(test, -ENOMEM, swiotlb_pages_alloc(&want, &pages, &lost));
-	if (swiotlb_test_alloc(&pages, bytes, U64_MAX, false, &lost))
+	KUNIT_EXPECT_EQ(test, -ENOMEM, swiotlb_pages_alloc(&pages));
+	if (swiotlb_test_alloc(&pages, bytes, U64_MAX, false))
 		kunit_skip(test, "no contiguous memory");
 	page = virt_to_page(pages.vaddr);
 	KUNIT_EXPECT_EQ(test, pages.bytes, bytes);
@@ -197,23 +182,26 @@ static void swiotlb_pages_large_test(struct kunit *test)
 /* In atomic context nothing is decrypted: such memory is from the coherent pools. */
 static void swiotlb_pages_atomic_test(struct kunit *test)
 {
-	struct swiotlb_pages_want want = swiotlb_test_want(PAGE_SIZE, U64_MAX, true);
+	struct swiotlb_pages pages = {
+		.bytes = PAGE_SIZE,
+		.shared = true,
+		.last = U64_MAX,
+		.nid = numa_mem_id(),
+		.gfp = GFP_NOWAIT | __GFP_NOWARN,
+	};
 	struct io_tlb_mem mem = { };
-	struct swiotlb_pages pages;
-	size_t lost;
 
 	swiotlb_test_start_crypt(test, 0, 0);
-	want.gfp = GFP_NOWAIT | __GFP_NOWARN;
-	want.dev = swiotlb_test_device(test, &mem, 0);
-	if (!swiotlb_pages_alloc(&want, &pages, &lost)) {
+	pages.dev = swiotlb_test_device(test, &mem, 0);
+	if (!swiotlb_pages_alloc(&pages)) {
 		KUNIT_EXPECT_EQ(test, pages.source, SWIOTLB_FROM_ATOMIC);
 		swiotlb_test_expect_clear(test, &pages);
 		KUNIT_EXPECT_TRUE(test, swiotlb_pages_free(&pages));
 	}
 	swiotlb_test_expect_crypt(test, 0, 0, PAGE_SIZE);
 
-	want.shared = false;
-	KUNIT_ASSERT_EQ(test, 0, swiotlb_pages_alloc(&want, &pages, &lost));
+	pages.shared = false;
+	KUNIT_ASSERT_EQ(test, 0, swiotlb_pages_alloc(&pages));
 	KUNIT_EXPECT_EQ(test, pages.source, SWIOTLB_FROM_BUDDY);
 	KUNIT_EXPECT_TRUE(test, swiotlb_pages_free(&pages));
 	swiotlb_test_expect_crypt(test, 0, 0, PAGE_SIZE);

@@ -35,16 +35,15 @@ static void swiotlb_test_destroy_pool(void *pool)
 static struct io_tlb_pool *swiotlb_test_create_pool(struct kunit *test,
 						    struct swiotlb_mem *mem, size_t bytes)
 {
-	const struct swiotlb_pages_want want = {
+	struct swiotlb_pages pages = {
 		.bytes = bytes,
 		.last = U64_MAX,
 		.nid = numa_mem_id(),
 		.gfp = GFP_KERNEL | __GFP_NOWARN,
 	};
 	struct io_tlb_pool *pool;
-	size_t lost;
 
-	pool = swiotlb_pool_create(mem, &want, 1, &lost);
+	pool = swiotlb_pool_create(mem, &pages, 1);
 	if (IS_ERR(pool))
 		kunit_skip(test, "no contiguous memory");
 	KUNIT_ASSERT_EQ(test, 0,

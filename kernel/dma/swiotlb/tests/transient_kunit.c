@@ -7,7 +7,7 @@
 #include <linux/irqflags.h>
 #include <linux/page_ref.h>
 
-#include "../limit.h"
+#include "../mem.h"
 #include "../pages.h"
 #include "../transient.h"
 #include "fixture.h"

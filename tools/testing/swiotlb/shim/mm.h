@@ -125,6 +125,8 @@ extern struct cma *shim_cma;
 struct page *cma_alloc(struct cma *cma, unsigned long count, unsigned int align,
 		       bool no_warn);
 bool cma_release(struct cma *cma, const struct page *pages, unsigned long count);
+#define dma_release_from_contiguous(dev, page, count) \
+	cma_release(dev_get_cma_area(dev), page, count)
 bool cma_intersects(struct cma *cma, unsigned long start, unsigned long end);
 void *alloc_pages_exact(size_t size, gfp_t gfp);
 void free_pages_exact(void *virt, size_t size);
