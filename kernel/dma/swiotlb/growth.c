@@ -26,9 +26,8 @@
  * burst in atomic context cannot wait for decryption, and has nothing else than the
  * atomic coherent pools, which drivers need.
  *
- * A map only says that the worker should look: ahead of need when it took a slot of an
- * area that is half full, or the CPU's area of an older pool was full, and at once when
- * it found no room. It does not count.
+ * A map only says that the worker should look: ahead of need when an area is half full,
+ * or the CPU's area of an older pool was full, and at once when it found no room.
  *
  * Devices with more reach fall back to the narrower allocator. So for the wider one, the
  * slots of both count, in use and open: low memory made at boot is used before pools are
@@ -43,7 +42,6 @@
 #define SWIOTLB_QUIET_PRESSED	(HZ / 2)
 /* How long it waits after memory was short; doubles up to 64 times. */
 #define SWIOTLB_BACKOFF		HZ
-#define SWIOTLB_MAX_FAILURES	6
 
 /* Slots that are kept free where pools have to be decrypted. */
 #define SWIOTLB_RESERVE_SLOTS	(SZ_8M >> IO_TLB_SHIFT)
@@ -51,6 +49,12 @@
 #define SWIOTLB_FIRST_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
 /* A cell of a magazine cannot name slots beyond. */
 #define SWIOTLB_LAST_SLOTS	BIT(SWIOTLB_CELL_INDEX_BITS)
+
+/* A range: @since may lie so far back that jiffies have wrapped. */
+static bool swiotlb_is_recent(unsigned long since, unsigned long time)
+{
+	return time_in_range_open(jiffies, since, since + time);
+}
 
 static unsigned long swiotlb_growth_demand(const struct swiotlb_mem *mem)
 {
@@ -104,17 +108,6 @@ static bool swiotlb_growth_must(struct swiotlb_mem *mem, unsigned long demand,
 		return true;
 	pool = swiotlb_growth_find(mem, SWIOTLB_POOL_OPEN);
 	return failed && !(pool && !swiotlb_pool_used(pool));
-}
-
-static bool swiotlb_growth_reopen(struct swiotlb_mem *mem)
-{
-	struct io_tlb_pool *pool = swiotlb_growth_find(mem, SWIOTLB_POOL_CLOSED);
-
-	if (!pool)
-		return false;
-	swiotlb_pools_reopen(mem, pool);
-	swiotlb_count(mem, SWIOTLB_REOPENED, 1);
-	return true;
 }
 
 /* How large a pool to add, in slots; 0 for none. */
@@ -214,26 +207,15 @@ static int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 
 static void swiotlb_growth_failed(struct swiotlb_mem *mem, bool crypt)
 {
+	const unsigned long longest = 64 * SWIOTLB_BACKOFF;
 	struct swiotlb_growth *growth = &mem->growth;
 
-	/* Decrypting that failed is likely to fail again: take the longest time. */
-	if (crypt)
-		growth->failures = SWIOTLB_MAX_FAILURES;
-	growth->next_try = jiffies + (SWIOTLB_BACKOFF << growth->failures);
-	if (growth->failures < SWIOTLB_MAX_FAILURES)
-		growth->failures++;
+	growth->tried = jiffies;
+	/* Decrypting that failed is likely to fail again. */
+	growth->backoff = crypt ? longest :
+			  clamp(2 * growth->backoff, SWIOTLB_BACKOFF, longest);
 	swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
 	pr_warn_ratelimited("Failed to allocate new pool\n");
-}
-
-static bool swiotlb_growth_is_too_early(const struct swiotlb_mem *mem)
-{
-	unsigned long next = mem->growth.next_try;
-
-	/* A range: it may lie so far back that jiffies have wrapped. */
-	return mem->growth.failures &&
-	       time_in_range_open(jiffies, next - (SWIOTLB_BACKOFF << SWIOTLB_MAX_FAILURES),
-				  next);
 }
 
 /*
@@ -243,41 +225,37 @@ static bool swiotlb_growth_is_too_early(const struct swiotlb_mem *mem)
 static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 				bool failed)
 {
+	struct swiotlb_growth *growth = &mem->growth;
 	struct io_tlb_pool *pool;
-	unsigned long nslots;
 	long planned;
 
 	scoped_guard(mutex, &swiotlb_pools_lock) {
-		if (!swiotlb_growth_must(mem, demand, failed) ||
-		    swiotlb_growth_reopen(mem) || !mem->growth.enabled ||
-		    swiotlb_growth_is_too_early(mem))
+		if (!swiotlb_growth_must(mem, demand, failed))
 			return;
-		nslots = swiotlb_growth_size(mem, demand);
-		if (!nslots)
+		pool = swiotlb_growth_find(mem, SWIOTLB_POOL_CLOSED);
+		if (pool) {
+			swiotlb_pools_reopen(mem, pool);
 			return;
-		atomic_long_add(nslots, &mem->growth.apart);
+		}
+		if (!growth->enabled || swiotlb_is_recent(growth->tried, growth->backoff))
+			return;
+		planned = swiotlb_growth_size(mem, demand);
+		if (!planned)
+			return;
+		atomic_long_add(planned, &growth->apart);
 	}
 
-	planned = nslots;
-	pool = swiotlb_growth_create(mem, nslots);
+	pool = swiotlb_growth_create(mem, planned);
 	if (IS_ERR(pool)) {
 		swiotlb_growth_failed(mem, pool != ERR_PTR(-ENOMEM));
 	} else if (swiotlb_growth_add(mem, pool)) {
 		planned -= pool->nslots;
 		swiotlb_growth_destroy(mem, pool);
 	} else {
-		mem->growth.failures = 0;
-		WRITE_ONCE(mem->growth.busy, jiffies);
+		growth->backoff = 0;
+		WRITE_ONCE(growth->busy, jiffies);
 	}
-	atomic_long_sub(planned, &mem->growth.apart);
-}
-
-static bool swiotlb_growth_is_quiet(const struct swiotlb_growth *growth,
-				    unsigned long quiet)
-{
-	unsigned long busy = READ_ONCE(growth->busy);
-
-	return !time_in_range_open(jiffies, busy, busy + quiet);
+	atomic_long_sub(planned, &growth->apart);
 }
 
 /* The youngest first: older ones are searched first, so long-lived buffers are there. */
@@ -295,10 +273,9 @@ static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 			WRITE_ONCE(growth->busy, jiffies);
 			break;
 		}
-		if (growth->enabled && !swiotlb_growth_is_quiet(growth, quiet))
+		if (growth->enabled && swiotlb_is_recent(growth->busy, quiet))
 			break;
 		swiotlb_pools_close(mem, pool);
-		swiotlb_count(mem, SWIOTLB_CLOSED, 1);
 		closed = true;
 	}
 	return closed;
@@ -392,9 +369,7 @@ static void swiotlb_growth_kick(struct swiotlb_mem *mem, struct device *dev)
  */
 void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev)
 {
-	unsigned long looked = READ_ONCE(mem->growth.looked);
-
-	if (!time_in_range_open(jiffies, looked, looked + SWIOTLB_LOOK))
+	if (!swiotlb_is_recent(READ_ONCE(mem->growth.looked), SWIOTLB_LOOK))
 		swiotlb_growth_kick(mem, dev);
 }
 
@@ -434,7 +409,8 @@ static unsigned long swiotlb_growth_scan(struct shrinker *shrinker,
 	if (!READ_ONCE(mem->growth.pressed)) {
 		WRITE_ONCE(mem->growth.pressed, true);
 		/* Else the next look is early enough. */
-		if (swiotlb_growth_is_quiet(&mem->growth, SWIOTLB_QUIET_PRESSED))
+		if (!swiotlb_is_recent(READ_ONCE(mem->growth.busy),
+				       SWIOTLB_QUIET_PRESSED))
 			mod_delayed_work(system_dfl_wq, &mem->growth.work, 0);
 	}
 	return SHRINK_STOP;

@@ -28,8 +28,8 @@ struct swiotlb_mem;
  * @demand:	Slots that were in use at the last look.
  * @looked:	Time of that, in jiffies.
  * @busy:	When all open pools were needed last, in jiffies.
- * @next_try:	When to try again after memory was short, in jiffies.
- * @failures:	How often it was short, one time after the other.
+ * @tried:	When memory was short last, in jiffies.
+ * @backoff:	How long not to try again then; 0 once a pool could be added.
  * @failed:	A map has found no room since the last look.
  * @pressed:	Memory is short, others ask for it.
  * @nid:	Node of the device that needed more the last time.
@@ -44,8 +44,8 @@ struct swiotlb_growth {
 	unsigned long demand;
 	unsigned long looked;
 	unsigned long busy;
-	unsigned long next_try;
-	unsigned int failures;
+	unsigned long tried;
+	unsigned long backoff;
 	bool failed;
 	bool pressed;
 	int nid;

@@ -7,7 +7,7 @@
 #include "magazine.h"
 
 /* No depot holds more than this many slots. */
-#define SWIOTLB_DEPOT_SLOTS	4096
+#define SWIOTLB_DEPOT_SLOTS	4096U
 /* How long nothing is kept after no area had room, in jiffies. */
 #define SWIOTLB_CROWDED		1
 
@@ -56,10 +56,8 @@ bool swiotlb_cache_crowd(struct swiotlb_cache *cache)
 }
 
 /**
- * __swiotlb_cache_is_crowded() - is an allocator still crowded?
- * @cache:	Its magazines.
- *
- * For swiotlb_cache_is_crowded() only, which has seen that it was.
+ * __swiotlb_cache_is_crowded() - for swiotlb_cache_is_crowded() only, which saw that it was
+ * @cache:	The magazines of an allocator.
  *
  * Context: Any.
  * Return: %false if the time is over.
@@ -146,10 +144,7 @@ static void swiotlb_magazine_unload(struct swiotlb_magazine *mag,
  * swiotlb_magazine_overflow() - put a buffer into a magazine that is full
  * @cache:	The magazines of the allocator.
  * @mag:	One of them.
- * @cell:	The buffer.
- *
- * Most of the magazine moves to the depot. If that is full, or busy, the buffer goes
- * to its area.
+ * @cell:	The buffer, which goes to its area if the depot is full or busy, too.
  *
  * Context: Any, takes the depot's lock if it is free, or the area's.
  */
@@ -278,15 +273,6 @@ void swiotlb_magazines_drain_pool(struct swiotlb_cache *cache,
 	swiotlb_depots_empty(cache, pool);
 }
 
-/* A quarter is for pages, a quarter for smaller buffers: they are mapped most. */
-static unsigned int swiotlb_class_limit(unsigned long nslots, unsigned int class,
-					unsigned int max)
-{
-	unsigned long share = nslots / (class < 2 ? 4 : 12);
-
-	return min_t(unsigned long, max, share >> class);
-}
-
 /**
  * swiotlb_magazines_resize() - set how much magazines and depots may hold
  * @cache:	The magazines of an allocator, started or not.
@@ -301,18 +287,19 @@ static unsigned int swiotlb_class_limit(unsigned long nslots, unsigned int class
 void swiotlb_magazines_resize(struct swiotlb_cache *cache, unsigned long nslots)
 {
 	unsigned int cpu, class, limit;
+	unsigned long share;
 
 	if (!swiotlb_cache_cpu(cache))
 		return;
 
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
-		limit = swiotlb_class_limit(nslots / 8 / num_possible_cpus(), class,
-					    swiotlb_magazine_ncells[class]);
+		/* Pages and smaller buffers are mapped most. */
+		share = nslots / 8 / (class < 2 ? 4 : 12) >> class;
+		limit = min(share / num_possible_cpus(), swiotlb_magazine_ncells[class]);
 		for_each_possible_cpu(cpu)
 			WRITE_ONCE(swiotlb_cpu_magazine(cache->cpu, cpu, class)->limit,
 				   limit);
-		limit = swiotlb_class_limit(nslots / 8, class,
-					    SWIOTLB_DEPOT_SLOTS >> class);
+		limit = min(share, SWIOTLB_DEPOT_SLOTS >> class);
 		WRITE_ONCE(cache->depot[class].limit, limit);
 	}
 }

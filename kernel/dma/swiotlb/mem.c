@@ -29,7 +29,7 @@ void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots)
  * @mem:	Allocator.
  * @pool:	A pool of it that can be found by address.
  *
- * Context: swiotlb_pools_lock is held, or boot, for a boot pool.
+ * Context: As for swiotlb_pools_count().
  */
 void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
@@ -97,9 +97,7 @@ int swiotlb_mem_start_magazines(struct swiotlb_mem *mem)
 
 /**
  * swiotlb_mem_used() - number of slots in use
- * @mem:	Allocator.
- *
- * Transient pools are not counted, nor are buffers in magazines.
+ * @mem:	Allocator. Transient pools and buffers in magazines are not counted.
  *
  * Context: Process context: it walks over all CPUs.
  * Return: An estimate unless nothing is mapped or unmapped meanwhile.
@@ -131,41 +129,26 @@ void swiotlb_mem_claimed(const struct swiotlb_mem *mem, enum swiotlb_reach reach
 {
 	struct io_tlb_pool *pool;
 
+	if (reach == SWIOTLB_REACH_NONE)
+		return;
 	guard(rcu)();
-	for (; mem && reach != SWIOTLB_REACH_NONE; mem = mem->wider) {
+	for (; mem; mem = reach == SWIOTLB_REACH_WIDER ? mem->wider : NULL) {
 		swiotlb_for_each_pool(pool, mem) {
 			if (reach == SWIOTLB_REACH_BOOT && pool != &mem->boot_pool)
 				continue;
 			*total += pool->nslots;
 			*used += swiotlb_pool_used(pool);
 		}
-		if (reach != SWIOTLB_REACH_WIDER)
-			return;
 	}
 }
 
 /**
- * swiotlb_dev_limit() - the highest address that a device can use
- * @dev:	Device.
- *
- * Context: Any.
- * Return: Address as the device counts; %U64_MAX behind an IOMMU, which maps any memory.
- */
-u64 swiotlb_dev_limit(struct device *dev)
-{
-	if (use_dma_iommu(dev))
-		return U64_MAX;
-	return min_not_zero(*dev->dma_mask, dev->bus_dma_limit);
-}
-
-/**
  * swiotlb_dev_last() - the highest memory that a device can use
- * @dev:	Device.
- *
- * Buses may have windows: not all memory below it need be in reach.
+ * @dev:	Device. Its bus may have windows: not all memory below is in reach.
  *
  * Context: Any.
- * Return: Physical address, 0 if there is none.
+ * Return: Physical address, 0 if there is none; %U64_MAX behind an IOMMU, which maps any
+ * memory.
  */
 u64 swiotlb_dev_last(struct device *dev)
 {
@@ -194,21 +177,18 @@ u64 swiotlb_dev_last(struct device *dev)
  * @first:	Physical address of the first byte.
  * @last:	Physical address of the last byte.
  *
- * The bus must show it in one piece: an address that a bus does not have is
- * DMA_MAPPING_ERROR.
- *
  * Context: Any.
- * Return: %true if it can.
+ * Return: %true if it can. An address that its bus does not have is DMA_MAPPING_ERROR,
+ * and a range in several windows may not be contiguous.
  */
 bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
 			 phys_addr_t first, phys_addr_t last)
 {
-	u64 dma_first, dma_last;
+	u64 dma_first = swiotlb_dma_addr(mem, dev, first);
+	u64 dma_last = swiotlb_dma_addr(mem, dev, last);
 
 	if (use_dma_iommu(dev))
 		return true;
-	dma_first = swiotlb_dma_addr(mem, dev, first);
-	dma_last = swiotlb_dma_addr(mem, dev, last);
 	return dma_last >= dma_first && dma_last <= swiotlb_dev_limit(dev) &&
 	       (!dev->dma_range_map || dma_last - dma_first == last - first);
 }

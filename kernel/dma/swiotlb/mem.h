@@ -136,6 +136,12 @@ static inline int swiotlb_dev_node(struct device *dev)
 	return nid == NUMA_NO_NODE ? numa_mem_id() : nid;
 }
 
+/* The highest address that a device can use, as it counts. */
+static inline u64 swiotlb_dev_limit(struct device *dev)
+{
+	return min_not_zero(*dev->dma_mask, dev->bus_dma_limit);
+}
+
 /* Address of memory of an allocator as a device sees it. */
 static inline dma_addr_t swiotlb_dma_addr(const struct swiotlb_mem *mem,
 					  struct device *dev, phys_addr_t paddr)
@@ -174,7 +180,6 @@ int swiotlb_mem_start_magazines(struct swiotlb_mem *mem);
 unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem);
 void swiotlb_mem_claimed(const struct swiotlb_mem *mem, enum swiotlb_reach reach,
 			 unsigned long *total, unsigned long *used);
-u64 swiotlb_dev_limit(struct device *dev);
 u64 swiotlb_dev_last(struct device *dev);
 bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
 			 phys_addr_t first, phys_addr_t last);
@@ -224,8 +229,8 @@ static inline void swiotlb_mem_account(struct swiotlb_mem *mem, long nslots)
 static inline struct swiotlb_mem *swiotlb_mem_first(struct swiotlb_mem *mem,
 						    struct device *dev)
 {
-	u64 limit = min_not_zero(*dev->dma_mask, dev->bus_dma_limit);
 	struct swiotlb_mem *first = READ_ONCE(mem->first);
+	u64 limit = swiotlb_dev_limit(dev);
 
 	if (unlikely(dev->dma_range_map))
 		return NULL;

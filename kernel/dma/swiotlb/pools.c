@@ -133,10 +133,7 @@ static void swiotlb_index_set(const struct io_tlb_pool *pool, u16 id)
 		smp_store_release(&swiotlb_index->id[i], id);
 }
 
-/*
- * Most addresses that are asked for were never bounced. The range tells that of
- * most of them, without a look at the index; it only ever grows.
- */
+/* Most addresses that are asked for were never bounced: the range tells, and only grows. */
 static void swiotlb_range_widen(const struct io_tlb_pool *pool)
 {
 	unsigned long first = PHYS_PFN(pool->start);
@@ -215,8 +212,7 @@ bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
  * @mem:	Allocator that it was made for.
  * @pool:	A pool whose memory begins and ends on a multiple of 2 MiB.
  *
- * The index knows it before anything can be mapped in it, see "Barriers". It goes to
- * the end of the list: older pools are used first, so the youngest ones fall idle.
+ * It goes to the end of the list: older pools are used first, so the youngest fall idle.
  *
  * Context: Process context, swiotlb_pools_lock is held; after swiotlb_index_prepare().
  * Return: 0; -ENOSPC for too many pools; or -EINVAL for one that is not aligned, or lies
@@ -243,10 +239,8 @@ int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 /**
  * swiotlb_pools_close() - let nothing new be mapped in a pool
  * @mem:	Allocator.
- * @pool:	A pool that is open, but not a boot pool.
- *
- * A search that is under way may still find room in it, until a grace period has
- * ended. Buffers in magazines are mapped until they are drained.
+ * @pool:	A pool that is open, but not a boot pool. A search that is under way may
+ *		still find room in it.
  *
  * Context: Process context, swiotlb_pools_lock is held.
  */
@@ -255,6 +249,7 @@ void swiotlb_pools_close(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	lockdep_assert_held(&swiotlb_pools_lock);
 	WRITE_ONCE(pool->state, SWIOTLB_POOL_CLOSED);
 	swiotlb_pools_count(mem, -(long)pool->nslots);
+	swiotlb_count(mem, SWIOTLB_CLOSED, 1);
 }
 
 /**
@@ -269,16 +264,14 @@ void swiotlb_pools_reopen(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	lockdep_assert_held(&swiotlb_pools_lock);
 	swiotlb_pools_count(mem, pool->nslots);
 	WRITE_ONCE(pool->state, SWIOTLB_POOL_OPEN);
+	swiotlb_count(mem, SWIOTLB_REOPENED, 1);
 }
 
 /**
  * swiotlb_pools_remove() - take a pool from its allocator
  * @mem:	Allocator.
- * @pool:	A pool that was closed a grace period ago, and in which no slot is in
- *		use.
- *
- * After another grace period, swiotlb_pool_unnumber() and swiotlb_pool_destroy() may
- * follow.
+ * @pool:	A pool that was closed a grace period ago, with no slot in use. After
+ *		another one it may be destroyed.
  *
  * Context: Process context, swiotlb_pools_lock is held.
  */
@@ -331,10 +324,8 @@ static struct io_tlb_pool *swiotlb_transient_find(unsigned long piece,
 }
 
 /**
- * __swiotlb_find_pool() - find a pool by an address that is not in a boot pool
+ * __swiotlb_find_pool() - for swiotlb_find_pool() only, which has looked at the boot pool
  * @paddr:	Physical address.
- *
- * For swiotlb_find_pool() only, which has looked at the boot pool.
  *
  * Context: Any. The pool stays as long as the mapping at @paddr does.
  * Return: The pool, or %NULL if @paddr is in none.

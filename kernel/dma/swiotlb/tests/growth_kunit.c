@@ -32,7 +32,7 @@ static struct io_tlb_pool *swiotlb_test_youngest(struct swiotlb_mem *mem)
 
 static void swiotlb_test_allow(struct swiotlb_mem *mem)
 {
-	mem->growth.next_try = jiffies;
+	mem->growth.tried = jiffies - mem->growth.backoff;
 }
 
 /* Grow by a pool of SWIOTLB_TEST_POOL, and say which. */
@@ -152,7 +152,7 @@ static void swiotlb_growth_smaller_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, IS_ALIGNED(pool->start, SWIOTLB_TEST_POOL));
 	KUNIT_EXPECT_EQ(test, mem->pub.nslabs,
 			SWIOTLB_TEST_NSLOTS + SWIOTLB_TEST_POOL_SLOTS);
-	KUNIT_EXPECT_EQ(test, mem->growth.failures, 0);
+	KUNIT_EXPECT_EQ(test, mem->growth.backoff, 0);
 	KUNIT_EXPECT_NE(test, pool->id, 0);
 	KUNIT_EXPECT_NE(test, mem->boot_pool.id, 0);
 	KUNIT_EXPECT_NOT_NULL(test, (void __force *)mem->cache.cpu);
@@ -212,7 +212,7 @@ static void swiotlb_growth_failed_map_stays_test(struct kunit *test)
 	mem->growth.failed = true;
 	swiotlb_test_tick(mem);
 	KUNIT_EXPECT_GT(test, swiotlb_test_source.asked, 0);
-	if (mem->growth.failures)
+	if (mem->growth.backoff)
 		kunit_skip(test, "no memory for a pool");
 	KUNIT_EXPECT_EQ(test, mem->pub.nslabs,
 			SWIOTLB_TEST_NSLOTS + SWIOTLB_TEST_POOL_SLOTS);
@@ -277,10 +277,8 @@ static void swiotlb_growth_ask_test(struct kunit *test)
 static void swiotlb_test_expect_wait(struct kunit *test, struct swiotlb_mem *mem,
 				     unsigned long before, unsigned long delay)
 {
-	KUNIT_EXPECT_TRUE_MSG(test, time_in_range(mem->growth.next_try, before + delay,
-						  jiffies + delay),
-			      "%lu jiffies instead of %lu",
-			      mem->growth.next_try - before, delay);
+	KUNIT_EXPECT_TRUE(test, time_in_range(mem->growth.tried, before, jiffies));
+	KUNIT_EXPECT_EQ(test, mem->growth.backoff, delay);
 }
 
 /* Each time in a row doubles the time to the next, up to 64 seconds. */
@@ -301,7 +299,7 @@ static void swiotlb_growth_backoff_test(struct kunit *test)
 
 		/* Too early. */
 		asked = swiotlb_test_source.asked;
-		mem->growth.next_try = jiffies + HZ;
+		mem->growth.tried = jiffies;
 		mem->growth.failed = true;
 		swiotlb_test_tick(mem);
 		KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, asked);
@@ -313,7 +311,7 @@ static void swiotlb_growth_backoff_test(struct kunit *test)
 	swiotlb_test_source.most = SWIOTLB_TEST_POOL;
 	swiotlb_test_tick(mem);
 	if (mem->pools.held > SWIOTLB_TEST_NSLOTS)
-		KUNIT_EXPECT_EQ(test, mem->growth.failures, 0);
+		KUNIT_EXPECT_EQ(test, mem->growth.backoff, 0);
 	swiotlb_test_set_used(mem, 0);
 }
 
@@ -324,8 +322,8 @@ static void swiotlb_growth_backoff_wrap_test(struct kunit *test)
 
 	swiotlb_test_start_source(test, 0, -ENOMEM);
 	swiotlb_test_set_used(mem, SWIOTLB_TEST_NSLOTS);
-	mem->growth.failures = 6;
-	mem->growth.next_try = jiffies + LONG_MAX / 2;
+	mem->growth.backoff = HZ << 6;
+	mem->growth.tried = jiffies + LONG_MAX / 2;
 	swiotlb_test_tick(mem);
 	KUNIT_EXPECT_GT(test, swiotlb_test_source.asked, 0);
 	swiotlb_test_set_used(mem, 0);
@@ -648,8 +646,8 @@ static void swiotlb_growth_fall_back_test(struct kunit *test)
 	struct io_tlb_pool *pool;
 	phys_addr_t all, addr;
 
-	any->growth.failures = 6;
-	any->growth.next_try = jiffies + 60 * HZ;
+	any->growth.backoff = HZ << 6;
+	any->growth.tried = jiffies;
 	all = swiotlb_test_map(dev, buffer, SWIOTLB_TEST_ALL, DMA_TO_DEVICE);
 	KUNIT_ASSERT_NE(test, all, (phys_addr_t)DMA_MAPPING_ERROR);
 	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, all), &low->boot_pool);
@@ -662,7 +660,7 @@ static void swiotlb_growth_fall_back_test(struct kunit *test)
 	swiotlb_test_wait_for_transients(test, low);
 	swiotlb_tbl_unmap_single(dev, all, SWIOTLB_TEST_ALL, DMA_TO_DEVICE, 0);
 
-	any->growth.failures = 0;
+	any->growth.backoff = 0;
 	any->growth.failed = false;
 	swiotlb_test_set_used(low, SWIOTLB_MAX_SLOTS);
 	pool = swiotlb_test_add_pool(test, any);
@@ -717,7 +715,7 @@ static void swiotlb_growth_worker_test(struct kunit *test)
 		schedule_timeout_uninterruptible(HZ / 8);
 		flush_delayed_work(&mem->growth.work);
 	}
-	if (mem->pub.nslabs == SWIOTLB_TEST_NSLOTS && mem->growth.failures)
+	if (mem->pub.nslabs == SWIOTLB_TEST_NSLOTS && mem->growth.backoff)
 		kunit_mark_skipped(test, "no memory for a pool");
 	else
 		/* It was there before there was need: no map has failed. */

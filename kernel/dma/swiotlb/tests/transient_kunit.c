@@ -36,8 +36,8 @@ static struct swiotlb_test_full *swiotlb_test_full(struct kunit *test,
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	t->mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
-	t->mem->growth.failures = 6;
-	t->mem->growth.next_try = jiffies + 60 * HZ;
+	t->mem->growth.backoff = HZ << 6;
+	t->mem->growth.tried = jiffies;
 	t->dev = swiotlb_test_device(test, &t->mem->pub, min_align_mask);
 	t->buffer = swiotlb_test_buffer(test, SWIOTLB_TEST_ALL);
 	t->all = swiotlb_test_map(t->dev, t->buffer, SWIOTLB_TEST_ALL, DMA_TO_DEVICE);
