@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# An apt that knows other suites or architectures than the system's. Sourced
-# after lib.sh.
+# An apt that knows other suites or architectures than the system's, and what it
+# fetches for the cache. Sourced after lib.sh. Who calls sets CACHE and temp.
 
 # private_apt DIRECTORY: set apt to the options that make it use nothing of the
 # system's but its keys, and keep everything in DIRECTORY.
@@ -17,4 +17,24 @@ private_apt() {
 		-o "Acquire::Languages=none" -o "Acquire::Retries=3" -o "APT::Update::Error-Mode=any")
 	# The cache may be closed to the user that root's apt drops to.
 	((EUID)) || apt+=(-o "APT::Sandbox::User=root")
+}
+
+# shellcheck disable=SC2154,SC2317 # $temp is the caller's; called through run_logged
+deb_download() {
+	cd "$temp" && apt-get "${apt[@]}" download "$1"
+}
+
+# fetch_deb ARCH SUITE PACKAGE: have Debian's package in $temp, of its architecture ARCH.
+fetch_deb() {
+	local root=$CACHE/apt-$1 log=$CACHE/log/$3.log
+
+	have apt-get || die "no apt-get here to fetch $3 with"
+	private_apt "$root"
+	apt+=(-o "APT::Architecture=$1" -o "APT::Architectures=$1"
+		-o "Dir::Etc::sourcelist=$root/sources/00-$2.sources")
+	python3 "$TOP/scripts/debian_mirror.py" "$root/sources" "$2" >/dev/null ||
+		die "cannot tell where to fetch $3 for $1 from"
+	msg FETCH "$3 for $1"
+	run_logged "apt-get update" "$log" 15 0 apt-get "${apt[@]}" update
+	run_logged "apt-get download" "$log" 10 0 deb_download "$3"
 }

@@ -3,7 +3,7 @@
 #
 # Have the packages that running a guest takes, or with an argument those that
 # another architecture takes: root gets them installed, anybody else is told
-# what to type.
+# what to type. Xen is fetched and never installed, which takes no root.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -22,8 +22,12 @@ arm64)
 		/usr/aarch64-linux-gnu/lib/libc.a=libc6-dev-arm64-cross ;;
 um)
 	need qemu-storage-daemon=qemu-system-common taskset=util-linux gcc=gcc ;;
+xen)
+	"$0" x86_64
+	need dpkg-deb=dpkg gzip=gzip
+	"$TOP/scripts/xen.sh" ;;
 s390)
 	need s390x-linux-gnu-gcc=gcc-s390x-linux-gnu ;;
 *)
-	die "usage: ${0##*/} [i386|arm64|s390|um|x86_64]" ;;
+	die "usage: ${0##*/} [i386|arm64|s390|um|x86_64|xen]" ;;
 esac

@@ -4,7 +4,9 @@
 # make test: run every step, also after one failed, and end with the sum,
 # "N passed, N failed". In build/test: <step>.log, <step>.ktap and
 # <step>.xml (JUnit). With --full, make test-full: all that takes hours, or needs
-# the compilers of other architectures, after that.
+# the compilers of other architectures or Xen, after that, and a table of the guests by
+# the callers of swiotlb. With --full and groups of guest tests: these alone; what
+# build/test has of other steps stays.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -12,8 +14,11 @@ set -euo pipefail
 
 OUT=$TOP/build/test
 SELFTESTS=$TOP/tools/testing/selftests/swiotlb/qemu
+GUESTS="lean debug kcsan xen i386 arm64"
 passed=0
 failed=0
+# The steps that boot guests
+guest_steps=()
 
 # run NAME SECONDS command...: run a test. What is counted of it is in a file.
 run() {
@@ -74,7 +79,21 @@ stop() {
 
 # kernel_of GROUP: what its tests boot.
 kernel_of() {
-	[[ $1 == lean ]] && echo ours || echo "ours-$1"
+	case $1 in
+	lean) echo ours ;;
+	base-*) echo "$1" ;;
+	*) echo "ours-$1" ;;
+	esac
+}
+
+# shellcheck disable=SC2317 # called through run
+# boot GROUP: its tests. The base does what it can of base-GROUP.
+boot() {
+	local options=(--group "${1#base-}")
+
+	[[ $1 != base-* ]] || options+=(--base)
+	python3 -B "$SELFTESTS/tests.py" "${options[@]}" \
+		--kernel "$TOP/build/kernels/$(kernel_of "$1").bzImage"
 }
 
 # guests SECONDS GROUP...: build the kernel that each group of tests is for, with
@@ -93,8 +112,7 @@ guests() {
 	done
 	((${#built[@]})) || return 0
 	for group in "${built[@]}"; do
-		run "guest-$group" "$seconds" python3 -B "$SELFTESTS/tests.py" --group "$group" \
-			--kernel "$TOP/build/kernels/$(kernel_of "$group").bzImage" &
+		run "guest-$group" "$seconds" boot "$group" &
 		pids+=($!)
 	done
 	for signal in INT TERM HUP; do
@@ -105,6 +123,7 @@ guests() {
 	trap - INT TERM HUP
 	for group in "${built[@]}"; do
 		outcome "guest-$group"
+		guest_steps+=("guest-$group")
 	done
 }
 
@@ -132,10 +151,29 @@ objects() {
 	step "objects-$1" 300 "$TOP/scripts/objects.sh" "$1"
 }
 
+# group NAME: the guest tests of that name, with all that they need.
+group() {
+	case $1 in
+	debug | lean) guests 300 "$1" ;;
+	kcsan) guests 200 kcsan ;;
+	i386 | arm64) foreign "$1" ;;
+	xen)
+		can guest-xen "$TOP/scripts/packages.sh" xen || return 0
+		guests 60 base-xen xen ;;
+	esac
+}
+
+# callers: a table of the guests so far.
+callers() {
+	((${#guest_steps[@]})) || return 0
+	python3 -B "$TOP/scripts/callers.py" "${guest_steps[@]/#/$OUT/}" | tee "$OUT/callers.txt"
+}
+
 full() {
-	guests 200 kcsan
-	foreign i386
-	foreign arm64
+	group kcsan
+	group xen
+	group i386
+	group arm64
 	objects x86_64
 	objects i386
 	# Big endian
@@ -145,15 +183,9 @@ full() {
 	step check-mutants 3600 make -C "$TOP/tools/testing/swiotlb" V=1 check-mutants
 }
 
-# All in a function, which bash reads whole: an edit of this file does not reach
-# a run that is under way.
-main() {
+# all: make test.
+all() {
 	local file name base
-
-	need python3=python3 git=git make=make gcc=gcc /usr/include/stdio.h=libc6-dev
-	"$TOP/scripts/packages.sh"
-	rm -rf "$OUT"
-	mkdir -p "$OUT"
 
 	for file in "$TOP"/scripts/tests/*_test.py; do
 		name=$(basename "$file" .py)
@@ -169,13 +201,35 @@ main() {
 		kunit
 		guests 300 debug lean
 	fi
-	[[ ! $1 ]] || full
+}
 
+# All in a function, which bash reads whole: an edit of this file does not reach
+# a run that is under way.
+main() {
+	local mode=${1:-} name
+
+	[[ $# == 0 || $mode == --full ]] || die "usage: ${0##*/} [--full [GROUP...]]"
+	shift "$(($# > 0))"
+	for name; do
+		[[ " $GUESTS " == *" $name "* ]] ||
+			die "no such group of guest tests: $name" "there are $GUESTS"
+	done
+	need python3=python3 git=git make=make gcc=gcc /usr/include/stdio.h=libc6-dev
+	"$TOP/scripts/packages.sh"
+	(($#)) || rm -rf "$OUT"
+	mkdir -p "$OUT"
+
+	if (($#)); then
+		for name; do
+			group "$name"
+		done
+	else
+		all
+		[[ ! $mode ]] || full
+	fi
+	[[ ! $mode ]] || callers
 	echo "$passed passed, $failed failed"
 	exit $((failed > 0 || passed == 0))
 }
 
-case ${1:-} in
-'' | --full) main "${1:-}" ;;
-*) die "usage: ${0##*/} [--full]" ;;
-esac
+main "$@"

@@ -18,7 +18,7 @@ sys.path.insert(0, str(TREE / "tools/testing/selftests/swiotlb/qemu"))
 
 import tests  # noqa: E402
 from swguest import driven, initramfs, klog, kunit, mapbench, params  # noqa: E402
-from swguest import machine, run, uml, verdict  # noqa: E402
+from swguest import machine, programs, run, uml, verdict, xen  # noqa: E402
 
 # One line that a kernel really prints for each signature.
 BAD = {
@@ -527,6 +527,68 @@ class Uml(unittest.TestCase):
     def test_other_disks_are_refused(self):
         with self.assertRaisesRegex(machine.MachineError, "no nvme"):
             self.words("nvme")
+
+
+class Xen(unittest.TestCase):
+    """How a dom0 is booted, and what is said of runs that mean nothing."""
+
+    POOL = {"segments": "256", "broken": "0", "apart": "255"}
+    RUNS = "".join(f"{size} 0 5000 900 {12 << 10}\n" for size in xen.SIZES)
+
+    class Answer:
+        def __init__(self, frames):
+            self.reader = verdict.Reader()
+            self.reader.frames = {name: text.encode() for name, text in frames.items()}
+            self.text, self.values = self.reader.text, self.reader.values
+
+    def held(self, runs=RUNS, **pool):
+        frames = {"pool": "".join(f"{name}={value}\n" for name, value in {**self.POOL, **pool}.items()),
+                  "nvme.runs": runs, "output": "verify: bad header\n"}
+        with mock.patch.object(run, "say"):
+            return xen.held(("nvme",))(self.Answer(frames))
+
+    def test_right_run(self):
+        self.assertIsNone(self.held())
+
+    def test_wrong_data(self):
+        said = self.held(self.RUNS.replace("12k 0", "12k 84"))
+        self.assertIn("nvme 12k: verify failed", said)
+        self.assertIn("verify: bad header", said)
+        self.assertNotIn("nvme 68k", said)
+
+    def test_runs_that_mean_nothing(self):
+        none = self.RUNS.replace("68k 0 5000 900", "68k 0 0 0")
+        short = self.RUNS.replace(" 900 ", " 19 ")
+        for said in (self.held(none), self.held(short), self.held(apart="0"),
+                     self.held(segments="1", apart="0")):
+            self.assertIn(xen.USELESS, said)
+
+    def test_pool_that_xen_has_not_remapped(self):
+        self.assertIn("3 segments are not contiguous", self.held(broken="3"))
+
+    def test_missing_runs(self):
+        self.assertIn("only", self.held("".join(self.RUNS.splitlines(True)[:-1])))
+        self.assertIn("no size", self.held(""))
+
+    def refused(self, klog, slots):
+        return xen.refused(32768)(self.Answer({"klog": klog, "swiotlb": f"io_tlb_nslabs={slots}\n"}))
+
+    def test_growth_is_refused(self):
+        line = f"[    0.000000] {xen.REFUSED}\n"
+        self.assertIsNone(self.refused(line, 32768))
+        self.assertIsNotNone(self.refused(line, 512))
+        self.assertIsNotNone(self.refused("", 32768))
+
+    def test_what_is_booted(self):
+        spec = run.Spec("bzImage", "xen", "swiotlb=dynamic,force", 2, 2048, arch="xen")
+        self.assertEqual(spec.user, machine.HOST)
+        with mock.patch.object(programs, "xen", lambda _error: "xen-4.17"), \
+             mock.patch.object(machine, "tool", str):
+            words = machine.command(spec, "tcg", "initrd", "log", pathlib.Path("port"))
+        self.assertEqual(words[words.index("-kernel") + 1], "xen-4.17")
+        self.assertIn("dom0_mem=1024M,max:1024M", words[words.index("-append") + 1])
+        modules = words[words.index("-initrd") + 1]
+        self.assertRegex(modules, r"^bzImage console=hvc0 .*swiotlb=dynamic,,force,initrd$")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 """Guest tests of swiotlb: boots a kernel once a row of TESTS, prints KTAP.
 
 A row belongs to a group, which says what kernel it is made for: lean, or one
-with the fragment (debug, kcsan) or for the architecture (i386) of that name.
+with the fragment (debug, kcsan, xen) or for the architecture (i386) of that name.
 """
 
 import argparse
@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from swguest import devicetree, growth, klog, kselftest, machine  # noqa: E402
-from swguest import mapbench, params, paths, run  # noqa: E402
+from swguest import mapbench, params, paths, run, xen  # noqa: E402
 
 DISKS = ("virtio-blk", "nvme", "ahci")
 DEFAULT_SLOTS = params.DEFAULT_SLOTS
@@ -141,7 +141,8 @@ class Test(NamedTuple):
     @mib: what each job of a disk has; @ignore: as in run.Spec; @leaks: kmemleak
     has the last word; @tree: what the device tree has on top of QEMU's; @pool:
     the pool that must be used; @make: makes the boot's specification of kernel,
-    append, vcpus, memory and ignore where it is not the usual one.
+    append, vcpus, memory and ignore where it is not the usual one; @caller: the code
+    that the disks' drivers come to the pool by.
     """
 
     name: str
@@ -160,6 +161,7 @@ class Test(NamedTuple):
     tree: str = ""
     pool: str = ""
     make: Callable | None = None
+    caller: str = "dma-direct"
 
 
 def debug(name, append, **more):
@@ -175,6 +177,12 @@ def other(group, name, append, **more):
     """A row for another architecture, which has no fio."""
     return Test(f"{group}-{name}", append, group=group, scenario="swio",
                 disks=more.pop("disks", ("virtio-blk", "nvme")), **more)
+
+
+def dom0(name, append, **more):
+    """A row for a PV dom0 of Xen, which both kernels must pass."""
+    return Test(f"xen-{name}", append, vcpus=2, memory_mib=2048, group="xen", mib=16,
+                caller="swiotlb-xen", **more)
 
 
 # As often all CPUs come and go under load.
@@ -238,7 +246,13 @@ TESTS = (
           expect=slots(DEFAULT_SLOTS)),
     other("arm64", "dynamic", "swiotlb=dynamic,force,track_hiwater"),
     other("arm64", "restricted", "swiotlb=force,track_hiwater",
-          tree=devicetree.RESTRICTED_POOL, pool=devicetree.POOL),
+          tree=devicetree.RESTRICTED_POOL, pool=devicetree.POOL,
+          caller="dma-direct, restricted pool"),
+    # One disk a boot: what is bounced is counted for all devices together.
+    *(dom0(disk, "swiotlb=force", scenario="xen", disks=(disk,),
+           expect=xen.held((disk,))) for disk in ("nvme", "ahci")),
+    dom0("dynamic", "swiotlb=dynamic,force", scenario="boot", disks=(), ours=True,
+         expect=xen.refused(DEFAULT_SLOTS)),
 )
 
 
@@ -251,7 +265,8 @@ def specification(test, kernel):
             "BOUNCE": bounce, "ENGINE": "io_uring",
             "ROUNDS": HOTPLUG_ROUNDS, "OPERATIONS": OPERATIONS,
             "LEAKS": "1" if test.leaks else "", "POOL": test.pool,
-            "HIGHMEM": "1" if test.expect is highmem else ""}
+            "HIGHMEM": "1" if test.expect is highmem else "",
+            "SIZES": " ".join(xen.SIZES)}
     disks = [machine.Disk(kind, max(16, 4 * test.mib)) for kind in test.disks]
     files, devices = {}, ()
     if test.scenario == "mapbench":
@@ -317,7 +332,8 @@ def main():
     if args.list:
         print("\n".join(test.name for test in chosen))
         return 0
-    logs = paths.build_dir() / "guest" / "tests"
+    logs = paths.build_dir() / "guest" / ("tests-base" if args.base else "tests")
+    kernel = pathlib.Path(args.kernel).name.partition(".")[0]
     run.say = lambda line: print(f"# {line.strip()}", flush=True)
     print(f"KTAP version 1\n1..{len(chosen)}", flush=True)
     failed = 0
@@ -327,6 +343,8 @@ def main():
         failed += verdict != "ok"
         for line in "\n".join(lines).splitlines():
             print(f"# {line}")
+        print(f"# caller: {test.caller}; kernel: {kernel}; "
+              f"disks: {' '.join(test.disks) or 'none'}")
         print(f"# {test.append or 'no swiotlb='}, "
               f"{time.monotonic() - started:.1f} s, "
               f"{cpu_seconds() - busy:.1f} s of CPU time")

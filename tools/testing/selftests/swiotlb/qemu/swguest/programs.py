@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What runs in the guest, in QEMU or beside it, and is not the host's own: swio, the
-plugin that counts instructions and what times a hand-over, compiled, and busybox for
-another architecture, a static one in the cache.
+plugin that counts instructions and what times a hand-over, compiled; from the cache,
+busybox for another architecture, a static one, and Xen.
 """
 
 import os
@@ -57,6 +57,13 @@ def busybox(arch, error):
     path = paths.cache_dir() / "foreign" / f"busybox-{arch}"
     if not path.is_file():
         raise error(f"no busybox for {arch}: a static one belongs at {path}")
+    return str(path)
+
+
+def xen(error):
+    path = paths.cache_dir() / "foreign" / "xen-4.17"
+    if not path.is_file():
+        raise error(f"no Xen: scripts/packages.sh xen, or an uncompressed one at {path}")
     return str(path)
 
 

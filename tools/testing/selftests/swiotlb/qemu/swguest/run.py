@@ -52,6 +52,11 @@ class Spec:
         """Whether it is User Mode Linux, and no emulator is needed."""
         return self.arch == uml.ARCH
 
+    @property
+    def user(self):
+        """The architecture of its programs; fio is there for that of the host alone."""
+        return machine.HOST if self.uml or machine.ARCHES[self.arch].xen else self.arch
+
     def overlay(self):
         lines = [f"SCENARIO='{self.scenario}'",
                  f"VERDICT=/dev/{uml.VERDICT if self.uml else machine.ARCHES[self.arch].verdict}"]
@@ -122,8 +127,7 @@ HELD = "held"
 def _initrd(spec, directory):
     target = directory / "initrd"
     with open(target, "wb") as out:
-        arch = machine.HOST if spec.uml else spec.arch
-        out.write(initramfs.build(say, arch).read_bytes())
+        out.write(initramfs.build(say, spec.user).read_bytes())
         out.write(spec.overlay())
     return target
 

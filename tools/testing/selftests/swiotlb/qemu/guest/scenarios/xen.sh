@@ -1,0 +1,36 @@
+# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# In a PV dom0 of Xen: writes and reads SIZE MiB of each disk of $DISKS with requests
+# of each of $SIZES, also after one that went wrong. The runner judges: swguest/xen.py
+# has the form of what is reported.
+
+. /lib/report.sh
+. /lib/disk.sh
+. /lib/xen.sh
+. /etc/run.conf
+
+# run DISK BS
+run()
+{
+	bounced_begin
+	fio --name="$2" --filename="/dev/$(disk_node "$1")" --rw=randwrite --bs="$2" \
+		--size="${SIZE}m" --direct=1 --ioengine="$ENGINE" --iodepth=64 --iomem=mmap \
+		--verify=crc32c --verify_fatal=1 --do_verify=1 --randrepeat=1 > /tmp/fio 2>&1
+	status=$?
+	[ $status = 0 ] || grep -m 3 -iE 'verify|error' /tmp/fio
+	echo "$2 $status $(bounced_end)" >> "/tmp/$1.runs"
+}
+
+[ "$(cat /sys/hypervisor/type)" = xen ] || fail "no Xen"
+(xen_pool) > /tmp/pool || fail "$(cat /tmp/pool)"
+report_text pool < /tmp/pool
+for disk in $DISKS; do
+	disk_wait "$disk" "$(disk_node "$disk")"
+	for bs in $SIZES; do
+		run "$disk" "$bs"
+	done
+	report_text "$disk.runs" < "/tmp/$disk.runs"
+done
+swiotlb_state | report_text swiotlb
+check_nothing_used

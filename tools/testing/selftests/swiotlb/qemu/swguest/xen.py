@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What must be true of a run in a PV dom0 of Xen.
+
+Xen makes each 128 slots of the pool contiguous in the machine, and no more: data of a
+mapping that crosses such a segment end in memory of somebody else. A run shows that
+no mapping does only if the segments are really apart, and if the disks did bounce, with
+mappings longer than a page: of pages that are neighbours in the machine, too.
+"""
+
+from . import run
+
+# Of the requests. All but the first and the last leave a rest in a segment of 256 KiB.
+SIZES = ("4k", "12k", "68k", "132k", "256k")
+REFUSED = ('software IO TLB: swiotlb=: the pool cannot grow on this platform, '
+           '"dynamic" is ignored')
+# Mappings longer than a page, of all sizes together. There are some 1,200 to 4,200. With
+# an allocator that ignored the segments, four boots of four read wrong data, each at
+# three or four sizes.
+LEAST_LONG = 300
+USELESS = "the test proves nothing"
+
+
+def _pool(values):
+    """What is wrong with the pool's place in the machine."""
+    found = {name: int(values[name]) for name in ("segments", "broken", "apart")}
+    run.say(f"{found['segments']} segments, {found['apart']} of them do not follow the "
+            "one before in the machine")
+    if found["broken"]:
+        yield f"{found['broken']} segments are not contiguous in the machine"
+    if found["segments"] < 2 or not found["apart"]:
+        yield f"the pool is contiguous in the machine: {USELESS}"
+
+
+def _runs(disk, text):
+    """What is wrong with the runs on a disk, a line each: SIZE STATUS MAPPINGS LONG
+    LONGEST, with the status of fio, the number of bounced mappings, of those longer
+    than a page among them, and the bytes of the longest.
+    """
+    sizes, all_long = [], 0
+    for line in text.splitlines():
+        size, *numbers = line.split()
+        status, mappings, longer, longest = map(int, numbers)
+        run.say(f"{disk} {size}: {mappings} bounced, {longer} of them longer than a "
+                f"page, up to {longest >> 10} KiB")
+        if status:
+            yield f"{disk} {size}: verify failed (fio: {status})"
+        if not mappings:
+            yield f"{disk} {size}: nothing was bounced: {USELESS}"
+        sizes.append(size)
+        all_long += longer
+    if tuple(sizes) != SIZES:
+        yield f"{disk}: was run with {' '.join(sizes) or 'no size'} only"
+    if all_long < LEAST_LONG:
+        yield f"{disk}: {all_long} mappings were longer than a page: {USELESS}"
+
+
+def held(disks):
+    """Whether all that was written to @disks was read again, and means something."""
+    def check(result):
+        wrong = [*_pool(result.values("pool"))]
+        for disk in disks:
+            wrong += _runs(disk, result.text(f"{disk}.runs"))
+        said = result.reader.frames.get("output", b"").decode(errors="replace").strip()
+        return "\n".join([*wrong, said]).strip() if wrong else None
+    return check
+
+
+def refused(slots):
+    """Whether "dynamic" was, and the pool is as large as without it."""
+    def check(result):
+        if REFUSED not in result.text("klog"):
+            return f"the log has not: {REFUSED}"
+        found = result.values("swiotlb").get("io_tlb_nslabs")
+        return None if found == str(slots) else f"{found} slots, not {slots}"
+    return check
