@@ -13,7 +13,7 @@
 
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
 
-#include <engine/pool.h>
+#include <engine/mem.h>
 
 /* The boot pool, and the first one that is added: 1 MiB and 4 MiB */
 #define OLDER ((SZ_1M + SZ_4M) / PIECE)
@@ -171,6 +171,64 @@ TEST(freeing_waits_for_a_drain_that_has_begun)
 	run_worker();
 	CHECK(is_set(&reader_stopped));
 	pthread_join(drainer, NULL);
+	CHECK_EQ(slots_event("freed"), 2);
+	check_used(0);
+}
+
+/* Stands on the youngest pool, and goes on from there */
+static unsigned int walk(struct io_tlb_pool *stop_at)
+{
+	struct io_tlb_pool *pool;
+	unsigned int n = 0;
+
+	rcu_read_lock();
+	swiotlb_for_each_pool(pool, youngest->mem) {
+		if (pool == stop_at)
+			stop_reader();
+		/* No more than there can be: it may go round in circles */
+		if (++n == 10)
+			break;
+	}
+	rcu_read_unlock();
+	return n;
+}
+
+static unsigned int nr_walked;
+
+static void *walk_on_cpu1(void *unused)
+{
+	shim_set_cpu(1);
+	nr_walked = walk(youngest);
+	set(&reader_done);
+	return unused;
+}
+
+static pthread_t walker;
+
+/* In the worker: the pools are closed, and a grace period has ended since */
+static void another_cpu_walks(void)
+{
+	walker = start_reader(walk_on_cpu1);
+	shim_before_grace_period = worker_begins_to_wait;
+}
+
+/* Removed pools wait in a list of their own, by a link that no search follows */
+TEST(removed_pool_leads_on_until_searches_have_left)
+{
+	unsigned int nr_pools;
+
+	fill_older_pools();
+	big = map(dev, orig, PAGE_SIZE, DMA_TO_DEVICE);
+	youngest = swiotlb_find_pool(dev, big);
+	nr_pools = walk(NULL);
+	unmap_pieces(0, OLDER);
+	unmap(dev, big, PAGE_SIZE, DMA_TO_DEVICE);
+
+	shim_after_grace_period = another_cpu_walks;
+	run_worker();
+	CHECK(is_set(&worker_waits));
+	pthread_join(walker, NULL);
+	CHECK_EQ(nr_walked, nr_pools);
 	CHECK_EQ(slots_event("freed"), 2);
 	check_used(0);
 }
