@@ -146,7 +146,7 @@ static struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
 
 	/* If this memory cannot be decrypted, other memory cannot, either. */
 	for (; nslots >= SWIOTLB_MIN_GROW_SLOTS && pool == ERR_PTR(-ENOMEM); nslots /= 2) {
-		/* An area of one largest mapping would have one position only for it. */
+		/* An area must be larger than a mapping: its alignment may exclude slot 0. */
 		nareas = swiotlb_limit_nareas(mem->growth.nareas, nslots / 2);
 		pages.bytes = nslots << IO_TLB_SHIFT;
 		pool = swiotlb_pool_create(mem, &pages, nareas);
@@ -201,13 +201,13 @@ static int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 
 static void swiotlb_growth_failed(struct swiotlb_mem *mem, bool crypt)
 {
-	const unsigned long longest = 64 * SWIOTLB_BACKOFF;
+	const unsigned long shortest = SWIOTLB_BACKOFF, longest = 64 * shortest;
 	struct swiotlb_growth *growth = &mem->growth;
 
 	growth->tried = jiffies;
 	/* Decrypting that failed is likely to fail again. */
 	growth->backoff = crypt ? longest :
-			  clamp(2 * growth->backoff, SWIOTLB_BACKOFF, longest);
+			  clamp(2 * growth->backoff, shortest, longest);
 	swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
 	pr_warn_ratelimited("Failed to allocate new pool\n");
 }

@@ -56,8 +56,8 @@ bool swiotlb_cache_crowd(struct swiotlb_cache *cache)
 }
 
 /**
- * __swiotlb_cache_is_crowded() - for swiotlb_cache_is_crowded() only, which saw that it was
- * @cache:	The magazines of an allocator.
+ * __swiotlb_cache_is_crowded() - is an allocator still crowded?
+ * @cache:	Its magazines. For swiotlb_cache_is_crowded() only.
  *
  * Context: Any.
  * Return: %false if the time is over.

@@ -319,8 +319,8 @@ static struct io_tlb_pool *swiotlb_transient_find(unsigned long piece,
 }
 
 /**
- * __swiotlb_find_pool() - for swiotlb_find_pool() only, which has looked at the boot pool
- * @paddr:	Physical address.
+ * __swiotlb_find_pool() - find a pool by an address that is not in a boot pool
+ * @paddr:	Physical address. For swiotlb_find_pool() only.
  *
  * Context: Any. The pool stays as long as the mapping at @paddr does.
  * Return: The pool, or %NULL if @paddr is in none.
