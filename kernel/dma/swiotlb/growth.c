@@ -146,11 +146,7 @@ static struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
 
 	/* If this memory cannot be decrypted, other memory cannot, either. */
 	for (; nslots >= SWIOTLB_MIN_GROW_SLOTS && pool == ERR_PTR(-ENOMEM); nslots /= 2) {
-		/*
-		 * Twice as many areas would fit: an area of the size of the largest
-		 * mapping can hold it only at one position, which a device's alignment
-		 * may exclude.
-		 */
+		/* An area must be larger than a mapping: its alignment may exclude slot 0. */
 		nareas = swiotlb_limit_nareas(mem->growth.nareas, nslots / 2);
 		pages.bytes = nslots << IO_TLB_SHIFT;
 		pool = swiotlb_pool_create(mem, &pages, nareas);
@@ -190,9 +186,7 @@ static int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	int ret;
 
 	guard(mutex)(&swiotlb_pools_lock);
-	if (!mem->growth.enabled)
-		return -EBUSY;
-	ret = swiotlb_pools_add(mem, pool);
+	ret = mem->growth.enabled ? swiotlb_pools_add(mem, pool) : -EBUSY;
 	if (ret)
 		return ret;
 
@@ -207,13 +201,13 @@ static int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 
 static void swiotlb_growth_failed(struct swiotlb_mem *mem, bool crypt)
 {
-	const unsigned long longest = 64 * SWIOTLB_BACKOFF;
+	const unsigned long shortest = SWIOTLB_BACKOFF, longest = 64 * shortest;
 	struct swiotlb_growth *growth = &mem->growth;
 
 	growth->tried = jiffies;
 	/* Decrypting that failed is likely to fail again. */
 	growth->backoff = crypt ? longest :
-			  clamp(2 * growth->backoff, SWIOTLB_BACKOFF, longest);
+			  clamp(2 * growth->backoff, shortest, longest);
 	swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
 	pr_warn_ratelimited("Failed to allocate new pool\n");
 }
@@ -361,8 +355,8 @@ static void swiotlb_growth_kick(struct swiotlb_mem *mem, struct device *dev)
 }
 
 /**
- * swiotlb_growth_look() - look whether an allocator should grow
- * @mem:	Allocator in which a map has found little room.
+ * swiotlb_growth_look() - look soon whether an allocator should grow
+ * @mem:	Allocator that may, in which a map has found little room.
  * @dev:	Device that mapped.
  *
  * Context: Any.
@@ -375,7 +369,7 @@ void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev)
 
 /**
  * swiotlb_growth_want() - ask for another pool
- * @mem:	Allocator in which a map has found no room.
+ * @mem:	Allocator that may grow, in which a map has found no room.
  * @dev:	Device that wanted to map.
  *
  * Context: Any.

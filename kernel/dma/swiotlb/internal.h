@@ -75,9 +75,8 @@
  * DOC: Lock order
  *
  * 1. swiotlb_pools_lock: lists, states and counts of the pools of all allocators, and the
- *    sizes of magazines. A mutex, not held while memory of a pool is allocated and
- *    decrypted, or encrypted and freed: that may take seconds. It is held during a grace
- *    period.
+ *    sizes of magazines. A mutex, held during a grace period, but not while memory of a
+ *    pool is allocated and decrypted, or encrypted and freed: that may take seconds.
  * 2. swiotlb_range_lock: the table of transient pools, and the range of addresses of all
  *    pools made at run time. Interrupts off.
  * 3. depot->lock: the buffers in one depot. Interrupts off.
@@ -85,8 +84,7 @@
  *
  * Area locks nest in that of a depot, but not in each other. Nothing sleeps or
  * allocates under 2 to 4. A magazine has no lock. The list of pools is read under RCU,
- * the index by the owner of a mapping in the pool that it leads to. "Life of a pool" in
- * pools.c says when a pool may be taken out of both.
+ * the index by the owner of a mapping: "Life of a pool" in pools.c.
  */
 
 /**
@@ -120,12 +118,10 @@
  *
  * [4] pairs with the address dependency in swiotlb_pool_lookup(). If the buffer
  * came from a magazine, the head bit was set by another CPU, before [5], and A has
- * seen that by [6]: for that one store [4] has to hold through A, too. It does
- * where stores become visible to all CPUs at once, and on powerpc, whose smp_wmb()
- * is cumulative.
+ * seen that by [6]: [4] has to hold for that store, too. It does where stores become
+ * visible to all CPUs at once, and on powerpc, whose smp_wmb() is cumulative.
  *
- * A free buffer goes from CPU to CPU through a cell of a magazine, which B fills
- * and A empties::
+ * A free buffer goes from CPU to CPU through a cell, which B fills and A empties::
  *
  *	B (unmap)                          A (map)
  *	--------------------------------   -------------------------------

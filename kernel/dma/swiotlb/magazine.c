@@ -56,8 +56,8 @@ bool swiotlb_cache_crowd(struct swiotlb_cache *cache)
 }
 
 /**
- * __swiotlb_cache_is_crowded() - for swiotlb_cache_is_crowded() only, which saw that it was
- * @cache:	The magazines of an allocator.
+ * __swiotlb_cache_is_crowded() - is an allocator still crowded?
+ * @cache:	Its magazines. For swiotlb_cache_is_crowded() only.
  *
  * Context: Any.
  * Return: %false if the time is over.
@@ -116,34 +116,10 @@ bool swiotlb_magazine_refill(struct swiotlb_cache *cache,
 	return found;
 }
 
-/* From the top, as much as the depot takes. */
-static void swiotlb_magazine_unload(struct swiotlb_magazine *mag,
-				    struct swiotlb_depot *depot)
-{
-	unsigned int i = READ_ONCE(mag->limit), rest = swiotlb_magazine_rest(i);
-	unsigned int room = READ_ONCE(depot->limit);
-	unsigned long flags;
-	int cell;
-
-	if (READ_ONCE(depot->count) >= room ||
-	    !spin_trylock_irqsave(&depot->lock, flags))
-		return;
-
-	for (; i > rest && depot->count < room; i--) {
-		cell = atomic_read(&mag->cell[i - 1]);
-		if (cell && atomic_try_cmpxchg(&mag->cell[i - 1], &cell, 0)) {
-			depot->cells[depot->count] = cell;
-			WRITE_ONCE(depot->count, depot->count + 1);
-		}
-	}
-	WRITE_ONCE(mag->top, i);
-	spin_unlock_irqrestore(&depot->lock, flags);
-}
-
 /**
  * swiotlb_magazine_overflow() - put a buffer into a magazine that is full
  * @cache:	The magazines of the allocator.
- * @mag:	One of them.
+ * @mag:	One of them. From its top, as much moves to the depot as that takes.
  * @cell:	The buffer, which goes to its area if the depot is full or busy, too.
  *
  * Context: Any, takes the depot's lock if it is free, or the area's.
@@ -151,7 +127,24 @@ static void swiotlb_magazine_unload(struct swiotlb_magazine *mag,
 void swiotlb_magazine_overflow(struct swiotlb_cache *cache,
 			       struct swiotlb_magazine *mag, u32 cell)
 {
-	swiotlb_magazine_unload(mag, &cache->depot[mag->class]);
+	struct swiotlb_depot *depot = &cache->depot[mag->class];
+	unsigned int i = READ_ONCE(mag->limit), rest = swiotlb_magazine_rest(i);
+	unsigned int room = READ_ONCE(depot->limit);
+	unsigned long flags;
+	int moved;
+
+	if (READ_ONCE(depot->count) < room &&
+	    spin_trylock_irqsave(&depot->lock, flags)) {
+		for (; i > rest && depot->count < room; i--) {
+			moved = atomic_read(&mag->cell[i - 1]);
+			if (!moved || !atomic_try_cmpxchg(&mag->cell[i - 1], &moved, 0))
+				continue;
+			depot->cells[depot->count] = moved;
+			WRITE_ONCE(depot->count, depot->count + 1);
+		}
+		WRITE_ONCE(mag->top, i);
+		spin_unlock_irqrestore(&depot->lock, flags);
+	}
 	if (!swiotlb_magazine_push(mag, cell))
 		swiotlb_cell_release(cell, mag->class, NULL);
 }
@@ -209,9 +202,8 @@ static void swiotlb_depots_empty(struct swiotlb_cache *cache,
 
 /**
  * swiotlb_magazines_drain() - free the buffers in all magazines and depots
- * @cache:	The magazines of an allocator, started or not.
- *
- * It visits the magazines that got a buffer since the last time.
+ * @cache:	The magazines of an allocator, started or not. Those that got a buffer
+ *		since the last time are visited.
  *
  * Context: Any, takes locks of depots, and of areas within them.
  */
@@ -254,9 +246,7 @@ void swiotlb_magazines_drain_cpu(struct swiotlb_cache *cache, unsigned int cpu,
 /**
  * swiotlb_magazines_drain_pool() - free the buffers of one pool
  * @cache:	The magazines of an allocator, started or not.
- * @pool:	The pool.
- *
- * A buffer that moves meanwhile may be missed: call it again if the pool is not empty.
+ * @pool:	The pool. A buffer that moves meanwhile may be missed.
  *
  * Context: Process context: it walks over all CPUs. Takes locks of depots, and of areas
  * within them.
@@ -276,11 +266,8 @@ void swiotlb_magazines_drain_pool(struct swiotlb_cache *cache,
 /**
  * swiotlb_magazines_resize() - set how much magazines and depots may hold
  * @cache:	The magazines of an allocator, started or not.
- * @nslots:	Slots of the allocator.
- *
- * All magazines hold an eighth of the slots at most, all depots another one. With
- * many CPUs and a small pool that may be a few buffers for each CPU, and none of the
- * large classes.
+ * @nslots:	Slots of the allocator. All magazines hold an eighth of them at most, all
+ *		depots another one: with many CPUs none of the large classes may fit.
  *
  * Context: Process context.
  */

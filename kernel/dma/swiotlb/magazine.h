@@ -13,8 +13,8 @@
  * Each CPU keeps buffers that were unmapped on it, one magazine for each size
  * class: 1, 2, 4 ... slots. They are still in its caches, and the next mapping
  * of that size takes the last one. This is the magazine layer of J. Bonwick and
- * J. Adams, "Magazines and Vmem", USENIX 2001, with one change: a magazine has
- * no lock, and interrupts stay on.
+ * J. Adams, "Magazines and Vmem", USENIX 2001, but a magazine has no lock, and
+ * interrupts stay on.
  *
  * A magazine is an array of cells. A cell is 0, or holds one free buffer, and
  * only an atomic exchange takes a buffer out or puts one into an empty cell. So
@@ -51,14 +51,12 @@
  * that moves meanwhile, or that another CPU is about to free, counts as in use.
  *
  * A buffer keeps its pool: while it is in a cell, in a depot or owned by a caller,
- * its slots are in use, and such a pool is not freed. A cell that other CPUs may empty
- * at any time keeps nothing: code that looks from it at the pool takes the buffer out
- * first, or is in an RCU read section.
+ * its slots are in use, and such a pool is not freed. But other CPUs may empty a cell at
+ * any time: code that looks from it at the pool takes the buffer out first, or is in an
+ * RCU read section.
  *
  * A map and an unmap touch five cache lines of metadata: allocator, table of pools, pool,
- * record and magazine, and write to the last two only. Eight records share a line: where
- * buffers are mapped on one CPU and unmapped on another, the CPUs come to share lines of
- * records, in steady state one for each mapping.
+ * record and magazine, and write to the last two only.
  *
  * Restricted pools have no magazines: coherent allocations need long runs there.
  */

@@ -117,7 +117,7 @@ static inline struct swiotlb_mem *to_swiotlb_mem(struct io_tlb_mem *pub)
 	return container_of(pub, struct swiotlb_mem, pub);
 }
 
-/* May pools be added at run time? If no configuration allows it, callers fold away. */
+/* Constant without SWIOTLB_DYNAMIC: calls that depend on it fold away. */
 static inline bool swiotlb_growth_is_enabled(const struct swiotlb_mem *mem)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && READ_ONCE(mem->growth.enabled);

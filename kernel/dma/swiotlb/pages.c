@@ -39,10 +39,8 @@ int swiotlb_encrypt(void *vaddr, size_t bytes)
  * swiotlb_pages_prepare() - make memory fit for a pool
  * @vaddr:	Virtual address, on a page.
  * @bytes:	Size, in whole pages.
- * @shared:	Decrypt it.
- *
- * It is cleared first: neither a device nor the hypervisor may read its former
- * contents, and sharing keeps them on some platforms.
+ * @shared:	Decrypt it. It is cleared first: neither a device nor the hypervisor may
+ *		read its former contents, and decryption keeps them on some platforms.
  *
  * Context: Process context if @shared, or boot.
  * Return: 0, or an error of swiotlb_decrypt().

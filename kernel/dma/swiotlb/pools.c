@@ -61,10 +61,9 @@
  * pool: two loads, whatever the number of pools, without a lock. An xarray of such
  * pieces has three to four dependent loads below 64 GiB.
  *
- * The index takes 2 bytes for each 2 MiB of memory, and is made for the first pool at
- * run time. Boot pools are aligned to a page only: swiotlb_find_pool() compares their
- * addresses. Transient pools may begin anywhere, too, and are not larger than a piece: a
- * hash table has them by the piece in which they begin.
+ * Boot pools are aligned to a page only: swiotlb_find_pool() compares their addresses.
+ * Transient pools may begin anywhere, too, and are not larger than a piece: a hash table
+ * has them by the piece in which they begin.
  */
 #define SWIOTLB_INDEX_SHIFT	21
 #define SWIOTLB_INDEX_SIZE	BIT_ULL(SWIOTLB_INDEX_SHIFT)
@@ -76,11 +75,7 @@ static_assert(SWIOTLB_INDEX_SIZE <= (u64)SWIOTLB_MIN_GROW_SLOTS << IO_TLB_SHIFT)
 /* A transient pool may have twice the slots of its mapping, for the alignment. */
 static_assert(2 * SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_INDEX_SIZE);
 
-/**
- * struct swiotlb_index - numbers of pools, by address
- * @npieces:	Elements of @id.
- * @id:		For each piece of memory the number of the pool, 0 for none.
- */
+/* For each piece of memory the number of its pool, 0 for none. */
 struct swiotlb_index {
 	unsigned long npieces;
 	u16 id[] __counted_by(npieces);
@@ -100,8 +95,8 @@ static unsigned long swiotlb_index_piece(phys_addr_t paddr)
 /**
  * swiotlb_index_prepare() - make the index, before the first pool at run time
  *
- * Memory that is plugged in later above all other memory is not covered, and
- * swiotlb_growth_enable() does not let pools lie there.
+ * It has 2 bytes for each 2 MiB of memory. Memory that is plugged in later above all
+ * other memory is not covered: swiotlb_growth_enable() does not let pools lie there.
  *
  * Context: Process context.
  * Return: 0 or -ENOMEM.
@@ -324,8 +319,8 @@ static struct io_tlb_pool *swiotlb_transient_find(unsigned long piece,
 }
 
 /**
- * __swiotlb_find_pool() - for swiotlb_find_pool() only, which has looked at the boot pool
- * @paddr:	Physical address.
+ * __swiotlb_find_pool() - find a pool by an address that is not in a boot pool
+ * @paddr:	Physical address. For swiotlb_find_pool() only.
  *
  * Context: Any. The pool stays as long as the mapping at @paddr does.
  * Return: The pool, or %NULL if @paddr is in none.

@@ -12,9 +12,7 @@ static gfp_t swiotlb_zone(u64 last)
 {
 	if (last <= zone_dma_limit)
 		return __GFP_DMA;
-	if (last <= DMA_BIT_MASK(32))
-		return __GFP_DMA32;
-	return 0;
+	return last <= DMA_BIT_MASK(32) ? __GFP_DMA32 : 0;
 }
 
 /* Try a narrower zone when one gave a page above the limit. */
@@ -152,11 +150,9 @@ int swiotlb_pages_alloc(struct swiotlb_pages *pages)
  * swiotlb_pages_free() - free memory of a pool
  * @pages:	As swiotlb_pages_alloc() has filled it in.
  *
- * Pages that cannot be encrypted again must not be used for anything else: they
- * are lost, and the log says so.
- *
  * Context: Process context if @pages->shared.
- * Return: %false if they are lost.
+ * Return: %false if the pages cannot be encrypted again. They must not be used for
+ * anything else: they are lost, and the log says so.
  */
 bool swiotlb_pages_free(const struct swiotlb_pages *pages)
 {
