@@ -9,9 +9,7 @@
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
 #include "swiotlb/bounce.h"
-#include "swiotlb/limit.h"
-#include "swiotlb/mem.h"
-#include "swiotlb/misuse.h"
+#include "swiotlb/report.h"
 #include "swiotlb/transient.h"
 
 #define CREATE_TRACE_POINTS
@@ -136,74 +134,17 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 	return swiotlb_request_possible(req);
 }
 
-static void swiotlb_report_no_pool(struct device *dev, size_t bytes, bool quiet)
+/* No pool can ever serve it. */
+static void swiotlb_map_impossible(struct device *dev, size_t bytes,
+				   unsigned int alloc_align_mask, unsigned long attrs)
 {
-	trace_swiotlb_failed(dev, bytes, "no pool");
-	if (!quiet)
-		dev_warn_ratelimited(dev, "Can not allocate SWIOTLB buffer earlier and can't now provide you with the DMA bounce buffer\n");
-}
+	size_t most = swiotlb_max_mapping_size(dev);
 
-static void swiotlb_report_unsuited(struct device *dev, size_t bytes, bool quiet)
-{
-	trace_swiotlb_failed(dev, bytes, "encryption");
-	if (!quiet)
-		dev_warn_ratelimited(dev, "swiotlb has no pool with the encryption that the device needs\n");
-}
-
-static void swiotlb_count_impossible(struct swiotlb_mem *mem, struct device *dev,
-				     size_t bytes)
-{
-	bool large = bytes > swiotlb_max_mapping_size(dev);
-
-	swiotlb_count(mem, large ? SWIOTLB_TOO_LARGE : SWIOTLB_MISALIGNED, 1);
-	trace_swiotlb_failed(dev, bytes, large ? "too large" : "misaligned");
-}
-
-static void swiotlb_report_impossible(struct device *dev, size_t bytes,
-				      unsigned int alloc_align_mask)
-{
-	dev_warn_ratelimited(dev, "swiotlb buffer is full (sz: %zu bytes): it can never map more than %zu, with alignment mask 0x%x of the device and 0x%x of the allocation, segment boundary 0x%lx\n",
-			     bytes, swiotlb_max_mapping_size(dev),
-			     dma_get_min_align_mask(dev), alloc_align_mask,
-			     dma_get_seg_boundary(dev));
-}
-
-static void swiotlb_report_out_of_reach(struct device *dev,
-					struct swiotlb_mem *mem, size_t bytes,
-					bool quiet)
-{
-	swiotlb_count(mem, SWIOTLB_OUT_OF_REACH, 1);
-	trace_swiotlb_failed(dev, bytes, "out of reach");
-	if (!quiet)
-		dev_warn_ratelimited(dev, "swiotlb is out of reach, overflow (sz: %zu bytes, mask %llx, bus limit %llx)\n",
-				     bytes, *dev->dma_mask, dev->bus_dma_limit);
-}
-
-static void swiotlb_report_full(struct device *dev, struct swiotlb_mem *mem,
-				const struct swiotlb_request *req,
-				enum swiotlb_reach reach, bool quiet)
-{
-	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL,
-				      DEFAULT_RATELIMIT_BURST);
-	unsigned long total = 0, used = 0;
-	const char *why = "";
-
-	swiotlb_count(mem, SWIOTLB_FULL, 1);
-	trace_swiotlb_failed(dev, req->bytes, "full");
-	if (swiotlb_growth_is_enabled(mem)) {
-		bool limited = swiotlb_limit_is_reached(mem);
-
-		swiotlb_count(mem, limited ? SWIOTLB_AT_LIMIT : SWIOTLB_NO_MEMORY, 1);
-		why = limited ? ": its limit is reached" :
-				": no memory for more in this context";
-	}
-	if (quiet || !__ratelimit(&rs))
-		return;
-
-	swiotlb_mem_claimed(mem, reach, &total, &used);
-	dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots)%s%s\n",
-		 req->bytes, total, used, why,
-		 used + req->nslots <= total ? ", it is fragmented" : "");
+	if (swiotlb_failed(dev, bytes > most ? SWIOTLB_CAUSE_TOO_LARGE :
+					       SWIOTLB_CAUSE_MISALIGNED, bytes, attrs))
+		dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes): it can never map more than %zu, with alignment mask 0x%x of the device and 0x%x of the allocation, segment boundary 0x%lx\n",
+			 bytes, most, dma_get_min_align_mask(dev),
+			 alloc_align_mask, dma_get_seg_boundary(dev));
 }
 
 /*
@@ -239,14 +180,17 @@ static phys_addr_t swiotlb_map_area(struct swiotlb_mem *mem, struct device *dev,
 static noinline phys_addr_t swiotlb_map_slow(struct swiotlb_mem *mem,
 					     struct device *dev,
 					     const struct swiotlb_request *req,
-					     bool quiet, struct io_tlb_pool **pool)
+					     unsigned long attrs,
+					     struct io_tlb_pool **pool)
 {
 	enum swiotlb_reach reach = swiotlb_mem_reach(mem, dev);
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 
 	if (reach == SWIOTLB_REACH_NONE &&
 	    !swiotlb_transient_is_reached(mem, dev)) {
-		swiotlb_report_out_of_reach(dev, mem, req->bytes, quiet);
+		if (swiotlb_failed(dev, SWIOTLB_CAUSE_OUT_OF_REACH, req->bytes, attrs))
+			dev_warn(dev, "swiotlb is out of reach, overflow (sz: %zu bytes, mask %llx, bus limit %llx)\n",
+				 req->bytes, *dev->dma_mask, dev->bus_dma_limit);
 		return SWIOTLB_MAP_FULL;
 	}
 
@@ -255,14 +199,15 @@ static noinline phys_addr_t swiotlb_map_slow(struct swiotlb_mem *mem,
 	if (tlb_addr == SWIOTLB_MAP_FULL)
 		tlb_addr = swiotlb_transient_map(mem, dev, req, pool);
 	if (tlb_addr == SWIOTLB_MAP_FULL)
-		swiotlb_report_full(dev, mem, req, reach, quiet);
+		swiotlb_failed_full(dev, req, reach, attrs);
 	return tlb_addr;
 }
 
 static inline phys_addr_t swiotlb_map_slots(struct swiotlb_mem *mem,
 					    struct device *dev,
 					    const struct swiotlb_request *req,
-					    bool quiet, struct io_tlb_pool **pool)
+					    unsigned long attrs,
+					    struct io_tlb_pool **pool)
 {
 	struct swiotlb_mem *first = swiotlb_mem_first(mem, dev);
 	phys_addr_t tlb_addr;
@@ -272,7 +217,7 @@ static inline phys_addr_t swiotlb_map_slots(struct swiotlb_mem *mem,
 		if (likely(tlb_addr != SWIOTLB_MAP_FULL))
 			return tlb_addr;
 	}
-	return swiotlb_map_slow(mem, dev, req, quiet, pool);
+	return swiotlb_map_slow(mem, dev, req, attrs, pool);
 }
 
 /**
@@ -306,17 +251,18 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 				   unsigned long *attrs)
 {
 	struct io_tlb_mem *pub = dev->dma_io_tlb_mem;
-	bool quiet = *attrs & DMA_ATTR_NO_WARN;
 	struct swiotlb_request req;
 	struct io_tlb_pool *pool;
 	phys_addr_t tlb_addr;
 
-	if (!pub || !READ_ONCE(pub->nslabs)) {
-		swiotlb_report_no_pool(dev, mapping_size, quiet);
+	if (unlikely(!pub || !READ_ONCE(pub->nslabs))) {
+		if (swiotlb_failed(dev, SWIOTLB_CAUSE_NO_POOL, mapping_size, *attrs))
+			dev_warn(dev, "Can not allocate SWIOTLB buffer earlier and can't now provide you with the DMA bounce buffer\n");
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
 	if (unlikely(!swiotlb_mem_suits(pub, dev))) {
-		swiotlb_report_unsuited(dev, mapping_size, quiet);
+		if (swiotlb_failed(dev, SWIOTLB_CAUSE_ENCRYPTION, mapping_size, *attrs))
+			dev_warn(dev, "swiotlb has no pool with the encryption that the device needs\n");
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
 
@@ -331,14 +277,11 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 
 	if (!swiotlb_make_request(dev, orig_addr, mapping_size,
 				  alloc_align_mask, &req)) {
-		swiotlb_count_impossible(to_swiotlb_mem(pub), dev, mapping_size);
-		if (!quiet)
-			swiotlb_report_impossible(dev, mapping_size,
-						  alloc_align_mask);
+		swiotlb_map_impossible(dev, mapping_size, alloc_align_mask, *attrs);
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
 
-	tlb_addr = swiotlb_map_slots(to_swiotlb_mem(pub), dev, &req, quiet, &pool);
+	tlb_addr = swiotlb_map_slots(to_swiotlb_mem(pub), dev, &req, *attrs, &pool);
 	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL))
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 
@@ -350,21 +293,6 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	/* [4] Pairs with the address dependency in swiotlb_pool_lookup(). */
 	smp_wmb();
 	return tlb_addr;
-}
-
-static void swiotlb_report_unmapped(struct device *dev, phys_addr_t tlb_addr)
-{
-	swiotlb_driver_error(dev, "nothing is mapped at %pa\n", &tlb_addr);
-}
-
-static void swiotlb_report_inside(struct device *dev, phys_addr_t tlb_addr)
-{
-	swiotlb_driver_error(dev, "%pa is not the start of a mapping\n", &tlb_addr);
-}
-
-static void swiotlb_report_race(struct device *dev, phys_addr_t tlb_addr)
-{
-	swiotlb_driver_error(dev, "%pa was unmapped twice at once\n", &tlb_addr);
 }
 
 /*
@@ -379,22 +307,8 @@ static inline bool swiotlb_find_mapping(struct device *dev,
 	bool found = swiotlb_pool_lookup(pool, tlb_addr, map);
 
 	if (unlikely(!found))
-		swiotlb_report_unmapped(dev, tlb_addr);
+		swiotlb_driver_error(dev, "nothing is mapped at %pa\n", tlb_addr);
 	return found;
-}
-
-/* A mapping ends as a whole: from its first slot with data, or not at all. */
-static inline bool swiotlb_is_start(struct device *dev,
-				    const struct io_tlb_pool *pool,
-				    phys_addr_t tlb_addr,
-				    const struct swiotlb_mapping *map)
-{
-	phys_addr_t first = swiotlb_slot_addr(pool, map->head + map->pad_slots);
-	bool start = tlb_addr - first < IO_TLB_SIZE;
-
-	if (unlikely(!start))
-		swiotlb_report_inside(dev, tlb_addr);
-	return start;
 }
 
 /**
@@ -416,14 +330,21 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 {
 	bool transient = swiotlb_pool_is_transient(pool);
 	struct swiotlb_mapping map;
+	phys_addr_t first;
 
-	if (!swiotlb_find_mapping(dev, pool, tlb_addr, &map) ||
-	    !swiotlb_is_start(dev, pool, tlb_addr, &map))
+	if (!swiotlb_find_mapping(dev, pool, tlb_addr, &map))
 		return;
+
+	/* A mapping ends as a whole: from its first slot with data, or not at all. */
+	first = swiotlb_slot_addr(pool, map.head + map.pad_slots);
+	if (unlikely(tlb_addr - first >= IO_TLB_SIZE)) {
+		swiotlb_driver_error(dev, "%pa is not the start of a mapping\n", tlb_addr);
+		return;
+	}
 
 	/* The loser of a race must not copy: the buffer may have a new owner. */
 	if (!swiotlb_record_take(&pool->records[map.head], map.word)) {
-		swiotlb_report_race(dev, tlb_addr);
+		swiotlb_driver_error(dev, "%pa was unmapped twice at once\n", tlb_addr);
 		return;
 	}
 
