@@ -16,7 +16,7 @@
 #include <trace/events/swiotlb.h>
 
 /**
- * swiotlb_dev_init() - a device uses the default allocator
+ * swiotlb_dev_init() - let a device use the default allocator
  * @dev:	Device that is being initialized.
  *
  * Context: Any.
@@ -102,8 +102,7 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 				 struct swiotlb_request *req)
 {
 	unsigned int min_align_mask = dma_get_min_align_mask(dev);
-	unsigned int offset = swiotlb_align_offset(dev, alloc_align_mask,
-						   orig_addr);
+	unsigned int offset = swiotlb_align_offset(dev, alloc_align_mask, orig_addr);
 	unsigned int alloc_mask, keep_mask;
 	u64 total;
 
@@ -147,14 +146,11 @@ static void swiotlb_map_impossible(struct device *dev, size_t bytes,
 			 alloc_align_mask, dma_get_seg_boundary(dev));
 }
 
-/*
- * The wider allocator first, if the device reaches it: low memory is for devices that
- * need it.
- */
-static phys_addr_t swiotlb_map_area(struct swiotlb_mem *mem, struct device *dev,
-				    const struct swiotlb_request *req,
-				    enum swiotlb_reach reach,
-				    struct io_tlb_pool **pool)
+/* The wider allocator first, if it is reached: low memory is for devices that need it. */
+static phys_addr_t
+swiotlb_map_area(struct swiotlb_mem *mem, struct device *dev,
+		 const struct swiotlb_request *req, enum swiotlb_reach reach,
+		 struct io_tlb_pool **pool)
 {
 	struct swiotlb_mem *widest = reach == SWIOTLB_REACH_WIDER ? mem->wider : mem;
 	/* More of it would not help a device that reaches a part only. */
@@ -177,17 +173,15 @@ static phys_addr_t swiotlb_map_area(struct swiotlb_mem *mem, struct device *dev,
 }
 
 /* Not from a magazine: from areas, or in a pool of its own; or say why not. */
-static noinline phys_addr_t swiotlb_map_slow(struct swiotlb_mem *mem,
-					     struct device *dev,
-					     const struct swiotlb_request *req,
-					     unsigned long attrs,
-					     struct io_tlb_pool **pool)
+static noinline phys_addr_t
+swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
+		 const struct swiotlb_request *req, unsigned long attrs,
+		 struct io_tlb_pool **pool)
 {
 	enum swiotlb_reach reach = swiotlb_mem_reach(mem, dev);
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 
-	if (reach == SWIOTLB_REACH_NONE &&
-	    !swiotlb_transient_is_reached(mem, dev)) {
+	if (reach == SWIOTLB_REACH_NONE && !swiotlb_transient_is_reached(mem, dev)) {
 		if (swiotlb_failed(dev, SWIOTLB_CAUSE_OUT_OF_REACH, req->bytes, attrs))
 			dev_warn(dev, "swiotlb is out of reach, overflow (sz: %zu bytes, mask %llx, bus limit %llx)\n",
 				 req->bytes, *dev->dma_mask, dev->bus_dma_limit);
@@ -203,11 +197,10 @@ static noinline phys_addr_t swiotlb_map_slow(struct swiotlb_mem *mem,
 	return tlb_addr;
 }
 
-static inline phys_addr_t swiotlb_map_slots(struct swiotlb_mem *mem,
-					    struct device *dev,
-					    const struct swiotlb_request *req,
-					    unsigned long attrs,
-					    struct io_tlb_pool **pool)
+static inline phys_addr_t
+swiotlb_map_slots(struct swiotlb_mem *mem, struct device *dev,
+		  const struct swiotlb_request *req, unsigned long attrs,
+		  struct io_tlb_pool **pool)
 {
 	struct swiotlb_mem *first = swiotlb_mem_first(mem, dev);
 	phys_addr_t tlb_addr;
@@ -245,10 +238,8 @@ static inline phys_addr_t swiotlb_map_slots(struct swiotlb_mem *mem,
  * at a limited rate.
  */
 phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
-				   size_t mapping_size,
-				   unsigned int alloc_align_mask,
-				   enum dma_data_direction dir,
-				   unsigned long *attrs)
+				   size_t mapping_size, unsigned int alloc_align_mask,
+				   enum dma_data_direction dir, unsigned long *attrs)
 {
 	struct io_tlb_mem *pub = dev->dma_io_tlb_mem;
 	struct swiotlb_request req;
@@ -275,8 +266,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	dev_WARN_ONCE(dev, alloc_align_mask > ~PAGE_MASK,
 		      "Alloc alignment may prevent fulfilling requests with max mapping_size\n");
 
-	if (!swiotlb_make_request(dev, orig_addr, mapping_size,
-				  alloc_align_mask, &req)) {
+	if (!swiotlb_make_request(dev, orig_addr, mapping_size, alloc_align_mask, &req)) {
 		swiotlb_map_impossible(dev, mapping_size, alloc_align_mask, *attrs);
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
@@ -288,21 +278,16 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	/* From now on, syncs of this device must reach us. */
 	dma_reset_need_sync(dev);
 
-	swiotlb_copy(dev, pool, tlb_addr, orig_addr, mapping_size,
-		     DMA_TO_DEVICE);
+	swiotlb_copy(dev, pool, tlb_addr, orig_addr, mapping_size, DMA_TO_DEVICE);
 	/* [4] Pairs with the address dependency in swiotlb_pool_lookup(). */
 	smp_wmb();
 	return tlb_addr;
 }
 
-/*
- * The caller found @pool by the address. If there is no mapping, it has unmapped
- * the address before, or never had it.
- */
-static inline bool swiotlb_find_mapping(struct device *dev,
-					const struct io_tlb_pool *pool,
-					phys_addr_t tlb_addr,
-					struct swiotlb_mapping *map)
+/* In @pool, which the caller found by the address: it may have unmapped that before. */
+static inline bool
+swiotlb_find_mapping(struct device *dev, const struct io_tlb_pool *pool,
+		     phys_addr_t tlb_addr, struct swiotlb_mapping *map)
 {
 	bool found = swiotlb_pool_lookup(pool, tlb_addr, map);
 
@@ -324,8 +309,7 @@ static inline bool swiotlb_find_mapping(struct device *dev,
  * Context: Any.
  */
 void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
-				size_t mapping_size,
-				enum dma_data_direction dir,
+				size_t mapping_size, enum dma_data_direction dir,
 				unsigned long attrs, struct io_tlb_pool *pool)
 {
 	bool transient = swiotlb_pool_is_transient(pool);
@@ -387,8 +371,7 @@ static __always_inline void swiotlb_sync(struct device *dev, phys_addr_t tlb_add
 		   map.orig_addr != SWIOTLB_NO_ORIG_ADDR)) {
 		skip = swiotlb_bounce_skip(dev, pool, &map, tlb_addr);
 		if (likely(swiotlb_bounce_is_inside(&map, skip, size))) {
-			swiotlb_copy(dev, pool, tlb_addr, map.orig_addr + skip,
-				     size, dir);
+			swiotlb_copy(dev, pool, tlb_addr, map.orig_addr + skip, size, dir);
 			return;
 		}
 	}
@@ -461,8 +444,7 @@ dma_addr_t swiotlb_map(struct device *dev, phys_addr_t paddr, size_t size,
 	if (unlikely(!dma_capable(dev, dma_addr, size, true, attrs))) {
 		trace_swiotlb_failed(dev, size, "out of reach");
 		dev_WARN_ONCE(dev, 1, "swiotlb addr %pad+%zu overflow (mask %llx, bus limit %llx).\n",
-			      &dma_addr, size, *dev->dma_mask,
-			      dev->bus_dma_limit);
+			      &dma_addr, size, *dev->dma_mask, dev->bus_dma_limit);
 		attrs |= DMA_ATTR_SKIP_CPU_SYNC;
 		swiotlb_tbl_unmap_single(dev, tlb_addr, size, dir, attrs);
 		return DMA_MAPPING_ERROR;
