@@ -9,15 +9,14 @@
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
 #include "swiotlb/bounce.h"
-#include "swiotlb/mem.h"
-#include "swiotlb/misuse.h"
+#include "swiotlb/report.h"
 #include "swiotlb/transient.h"
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/swiotlb.h>
 
 /**
- * swiotlb_dev_init() - a device uses the default allocator
+ * swiotlb_dev_init() - let a device use the default allocator
  * @dev:	Device that is being initialized.
  *
  * Context: Any.
@@ -103,8 +102,7 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 				 struct swiotlb_request *req)
 {
 	unsigned int min_align_mask = dma_get_min_align_mask(dev);
-	unsigned int offset = swiotlb_align_offset(dev, alloc_align_mask,
-						   orig_addr);
+	unsigned int offset = swiotlb_align_offset(dev, alloc_align_mask, orig_addr);
 	unsigned int alloc_mask, keep_mask;
 	u64 total;
 
@@ -135,84 +133,24 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 	return swiotlb_request_possible(req);
 }
 
-static void swiotlb_report_no_pool(struct device *dev, size_t bytes, bool quiet)
+/* No pool can ever serve it. */
+static void swiotlb_map_impossible(struct device *dev, size_t bytes,
+				   unsigned int alloc_align_mask, unsigned long attrs)
 {
-	trace_swiotlb_failed(dev, bytes, "no pool");
-	if (!quiet)
-		dev_warn_ratelimited(dev, "Can not allocate SWIOTLB buffer earlier and can't now provide you with the DMA bounce buffer\n");
+	size_t most = swiotlb_max_mapping_size(dev);
+
+	if (swiotlb_failed(dev, bytes > most ? SWIOTLB_CAUSE_TOO_LARGE :
+					       SWIOTLB_CAUSE_MISALIGNED, bytes, attrs))
+		dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes): it can never map more than %zu, with alignment mask 0x%x of the device and 0x%x of the allocation, segment boundary 0x%lx\n",
+			 bytes, most, dma_get_min_align_mask(dev),
+			 alloc_align_mask, dma_get_seg_boundary(dev));
 }
 
-static void swiotlb_report_unsuited(struct device *dev, size_t bytes, bool quiet)
-{
-	trace_swiotlb_failed(dev, bytes, "encryption");
-	if (!quiet)
-		dev_warn_ratelimited(dev, "swiotlb has no pool with the encryption that the device needs\n");
-}
-
-static void swiotlb_count_impossible(struct swiotlb_mem *mem, struct device *dev,
-				     size_t bytes)
-{
-	bool large = bytes > swiotlb_max_mapping_size(dev);
-
-	swiotlb_count(mem, large ? SWIOTLB_TOO_LARGE : SWIOTLB_MISALIGNED, 1);
-	trace_swiotlb_failed(dev, bytes, large ? "too large" : "misaligned");
-}
-
-static void swiotlb_report_impossible(struct device *dev, size_t bytes,
-				      unsigned int alloc_align_mask)
-{
-	dev_warn_ratelimited(dev, "swiotlb buffer is full (sz: %zu bytes): it can never map more than %zu, with alignment mask 0x%x of the device and 0x%x of the allocation, segment boundary 0x%lx\n",
-			     bytes, swiotlb_max_mapping_size(dev),
-			     dma_get_min_align_mask(dev), alloc_align_mask,
-			     dma_get_seg_boundary(dev));
-}
-
-static void swiotlb_report_out_of_reach(struct device *dev,
-					struct swiotlb_mem *mem, size_t bytes,
-					bool quiet)
-{
-	swiotlb_count(mem, SWIOTLB_OUT_OF_REACH, 1);
-	trace_swiotlb_failed(dev, bytes, "out of reach");
-	if (!quiet)
-		dev_warn_ratelimited(dev, "swiotlb is out of reach, overflow (sz: %zu bytes, mask %llx, bus limit %llx)\n",
-				     bytes, *dev->dma_mask, dev->bus_dma_limit);
-}
-
-static void swiotlb_report_full(struct device *dev, struct swiotlb_mem *mem,
-				const struct swiotlb_request *req,
-				enum swiotlb_reach reach, bool quiet)
-{
-	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL,
-				      DEFAULT_RATELIMIT_BURST);
-	unsigned long total = 0, used = 0;
-	const char *why = "";
-
-	swiotlb_count(mem, SWIOTLB_FULL, 1);
-	trace_swiotlb_failed(dev, req->bytes, "full");
-	if (swiotlb_growth_is_enabled(mem)) {
-		bool limited = swiotlb_limit_is_reached(mem);
-
-		swiotlb_count(mem, limited ? SWIOTLB_AT_LIMIT : SWIOTLB_NO_MEMORY, 1);
-		why = limited ? ": its limit is reached" :
-				": no memory for more in this context";
-	}
-	if (quiet || !__ratelimit(&rs))
-		return;
-
-	swiotlb_mem_claimed(mem, reach, &total, &used);
-	dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots)%s%s\n",
-		 req->bytes, total, used, why,
-		 used + req->nslots <= total ? ", it is fragmented" : "");
-}
-
-/*
- * The wider allocator first, if the device reaches it: low memory is for devices that
- * need it.
- */
-static phys_addr_t swiotlb_map_area(struct swiotlb_mem *mem, struct device *dev,
-				    const struct swiotlb_request *req,
-				    enum swiotlb_reach reach,
-				    struct io_tlb_pool **pool)
+/* The wider allocator first, if it is reached: low memory is for devices that need it. */
+static phys_addr_t
+swiotlb_map_area(struct swiotlb_mem *mem, struct device *dev,
+		 const struct swiotlb_request *req, enum swiotlb_reach reach,
+		 struct io_tlb_pool **pool)
 {
 	struct swiotlb_mem *widest = reach == SWIOTLB_REACH_WIDER ? mem->wider : mem;
 	/* More of it would not help a device that reaches a part only. */
@@ -235,17 +173,18 @@ static phys_addr_t swiotlb_map_area(struct swiotlb_mem *mem, struct device *dev,
 }
 
 /* Not from a magazine: from areas, or in a pool of its own; or say why not. */
-static noinline phys_addr_t swiotlb_map_slow(struct swiotlb_mem *mem,
-					     struct device *dev,
-					     const struct swiotlb_request *req,
-					     bool quiet, struct io_tlb_pool **pool)
+static noinline phys_addr_t
+swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
+		 const struct swiotlb_request *req, unsigned long attrs,
+		 struct io_tlb_pool **pool)
 {
 	enum swiotlb_reach reach = swiotlb_mem_reach(mem, dev);
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 
-	if (reach == SWIOTLB_REACH_NONE &&
-	    !swiotlb_transient_is_reached(mem, dev)) {
-		swiotlb_report_out_of_reach(dev, mem, req->bytes, quiet);
+	if (reach == SWIOTLB_REACH_NONE && !swiotlb_transient_is_reached(mem, dev)) {
+		if (swiotlb_failed(dev, SWIOTLB_CAUSE_OUT_OF_REACH, req->bytes, attrs))
+			dev_warn(dev, "swiotlb is out of reach, overflow (sz: %zu bytes, mask %llx, bus limit %llx)\n",
+				 req->bytes, *dev->dma_mask, dev->bus_dma_limit);
 		return SWIOTLB_MAP_FULL;
 	}
 
@@ -254,14 +193,14 @@ static noinline phys_addr_t swiotlb_map_slow(struct swiotlb_mem *mem,
 	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_growth_is_enabled(mem))
 		tlb_addr = swiotlb_transient_map(mem, dev, req, pool);
 	if (tlb_addr == SWIOTLB_MAP_FULL)
-		swiotlb_report_full(dev, mem, req, reach, quiet);
+		swiotlb_failed_full(dev, req, reach, attrs);
 	return tlb_addr;
 }
 
-static inline phys_addr_t swiotlb_map_slots(struct swiotlb_mem *mem,
-					    struct device *dev,
-					    const struct swiotlb_request *req,
-					    bool quiet, struct io_tlb_pool **pool)
+static inline phys_addr_t
+swiotlb_map_slots(struct swiotlb_mem *mem, struct device *dev,
+		  const struct swiotlb_request *req, unsigned long attrs,
+		  struct io_tlb_pool **pool)
 {
 	struct swiotlb_mem *first = swiotlb_mem_first(mem, dev);
 	phys_addr_t tlb_addr;
@@ -271,7 +210,7 @@ static inline phys_addr_t swiotlb_map_slots(struct swiotlb_mem *mem,
 		if (likely(tlb_addr != SWIOTLB_MAP_FULL))
 			return tlb_addr;
 	}
-	return swiotlb_map_slow(mem, dev, req, quiet, pool);
+	return swiotlb_map_slow(mem, dev, req, attrs, pool);
 }
 
 /**
@@ -299,23 +238,22 @@ static inline phys_addr_t swiotlb_map_slots(struct swiotlb_mem *mem,
  * at a limited rate.
  */
 phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
-				   size_t mapping_size,
-				   unsigned int alloc_align_mask,
-				   enum dma_data_direction dir,
-				   unsigned long *attrs)
+				   size_t mapping_size, unsigned int alloc_align_mask,
+				   enum dma_data_direction dir, unsigned long *attrs)
 {
 	struct io_tlb_mem *pub = dev->dma_io_tlb_mem;
-	bool quiet = *attrs & DMA_ATTR_NO_WARN;
 	struct swiotlb_request req;
 	struct io_tlb_pool *pool;
 	phys_addr_t tlb_addr;
 
-	if (!pub || !READ_ONCE(pub->nslabs)) {
-		swiotlb_report_no_pool(dev, mapping_size, quiet);
+	if (unlikely(!pub || !READ_ONCE(pub->nslabs))) {
+		if (swiotlb_failed(dev, SWIOTLB_CAUSE_NO_POOL, mapping_size, *attrs))
+			dev_warn(dev, "Can not allocate SWIOTLB buffer earlier and can't now provide you with the DMA bounce buffer\n");
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
 	if (unlikely(!swiotlb_mem_suits(pub, dev))) {
-		swiotlb_report_unsuited(dev, mapping_size, quiet);
+		if (swiotlb_failed(dev, SWIOTLB_CAUSE_ENCRYPTION, mapping_size, *attrs))
+			dev_warn(dev, "swiotlb has no pool with the encryption that the device needs\n");
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
 
@@ -328,72 +266,34 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	dev_WARN_ONCE(dev, alloc_align_mask > ~PAGE_MASK,
 		      "Alloc alignment may prevent fulfilling requests with max mapping_size\n");
 
-	if (!swiotlb_make_request(dev, orig_addr, mapping_size,
-				  alloc_align_mask, &req)) {
-		swiotlb_count_impossible(to_swiotlb_mem(pub), dev, mapping_size);
-		if (!quiet)
-			swiotlb_report_impossible(dev, mapping_size,
-						  alloc_align_mask);
+	if (!swiotlb_make_request(dev, orig_addr, mapping_size, alloc_align_mask, &req)) {
+		swiotlb_map_impossible(dev, mapping_size, alloc_align_mask, *attrs);
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
 
-	tlb_addr = swiotlb_map_slots(to_swiotlb_mem(pub), dev, &req, quiet, &pool);
+	tlb_addr = swiotlb_map_slots(to_swiotlb_mem(pub), dev, &req, *attrs, &pool);
 	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL))
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 
 	/* From now on, syncs of this device must reach us. */
 	dma_reset_need_sync(dev);
 
-	swiotlb_copy(dev, pool, tlb_addr, orig_addr, mapping_size,
-		     DMA_TO_DEVICE);
+	swiotlb_copy(dev, pool, tlb_addr, orig_addr, mapping_size, DMA_TO_DEVICE);
 	/* [4] Pairs with the address dependency in swiotlb_pool_lookup(). */
 	smp_wmb();
 	return tlb_addr;
 }
 
-static void swiotlb_report_unmapped(struct device *dev, phys_addr_t tlb_addr)
-{
-	swiotlb_driver_error(dev, "nothing is mapped at %pa\n", &tlb_addr);
-}
-
-static void swiotlb_report_inside(struct device *dev, phys_addr_t tlb_addr)
-{
-	swiotlb_driver_error(dev, "%pa is not the start of a mapping\n", &tlb_addr);
-}
-
-static void swiotlb_report_race(struct device *dev, phys_addr_t tlb_addr)
-{
-	swiotlb_driver_error(dev, "%pa was unmapped twice at once\n", &tlb_addr);
-}
-
-/*
- * The caller found @pool by the address. If there is no mapping, it has unmapped
- * the address before, or never had it.
- */
-static inline bool swiotlb_find_mapping(struct device *dev,
-					const struct io_tlb_pool *pool,
-					phys_addr_t tlb_addr,
-					struct swiotlb_mapping *map)
+/* In @pool, which the caller found by the address: it may have unmapped that before. */
+static inline bool
+swiotlb_find_mapping(struct device *dev, const struct io_tlb_pool *pool,
+		     phys_addr_t tlb_addr, struct swiotlb_mapping *map)
 {
 	bool found = swiotlb_pool_lookup(pool, tlb_addr, map);
 
 	if (unlikely(!found))
-		swiotlb_report_unmapped(dev, tlb_addr);
+		swiotlb_driver_error(dev, "nothing is mapped at %pa\n", tlb_addr);
 	return found;
-}
-
-/* A mapping ends as a whole: from its first slot with data, or not at all. */
-static inline bool swiotlb_is_start(struct device *dev,
-				    const struct io_tlb_pool *pool,
-				    phys_addr_t tlb_addr,
-				    const struct swiotlb_mapping *map)
-{
-	phys_addr_t first = swiotlb_slot_addr(pool, map->head + map->pad_slots);
-	bool start = tlb_addr - first < IO_TLB_SIZE;
-
-	if (unlikely(!start))
-		swiotlb_report_inside(dev, tlb_addr);
-	return start;
 }
 
 /**
@@ -409,20 +309,26 @@ static inline bool swiotlb_is_start(struct device *dev,
  * Context: Any.
  */
 void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
-				size_t mapping_size,
-				enum dma_data_direction dir,
+				size_t mapping_size, enum dma_data_direction dir,
 				unsigned long attrs, struct io_tlb_pool *pool)
 {
 	bool transient = swiotlb_pool_is_transient(pool);
 	struct swiotlb_mapping map;
+	phys_addr_t first;
 
-	if (!swiotlb_find_mapping(dev, pool, tlb_addr, &map) ||
-	    !swiotlb_is_start(dev, pool, tlb_addr, &map))
+	if (!swiotlb_find_mapping(dev, pool, tlb_addr, &map))
 		return;
+
+	/* A mapping ends as a whole: from its first slot with data, or not at all. */
+	first = swiotlb_slot_addr(pool, map.head + map.pad_slots);
+	if (unlikely(tlb_addr - first >= IO_TLB_SIZE)) {
+		swiotlb_driver_error(dev, "%pa is not the start of a mapping\n", tlb_addr);
+		return;
+	}
 
 	/* The loser of a race must not copy: the buffer may have a new owner. */
 	if (!swiotlb_record_take(&pool->records[map.head], map.word)) {
-		swiotlb_report_race(dev, tlb_addr);
+		swiotlb_driver_error(dev, "%pa was unmapped twice at once\n", tlb_addr);
 		return;
 	}
 
@@ -465,8 +371,7 @@ static __always_inline void swiotlb_sync(struct device *dev, phys_addr_t tlb_add
 		   map.orig_addr != SWIOTLB_NO_ORIG_ADDR)) {
 		skip = swiotlb_bounce_skip(dev, pool, &map, tlb_addr);
 		if (likely(swiotlb_bounce_is_inside(&map, skip, size))) {
-			swiotlb_copy(dev, pool, tlb_addr, map.orig_addr + skip,
-				     size, dir);
+			swiotlb_copy(dev, pool, tlb_addr, map.orig_addr + skip, size, dir);
 			return;
 		}
 	}
@@ -539,8 +444,7 @@ dma_addr_t swiotlb_map(struct device *dev, phys_addr_t paddr, size_t size,
 	if (unlikely(!dma_capable(dev, dma_addr, size, true, attrs))) {
 		trace_swiotlb_failed(dev, size, "out of reach");
 		dev_WARN_ONCE(dev, 1, "swiotlb addr %pad+%zu overflow (mask %llx, bus limit %llx).\n",
-			      &dma_addr, size, *dev->dma_mask,
-			      dev->bus_dma_limit);
+			      &dma_addr, size, *dev->dma_mask, dev->bus_dma_limit);
 		attrs |= DMA_ATTR_SKIP_CPU_SYNC;
 		swiotlb_tbl_unmap_single(dev, tlb_addr, size, dir, attrs);
 		return DMA_MAPPING_ERROR;

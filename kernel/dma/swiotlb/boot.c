@@ -12,12 +12,6 @@
 struct swiotlb_mem swiotlb_default_mem;
 struct swiotlb_mem swiotlb_any_mem;
 
-static void swiotlb_default_init(void)
-{
-	swiotlb_mem_init(&swiotlb_default_mem);
-	swiotlb_default_mem.pub.force_bounce = swiotlb_param.force;
-}
-
 /* Where there is memory above @last, devices that reach it get pools there. */
 static void swiotlb_default_enable_growth(u64 last)
 {
@@ -34,16 +28,6 @@ static void swiotlb_default_enable_growth(u64 last)
 	any->narrower = low;
 	low->wider = any;
 	swiotlb_growth_enable(any, highest, nareas, swiotlb_param.max_nslots);
-}
-
-static void swiotlb_announce_size(unsigned long nslots)
-{
-	if (nslots == swiotlb_param.nslots)
-		return;
-
-	pr_info("SWIOTLB bounce buffer size adjusted %lu -> %lu slabs\n",
-		swiotlb_param.nslots, nslots);
-	swiotlb_param.nslots = nslots;
 }
 
 /**
@@ -63,37 +47,33 @@ void swiotlb_print_info(void)
 		pr_warn("No low mem\n");
 }
 
-static void __init swiotlb_free_boot_pool(struct io_tlb_pool *pool,
-					  bool cc_shared)
+/* Everything is as before it was made: swiotlb_init_late() may follow. */
+static void __init swiotlb_drop_boot_pool(void)
 {
+	struct swiotlb_mem *mem = &swiotlb_default_mem;
+	struct io_tlb_pool *pool = &mem->boot_pool;
 	size_t meta_bytes = swiotlb_pool_meta_bytes(pool->nslots, pool->nareas);
 	size_t bytes = PAGE_ALIGN(pool->end - pool->start);
-	void *vaddr = phys_to_virt(pool->start);
-	bool lost = cc_shared && swiotlb_encrypt(vaddr, bytes);
+	bool lost;
 
-	if (lost)
-		pr_warn("%zu bytes stay decrypted and are lost\n", bytes);
-
-	if (pool->late_alloc) {
-		if (!lost)
-			free_pages((unsigned long)vaddr, get_order(bytes));
-		kvfree(pool->areas);
-	} else {
-		if (!lost)
-			memblock_phys_free(pool->start, bytes);
-		memblock_free(pool->areas, meta_bytes);
-	}
-}
-
-/* Everything is as before it was made: swiotlb_init_late() may follow. */
-static void __init swiotlb_drop_boot_pool(struct swiotlb_mem *mem)
-{
 	swiotlb_growth_disable(mem);
 	swiotlb_magazines_stop(&mem->cache);
-	if (mem->boot_pool.id)
-		swiotlb_pool_unnumber(&mem->boot_pool);
-	swiotlb_free_boot_pool(&mem->boot_pool, mem->pub.cc_shared);
-	memset(&mem->boot_pool, 0, sizeof(mem->boot_pool));
+	if (pool->id)
+		swiotlb_pool_unnumber(pool);
+
+	lost = mem->pub.cc_shared && swiotlb_encrypt(pool->vaddr, bytes);
+	if (lost)
+		pr_warn("%zu bytes stay decrypted and are lost\n", bytes);
+	else if (pool->late_alloc)
+		free_pages((unsigned long)pool->vaddr, get_order(bytes));
+	else
+		memblock_phys_free(pool->start, bytes);
+	if (pool->late_alloc)
+		kvfree(pool->areas);
+	else
+		memblock_free(pool->areas, meta_bytes);
+
+	memset(pool, 0, sizeof(*pool));
 	mem->pub.start = 0;
 	mem->pub.size = 0;
 	mem->pub.pool = NULL;
@@ -124,19 +104,27 @@ void __init swiotlb_update_mem_attributes(void)
 
 	if (swiotlb_decrypt(pool->vaddr, pool->end - pool->start)) {
 		pr_warn("Failed to decrypt default memory pool, disabling it\n");
-		swiotlb_drop_boot_pool(mem);
+		swiotlb_drop_boot_pool();
 	}
 }
 
 /*
- * A platform that remaps memory makes each %IO_TLB_SEGSIZE slots contiguous for devices,
- * from the first slot on, but not neighbours.
+ * @tlb is clear and remapped, if it has to be; @meta is for @nareas. @last is the highest
+ * address of pools that are added, 0 for none.
  */
-static void swiotlb_set_segments(struct io_tlb_pool *pool,
-				 int (*remap)(void *tlb, unsigned long nslabs))
+static void swiotlb_set_boot_pool(void *tlb, void *meta, unsigned long nslots,
+				  unsigned int nareas, bool remapped, u64 last)
 {
-	if (remap)
+	struct swiotlb_mem *mem = &swiotlb_default_mem;
+	struct io_tlb_pool *pool = &mem->boot_pool;
+
+	if (last)
+		swiotlb_default_enable_growth(last);
+	swiotlb_pool_init(pool, meta, virt_to_phys(tlb), tlb, nslots, nareas);
+	/* Remapping makes each such segment contiguous for devices, but not neighbours. */
+	if (remapped)
 		pool->segment_mask = IO_TLB_SEGSIZE - 1;
+	swiotlb_mem_set_boot_pool(mem);
 }
 
 static void __init *swiotlb_memblock_alloc(unsigned long nslots,
@@ -161,18 +149,21 @@ static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 }
 
 /*
- * Not more than a quarter of memory. Firmware may have taken some: a machine of
- * 256 MiB has a little less, and still gets 64 MiB.
+ * Not more than a quarter of memory, or half of it if the command line asks for a
+ * size. Firmware may have taken some: a machine of 256 MiB has a little less, and still
+ * gets 64 MiB.
  */
-static unsigned long __init swiotlb_boot_nslots(unsigned long nslots)
+static unsigned long __init swiotlb_boot_nslots(void)
 {
+	unsigned long nslots = swiotlb_param.nslots;
+	bool given = swiotlb_param.given_nslots;
 	u64 most = ALIGN((u64)memblock_phys_mem_size(), SZ_64M) >>
-		   (IO_TLB_SHIFT + 2);
+		   (IO_TLB_SHIFT + (given ? 1 : 2));
 
 	if (nslots <= most)
 		return nslots;
-	pr_warn("%luMB are more than a quarter of memory, using %luMB\n",
-		nslots >> (20 - IO_TLB_SHIFT),
+	pr_warn("%luMB are more than %s of memory, using %luMB\n",
+		nslots >> (20 - IO_TLB_SHIFT), given ? "half" : "a quarter",
 		(unsigned long)most >> (20 - IO_TLB_SHIFT));
 	return most;
 }
@@ -184,8 +175,8 @@ static unsigned long __init swiotlb_boot_nslots(unsigned long nslots)
  * @remap:	Called for the memory, to make it fit for devices; may be %NULL. With
  *		it, the pool is fixed.
  *
- * Does nothing if no device needs it. The pool gets a quarter of memory at most.
- * When memory is short, it gets half the size, and so on down to 1 MiB.
+ * Does nothing if no device needs it. When memory is short, the pool gets half the
+ * size, and so on down to 1 MiB.
  *
  * Context: Boot, memblock.
  */
@@ -194,30 +185,36 @@ void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 {
 	struct swiotlb_mem *mem = &swiotlb_default_mem;
 	bool fixed = remap || (flags & SWIOTLB_FIXED);
-	unsigned int nareas, limited;
+	unsigned int nareas;
 	unsigned long nslots;
 	size_t meta_bytes;
 	void *tlb, *meta;
+	u64 last = 0;
 
-	if (!addressing_limit && !swiotlb_param.force)
-		return;
-	if (swiotlb_param.noforce)
+	if ((!addressing_limit && !swiotlb_param.force) || swiotlb_param.noforce)
 		return;
 
-	swiotlb_default_init();
+	swiotlb_mem_init(mem);
+	mem->pub.force_bounce = swiotlb_param.force;
 	if (fixed)
 		swiotlb_param_fixed_size();
+	else
+		last = flags & SWIOTLB_ANY ? virt_to_phys(high_memory - 1) :
+					     ARCH_LOW_ADDRESS_LIMIT;
 	nareas = swiotlb_param_nareas();
-	nslots = swiotlb_boot_nslots(swiotlb_param.nslots);
+	nslots = swiotlb_boot_nslots();
 	while (!(tlb = swiotlb_memblock_alloc(nslots, flags, remap))) {
 		if (nslots <= SWIOTLB_MIN_POOL_SLOTS)
 			return;
 		nslots = ALIGN(nslots / 2, SWIOTLB_MAX_SLOTS);
 	}
-	swiotlb_announce_size(nslots);
+	if (nslots != swiotlb_param.nslots)
+		pr_info("SWIOTLB bounce buffer size adjusted %lu -> %lu slabs\n",
+			swiotlb_param.nslots, nslots);
+	swiotlb_param.nslots = nslots;
 
-	limited = swiotlb_limit_nareas(nareas, nslots);
-	meta_bytes = swiotlb_pool_meta_bytes(nslots, limited);
+	nareas = swiotlb_limit_nareas(nareas, nslots);
+	meta_bytes = swiotlb_pool_meta_bytes(nslots, nareas);
 	meta = memblock_alloc(meta_bytes, PAGE_SIZE);
 	if (!meta) {
 		pr_warn("%s: Failed to allocate %zu bytes align=0x%lx\n",
@@ -226,15 +223,8 @@ void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 		return;
 	}
 
-	if (!fixed)
-		swiotlb_default_enable_growth(flags & SWIOTLB_ANY ?
-					      virt_to_phys(high_memory - 1) :
-					      ARCH_LOW_ADDRESS_LIMIT);
 	memset(tlb, 0, nslots << IO_TLB_SHIFT);
-	swiotlb_pool_init(&mem->boot_pool, meta, __pa(tlb), tlb, nslots, limited);
-	swiotlb_set_segments(&mem->boot_pool, remap);
-	swiotlb_mem_set_boot_pool(mem);
-
+	swiotlb_set_boot_pool(tlb, meta, nslots, nareas, remap, last);
 	if (flags & SWIOTLB_VERBOSE)
 		swiotlb_print_info();
 }
@@ -260,63 +250,24 @@ static u64 swiotlb_gfp_limit(gfp_t gfp_mask)
 	return virt_to_phys(high_memory - 1);
 }
 
-/*
- * Halve until the page allocator has a piece that @remap takes. *@order is what
- * was wanted, then what was had.
- */
-static void *swiotlb_late_pages(gfp_t gfp_mask, unsigned int *order,
-				int (*remap)(void *tlb, unsigned long nslabs),
-				int *err)
+/* Halve *@bytes until the page allocator has memory that @remap takes. */
+static void *swiotlb_late_pages(gfp_t gfp_mask, size_t *bytes,
+				int (*remap)(void *tlb, unsigned long nslabs))
 {
-	unsigned int min_order = get_order(SZ_1M);
+	int err = -ENOMEM;
+	void *tlb;
 
-	*err = -ENOMEM;
-	for (;;) {
-		unsigned long nslots = PAGE_SIZE << *order >> IO_TLB_SHIFT;
-		unsigned long tlb = 0;
-
-		if (*order <= MAX_PAGE_ORDER)
-			tlb = __get_free_pages(gfp_mask | __GFP_NOWARN, *order);
+	for (*bytes = min_t(size_t, *bytes, PAGE_SIZE << MAX_PAGE_ORDER);; *bytes /= 2) {
+		tlb = (void *)__get_free_pages(gfp_mask | __GFP_NOWARN, get_order(*bytes));
 		if (tlb) {
-			*err = remap ? remap((void *)tlb, nslots) : 0;
-			if (!*err)
-				return (void *)tlb;
-			free_pages(tlb, *order);
+			err = remap ? remap(tlb, *bytes >> IO_TLB_SHIFT) : 0;
+			if (!err)
+				return tlb;
+			free_pages((unsigned long)tlb, get_order(*bytes));
 		}
-
-		if (*order <= min_order)
-			return NULL;
-		(*order)--;
+		if (*bytes <= SZ_1M)
+			return ERR_PTR(err);
 	}
-}
-
-static int swiotlb_late_pool(struct swiotlb_mem *mem, void *tlb,
-			     unsigned int order)
-{
-	unsigned long nslots = PAGE_SIZE << order >> IO_TLB_SHIFT;
-	unsigned int nareas = swiotlb_limit_nareas(swiotlb_param_nareas(),
-						   nslots);
-	void *meta;
-	int ret;
-
-	meta = kvzalloc(swiotlb_pool_meta_bytes(nslots, nareas), GFP_KERNEL);
-	if (!meta) {
-		free_pages((unsigned long)tlb, order);
-		return -ENOMEM;
-	}
-
-	ret = swiotlb_pages_prepare(tlb, PAGE_SIZE << order, mem->pub.cc_shared);
-	if (ret) {
-		pr_warn("failed to decrypt %lu bytes, they are lost\n",
-			PAGE_SIZE << order);
-		kvfree(meta);
-		return ret;
-	}
-
-	mem->boot_pool.late_alloc = true;
-	swiotlb_pool_init(&mem->boot_pool, meta, virt_to_phys(tlb), tlb, nslots,
-			  nareas);
-	return 0;
 }
 
 /**
@@ -333,32 +284,44 @@ int swiotlb_init_late(size_t size, gfp_t gfp_mask,
 		      int (*remap)(void *tlb, unsigned long nslabs))
 {
 	struct swiotlb_mem *mem = &swiotlb_default_mem;
-	unsigned int order, wanted;
-	void *tlb;
+	unsigned int nareas;
+	unsigned long nslots;
+	void *tlb, *meta;
+	size_t wanted;
 	int ret;
 
 	if (mem->pub.nslabs || swiotlb_param.noforce)
 		return 0;
 
-	swiotlb_default_init();
-	wanted = get_order(max_t(size_t, size, SZ_1M));
-	order = wanted;
-	tlb = swiotlb_late_pages(gfp_mask, &order, remap, &ret);
-	if (!tlb)
-		return ret;
-	if (order != wanted)
-		pr_warn("only able to allocate %lu %s\n",
-			swiotlb_log_size(PAGE_SIZE << order),
-			swiotlb_log_unit(PAGE_SIZE << order));
+	swiotlb_mem_init(mem);
+	mem->pub.force_bounce = swiotlb_param.force;
+	size = PAGE_SIZE << get_order(max_t(size_t, size, SZ_1M));
+	wanted = size;
+	tlb = swiotlb_late_pages(gfp_mask, &size, remap);
+	if (IS_ERR(tlb))
+		return PTR_ERR(tlb);
+	if (size != wanted)
+		pr_warn("only able to allocate %lu %s\n", swiotlb_log_size(size),
+			swiotlb_log_unit(size));
 
-	ret = swiotlb_late_pool(mem, tlb, order);
-	if (ret)
-		return ret;
+	nslots = size >> IO_TLB_SHIFT;
+	nareas = swiotlb_limit_nareas(swiotlb_param_nareas(), nslots);
+	meta = kvzalloc(swiotlb_pool_meta_bytes(nslots, nareas), GFP_KERNEL);
+	if (!meta) {
+		free_pages((unsigned long)tlb, get_order(size));
+		return -ENOMEM;
+	}
 
-	swiotlb_set_segments(&mem->boot_pool, remap);
-	if (!remap)
-		swiotlb_default_enable_growth(swiotlb_gfp_limit(gfp_mask));
-	swiotlb_mem_set_boot_pool(mem);
+	ret = swiotlb_pages_prepare(tlb, size, mem->pub.cc_shared);
+	if (ret) {
+		pr_warn("failed to decrypt %zu bytes, they are lost\n", size);
+		kvfree(meta);
+		return ret;
+	}
+
+	mem->boot_pool.late_alloc = true;
+	swiotlb_set_boot_pool(tlb, meta, nslots, nareas, remap,
+			      remap ? 0 : swiotlb_gfp_limit(gfp_mask));
 	swiotlb_print_info();
 	scoped_guard(mutex, &swiotlb_pools_lock)
 		if (swiotlb_mem_start_magazines(mem))
@@ -398,13 +361,11 @@ device_initcall(swiotlb_magazines_init);
  */
 void __init swiotlb_exit(void)
 {
-	struct swiotlb_mem *mem = &swiotlb_default_mem;
-
-	if (swiotlb_param.force || !mem->boot_pool.nslots)
+	if (swiotlb_param.force || !swiotlb_default_mem.boot_pool.nslots)
 		return;
 
 	pr_info("tearing down default memory pool\n");
-	swiotlb_drop_boot_pool(mem);
+	swiotlb_drop_boot_pool();
 }
 
 /**

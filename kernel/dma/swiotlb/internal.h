@@ -56,7 +56,7 @@
  *	transient.c	pools for one mapping			(SWIOTLB_DYNAMIC)
  *	growth.c	the worker: add pools, free pools	(SWIOTLB_DYNAMIC)
  *	bounce.c	the copy
- *	misuse.h	errors of drivers
+ *	report.c	maps that fail, and errors of drivers
  *	stats.c		debugfs
  *	param.c		swiotlb=
  *	boot.c		set-up and tear-down of the default allocators

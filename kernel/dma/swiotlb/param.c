@@ -18,11 +18,19 @@ struct swiotlb_param swiotlb_param __ro_after_init = {
 /* One area a CPU is the most that is of use. */
 #define SWIOTLB_MAX_PARAM_AREAS	roundup_pow_of_two(MAX(NR_CPUS, 64))
 
+static void swiotlb_param_log_size(const char *how)
+{
+	u64 bytes = (u64)swiotlb_param.nslots << IO_TLB_SHIFT;
+
+	pr_info("SWIOTLB bounce buffer size %s to %lu%s\n", how,
+		swiotlb_log_size(bytes), swiotlb_log_unit(bytes));
+}
+
 /*
  * Where the size comes from, and how areas round it. All areas of a pool have the
  * same number of slots, and hold any mapping: a dynamic pool gets fewer instead.
  */
-static bool swiotlb_param_update(void)
+static void swiotlb_param_update(bool new_nareas)
 {
 	unsigned long nslots = IO_TLB_DEFAULT_SIZE >> IO_TLB_SHIFT;
 	unsigned long min = (unsigned long)swiotlb_param.nareas *
@@ -36,22 +44,14 @@ static bool swiotlb_param_update(void)
 		nslots = swiotlb_param.arch_nslots;
 
 	swiotlb_param.nslots = nslots;
-	if (!swiotlb_param.nareas || swiotlb_param.dynamic)
-		return false;
-	swiotlb_param.nslots = roundup_pow_of_two(max(nslots, min));
-	return swiotlb_param.nslots != nslots;
-}
+	if (swiotlb_param.nareas && !swiotlb_param.dynamic)
+		swiotlb_param.nslots = roundup_pow_of_two(max(nslots, min));
 
-static void swiotlb_announce_nareas(void)
-{
-	u64 bytes;
-
-	pr_info("area num %u.\n", swiotlb_param.nareas);
-	if (!swiotlb_param_update())
+	if (!new_nareas)
 		return;
-	bytes = (u64)swiotlb_param.nslots << IO_TLB_SHIFT;
-	pr_info("SWIOTLB bounce buffer size roundup to %lu%s\n",
-		swiotlb_log_size(bytes), swiotlb_log_unit(bytes));
+	pr_info("area num %u.\n", swiotlb_param.nareas);
+	if (swiotlb_param.nslots != nslots)
+		swiotlb_param_log_size("roundup");
 }
 
 /**
@@ -66,16 +66,16 @@ unsigned int swiotlb_param_nareas(void)
 {
 	if (!swiotlb_param.nareas) {
 		swiotlb_param.nareas = roundup_pow_of_two(num_possible_cpus());
-		swiotlb_announce_nareas();
+		swiotlb_param_update(true);
 	}
 	return swiotlb_param.nareas;
 }
 
 /*
- * A number without a unit is one of 1 << @shift bytes. memparse() does not notice
- * that a number is too large.
+ * Bytes, or an error. A number without a unit is one of 1 << @shift bytes. memparse()
+ * does not notice that a number is too large.
  */
-static int __init swiotlb_param_bytes(char *token, unsigned int shift, u64 *bytes)
+static s64 __init swiotlb_param_bytes(char *token, unsigned int shift)
 {
 	static const char units[] __initconst = "KkMmGg";
 	char letter = 0, *unit = strpbrk(token, units);
@@ -94,92 +94,67 @@ static int __init swiotlb_param_bytes(char *token, unsigned int shift, u64 *byte
 		return ret;
 	if (value > SWIOTLB_MAX_PARAM_BYTES >> shift)
 		return -ERANGE;
-	*bytes = value << shift;
-	return 0;
+	return value << shift;
+}
+
+static unsigned long __init swiotlb_param_nslots(u64 bytes)
+{
+	return ALIGN(max(swiotlb_nslots(bytes), 1U), SWIOTLB_MAX_SLOTS);
 }
 
 static void __init swiotlb_param_size(char *token)
 {
-	u64 bytes;
-	int ret = swiotlb_param_bytes(token, IO_TLB_SHIFT, &bytes);
+	s64 bytes = swiotlb_param_bytes(token, IO_TLB_SHIFT);
 
-	if (ret == -ERANGE)
+	if (bytes >= 0)
+		swiotlb_param.given_nslots = swiotlb_param_nslots(bytes);
+	else if (bytes == -ERANGE)
 		pr_warn("swiotlb=: \"%s\" is more than %lluMB and ignored\n",
 			token, SWIOTLB_MAX_PARAM_BYTES >> 20);
-	else if (ret)
+	else
 		pr_warn("swiotlb=: \"%s\" is neither a number of slots nor a size as in 64M, and ignored\n",
 			token);
-	else
-		swiotlb_param.given_nslots = ALIGN(max(swiotlb_nslots(bytes), 1U),
-						   SWIOTLB_MAX_SLOTS);
 }
 
-static void __init swiotlb_param_number(char *token, unsigned int nth)
+static bool __init swiotlb_param_areas(char *token)
 {
 	unsigned long nareas;
 
-	if (nth == 0) {
-		swiotlb_param_size(token);
-		return;
-	}
-
-	if (nth > 1 || kstrtoul(token, 0, &nareas)) {
-		pr_warn("swiotlb=: \"%s\" is not understood and ignored\n",
-			token);
-		return;
-	}
-
-	if (nareas > SWIOTLB_MAX_PARAM_AREAS) {
+	if (kstrtoul(token, 0, &nareas))
+		return false;
+	if (nareas > SWIOTLB_MAX_PARAM_AREAS)
 		pr_warn("swiotlb=: %lu areas are too many, using %lu\n",
 			nareas, SWIOTLB_MAX_PARAM_AREAS);
-		nareas = SWIOTLB_MAX_PARAM_AREAS;
-	}
-	swiotlb_param.nareas = roundup_pow_of_two(max(nareas, 1UL));
+	nareas = clamp(nareas, 1UL, SWIOTLB_MAX_PARAM_AREAS);
+	swiotlb_param.nareas = roundup_pow_of_two(nareas);
+	return true;
 }
 
-static void __init swiotlb_param_dynamic(void)
+static bool __init swiotlb_param_word(char *token)
 {
-	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC)) {
-		pr_warn("swiotlb=: this kernel has no dynamic allocation, \"dynamic\" is ignored\n");
-		return;
-	}
+	bool max = !strncmp(token, "max=", 4);
+	s64 bytes = max ? swiotlb_param_bytes(token + 4, 0) : 0;
 
-	swiotlb_param.dynamic = true;
-}
-
-/* With less than the boot pool has, no other is ever added. */
-static void __init swiotlb_param_max(char *size)
-{
-	u64 bytes;
-
-	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC)) {
-		pr_warn("swiotlb=: this kernel has no dynamic allocation, \"max=\" is ignored\n");
-		return;
-	}
-
-	if (swiotlb_param_bytes(size, 0, &bytes) || bytes < SZ_1M) {
-		pr_warn("swiotlb=: \"max=%s\" is not a size from 1M to %lluM, using a quarter of memory\n",
-			size, SWIOTLB_MAX_PARAM_BYTES >> 20);
-		return;
-	}
-	swiotlb_param.max_nslots = bytes >> IO_TLB_SHIFT;
-}
-
-static void __init swiotlb_param_word(char *token)
-{
-	if (!strncmp(token, "max=", 4))
-		swiotlb_param_max(token + 4);
+	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && (max || !strcmp(token, "dynamic")))
+		pr_warn("swiotlb=: this kernel has no dynamic allocation, \"%s\" is ignored\n",
+			max ? "max=" : token);
+	else if (max && bytes < SZ_1M)
+		pr_warn("swiotlb=: \"%s\" is not a size from 1M to %lluM, using a quarter of memory\n",
+			token, SWIOTLB_MAX_PARAM_BYTES >> 20);
+	else if (max)
+		/* With less than the boot pool has, no other is ever added. */
+		swiotlb_param.max_nslots = bytes >> IO_TLB_SHIFT;
+	else if (!strcmp(token, "dynamic"))
+		swiotlb_param.dynamic = true;
 	else if (!strcmp(token, "force"))
 		swiotlb_param.force = true;
 	else if (!strcmp(token, "noforce"))
 		swiotlb_param.noforce = true;
-	else if (!strcmp(token, "dynamic"))
-		swiotlb_param_dynamic();
 	else if (!strcmp(token, "track_hiwater") && IS_ENABLED(CONFIG_DEBUG_FS))
 		swiotlb_param.track_hiwater = true;
 	else
-		pr_warn("swiotlb=: \"%s\" is not understood and ignored\n",
-			token);
+		return false;
+	return true;
 }
 
 /*
@@ -196,22 +171,25 @@ VISIBLE_IF_KUNIT int __init swiotlb_setup(char *str)
 	char *token;
 
 	while ((token = strsep(&str, ","))) {
-		if (isdigit(*token) || *token == '-')
-			swiotlb_param_number(token, nth++);
-		else if (*token)
-			swiotlb_param_word(token);
-		else
+		bool known = true;
+
+		if (!*token)
 			nth++;
+		else if (!isdigit(*token) && *token != '-')
+			known = swiotlb_param_word(token);
+		else if (nth++ == 0)
+			swiotlb_param_size(token);
+		else
+			known = nth == 2 && swiotlb_param_areas(token);
+		if (!known)
+			pr_warn("swiotlb=: \"%s\" is not understood and ignored\n", token);
 	}
 
 	if (swiotlb_param.force && swiotlb_param.noforce) {
 		pr_warn("swiotlb=: \"noforce\" wins over \"force\"\n");
 		swiotlb_param.force = false;
 	}
-	if (swiotlb_param.nareas != nareas)
-		swiotlb_announce_nareas();
-	else
-		swiotlb_param_update();
+	swiotlb_param_update(swiotlb_param.nareas != nareas);
 	return 0;
 }
 early_param("swiotlb", swiotlb_setup);
@@ -230,7 +208,7 @@ void __init swiotlb_param_fixed_size(void)
 
 	pr_warn("swiotlb=: the pool cannot grow on this platform, \"dynamic\" is ignored\n");
 	swiotlb_param.dynamic = false;
-	swiotlb_param_update();
+	swiotlb_param_update(false);
 }
 
 /**
@@ -255,18 +233,13 @@ unsigned long swiotlb_size_or_default(void)
  */
 void __init swiotlb_adjust_size(unsigned long size)
 {
-	u64 bytes;
-
 	if (swiotlb_param.arch_nslots)
 		return;
 
-	swiotlb_param.arch_nslots = ALIGN(max(swiotlb_nslots(size), 1U),
-					  SWIOTLB_MAX_SLOTS);
+	swiotlb_param.arch_nslots = swiotlb_param_nslots(size);
 	if (swiotlb_param.given_nslots || swiotlb_param.dynamic)
 		return;
 
-	swiotlb_param_update();
-	bytes = (u64)swiotlb_param.nslots << IO_TLB_SHIFT;
-	pr_info("SWIOTLB bounce buffer size adjusted to %lu%s\n",
-		swiotlb_log_size(bytes), swiotlb_log_unit(bytes));
+	swiotlb_param_update(false);
+	swiotlb_param_log_size("adjusted");
 }

@@ -6,10 +6,9 @@
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
-#include "mem.h"
-#include "misuse.h"
 #include "pages.h"
 #include "param.h"
+#include "report.h"
 #include "stats.h"
 
 /**
@@ -27,63 +26,9 @@ void swiotlb_free_from_pool(struct device *dev, phys_addr_t tlb_addr,
 
 	if (!swiotlb_pool_lookup(pool, tlb_addr, &map) ||
 	    !swiotlb_record_take(&pool->records[map.head], map.word))
-		swiotlb_driver_error(dev, "%pa is free already\n", &tlb_addr);
+		swiotlb_driver_error(dev, "%pa is free already\n", tlb_addr);
 	else
 		swiotlb_mem_unmap(pool, &map);
-}
-
-static void swiotlb_alloc_unsuited(struct device *dev, size_t size, bool quiet)
-{
-	trace_swiotlb_failed(dev, size, "encryption");
-	if (!quiet)
-		dev_warn_ratelimited(dev, "restricted pool does not have the encryption that coherent memory needs\n");
-}
-
-static void swiotlb_alloc_impossible(struct device *dev, size_t size, bool quiet)
-{
-	bool large = size > SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT;
-
-	swiotlb_count(to_swiotlb_mem(dev->dma_io_tlb_mem),
-		      large ? SWIOTLB_TOO_LARGE : SWIOTLB_MISALIGNED, 1);
-	trace_swiotlb_failed(dev, size, large ? "too large" : "misaligned");
-	if (!quiet)
-		dev_warn_ratelimited(dev, "swiotlb can never allocate %zu bytes of coherent memory: at most %u, segment boundary 0x%lx\n",
-				     size, SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT,
-				     dma_get_seg_boundary(dev));
-}
-
-/* The first words are those of a map that fails, which monitors look for. */
-static void swiotlb_alloc_full(struct device *dev,
-			       const struct swiotlb_request *req, bool quiet)
-{
-	static DEFINE_RATELIMIT_STATE(rs, DEFAULT_RATELIMIT_INTERVAL,
-				      DEFAULT_RATELIMIT_BURST);
-	struct swiotlb_mem *mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
-	unsigned long total = 0, used = 0;
-
-	swiotlb_count(mem, SWIOTLB_FULL, 1);
-	trace_swiotlb_failed(dev, req->bytes, "full");
-	if (quiet || !__ratelimit(&rs))
-		return;
-	swiotlb_mem_claimed(mem, SWIOTLB_REACH_MEM, &total, &used);
-	dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots), coherent memory needs %u in a row\n",
-		 req->bytes, total, used, req->nslots);
-}
-
-static bool swiotlb_make_alloc_request(struct device *dev, size_t size,
-				       struct swiotlb_request *req)
-{
-	if (!size || size > SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT)
-		return false;
-
-	*req = (struct swiotlb_request) {
-		.orig_addr = SWIOTLB_NO_ORIG_ADDR,
-		.bytes = size,
-		.nslots = swiotlb_nslots(PAGE_ALIGN(size)),
-		.align_mask = (PAGE_SIZE << get_order(size) >> IO_TLB_SHIFT) - 1,
-		.boundary_mask = dma_get_seg_boundary(dev) >> IO_TLB_SHIFT,
-	};
-	return swiotlb_request_possible(req);
 }
 
 /**
@@ -100,35 +45,43 @@ static bool swiotlb_make_alloc_request(struct device *dev, size_t size,
 struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 {
 	struct io_tlb_mem *pub = dev->dma_io_tlb_mem;
-	bool quiet = attrs & DMA_ATTR_NO_WARN;
-	struct swiotlb_request req;
+	unsigned int most = SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT;
+	struct swiotlb_request req = {
+		.orig_addr = SWIOTLB_NO_ORIG_ADDR,
+		.bytes = size,
+		.nslots = swiotlb_nslots(PAGE_ALIGN(size)),
+		.align_mask = (PAGE_SIZE << get_order(size) >> IO_TLB_SHIFT) - 1,
+		.boundary_mask = dma_get_seg_boundary(dev) >> IO_TLB_SHIFT,
+	};
 	struct swiotlb_hit hit;
 	phys_addr_t tlb_addr;
 
 	if (!pub)
 		return NULL;
 	if (pub->cc_shared != !!(attrs & __DMA_ATTR_ALLOC_CC_SHARED)) {
-		swiotlb_alloc_unsuited(dev, size, quiet);
+		if (swiotlb_failed(dev, SWIOTLB_CAUSE_ENCRYPTION, size, attrs))
+			dev_warn(dev, "restricted pool does not have the encryption that coherent memory needs\n");
 		return NULL;
 	}
-	if (!swiotlb_make_alloc_request(dev, size, &req)) {
-		swiotlb_alloc_impossible(dev, size, quiet);
+	if (!size || size > most || !swiotlb_request_possible(&req)) {
+		if (swiotlb_failed(dev, size > most ? SWIOTLB_CAUSE_TOO_LARGE :
+				   SWIOTLB_CAUSE_MISALIGNED, size, attrs))
+			dev_warn(dev, "swiotlb can never allocate %zu bytes of coherent memory: at most %u, segment boundary 0x%lx\n",
+				 size, most, dma_get_seg_boundary(dev));
 		return NULL;
 	}
 
 	tlb_addr = swiotlb_mem_map(to_swiotlb_mem(pub), dev, &req,
 				   SWIOTLB_REACH_MEM, &hit);
 	if (tlb_addr == SWIOTLB_MAP_FULL) {
-		swiotlb_alloc_full(dev, &req, quiet);
+		swiotlb_failed_full(dev, &req, SWIOTLB_REACH_MEM, attrs);
 		return NULL;
 	}
 
 	/* Alignment is as the device sees it: its bus may be offset by less. */
 	if (!PAGE_ALIGNED(tlb_addr)) {
-		swiotlb_count(to_swiotlb_mem(pub), SWIOTLB_MISALIGNED, 1);
-		trace_swiotlb_failed(dev, size, "misaligned");
-		dev_WARN_ONCE(dev, 1,
-			      "Cannot allocate pages from non page-aligned swiotlb addr 0x%pa.\n",
+		swiotlb_failed(dev, SWIOTLB_CAUSE_MISALIGNED, size, DMA_ATTR_NO_WARN);
+		dev_WARN_ONCE(dev, 1, "Cannot allocate pages from non page-aligned swiotlb addr 0x%pa.\n",
 			      &tlb_addr);
 		swiotlb_free_from_pool(dev, tlb_addr, hit.pool);
 		return NULL;
@@ -158,52 +111,42 @@ bool swiotlb_free(struct device *dev, struct page *page, size_t size)
 	return pool;
 }
 
-static int swiotlb_rmem_prepare(struct reserved_mem *rmem,
-				struct swiotlb_mem *mem, struct device *dev)
+/* One area: coherent allocations need long runs more than CPUs need locks. */
+static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 {
+	struct swiotlb_mem *mem __free(kfree) = kzalloc_obj(*mem);
+	unsigned long nslots = rmem->size >> IO_TLB_SHIFT;
+	void *meta __free(kvfree) = kvzalloc(swiotlb_pool_meta_bytes(nslots, 1),
+					     GFP_KERNEL);
+	void *vaddr = phys_to_virt(rmem->base);
 	int ret;
 
+	if (!mem || !meta)
+		return -ENOMEM;
+
 	mem->pub.cc_shared = cc_platform_has(CC_ATTR_MEM_ENCRYPT);
-	ret = swiotlb_pages_prepare(phys_to_virt(rmem->base), rmem->size,
-				    mem->pub.cc_shared);
-	if (ret)
-		dev_err(dev, "Failed to decrypt restricted DMA pool\n");
-	return ret;
-}
-
-/* One area: coherent allocations need long runs more than CPUs need locks. */
-static struct swiotlb_mem *swiotlb_rmem_create(struct reserved_mem *rmem,
-					       struct device *dev)
-{
-	unsigned long nslots = rmem->size >> IO_TLB_SHIFT;
-	struct swiotlb_mem *mem;
-	void *meta;
-	int ret = -ENOMEM;
-
-	mem = kzalloc_obj(*mem);
-	meta = kvzalloc(swiotlb_pool_meta_bytes(nslots, 1), GFP_KERNEL);
-	if (mem && meta)
-		ret = swiotlb_rmem_prepare(rmem, mem, dev);
+	ret = swiotlb_pages_prepare(vaddr, rmem->size, mem->pub.cc_shared);
 	if (ret) {
-		kvfree(meta);
-		kfree(mem);
-		return ERR_PTR(ret);
+		dev_err(dev, "Failed to decrypt restricted DMA pool\n");
+		return ret;
 	}
 
 	swiotlb_mem_init(mem);
-	swiotlb_pool_init(&mem->boot_pool, meta, rmem->base,
-			  phys_to_virt(rmem->base), nslots, 1);
+	swiotlb_pool_init(&mem->boot_pool, no_free_ptr(meta), rmem->base, vaddr,
+			  nslots, 1);
 	mem->pub.force_bounce = true;
 	mem->pub.for_alloc = true;
 	swiotlb_mem_set_boot_pool(mem);
 	swiotlb_debugfs_add(mem, rmem->name);
-	return mem;
+	rmem->priv = no_free_ptr(mem);
+	return 0;
 }
 
 static int swiotlb_rmem_device_init(struct reserved_mem *rmem,
 				    struct device *dev)
 {
-	struct swiotlb_mem *mem = rmem->priv;
+	struct swiotlb_mem *mem;
+	int ret;
 
 	if (PageHighMem(pfn_to_page(PHYS_PFN(rmem->base)))) {
 		dev_err(dev, "Restricted DMA pool must be accessible within the linear mapping.\n");
@@ -211,13 +154,11 @@ static int swiotlb_rmem_device_init(struct reserved_mem *rmem,
 	}
 
 	/* Devices may share the range: the first one sets it up. */
-	if (!mem) {
-		mem = swiotlb_rmem_create(rmem, dev);
-		if (IS_ERR(mem))
-			return PTR_ERR(mem);
-		rmem->priv = mem;
-	}
+	ret = rmem->priv ? 0 : swiotlb_rmem_create(rmem, dev);
+	if (ret)
+		return ret;
 
+	mem = rmem->priv;
 	dev->dma_io_tlb_mem = &mem->pub;
 	return 0;
 }

@@ -39,63 +39,35 @@ void __swiotlb_track(struct swiotlb_mem *mem, long nslots)
 			break;
 }
 
-/* The sum over an allocator and the wider one, which have one directory. */
-#define swiotlb_sum(mem, expr) ({					\
-	struct swiotlb_mem *__mem;					\
-	u64 __sum = 0;							\
+/* A file with a number: the sum of @expr for a mem and the wider one. */
+#define SWIOTLB_SUM_FILE(name, set, expr)				\
+static int swiotlb_##name##_get(void *data, u64 *val)			\
+{									\
+	struct swiotlb_mem *mem;					\
 									\
-	for (__mem = (mem); __mem; __mem = __mem->wider)		\
-		__sum += expr(__mem);					\
-	__sum;								\
-})
+	*val = 0;							\
+	for (mem = data; mem; mem = mem->wider)				\
+		*val += (expr);						\
+	return 0;							\
+}									\
+DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_##name##_fops, swiotlb_##name##_get, set, "%llu\n")
 
-static unsigned long swiotlb_open_nslots(const struct swiotlb_mem *mem)
-{
-	return READ_ONCE(mem->pub.nslabs);
-}
-
-static int swiotlb_nslabs_get(void *mem, u64 *val)
-{
-	*val = swiotlb_sum(mem, swiotlb_open_nslots);
-	return 0;
-}
-DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_nslabs_fops, swiotlb_nslabs_get, NULL, "%llu\n");
-
-static int swiotlb_used_get(void *data, u64 *val)
+/* A new measurement begins with 0; there is no other value to set it to. */
+static int swiotlb_peak_reset(void *data, u64 val)
 {
 	struct swiotlb_mem *mem = data;
 
-	if (static_branch_unlikely(&swiotlb_track_hiwater))
-		*val = atomic_long_read(&mem->total_used);
-	else
-		*val = swiotlb_sum(mem, swiotlb_mem_used);
-	return 0;
-}
-DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_used_fops, swiotlb_used_get, NULL, "%llu\n");
-
-static int swiotlb_peak_read(void *mem, u64 *val)
-{
-	*val = atomic_long_read(&((struct swiotlb_mem *)mem)->used_hiwater);
+	if (val)
+		return -EINVAL;
+	atomic_long_set(&mem->used_hiwater, 0);
 	return 0;
 }
 
-/* A new measurement begins with 0; there is no other value to set it to. */
-static int swiotlb_peak_reset(void *mem, u64 val)
-{
-	if (!val)
-		atomic_long_set(&((struct swiotlb_mem *)mem)->used_hiwater, 0);
-	return val ? -EINVAL : 0;
-}
-DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_peak_fops, swiotlb_peak_read,
-			 swiotlb_peak_reset, "%llu\n");
-
-static int swiotlb_transient_get(void *data, u64 *val)
-{
-	*val = swiotlb_sum(data, swiotlb_transient_nslots);
-	return 0;
-}
-DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_transient_fops, swiotlb_transient_get, NULL,
-			 "%llu\n");
+SWIOTLB_SUM_FILE(nslabs, NULL, READ_ONCE(mem->pub.nslabs));
+SWIOTLB_SUM_FILE(used, NULL, static_branch_unlikely(&swiotlb_track_hiwater) ?
+		 atomic_long_read(&mem->total_used) : swiotlb_mem_used(mem));
+SWIOTLB_SUM_FILE(peak, swiotlb_peak_reset, atomic_long_read(&mem->used_hiwater));
+SWIOTLB_SUM_FILE(transient, NULL, swiotlb_transient_nslots(mem));
 
 static const char *const swiotlb_event_names[] = {
 	[SWIOTLB_GROWN] = "grown",
@@ -140,15 +112,6 @@ static int swiotlb_pool_nid(const struct io_tlb_pool *pool)
 	return pfn_valid(pfn) ? pfn_to_nid(pfn) : NUMA_NO_NODE;
 }
 
-static void swiotlb_pool_show(struct seq_file *seq,
-			      const struct io_tlb_pool *pool)
-{
-	seq_printf(seq, "%u %pa %lu %d %s %u %lu\n", pool->id, &pool->start,
-		   swiotlb_kib(pool->nslots), swiotlb_pool_nid(pool),
-		   swiotlb_pool_is_open(pool) ? "open" : "closed", pool->nareas,
-		   swiotlb_pool_used(pool));
-}
-
 /* Slots in use include buffers in magazines. */
 static int swiotlb_pools_show(struct seq_file *seq, void *unused)
 {
@@ -159,31 +122,32 @@ static int swiotlb_pools_show(struct seq_file *seq, void *unused)
 	guard(mutex)(&swiotlb_pools_lock);
 	for (mem = seq->private; mem; mem = mem->wider)
 		swiotlb_for_each_pool_locked(pool, mem)
-			swiotlb_pool_show(seq, pool);
+			seq_printf(seq, "%u %pa %lu %d %s %u %lu\n",
+				   pool->id, &pool->start,
+				   swiotlb_kib(pool->nslots), swiotlb_pool_nid(pool),
+				   swiotlb_pool_is_open(pool) ? "open" : "closed",
+				   pool->nareas, swiotlb_pool_used(pool));
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(swiotlb_pools);
 
 static void swiotlb_debugfs_files(struct swiotlb_mem *mem)
 {
+	struct dentry *dir = mem->debugfs;
+
 	if (!mem->pub.nslabs)
 		return;
 
-	debugfs_create_file("io_tlb_nslabs", 0400, mem->debugfs, mem,
-			    &swiotlb_nslabs_fops);
-	debugfs_create_file("io_tlb_used", 0400, mem->debugfs, mem,
-			    &swiotlb_used_fops);
+	debugfs_create_file("io_tlb_nslabs", 0400, dir, mem, &swiotlb_nslabs_fops);
+	debugfs_create_file("io_tlb_used", 0400, dir, mem, &swiotlb_used_fops);
+	debugfs_create_file("pools", 0400, dir, mem, &swiotlb_pools_fops);
+	debugfs_create_file("events", 0400, dir, mem, &swiotlb_events_fops);
 	/* A file that always says 0 would be taken for a measurement. */
 	if (static_branch_unlikely(&swiotlb_track_hiwater))
-		debugfs_create_file("io_tlb_used_hiwater", 0600, mem->debugfs,
-				    mem, &swiotlb_peak_fops);
-	debugfs_create_file("pools", 0400, mem->debugfs, mem,
-			    &swiotlb_pools_fops);
-	debugfs_create_file("events", 0400, mem->debugfs, mem,
-			    &swiotlb_events_fops);
+		debugfs_create_file("io_tlb_used_hiwater", 0600, dir, mem, &swiotlb_peak_fops);
 	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
-		debugfs_create_file("io_tlb_transient_nslabs", 0400,
-				    mem->debugfs, mem, &swiotlb_transient_fops);
+		debugfs_create_file("io_tlb_transient_nslabs", 0400, dir, mem,
+				    &swiotlb_transient_fops);
 }
 
 /**

@@ -70,7 +70,8 @@ static inline const char *pr_fmt(const char *fmt)
 struct ratelimit_state { int unused; };
 #define DEFINE_RATELIMIT_STATE(name, interval, burst) \
 	struct ratelimit_state name __attribute__((unused))
-#define __ratelimit(rs) shim_ratelimit()
+#define RATELIMIT_STATE_INIT(name, interval, burst) { 0 }
+#define __ratelimit(rs) ((void)(rs), shim_ratelimit())
 #define dev_err_ratelimited dev_err
 #define dev_info_ratelimited dev_info
 

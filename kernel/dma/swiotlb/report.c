@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Maps that fail: each is counted and traced, and logged at a limited rate.
+ */
+
+#include "report.h"
+
+static const struct {
+	const char *word;
+	enum swiotlb_event event;
+} swiotlb_causes[] = {
+	[SWIOTLB_CAUSE_NO_POOL] = { "no pool", SWIOTLB_NR_EVENTS },
+	[SWIOTLB_CAUSE_ENCRYPTION] = { "encryption", SWIOTLB_NR_EVENTS },
+	[SWIOTLB_CAUSE_TOO_LARGE] = { "too large", SWIOTLB_TOO_LARGE },
+	[SWIOTLB_CAUSE_MISALIGNED] = { "misaligned", SWIOTLB_MISALIGNED },
+	[SWIOTLB_CAUSE_OUT_OF_REACH] = { "out of reach", SWIOTLB_OUT_OF_REACH },
+	[SWIOTLB_CAUSE_FULL] = { "full", SWIOTLB_FULL },
+};
+
+/**
+ * swiotlb_failed() - count and trace a map that fails
+ * @dev:	Device.
+ * @cause:	Why it fails.
+ * @bytes:	Size that was wanted.
+ * @attrs:	DMA attributes.
+ *
+ * Context: Any.
+ * Return: %true if the caller should log why: for each cause at a limited rate, and
+ * never with %DMA_ATTR_NO_WARN.
+ */
+bool swiotlb_failed(struct device *dev, enum swiotlb_cause cause, size_t bytes,
+		    unsigned long attrs)
+{
+	static struct ratelimit_state rates[] = {
+		[0 ... SWIOTLB_NR_CAUSES - 1] =
+			RATELIMIT_STATE_INIT(rates, DEFAULT_RATELIMIT_INTERVAL,
+					     DEFAULT_RATELIMIT_BURST),
+	};
+	enum swiotlb_event event = swiotlb_causes[cause].event;
+
+	/* The others are not faults of an allocator, which there may not be. */
+	if (event != SWIOTLB_NR_EVENTS)
+		swiotlb_count(to_swiotlb_mem(dev->dma_io_tlb_mem), event, 1);
+	trace_swiotlb_failed(dev, bytes, swiotlb_causes[cause].word);
+	return !(attrs & DMA_ATTR_NO_WARN) && __ratelimit(&rates[cause]);
+}
+
+/**
+ * swiotlb_failed_full() - report that there is no room
+ * @dev:	Device.
+ * @req:	The request.
+ * @reach:	Pools that the device can use.
+ * @attrs:	DMA attributes.
+ *
+ * Monitors look for the first words, which are the same for coherent memory.
+ *
+ * Context: Any.
+ */
+void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
+			 enum swiotlb_reach reach, unsigned long attrs)
+{
+	struct swiotlb_mem *mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
+	unsigned long total = 0, used = 0;
+	const char *why = "";
+
+	if (swiotlb_growth_is_enabled(mem)) {
+		bool limited = swiotlb_limit_is_reached(mem);
+
+		swiotlb_count(mem, limited ? SWIOTLB_AT_LIMIT : SWIOTLB_NO_MEMORY, 1);
+		why = limited ? ": its limit is reached" :
+				": no memory for more in this context";
+	}
+	if (!swiotlb_failed(dev, SWIOTLB_CAUSE_FULL, req->bytes, attrs))
+		return;
+
+	swiotlb_mem_claimed(mem, reach, &total, &used);
+	if (req->orig_addr == SWIOTLB_NO_ORIG_ADDR)
+		dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots), coherent memory needs %u in a row\n",
+			 req->bytes, total, used, req->nslots);
+	else
+		dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots)%s%s\n",
+			 req->bytes, total, used, why,
+			 used + req->nslots <= total ? ", it is fragmented" : "");
+}
