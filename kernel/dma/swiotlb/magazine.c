@@ -12,15 +12,16 @@
 #define SWIOTLB_CROWDED		1
 
 /*
- * One to eight cache lines each. Pages are mapped most: their magazine has the line
+ * One to sixteen cache lines each. Pages are mapped most: 250 of them are most of the
+ * requests that a queue has in flight, and their magazine has the line
  * of the count in front of it.
  */
 const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES] = {
-	512, sizeof(struct swiotlb_cpu_cache), 1024, 1280, 1408, 1472, 1536, 1600,
+	1024, sizeof(struct swiotlb_cpu_cache), 1536, 1792, 1920, 1984, 2048, 2112,
 };
 
 static const u8 swiotlb_magazine_ncells[SWIOTLB_NR_CLASSES] = {
-	124, 122, 60, 28, 12, 12, 12, 12,
+	124, 250, 60, 28, 12, 12, 12, 12,
 };
 
 static_assert(offsetof(struct swiotlb_magazine, cell) <= 4 * sizeof(atomic_t));

@@ -164,7 +164,7 @@ static inline unsigned int swiotlb_class(unsigned int nslots)
 /* Where the magazine of a class begins in &struct swiotlb_cpu_cache, in bytes, ... */
 extern const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES];
 /* ... and where the last one ends. */
-#define SWIOTLB_CPU_CACHE_BYTES	1664
+#define SWIOTLB_CPU_CACHE_BYTES	2176
 
 /* Any CPU's would be right: a task that is moved to another one does no harm. */
 static inline struct swiotlb_magazine *
