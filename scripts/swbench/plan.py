@@ -159,8 +159,8 @@ def native(repeats, names=None, devices=None):
     rows = _rows("dmablk-none", shapes) + \
         _rows("dmablk-touch-remote", (("4k", 1), ("64k", 1))) + _rows("virtio-blk", shapes)
     rows = tuple(row for row in rows if not devices or row.device in devices)
-    return Plan("native", chosen(names), rows, repeats or 1, 6, 0.05, 0.3, 12,
-                job_mib=NATIVE.disk_mib // 4, guest=NATIVE, most=16)
+    return Plan("native", chosen(names), rows, repeats or 1, 4, 0.05, 0.3, 8,
+                job_mib=NATIVE.disk_mib // 4, guest=NATIVE, most=8)
 
 
 def native_map(repeats):
