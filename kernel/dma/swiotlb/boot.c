@@ -149,21 +149,18 @@ static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 }
 
 /*
- * Not more than a quarter of memory, or half of it if the command line asks for a
- * size. Firmware may have taken some: a machine of 256 MiB has a little less, and still
- * gets 64 MiB.
+ * Not more than a quarter of memory. Firmware may have taken some: a machine of
+ * 256 MiB has a little less, and still gets 64 MiB.
  */
 static unsigned long __init swiotlb_boot_nslots(void)
 {
 	unsigned long nslots = swiotlb_param.nslots;
-	bool given = swiotlb_param.given_nslots;
-	u64 most = ALIGN((u64)memblock_phys_mem_size(), SZ_64M) >>
-		   (IO_TLB_SHIFT + (given ? 1 : 2));
+	u64 most = ALIGN((u64)memblock_phys_mem_size(), SZ_64M) >> (IO_TLB_SHIFT + 2);
 
 	if (nslots <= most)
 		return nslots;
-	pr_warn("%luMB are more than %s of memory, using %luMB\n",
-		nslots >> (20 - IO_TLB_SHIFT), given ? "half" : "a quarter",
+	pr_warn("%luMB are more than a quarter of memory, using %luMB\n",
+		nslots >> (20 - IO_TLB_SHIFT),
 		(unsigned long)most >> (20 - IO_TLB_SHIFT));
 	return most;
 }

@@ -98,7 +98,7 @@ static void check_boot_size(const void *arg)
 
 	shim_totalram = PHYS_PFN(SZ_256M);
 	boot_fixed(arg, &bytes);
-	CHECK_MSG(bytes <= SZ_128M, "%zu MiB of 256", bytes >> 20);
+	CHECK_MSG(bytes <= SZ_64M, "%zu MiB of 256", bytes >> 20);
 	CHECK(bytes >= SZ_1M);
 	CHECK(shim_log_has("262144"));
 }

@@ -254,43 +254,24 @@ TEST(adjust_size_makes_room_for_areas)
 /* A guest of 256 MiB, less what its firmware has taken */
 #define SMALL_GUEST (SZ_256M - SZ_1M)
 
-static void check_half(const void *arg)
-{
-	shim_init();
-	shim_totalram = PHYS_PFN(SMALL_GUEST);
-	boot(arg);
-	CHECK_EQ(swiotlb_size_or_default(), SZ_128M);
-	CHECK(shim_log_has("512MB are more than half of memory, using 128MB"));
-	CHECK(shim_log_has(" 262144 -> 65536 slabs"));
-}
-
-TEST_BASE_FAILS(size_on_the_command_line_takes_half_of_memory_at_most,
-		"it halves the pool until there is memory for it, without such a line")
-{
-	in_child(check_half, "262144", "slots");
-	in_child(check_half, "512M,8", "size");
-	in_child(check_half, "force,512M", "behind a word");
-}
-
-/* More than a quarter is the administrator's decision: nothing is said */
-static void check_more_than_a_quarter(const void *arg)
-{
-	shim_init();
-	shim_totalram = PHYS_PFN(SMALL_GUEST);
-	boot(arg);
-	CHECK_EQ(swiotlb_size_or_default(), SZ_128M);
-	CHECK(!shim_log_has("of memory"));
-	CHECK_EQ(shim_reports[SHIM_NOTE], 0);
-}
-
-TEST(size_on_the_command_line_takes_more_than_a_quarter_of_memory)
-{
-	in_child(check_more_than_a_quarter, "65536", "slots");
-	in_child(check_more_than_a_quarter, "65536,8", "with areas");
-	in_child(check_more_than_a_quarter, "33000,8", "rounded up");
-}
-
 static void check_quarter(const void *arg)
+{
+	shim_init();
+	shim_totalram = PHYS_PFN(SMALL_GUEST);
+	boot(arg);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
+	CHECK(shim_log_has("MB are more than a quarter of memory, using 64MB"));
+	CHECK(shim_log_has(" -> 32768 slabs"));
+}
+
+TEST_BASE_FAILS(boot_pool_takes_a_quarter_of_memory_at_most,
+		"it halves the pool until there is memory for it")
+{
+	in_child(check_quarter, "262144", "slots");
+	in_child(check_quarter, "512M,8", "size");
+}
+
+static void check_platform_quarter(const void *arg)
 {
 	shim_init();
 	shim_totalram = PHYS_PFN(SMALL_GUEST);
@@ -305,9 +286,9 @@ static void check_quarter(const void *arg)
 /* Words and areas are no size */
 TEST_BASE_FAILS(adjust_size_takes_a_quarter_of_memory_at_most, "see above")
 {
-	in_child(check_quarter, NULL, "no swiotlb=");
-	in_child(check_quarter, "force", "a word");
-	in_child(check_quarter, ",8", "areas");
+	in_child(check_platform_quarter, NULL, "no swiotlb=");
+	in_child(check_platform_quarter, "force", "a word");
+	in_child(check_platform_quarter, ",8", "areas");
 }
 
 TEST_BASE_FAILS(default_size_takes_a_quarter_of_memory_at_most, "see above")

@@ -105,11 +105,11 @@ FORMS = (
           _roundup("16MB"))),
     Form("third-number", "swiotlb=2048,2,3,force", 2048,
          _pool(_not_understood("3"), areas=2)),
-    # Half of memory is the most
-    Form("more-than-memory", "swiotlb=524288,force", 131072,
+    # A quarter of memory is the most
+    Form("more-than-memory", "swiotlb=524288,force", 65536,
          ("area num 4.",
-          "1024MB are more than half of memory, using 256MB",
-          "SWIOTLB bounce buffer size adjusted 524288 -> 131072 slabs")),
+          "1024MB are more than a quarter of memory, using 128MB",
+          "SWIOTLB bounce buffer size adjusted 524288 -> 65536 slabs")),
 )
 
 
