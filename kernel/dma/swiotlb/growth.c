@@ -150,12 +150,12 @@ static struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
 		nareas = swiotlb_limit_nareas(mem->growth.nareas, nslots / 2);
 		pages.bytes = nslots << IO_TLB_SHIFT;
 		pool = swiotlb_pool_create(mem, &pages, nareas);
-	}
-	if (pages.shared && pool != ERR_PTR(-ENOMEM))
-		swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
-	if (pool == ERR_PTR(-ENOTRECOVERABLE)) {
-		atomic_long_add(pages.bytes >> IO_TLB_SHIFT, &mem->growth.apart);
-		swiotlb_count(mem, SWIOTLB_LEAKED, pages.bytes);
+		if (pages.shared && pool != ERR_PTR(-ENOMEM))
+			swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
+		if (pool == ERR_PTR(-ENOTRECOVERABLE)) {
+			atomic_long_add(nslots, &mem->growth.apart);
+			swiotlb_count(mem, SWIOTLB_LEAKED, pages.bytes);
+		}
 	}
 	return pool;
 }
