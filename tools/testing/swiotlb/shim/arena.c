@@ -476,10 +476,13 @@ static unsigned long atomic_pfn;
 static unsigned char atomic_used[ATOMIC_PAGES];
 static pthread_once_t atomic_once = PTHREAD_ONCE_INIT;
 
+phys_addr_t shim_atomic_pool;
+
 static void atomic_pool_init(void)
 {
-	atomic_pfn = take_run(SHIM_RAM_START, SHIM_ZONE_DMA_END, ATOMIC_PAGES,
-			      ATOMIC_PAGES, PG_ATOMIC);
+	atomic_pfn = take_run(shim_atomic_pool ?: SHIM_RAM_START, SHIM_ZONE_DMA_END,
+			      ATOMIC_PAGES, shim_atomic_pool ? 1 : ATOMIC_PAGES,
+			      PG_ATOMIC);
 	usage.memblock_pages -= ATOMIC_PAGES;
 	shim_unpoison(shim_ram + PFN_PHYS(atomic_pfn), ATOMIC_PAGES * PAGE_SIZE);
 }

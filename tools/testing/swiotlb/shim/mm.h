@@ -78,6 +78,8 @@ extern int shim_mem_node;
 extern unsigned long shim_totalram;	/* in pages */
 /* From the reading with that number on, 1 for the next, there is none; 0 for never */
 extern unsigned int shim_totalram_ends;
+/* Where the coherent atomic pool is, below 16 MiB, if not anywhere on its size */
+extern phys_addr_t shim_atomic_pool;
 unsigned long totalram_pages(void);
 #define is_vmalloc_addr(p) ((void)(p), false)
 

@@ -395,6 +395,24 @@ TEST(pauses_after_failures_double_and_begin_anew_after_a_success)
 	check_pauses(when, n);
 }
 
+/* So long ago that a comparison of jiffies would say it lies ahead */
+TEST(failure_of_long_ago_is_no_pause)
+{
+	start_full("512,1");
+	no_memory();
+	map_one(MAX_PIECES - 1);
+	shim_advance(1);
+	shim_run_work();
+	CHECK_EQ(slots_event("grow_failed"), 1);
+	shim_fail_none();
+	shim_jiffies += LONG_MAX + 10UL * HZ;
+	shim_fail(SHIM_FAULT_PAGES, 0, 1);
+	map_one(MAX_PIECES - 1);
+	shim_advance(2);
+	shim_run_work();
+	CHECK_EQ(slots_event("grown"), 1);
+}
+
 /* If this memory cannot be decrypted, other memory cannot, either */
 TEST(pause_after_a_failed_decryption_is_the_longest)
 {

@@ -256,6 +256,30 @@ TEST(device_with_a_window_makes_nothing_grow)
 	CHECK_EQ(slots_event("grown"), 0);
 }
 
+/* Room in other pools of LOW is none for a device that reaches the boot pool alone */
+TEST(device_with_a_window_gets_nothing_of_other_pools)
+{
+	static struct bus_dma_region window[2] = { { .size = SZ_1M } };
+	struct device *wide, *narrow;
+	unsigned int i;
+	phys_addr_t tlb;
+
+	boot("512,1");
+	wide = device_below(DMA_BIT_MASK(32));
+	narrow = device_below(DMA_BIT_MASK(32));
+	start_with(wide);
+	map_slowly(0, 3 * MIB_PIECES);
+	CHECK(slots_event("grown") > 0);
+	window[0].cpu_start = default_swiotlb_base();
+	narrow->dma_range_map = window;
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	for (i = 0; i < 8; i++) {
+		tlb = map_full(narrow, orig, PIECE, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+		CHECK(tlb == MAP_FAILED_ADDR || reaches(narrow, tlb));
+	}
+	CHECK(slots_event("full") > 0);
+}
+
 /* A window that ends within the boot pool, behind its first MiB */
 TEST(pool_must_be_in_the_window_as_a_whole)
 {

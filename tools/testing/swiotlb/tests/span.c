@@ -72,3 +72,23 @@ TEST_BASE_FAILS(transient_pool_is_found_by_all_its_addresses,
 		in_child(span_transient, &masks[i], what);
 	}
 }
+
+/* Nothing aligns the atomic coherent pools, which encrypted guests take them from */
+TEST(transient_pool_across_pieces_is_found_by_all_its_addresses)
+{
+	struct device *dev;
+	phys_addr_t orig, tlb;
+
+	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
+		skip_test("built without SWIOTLB_DYNAMIC");
+	boot_encrypted("512,1");
+	shim_atomic_pool = SZ_4M - SZ_128K;
+	dev = new_device(0, 0);
+	map_until_full(dev, new_buffer(SZ_4K, 0), SZ_4K, tlbs, SZ_1M / SZ_4K);
+	orig = new_buffer(SZ_256K, 0);
+	tlb = map(dev, orig, SZ_256K, DMA_BIDIRECTIONAL);
+	if (CHECK(tlb != MAP_FAILED_ADDR)) {
+		CHECK_EQ(tlb, SZ_4M - SZ_128K);
+		check_each_part(dev, orig, tlb, SZ_256K);
+	}
+}
