@@ -101,8 +101,7 @@ bool swiotlb_magazine_refill(struct swiotlb_cache *cache,
 	unsigned long flags;
 	bool found = false;
 
-	if (!READ_ONCE(depot->count) || swiotlb_cache_is_crowded(cache) ||
-	    !spin_trylock_irqsave(&depot->lock, flags))
+	if (!READ_ONCE(depot->count) || !spin_trylock_irqsave(&depot->lock, flags))
 		return false;
 
 	for (; n && depot->count; n--) {

@@ -83,6 +83,15 @@ static void fill_older_pools(void)
 	ticks(1);
 }
 
+/* And a mapping in the youngest, which is all that is left then */
+static void leave_one_in_the_youngest(void)
+{
+	big = map(dev, orig, PAGE_SIZE, DMA_TO_DEVICE);
+	youngest = swiotlb_find_pool(dev, big);
+	CHECK(youngest && youngest != swiotlb_find_pool(dev, tlbs[OLDER - 1]));
+	unmap_pieces(0, OLDER);
+}
+
 static void *map_big(void *unused)
 {
 	shim_set_cpu(1);
@@ -104,9 +113,7 @@ TEST(closing_waits_for_a_map_that_has_begun)
 		if (i % 3)
 			unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
 	/* A whole search, after which the areas know that: no lock is taken of those */
-	shim_all_busy = true;
 	big = map(dev, orig, SZ_256K - PAGE_SIZE, DMA_TO_DEVICE);
-	shim_all_busy = false;
 	youngest = swiotlb_find_pool(dev, big);
 	CHECK(youngest && youngest != swiotlb_find_pool(dev, tlbs[OLDER - 1]));
 	unmap(dev, big, SZ_256K - PAGE_SIZE, DMA_TO_DEVICE);
@@ -159,10 +166,7 @@ static void another_cpu_drains(void)
 TEST(freeing_waits_for_a_drain_that_has_begun)
 {
 	fill_older_pools();
-	big = map(dev, orig, PAGE_SIZE, DMA_TO_DEVICE);
-	youngest = swiotlb_find_pool(dev, big);
-	CHECK(youngest && youngest != swiotlb_find_pool(dev, tlbs[OLDER - 1]));
-	unmap_pieces(0, OLDER);
+	leave_one_in_the_youngest();
 	unmap(dev, big, PAGE_SIZE, DMA_TO_DEVICE);
 	/* Alone in a cell */
 	CHECK_EQ(slots_of_pool(youngest->id), PAGE_SIZE / IO_TLB_SIZE);
@@ -172,6 +176,31 @@ TEST(freeing_waits_for_a_drain_that_has_begun)
 	CHECK(is_set(&reader_stopped));
 	pthread_join(drainer, NULL);
 	CHECK_EQ(slots_event("freed"), 2);
+	check_used(0);
+}
+
+/* On CPU 0, as the worker: the pools are closed and drained */
+static void pools_are_closed(void)
+{
+	shim_set_cpu(0);
+	ticks(8);
+	CHECK(slots_event("closed") > 0);
+	CHECK(shim_page_allocated(youngest->start));
+	shim_set_cpu(1);
+}
+
+/* It found the pool open, and was not run until its magazine had been drained */
+TEST(buffer_that_comes_late_to_a_magazine_does_not_hold_its_pool)
+{
+	fill_older_pools();
+	leave_one_in_the_youngest();
+	shim_set_cpu(1);
+	shim_before_cmpxchg = pools_are_closed;
+	unmap(dev, big, PAGE_SIZE, DMA_TO_DEVICE);
+	shim_set_cpu(0);
+	CHECK(!shim_before_cmpxchg);
+	ticks(3);
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 	check_used(0);
 }
 
@@ -218,10 +247,8 @@ TEST(removed_pool_leads_on_until_searches_have_left)
 	unsigned int nr_pools;
 
 	fill_older_pools();
-	big = map(dev, orig, PAGE_SIZE, DMA_TO_DEVICE);
-	youngest = swiotlb_find_pool(dev, big);
+	leave_one_in_the_youngest();
 	nr_pools = walk(NULL);
-	unmap_pieces(0, OLDER);
 	unmap(dev, big, PAGE_SIZE, DMA_TO_DEVICE);
 
 	shim_after_grace_period = another_cpu_walks;

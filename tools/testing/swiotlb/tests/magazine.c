@@ -552,6 +552,25 @@ TEST(buffer_that_is_kept_during_a_drain_is_found_by_the_next)
 	check_used(512);
 }
 
+/* Nothing was ever unmapped on CPU 1: it has these from the depot alone */
+TEST(buffers_from_the_depot_are_found_by_a_drain)
+{
+	unsigned int n, total;
+
+	start(2, "4096,1");
+	total = mem->pub.nslabs / 2;
+	n = total / 8;
+	map_n(n, PAGE_SIZE);
+	unmap_range(0, n, PAGE_SIZE);
+	CHECK(depot_count() > 0);
+
+	shim_set_cpu(1);
+	CHECK(map_one(PAGE_SIZE) != MAP_FAILED_ADDR);
+	CHECK(atomic_read(&magazine(1)->cell[0]) != 0);
+	shim_set_cpu(0);
+	CHECK_EQ(map_until_full(dev, orig, PAGE_SIZE, tlbs, MOST), total - 1);
+}
+
 /* ---- interrupts, and other CPUs in the middle of it */
 
 static phys_addr_t irq_tlb;
