@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # An apt that knows other suites or architectures than the system's, and what it
-# fetches for the cache. Sourced after lib.sh. Who calls sets CACHE and temp.
+# fetches for the cache. Sourced after lib.sh. The caller sets CACHE and temp.
 
 # private_apt DIRECTORY: set apt to the options that make it use nothing of the
 # system's but its keys, and keep everything in DIRECTORY.

@@ -2,7 +2,7 @@
 """What must be true of a run in a PV dom0 of Xen.
 
 Xen makes each 128 slots of the pool contiguous in the machine, and no more: data of a
-mapping that crosses such a segment end in memory of somebody else. A run shows that
+mapping that crosses such a segment end in other memory. A run shows that
 no mapping does only if the segments are really apart, and if the disks did bounce, with
 mappings longer than a page: of pages that are neighbours in the machine, too.
 """
