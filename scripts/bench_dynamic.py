@@ -13,8 +13,7 @@ import sys
 
 sys.dont_write_bytecode = True
 TREE = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TREE / "scripts"),
-                str(TREE / "tools/testing/selftests/swiotlb/qemu")]
+sys.path.insert(0, str(TREE / "scripts"))
 
 from swbench import command, dynamic, dyntable, environment, plan  # noqa: E402
 from swbench import results, stats  # noqa: E402

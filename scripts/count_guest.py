@@ -12,8 +12,7 @@ import sys
 
 sys.dont_write_bytecode = True
 TREE = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TREE / "scripts"),
-                str(TREE / "tools/testing/selftests/swiotlb/qemu")]
+sys.path.insert(0, str(TREE / "scripts"))
 
 from swbench import command, counts, environment, plan, profiles, results, stats  # noqa: E402
 from swguest import run  # noqa: E402

@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 TOP = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TOP / "scripts"), str(TOP / "tools/testing/selftests/swiotlb/qemu")]
+sys.path.insert(0, str(TOP / "scripts"))
 
 from swbench import figuretables, plan, plot, summary  # noqa: E402
 

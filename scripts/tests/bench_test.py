@@ -8,7 +8,6 @@ import unittest
 TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(TREE / "scripts"),
-                str(TREE / "tools/testing/selftests/swiotlb/qemu"),
                 str(TREE / "tools/testing/swiotlb/bench")]
 
 import callgrind  # noqa: E402

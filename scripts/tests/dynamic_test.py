@@ -9,8 +9,7 @@ import unittest
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(TREE / "scripts"),
-                str(TREE / "tools/testing/selftests/swiotlb/qemu")]
+sys.path.insert(0, str(TREE / "scripts"))
 
 from swbench import dynamic, dyntable, plan, stats  # noqa: E402
 from swguest import growth  # noqa: E402

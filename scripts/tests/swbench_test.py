@@ -12,8 +12,7 @@ from unittest import mock
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(TREE / "scripts"),
-                str(TREE / "tools/testing/selftests/swiotlb/qemu")]
+sys.path.insert(0, str(TREE / "scripts"))
 
 from swbench import mapbench, measure, plan, plot, report, results, stats  # noqa: E402
 

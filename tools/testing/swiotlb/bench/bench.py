@@ -17,8 +17,7 @@ import sys
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 TREE = HERE.parents[3]
-sys.path[:0] = [str(TREE / "scripts"),
-                str(TREE / "tools/testing/selftests/swiotlb/qemu")]
+sys.path.insert(0, str(TREE / "scripts"))
 
 import rows as plan  # noqa: E402
 import runs  # noqa: E402
