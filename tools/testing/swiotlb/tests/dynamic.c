@@ -216,6 +216,34 @@ TEST(transient_pool_comes_from_the_atomic_pool_when_encrypted)
 	      !IS_ENABLED(CONFIG_DEBUG_FS));
 }
 
+#ifdef ENGINE_ours
+/* Another device may read all of it */
+TEST(transient_pool_from_the_atomic_pool_is_clear)
+{
+	static phys_addr_t tlbs[512];
+	struct device *dev;
+	phys_addr_t buf, before, tlb;
+
+	shim_init();
+	boot_encrypted("512,1");
+	dev = new_device(0, 0);
+	buf = new_buffer(4096, 0);
+	CHECK_EQ(map_until_full(dev, buf, 2048, tlbs, 512), 512);
+	memset(phys_to_virt(buf), 0x55, 4096);
+	before = map(dev, buf, 4096, DMA_TO_DEVICE);
+	if (!CHECK(before != MAP_FAILED_ADDR))
+		return;
+	unmap(dev, before, 4096, DMA_TO_DEVICE);
+	/* No pool is added: there is the same page only */
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	shim_run_work();
+	tlb = map(dev, buf, 64, DMA_TO_DEVICE);
+	CHECK_EQ(tlb, before);
+	CHECK(all_bytes(phys_to_virt(tlb) + 64, IO_TLB_SIZE - 64, 0));
+}
+#endif
+
 TEST(transient_pool_is_within_the_device_mask)
 {
 	static phys_addr_t tlbs[512];
