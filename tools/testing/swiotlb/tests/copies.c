@@ -380,7 +380,6 @@ TEST_BASE_FAILS(sync_beyond_the_end_padded,
 	sync_too_long(0xfff, 0xfff, 0x340);
 }
 
-/* Originals that have no linear mapping are copied a page at a time */
 /* All of it lies behind the buffer, in what its allocation was rounded up to */
 TEST_BASE_FAILS(sync_behind_the_end,
 		"the rounding of the allocation counts as part of the mapping")
@@ -393,6 +392,7 @@ TEST_BASE_FAILS(sync_behind_the_end,
 	if (!bounce_map(&b, 0xfff, DMA_BIDIRECTIONAL, 0))
 		return;
 	swiotlb_sync_single_for_cpu(b.dev, b.tlb + 2100, 64, DMA_BIDIRECTIONAL);
+	CHECK_EQ(shim_reports[SHIM_WARN], 1);
 	swiotlb_sync_single_for_device(b.dev, b.tlb + 1500, 64, DMA_BIDIRECTIONAL);
 	expect_memory(&b, "sync behind the end");
 	CHECK_EQ(shim_reports[SHIM_WARN], 1);
@@ -401,6 +401,31 @@ TEST_BASE_FAILS(sync_behind_the_end,
 	expect_warns(1);
 }
 
+/*
+ * The alignment keeps some bytes of the first slot free, and they belong to no mapping:
+ *
+ *	slot	| 0x340 bytes | bounce buffer ...
+ *	sync	      [ 64 ]
+ */
+TEST_BASE_FAILS(sync_before_the_start, "it copies what is before the buffer")
+{
+	size_t pool_bytes;
+	phys_addr_t pool = boot_fixed("512,1", &pool_bytes);
+	struct bounce b;
+
+	bounce_begin(&b, new_device(0xfff, 0), pool, pool_bytes, 1000, 0x340);
+	if (!bounce_map(&b, 0, DMA_BIDIRECTIONAL, 0))
+		return;
+	swiotlb_sync_single_for_cpu(b.dev, b.tlb - 64, 64, DMA_BIDIRECTIONAL);
+	swiotlb_sync_single_for_device(b.dev, b.tlb - 64, 64, DMA_BIDIRECTIONAL);
+	expect_memory(&b, "sync before the start");
+	CHECK_EQ(shim_reports[SHIM_WARN], 1);
+	bounce_end(&b, DMA_BIDIRECTIONAL, DMA_ATTR_SKIP_CPU_SYNC);
+	check_used(0);
+	expect_warns(1);
+}
+
+/* Originals that have no linear mapping are copied a page at a time */
 TEST(highmem_originals)
 {
 	static const struct { size_t size; unsigned int offset; } cases[] = {
