@@ -152,6 +152,24 @@ TEST(device_that_reaches_all_falls_back_to_low_pools)
 	check_used(0);
 }
 
+/* A low buffer that the CPU keeps is for devices that need it */
+TEST(device_that_reaches_all_leaves_kept_low_buffers_to_others)
+{
+	struct device *narrow;
+	phys_addr_t low;
+
+	boot("4096,1");
+	start_with(device_below(~0ULL));
+	narrow = device_below(DMA_BIT_MASK(32));
+	map_slowly(0, 5 * MIB_PIECES);
+	CHECK_EQ(high_pools(), 1);
+	low = map_page(narrow);
+	CHECK(is_low(low));
+	unmap(narrow, low, 4096, DMA_FROM_DEVICE);
+	CHECK(!is_low(map_page(dev)));
+	CHECK_EQ(map_page(narrow), low);
+}
+
 /* The mask may change between a map and its unmap, and between maps */
 TEST(reach_is_looked_at_for_each_map)
 {
@@ -280,8 +298,64 @@ TEST(device_with_a_window_gets_nothing_of_other_pools)
 	CHECK(slots_event("full") > 0);
 }
 
-/* A window that ends within the boot pool, behind its first MiB */
-TEST(pool_must_be_in_the_window_as_a_whole)
+/*
+ * The end of LOW is in the window, the boot pool is not. A slot need not be aligned, so
+ * nothing else than the window keeps the buffer from the device:
+ *
+ *	RAM		----[ boot pool ]------------------------| 4 GiB
+ *	window				     [-------------------|
+ */
+TEST(device_with_a_window_gets_no_kept_buffer_outside)
+{
+	static struct bus_dma_region window[2];
+	struct device *plain, *narrow;
+	phys_addr_t tlb;
+
+	boot("4096,1");
+	plain = device_below(DMA_BIT_MASK(32));
+	narrow = device_below(DMA_BIT_MASK(32));
+	orig = new_buffer(IO_TLB_SIZE, 0);
+	tlb = map(plain, orig, IO_TLB_SIZE, DMA_TO_DEVICE);
+	window[0].cpu_start = window[0].dma_start = tlb + SZ_64M;
+	window[0].size = LOW_END - window[0].cpu_start;
+	narrow->dma_range_map = window;
+	unmap(plain, tlb, IO_TLB_SIZE, DMA_TO_DEVICE);
+	tlb = map_full(narrow, orig, IO_TLB_SIZE, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+	CHECK(tlb == MAP_FAILED_ADDR || reaches(narrow, tlb));
+}
+
+/*
+ * Both ends of LOW are in windows, the boot pool is in none. The bus has the two side by
+ * side:
+ *
+ *	RAM	| 16 MiB |----[ boot pool ]----| 2 GiB    | 4 GiB
+ *	bus	[        ][          ]
+ */
+TEST(device_with_two_windows_gets_nothing_between_them)
+{
+	static const struct bus_dma_region windows[] = {
+		{ .size = SZ_16M },
+		{ .cpu_start = SZ_2G, .dma_start = SZ_16M, .size = SZ_2G },
+		{ }
+	};
+	unsigned int i;
+	phys_addr_t tlb;
+
+	boot("4096,1");
+	dev = device_below(DMA_BIT_MASK(32));
+	dev->dma_range_map = windows;
+	for (i = 0; i < 8; i++) {
+		tlb = map_page(dev);
+		CHECK(tlb == MAP_FAILED_ADDR || reaches(dev, tlb));
+		shim_run_work();
+	}
+}
+
+/*
+ * A window that ends within the boot pool, behind its first MiB. An address that the bus
+ * does not have is all ones, which a mask of 64 bits allows.
+ */
+static void check_part_of_pool(const void *mask)
 {
 	static struct bus_dma_region window[2] = { { .size = SZ_1M } };
 	struct device *wide, *narrow;
@@ -290,7 +364,7 @@ TEST(pool_must_be_in_the_window_as_a_whole)
 
 	boot("4096,1");
 	wide = device_below(~0ULL);
-	narrow = device_below(DMA_BIT_MASK(32));
+	narrow = device_below(*(const u64 *)mask);
 	window[0].cpu_start = map_page(wide);
 	narrow->dma_range_map = window;
 	for (i = 0; i < 512; i++)
@@ -300,6 +374,14 @@ TEST(pool_must_be_in_the_window_as_a_whole)
 		CHECK(tlb == MAP_FAILED_ADDR || reaches(narrow, tlb));
 		shim_run_work();
 	}
+}
+
+TEST(pool_must_be_in_the_window_as_a_whole)
+{
+	static const u64 masks[] = { DMA_BIT_MASK(32), DMA_BIT_MASK(64) };
+
+	in_child(check_part_of_pool, &masks[0], "32 bits");
+	in_child(check_part_of_pool, &masks[1], "64 bits");
 }
 
 /*
