@@ -144,6 +144,48 @@ TEST(growth_follows_a_burst)
 	CHECK_EQ(slots_transient(), 0);
 }
 
+/*
+ * The alignment may exclude the first slot of an area, so a pool that is added has areas
+ * larger than any mapping, however many there should be:
+ *
+ *	area	| 0 | 1 | 2 |  ...  | 127 | 128 | ...
+ *	mapping	    [ 128 slots                 ]
+ */
+TEST(pool_that_is_added_has_room_from_an_odd_slot_on)
+{
+	bool mapped;
+
+	boot("dynamic,512,64");
+	dev = new_device(PAGE_SIZE - 1, 0);
+	orig = new_buffer(SZ_256K, IO_TLB_SIZE);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	CHECK_EQ(map_full(dev, orig, SZ_256K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN),
+		 MAP_FAILED_ADDR);
+	shim_fail_none();
+	shim_run_work();
+	CHECK_EQ(slots_event("grown"), 1);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	mapped = map_full(dev, orig, SZ_256K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN) !=
+		 MAP_FAILED_ADDR;
+	CHECK(mapped);
+}
+
+/* Where pools have to be decrypted: 8 MiB are free while any is in use, none after that */
+TEST(reserve_is_for_the_time_of_use)
+{
+	boot_encrypted("512,1");
+	start_with(new_device(0, 0));
+	map_pieces(MIB_PIECES / 2 + 1);
+	CHECK(slots_total() - slots_used() >= 8 * MIB_SLOTS);
+	unmap_pieces(1, MIB_PIECES / 2 + 1);
+	ticks(60);
+	CHECK(slots_total() - slots_used() >= 8 * MIB_SLOTS);
+	unmap_pieces(0, 1);
+	ticks(60);
+	CHECK_EQ(slots_total(), MIB_SLOTS);
+	CHECK_EQ(slots_event("freed"), slots_event("grown"));
+}
+
 /* Not for want of slots: no run is long enough */
 TEST(grows_where_free_slots_are_fragmented)
 {
@@ -205,6 +247,22 @@ TEST(worker_looks_rarely)
 	/* And none at all once nothing maps */
 	ticks(1);
 	CHECK_EQ(shim_work_queued(), 0);
+}
+
+/* However many maps fail: nothing changes within a jiffy */
+TEST(worker_looks_once_in_a_jiffy)
+{
+	unsigned int i;
+
+	start_full("512,1");
+	no_memory();
+	CHECK_EQ(shim_run_work(), 1);
+	for (i = 0; i < 50; i++) {
+		CHECK(!map_one(MAX_PIECES - 1));
+		CHECK_EQ(shim_run_work(), 0);
+	}
+	shim_advance(1);
+	CHECK_EQ(shim_run_work(), 1);
 }
 
 /* ---- what happens meanwhile */
