@@ -469,17 +469,19 @@ void *kmap_local_page(struct page *page)
 	return shim_ram + page_to_phys(page);
 }
 
-/* ---- the coherent atomic pool: 256 KiB below 16 MiB, shared from the start */
+/* ---- the coherent atomic pool: below 16 MiB, shared from the start */
 
-#define ATOMIC_PAGES (SZ_256K >> PAGE_SHIFT)
 static unsigned long atomic_pfn;
-static unsigned char atomic_used[ATOMIC_PAGES];
+static unsigned char atomic_used[SZ_4M >> PAGE_SHIFT];
 static pthread_once_t atomic_once = PTHREAD_ONCE_INIT;
 
 phys_addr_t shim_atomic_pool;
+size_t shim_atomic_bytes = SZ_256K;
+#define ATOMIC_PAGES PHYS_PFN(shim_atomic_bytes)
 
 static void atomic_pool_init(void)
 {
+	BUG_ON(ATOMIC_PAGES > ARRAY_SIZE(atomic_used));
 	atomic_pfn = take_run(shim_atomic_pool ?: SHIM_RAM_START, SHIM_ZONE_DMA_END,
 			      ATOMIC_PAGES, shim_atomic_pool ? 1 : ATOMIC_PAGES,
 			      PG_ATOMIC);

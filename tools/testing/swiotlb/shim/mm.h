@@ -80,6 +80,8 @@ extern unsigned long shim_totalram;	/* in pages */
 extern unsigned int shim_totalram_ends;
 /* Where the coherent atomic pool is, below 16 MiB, if not anywhere on its size */
 extern phys_addr_t shim_atomic_pool;
+/* Its size, 4 MiB at most */
+extern size_t shim_atomic_bytes;
 unsigned long totalram_pages(void);
 #define is_vmalloc_addr(p) ((void)(p), false)
 

@@ -306,6 +306,25 @@ TEST(burst_leaves_atomic_pools_to_drivers)
 	shim_hardirq_exit();
 }
 
+/* They may be large: no more than 1 MiB is taken, beside the boot pool's */
+TEST_BASE_FAILS(burst_takes_a_part_of_large_atomic_pools, "it takes all that there is")
+{
+	struct device *dev;
+	phys_addr_t orig;
+	unsigned int i, mapped = 0;
+
+	needs_growth();
+	shim_atomic_bytes = SZ_4M;
+	boot_encrypted("512,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_64K, 0);
+	shim_hardirq_enter();
+	for (i = 0; i < 64; i++)
+		mapped += map_quiet(dev, orig, SZ_64K) != MAP_FAILED_ADDR;
+	shim_hardirq_exit();
+	CHECK_EQ(mapped, (SZ_1M + SZ_1M) / SZ_64K);
+}
+
 /* The worker runs once in 2 MiB: what is decrypted ahead lasts that long */
 TEST_BASE_FAILS(burst_in_interrupts_finds_decrypted_memory, "it has none ahead")
 {
