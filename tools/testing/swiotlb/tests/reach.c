@@ -190,6 +190,21 @@ TEST(reach_is_looked_at_for_each_map)
 	CHECK_EQ(slots_total(), MIB_SLOTS);
 }
 
+/* All memory is low: one allocator is enough, and one set of magazines */
+TEST(machine_without_memory_above_has_one_allocator)
+{
+	struct shim_usage before;
+
+	shim_highmem_start = SHIM_LOW_END;
+	boot("512,1");
+	before = shim_usage();
+	start_with(device_below(~0ULL));
+	map_slowly(0, 2 * MIB_PIECES);
+	CHECK(slots_event("grown") > 0);
+	CHECK_EQ(high_pools(), 0);
+	CHECK_EQ(shim_usage().pcpu_allocs, before.pcpu_allocs);
+}
+
 /* Pools can be anywhere from the start: there is one allocator, and none is narrower */
 TEST(device_below_the_boot_pool_has_pools_of_its_own)
 {
