@@ -7,6 +7,7 @@
 bool shim_cc[SHIM_NR_CC_ATTRS];
 u64 shim_c_bit;
 unsigned long shim_arch_syncs, shim_arch_flushes, shim_traced;
+struct shim_pool_events shim_pool_events;
 const char *shim_cause;
 bool shim_flat_dt_reject;
 

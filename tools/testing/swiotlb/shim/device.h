@@ -108,6 +108,11 @@ static inline unsigned int dma_get_max_seg_size(struct device *dev)
 extern unsigned long shim_arch_syncs, shim_arch_flushes;
 extern unsigned long shim_traced;	/* swiotlb_bounced events */
 extern const char *shim_cause;		/* of the last swiotlb_failed event */
+/* Events of pools, and the slots that there were at the last one */
+struct shim_pool_events {
+	unsigned long grown, freed, transient, held;
+};
+extern struct shim_pool_events shim_pool_events;
 bool force_dma_unencrypted(struct device *dev);
 #define CONFIG_ARCH_HAS_FORCE_DMA_UNENCRYPTED 1
 

@@ -52,14 +52,23 @@
 #include <linux/swiotlb.h>
 #include <linux/dma-direct.h>
 
+#ifdef SHIM_BENCH
 #define trace_swiotlb_grow(start, size, held) do { } while (0)
 #define trace_swiotlb_shrink(start, size, held) ((void)(start))
 #define trace_swiotlb_transient(dev, size, tlb_addr) do { } while (0)
-
-#ifdef SHIM_BENCH
 #define trace_swiotlb_failed(dev, size, cause) do { } while (0)
 #define trace_swiotlb_bounced(dev, addr, size) do { } while (0)
 #else
+#define shim_trace_pool(event, nslots) \
+	((void)__atomic_fetch_add(&shim_pool_events.event, 1, __ATOMIC_RELAXED), \
+	 WRITE_ONCE(shim_pool_events.held, nslots))
+#define trace_swiotlb_grow(start, size, held) \
+	((void)(start), (void)(size), shim_trace_pool(grown, held))
+#define trace_swiotlb_shrink(start, size, held) \
+	((void)(start), (void)(size), shim_trace_pool(freed, held))
+#define trace_swiotlb_transient(dev, size, tlb_addr) \
+	((void)(dev), (void)(size), (void)(tlb_addr), \
+	 (void)__atomic_fetch_add(&shim_pool_events.transient, 1, __ATOMIC_RELAXED))
 #define trace_swiotlb_failed(dev, size, cause) \
 	((void)(dev), (void)(size), WRITE_ONCE(shim_cause, cause))
 #define trace_swiotlb_bounced(dev, addr, size) \

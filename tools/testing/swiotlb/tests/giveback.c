@@ -34,6 +34,8 @@ static void check_as_after_boot(long nslots)
 	CHECK_EQ(pools_that_are("open"), 1);
 	CHECK_EQ(pools_that_are("closed"), 0);
 	CHECK_EQ(slots_event("grown"), slots_event("freed"));
+	CHECK_EQ(shim_pool_events.grown, slots_event("grown"));
+	CHECK_EQ(shim_pool_events.freed, slots_event("freed"));
 	check_used(0);
 }
 
@@ -47,12 +49,14 @@ TEST(frees_what_it_has_added)
 	map_pieces(4000);
 	CHECK(slots_total() >= 4000 * 32);
 	CHECK(slots_event("grown") <= 9);
+	CHECK_EQ(shim_pool_events.held, slots_total());
 	ticks(30);
 	CHECK(slots_total() >= 4000 * 32);
 	CHECK_EQ(slots_event("freed"), 0);
 	unmap_pieces(0, 4000);
 	ticks(30);
 	check_as_after_boot(512);
+	CHECK_EQ(shim_pool_events.held, 512);
 	CHECK_EQ(shim_usage().pages, before.pages);
 }
 

@@ -133,6 +133,7 @@ TEST(growth_follows_a_burst)
 	for (i = 0; i < 16 * MIB_PIECES; i++)
 		CHECK(map_one(i));
 	CHECK(slots_transient() >= 15 * MIB_SLOTS);
+	CHECK_EQ(shim_pool_events.transient, 15 * MIB_PIECES);
 	shim_run_work();
 	CHECK_EQ(slots_event("grown"), 1);
 	CHECK(slots_total() >= 2 * 16 * MIB_SLOTS);

@@ -188,6 +188,32 @@ TEST_BASE_FAILS(buffer_out_of_reach_is_traced, "it has no such event")
 	check_used(0);
 }
 
+/*
+ * A part of the pool, which is all there is:
+ *
+ *	pool	[ 64 KiB |                ]
+ *	reach	---------|
+ */
+TEST_BASE_FAILS(buffers_beyond_the_reach_are_free_again, "it has no such event")
+{
+	phys_addr_t orig, pool = boot_fixed("512,1", NULL);
+	struct device *dev = new_device(0, 0);
+	unsigned int n;
+
+	orig = new_buffer(SZ_4K, 0);
+	dev->bus_dma_limit = pool + SZ_64K - 1;
+	for (n = 0; n < 16; n++)
+		CHECK(swiotlb_map(dev, orig, SZ_4K, DMA_TO_DEVICE, 0) !=
+		      DMA_MAPPING_ERROR);
+	shim_cause = NULL;
+	for (n = 0; n < 200; n++)
+		CHECK_EQ(swiotlb_map(dev, orig, SZ_4K, DMA_TO_DEVICE, 0),
+			 DMA_MAPPING_ERROR);
+	CHECK(shim_cause && !strcmp(shim_cause, "out of reach"));
+	check_used(SZ_64K / IO_TLB_SIZE);
+	expect_warns(1);
+}
+
 TEST(dma_address_tells_shared_from_encrypted)
 {
 	phys_addr_t orig;
