@@ -392,6 +392,29 @@ TEST(memory_that_goes_while_growth_is_planned_is_not_planned_with)
 	}
 }
 
+/* Other CPUs may take the room of a pool for one mapping: there is a second look */
+static void check_transient_room(const void *arg)
+{
+	unsigned int n;
+
+	boot_high("512,1");
+	start_with(device_below(~0ULL));
+	for (n = 0; map_from_pools(dev, n); n++)
+		;
+	shim_fail_none();
+	shim_totalram_ends = *(const unsigned int *)arg;
+	CHECK(!map_one(n));
+	CHECK_EQ(slots_transient(), 0);
+}
+
+TEST(transient_pool_is_made_after_a_second_look)
+{
+	static const unsigned int readings[] = { 1, 2 };
+
+	in_child(check_transient_room, &readings[0], "first look");
+	in_child(check_transient_room, &readings[1], "second look");
+}
+
 /* ---- after a failure */
 
 /* A map fails every tenth of a second: when, in seconds, does growth fail? */

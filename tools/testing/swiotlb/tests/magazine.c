@@ -255,10 +255,13 @@ TEST(no_memory_for_magazines)
 	/* The depots, their cells, and the magazines */
 	CHECK_EQ(nth, 3);
 
-	swiotlb_magazines_stop(&mem->cache);
-	CHECK(!mem->cache.cpu);
 	dev = new_device(0, 0);
 	orig = new_buffer(IO_TLB_SIZE, 0);
+	churn(4, IO_TLB_SIZE);
+	CHECK_EQ(kept(), 4);
+	swiotlb_magazines_stop(&mem->cache);
+	CHECK(!mem->cache.cpu);
+	CHECK_EQ(pools_used(), 0);
 	map_n(512, IO_TLB_SIZE);
 	swiotlb_magazines_drain_cpu(&mem->cache, 1, NULL);
 	swiotlb_magazines_resize(&mem->cache, 512);
@@ -463,6 +466,28 @@ TEST(nothing_is_kept_after_a_failed_map)
 	CHECK_EQ(kept(), 0);
 	shim_advance(NOT_CROWDED);
 	unmap_one(tlbs[8], 512);
+	CHECK_EQ(kept(), 1);
+}
+
+/* One jiffy before its clock goes round, at 0, which would say that nothing is crowded */
+TEST(nothing_is_kept_while_jiffies_wrap)
+{
+	start(1, "512,1");
+	map_n(512, 512);
+	shim_jiffies = -1UL;
+	CHECK_EQ(map_one(512), MAP_FAILED_ADDR);
+	unmap_one(tlbs[7], 512);
+	CHECK_EQ(kept(), 0);
+}
+
+/* So long ago that a comparison of jiffies would say it lies ahead */
+TEST(failed_map_of_long_ago_is_no_crowd)
+{
+	start(1, "512,1");
+	map_n(512, 512);
+	CHECK_EQ(map_one(512), MAP_FAILED_ADDR);
+	shim_jiffies += LONG_MAX + 10UL;
+	unmap_one(tlbs[7], 512);
 	CHECK_EQ(kept(), 1);
 }
 

@@ -170,6 +170,34 @@ TEST(device_that_reaches_all_leaves_kept_low_buffers_to_others)
 	CHECK_EQ(map_page(narrow), low);
 }
 
+/* In use, or in magazines */
+static long slots_of_pools(void)
+{
+	unsigned int id;
+	long n = 0;
+
+	for (id = 1; id < 10; id++)
+		n += max(slots_of_pool(id), 0L);
+	return n;
+}
+
+TEST(dead_cpu_frees_its_buffers_of_pools_above)
+{
+	phys_addr_t tlb;
+
+	boot("512,1");
+	start_with(device_below(~0ULL));
+	map_slowly(0, 2 * MIB_PIECES);
+	shim_set_cpu(1);
+	tlb = map_page(dev);
+	CHECK(!is_low(tlb));
+	unmap(dev, tlb, 4096, DMA_FROM_DEVICE);
+	shim_set_cpu(0);
+	CHECK_EQ(slots_of_pools(), slots_used() + 2);
+	shim_cpu_dead(1);
+	CHECK_EQ(slots_of_pools(), slots_used());
+}
+
 /* The mask may change between a map and its unmap, and between maps */
 TEST(reach_is_looked_at_for_each_map)
 {
@@ -224,6 +252,17 @@ TEST(device_below_the_boot_pool_has_pools_of_its_own)
 	CHECK_EQ(slots_event("grown"), 0);
 	CHECK_EQ(slots_event("transient"), 100);
 	check_used(0);
+}
+
+/* Memory ends there, too: pools can be anywhere, for a device of 31 bits */
+TEST(device_that_reaches_all_memory_that_there_is_makes_pools_grow)
+{
+	shim_highmem_start = SZ_2G;
+	boot("512,1");
+	start_with(device_below(DMA_BIT_MASK(31)));
+	map_slowly(0, 2 * MIB_PIECES);
+	CHECK(slots_event("grown") > 0);
+	CHECK_EQ(slots_event("transient"), 0);
 }
 
 /* ---- a part of LOW */

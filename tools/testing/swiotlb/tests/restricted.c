@@ -357,8 +357,12 @@ TEST(restricted_alloc_is_not_synced)
 		return;
 	tlb = page_to_phys(p);
 	fill_pattern(phys_to_virt(tlb), 8192, 1);
-	swiotlb_sync_single_for_cpu(dev, tlb, 8192, DMA_BIDIRECTIONAL);
+	/* In this order: a copy from nowhere is not what a copy to there has left */
+	swiotlb_sync_single_for_device(dev, tlb, 8192, DMA_BIDIRECTIONAL);
 	swiotlb_sync_single_for_device(dev, tlb + 4096, 100, DMA_BIDIRECTIONAL);
+	CHECK(has_pattern(phys_to_virt(tlb), 8192, 1));
+	swiotlb_sync_single_for_cpu(dev, tlb, 8192, DMA_BIDIRECTIONAL);
+	swiotlb_sync_single_for_cpu(dev, tlb + 4096, 100, DMA_BIDIRECTIONAL);
 	CHECK(has_pattern(phys_to_virt(tlb), 8192, 1));
 	CHECK(swiotlb_free(dev, p, 8192));
 }
