@@ -352,5 +352,4 @@ void swiotlb_magazines_stop(struct swiotlb_cache *cache)
 	kfree(cache->depot);
 	cache->cpu = NULL;
 	cache->depot = NULL;
-	init_llist_head(&cache->filled);
 }
