@@ -222,7 +222,8 @@ enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
 	if (swiotlb_mem_is_reached(mem, dev))
 		return SWIOTLB_REACH_MEM;
 	/* Without transient pools, a part of it is better than nothing. */
-	last = swiotlb_growth_is_enabled(mem) ? boot->end - 1 : boot->start;
+	last = swiotlb_growth_is_enabled(mem) ?
+	       boot->end - 1 : boot->start + IO_TLB_SIZE - 1;
 	if (swiotlb_dev_reaches(mem, dev, boot->start, last))
 		return SWIOTLB_REACH_BOOT;
 	return SWIOTLB_REACH_NONE;

@@ -295,8 +295,10 @@ static void swiotlb_mem_reach_fixed_test(struct kunit *test)
 	swiotlb_test_expect_reach(test, &t, U64_MAX, SWIOTLB_REACH_MEM);
 	swiotlb_test_expect_reach(test, &t, boot->end - 1, SWIOTLB_REACH_MEM);
 	swiotlb_test_expect_reach(test, &t, boot->end - 2, SWIOTLB_REACH_BOOT);
-	swiotlb_test_expect_reach(test, &t, boot->start, SWIOTLB_REACH_BOOT);
-	swiotlb_test_expect_reach(test, &t, boot->start - 1, SWIOTLB_REACH_NONE);
+	swiotlb_test_expect_reach(test, &t, boot->start + IO_TLB_SIZE - 1,
+				  SWIOTLB_REACH_BOOT);
+	swiotlb_test_expect_reach(test, &t, boot->start + IO_TLB_SIZE - 2,
+				  SWIOTLB_REACH_NONE);
 }
 
 /* A platform that remaps its pool knows that all devices reach it. */

@@ -220,6 +220,31 @@ TEST(device_with_a_bus_limit_below_its_window_is_told_so)
 	check_used(0);
 }
 
+/*
+ * A fixed pool below the window. That it has no address on the bus is all ones, which
+ * the mask allows:
+ *
+ *	RAM	----[ pool ]------------------
+ *	window			| 2 GiB | 1 GiB ]
+ */
+TEST_BASE_FAILS(device_of_64_bits_that_does_not_see_the_pool_is_told_so,
+		"it maps where the device does not reach")
+{
+	static const struct bus_dma_region window[] = {
+		{ .cpu_start = SZ_2G, .dma_start = SZ_2G, .size = SZ_1G },
+		{ }
+	};
+	struct device *nic;
+
+	boot_fixed("512,1", NULL);
+	nic = device_below(~0ULL);
+	nic->dma_range_map = window;
+	CHECK_EQ(map_full(nic, new_buffer(8, 0), 8, 0, DMA_TO_DEVICE, 0),
+		 MAP_FAILED_ADDR);
+	check_is_told("mask ffffffffffffffff", "bus limit 0");
+	check_used(0);
+}
+
 /* Nothing could serve it: nothing is tried, now or later, and no slot is touched */
 TEST(device_out_of_reach_makes_nothing_grow)
 {
