@@ -11,6 +11,7 @@
 #include "swiotlb/bounce.h"
 #include "swiotlb/report.h"
 #include "swiotlb/transient.h"
+#include "swiotlb/wait.h"
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/swiotlb.h>
@@ -146,40 +147,14 @@ static void swiotlb_map_impossible(struct device *dev, size_t bytes,
 			 alloc_align_mask, dma_get_seg_boundary(dev));
 }
 
-/* The wider allocator first, if it is reached: low memory is for devices that need it. */
-static phys_addr_t
-swiotlb_map_area(struct swiotlb_mem *mem, struct device *dev,
-		 const struct swiotlb_request *req, enum swiotlb_reach reach,
-		 struct io_tlb_pool **pool)
-{
-	struct swiotlb_mem *widest = reach == SWIOTLB_REACH_WIDER ? mem->wider : mem;
-	/* More of it would not help a device that reaches a part only. */
-	bool may_grow = reach > SWIOTLB_REACH_BOOT && swiotlb_growth_is_enabled(widest);
-	struct swiotlb_hit hit;
-	phys_addr_t tlb_addr;
-
-	for (mem = widest; mem; mem = mem->narrower) {
-		tlb_addr = swiotlb_mem_map(mem, dev, req, reach, &hit);
-		if (tlb_addr == SWIOTLB_MAP_FULL)
-			continue;
-		if (hit.tight && may_grow)
-			swiotlb_growth_look(widest, dev);
-		*pool = hit.pool;
-		return tlb_addr;
-	}
-	if (may_grow)
-		swiotlb_growth_want(widest, dev);
-	return SWIOTLB_MAP_FULL;
-}
-
-/* Not from a magazine: from areas, or in a pool of its own; or say why not. */
+/* Not from a magazine alone: from areas, or in a pool of its own; or say why not. */
 static noinline phys_addr_t
 swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
 		 const struct swiotlb_request *req, unsigned long attrs,
 		 struct io_tlb_pool **pool)
 {
 	enum swiotlb_reach reach = swiotlb_mem_reach(mem, dev);
-	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
+	phys_addr_t tlb_addr;
 
 	if (reach == SWIOTLB_REACH_NONE && !swiotlb_transient_is_reached(mem, dev)) {
 		if (swiotlb_failed(dev, SWIOTLB_CAUSE_OUT_OF_REACH, req->bytes, attrs))
@@ -188,10 +163,10 @@ swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
 		return SWIOTLB_MAP_FULL;
 	}
 
-	if (reach != SWIOTLB_REACH_NONE)
-		tlb_addr = swiotlb_map_area(mem, dev, req, reach, pool);
-	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_growth_is_enabled(mem))
-		tlb_addr = swiotlb_transient_map(mem, dev, req, pool);
+	if (attrs & DMA_ATTR_MAY_SLEEP)
+		tlb_addr = swiotlb_map_sleeping(mem, dev, req, reach, pool);
+	else
+		tlb_addr = swiotlb_map_atomic(mem, dev, req, reach, pool);
 	if (tlb_addr == SWIOTLB_MAP_FULL)
 		swiotlb_failed_full(dev, req, reach, attrs);
 	return tlb_addr;
@@ -205,7 +180,8 @@ swiotlb_map_slots(struct swiotlb_mem *mem, struct device *dev,
 	struct swiotlb_mem *first = swiotlb_mem_first(mem, dev);
 	phys_addr_t tlb_addr;
 
-	if (likely(first)) {
+	/* A caller that can sleep does not pass one that waits. */
+	if (likely(first && !(attrs & DMA_ATTR_MAY_SLEEP))) {
 		tlb_addr = swiotlb_mem_map_cached(first, dev, req, pool);
 		if (likely(tlb_addr != SWIOTLB_MAP_FULL))
 			return tlb_addr;
@@ -232,7 +208,7 @@ swiotlb_map_slots(struct swiotlb_mem *mem, struct device *dev,
  * than all, and what it leaves alone must still be there after the unmap. What
  * is allocated around the buffer is not initialized.
  *
- * Context: Any.
+ * Context: Any; process context with %DMA_ATTR_MAY_SLEEP. Then it may wait for room.
  * Return: Physical address of the bounce buffer, or DMA_MAPPING_ERROR. Then
  * swiotlb_failed is traced, and unless %DMA_ATTR_NO_WARN is set, the log says why,
  * at a limited rate.

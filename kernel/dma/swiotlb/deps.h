@@ -17,6 +17,7 @@
 #include <linux/cache.h>
 #include <linux/cc_platform.h>
 #include <linux/cma.h>
+#include <linux/completion.h>
 #include <linux/cpuhotplug.h>
 #include <linux/ctype.h>
 #include <linux/debugfs.h>

@@ -152,10 +152,8 @@ static struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
 		pool = swiotlb_pool_create(mem, &pages, nareas);
 		if (pages.shared && pool != ERR_PTR(-ENOMEM))
 			swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
-		if (pool == ERR_PTR(-ENOTRECOVERABLE)) {
-			atomic_long_add(nslots, &mem->growth.apart);
-			swiotlb_count(mem, SWIOTLB_LEAKED, pages.bytes);
-		}
+		if (pool == ERR_PTR(-ENOTRECOVERABLE))
+			swiotlb_mem_lost(mem, nslots);
 	}
 	return pool;
 }
@@ -308,6 +306,7 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 			synchronize_rcu();
 			/* They hold the share of a larger allocator. */
 			swiotlb_magazines_drain(&mem->cache);
+			swiotlb_mem_freed(mem);
 		}
 		swiotlb_growth_remove(mem, &empty);
 	}

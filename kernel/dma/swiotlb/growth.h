@@ -25,6 +25,7 @@ struct swiotlb_mem;
  * @apart:	Slots whose memory is in no list of pools: it is about to be added or
  *		freed, or could not be encrypted again and is lost.
  * @transient:	Slots of transient pools.
+ * @atomic:	Of these, slots from the atomic coherent pools.
  * @demand:	Slots that were in use at the last look.
  * @looked:	Time of that, in jiffies.
  * @busy:	When all open pools were needed last, in jiffies.
@@ -41,6 +42,7 @@ struct swiotlb_growth {
 	unsigned long max_nslots;
 	atomic_long_t apart;
 	atomic_long_t transient;
+	atomic_long_t atomic;
 	unsigned long demand;
 	unsigned long looked;
 	unsigned long busy;

@@ -26,10 +26,12 @@
  * depot
  *	Free buffers of one size class, for all CPUs.
  * crowded
- *	No area had room a moment ago: magazines keep nothing.
+ *	No area had room a moment ago, or callers wait: magazines keep nothing.
+ * waiter
+ *	A caller that may sleep, and waits for room.
  * transient pool
- *	A pool made for one mapping, in a context that cannot sleep, when all
- *	else is full.
+ *	A pool made for one mapping when all else is full: at once by a caller that
+ *	cannot sleep, after its wait by one that may.
  * reach
  *	The memory that a device can use, on the path that its DMA takes.
  * boot pool
@@ -55,6 +57,7 @@
  *	limit.c		how much an allocator may have		(SWIOTLB_DYNAMIC)
  *	transient.c	pools for one mapping			(SWIOTLB_DYNAMIC)
  *	growth.c	the worker: add pools, free pools	(SWIOTLB_DYNAMIC)
+ *	wait.c		search, wait, or a pool for one mapping
  *	bounce.c	the copy
  *	report.c	maps that fail, and errors of drivers
  *	stats.c		debugfs
@@ -81,9 +84,10 @@
  *    pools made at run time. Interrupts off.
  * 3. depot->lock: the buffers in one depot. Interrupts off.
  * 4. area->lock: bitmaps, hints and occupancy of one area. Interrupts off.
+ * 5. queue->lock: callers that wait. Interrupts off.
  *
- * Area locks nest in that of a depot, but not in each other. Nothing sleeps or
- * allocates under 2 to 4. A magazine has no lock. The list of pools is read under RCU,
+ * Area locks nest in that of a depot, but not in each other; that of a queue nests in
+ * none of 2 to 4. Nothing sleeps or allocates under 2 to 5. A magazine has no lock. The list of pools is read under RCU,
  * the index by the owner of a mapping: "Life of a pool" in pools.c.
  */
 
@@ -141,6 +145,20 @@
  *	listed? else list                  cell
  *
  * Both exchanges are full barriers.
+ *
+ * A caller that waits finds a buffer, or the CPU that makes room sees the waiter, and
+ * wakes it::
+ *
+ *	B (unmap)                          W (waiter)
+ *	--------------------------------   -------------------------------
+ *	try_cmpxchg(cell)          [11]    crowded = WAITED
+ *	crowded?                           smp_mb()                  [11]
+ *	                                   cell
+ *
+ * The cell stands for all that makes room. Where that is no exchange (a pool is added or
+ * reopened, a transient pool is freed), smp_mb() [11] stands in swiotlb_mem_made_room().
+ * Slots of an area need none, since W locks each area, even one that looks full: either
+ * it gets the lock after B, or B got it after W, and then sees @crowded.
  *
  * [7] publishes magazines that are complete, [8] in swiotlb_cache_cpu() is its
  * partner: cache->depot is read after it. [9] publishes the index, and a pool in it, to

@@ -51,9 +51,8 @@ bool swiotlb_cache_crowd(struct swiotlb_cache *cache)
 {
 	if (!swiotlb_cache_cpu(cache) || swiotlb_cache_is_crowded(cache))
 		return false;
-	/* 0 would say that nothing is crowded. */
-	WRITE_ONCE(cache->crowded, (jiffies + SWIOTLB_CROWDED) | 1);
-	return true;
+	/* 0 would say that nothing is crowded. A caller may have begun to wait meanwhile. */
+	return !cmpxchg(&cache->crowded, 0, (jiffies + SWIOTLB_CROWDED) | 1);
 }
 
 /**
@@ -68,9 +67,10 @@ bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
 	unsigned long until = READ_ONCE(cache->crowded);
 
 	/* A range: @until may lie so far back that jiffies have wrapped. */
-	if (time_in_range(jiffies, until - SWIOTLB_CROWDED - 1, until))
+	if (until == SWIOTLB_CROWDED_WAITED ||
+	    time_in_range(jiffies, until - SWIOTLB_CROWDED - 1, until))
 		return true;
-	WRITE_ONCE(cache->crowded, 0);
+	cmpxchg(&cache->crowded, until, 0);
 	return false;
 }
 

@@ -112,7 +112,7 @@ struct swiotlb_depot {
 /**
  * struct swiotlb_cache - the magazines of an allocator
  * @cpu:	For each CPU, %NULL before they are started.
- * @crowded:	Nothing is kept until then, in jiffies, or 0.
+ * @crowded:	Nothing is kept until then, in jiffies, or 0; or %SWIOTLB_CROWDED_WAITED.
  * @depot:	One for each class, %NULL before @cpu is set.
  * @filled:	Magazines that may hold buffers.
  *
@@ -124,6 +124,9 @@ struct swiotlb_cache {
 	struct swiotlb_depot *depot;
 	struct llist_head filled;
 };
+
+/* Callers wait for room: crowded until the last of them has left. No time is even. */
+#define SWIOTLB_CROWDED_WAITED	2UL
 
 /*
  * A buffer in one word that is not 0: a mark, the pool's number, the slot's. Small
@@ -214,7 +217,10 @@ static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
 		empty = atomic_read(&mag->cell[top]);
 		if (unlikely(empty))
 			continue;
-		/* [5] Pairs with swiotlb_magazine_take(), [10] with a drain. */
+		/*
+		 * [5] Pairs with swiotlb_magazine_take(), [10] with a drain, [11] with
+		 * a caller that begins to wait.
+		 */
 		if (atomic_try_cmpxchg(&mag->cell[top], &empty, cell)) {
 			WRITE_ONCE(mag->top, top + 1);
 			return true;
@@ -252,6 +258,12 @@ static inline bool swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
 {
 	return unlikely(READ_ONCE(cache->crowded)) &&
 	       __swiotlb_cache_is_crowded(cache);
+}
+
+/* Do callers wait for room? */
+static inline bool swiotlb_cache_is_waited(const struct swiotlb_cache *cache)
+{
+	return READ_ONCE(cache->crowded) == SWIOTLB_CROWDED_WAITED;
 }
 
 #endif /* _KERNEL_DMA_SWIOTLB_MAGAZINE_H */

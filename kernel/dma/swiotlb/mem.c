@@ -38,6 +38,7 @@ void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	WRITE_ONCE(mem->pools.held, mem->pools.held + pool->nslots);
 	list_add_tail_rcu(&pool->node, &mem->pools.list);
 	swiotlb_pools_count(mem, pool->nslots);
+	swiotlb_mem_made_room(mem);
 }
 
 /**
@@ -53,6 +54,8 @@ void swiotlb_mem_init(struct swiotlb_mem *mem)
 	mem->pools.held = 0;
 	mem->pools.max_nareas = 0;
 	init_llist_head(&mem->cache.filled);
+	spin_lock_init(&mem->queue.lock);
+	INIT_LIST_HEAD(&mem->queue.waiters);
 	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
 		swiotlb_growth_init(&mem->growth);
 }
@@ -246,12 +249,12 @@ static bool swiotlb_area_is_tight(const struct io_tlb_area *area)
 /*
  * The CPU's own area of each pool comes first, the oldest pool in front, then
  * the next area of each: going through one pool after the other would send all
- * CPUs to the areas of the first.
+ * CPUs to the areas of the first. @surely: an area that looks full is locked, too.
  */
 static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 				      struct device *dev,
 				      const struct swiotlb_request *req,
-				      enum swiotlb_reach reach,
+				      enum swiotlb_reach reach, bool surely,
 				      struct swiotlb_hit *hit)
 {
 	unsigned int i, n, nareas = READ_ONCE(mem->pools.max_nareas);
@@ -270,7 +273,7 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 				continue;
 			if (reach == SWIOTLB_REACH_BOOT && pool != &mem->boot_pool)
 				continue;
-			if (!swiotlb_slots_may_fit(&area->slots, req->nslots)) {
+			if (!surely && !swiotlb_slots_may_fit(&area->slots, req->nslots)) {
 				tight = true;
 				continue;
 			}
@@ -315,12 +318,58 @@ phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 			return tlb_addr;
 	}
 
-	tlb_addr = swiotlb_mem_search(mem, dev, req, reach, hit);
+	tlb_addr = swiotlb_mem_search(mem, dev, req, reach, false, hit);
 	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_cache_crowd(&mem->cache)) {
 		swiotlb_magazines_drain(&mem->cache);
-		tlb_addr = swiotlb_mem_search(mem, dev, req, reach, hit);
+		tlb_addr = swiotlb_mem_search(mem, dev, req, reach, false, hit);
+		/* A waiter did not find the magazines that were drained here. */
+		swiotlb_mem_freed(mem);
 	}
 	if (tlb_addr != SWIOTLB_MAP_FULL)
 		swiotlb_mem_account(mem, req->nslots);
 	return tlb_addr;
+}
+
+/**
+ * swiotlb_mem_map_waiter() - allocate and record a mapping for a caller that waits
+ * @mem:	Allocator.
+ * @dev:	Device that will use it.
+ * @req:	The request, swiotlb_request_possible().
+ * @reach:	Pools that the device can use.
+ * @hit:	Filled in on success.
+ *
+ * Magazines are drained and each area is locked: slots that an unmap frees and that
+ * are not found here are freed by a CPU that sees the waiter.
+ *
+ * Context: Any, takes locks of areas and depots.
+ * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
+ */
+phys_addr_t swiotlb_mem_map_waiter(struct swiotlb_mem *mem, struct device *dev,
+				   const struct swiotlb_request *req,
+				   enum swiotlb_reach reach, struct swiotlb_hit *hit)
+{
+	phys_addr_t tlb_addr;
+
+	swiotlb_magazines_drain(&mem->cache);
+	tlb_addr = swiotlb_mem_search(mem, dev, req, reach, true, hit);
+	if (tlb_addr != SWIOTLB_MAP_FULL)
+		swiotlb_mem_account(mem, req->nslots);
+	return tlb_addr;
+}
+
+/**
+ * swiotlb_mem_wake() - let the first caller that waits look for room
+ * @mem:	Allocator in which there may be some.
+ *
+ * Context: Any, takes the lock of the queue.
+ */
+void swiotlb_mem_wake(struct swiotlb_mem *mem)
+{
+	struct swiotlb_queue *queue = &(mem->narrower ?: mem)->queue;
+	struct swiotlb_waiter *first;
+
+	guard(spinlock_irqsave)(&queue->lock);
+	first = list_first_entry_or_null(&queue->waiters, struct swiotlb_waiter, node);
+	if (first)
+		complete(&first->room);
 }

@@ -51,6 +51,8 @@
  * @SWIOTLB_NO_MEMORY:	... or without memory for more, in this context.
  * @SWIOTLB_LEAKED:	Bytes that could not be encrypted again, and are lost.
  * @SWIOTLB_SET_MEMORY:	Changes of encryption, of a pool each.
+ * @SWIOTLB_WAITED:	Maps that waited for room, ...
+ * @SWIOTLB_WAIT_TIMED_OUT: ... as long as they may, and found none.
  * @SWIOTLB_NR_EVENTS:	Number of all these.
  */
 enum swiotlb_event {
@@ -68,7 +70,30 @@ enum swiotlb_event {
 	SWIOTLB_NO_MEMORY,
 	SWIOTLB_LEAKED,
 	SWIOTLB_SET_MEMORY,
+	SWIOTLB_WAITED,
+	SWIOTLB_WAIT_TIMED_OUT,
 	SWIOTLB_NR_EVENTS,
+};
+
+/**
+ * struct swiotlb_queue - callers that wait for room; see "Waiting" in wait.c
+ * @lock:	Protects @waiters.
+ * @waiters:	&struct swiotlb_waiter, in order of arrival.
+ */
+struct swiotlb_queue {
+	/* protects @waiters */
+	spinlock_t lock;
+	struct list_head waiters;
+};
+
+/**
+ * struct swiotlb_waiter - a caller that waits for room
+ * @node:	Member of the queue.
+ * @room:	There may be room now, or it is the first one now.
+ */
+struct swiotlb_waiter {
+	struct list_head node;
+	struct completion room;
 };
 
 /**
@@ -82,6 +107,7 @@ enum swiotlb_event {
  * @narrower:	Allocator that devices of this one fall back to; %NULL for none.
  * @boot_pool:	The pool made at boot, or the range of a restricted pool.
  * @pools:	All pools.
+ * @queue:	Callers that wait for room in it, or in a wider one, which has none.
  * @early_used:	Slots that were mapped, less those that were unmapped, while there were
  *		no magazines.
  * @growth:	When to add pools, and when to free them.
@@ -101,6 +127,7 @@ struct swiotlb_mem {
 	struct swiotlb_mem *narrower;
 	struct io_tlb_pool boot_pool ____cacheline_aligned_in_smp;
 	struct swiotlb_pools pools;
+	struct swiotlb_queue queue;
 	atomic_long_t early_used;
 	struct swiotlb_growth growth;
 	struct dentry *debugfs;
@@ -188,6 +215,10 @@ enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
 phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 			    const struct swiotlb_request *req,
 			    enum swiotlb_reach reach, struct swiotlb_hit *hit);
+phys_addr_t swiotlb_mem_map_waiter(struct swiotlb_mem *mem, struct device *dev,
+				   const struct swiotlb_request *req,
+				   enum swiotlb_reach reach, struct swiotlb_hit *hit);
+void swiotlb_mem_wake(struct swiotlb_mem *mem);
 
 DECLARE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
 
@@ -220,6 +251,31 @@ static inline void swiotlb_mem_account(struct swiotlb_mem *mem, long nslots)
 	else
 		atomic_long_add(nslots, &mem->early_used);
 	swiotlb_track(mem, nslots);
+}
+
+/*
+ * Slots were freed under the lock of their area, or by an exchange of a cell: wake the
+ * first caller that waits. A waiter that is not seen here finds them, see "Barriers".
+ */
+static inline void swiotlb_mem_freed(struct swiotlb_mem *mem)
+{
+	if (unlikely(swiotlb_cache_is_waited(&mem->cache)))
+		swiotlb_mem_wake(mem);
+}
+
+/* The same for room that was made in another way. */
+static inline void swiotlb_mem_made_room(struct swiotlb_mem *mem)
+{
+	/* [11] Pairs with swiotlb_wait_begin(). */
+	smp_mb();
+	swiotlb_mem_freed(mem);
+}
+
+/* Slots that could not be encrypted again use up the limit for good. */
+static inline void swiotlb_mem_lost(struct swiotlb_mem *mem, unsigned long nslots)
+{
+	atomic_long_add(nslots, &mem->growth.apart);
+	swiotlb_count(mem, SWIOTLB_LEAKED, nslots << IO_TLB_SHIFT);
 }
 
 /*
@@ -266,8 +322,11 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 
 	mag = swiotlb_this_magazine(cpu, class);
 	cell = swiotlb_magazine_take(mag);
-	if (!cell && swiotlb_magazine_refill(&mem->cache, mag))
+	if (!cell && swiotlb_magazine_refill(&mem->cache, mag)) {
 		cell = swiotlb_magazine_take(mag);
+		/* The drain of a waiter may have missed what moved. */
+		swiotlb_mem_freed(mem);
+	}
 	if (!cell)
 		return SWIOTLB_MAP_FULL;
 
@@ -278,6 +337,7 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 	if (unlikely(!swiotlb_request_fits(req, (dma_start >> IO_TLB_SHIFT) +
 						index))) {
 		swiotlb_pool_release(pool, index, req->nslots, NULL, 0);
+		swiotlb_mem_freed(mem);
 		return SWIOTLB_MAP_FULL;
 	}
 
@@ -295,17 +355,19 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 static inline void swiotlb_mem_unmap(struct io_tlb_pool *pool,
 				     const struct swiotlb_mapping *map)
 {
-	struct swiotlb_cache *cache = &pool->mem->cache;
+	struct swiotlb_mem *mem = pool->mem;
+	struct swiotlb_cache *cache = &mem->cache;
 	struct swiotlb_cpu_cache __percpu *cpu = swiotlb_cache_cpu(cache);
 	unsigned int class = swiotlb_class(map->nslots);
 	struct swiotlb_magazine *mag;
 	u32 cell;
 
-	swiotlb_mem_account(pool->mem, -(long)map->nslots);
+	swiotlb_mem_account(mem, -(long)map->nslots);
 	if (unlikely(!cpu) || class == SWIOTLB_NR_CLASSES ||
 	    map->head > SWIOTLB_CELL_INDEX_MASK || !swiotlb_pool_is_open(pool) ||
 	    swiotlb_cache_is_crowded(cache)) {
 		swiotlb_pool_release(pool, map->head, map->nslots, NULL, 0);
+		swiotlb_mem_freed(mem);
 		return;
 	}
 
@@ -315,6 +377,8 @@ static inline void swiotlb_mem_unmap(struct io_tlb_pool *pool,
 	if (!swiotlb_magazine_push(mag, cell))
 		swiotlb_magazine_overflow(cache, mag, cell);
 	swiotlb_magazine_list(cache, mag);
+	/* Once more: a caller may have begun to wait before the buffer was there. */
+	swiotlb_mem_freed(mem);
 }
 
 #endif /* _KERNEL_DMA_SWIOTLB_MEM_H */

@@ -28,8 +28,7 @@ enum swiotlb_source {
  * @last:	Highest physical address that it may have.
  * @nid:	Node that is preferred.
  * @gfp:	As for alloc_pages(), but for the zone.
- * @dev:	Device that needs it at once, in any context; %NULL if the caller can
- *		sleep.
+ * @dev:	Device that needs it at once. May be %NULL if the caller can sleep.
  * @start:	Physical address.
  * @vaddr:	Virtual address.
  * @source:	Where it came from.

@@ -260,6 +260,7 @@ void swiotlb_pools_reopen(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	swiotlb_pools_count(mem, pool->nslots);
 	WRITE_ONCE(pool->state, SWIOTLB_POOL_OPEN);
 	swiotlb_count(mem, SWIOTLB_REOPENED, 1);
+	swiotlb_mem_made_room(mem);
 }
 
 /**

@@ -46,8 +46,10 @@ static struct page *swiotlb_pages_take(const struct swiotlb_pages *pages, gfp_t 
 
 	if (pages->source == SWIOTLB_FROM_CMA)
 		return swiotlb_cma_take(pages);
+	/* It refuses __GFP_NORETRY. */
 	if (pages->source == SWIOTLB_FROM_CONTIG)
-		return alloc_contig_pages(PFN_UP(pages->bytes), gfp, pages->nid, NULL);
+		return alloc_contig_pages(PFN_UP(pages->bytes), gfp & ~__GFP_NORETRY,
+					  pages->nid, NULL);
 	if (order > MAX_PAGE_ORDER)
 		return NULL;
 	return alloc_pages_node(pages->nid, gfp | __GFP_NORETRY, order);

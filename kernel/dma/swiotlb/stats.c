@@ -84,6 +84,8 @@ static const char *const swiotlb_event_names[] = {
 	[SWIOTLB_NO_MEMORY] = "no_memory",
 	[SWIOTLB_LEAKED] = "leaked_bytes",
 	[SWIOTLB_SET_MEMORY] = "set_memory",
+	[SWIOTLB_WAITED] = "waited",
+	[SWIOTLB_WAIT_TIMED_OUT] = "wait_timed_out",
 };
 
 static_assert(ARRAY_SIZE(swiotlb_event_names) == SWIOTLB_NR_EVENTS);

@@ -7,21 +7,33 @@
 #include "transient.h"
 
 /*
- * Decrypted memory comes from the atomic coherent pools, which drivers need, and which
- * never shrink: no more than this is taken from them.
+ * Where the caller cannot sleep, decrypted memory comes from the atomic coherent pools,
+ * which drivers need, and which never shrink: no more than this is taken from them.
  */
 #define SWIOTLB_ATOMIC_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
 
-/* Its memory counts until it is free. */
+static void swiotlb_transient_count(struct swiotlb_mem *mem, long nslots, bool atomic)
+{
+	atomic_long_add(nslots, &mem->growth.transient);
+	if (atomic)
+		atomic_long_add(nslots, &mem->growth.atomic);
+}
+
+/* Its memory counts until it is free, and for good if it is lost. */
 static void swiotlb_transient_free_work(struct work_struct *work)
 {
 	struct io_tlb_pool *pool = container_of(to_rcu_work(work),
 						struct io_tlb_pool, free_work);
+	bool atomic = pool->source == SWIOTLB_FROM_ATOMIC;
 	struct swiotlb_mem *mem = pool->mem;
 	long nslots = pool->nslots;
 
-	swiotlb_pool_destroy(pool);
-	atomic_long_sub(nslots, &mem->growth.transient);
+	if (mem->pub.cc_shared && !atomic)
+		swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
+	if (!swiotlb_pool_destroy(pool))
+		swiotlb_mem_lost(mem, nslots);
+	swiotlb_transient_count(mem, -nslots, atomic);
+	swiotlb_mem_made_room(mem);
 }
 
 /* Walks through its bucket of the table may still look at the pool. */
@@ -32,13 +44,13 @@ static void swiotlb_transient_free(struct io_tlb_pool *pool)
 }
 
 static bool swiotlb_transient_has_room(const struct swiotlb_mem *mem,
-				       unsigned long nslots)
+				       unsigned long nslots, bool atomic)
 {
 	long room = swiotlb_limit_room(mem);
 
-	if (mem->pub.cc_shared)
+	if (atomic)
 		room = min(room, (long)SWIOTLB_ATOMIC_SLOTS -
-				 atomic_long_read(&mem->growth.transient));
+				 atomic_long_read(&mem->growth.atomic));
 	return room >= (long)nslots;
 }
 
@@ -58,24 +70,30 @@ static unsigned long swiotlb_transient_size(struct device *dev,
 
 static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem,
 						    struct device *dev,
-						    unsigned long nslots)
+						    unsigned long nslots, gfp_t gfp,
+						    bool atomic)
 {
 	struct swiotlb_pages pages = {
 		.bytes = nslots << IO_TLB_SHIFT,
 		.shared = mem->pub.cc_shared,
 		.last = swiotlb_dev_last(dev),
 		.nid = swiotlb_dev_node(dev),
-		.gfp = GFP_NOWAIT | __GFP_NOWARN,
+		.gfp = gfp,
 		.dev = dev,
 	};
 	struct io_tlb_pool *pool = ERR_PTR(-ENOSPC);
 
 	/* Other CPUs may have taken the room meanwhile. */
-	atomic_long_add(nslots, &mem->growth.transient);
-	if (swiotlb_transient_has_room(mem, 0))
+	swiotlb_transient_count(mem, nslots, atomic);
+	if (swiotlb_transient_has_room(mem, 0, atomic)) {
 		pool = swiotlb_pool_create(mem, &pages, 1);
+		if (pages.shared && !atomic && pool != ERR_PTR(-ENOMEM))
+			swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
+		if (pool == ERR_PTR(-ENOTRECOVERABLE))
+			swiotlb_mem_lost(mem, nslots);
+	}
 	if (IS_ERR(pool))
-		atomic_long_sub(nslots, &mem->growth.transient);
+		swiotlb_transient_count(mem, -(long)nslots, atomic);
 	else
 		pool->state = SWIOTLB_POOL_TRANSIENT;
 	return pool;
@@ -86,22 +104,25 @@ static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem,
  * @mem:	Allocator that is full, and may grow.
  * @dev:	Device that will use the mapping, swiotlb_transient_is_reached().
  * @req:	The request, swiotlb_request_possible().
+ * @gfp:	As for alloc_pages(), but for the zone. If it may not sleep, decrypted memory
+ *		comes from the atomic coherent pools.
  * @pool:	Filled in on success.
  *
- * Context: Any. The pool is freed in process context, after the unmap.
+ * Context: As @gfp says. The pool is freed in process context, after the unmap.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
  */
 phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
-				  const struct swiotlb_request *req,
+				  const struct swiotlb_request *req, gfp_t gfp,
 				  struct io_tlb_pool **pool)
 {
+	bool atomic = mem->pub.cc_shared && !gfpflags_allow_blocking(gfp);
 	unsigned long nslots = swiotlb_transient_size(dev, req);
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct io_tlb_pool *new;
 
-	if (!swiotlb_transient_has_room(mem, nslots))
+	if (!swiotlb_transient_has_room(mem, nslots, atomic))
 		return SWIOTLB_MAP_FULL;
-	new = swiotlb_transient_create(mem, dev, nslots);
+	new = swiotlb_transient_create(mem, dev, nslots, gfp, atomic);
 	if (IS_ERR(new))
 		return SWIOTLB_MAP_FULL;
 

@@ -8,7 +8,7 @@
 #include "mem.h"
 
 phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
-				  const struct swiotlb_request *req,
+				  const struct swiotlb_request *req, gfp_t gfp,
 				  struct io_tlb_pool **pool);
 void swiotlb_transient_unmap(struct io_tlb_pool *pool, unsigned int nslots);
 

@@ -416,6 +416,80 @@ STRESS(stress_shrinking_encrypted, .arg = "4608,2", .threads = 12, .pressure = 2
 #endif
 #endif
 
+#ifdef ENGINE_ours
+
+/*
+ * Threads that may sleep, and room for one of them: each unmap has to wake the next one.
+ * No other one does if a wake-up is lost. Pages go to magazines, the odd size does not.
+ */
+#define SLEEPERS 4
+
+static unsigned long sleeps[SLEEPERS];
+static size_t wanted;
+static phys_addr_t wanted_orig;
+
+static void *sleeper(void *arg)
+{
+	unsigned long n = (unsigned long)arg;
+	phys_addr_t tlb;
+
+	shim_set_cpu(n);
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED) && !check_failures()) {
+		tlb = map_full(shared_dev[0], wanted_orig, wanted, 0, DMA_TO_DEVICE,
+			       DMA_ATTR_MAY_SLEEP | DMA_ATTR_SKIP_CPU_SYNC);
+		if (!CHECK(tlb != MAP_FAILED_ADDR))
+			break;
+		unmap(shared_dev[0], tlb, wanted, DMA_TO_DEVICE);
+		WRITE_ONCE(sleeps[n], sleeps[n] + 1);
+	}
+	return NULL;
+}
+
+static void sleepers(size_t size)
+{
+	pthread_t thread[SLEEPERS];
+	unsigned long n;
+
+	wanted = size;
+	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
+	for (n = 0; n < SLEEPERS; n++)
+		pthread_create(&thread[n], NULL, sleeper, (void *)n);
+	usleep(time_of_run() / 2);
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (n = 0; n < SLEEPERS; n++) {
+		pthread_join(thread[n], NULL);
+		printf("# %zu bytes: %lu maps of thread %lu\n", size, sleeps[n], n);
+		CHECK(sleeps[n] > ENOUGH_MAPS / 10);
+		sleeps[n] = 0;
+	}
+}
+
+TEST(stress_waiting)
+{
+	static phys_addr_t tlbs[2048];
+	unsigned int n;
+
+	shim_nr_cpus = SLEEPERS;
+	boot_fixed("4096,1", NULL);
+	shared_dev[0] = new_device(0, 0);
+	wanted_orig = new_buffer(2 * PAGE_SIZE, 0);
+	n = map_until_full(shared_dev[0], wanted_orig, PAGE_SIZE, tlbs, ARRAY_SIZE(tlbs));
+	unmap(shared_dev[0], tlbs[--n], PAGE_SIZE, DMA_TO_DEVICE);
+	shim_threads_start();
+	sleepers(PAGE_SIZE);
+	unmap(shared_dev[0], tlbs[--n], PAGE_SIZE, DMA_TO_DEVICE);
+	sleepers(PAGE_SIZE + IO_TLB_SIZE);
+	shim_threads_stop();
+	check_used(n * PAGE_SIZE / IO_TLB_SIZE);
+	if (IS_ENABLED(CONFIG_DEBUG_FS)) {
+		printf("# %ld waited\n", slots_event("waited"));
+		CHECK(slots_event("waited") > ENOUGH_MAPS);
+		CHECK_EQ(slots_event("wait_timed_out"), 0);
+	}
+}
+
+#endif
+
 int main(int argc, char **argv)
 {
 	return harness_main(argc, argv);

@@ -269,7 +269,7 @@ struct page *alloc_contig_pages(unsigned long nr_pages, gfp_t gfp, int nid,
 	before_pages(GFP_KERNEL);
 	WRITE_ONCE(shim_asked_node, nid);
 	shim_advance(READ_ONCE(shim_contig_takes));
-	if (shim_should_fail(SHIM_FAULT_CONTIG, 0))
+	if (shim_should_fail(SHIM_FAULT_CONTIG, 0) || (gfp & __GFP_NORETRY))
 		return NULL;
 	pfn = zoned_run(gfp, nr_pages,
 			is_power_of_2(nr_pages) ? nr_pages : 1UL << pageblock_order);

@@ -18,6 +18,12 @@ void shim_threads_stop(void);
 unsigned int shim_run_work(void);
 bool shim_run_one_work(void);
 unsigned int shim_work_queued(void);
+/* What happens in each turn while this thread waits, in place of a short sleep */
+extern __thread void (*shim_meanwhile)(void);
+/* A fatal signal is pending for this thread */
+extern __thread bool shim_killed;
+/* Threads that wait for a completion */
+extern unsigned int shim_waiting;
 /* Delayed work, ever, whose timer ran out, and would have woken an idle CPU */
 extern unsigned long shim_wakeups;
 

@@ -85,6 +85,7 @@ static inline const char *dev_name(const struct device *dev)
 #define DMA_ATTR_REQUIRE_COHERENT (1UL << 12)
 #define DMA_ATTR_CC_SHARED (1UL << 13)
 #define __DMA_ATTR_ALLOC_CC_SHARED (1UL << 14)
+#define DMA_ATTR_MAY_SLEEP (1UL << 15)
 
 static inline unsigned int dma_get_min_align_mask(struct device *dev)
 {

@@ -312,6 +312,40 @@ void shim_advance(unsigned long ms)
 	__atomic_fetch_add(&shim_jiffies, ms, __ATOMIC_RELAXED);
 }
 
+__thread void (*shim_meanwhile)(void);
+__thread bool shim_killed;
+unsigned int shim_waiting;
+
+static bool try_wait(struct completion *x)
+{
+	u32 done = __atomic_load_n(&x->done, __ATOMIC_RELAXED);
+
+	return done && __atomic_compare_exchange_n(&x->done, &done, done - 1, false,
+						   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+long wait_for_completion_killable_timeout(struct completion *x, unsigned long timeout)
+{
+	unsigned long end = jiffies + timeout;
+	bool done = false;
+	long left;
+
+	might_sleep();
+	__atomic_fetch_add(&shim_waiting, 1, __ATOMIC_RELAXED);
+	while (!shim_killed && !(done = try_wait(x)) && time_before(jiffies, end)) {
+		if (shim_meanwhile)
+			shim_meanwhile();
+		else
+			usleep(50);
+	}
+	__atomic_fetch_sub(&shim_waiting, 1, __ATOMIC_RELAXED);
+	if (done) {
+		left = end - jiffies;
+		return max(left, 1L);
+	}
+	return shim_killed ? -ERESTARTSYS : 0;
+}
+
 static unsigned long now_ms(void)
 {
 	struct timespec ts;

@@ -114,6 +114,14 @@ extern unsigned long shim_jiffies;
 #define time_before_eq(a, b) time_after_eq(b, a)
 #define time_is_before_jiffies(a) time_after(jiffies, a)
 #define time_is_after_jiffies(a) time_before(jiffies, a)
+/* Who waits polls. Its thread, if it has this, goes on with something else meanwhile */
+struct completion { u32 done; };
+#define ERESTARTSYS 512
+#define init_completion(x) __atomic_store_n(&(x)->done, 0, __ATOMIC_RELAXED)
+#define reinit_completion(x) init_completion(x)
+#define complete(x) ((void)__atomic_fetch_add(&(x)->done, 1, __ATOMIC_ACQ_REL))
+long wait_for_completion_killable_timeout(struct completion *x, unsigned long timeout);
+
 #define msleep(ms) do { might_sleep(); shim_advance(ms); } while (0)
 void shim_advance(unsigned long ms);
 

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How a map gets room: it searches; it waits, if the caller can sleep; it makes a pool
+ * of its own.
+ */
+
+#include "transient.h"
+#include "wait.h"
+
+/**
+ * DOC: Waiting
+ *
+ * A map with %DMA_ATTR_MAY_SLEEP that finds no room waits for it, once, for a bounded
+ * time. Then it makes a pool for its request, or fails. So it ends even if the driver
+ * itself holds all that there is.
+ *
+ * Callers wait in order of arrival, in one queue for an allocator and the wider one. Only
+ * the first one searches; a map that may sleep and finds others waiting queues behind
+ * them before it searches. Maps that cannot sleep take no notice of the queue.
+ *
+ * While callers wait, the allocator is crowded: what is unmapped goes to its area, and
+ * the unmap wakes the first caller. An unmap that no one waits for only reads
+ * @crowded, which it did already, and which is in a cache line that maps do not write.
+ *
+ * No wake-up is lost. What was freed before @crowded was set is found by the search of
+ * the waiter; what is freed later is freed by code that reads @crowded afterwards, and
+ * wakes: [11] in "Barriers". A buffer that changes its place meanwhile may be missed by
+ * the search, so code that moves buffers for itself (a drain, a refill) wakes, too.
+ */
+
+/* How long a caller waits for room at most, in jiffies. */
+#define SWIOTLB_WAIT		(5 * HZ)
+
+/*
+ * The pool of a request is made by the caller: it may hold what reclaim needs, and says
+ * so by memalloc_noio_save(). A worker does not know, and the caller would wait for it.
+ */
+#define SWIOTLB_WAIT_GFP	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY)
+
+/* The wider allocator first, if it is reached: low memory is for devices that need it. */
+static phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
+				  const struct swiotlb_request *req,
+				  enum swiotlb_reach reach, bool waits,
+				  struct io_tlb_pool **pool)
+{
+	struct swiotlb_mem *widest = reach == SWIOTLB_REACH_WIDER ? mem->wider : mem;
+	/* More of it would not help a device that reaches a part only. */
+	bool may_grow = reach > SWIOTLB_REACH_BOOT && swiotlb_growth_is_enabled(widest);
+	struct swiotlb_hit hit;
+	phys_addr_t tlb_addr;
+
+	if (reach == SWIOTLB_REACH_NONE)
+		return SWIOTLB_MAP_FULL;
+	for (mem = widest; mem; mem = mem->narrower) {
+		tlb_addr = waits ? swiotlb_mem_map_waiter(mem, dev, req, reach, &hit) :
+				   swiotlb_mem_map(mem, dev, req, reach, &hit);
+		if (tlb_addr == SWIOTLB_MAP_FULL)
+			continue;
+		if (hit.tight && may_grow)
+			swiotlb_growth_look(widest, dev);
+		*pool = hit.pool;
+		return tlb_addr;
+	}
+	if (may_grow)
+		swiotlb_growth_want(widest, dev);
+	return SWIOTLB_MAP_FULL;
+}
+
+static phys_addr_t swiotlb_map_own(struct swiotlb_mem *mem, struct device *dev,
+				   const struct swiotlb_request *req, gfp_t gfp,
+				   struct io_tlb_pool **pool)
+{
+	if (!swiotlb_growth_is_enabled(mem))
+		return SWIOTLB_MAP_FULL;
+	return swiotlb_transient_map(mem, dev, req, gfp, pool);
+}
+
+/**
+ * swiotlb_map_atomic() - map from areas, or in a pool of its own
+ * @mem:	Allocator of the device.
+ * @dev:	Device.
+ * @req:	The request, swiotlb_request_possible().
+ * @reach:	Pools that the device can use; it reaches memory for others, if there are
+ *		none.
+ * @pool:	Filled in on success.
+ *
+ * Context: Any.
+ * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
+ */
+phys_addr_t swiotlb_map_atomic(struct swiotlb_mem *mem, struct device *dev,
+			       const struct swiotlb_request *req,
+			       enum swiotlb_reach reach, struct io_tlb_pool **pool)
+{
+	phys_addr_t tlb_addr = swiotlb_search(mem, dev, req, reach, false, pool);
+
+	if (tlb_addr == SWIOTLB_MAP_FULL)
+		tlb_addr = swiotlb_map_own(mem, dev, req, GFP_NOWAIT | __GFP_NOWARN,
+					   pool);
+	return tlb_addr;
+}
+
+/* From here on, code that frees slots sees that a caller waits. */
+static void swiotlb_wait_begin(struct swiotlb_mem *mem, struct swiotlb_waiter *waiter)
+{
+	struct swiotlb_queue *queue = &mem->queue;
+
+	init_completion(&waiter->room);
+	scoped_guard(spinlock_irqsave, &queue->lock) {
+		list_add_tail(&waiter->node, &queue->waiters);
+		for (; mem; mem = mem->wider)
+			WRITE_ONCE(mem->cache.crowded, SWIOTLB_CROWDED_WAITED);
+	}
+	/* [11] Pairs with swiotlb_magazine_push(), and swiotlb_mem_made_room(). */
+	smp_mb();
+}
+
+/* May it search? Then what is freed from here on wakes it once more. */
+static bool swiotlb_wait_is_first(struct swiotlb_mem *mem, struct swiotlb_waiter *waiter)
+{
+	guard(spinlock_irqsave)(&mem->queue.lock);
+	reinit_completion(&waiter->room);
+	return list_is_first(&waiter->node, &mem->queue.waiters);
+}
+
+/* The next one has its turn: there may be room that was too small for this one. */
+static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_waiter *waiter)
+{
+	struct swiotlb_queue *queue = &mem->queue;
+
+	guard(spinlock_irqsave)(&queue->lock);
+	list_del(&waiter->node);
+	if (!list_empty(&queue->waiters)) {
+		waiter = list_first_entry(&queue->waiters, struct swiotlb_waiter, node);
+		complete(&waiter->room);
+		return;
+	}
+	for (; mem; mem = mem->wider)
+		WRITE_ONCE(mem->cache.crowded, 0);
+}
+
+/* For a device that reaches no pool, room is what others leave of the limit. */
+static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
+				    const struct swiotlb_request *req,
+				    enum swiotlb_reach reach, bool waits,
+				    struct io_tlb_pool **pool)
+{
+	if (reach == SWIOTLB_REACH_NONE)
+		return swiotlb_map_own(mem, dev, req, SWIOTLB_WAIT_GFP, pool);
+	return swiotlb_search(mem, dev, req, reach, waits, pool);
+}
+
+/**
+ * swiotlb_map_sleeping() - map when there is room, or in a pool of its own
+ * @mem:	Allocator of the device.
+ * @dev:	Device.
+ * @req:	The request, swiotlb_request_possible().
+ * @reach:	As for swiotlb_map_atomic().
+ * @pool:	Filled in on success.
+ *
+ * Context: Process context. It may wait for %SWIOTLB_WAIT, and then allocate memory as the
+ * task may.
+ * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL: also at once when a
+ * fatal signal is pending that ends the wait.
+ */
+phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
+				 const struct swiotlb_request *req,
+				 enum swiotlb_reach reach, struct io_tlb_pool **pool)
+{
+	unsigned long end = jiffies + SWIOTLB_WAIT;
+	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
+	struct swiotlb_waiter waiter;
+	long left, ret = 0;
+
+	might_sleep();
+	if (!swiotlb_cache_is_waited(&mem->cache)) {
+		tlb_addr = swiotlb_wait_try(mem, dev, req, reach, false, pool);
+		if (tlb_addr != SWIOTLB_MAP_FULL)
+			return tlb_addr;
+	}
+
+	swiotlb_count(mem, SWIOTLB_WAITED, 1);
+	swiotlb_wait_begin(mem, &waiter);
+	do {
+		if (swiotlb_wait_is_first(mem, &waiter))
+			tlb_addr = swiotlb_wait_try(mem, dev, req, reach, true, pool);
+		left = end - jiffies;
+		if (tlb_addr != SWIOTLB_MAP_FULL || left <= 0)
+			break;
+		ret = wait_for_completion_killable_timeout(&waiter.room, left);
+	} while (ret >= 0);
+	swiotlb_wait_end(mem, &waiter);
+	if (tlb_addr != SWIOTLB_MAP_FULL || ret < 0)
+		return tlb_addr;
+
+	swiotlb_count(mem, SWIOTLB_WAIT_TIMED_OUT, 1);
+	return swiotlb_map_own(mem, dev, req, SWIOTLB_WAIT_GFP, pool);
+}

@@ -1,0 +1,668 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Callers that wait for room: DMA_ATTR_MAY_SLEEP. One thread is a task that waits, and
+ * what others do meanwhile; where the order of tasks matters, each has a thread.
+ */
+#include <pthread.h>
+#include "pieces.h"
+
+#ifdef ENGINE_ours
+
+/* As long as a caller waits at most */
+#define MOST (5 * HZ)
+#define NEVER ULONG_MAX
+
+static unsigned long began, when;
+static void (*what)(void);
+
+/* Time goes by, and workers run; at @when after the start, what another task does */
+static void time_passes(void)
+{
+	void (*fn)(void) = what;
+
+	shim_advance(1);
+	shim_run_work();
+	if (fn && jiffies - began >= when) {
+		what = NULL;
+		fn();
+	}
+}
+
+static phys_addr_t map_sleeping(size_t size)
+{
+	return map_full(dev, orig, size, 0, DMA_TO_DEVICE, DMA_ATTR_MAY_SLEEP);
+}
+
+/* A task that maps a piece; after so many jiffies, @fn is what another one does */
+static phys_addr_t map_while(unsigned long after, void (*fn)(void))
+{
+	phys_addr_t tlb;
+
+	began = jiffies;
+	when = after;
+	what = fn;
+	shim_meanwhile = time_passes;
+	tlb = map_sleeping(PIECE);
+	shim_meanwhile = NULL;
+	return tlb;
+}
+
+static void check_events(long waited, long timed_out)
+{
+	if (!IS_ENABLED(CONFIG_DEBUG_FS))
+		return;
+	CHECK_EQ(slots_event("waited"), waited);
+	CHECK_EQ(slots_event("wait_timed_out"), timed_out);
+}
+
+/* Nothing is left of the wait: a magazine keeps what is unmapped */
+static void check_magazines(void)
+{
+	long kept = 0;
+	unsigned int id;
+
+	shim_advance(HZ);
+	unmap(dev, map_page(dev), 4096, DMA_FROM_DEVICE);
+#ifdef CONFIG_DEBUG_FS
+	for (id = 1; id < 8; id++)
+		kept += max(slots_of_pool(id), 0L);
+	CHECK_EQ(kept - slots_used(), 4096 / IO_TLB_SIZE);
+#endif
+	(void)kept;
+	(void)id;
+}
+
+/* A pool of 16 pieces that cannot grow, all of which are mapped */
+static void boot_full(void)
+{
+	boot_fixed("512,1", NULL);
+	start_with(new_device(0, 0));
+	CHECK_EQ(map_until_full(dev, orig, PIECE, tlbs, 99), 16);
+}
+
+static void unmap_three(void)
+{
+	unmap(dev, tlbs[3], PIECE, DMA_TO_DEVICE);
+}
+
+TEST(waiting_ends_with_an_unmap)
+{
+	boot_full();
+	CHECK_EQ(map_while(HZ, unmap_three), tlbs[3]);
+	CHECK_EQ(jiffies - began, HZ);
+	check_events(1, 0);
+	check_used(512);
+	unmap_pieces(0, 16);
+	check_used(0);
+}
+
+/* There is room: no one waits */
+TEST(waiting_does_not_begin_while_there_is_room)
+{
+	boot_full();
+	unmap_three();
+	CHECK_EQ(map_while(NEVER, NULL), tlbs[3]);
+	CHECK_EQ(jiffies, began);
+	check_events(0, 0);
+}
+
+static phys_addr_t odd;
+
+static void unmap_odd(void)
+{
+	unmap(dev, odd, 3 * IO_TLB_SIZE, DMA_TO_DEVICE);
+}
+
+/* A size that no magazine has is freed to its area, crowded or not */
+TEST(waiting_ends_with_an_unmap_of_an_odd_size)
+{
+	boot_full();
+	unmap_three();
+	odd = map(dev, orig, 3 * IO_TLB_SIZE, DMA_TO_DEVICE);
+	CHECK(map_until_full(dev, orig, IO_TLB_SIZE, tlbs + 16, 99) > 0);
+	began = jiffies;
+	when = HZ;
+	what = unmap_odd;
+	shim_meanwhile = time_passes;
+	CHECK_EQ(map_sleeping(3 * IO_TLB_SIZE), odd);
+	CHECK_EQ(jiffies - began, HZ);
+}
+
+/* What the driver holds itself does not come: the map ends, after one wait */
+TEST(waiting_ends_when_the_driver_holds_all)
+{
+	boot_full();
+	CHECK_EQ(map_while(NEVER, NULL), MAP_FAILED_ADDR);
+	CHECK_EQ(jiffies - began, MOST);
+	CHECK(shim_log_has("swiotlb buffer is full (sz: 65536 bytes), total 512 (slots), used 512 (slots)"));
+	check_events(1, 1);
+	unmap_pieces(0, 16);
+	check_magazines();
+}
+
+static void die(void)
+{
+	shim_killed = true;
+}
+
+TEST(waiting_ends_with_a_fatal_signal)
+{
+	boot_full();
+	CHECK_EQ(map_while(HZ, die), MAP_FAILED_ADDR);
+	CHECK_EQ(jiffies - began, HZ);
+	check_events(1, 0);
+}
+
+TEST(waiting_does_not_begin_with_a_fatal_signal)
+{
+	boot_full();
+	die();
+	CHECK_EQ(map_while(NEVER, NULL), MAP_FAILED_ADDR);
+	CHECK_EQ(jiffies, began);
+	check_events(1, 0);
+}
+
+/* It cannot sleep: it takes what was freed for the one that waits */
+static void unmap_and_map(void)
+{
+	unmap_three();
+	tlbs[3] = map(dev, orig, PIECE, DMA_TO_DEVICE);
+	CHECK(tlbs[3] != MAP_FAILED_ADDR);
+	when = 2 * HZ;
+	what = unmap_three;
+}
+
+TEST(waiting_does_not_hold_up_callers_that_cannot)
+{
+	boot_full();
+	CHECK_EQ(map_while(HZ, unmap_and_map), tlbs[3]);
+	CHECK_EQ(jiffies - began, 2 * HZ);
+	check_events(1, 0);
+}
+
+/* The second one finds another one waiting, and does not take what was freed for it */
+static void unmap_and_queue(void)
+{
+	phys_addr_t tlb;
+
+	unmap_three();
+	what = die;
+	when = 0;
+	tlb = map_sleeping(4096);
+	CHECK_EQ(tlb, MAP_FAILED_ADDR);
+	shim_killed = false;
+}
+
+TEST(waiting_is_in_order_before_a_search)
+{
+	boot_full();
+	CHECK_EQ(map_while(HZ, unmap_and_queue), tlbs[3]);
+	CHECK_EQ(jiffies - began, HZ + 1);
+	check_events(2, 0);
+}
+
+static void map_in_interrupt(void)
+{
+	shim_hardirq_enter();
+	CHECK(map_sleeping(4096) != MAP_FAILED_ADDR);
+	shim_hardirq_exit();
+}
+
+/* Even if it would not have to wait: from an area, and from a magazine */
+TEST(waiting_in_an_interrupt_is_reported)
+{
+	phys_addr_t tlb;
+
+	boot("512,1");
+	start_with(new_device(0, 0));
+	map_in_interrupt();
+	tlb = map_page(dev);
+	unmap(dev, tlb, 4096, DMA_FROM_DEVICE);
+	map_in_interrupt();
+	expect_misuse(2);
+}
+
+/* ---- tasks with a thread each */
+
+struct task {
+	pthread_t thread;
+	unsigned int cpu;
+	size_t size;
+	unsigned long attrs;
+	phys_addr_t tlb;
+	bool ended;
+};
+
+static void *task_fn(void *arg)
+{
+	struct task *t = arg;
+
+	shim_set_cpu(t->cpu);
+	t->tlb = map_full(dev, orig, t->size, 0, DMA_TO_DEVICE, t->attrs);
+	__atomic_store_n(&t->ended, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void start_task(struct task *t, unsigned int cpu, size_t size, unsigned long attrs)
+{
+	*t = (struct task){ .cpu = cpu, .size = size, .attrs = attrs };
+	BUG_ON(pthread_create(&t->thread, NULL, task_fn, t));
+}
+
+static bool has_ended(const struct task *t)
+{
+	return __atomic_load_n(&t->ended, __ATOMIC_ACQUIRE);
+}
+
+static bool tasks_wait(unsigned int n)
+{
+	return __atomic_load_n(&shim_waiting, __ATOMIC_RELAXED) == n;
+}
+
+/* Until it sleeps as number @n */
+static void start_waiter(struct task *t, unsigned int n, size_t size)
+{
+	start_task(t, n, size, DMA_ATTR_MAY_SLEEP);
+	while (!tasks_wait(n) && !has_ended(t))
+		usleep(100);
+	CHECK(tasks_wait(n));
+}
+
+/* No time goes by until it has ended: if it was not woken, it fails in the end */
+static phys_addr_t end_task(struct task *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < 5000 && !has_ended(t); i++)
+		usleep(1000);
+	if (!CHECK(has_ended(t)))
+		shim_advance(MOST);
+	pthread_join(t->thread, NULL);
+	return t->tlb;
+}
+
+TEST(waiting_is_in_order_of_arrival)
+{
+	struct task task[4];
+	unsigned int i, j;
+
+	boot_full();
+	for (i = 0; i < 4; i++)
+		start_waiter(&task[i], i + 1, PIECE);
+	for (i = 0; i < 4; i++) {
+		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
+		CHECK_EQ(end_task(&task[i]), tlbs[i]);
+		for (j = i + 1; j < 4; j++)
+			CHECK(!has_ended(&task[j]));
+	}
+	check_events(4, 0);
+}
+
+/* Room that is too little for the first one is not for the second one, either */
+TEST(waiting_is_in_order_whatever_the_size)
+{
+	struct task large, small;
+	unsigned int i;
+
+	boot_full();
+	start_waiter(&large, 1, SZ_256K);
+	start_waiter(&small, 2, 4096);
+	for (i = 0; i < 3; i++) {
+		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
+		usleep(2000);
+		CHECK(!has_ended(&large) && !has_ended(&small));
+	}
+	unmap(dev, tlbs[3], PIECE, DMA_TO_DEVICE);
+	CHECK_EQ(end_task(&large), tlbs[0]);
+	CHECK(!has_ended(&small));
+	unmap(dev, tlbs[5], PIECE, DMA_TO_DEVICE);
+	CHECK_EQ(end_task(&small), tlbs[5]);
+}
+
+/* The first one gives up, and what it left is enough for the second one */
+TEST(waiting_goes_on_when_the_first_one_leaves)
+{
+	struct task large, small;
+
+	boot_full();
+	start_waiter(&large, 1, SZ_256K);
+	shim_advance(HZ);
+	start_waiter(&small, 2, 4096);
+	unmap_three();
+	usleep(2000);
+	CHECK(!has_ended(&small));
+	shim_advance(4 * HZ);
+	CHECK_EQ(end_task(&large), MAP_FAILED_ADDR);
+	CHECK_EQ(end_task(&small), tlbs[3]);
+	check_events(2, 1);
+}
+
+/* ---- buffers that change their place while a caller begins to wait */
+
+static struct task other;
+
+static void begin_to_wait(void)
+{
+	start_waiter(&other, 1, other.size);
+}
+
+static void check_woken(void)
+{
+	CHECK(end_task(&other) != MAP_FAILED_ADDR);
+}
+
+/* All is mapped, in pages; nothing is crowded */
+static void boot_full_of_pages(void)
+{
+	boot_fixed("8192,1", NULL);
+	start_with(new_device(0, 0));
+	CHECK_EQ(map_until_full(dev, orig, 4096, tlbs, MAX_PIECES), 4096);
+	shim_advance(HZ);
+	other.size = 4096;
+}
+
+static void unmap_page(unsigned int i)
+{
+	unmap(dev, tlbs[i], 4096, DMA_TO_DEVICE);
+}
+
+/* The unmap has seen that nothing is crowded. Then the caller finds nothing, and sleeps */
+TEST(waiting_begins_before_a_buffer_is_in_a_magazine)
+{
+	boot_full_of_pages();
+	shim_before_cmpxchg = begin_to_wait;
+	unmap_page(0);
+	check_woken();
+}
+
+TEST(waiting_begins_before_a_buffer_is_in_its_area)
+{
+	boot_full();
+	shim_advance(HZ);
+	other.size = PIECE;
+	shim_before_lock = begin_to_wait;
+	unmap_three();
+	check_woken();
+}
+
+/* Buffers have left the depot, and are in a magazine that no drain visits yet */
+TEST(waiting_begins_during_a_refill)
+{
+	unsigned int n;
+
+	boot_full_of_pages();
+	/* The last one moves 28 of 32 to the depot; the others are mapped again */
+	for (n = 0; n < 33; n++)
+		unmap_page(n);
+	for (n = 0; n < 5; n++)
+		CHECK(map_page(dev) != MAP_FAILED_ADDR);
+	shim_set_cpu(3);
+	shim_after_unlock = begin_to_wait;
+	CHECK(map_page(dev) != MAP_FAILED_ADDR);
+	check_woken();
+}
+
+/* Another CPU has taken the magazine from the list, and is about to free the buffers */
+TEST(waiting_begins_during_a_drain)
+{
+	boot_full_of_pages();
+	unmap_page(0);
+	unmap_page(2);
+	shim_set_cpu(3);
+	shim_before_lock = begin_to_wait;
+	/* No buffer of that size: it drains */
+	CHECK_EQ(map_full(dev, orig, PIECE, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN),
+		 MAP_FAILED_ADDR);
+	check_woken();
+}
+
+/* A map has taken a buffer from its magazine that is of no use for it */
+TEST(waiting_begins_before_a_misfit_is_in_its_area)
+{
+	struct device *nvme;
+
+	boot_fixed("512,1", NULL);
+	start_with(new_device(0, 0));
+	nvme = new_device(PAGE_SIZE - 1, 0);
+	CHECK_EQ(map_until_full(dev, orig, IO_TLB_SIZE, tlbs, 999), 512);
+	shim_advance(HZ);
+	unmap(dev, tlbs[4], IO_TLB_SIZE, DMA_TO_DEVICE);
+	other.size = IO_TLB_SIZE;
+	shim_set_cpu(0);
+	shim_after_take = begin_to_wait;
+	CHECK_EQ(map_full(nvme, orig + IO_TLB_SIZE, IO_TLB_SIZE, 0, DMA_TO_DEVICE,
+			  DMA_ATTR_NO_WARN), MAP_FAILED_ADDR);
+	check_woken();
+}
+
+#ifdef CONFIG_DMA_RESTRICTED_POOL
+/* A restricted pool has no magazines, and a queue of its own */
+TEST(waiting_for_a_restricted_pool)
+{
+	phys_addr_t base;
+
+	shim_init();
+	base = shim_take_ram(SZ_1M);
+	start_with(restricted_device(base, SZ_1M, "one"));
+	CHECK_EQ(map_until_full(dev, orig, PIECE, tlbs, 99), 16);
+	CHECK_EQ(map_while(HZ, unmap_three), tlbs[3]);
+	CHECK_EQ(jiffies - began, HZ);
+}
+#endif
+
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+
+/* A pool of 16 pieces that may grow, all of which are mapped */
+static void boot_growing(const char *arg)
+{
+	boot(arg);
+	start_with(new_device(0, 0));
+	map_pieces(7);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	CHECK_EQ(map_until_full(dev, orig, PIECE, tlbs + 7, 99), 9);
+}
+
+/* It does not make a pool of its own if it need not */
+TEST(waiting_ends_with_a_new_pool)
+{
+	boot_growing("512,1");
+	shim_fail_none();
+	CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
+	CHECK_EQ(jiffies - began, 1);
+	check_events(1, 0);
+#ifdef CONFIG_DEBUG_FS
+	CHECK_EQ(slots_event("grown"), 1);
+	CHECK_EQ(slots_event("transient"), 0);
+#endif
+}
+
+static unsigned int above;
+
+static void unmap_above(void)
+{
+	unmap(dev, tlbs[above], PIECE, DMA_TO_DEVICE);
+}
+
+/* A device uses two allocators, and waits for either */
+TEST(waiting_ends_with_an_unmap_above_4_GiB)
+{
+	unsigned int n;
+
+	boot("512,1");
+	start_with(device_below(~0ULL));
+	map_pieces(20);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	n = 20 + map_until_full(dev, orig, PIECE, tlbs + 20, MAX_PIECES - 20);
+	while (tlbs[above] < SZ_4G && above < n)
+		above++;
+	if (!CHECK(above < n))
+		return;
+	shim_advance(HZ);
+	CHECK_EQ(map_while(HZ, unmap_above), tlbs[above]);
+	CHECK_EQ(jiffies - began, HZ);
+	unmap_pieces(0, n);
+	check_magazines();
+}
+
+/* Nothing but pools of two megabytes is too large for memory as it is */
+static void only_small_runs(void)
+{
+	shim_faults[SHIM_FAULT_PAGES].min_order = get_order(SZ_2M);
+}
+
+TEST(waiting_ends_with_a_pool_for_the_request)
+{
+	phys_addr_t tlb;
+	long pages;
+
+	boot_growing("512,1");
+	only_small_runs();
+	pages = shim_usage().pages;
+	tlb = map_while(NEVER, NULL);
+	CHECK(tlb != MAP_FAILED_ADDR);
+	CHECK_EQ(jiffies - began, MOST);
+	check_events(1, 1);
+#ifdef CONFIG_DEBUG_FS
+	CHECK_EQ(slots_transient(), 32);
+	CHECK_EQ(slots_event("transient"), 1);
+#endif
+	unmap(dev, tlb, PIECE, DMA_TO_DEVICE);
+	shim_run_work();
+	CHECK_EQ(shim_usage().pages, pages);
+}
+
+/* Memory is moved for it, which no caller in atomic context can have */
+TEST(waiting_ends_with_a_pool_of_moved_memory)
+{
+	boot_growing("512,1");
+	shim_fail(SHIM_FAULT_CONTIG, 0, 0);
+	shim_contig_takes = 0;
+	/* The worker gets none */
+	shim_no_kworkers = true;
+	CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
+	CHECK_EQ(jiffies - began, MOST);
+	check_events(1, 1);
+}
+
+/* Mapped pieces fill the boot pool; one keeps a closed pool */
+TEST(waiting_ends_with_a_pool_that_is_reopened)
+{
+	boot("512,1");
+	start_with(new_device(0, 0));
+	map_pieces(17);
+	unmap_pieces(0, 16);
+	ticks(8);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	CHECK_EQ(map_until_full(dev, orig, PIECE, tlbs, 99), 16);
+	CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
+	CHECK_EQ(jiffies - began, 1);
+	check_events(1, 0);
+#ifdef CONFIG_DEBUG_FS
+	CHECK_EQ(slots_event("reopened"), 1);
+#endif
+}
+
+/* The device reaches no pool. What it has uses up the limit */
+TEST(waiting_ends_with_room_within_the_limit)
+{
+	boot("512,1,max=1280K");
+	start_with(device_below(DMA_BIT_MASK(24)));
+	CHECK_EQ(map_until_full(dev, orig, PIECE, tlbs, 99), 4);
+	CHECK(map_while(HZ, unmap_three) != MAP_FAILED_ADDR);
+	CHECK(jiffies - began <= HZ + 1);
+	check_events(1, 0);
+}
+
+/* All of a boot pool is mapped, the atomic pools are empty, and only small runs free */
+static void boot_growing_encrypted(void)
+{
+	boot_encrypted("512,1");
+	start_with(new_device(0, 0));
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
+	CHECK_EQ(map_until_full(dev, orig, PIECE, tlbs, 99), 16);
+	only_small_runs();
+	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, 0);
+}
+
+/* It is decrypted by the caller. More of them than the atomic pools may give are none */
+TEST(waiting_ends_with_a_decrypted_pool)
+{
+	long pages, decrypted, changes = 0;
+	unsigned int i;
+
+	boot_growing_encrypted();
+	pages = shim_usage().pages;
+	decrypted = shim_usage().decrypted_pages;
+	if (IS_ENABLED(CONFIG_DEBUG_FS))
+		changes = slots_event("set_memory");
+	for (i = 20; i < 40; i++) {
+		tlbs[i] = map_while(NEVER, NULL);
+		if (!CHECK(tlbs[i] != MAP_FAILED_ADDR))
+			return;
+		CHECK(shim_page_decrypted(tlbs[i]));
+	}
+	CHECK_EQ(shim_faults[SHIM_FAULT_ATOMIC_POOL].calls, 0);
+	CHECK_EQ(shim_usage().decrypted_pages - decrypted, 20 * PIECE >> PAGE_SHIFT);
+
+	/* A caller in atomic context finds the atomic pools as they were */
+	tlbs[19] = map(dev, orig, PIECE, DMA_TO_DEVICE);
+	CHECK(tlbs[19] != MAP_FAILED_ADDR);
+	CHECK_EQ(shim_faults[SHIM_FAULT_ATOMIC_POOL].calls, 1);
+	unmap_pieces(19, 40);
+	shim_run_work();
+	CHECK_EQ(shim_usage().decrypted_pages, decrypted);
+	CHECK_EQ(shim_usage().pages, pages);
+#ifdef CONFIG_DEBUG_FS
+	CHECK_EQ(slots_transient(), 0);
+	CHECK_EQ(slots_event("set_memory") - changes, 40);
+#endif
+}
+
+/* What cannot be encrypted again is lost, and counts for good */
+TEST(waiting_ends_with_a_pool_that_is_lost)
+{
+	phys_addr_t tlb;
+
+	boot_growing_encrypted();
+	tlb = map_while(NEVER, NULL);
+	CHECK(tlb != MAP_FAILED_ADDR);
+	shim_fail(SHIM_FAULT_ENCRYPT, 0, -1);
+	unmap(dev, tlb, PIECE, DMA_TO_DEVICE);
+	shim_run_work();
+	CHECK(shim_page_allocated(tlb));
+#ifdef CONFIG_DEBUG_FS
+	CHECK_EQ(slots_event("leaked_bytes"), PIECE);
+	CHECK_EQ(slots_transient(), 0);
+	/* Neither can be changed */
+	shim_fail(SHIM_FAULT_DECRYPT, 0, -1);
+	CHECK_EQ(map_while(NEVER, NULL), MAP_FAILED_ADDR);
+	CHECK_EQ(slots_event("leaked_bytes"), 2 * PIECE);
+	CHECK_EQ(slots_transient(), 0);
+	CHECK_EQ(slots_event("no_memory"), 2);
+#endif
+}
+
+TEST(waiting_ends_at_the_limit)
+{
+	boot("512,1,max=1M");
+	start_with(new_device(0, 0));
+	CHECK_EQ(map_until_full(dev, orig, PIECE, tlbs, 99), 16);
+	CHECK_EQ(map_while(NEVER, NULL), MAP_FAILED_ADDR);
+	CHECK_EQ(jiffies - began, MOST);
+	CHECK(shim_log_has("swiotlb buffer is full (sz: 65536 bytes), total 512 (slots), used 512 (slots): its limit is reached"));
+	check_events(1, 1);
+#ifdef CONFIG_DEBUG_FS
+	/* The first one could not wait */
+	CHECK_EQ(slots_event("at_limit"), 2);
+	CHECK_EQ(slots_event("full"), 2);
+#endif
+}
+
+#endif
+
+#endif
