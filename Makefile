@@ -13,8 +13,8 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 
 .PHONY: help packages
 .PHONY: base compose kernels
-.PHONY: run native native-map quick bench bench-profile bench-guest count-guest bench-dynamic
-.PHONY: test test-full kunit kunit-native
+.PHONY: run native native-map quick bench bench-profile bench-without bench-guest count-guest bench-dynamic
+.PHONY: test test-full kunit kunit-qemu
 .PHONY: figures series check-series check-fixes check-figures check-docs
 .PHONY: clean distclean
 
@@ -57,6 +57,9 @@ bench:			## Compare base and patched natively, in five minutes: results/bench/la
 bench-profile:		## Say by instructions and times what is in the rows of bench that miss their limit
 	$(Q)$(MAKE) -C tools/testing/swiotlb bench-profile
 
+bench-without:		## Say what each mechanism of the engine buys, by taking it out: results/without/latest
+	$(Q)$(MAKE) -C tools/testing/swiotlb bench-without
+
 bench-guest: packages	## Time map, unmap and fio in QEMU, base and patched: results/bench-guest/latest
 	$(Q)scripts/kernel.sh base-mapbench ours
 	$(Q)$(PYTHON) scripts/bench_guest.py
@@ -78,12 +81,12 @@ test:			## All but what takes hours; ends with "N passed, N failed", reports in 
 test-full:		## test, then Xen, KCSAN, i386, arm64, the long oracle, mutants (GROUP=xen: these guests alone)
 	$(Q)scripts/test.sh --full $(GROUP)
 
-kunit: packages		## Run the KUnit suites in QEMU (KUNIT=swiotlb_pool: one; =swiotlb_pool.*lookup*: some)
+kunit:			## Run the KUnit suites by the kernel's kunit.py in User Mode Linux (KUNIT=glob: some; KUNIT_ARGS=--kconfig_add CONFIG_KASAN=y)
+	$(Q)scripts/kunit.sh $(KUNIT_ARGS) $(if $(KUNIT),'$(KUNIT)')
+
+kunit-qemu: packages	## The same in QEMU (KUNIT=swiotlb_pool: one; =swiotlb_pool.*lookup*: some)
 	$(Q)scripts/kernel.sh ours-kunit
 	$(Q)$(PYTHON) $(GUEST)/kunit_guest.py --kernel build/kernels/ours-kunit.bzImage $(if $(KUNIT),--filter '$(KUNIT)')
-
-kunit-native:		## The same by the kernel's kunit.py in User Mode Linux (KUNIT=glob: some; KUNIT_ARGS=--kconfig_add CONFIG_KASAN=y)
-	$(Q)scripts/kunit_native.sh $(KUNIT_ARGS) $(if $(KUNIT),'$(KUNIT)')
 
 check-series: packages	## Apply, compile and read each patch of the series, boot kernels at three of them
 	$(Q)scripts/check_series.sh

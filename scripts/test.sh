@@ -53,10 +53,10 @@ step() {
 	outcome "$1"
 }
 
-# kunit: the suites in the kernel, which are built into one of their own.
-kunit() {
+# kunit_qemu: the KUnit suites in a kernel of the host's architecture.
+kunit_qemu() {
 	if "$TOP/scripts/kernel.sh" ours-kunit; then
-		step kunit 60 python3 -B "$SELFTESTS/kunit_guest.py" --kernel "$TOP/build/kernels/ours-kunit.bzImage"
+		step kunit-qemu 60 python3 -B "$SELFTESTS/kunit_guest.py" --kernel "$TOP/build/kernels/ours-kunit.bzImage"
 	else
 		step kunit-kernel 1 false
 	fi
@@ -170,6 +170,7 @@ callers() {
 }
 
 full() {
+	kunit_qemu
 	group kcsan
 	group xen
 	group i386
@@ -198,7 +199,7 @@ all() {
 		step bench-rows 60 make -C "$TOP/tools/testing/swiotlb" check-bench
 	fi
 	if [[ -f $SELFTESTS/tests.py ]]; then
-		kunit
+		step kunit 180 "$TOP/scripts/kunit.sh" --raw_output=kunit
 		guests 300 debug lean
 	fi
 }

@@ -224,6 +224,14 @@ DECLARE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
 
 void __swiotlb_track(struct swiotlb_mem *mem, long nslots);
 
+#ifdef CONFIG_DEBUG_FS
+void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name);
+#else
+static inline void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name)
+{
+}
+#endif
+
 /* Only with swiotlb=track_hiwater: the sum is one cache line that all CPUs write. */
 static inline void swiotlb_track(struct swiotlb_mem *mem, long nslots)
 {

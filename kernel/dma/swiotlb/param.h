@@ -19,7 +19,7 @@
  * @max_nslots:	The most slots in all pools; 0 for a share of memory.
  * @track_hiwater: Keep the peak of slots in use.
  *
- * Written at boot, by the parser and by who makes the boot pool.
+ * Written at boot, by the parser and when the boot pool is made.
  */
 struct swiotlb_param {
 	unsigned long nslots;

@@ -9,7 +9,6 @@
 #include "pages.h"
 #include "param.h"
 #include "report.h"
-#include "stats.h"
 
 /**
  * swiotlb_free_from_pool() - free pages of a restricted pool

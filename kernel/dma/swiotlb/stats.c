@@ -3,8 +3,8 @@
  * Statistics of allocators in debugfs.
  */
 
+#include "mem.h"
 #include "param.h"
-#include "stats.h"
 
 DEFINE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
 

@@ -36,7 +36,7 @@ HAVE_BASE := $(wildcard $(TOP)/scripts/swbench)
 BENCH_MAKE = $(MAKE) --no-print-directory -f $(HERE)/Makefile SAN=none \
 	DYNAMIC=y DEBUGFS=y RESTRICTED=y BASE_SRC='$(BASE_SRC)'
 
-.PHONY: bench bench-profile bench-programs check-bench run-bench-program
+.PHONY: bench bench-profile bench-programs bench-without check-bench run-bench-program
 bench: bench-programs
 	$(Q)python3 -B $(BENCH_PY) --programs '$(OUTPUT)' $(if $(ROWS),--rows '$(ROWS)')
 
@@ -58,6 +58,11 @@ run-bench-program: $(O)/bench/bench
 # Where the time goes in the rows that miss their limit
 bench-profile: bench-programs
 	$(Q)python3 -B $(HERE)/bench/profile.py --programs '$(OUTPUT)' $(if $(ROWS),--rows '$(ROWS)')
+
+# What each mechanism buys, some two minutes
+bench-without:
+	$(Q)python3 -B $(HERE)/bench/without.py --engine '$(ENGINE_SRC)' --base '$(BASE_SRC)' \
+		--work '$(OUTPUT)/without'
 
 # All rows of both engines, each only for an instant: nothing may be missing
 check-bench: bench-programs
