@@ -11,19 +11,19 @@
 /**
  * DOC: Large mappings
  *
- * A frame buffer of many MiB must be contiguous for a device without an IOMMU. No area
- * has room for it, and a pool that could have is in use elsewhere. So each such mapping
- * gets a pool of its own, of the size that it needs. The limit of the allocator holds for
- * these pools, too.
+ * A frame buffer of many MiB must be contiguous for a device without an IOMMU, and no
+ * area has room for it. So such a mapping gets a pool of its own, of one area, of the size
+ * that it needs in whole pieces of 2 MiB: two chunks of 1 MiB share one. The limit of the
+ * allocator holds for these pools, too.
  *
- * When it is unmapped, the pool stays for a while: the next frame has the same size, and
+ * When the mapping ends, the pool stays for a while: the next frame has the same size, and
  * memory of that size is hard to find. The worker frees it after the quiet time that all
- * pools have, or when a larger one does not fit in the limit.
+ * pools have, or when another one does not fit in the limit.
  *
  * The pool is in the list and in the index as all others, but no search for smaller
- * mappings looks into it, and its slots are not counted as in use: demand for them must
- * not let other pools grow. It need only be in reach of the device that it was made for;
- * another one may use it if it reaches it.
+ * mappings looks into it, and its slots are not counted as in use: other pools must not
+ * grow for them. It has to be in reach of the device that it was made for only; others use
+ * it if they reach it. Callers sleep, so the lock of the lists protects the search.
  */
 
 /*
@@ -50,7 +50,7 @@ static phys_addr_t swiotlb_large_map_in(struct swiotlb_mem *mem, struct device *
 	return swiotlb_pool_map(pool, 0, req, swiotlb_dma_addr(mem, dev, pool->start));
 }
 
-/* In a pool that is idle. A much larger one is for another kind of mapping. */
+/* In a pool that has room. A much larger one is for another kind of mapping. */
 static phys_addr_t swiotlb_large_reuse(struct swiotlb_mem *mem, struct device *dev,
 				       const struct swiotlb_request *req,
 				       struct io_tlb_pool **found)
@@ -60,7 +60,7 @@ static phys_addr_t swiotlb_large_reuse(struct swiotlb_mem *mem, struct device *d
 
 	guard(mutex)(&swiotlb_pools_lock);
 	swiotlb_for_each_pool_locked(pool, mem) {
-		if (!swiotlb_pool_is_large(pool) || swiotlb_pool_used(pool) ||
+		if (!swiotlb_pool_is_large(pool) ||
 		    pool->nslots / 2 > swiotlb_large_nslots(dev, req))
 			continue;
 		tlb_addr = swiotlb_large_map_in(mem, dev, req, pool);

@@ -152,6 +152,40 @@ TEST(large_mappings_do_not_overlap)
 	unmap(dev, b, MIB(6), BOTH);
 }
 
+/*
+ * The chunks of a buffer of the system heap, two in each pool:
+ *
+ *	| a | b |   | c |   |     and the same again when they were unmapped
+ */
+TEST(chunks_of_a_buffer_share_pools)
+{
+	phys_addr_t orig, tlb[3];
+	struct device *dev;
+	unsigned int i, turn;
+
+	boot("2048");
+	dev = new_device(0, 0);
+	orig = new_buffer(MIB(1), 0);
+	for (turn = 0; turn < 5; turn++) {
+		for (i = 0; i < 3; i++) {
+			fill_pattern(phys_to_virt(orig), MIB(1), i);
+			tlb[i] = map_large(dev, orig, MIB(1));
+			CHECK(tlb[i] != MAP_FAILED_ADDR);
+		}
+		for (i = 0; i < 3; i++)
+			CHECK(has_pattern(phys_to_virt(tlb[i]), MIB(1), i));
+		CHECK_EQ(pools_that_are("large"), 2);
+		for (i = 0; i < 3; i++)
+			unmap(dev, tlb[i], MIB(1), DMA_TO_DEVICE);
+	}
+	CHECK_EQ(slots_event("grown"), 2);
+	/* That 1 MiB did not fit once says nothing of later */
+	tlb[0] = map_large(dev, orig, MIB(2));
+	CHECK(tlb[0] != MAP_FAILED_ADDR);
+	CHECK_EQ(slots_event("grown"), 2);
+	unmap(dev, tlb[0], MIB(2), BOTH);
+}
+
 TEST(callers_that_cannot_sleep_get_no_large_mapping)
 {
 	phys_addr_t orig;
