@@ -9,6 +9,7 @@
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
 #include "swiotlb/bounce.h"
+#include "swiotlb/large.h"
 #include "swiotlb/report.h"
 #include "swiotlb/transient.h"
 #include "swiotlb/wait.h"
@@ -100,7 +101,7 @@ static inline unsigned int swiotlb_slot_mask(unsigned int byte_mask)
  */
 static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 				 size_t bytes, unsigned int alloc_align_mask,
-				 struct swiotlb_request *req)
+				 unsigned int most_slots, struct swiotlb_request *req)
 {
 	unsigned int min_align_mask = dma_get_min_align_mask(dev);
 	unsigned int offset = swiotlb_align_offset(dev, alloc_align_mask, orig_addr);
@@ -108,7 +109,7 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 	u64 total;
 
 	total = ALIGN((u64)bytes + offset, (u64)alloc_align_mask + 1);
-	if (!bytes || total > SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT)
+	if (!bytes || total > (u64)most_slots << IO_TLB_SHIFT)
 		return false;
 
 	/* Drivers have come to rely on it that pages stay pages. */
@@ -220,6 +221,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	struct io_tlb_mem *pub = dev->dma_io_tlb_mem;
 	struct swiotlb_request req;
 	struct io_tlb_pool *pool;
+	unsigned int most_slots;
 	phys_addr_t tlb_addr;
 
 	if (unlikely(!pub || !READ_ONCE(pub->nslabs))) {
@@ -242,7 +244,9 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	dev_WARN_ONCE(dev, alloc_align_mask > ~PAGE_MASK,
 		      "Alloc alignment may prevent fulfilling requests with max mapping_size\n");
 
-	if (!swiotlb_make_request(dev, orig_addr, mapping_size, alloc_align_mask, &req)) {
+	most_slots = swiotlb_most_slots(to_swiotlb_mem(pub), *attrs & DMA_ATTR_MAY_SLEEP);
+	if (!swiotlb_make_request(dev, orig_addr, mapping_size, alloc_align_mask,
+				  most_slots, &req)) {
 		swiotlb_map_impossible(dev, mapping_size, alloc_align_mask, *attrs);
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
@@ -288,7 +292,6 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 				size_t mapping_size, enum dma_data_direction dir,
 				unsigned long attrs, struct io_tlb_pool *pool)
 {
-	bool transient = swiotlb_pool_is_transient(pool);
 	struct swiotlb_mapping map;
 	phys_addr_t first;
 
@@ -314,8 +317,10 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 			       DMA_FROM_DEVICE);
 
 	/* Afterwards the pool may be freed. */
-	if (unlikely(transient))
+	if (unlikely(swiotlb_pool_is_transient(pool)))
 		swiotlb_transient_unmap(pool, map.nslots);
+	else if (unlikely(swiotlb_pool_is_large(pool)))
+		swiotlb_large_unmap(pool, &map);
 	else
 		swiotlb_mem_unmap(pool, &map);
 }

@@ -128,9 +128,35 @@ static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem,
 	return min3(nslots, rounddown_pow_of_two(room), SWIOTLB_LAST_SLOTS);
 }
 
-/* As much as can be had in one piece. The lock is not held: it may take seconds. */
-static struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
-						 unsigned long nslots)
+/**
+ * swiotlb_growth_create() - make a pool, and count what that takes
+ * @mem:	Allocator.
+ * @pages:	Memory that the pool needs.
+ * @nareas:	Its areas.
+ *
+ * Context: Process context, without locks: it may take seconds.
+ * Return: As swiotlb_pool_create(), or -ENOMEM without an index.
+ */
+struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
+					  struct swiotlb_pages *pages,
+					  unsigned int nareas)
+{
+	struct io_tlb_pool *pool;
+
+	if (swiotlb_index_prepare())
+		return ERR_PTR(-ENOMEM);
+
+	pool = swiotlb_pool_create(mem, pages, nareas);
+	if (pages->shared && pool != ERR_PTR(-ENOMEM))
+		swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
+	if (pool == ERR_PTR(-ENOTRECOVERABLE))
+		swiotlb_mem_lost(mem, pages->bytes >> IO_TLB_SHIFT);
+	return pool;
+}
+
+/* As much as can be had in one piece. */
+static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem,
+					      unsigned long nslots)
 {
 	struct swiotlb_pages pages = {
 		.shared = mem->pub.cc_shared,
@@ -141,26 +167,25 @@ static struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
 	struct io_tlb_pool *pool = ERR_PTR(-ENOMEM);
 	unsigned int nareas;
 
-	if (swiotlb_index_prepare())
-		return pool;
-
 	/* If this memory cannot be decrypted, other memory cannot, either. */
 	for (; nslots >= SWIOTLB_MIN_GROW_SLOTS && pool == ERR_PTR(-ENOMEM); nslots /= 2) {
 		/* An area must be larger than a mapping: its alignment may exclude slot 0. */
 		nareas = swiotlb_limit_nareas(mem->growth.nareas, nslots / 2);
 		pages.bytes = nslots << IO_TLB_SHIFT;
-		pool = swiotlb_pool_create(mem, &pages, nareas);
-		if (pages.shared && pool != ERR_PTR(-ENOMEM))
-			swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
-		if (pool == ERR_PTR(-ENOTRECOVERABLE))
-			swiotlb_mem_lost(mem, nslots);
+		pool = swiotlb_growth_create(mem, &pages, nareas);
 	}
 	return pool;
 }
 
-/* Its memory counts until it is free, and for good if it is lost. */
-static void swiotlb_growth_destroy(struct swiotlb_mem *mem,
-				   struct io_tlb_pool *pool)
+/**
+ * swiotlb_growth_destroy() - free a pool, and count that
+ * @mem:	Allocator.
+ * @pool:	A pool that no other code knows of. Its memory counts as apart until it is
+ *		free, and for good if it is lost.
+ *
+ * Context: Process context, without locks.
+ */
+void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
 	unsigned long nslots = pool->nslots;
 	phys_addr_t start = pool->start, bytes = pool->end - pool->start;
@@ -172,6 +197,7 @@ static void swiotlb_growth_destroy(struct swiotlb_mem *mem,
 		return;
 	}
 	atomic_long_sub(nslots, &mem->growth.apart);
+	swiotlb_mem_made_room(mem);
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
 	trace_swiotlb_shrink(start, bytes, READ_ONCE(mem->pools.held));
 	pr_info_ratelimited("pool of %lu KiB freed, %lu KiB are left\n",
@@ -179,7 +205,16 @@ static void swiotlb_growth_destroy(struct swiotlb_mem *mem,
 			    swiotlb_kib(READ_ONCE(mem->pools.held)));
 }
 
-static int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+/**
+ * swiotlb_growth_add() - publish a pool, and say so
+ * @mem:	Allocator.
+ * @pool:	A pool of swiotlb_growth_create().
+ *
+ * Context: Process context, takes swiotlb_pools_lock.
+ * Return: 0; -EBUSY if the allocator may no longer grow; or an error of
+ * swiotlb_pools_add().
+ */
+int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
 	int ret;
 
@@ -194,6 +229,7 @@ static int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	trace_swiotlb_grow(pool->start, pool->end - pool->start, mem->pools.held);
 	pr_info_ratelimited("pool %u of %lu KiB added, %lu KiB in all\n", pool->id,
 			    swiotlb_kib(pool->nslots), swiotlb_kib(mem->pools.held));
+	queue_delayed_work(system_dfl_wq, &mem->growth.work, SWIOTLB_TICK);
 	return 0;
 }
 
@@ -237,7 +273,7 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 		atomic_long_add(planned, &growth->apart);
 	}
 
-	pool = swiotlb_growth_create(mem, planned);
+	pool = swiotlb_growth_try(mem, planned);
 	if (IS_ERR(pool)) {
 		swiotlb_growth_failed(mem, pool != ERR_PTR(-ENOMEM));
 	} else if (swiotlb_growth_add(mem, pool)) {
@@ -252,9 +288,8 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 
 /* The youngest first: older ones are searched first, so long-lived buffers are there. */
 static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
-				 bool pressed)
+				 unsigned long quiet)
 {
-	unsigned long quiet = pressed ? SWIOTLB_QUIET_PRESSED : SWIOTLB_QUIET;
 	struct swiotlb_growth *growth = &mem->growth;
 	struct io_tlb_pool *pool;
 	bool closed = false;
@@ -271,6 +306,19 @@ static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 		closed = true;
 	}
 	return closed;
+}
+
+/* A pool of large mappings is for the next one, but not for long. */
+static void swiotlb_growth_close_large(struct swiotlb_mem *mem, unsigned long quiet)
+{
+	struct io_tlb_pool *pool;
+
+	swiotlb_for_each_pool_locked(pool, mem) {
+		if (!swiotlb_pool_is_large(pool) || swiotlb_pool_used(pool) ||
+		    swiotlb_is_recent(READ_ONCE(pool->idle), quiet))
+			continue;
+		swiotlb_pools_close(mem, pool);
+	}
 }
 
 /*
@@ -294,14 +342,15 @@ static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct hlist_head *em
 }
 
 static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
-				  bool pressed)
+				  unsigned long quiet)
 {
 	struct io_tlb_pool *pool;
 	struct hlist_node *next;
 	HLIST_HEAD(empty);
 
 	scoped_guard(mutex, &swiotlb_pools_lock) {
-		if (swiotlb_growth_close(mem, demand, pressed)) {
+		swiotlb_growth_close_large(mem, quiet);
+		if (swiotlb_growth_close(mem, demand, quiet)) {
 			/* (a) in "Life of a pool" */
 			synchronize_rcu();
 			/* They hold the share of a larger allocator. */
@@ -322,6 +371,17 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 }
 
 /**
+ * swiotlb_growth_trim() - free pools of large mappings that are idle, at once
+ * @mem:	Allocator.
+ *
+ * Context: Process context, without locks.
+ */
+void swiotlb_growth_trim(struct swiotlb_mem *mem)
+{
+	swiotlb_growth_shrink(mem, swiotlb_growth_demand(mem), 0);
+}
+
+/**
  * swiotlb_growth_work() - the worker
  * @work:	In &struct swiotlb_growth.
  *
@@ -339,7 +399,7 @@ void swiotlb_growth_work(struct work_struct *work)
 	WRITE_ONCE(growth->demand, demand);
 	WRITE_ONCE(growth->looked, jiffies);
 	swiotlb_growth_grow(mem, demand, failed);
-	swiotlb_growth_shrink(mem, demand, pressed);
+	swiotlb_growth_shrink(mem, demand, pressed ? SWIOTLB_QUIET_PRESSED : SWIOTLB_QUIET);
 	if (READ_ONCE(mem->pools.held) > mem->boot_pool.nslots)
 		queue_delayed_work(system_dfl_wq, &growth->work, SWIOTLB_TICK);
 }

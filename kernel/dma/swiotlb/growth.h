@@ -15,7 +15,10 @@
 /* How soon the worker looks again because an area is half full. */
 #define SWIOTLB_LOOK		(HZ / 16 ?: 1)
 
+struct device;
+struct io_tlb_pool;
 struct swiotlb_mem;
+struct swiotlb_pages;
 
 /**
  * struct swiotlb_growth - what the worker of an allocator knows
@@ -71,10 +74,19 @@ static inline void swiotlb_growth_init(struct swiotlb_growth *growth)
 	INIT_DELAYED_WORK(&growth->work, swiotlb_growth_work);
 }
 
-static inline bool swiotlb_limit_is_reached(const struct swiotlb_mem *mem)
+/* For a request of so many slots. No pool is smaller than the least. */
+static inline bool swiotlb_limit_is_reached(const struct swiotlb_mem *mem,
+					    unsigned long nslots)
 {
-	return swiotlb_limit_room(mem) < (long)SWIOTLB_MIN_GROW_SLOTS;
+	return swiotlb_limit_room(mem) < (long)max(nslots, SWIOTLB_MIN_GROW_SLOTS);
 }
+
+struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
+					  struct swiotlb_pages *pages,
+					  unsigned int nareas);
+int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+void swiotlb_growth_trim(struct swiotlb_mem *mem);
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last, unsigned int nareas,

@@ -57,6 +57,7 @@
  *	limit.c		how much an allocator may have		(SWIOTLB_DYNAMIC)
  *	transient.c	pools for one mapping			(SWIOTLB_DYNAMIC)
  *	growth.c	the worker: add pools, free pools	(SWIOTLB_DYNAMIC)
+ *	large.c		pools for one large mapping		(SWIOTLB_DYNAMIC)
  *	wait.c		search, wait, or a pool for one mapping
  *	bounce.c	the copy
  *	report.c	maps that fail, and errors of drivers

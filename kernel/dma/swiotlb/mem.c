@@ -37,7 +37,8 @@ void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 		WRITE_ONCE(mem->pools.max_nareas, pool->nareas);
 	WRITE_ONCE(mem->pools.held, mem->pools.held + pool->nslots);
 	list_add_tail_rcu(&pool->node, &mem->pools.list);
-	swiotlb_pools_count(mem, pool->nslots);
+	if (swiotlb_pool_is_open(pool))
+		swiotlb_pools_count(mem, pool->nslots);
 	swiotlb_mem_made_room(mem);
 }
 
@@ -137,7 +138,8 @@ void swiotlb_mem_claimed(const struct swiotlb_mem *mem, enum swiotlb_reach reach
 	guard(rcu)();
 	for (; mem; mem = reach == SWIOTLB_REACH_WIDER ? mem->wider : NULL) {
 		swiotlb_for_each_pool(pool, mem) {
-			if (reach == SWIOTLB_REACH_BOOT && pool != &mem->boot_pool)
+			if (!swiotlb_pool_is_open(pool) ||
+			    (reach == SWIOTLB_REACH_BOOT && pool != &mem->boot_pool))
 				continue;
 			*total += pool->nslots;
 			*used += swiotlb_pool_used(pool);

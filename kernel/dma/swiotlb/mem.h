@@ -43,6 +43,7 @@
  * @SWIOTLB_REOPENED:	... opened again, ...
  * @SWIOTLB_FREED:	... and freed.
  * @SWIOTLB_TRANSIENT:	Mappings in a pool of their own.
+ * @SWIOTLB_LARGE:	Mappings larger than an area.
  * @SWIOTLB_TOO_LARGE:	Requests that no pool can serve: for their size, ...
  * @SWIOTLB_MISALIGNED:	... for their alignment and boundary, ...
  * @SWIOTLB_OUT_OF_REACH: ... or since the device reaches no memory.
@@ -62,6 +63,7 @@ enum swiotlb_event {
 	SWIOTLB_REOPENED,
 	SWIOTLB_FREED,
 	SWIOTLB_TRANSIENT,
+	SWIOTLB_LARGE,
 	SWIOTLB_TOO_LARGE,
 	SWIOTLB_MISALIGNED,
 	SWIOTLB_OUT_OF_REACH,

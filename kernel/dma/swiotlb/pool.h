@@ -15,12 +15,14 @@ struct swiotlb_mem;
 
 /*
  * What a pool is there for. A closed pool lends no slots, but for buffers that lie in
- * magazines. A transient pool is made for one mapping.
+ * magazines. A transient pool is made for one mapping. One of large mappings has one at
+ * a time.
  */
 enum swiotlb_pool_state {
 	SWIOTLB_POOL_OPEN,
 	SWIOTLB_POOL_CLOSED,
 	SWIOTLB_POOL_TRANSIENT,
+	SWIOTLB_POOL_LARGE,
 };
 
 /**
@@ -43,6 +45,7 @@ enum swiotlb_pool_state {
  *		contiguous within a segment only. %SWIOTLB_NO_BOUNDARY where all is.
  * @node:	Member of the list of its mem's pools.
  * @hash:	Member of the table of transient pools, or of pools about to be freed.
+ * @idle:	When the last large mapping ended in it, in jiffies.
  * @free_work:	Frees a transient pool after readers of the table have gone.
  *
  * Constant once the pool is published, but for @state and the links.
@@ -65,6 +68,7 @@ struct io_tlb_pool {
 	unsigned long segment_mask;
 	struct list_head node;
 	struct hlist_node hash;
+	unsigned long idle;
 	struct rcu_work free_work;
 };
 
@@ -104,6 +108,12 @@ static inline bool swiotlb_pool_is_transient(const struct io_tlb_pool *pool)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&
 	       READ_ONCE(pool->state) == SWIOTLB_POOL_TRANSIENT;
+}
+
+static inline bool swiotlb_pool_is_large(const struct io_tlb_pool *pool)
+{
+	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&
+	       READ_ONCE(pool->state) == SWIOTLB_POOL_LARGE;
 }
 
 static inline struct io_tlb_area *

@@ -234,16 +234,17 @@ int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 /**
  * swiotlb_pools_close() - let nothing new be mapped in a pool
  * @mem:	Allocator.
- * @pool:	A pool that is open, but not a boot pool. A search that is under way may
- *		still find room in it.
+ * @pool:	A pool that is open, but not a boot pool, or one of large mappings that is
+ *		not in use. A search that is under way may still find room in it.
  *
  * Context: Process context, swiotlb_pools_lock is held.
  */
 void swiotlb_pools_close(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
 	lockdep_assert_held(&swiotlb_pools_lock);
+	if (swiotlb_pool_is_open(pool))
+		swiotlb_pools_count(mem, -(long)pool->nslots);
 	WRITE_ONCE(pool->state, SWIOTLB_POOL_CLOSED);
-	swiotlb_pools_count(mem, -(long)pool->nslots);
 	swiotlb_count(mem, SWIOTLB_CLOSED, 1);
 }
 

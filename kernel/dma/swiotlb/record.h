@@ -17,12 +17,14 @@
  *	Bit 63 clear. Bits 62..11 are the original address, bits 10..0 the size
  *	in bytes less one. For a mapping of one slot, which has no padding.
  * long
- *	Bits 63 and 62 are 10. Bits 61..53 are the number of slots less one, bits
- *	52..0 the original address without its lowest 11 bits.
+ *	Bits 63 and 62 are 10. Bits 61..53 are the number of slots less one, or all
+ *	set for a large mapping, bits 52..0 the original address without its lowest 11
+ *	bits.
  * tail
  *	Bits 63 and 62 are 11. Follows a long record: bits 38..30 are the number
  *	of padding slots, bits 29..11 the size in bytes, bits 10..0 what the long
- *	record leaves out of the address.
+ *	record leaves out of the address. Of a large mapping a second tail follows:
+ *	bits 61..36 are the number of slots, bits 35..0 the size.
  * free
  *	All bits set.
  *
@@ -39,11 +41,13 @@
 #define SWIOTLB_RECORD_TAIL		(BIT_ULL(63) | BIT_ULL(62))
 #define SWIOTLB_RECORD_NSLOTS_SHIFT	53
 #define SWIOTLB_RECORD_NSLOTS_MASK	(BIT_ULL(9) - 1)
+#define SWIOTLB_RECORD_LARGE_SHIFT	36
+#define SWIOTLB_RECORD_LARGE_MASK	(BIT_ULL(36) - 1)
 #define SWIOTLB_RECORD_PAD_SHIFT	30
 #define SWIOTLB_RECORD_BYTES_MASK	(BIT_ULL(19) - 1)
 #define SWIOTLB_RECORD_LOW_MASK		(IO_TLB_SIZE - 1)
 
-static_assert(SWIOTLB_MAX_SLOTS - 1 <= SWIOTLB_RECORD_NSLOTS_MASK);
+static_assert(SWIOTLB_MAX_SLOTS - 1 < SWIOTLB_RECORD_NSLOTS_MASK);
 static_assert(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_RECORD_BYTES_MASK);
 
 /*
@@ -69,19 +73,24 @@ static inline bool swiotlb_addr_is_long(phys_addr_t addr)
 static inline void swiotlb_record_write(atomic64_t *record,
 					const struct swiotlb_request *req)
 {
-	u64 addr = req->orig_addr;
+	u64 nslots = req->nslots - 1, addr = req->orig_addr;
 
 	if (req->nslots == 1) {
 		atomic64_set(record, addr << IO_TLB_SHIFT | (req->bytes - 1));
 		return;
 	}
 
+	if (unlikely(req->nslots > SWIOTLB_MAX_SLOTS)) {
+		atomic64_set(record + 2, SWIOTLB_RECORD_TAIL | req->bytes |
+			     (u64)req->nslots << SWIOTLB_RECORD_LARGE_SHIFT);
+		nslots = SWIOTLB_RECORD_NSLOTS_MASK;
+	}
 	atomic64_set(record + 1, SWIOTLB_RECORD_TAIL |
 		     (u64)req->pad_slots << SWIOTLB_RECORD_PAD_SHIFT |
-		     (u64)req->bytes << IO_TLB_SHIFT |
+		     (req->bytes & SWIOTLB_RECORD_BYTES_MASK) << IO_TLB_SHIFT |
 		     (addr & SWIOTLB_RECORD_LOW_MASK));
 	atomic64_set(record, SWIOTLB_RECORD_LONG |
-		     (u64)(req->nslots - 1) << SWIOTLB_RECORD_NSLOTS_SHIFT |
+		     nslots << SWIOTLB_RECORD_NSLOTS_SHIFT |
 		     addr >> IO_TLB_SHIFT);
 }
 
@@ -109,6 +118,11 @@ static inline bool swiotlb_record_read(const atomic64_t *record,
 	map->nslots = (word >> SWIOTLB_RECORD_NSLOTS_SHIFT &
 		       SWIOTLB_RECORD_NSLOTS_MASK) + 1;
 	map->pad_slots = tail >> SWIOTLB_RECORD_PAD_SHIFT & SWIOTLB_RECORD_NSLOTS_MASK;
+	if (unlikely(map->nslots > SWIOTLB_RECORD_NSLOTS_MASK)) {
+		word = atomic64_read(record + 2);
+		map->bytes = word & SWIOTLB_RECORD_LARGE_MASK;
+		map->nslots = word >> SWIOTLB_RECORD_LARGE_SHIFT & (BIT(26) - 1);
+	}
 	return tail >= SWIOTLB_RECORD_TAIL && tail < SWIOTLB_RECORD_FREE;
 }
 

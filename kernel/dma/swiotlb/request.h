@@ -43,8 +43,7 @@ static inline bool swiotlb_request_possible(const struct swiotlb_request *req)
 {
 	unsigned long lowest = req->align & req->boundary_mask;
 
-	return req->nslots <= SWIOTLB_MAX_SLOTS &&
-	       req->nslots - 1 <= req->boundary_mask - lowest;
+	return req->nslots - 1 <= req->boundary_mask - lowest;
 }
 
 /* Are alignment and boundary right for a run from @dma_slot on, as the device counts? */
@@ -55,6 +54,13 @@ static inline bool swiotlb_request_fits(const struct swiotlb_request *req,
 
 	return !((dma_slot - req->align) & req->align_mask) &&
 	       req->nslots - 1 <= req->boundary_mask - pos;
+}
+
+/* Larger than any area: such a mapping has a pool of its own. */
+static inline bool swiotlb_request_is_large(const struct swiotlb_request *req)
+{
+	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&
+	       unlikely(req->nslots > SWIOTLB_MAX_SLOTS);
 }
 
 static inline unsigned int swiotlb_nslots(u64 bytes)

@@ -140,7 +140,7 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
 	first = swiotlb_slots_find_block(slots, order);
 	first -= min(first, (1U << order) - 1);
 	index = swiotlb_slots_scan(slots, fit, first);
-	if (index == SWIOTLB_NO_SLOT &&
+	if (index == SWIOTLB_NO_SLOT && fit->nslots <= SWIOTLB_MAX_SLOTS &&
 	    bitmap_find_next_zero_area(slots->used, slots->nslots, first,
 				       fit->nslots, 0) >= slots->nslots)
 		WRITE_ONCE(slots->longest, fit->nslots - 1);

@@ -39,6 +39,27 @@ static struct page *swiotlb_cma_take(const struct swiotlb_pages *pages)
 			 min(get_order(pages->bytes), get_order(SZ_2M)), true);
 }
 
+/* On a multiple of 2 MiB, which alloc_contig_pages() does for powers of two only. */
+static struct page *swiotlb_contig_take(const struct swiotlb_pages *pages, gfp_t gfp)
+{
+	unsigned long n = PFN_UP(pages->bytes), align = PFN_UP(SZ_2M);
+	unsigned long start, first;
+	struct page *page;
+
+	if (is_power_of_2(n) || n < align)
+		return alloc_contig_pages(n, gfp, pages->nid, NULL);
+	page = alloc_contig_pages(n + align, gfp, pages->nid, NULL);
+	if (!page)
+		return NULL;
+
+	start = page_to_pfn(page);
+	first = ALIGN(start, align);
+	if (first != start)
+		free_contig_range(start, first - start);
+	free_contig_range(first + n, start + align - first);
+	return pfn_to_page(first);
+}
+
 static struct page *swiotlb_pages_take(const struct swiotlb_pages *pages, gfp_t zone)
 {
 	gfp_t gfp = (pages->gfp & ~GFP_ZONEMASK) | zone;
@@ -48,9 +69,11 @@ static struct page *swiotlb_pages_take(const struct swiotlb_pages *pages, gfp_t 
 		return swiotlb_cma_take(pages);
 	/* It refuses __GFP_NORETRY. */
 	if (pages->source == SWIOTLB_FROM_CONTIG)
-		return alloc_contig_pages(PFN_UP(pages->bytes), gfp & ~__GFP_NORETRY,
-					  pages->nid, NULL);
+		return swiotlb_contig_take(pages, gfp & ~__GFP_NORETRY);
 	if (order > MAX_PAGE_ORDER)
+		return NULL;
+	/* The rest of a large block would be wasted for as long as the pool exists. */
+	if (pages->bytes > SZ_2M && pages->bytes != PAGE_SIZE << order)
 		return NULL;
 	return alloc_pages_node(pages->nid, gfp | __GFP_NORETRY, order);
 }

@@ -76,6 +76,7 @@ static const char *const swiotlb_event_names[] = {
 	[SWIOTLB_REOPENED] = "reopened",
 	[SWIOTLB_FREED] = "freed",
 	[SWIOTLB_TRANSIENT] = "transient",
+	[SWIOTLB_LARGE] = "large",
 	[SWIOTLB_TOO_LARGE] = "too_large",
 	[SWIOTLB_MISALIGNED] = "misaligned",
 	[SWIOTLB_OUT_OF_REACH] = "out_of_reach",
@@ -114,6 +115,18 @@ static int swiotlb_pool_nid(const struct io_tlb_pool *pool)
 	return pfn_valid(pfn) ? pfn_to_nid(pfn) : NUMA_NO_NODE;
 }
 
+static const char *swiotlb_pool_state_name(const struct io_tlb_pool *pool)
+{
+	static const char *const names[] = {
+		[SWIOTLB_POOL_OPEN] = "open",
+		[SWIOTLB_POOL_CLOSED] = "closed",
+		[SWIOTLB_POOL_TRANSIENT] = "transient",
+		[SWIOTLB_POOL_LARGE] = "large",
+	};
+
+	return names[READ_ONCE(pool->state)];
+}
+
 /* Slots in use include buffers in magazines. */
 static int swiotlb_pools_show(struct seq_file *seq, void *unused)
 {
@@ -127,7 +140,7 @@ static int swiotlb_pools_show(struct seq_file *seq, void *unused)
 			seq_printf(seq, "%u %pa %lu %d %s %u %lu\n",
 				   pool->id, &pool->start,
 				   swiotlb_kib(pool->nslots), swiotlb_pool_nid(pool),
-				   swiotlb_pool_is_open(pool) ? "open" : "closed",
+				   swiotlb_pool_state_name(pool),
 				   pool->nareas, swiotlb_pool_used(pool));
 	return 0;
 }

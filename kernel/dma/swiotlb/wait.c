@@ -4,6 +4,7 @@
  * of its own.
  */
 
+#include "large.h"
 #include "transient.h"
 #include "wait.h"
 
@@ -70,7 +71,7 @@ static phys_addr_t swiotlb_map_own(struct swiotlb_mem *mem, struct device *dev,
 				   const struct swiotlb_request *req, gfp_t gfp,
 				   struct io_tlb_pool **pool)
 {
-	if (!swiotlb_growth_is_enabled(mem))
+	if (!swiotlb_growth_is_enabled(mem) || swiotlb_request_is_large(req))
 		return SWIOTLB_MAP_FULL;
 	return swiotlb_transient_map(mem, dev, req, gfp, pool);
 }
@@ -138,12 +139,14 @@ static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_waiter *wai
 		WRITE_ONCE(mem->cache.crowded, 0);
 }
 
-/* For a device that reaches no pool, room is what others leave of the limit. */
+/* For a device that reaches no pool, and for large mappings, room is within the limit. */
 static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
 				    const struct swiotlb_request *req,
 				    enum swiotlb_reach reach, bool waits,
 				    struct io_tlb_pool **pool)
 {
+	if (swiotlb_request_is_large(req))
+		return swiotlb_large_map(mem, dev, req, pool);
 	if (reach == SWIOTLB_REACH_NONE)
 		return swiotlb_map_own(mem, dev, req, SWIOTLB_WAIT_GFP, pool);
 	return swiotlb_search(mem, dev, req, reach, waits, pool);
@@ -176,6 +179,10 @@ phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
 		tlb_addr = swiotlb_wait_try(mem, dev, req, reach, false, pool);
 		if (tlb_addr != SWIOTLB_MAP_FULL)
 			return tlb_addr;
+		/* No unmap makes memory contiguous. */
+		if (swiotlb_request_is_large(req) &&
+		    !swiotlb_limit_is_reached(mem, req->nslots))
+			return SWIOTLB_MAP_FULL;
 	}
 
 	swiotlb_count(mem, SWIOTLB_WAITED, 1);

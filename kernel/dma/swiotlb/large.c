@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mappings that are larger than any area, for callers that can sleep: a pool each.
+ */
+
+#define pr_fmt(fmt) "software IO TLB: " fmt
+
+#include "large.h"
+#include "pages.h"
+
+/**
+ * DOC: Large mappings
+ *
+ * A frame buffer of many MiB must be contiguous for a device without an IOMMU, and no
+ * area has room for it. So such a mapping gets a pool of its own, of one area, of the size
+ * that it needs in whole pieces of 2 MiB: two chunks of 1 MiB share one. The limit of the
+ * allocator holds for these pools, too.
+ *
+ * When the mapping ends, the pool stays for a while: the next frame has the same size, and
+ * memory of that size is hard to find. The worker frees it after the quiet time that all
+ * pools have, or when another one does not fit in the limit.
+ *
+ * The pool is in the list and in the index as all others, but no search for smaller
+ * mappings looks into it, and its slots are not counted as in use: other pools must not
+ * grow for them. It has to be in reach of the device that it was made for only; others use
+ * it if they reach it. Callers sleep, so the lock of the lists protects the search.
+ */
+
+/*
+ * Pools begin and end on a multiple of 2 MiB. Within that, the slot to begin with is number
+ * req->align, unless the device sees memory at another address.
+ */
+static unsigned long swiotlb_large_nslots(struct device *dev,
+					  const struct swiotlb_request *req)
+{
+	unsigned long piece = SZ_2M >> IO_TLB_SHIFT;
+	bool moved = IS_ENABLED(CONFIG_ARCH_HAS_PHYS_TO_DMA) || dev->dma_range_map;
+
+	if (moved || req->align_mask >= piece)
+		return ALIGN((unsigned long)req->nslots + req->align_mask, piece);
+	return ALIGN((unsigned long)req->nslots + req->align, piece);
+}
+
+static phys_addr_t swiotlb_large_map_in(struct swiotlb_mem *mem, struct device *dev,
+					const struct swiotlb_request *req,
+					struct io_tlb_pool *pool)
+{
+	if (!swiotlb_dev_reaches(mem, dev, pool->start, pool->end - 1))
+		return SWIOTLB_MAP_FULL;
+	return swiotlb_pool_map(pool, 0, req, swiotlb_dma_addr(mem, dev, pool->start));
+}
+
+/* In a pool that has room. A much larger one is for another kind of mapping. */
+static phys_addr_t swiotlb_large_reuse(struct swiotlb_mem *mem, struct device *dev,
+				       const struct swiotlb_request *req,
+				       struct io_tlb_pool **found)
+{
+	struct io_tlb_pool *pool;
+	phys_addr_t tlb_addr;
+
+	guard(mutex)(&swiotlb_pools_lock);
+	swiotlb_for_each_pool_locked(pool, mem) {
+		if (!swiotlb_pool_is_large(pool) ||
+		    pool->nslots / 2 > swiotlb_large_nslots(dev, req))
+			continue;
+		tlb_addr = swiotlb_large_map_in(mem, dev, req, pool);
+		if (tlb_addr == SWIOTLB_MAP_FULL)
+			continue;
+		*found = pool;
+		return tlb_addr;
+	}
+	return SWIOTLB_MAP_FULL;
+}
+
+/* Room within the limit that is from now on the caller's, as memory that is apart. */
+static bool swiotlb_large_reserve(struct swiotlb_mem *mem, unsigned long nslots)
+{
+	guard(mutex)(&swiotlb_pools_lock);
+	if (swiotlb_limit_room(mem) < (long)nslots)
+		return false;
+	atomic_long_add(nslots, &mem->growth.apart);
+	return true;
+}
+
+static phys_addr_t swiotlb_large_create(struct swiotlb_mem *mem, struct device *dev,
+					const struct swiotlb_request *req,
+					unsigned long nslots, struct io_tlb_pool **found)
+{
+	struct swiotlb_pages pages = {
+		.bytes = nslots << IO_TLB_SHIFT,
+		.shared = mem->pub.cc_shared,
+		.last = min_t(u64, swiotlb_dev_last(dev), virt_to_phys(high_memory - 1)),
+		.nid = swiotlb_dev_node(dev),
+		.gfp = GFP_KERNEL | __GFP_NOWARN,
+	};
+	struct io_tlb_pool *pool = swiotlb_growth_create(mem, &pages, 1);
+	phys_addr_t tlb_addr;
+
+	if (IS_ERR(pool))
+		return SWIOTLB_MAP_FULL;
+
+	pool->state = SWIOTLB_POOL_LARGE;
+	tlb_addr = swiotlb_large_map_in(mem, dev, req, pool);
+	if (tlb_addr != SWIOTLB_MAP_FULL && !swiotlb_growth_add(mem, pool)) {
+		*found = pool;
+		return tlb_addr;
+	}
+	atomic_long_add(nslots, &mem->growth.apart);
+	swiotlb_growth_destroy(mem, pool);
+	return SWIOTLB_MAP_FULL;
+}
+
+/**
+ * swiotlb_large_map() - map in a pool for one large mapping
+ * @mem:	Allocator that may grow.
+ * @dev:	Device that will use the mapping.
+ * @req:	The request, swiotlb_request_possible(), of more than %SWIOTLB_MAX_SLOTS.
+ * @found:	Filled in on success.
+ *
+ * Context: Process context, takes swiotlb_pools_lock. It may take seconds.
+ * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
+ */
+phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
+			      const struct swiotlb_request *req,
+			      struct io_tlb_pool **found)
+{
+	unsigned long nslots = swiotlb_large_nslots(dev, req);
+	phys_addr_t tlb_addr;
+
+	tlb_addr = swiotlb_large_reuse(mem, dev, req, found);
+	if (tlb_addr == SWIOTLB_MAP_FULL) {
+		if (!swiotlb_large_reserve(mem, nslots)) {
+			swiotlb_growth_trim(mem);
+			if (!swiotlb_large_reserve(mem, nslots))
+				return SWIOTLB_MAP_FULL;
+		}
+		tlb_addr = swiotlb_large_create(mem, dev, req, nslots, found);
+		atomic_long_sub(nslots, &mem->growth.apart);
+	}
+	if (tlb_addr != SWIOTLB_MAP_FULL)
+		swiotlb_count(mem, SWIOTLB_LARGE, 1);
+	return tlb_addr;
+}
+
+/**
+ * swiotlb_large_unmap() - end a large mapping
+ * @pool:	Its pool.
+ * @map:	The mapping, whose record the caller has taken.
+ *
+ * Context: Any, takes the lock of an area.
+ */
+void swiotlb_large_unmap(struct io_tlb_pool *pool, const struct swiotlb_mapping *map)
+{
+	struct swiotlb_mem *mem = pool->mem;
+
+	WRITE_ONCE(pool->idle, jiffies);
+	swiotlb_pool_release(pool, map->head, map->nslots, NULL, 0);
+	swiotlb_mem_freed(mem);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Mappings that are larger than any area.
+ */
+#ifndef _KERNEL_DMA_SWIOTLB_LARGE_H
+#define _KERNEL_DMA_SWIOTLB_LARGE_H
+
+#include "mem.h"
+
+/* The largest mapping of all: its size in bytes fits in 32 bits. */
+#define SWIOTLB_LARGEST_SLOTS	(SZ_1G >> IO_TLB_SHIFT)
+
+phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
+			      const struct swiotlb_request *req,
+			      struct io_tlb_pool **found);
+void swiotlb_large_unmap(struct io_tlb_pool *pool, const struct swiotlb_mapping *map);
+
+/* Slots of the largest mapping of a caller that may sleep, or may not. */
+static inline unsigned int swiotlb_most_slots(const struct swiotlb_mem *mem,
+					      bool may_sleep)
+{
+	return may_sleep && swiotlb_growth_is_enabled(mem) ? SWIOTLB_LARGEST_SLOTS :
+							     SWIOTLB_MAX_SLOTS;
+}
+
+#endif /* _KERNEL_DMA_SWIOTLB_LARGE_H */

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mappings larger than any area, for callers that can sleep: a pool each.
+ */
+#include <stdio.h>
+#include "harness.h"
+
+#if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
+
+#define MIB(n) ((size_t)(n) << 20)
+#define BOTH DMA_BIDIRECTIONAL
+
+static void (*meanwhile)(void);
+
+static void a_jiffy_passes(void)
+{
+	void (*fn)(void) = meanwhile;
+
+	shim_advance(1);
+	shim_run_work();
+	meanwhile = NULL;
+	if (fn)
+		fn();
+}
+
+static phys_addr_t map_large(struct device *dev, phys_addr_t orig, size_t size)
+{
+	phys_addr_t tlb;
+
+	shim_meanwhile = a_jiffy_passes;
+	tlb = map_full(dev, orig, size, 0, BOTH, DMA_ATTR_MAY_SLEEP);
+	shim_meanwhile = NULL;
+	return tlb;
+}
+
+/* The device changes one byte in @step, and the CPU must see each after a sync */
+static void check_syncs(struct device *dev, phys_addr_t orig, phys_addr_t tlb,
+			size_t size, size_t step)
+{
+	u8 *there = phys_to_virt(tlb), *here = phys_to_virt(orig);
+	size_t at;
+
+	for (at = 0; at < size; at += step) {
+		there[at] ^= 0xff;
+		swiotlb_sync_single_for_cpu(dev, tlb + at, 1, BOTH);
+		if (!CHECK_EQ(here[at], there[at]))
+			return;
+		here[at] ^= 0x55;
+		swiotlb_sync_single_for_device(dev, tlb + at, 1, BOTH);
+		if (!CHECK_EQ(here[at], there[at]))
+			return;
+	}
+}
+
+/*
+ *	original  |..........................|
+ *	bounce    |..........................|    at any offset: sync, copy
+ */
+static void check_mapping(struct device *dev, size_t size, unsigned int offset)
+{
+	phys_addr_t orig = new_buffer(size, offset), tlb;
+
+	fill_pattern(phys_to_virt(orig), size, 7);
+	tlb = map_large(dev, orig, size);
+	if (!CHECK(tlb != MAP_FAILED_ADDR))
+		return;
+	CHECK_EQ(pools_that_are("large"), 1);
+	CHECK(has_pattern(phys_to_virt(tlb), size, 7));
+	CHECK_EQ(tlb & dma_get_min_align_mask(dev), orig & dma_get_min_align_mask(dev));
+	check_syncs(dev, orig, tlb, size, 4099);
+
+	fill_pattern(phys_to_virt(tlb), size, 8);
+	unmap(dev, tlb, size, BOTH);
+	CHECK(has_pattern(phys_to_virt(orig), size, 8));
+	ticks(30);
+	CHECK_EQ(pools_that_are("large"), 0);
+}
+
+TEST(large_mapping_has_all_its_bytes)
+{
+	static const size_t sizes[] = { SZ_256K + 1, MIB(1), MIB(8), MIB(34), MIB(64) };
+	struct device *dev;
+	long before;
+	size_t i;
+
+	boot("2048");
+	dev = new_device(0, 0);
+	before = slots_total();
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		check_mapping(dev, sizes[i], 0);
+	CHECK_EQ(slots_event("large"), ARRAY_SIZE(sizes));
+	CHECK_EQ(slots_total(), before);
+	check_used(0);
+}
+
+TEST(large_mapping_keeps_the_offset_in_a_page)
+{
+	boot("2048");
+	check_mapping(new_device(PAGE_SIZE - 1, 0), MIB(3), 0);
+	check_mapping(new_device(PAGE_SIZE - 1, 0), MIB(3), 0x234);
+	check_mapping(new_device(PAGE_SIZE - 1, 0), MIB(3), PAGE_SIZE - 1);
+	/* More than the 2 MiB that pools begin on */
+	check_mapping(new_device(MIB(4) - 1, 0), MIB(3), MIB(1) + 5);
+}
+
+TEST(frames_take_turns_in_one_pool)
+{
+	phys_addr_t orig, tlb, first = 0;
+	struct device *dev;
+	unsigned int frame;
+
+	boot("2048");
+	dev = new_device(0, 0);
+	orig = new_buffer(MIB(34), 0);
+	for (frame = 0; frame < 60; frame++) {
+		fill_pattern(phys_to_virt(orig), MIB(34), frame);
+		tlb = map_large(dev, orig, MIB(34));
+		if (!CHECK(tlb != MAP_FAILED_ADDR))
+			return;
+		first = first ?: tlb;
+		CHECK_EQ(tlb, first);
+		CHECK(has_pattern(phys_to_virt(tlb), MIB(34), frame));
+		unmap(dev, tlb, MIB(34), DMA_TO_DEVICE);
+		if (frame % 4 == 3)
+			ticks(1);
+	}
+	CHECK_EQ(slots_event("grown"), 1);
+}
+
+TEST(pool_of_a_large_mapping_is_freed_when_it_is_idle)
+{
+	struct shim_usage before;
+	phys_addr_t orig, tlb;
+	struct device *dev;
+
+	boot("2048");
+	dev = new_device(0, 0);
+	orig = new_buffer(MIB(8), 0);
+	ticks(10);
+	before = shim_usage();
+	tlb = map_large(dev, orig, MIB(8));
+	ticks(60);
+	CHECK_EQ(pools_that_are("large"), 1);
+	fill_pattern(phys_to_virt(tlb), MIB(8), 3);
+	unmap(dev, tlb, MIB(8), BOTH);
+	CHECK(has_pattern(phys_to_virt(orig), MIB(8), 3));
+	ticks(4);
+	CHECK_EQ(pools_that_are("large"), 1);
+	ticks(10);
+	CHECK_EQ(pools_that_are("large"), 0);
+	CHECK_EQ(slots_event("freed"), 1);
+	CHECK_EQ(shim_usage().pages, before.pages);
+}
+
+/* Two are in use at once: no byte of one lies in the other */
+TEST(large_mappings_do_not_overlap)
+{
+	phys_addr_t orig, a, b;
+	struct device *dev;
+
+	boot("2048");
+	dev = new_device(0, 0);
+	orig = new_buffer(MIB(6), 0);
+	a = map_large(dev, orig, MIB(6));
+	b = map_large(dev, orig, MIB(6));
+	CHECK(a != MAP_FAILED_ADDR && b != MAP_FAILED_ADDR);
+	CHECK(a + MIB(6) <= b || b + MIB(6) <= a);
+	CHECK_EQ(pools_that_are("large"), 2);
+	unmap(dev, a, MIB(6), BOTH);
+	unmap(dev, b, MIB(6), BOTH);
+}
+
+/*
+ * The chunks of a buffer of the system heap, two in each pool:
+ *
+ *	| a | b |   | c |   |     and the same again when they were unmapped
+ */
+TEST(chunks_of_a_buffer_share_pools)
+{
+	phys_addr_t orig, tlb[3];
+	struct device *dev;
+	unsigned int i, turn;
+
+	boot("2048");
+	dev = new_device(0, 0);
+	orig = new_buffer(MIB(1), 0);
+	for (turn = 0; turn < 5; turn++) {
+		for (i = 0; i < 3; i++) {
+			fill_pattern(phys_to_virt(orig), MIB(1), i);
+			tlb[i] = map_large(dev, orig, MIB(1));
+			CHECK(tlb[i] != MAP_FAILED_ADDR);
+		}
+		for (i = 0; i < 3; i++)
+			CHECK(has_pattern(phys_to_virt(tlb[i]), MIB(1), i));
+		CHECK_EQ(pools_that_are("large"), 2);
+		for (i = 0; i < 3; i++)
+			unmap(dev, tlb[i], MIB(1), DMA_TO_DEVICE);
+	}
+	CHECK_EQ(slots_event("grown"), 2);
+	/* That 1 MiB did not fit once says nothing of later */
+	tlb[0] = map_large(dev, orig, MIB(2));
+	CHECK(tlb[0] != MAP_FAILED_ADDR);
+	CHECK_EQ(slots_event("grown"), 2);
+	unmap(dev, tlb[0], MIB(2), BOTH);
+}
+
+TEST(callers_that_cannot_sleep_get_no_large_mapping)
+{
+	phys_addr_t orig;
+	struct device *dev;
+
+	boot("2048");
+	dev = new_device(0, 0);
+	orig = new_buffer(MIB(1), 0);
+	CHECK_EQ(map_full(dev, orig, MIB(1), 0, BOTH, 0), MAP_FAILED_ADDR);
+	CHECK_EQ(slots_event("too_large"), 1);
+	CHECK_EQ(swiotlb_max_mapping_size(dev), SZ_256K);
+}
+
+TEST(fixed_pool_gets_no_large_mapping)
+{
+	struct device *dev;
+	size_t bytes;
+
+	boot_fixed("2048", &bytes);
+	dev = new_device(0, 0);
+	CHECK_EQ(map_large(dev, new_buffer(MIB(1), 0), MIB(1)), MAP_FAILED_ADDR);
+	CHECK_EQ(slots_event("too_large"), 1);
+}
+
+/*
+ *	limit 64 MiB: | boot | 40 MiB in use | 40 MiB do not fit
+ */
+TEST(limit_holds_for_large_mappings)
+{
+	phys_addr_t orig, tlb;
+	struct device *dev;
+
+	boot("2048,max=64M");
+	dev = new_device(0, 0);
+	orig = new_buffer(MIB(40), 0);
+	tlb = map_large(dev, orig, MIB(40));
+	CHECK(tlb != MAP_FAILED_ADDR);
+	shim_log_clear();
+	CHECK_EQ(map_large(dev, orig, MIB(40)), MAP_FAILED_ADDR);
+	CHECK(shim_log_has("swiotlb buffer is full"));
+	CHECK(shim_log_has("limit is reached"));
+	CHECK_EQ(slots_event("grown"), 1);
+
+	/* What is idle makes room for another size at once */
+	unmap(dev, tlb, MIB(40), BOTH);
+	tlb = map_large(dev, orig, MIB(10));
+	CHECK(tlb != MAP_FAILED_ADDR);
+	unmap(dev, tlb, MIB(10), BOTH);
+	tlb = map_large(dev, orig, MIB(20));
+	CHECK(tlb != MAP_FAILED_ADDR);
+	CHECK(pools_that_are("large") <= 2);
+	unmap(dev, tlb, MIB(20), BOTH);
+}
+
+static struct device *other_dev;
+static phys_addr_t other_tlb;
+
+static void other_frame_ends(void)
+{
+	unmap(other_dev, other_tlb, MIB(40), BOTH);
+}
+
+/* As long as another one is in use: then it has the pool, without more memory */
+TEST(large_mapping_waits_for_another_one)
+{
+	unsigned long began;
+	phys_addr_t orig, tlb;
+
+	boot("2048,max=64M");
+	other_dev = new_device(0, 0);
+	orig = new_buffer(MIB(40), 0);
+	other_tlb = map_large(other_dev, orig, MIB(40));
+	meanwhile = other_frame_ends;
+	began = jiffies;
+	tlb = map_large(other_dev, orig, MIB(40));
+	CHECK_EQ(tlb, other_tlb);
+	CHECK(jiffies - began < HZ);
+	CHECK_EQ(slots_event("waited"), 1);
+	CHECK_EQ(slots_event("grown"), 1);
+	unmap(other_dev, tlb, MIB(40), BOTH);
+}
+
+/* No unmap makes memory contiguous: that would be five seconds for nothing */
+TEST(large_mapping_does_not_wait_for_memory)
+{
+	unsigned long began;
+	struct device *dev;
+
+	boot("2048");
+	dev = new_device(0, 0);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	began = jiffies;
+	CHECK_EQ(map_large(dev, new_buffer(MIB(34), 0), MIB(34)), MAP_FAILED_ADDR);
+	CHECK_EQ(jiffies, began);
+	CHECK_EQ(slots_event("waited"), 0);
+	shim_fail_none();
+}
+
+TEST(large_mapping_lies_in_reach)
+{
+	struct device *dev;
+	phys_addr_t orig, tlb;
+
+	boot("2048");
+	dev = device_below(DMA_BIT_MASK(30));
+	orig = new_buffer(MIB(34), 0);
+	tlb = map_large(dev, orig, MIB(34));
+	CHECK(tlb != MAP_FAILED_ADDR);
+	CHECK(tlb + MIB(34) - 1 <= DMA_BIT_MASK(30));
+	unmap(dev, tlb, MIB(34), BOTH);
+	/* One that is idle above the mask of the next device is of no use to it */
+	dev = new_device(0, 0);
+	tlb = map_large(dev, orig, MIB(34));
+	CHECK(tlb != MAP_FAILED_ADDR);
+	unmap(dev, tlb, MIB(34), BOTH);
+	CHECK_EQ(map_large(device_that_sees_nothing(), orig, MIB(34)), MAP_FAILED_ADDR);
+}
+
+TEST(large_mapping_cannot_cross_a_boundary)
+{
+	struct device *dev;
+
+	boot("2048");
+	dev = new_device(0, SZ_1M - 1);
+	CHECK_EQ(map_large(dev, new_buffer(MIB(2), 0), MIB(2)), MAP_FAILED_ADDR);
+	CHECK_EQ(slots_event("misaligned") + slots_event("too_large"), 1);
+	CHECK_EQ(slots_event("grown"), 0);
+}
+
+/* Demand is for smaller ones: 40 MiB in one mapping are not a reason to add pools */
+TEST(large_mapping_lets_no_other_pool_grow)
+{
+	struct device *dev;
+	phys_addr_t tlb;
+
+	boot("2048");
+	dev = new_device(0, 0);
+	tlb = map_large(dev, new_buffer(MIB(40), 0), MIB(40));
+	unmap(dev, map_page(dev), PAGE_SIZE, BOTH);
+	ticks(5);
+	CHECK_EQ(slots_event("grown"), 1);
+	CHECK_EQ(slots_total(), 2048);
+	check_used(0);
+	unmap(dev, tlb, MIB(40), BOTH);
+}
+
+TEST(large_mapping_ends_once_and_as_a_whole)
+{
+	phys_addr_t orig, tlb;
+	struct device *dev;
+
+	boot("2048");
+	dev = new_device(0, 0);
+	orig = new_buffer(MIB(8), 0);
+	tlb = map_large(dev, orig, MIB(8));
+	shim_log_clear();
+	unmap(dev, tlb + MIB(4), SZ_4K, BOTH);
+	CHECK(shim_log_has("is not the start of a mapping"));
+	unmap(dev, tlb, MIB(8), BOTH);
+	shim_log_clear();
+	unmap(dev, tlb, MIB(8), BOTH);
+	CHECK(shim_log_has("nothing is mapped at"));
+	ticks(30);
+	CHECK_EQ(pools_that_are("large"), 0);
+}
+
+/* No contiguous memory: the map fails, and says so, with nothing taken */
+TEST(large_mapping_without_memory_fails)
+{
+	struct shim_usage before;
+	struct device *dev;
+	phys_addr_t orig;
+
+	boot("2048");
+	dev = new_device(0, 0);
+	orig = new_buffer(MIB(34), 0);
+	ticks(10);
+	before = shim_usage();
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	shim_log_clear();
+	CHECK_EQ(map_large(dev, orig, MIB(34)), MAP_FAILED_ADDR);
+	CHECK(shim_log_has("swiotlb buffer is full"));
+	shim_fail_none();
+	shim_fail(SHIM_FAULT_KMALLOC, 0, -1);
+	CHECK_EQ(map_large(dev, orig, MIB(34)), MAP_FAILED_ADDR);
+	shim_fail_none();
+	CHECK_EQ(shim_usage().pages, before.pages);
+	unmap(dev, map_large(dev, orig, MIB(34)), MIB(34), BOTH);
+	ticks(30);
+	CHECK_EQ(shim_usage().pages, before.pages);
+}
+
+TEST(large_mapping_is_decrypted_once_each_way)
+{
+	struct shim_usage before;
+	struct device *dev;
+	phys_addr_t orig, tlb;
+	long changes;
+	int frame;
+
+	boot_encrypted("2048");
+	dev = new_device(0, 0);
+	orig = new_buffer(MIB(8), 0);
+	ticks(10);
+	before = shim_usage();
+	changes = slots_event("set_memory");
+	for (frame = 0; frame < 5; frame++) {
+		tlb = map_large(dev, orig, MIB(8));
+		if (!CHECK(tlb != MAP_FAILED_ADDR))
+			return;
+		CHECK(shim_page_decrypted(tlb) && shim_page_decrypted(tlb + MIB(8) - 1));
+		unmap(dev, tlb, MIB(8), BOTH);
+	}
+	CHECK_EQ(slots_event("set_memory"), changes + 1);
+	ticks(30);
+	CHECK_EQ(slots_event("set_memory"), changes + 2);
+	CHECK_EQ(shim_usage().pages, before.pages);
+	CHECK_EQ(shim_usage().decrypted_pages, before.decrypted_pages);
+
+	/* Neither decrypted nor encrypted: what is lost counts, and stays within the limit */
+	shim_fail(SHIM_FAULT_DECRYPT, 0, 1);
+	shim_fail(SHIM_FAULT_ENCRYPT, 0, 1);
+	CHECK_EQ(map_large(dev, orig, MIB(8)), MAP_FAILED_ADDR);
+	shim_fail_none();
+	CHECK_EQ(slots_event("leaked_bytes"), MIB(8));
+}
+
+#endif
