@@ -466,6 +466,35 @@ TEST(pool_is_where_a_bus_sees_it)
 	CHECK_EQ(slots_event("grown"), 0);
 }
 
+/*
+ * A bus that moves memory by less than what the device aligns to: in a pool for one
+ * mapping, no slot need be aligned at the start
+ *
+ *	RAM	| 64 KiB        | 64 KiB        |
+ *	bus	    | 64 KiB        | 64 KiB        |
+ */
+TEST(transient_pool_is_aligned_as_a_bus_sees_it)
+{
+	static const struct bus_dma_region moved[] = {
+		{ .dma_start = SZ_4K, .size = LOW_END - SZ_4K },
+		{ }
+	};
+	unsigned int n;
+	phys_addr_t tlb;
+
+	boot("512,1");
+	start_with(new_device(0, 0));
+	for (n = 0; map_from_pools(dev, n); n++)
+		;
+	dev = new_device(SZ_64K - 1, 0);
+	dev->dma_range_map = moved;
+	shim_fail_none();
+	tlb = map(dev, orig, PIECE, DMA_TO_DEVICE);
+	CHECK(tlb != MAP_FAILED_ADDR && reaches(dev, tlb));
+	CHECK_EQ((phys_to_dma_unencrypted(dev, tlb) - orig) & (SZ_64K - 1), 0);
+	CHECK_EQ(slots_event("transient"), 1);
+}
+
 TEST(device_that_sees_nothing_is_told_so)
 {
 	unsigned int i;
