@@ -170,6 +170,31 @@ TEST(device_that_reaches_all_leaves_kept_low_buffers_to_others)
 	CHECK_EQ(map_page(narrow), low);
 }
 
+/* A map that fails for want of slots names those of pools in reach */
+static void check_total(struct device *device, long nslots)
+{
+	char total[40];
+
+	shim_log_clear();
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	CHECK(map(device, orig, PIECE, DMA_TO_DEVICE) == MAP_FAILED_ADDR);
+	shim_fail_none();
+	snprintf(total, sizeof(total), "total %ld (slots)", nslots);
+	CHECK_MSG(shim_log_has(total), "the log has no \"%s\"", total);
+	CHECK(!shim_log_has("fragmented"));
+}
+
+TEST(shortage_is_of_pools_in_reach)
+{
+	boot("512,1");
+	start_with(device_below(~0ULL));
+	map_slowly(0, 3 * MIB_PIECES);
+	CHECK(high_pools() > 0);
+	map_all(3 * MIB_PIECES);
+	check_total(dev, slots_total());
+	check_total(device_below(DMA_BIT_MASK(32)), MIB_SLOTS);
+}
+
 /* In use, or in magazines */
 static long slots_of_pools(void)
 {
@@ -350,6 +375,7 @@ TEST(device_with_a_window_gets_nothing_of_other_pools)
 		CHECK(tlb == MAP_FAILED_ADDR || reaches(narrow, tlb));
 	}
 	CHECK(slots_event("full") > 0);
+	check_total(narrow, MIB_SLOTS);
 }
 
 /*
