@@ -189,6 +189,19 @@ TEST(reserve_is_for_the_time_of_use)
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
+/* Searches go through as many areas as the pool has that has most */
+TEST(pool_with_fewer_areas_hides_none_of_others)
+{
+	unsigned int n;
+
+	start("8192,64");
+	map_slowly(0, 8 * MIB_PIECES + 1);
+	CHECK_EQ(slots_event("grown"), 1);
+	for (n = 8 * MIB_PIECES + 1; map_from_pools(dev, n); n++)
+		;
+	CHECK_EQ(n * (PIECE / IO_TLB_SIZE), slots_total());
+}
+
 /* Not for want of slots: no run is long enough */
 TEST(grows_where_free_slots_are_fragmented)
 {
