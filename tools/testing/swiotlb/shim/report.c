@@ -6,6 +6,9 @@
 #include "private.h"
 
 unsigned long shim_reports[SHIM_NKINDS];
+#ifndef SHIM_BENCH
+bool shim_limit_rate;
+#endif
 bool shim_fatal[SHIM_NKINDS];
 bool shim_verbose;
 

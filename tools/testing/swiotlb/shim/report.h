@@ -56,22 +56,31 @@ static inline const char *pr_fmt(const char *fmt)
 #define dev_warn(dev, fmt, ...) shim_pr(SHIM_NOTE, dev, fmt, ##__VA_ARGS__)
 #define dev_err(dev, fmt, ...) shim_pr(SHIM_NOTE, dev, fmt, ##__VA_ARGS__)
 
-/* Not limited: a test wants to see each one. In a storm, as in the bench, none is let by */
+struct ratelimit_state { unsigned int n; };
+/*
+ * Not limited, unless a test sets shim_limit_rate, as most want to see each one. In a
+ * storm, as in the bench, none is let by.
+ */
 #ifdef SHIM_BENCH
-#define shim_ratelimit() false
+#define __ratelimit(rs) ((void)(rs), false)
 #else
-#define shim_ratelimit() true
+#define SHIM_BURST 10
+extern bool shim_limit_rate;
+#define __ratelimit(rs) \
+	(__atomic_fetch_add(&(rs)->n, 1, __ATOMIC_RELAXED) < SHIM_BURST || !shim_limit_rate)
 #endif
 #define pr_warn_ratelimited pr_warn
 #define pr_info_ratelimited pr_info
 #define pr_err_ratelimited pr_err
-#define dev_warn_ratelimited(dev, fmt, ...) \
-	do { if (shim_ratelimit()) dev_warn(dev, fmt, ##__VA_ARGS__); } while (0)
-struct ratelimit_state { int unused; };
+#define dev_warn_ratelimited(dev, fmt, ...)				\
+	do {								\
+		static struct ratelimit_state __rs;			\
+		if (__ratelimit(&__rs))					\
+			dev_warn(dev, fmt, ##__VA_ARGS__);		\
+	} while (0)
 #define DEFINE_RATELIMIT_STATE(name, interval, burst) \
 	struct ratelimit_state name __attribute__((unused))
 #define RATELIMIT_STATE_INIT(name, interval, burst) { 0 }
-#define __ratelimit(rs) ((void)(rs), shim_ratelimit())
 #define dev_err_ratelimited dev_err
 #define dev_info_ratelimited dev_info
 

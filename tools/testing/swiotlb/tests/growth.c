@@ -10,6 +10,8 @@
 
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
 
+#include <engine/pool.h>
+
 #define MIB_SLOTS 512
 #define MIB_PIECES 16
 /* How the longest pause after failures compares to the shortest one */
@@ -187,6 +189,19 @@ TEST(reserve_is_for_the_time_of_use)
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
+/* Searches go through as many areas as the pool has that has most */
+TEST(pool_with_fewer_areas_hides_none_of_others)
+{
+	unsigned int n;
+
+	start("8192,64");
+	map_slowly(0, 8 * MIB_PIECES + 1);
+	CHECK_EQ(slots_event("grown"), 1);
+	for (n = 8 * MIB_PIECES + 1; map_from_pools(dev, n); n++)
+		;
+	CHECK_EQ(n * (PIECE / IO_TLB_SIZE), slots_total());
+}
+
 /* Not for want of slots: no run is long enough */
 TEST(grows_where_free_slots_are_fragmented)
 {
@@ -208,6 +223,19 @@ TEST(grows_where_free_slots_are_fragmented)
 	CHECK_EQ(slots_event("grown"), 1);
 	CHECK(map_one(0));
 	CHECK_EQ(slots_transient(), 0);
+}
+
+/* Below the limit, what a map lacks is memory, in its context */
+TEST(shortage_of_memory_is_not_the_limit)
+{
+	start_full("512,1");
+	CHECK_EQ(slots_event("no_memory"), 1);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	CHECK(map(dev, orig, PIECE, DMA_TO_DEVICE) == MAP_FAILED_ADDR);
+	CHECK(shim_log_has("no memory for more"));
+	CHECK_EQ(slots_event("full"), 2);
+	CHECK_EQ(slots_event("no_memory"), 2);
+	CHECK_EQ(slots_event("at_limit"), 0);
 }
 
 static void fail_another_map(void)
@@ -319,6 +347,27 @@ TEST(pool_that_comes_too_late_is_not_added)
 	CHECK_EQ(slots_event("grow_failed"), 0);
 	ticks(3);
 	CHECK_EQ(shim_work_queued(), 0);
+}
+
+/* All numbers are taken: what is allocated is freed, and counts for nothing */
+TEST(pools_without_a_number_do_not_widen_the_limit)
+{
+	static struct io_tlb_pool taken;
+	unsigned int i;
+
+	start("512,1,max=5M");
+	for (i = 1; i < SWIOTLB_MAX_POOLS; i++)
+		if (!swiotlb_pool_table[i])
+			swiotlb_pool_table[i] = &taken;
+	pages_before = shim_usage().pages;
+	CHECK_EQ(fill_pools(), MIB_PIECES);
+	CHECK_EQ(slots_total(), MIB_SLOTS);
+	CHECK_EQ(shim_usage().pages, pages_before);
+	for (i = 1; i < SWIOTLB_MAX_POOLS; i++)
+		if (swiotlb_pool_table[i] == &taken)
+			swiotlb_pool_table[i] = NULL;
+	fill_pools();
+	CHECK_EQ(slots_total(), 5 * MIB_SLOTS);
 }
 
 /* Wanted, but the platform ends growth before the worker runs */

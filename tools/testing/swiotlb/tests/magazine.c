@@ -162,6 +162,20 @@ TEST(magazines_hold_a_quarter_at_most)
 		in_child(check_quarter, &shapes[i], shapes[i].pool);
 }
 
+/* Where the pool is all there is, a device that reaches it reaches all */
+TEST(magazines_of_a_fixed_pool_are_for_all_that_reach_it)
+{
+	u64 before;
+
+	start(1, "4096,1");
+	dev = device_below(DMA_BIT_MASK(31));
+	churn(1, PAGE_SIZE);
+	before = shim_current()->taken;
+	churn(1, PAGE_SIZE);
+	CHECK_EQ(shim_current()->taken, before);
+	CHECK_EQ(kept(), 2);
+}
+
 /* A buffer that is not where the device needs it goes to its area */
 TEST(misaligned_buffer_is_handed_to_no_device_that_minds)
 {

@@ -30,6 +30,20 @@ TEST_FULL(pools_of_all_sizes_and_areas, NULL, 120)
 		in_child(whole_pool_usable, pools[i], pools[i]);
 }
 
+/* For four CPUs, areas of 256, 256 and 128 slots: their number is no power of two */
+TEST(pool_of_three_areas_is_usable)
+{
+	size_t bytes;
+	phys_addr_t pool = boot_fixed("dynamic,640", &bytes);
+	struct device *dev = new_device(0, 0);
+	unsigned int cpu;
+
+	for (cpu = 0; cpu < 4; cpu++) {
+		shim_set_cpu(cpu);
+		CHECK_EQ(fill_and_drain(dev, pool, bytes, 4096), bytes / 4096);
+	}
+}
+
 struct odd_pool { unsigned int nslots; };
 
 static void odd_pool_holds(const void *arg)

@@ -170,6 +170,31 @@ TEST(device_that_reaches_all_leaves_kept_low_buffers_to_others)
 	CHECK_EQ(map_page(narrow), low);
 }
 
+/* A map that fails for want of slots names those of pools in reach */
+static void check_total(struct device *device, long nslots)
+{
+	char total[40];
+
+	shim_log_clear();
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	CHECK(map(device, orig, PIECE, DMA_TO_DEVICE) == MAP_FAILED_ADDR);
+	shim_fail_none();
+	snprintf(total, sizeof(total), "total %ld (slots)", nslots);
+	CHECK_MSG(shim_log_has(total), "the log has no \"%s\"", total);
+	CHECK(!shim_log_has("fragmented"));
+}
+
+TEST(shortage_is_of_pools_in_reach)
+{
+	boot("512,1");
+	start_with(device_below(~0ULL));
+	map_slowly(0, 3 * MIB_PIECES);
+	CHECK(high_pools() > 0);
+	map_all(3 * MIB_PIECES);
+	check_total(dev, slots_total());
+	check_total(device_below(DMA_BIT_MASK(32)), MIB_SLOTS);
+}
+
 /* In use, or in magazines */
 static long slots_of_pools(void)
 {
@@ -350,6 +375,7 @@ TEST(device_with_a_window_gets_nothing_of_other_pools)
 		CHECK(tlb == MAP_FAILED_ADDR || reaches(narrow, tlb));
 	}
 	CHECK(slots_event("full") > 0);
+	check_total(narrow, MIB_SLOTS);
 }
 
 /*
@@ -464,6 +490,35 @@ TEST(pool_is_where_a_bus_sees_it)
 	}
 	CHECK_EQ(slots_event("transient"), 10);
 	CHECK_EQ(slots_event("grown"), 0);
+}
+
+/*
+ * A bus that moves memory by less than what the device aligns to: in a pool for one
+ * mapping, no slot need be aligned at the start
+ *
+ *	RAM	| 64 KiB        | 64 KiB        |
+ *	bus	    | 64 KiB        | 64 KiB        |
+ */
+TEST(transient_pool_is_aligned_as_a_bus_sees_it)
+{
+	static const struct bus_dma_region moved[] = {
+		{ .dma_start = SZ_4K, .size = LOW_END - SZ_4K },
+		{ }
+	};
+	unsigned int n;
+	phys_addr_t tlb;
+
+	boot("512,1");
+	start_with(new_device(0, 0));
+	for (n = 0; map_from_pools(dev, n); n++)
+		;
+	dev = new_device(SZ_64K - 1, 0);
+	dev->dma_range_map = moved;
+	shim_fail_none();
+	tlb = map(dev, orig, PIECE, DMA_TO_DEVICE);
+	CHECK(tlb != MAP_FAILED_ADDR && reaches(dev, tlb));
+	CHECK_EQ((phys_to_dma_unencrypted(dev, tlb) - orig) & (SZ_64K - 1), 0);
+	CHECK_EQ(slots_event("transient"), 1);
 }
 
 TEST(device_that_sees_nothing_is_told_so)

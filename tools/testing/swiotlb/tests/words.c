@@ -33,6 +33,25 @@ TEST(full_pool_is_said_to_be_full)
 	check_shortage(dev, SZ_4K);
 }
 
+/* A storm is logged at a limited rate, and hides no other cause */
+TEST_BASE_FAILS(causes_have_rates_of_their_own, "it has one rate for all")
+{
+	struct device *dev;
+	unsigned int i;
+
+	shim_limit_rate = true;
+	boot_fixed("512,1", NULL);
+	dev = new_device(0, 0);
+	map_until_full(dev, new_buffer(SZ_4K, 0), SZ_4K, tlbs, MOST);
+	for (i = 0; i < 5 * SHIM_BURST; i++)
+		map(dev, new_buffer(SZ_4K, 0), SZ_4K, DMA_TO_DEVICE);
+	CHECK_EQ(shim_log_count("swiotlb buffer is full"), SHIM_BURST);
+	shim_log_clear();
+	CHECK(map(dev, new_buffer(SZ_512K, 0), SZ_512K, DMA_TO_DEVICE) ==
+	      MAP_FAILED_ADDR);
+	CHECK_EQ(shim_log_count("swiotlb buffer is full"), 1);
+}
+
 /* Every other page is free */
 TEST(fragmented_pool_is_said_to_be_full)
 {
