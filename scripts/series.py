@@ -166,7 +166,7 @@ def parse_hunk(name, diff, lines, at, problems):
 
 
 def strip_newline(hunk, kind):
-    """The line before ends the file without a newline, on each side that has the line."""
+    """Drop the newline of the last line, on each side that has a line of this kind."""
     for lines, kinds in ((hunk.old, b" -"), (hunk.new, b" +")):
         if kind in kinds and lines:
             lines[-1] = lines[-1][:-1]

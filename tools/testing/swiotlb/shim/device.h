@@ -21,7 +21,7 @@ struct io_tlb_mem;
 
 struct device {
 #ifdef SHIM_BENCH
-	/* The same size as in struct device of x86-64, so that later fields have their place */
+	/* The same size as in struct device of x86-64, so that later offsets match */
 	const char *name;
 	char shim_head[296];
 #else

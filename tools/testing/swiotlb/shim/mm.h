@@ -141,7 +141,7 @@ struct page *shim_alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
 #define free_page(addr) free_pages(addr, 0)
 #define split_page(page, order) do { } while (0)
 
-/* More than memblock has here, so that a pool of 1 GiB is less than a quarter */
+/* Returns more memory than memblock has, so that a pool of 1 GiB is below a quarter of it */
 phys_addr_t memblock_phys_mem_size(void);
 void *memblock_alloc(phys_addr_t size, phys_addr_t align);
 void *memblock_alloc_low(phys_addr_t size, phys_addr_t align);

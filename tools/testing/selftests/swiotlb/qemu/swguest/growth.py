@@ -234,7 +234,7 @@ def _wrong_data(burst):
 
 
 def gave_back(result):
-    """Check that pools were added for the load, data is correct, and one pool is left."""
+    """Check that the load added pools, that data is correct and that one pool is left."""
     burst = Burst(result)
     wrong = _wrong_data(burst)
     if wrong:
