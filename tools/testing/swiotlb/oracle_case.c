@@ -48,7 +48,7 @@ static unsigned int restricted_nslots(struct rng *rng)
 	unsigned int nslots = (PAGE_SIZE >> IO_TLB_SHIFT) * (1 + rng_below(rng, 1000));
 
 #ifdef ENGINE_base
-	/* The base frees beyond the end of other sizes: see pools_of_odd_sizes */
+	/* With other sizes, the base reads beyond its arrays: see pools_of_odd_sizes */
 	nslots = ALIGN(nslots, IO_TLB_SEGSIZE);
 #endif
 	return nslots;

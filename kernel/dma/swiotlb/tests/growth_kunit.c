@@ -249,7 +249,7 @@ static void swiotlb_growth_disabled_frees_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mem->pools.held, SWIOTLB_TEST_NSLOTS);
 }
 
-/* A map requests a check from time to time; a failed map requests one at once, but once. */
+/* A map requests a check from time to time; a failed map requests only one, at once. */
 static void swiotlb_growth_ask_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);

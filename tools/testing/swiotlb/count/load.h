@@ -40,7 +40,7 @@ struct load {
 
 /* @nareas: number of areas, 0 for one per CPU */
 void load_boot(unsigned int ncpus, unsigned long pool_mib, unsigned int nareas);
-/* Slots of the pool, with many areas more than requested */
+/* Return the slots of the pool: more than requested if there are many areas */
 unsigned long load_total(void);
 unsigned long load_slots(const struct load *l);
 unsigned int load_limit(unsigned int class);

@@ -114,7 +114,7 @@ TEST_BASE_FAILS(iommu_device_makes_any_memory_grow,
 	CHECK(!shim_log_has("out of reach"));
 }
 
-/* The bus limit is for the IOVA, too ... */
+/* The bus limit is for the IOVA, so the bounce buffer may lie above it */
 TEST(iommu_device_bounces_above_the_limit_of_its_bus)
 {
 	struct device *dev;
@@ -127,7 +127,7 @@ TEST(iommu_device_bounces_above_the_limit_of_its_bus)
 	CHECK(tlb != MAP_FAILED_ADDR && tlb > DMA_BIT_MASK(32));
 }
 
-/* ... and so is the range map: it need not contain the bounce buffer */
+/* The range map is for the IOVA, so it need not contain the bounce buffer */
 TEST_BASE_FAILS(iommu_device_bounces_outside_of_its_range_map,
 		"it takes the error for an address, and looks for a boundary there")
 {

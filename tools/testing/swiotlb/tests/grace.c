@@ -79,7 +79,7 @@ static void fill_older_pools(void)
 	orig = new_buffer(SZ_256K, 0);
 	map_pieces(OLDER);
 	CHECK_EQ(slots_event("grown"), 2);
-	/* The shrinker is registered by this */
+	/* This registers the shrinker */
 	ticks(1);
 }
 

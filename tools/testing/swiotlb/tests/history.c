@@ -25,7 +25,7 @@ TEST_FULL(search_in_a_nearly_full_area_ends, NULL, 10)
 	orig = new_buffer(SZ_64K, 0);
 	n = map_until_full(dev, orig, IO_TLB_SIZE, tlbs, 512);
 	CHECK_EQ(n, 512);
-	/* Free all odd slots, so that no even slot is free to begin at */
+	/* Free only odd slots, so that no page begins at a free slot */
 	for (i = 0; i < n; i++)
 		if (tlbs[i] & IO_TLB_SIZE)
 			unmap(dev, tlbs[i], IO_TLB_SIZE, DMA_TO_DEVICE);

@@ -14,7 +14,7 @@ SIZES = ("4k", "12k", "68k", "132k", "256k")
 REFUSED = ('software IO TLB: swiotlb=: the pool cannot grow on this platform, '
            '"dynamic" is ignored')
 # Smallest number of mappings longer than a page, of all sizes together. Runs have some
-# 1,200 to 4,200. With an allocator that ignored the segments, four boots of four read
+# 1,200 to 4,200. With an allocator that ignored the segments, all of four boots read
 # wrong data, each at three or four sizes.
 LEAST_LONG = 300
 USELESS = "the test proves nothing"

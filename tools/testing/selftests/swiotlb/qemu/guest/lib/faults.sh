@@ -23,7 +23,7 @@ fault_off()
 	done
 }
 
-# fault_begin: reset both kinds of faults, with a known count from which to count failures.
+# fault_begin: reset both kinds of faults, and the counter that fault_count reads.
 fault_begin()
 {
 	for kind in failslab fail_page_alloc; do
@@ -41,8 +41,8 @@ fault_count()
 	echo $((1000000 - $(cat "$FAULTS/$1/times")))
 }
 
-# Print START and END of the code under test: of the contiguous functions with names in
-# swiotlb_ around swiotlb_transient_map().
+# Print START and END of the code under test: the contiguous functions around
+# swiotlb_transient_map() whose names begin with swiotlb_.
 engine_text()
 {
 	grep -i ' t ' /proc/kallsyms | sort | awk '
