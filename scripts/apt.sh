@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# An apt that knows other suites or architectures than the system's, and what it
-# fetches for the cache. Sourced after lib.sh. The caller sets CACHE and temp.
+# A private apt for other suites or architectures than those of the system, and the
+# packages it fetches into the cache. Sourced after lib.sh. The caller sets CACHE and temp.
 
-# private_apt DIRECTORY: set apt to the options that make it use nothing of the
-# system's but its keys, and keep everything in DIRECTORY.
+# private_apt DIRECTORY: set apt to options with which it uses only the keys of the
+# system, and keeps everything in DIRECTORY.
 private_apt() {
 	local root=$1
 
@@ -15,7 +15,7 @@ private_apt() {
 		-o "Dir::Cache=$root" -o "Dir::Cache::archives=$root/archives"
 		-o "Dir::Etc::sourceparts=-" -o "Dir::Etc::preferences=-" -o "Dir::Etc::preferencesparts=-"
 		-o "Acquire::Languages=none" -o "Acquire::Retries=3" -o "APT::Update::Error-Mode=any")
-	# The cache may be closed to the user that root's apt drops to.
+	# The unprivileged user that apt of root switches to may have no access to the cache.
 	((EUID)) || apt+=(-o "APT::Sandbox::User=root")
 }
 
@@ -24,7 +24,7 @@ deb_download() {
 	cd "$temp" && apt-get "${apt[@]}" download "$1"
 }
 
-# fetch_deb ARCH SUITE PACKAGE: have Debian's package in $temp, of its architecture ARCH.
+# fetch_deb ARCH SUITE PACKAGE: download Debian's package for ARCH into $temp.
 fetch_deb() {
 	local root=$CACHE/apt-$1 log=$CACHE/log/$3.log
 

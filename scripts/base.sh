@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Print the path of a pristine tree of the base kernel, Linux 7.3.x; fetch it
-# first when the cache has none. KSRC=/path/to/tree-or-tarball overrides it.
+# first if the cache has none. KSRC=/path/to/tree-or-tarball overrides it.
 #
 # In the cache:
-#	base/<name>/		one tree, published by rename when it is whole
+#	base/<name>/		one tree, published by rename when it is complete
 #	base/<name>.sha256	the checksum of each of its files
-#	base/<name>.from	what it was unpacked from, with its checksum
-#	base/current		the name of the tree that Debian's package gave
+#	base/<name>.from	the archive it was unpacked from, with its checksum
+#	base/current		the name of the tree from Debian's package
 #	apt/			a private apt root: own lists, cache and sources
 
 # shellcheck disable=SC2317 # functions are called by name, through run_logged
@@ -33,7 +33,7 @@ EOF
 	exit "${1:-0}"
 }
 
-# version_of TREE: "7.3.4", or nothing when this is no kernel tree.
+# version_of TREE: "7.3.4", or nothing if TREE is not a kernel tree.
 version_of() {
 	[[ -f $1/Kbuild && -f $1/Makefile ]] || return 0
 	sed -n 's/^VERSION *= *//p;s/^PATCHLEVEL *= *//p;s/^SUBLEVEL *= *//p;6q' "$1/Makefile" |
@@ -62,7 +62,7 @@ cleanup() {
 	[[ -z ${temp:-} ]] || rm -rf "$temp"
 }
 
-# manifest_into TREE FILE: the checksum of each file, in a stable order.
+# manifest_into TREE FILE: write the checksum of each file of TREE, in a stable order.
 manifest_into() {
 	(cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 -n 4096 sha256sum) >"$2"
 }
@@ -82,7 +82,7 @@ new_temp() {
 	mkdir "$temp/tree"
 }
 
-# unpack HOW ARCHIVE NAME FROM: publish base/NAME, its checksums first.
+# unpack HOW ARCHIVE NAME FROM: publish base/NAME, after its checksums.
 unpack() {
 	msg UNPACK "$4"
 	run_logged "unpack base" "$CACHE/log/unpack.log" 60 0 "$1" "$2" "$temp/tree"
@@ -103,7 +103,7 @@ apt_update() {
 	apt-get "${apt[@]}" -o "Dir::Etc::sourcelist=$1" update
 }
 
-# try_suite SOURCES: leave the package in $temp if this suite has it.
+# try_suite SOURCES: download the package into $temp if this suite has it.
 try_suite() {
 	local suite log=$CACHE/log/fetch.log
 
@@ -184,8 +184,8 @@ sums_ok() {
 	cd "$base" && sha256sum --quiet -c "$base.sha256"
 }
 
-# All in a function, which bash reads whole: an edit of this file does not reach
-# a run that is under way.
+# All code is in a function, which bash reads as a whole: editing this file does not
+# affect a run that is in progress.
 main() {
 	local verify=
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Measure pools that grow and give back: what growing costs, what is left of it.
+"""Measure pools that grow and are freed again: the cost, and the memory afterwards.
 
-Rows of fio with the default pool and from 1 MiB in turn, in as many boots as
-REPEATS says (5); loads that need 256 MiB at once, on the base and on ours; memory
-afterwards; cycles of growing and giving back. The results go to
+Runs rows of fio with the default pool and with one that grows from 1 MiB, in turn,
+in REPEATS (5) boots; then loads that need 256 MiB at once, on the base and on ours,
+and the memory afterwards; then cycles of growing and freeing. The results are in
 results/dynamic/<time>; "latest" points to the newest good one.
 """
 
@@ -23,7 +23,7 @@ IMAGES = {"base": "base-mapbench", "ours": "ours", "leak": "ours-leak"}
 
 
 def write(directory, measured, env):
-    """All files of a result; the entries of the table."""
+    """Write all files of a result; return the entries of the table."""
     entries = dyntable.entries(measured)
     (directory / "table.csv").write_text(
         stats.to_csv(entries, dyntable.COLUMNS, dyntable.cell))

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Measure map, unmap and fio in a guest, on the base kernel and on ours.
 
-Both kernels have the same dma_map_benchmark. They are booted in turn, as often
-as REPEATS says (3). The results go to results/bench-guest/<time>, or with --native,
-which is the map benchmark alone in User Mode Linux, to results/native-map/<time>;
+Both kernels have the same dma_map_benchmark. They are booted in turn, REPEATS (3)
+times. The results are in results/bench-guest/<time>, or with --native, which runs
+only the map benchmark in User Mode Linux, in results/native-map/<time>;
 "latest" points to the newest good one.
 """
 
@@ -18,13 +18,13 @@ sys.path.insert(0, str(TREE / "scripts"))
 from swbench import command, environment, mapbench, plan, results, stats  # noqa: E402
 from swguest import mapbench as guest, run, uml  # noqa: E402
 
-# Images of the kernels, and the rows of fio, by what is asked for.
+# Images of the kernels, and the rows of fio, by the kind of run.
 KINDS = {"bench-guest": ({"base": "base-mapbench", "ours": "ours"}, plan.bench_guest),
          "native-map": ({"base": "base-mapbench-um", "ours": "ours-um"}, plan.native_map)}
 
 
 def write(directory, measured, env):
-    """All files of a result; the entries of the table."""
+    """Write all files of a result; return the entries of the table."""
     entries = mapbench.map_entries(measured.answers) + \
         mapbench.fio_entries(measured.samples, measured.plan.rows)
     (directory / "table.csv").write_text(stats.to_csv(

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Have Debian's static busybox for another architecture in the cache, for
-# guests: foreign/busybox-<arch>, by the kernel's name of it.
+# Fetch Debian's static busybox for another architecture into the cache, for guests:
+# foreign/busybox-<arch>, where <arch> is the kernel's name of the architecture.
 
 # shellcheck disable=SC2317 # a trap calls it
 set -euo pipefail
@@ -18,7 +18,7 @@ cleanup() {
 	[[ -z $temp ]] || rm -rf "$temp"
 }
 
-# All in a function, which bash reads whole.
+# All code is in a function, which bash reads as a whole.
 main() {
 	local arch=${1:-} suite file
 

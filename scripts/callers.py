@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Print what guest tests found, caller by caller.
+"""Print the results of guest tests by the caller of swiotlb.
 
     callers.py STEP...
 
@@ -21,7 +21,7 @@ VERDICTS = ("passed", "failed", "skipped")
 
 
 def boots(results):
-    """((caller, kernel, disks), verdict) of each result that is of a boot."""
+    """Yield ((caller, kernel, disks), verdict) for each result of a boot."""
     for result in results:
         found = BOOT.search(result.detail)
         if found:
@@ -29,7 +29,7 @@ def boots(results):
 
 
 def table(results):
-    """Its rows, in the order in which their boots first came in each caller."""
+    """Return the rows, by caller, then in the order in which their boots first appear."""
     rows = {}
     for boot, verdict in boots(results):
         rows.setdefault(boot, Counter())[verdict] += 1
@@ -46,7 +46,7 @@ def formatted(rows):
 
 def main(*steps):
     results = []
-    # A step that was killed has left none.
+    # A step that was killed leaves no file.
     for path in filter(Path.is_file, (Path(f"{step}.ktap") for step in steps)):
         results += testlog.from_ktap(path.read_text(encoding="utf-8").splitlines())
     rows = table(results)

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Build our pages of the documentation, in a book of their own, with the kernel's
-# extension for kernel-doc. A warning is an error. Then whether the documents that
-# they, and our hunks, refer to are there.
+# Build our pages of the documentation as a separate book, with the kernel's extension
+# for kernel-doc. A warning is an error. Then check that all documents exist to which
+# these pages and our hunks refer.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -12,7 +12,7 @@ set -euo pipefail
 OUT=$TOP/build/docs
 PAGES=(Documentation/core-api/swiotlb.rst Documentation/admin-guide/swiotlb.rst)
 
-# book TREE: its source, with links into the composed tree.
+# book TREE: write the source of the book, with links into the composed TREE.
 book() {
 	local page
 
@@ -37,7 +37,7 @@ book() {
 	END
 }
 
-# references TREE: names of documents that do not exist.
+# references TREE: print references to documents that do not exist.
 references() {
 	local file name missing=0
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Check patches/fixes-7.3, or the like for another kernel: that each patch applies,
-is clean and compiles, and that the tests of its defect fail without it and pass
+"""Check patches/fixes-7.3, or the same for another kernel: each patch must apply, be
+clean and compile, and the tests of its defect must fail without it and pass
 with it.
 
-The tests are those of tools/testing/swiotlb, named in patches/fixes-7.3/tests.
-With each patch they run on the base, on the base with all patches before this one,
-and with this one too. The commands of a mail run without its patch and with it.
+The tests are those of tools/testing/swiotlb that patches/fixes-7.3/tests names.
+For each patch they run on the base, on the base with all earlier patches, and with
+this patch as well. The commands in a mail run without its patch and with it.
 """
 
 import argparse
@@ -32,13 +32,13 @@ HARNESS = TOP / "tools/testing/swiotlb"
 QEMU = TOP / "tools/testing/selftests/swiotlb/qemu"
 # What the harness takes from the tree of the engine
 ENGINE_FILES = ("kernel/dma/swiotlb.c", "include/linux/swiotlb.h", "arch/arm64/mm/init.c")
-# How a mail says that its test is run
+# The command in a mail that runs its test
 COMMAND = re.compile(r"^  (make -C tools/testing/swiotlb basic ENGINE=base ENGINE_SRC=\$PWD"
                      r" +FIXED=y TEST=(\w+))$", re.MULTILINE)
 RESULT = re.compile(r"^(ok|not ok) \d+ (\S+)(?P<skip> # SKIP)?")
-# A repository of a few files does not know the commits that a patch names.
+# A repository with only a few files does not have the commits that a patch names.
 NO_REPOSITORY = "UNKNOWN_COMMIT_ID"
-# The number of no patch
+# The number that stands for the base without patches
 BASE = "0000"
 BOOTED = ("force", "one-area", "pool-of-1-mib", "mask-32")
 
@@ -46,7 +46,7 @@ say = check_series.say
 
 
 def label(fixes):
-    """What the directories of these patches are called under build."""
+    """Return the name of the directories of these patches under build."""
     return fixes.name.removesuffix("-7.3")
 
 
@@ -55,7 +55,7 @@ def number(state):
 
 
 class Shown(NamedTuple):
-    """A line of the table: what shows the defect that a patch fixes."""
+    """A line of the table: tests that show the defect which a patch fixes."""
 
     sanitizer: str
     tests: list
@@ -64,7 +64,7 @@ class Shown(NamedTuple):
 # --- the table of tests -----------------------------------------------------------
 
 def parse_table(text, names):
-    """number of a patch -> its lines; each patch of the series has one."""
+    """Return {number of a patch: its lines}; each patch of the series must have lines."""
     table, problems = {name[:4]: [] for name in names}, []
     for line in text.splitlines():
         words = line.split("#")[0].split()
@@ -81,7 +81,7 @@ def parse_table(text, names):
 
 
 def commands(mail, lines):
-    """The commands of a mail: one for each test of the table, no others."""
+    """Return the commands of a mail: exactly one for each test of the table."""
     found = {m[2]: m[1] for m in COMMAND.finditer(mail.replace("\\\n", ""))}
     named = {test for line in lines for test in line.tests}
     problems = [f"{test} is in the table, but no command of the mail runs it" for test in sorted(named - set(found))]
@@ -94,16 +94,16 @@ def commands(mail, lines):
 # --- the harness on one state of swiotlb.c ------------------------------------------
 
 class Harness:
-    """Programs of tools/testing/swiotlb, one a state and sanitizer. A state has the
-    number of the last patch that is in it, or that of BASE."""
+    """Programs of tools/testing/swiotlb, one per state and sanitizer. The name of a state
+    is the number of its last patch, or BASE."""
 
     def __init__(self, base, build, found):
         self.base, self.build, self.engine = base, build, build / "engine"
         self.files = {BASE: {}, **{number(state): state.files for state in found}}
 
     def take(self, state):
-        """Make the engine this one. Only what differs is written: make goes by the
-        time."""
+        """Set the engine to @state. Write only files that differ: make compares
+        timestamps."""
         for path in ENGINE_FILES:
             content = self.files[state].get(path) or ((self.base / path).read_bytes(), 0o644)
             if not (self.engine / path).is_file() or (self.engine / path).read_bytes() != content[0]:
@@ -130,8 +130,8 @@ class Harness:
         return built
 
     def obey(self, state, command, test):
-        """Run a mail's command in a tree of that state: whether its test is ok, and
-        what was said."""
+        """Run the command of a mail in a tree of @state. Return whether its test is ok,
+        and the output."""
         self.take(state)
         link = self.engine / "tools/testing/swiotlb"
         if not link.is_symlink():
@@ -148,13 +148,14 @@ class Harness:
 
 
 def parse_results(output):
-    """test -> passed."""
+    """Return {test: whether it passed}."""
     found = [m for m in map(RESULT.match, output.splitlines()) if m]
     return {m[2]: m[1] == "ok" and not m["skip"] for m in found}
 
 
 def run_tests(program, name=""):
-    """test -> passed, for those whose name has that in it; and what was said."""
+    """Run the tests with @name in their names. Return {test: whether it passed}, and
+    the output."""
     done = subprocess.run([str(program), "-d", *([name] if name else [])],
                           capture_output=True, text=True, errors="replace", check=False)
     results = parse_results(done.stdout)
@@ -172,7 +173,7 @@ def passes(program, name):
 
 
 def check_tests(harness, before, after, lines):
-    """Each test fails on the base and without the patch, and passes with it."""
+    """Check that each test fails on the base and without the patch, and passes with it."""
     wrong = []
     for line in lines:
         programs = [harness.program(state, line.sanitizer) for state in (BASE, before, after)]
@@ -186,7 +187,7 @@ def check_tests(harness, before, after, lines):
 
 
 def check_commands(harness, before, after, found):
-    """Each command of a mail says "not ok" without the patch, and "ok" with it."""
+    """Check that each command of a mail prints "not ok" without the patch, "ok" with it."""
     wrong = []
     for state, expected in ((before, False), (after, True)):
         for test, command in found.items():
@@ -198,7 +199,8 @@ def check_commands(harness, before, after, found):
 
 
 def check_nothing_lost(harness, last):
-    """What the base passes, it passes with all patches, and the oracle agrees."""
+    """Check that all tests that pass on the base pass with all patches, and that the
+    oracle agrees."""
     old, _ = run_tests(harness.program(BASE))
     new, _ = run_tests(harness.program(last))
     wrong = [f"{test} passes on the base, but not with all patches"
@@ -213,13 +215,13 @@ def check_nothing_lost(harness, last):
 # --- one patch ----------------------------------------------------------------------
 
 def compile_state(objects):
-    """What gcc and sparse say of kernel/dma, for each configuration."""
+    """Return the warnings of gcc and sparse for kernel/dma, in each configuration."""
     return {(name, path, text) for name, built in objects.items()
             for path, text in built.compile(["kernel/dma/"])}
 
 
 def read_patch(tree, base, mail, state):
-    """What checkpatch, kernel-doc and codespell say."""
+    """Return the remarks of checkpatch, kernel-doc and codespell."""
     old, new = ({re.sub(r"\d+ ", "", text) for _, text in remarks.doc_remarks(where, sorted(state.files))}
                 for where in (base, tree))
     return [f"checkpatch: {text}" for _, text in remarks.checkpatch(tree, mail) if NO_REPOSITORY not in text] + \
@@ -244,7 +246,7 @@ class Checker:
         self.known = compile_state(objects)
 
     def patch(self, state):
-        """What is wrong with a patch."""
+        """Check one patch; return the problems."""
         mail = self.fixes / state.entry.name
         check_series.apply(self.directory, mail, self.base, self.paths, state)
         compose.compose(label(self.fixes), self.base, TOP / "build", state.files)
@@ -252,7 +254,7 @@ class Checker:
         wrong += ["%s: %s: %s" % remark for remark in sorted(compile_state(self.objects) - self.known)]
         before, self.before = self.before, number(state)
         lines = self.table[number(state)]
-        # The harness is built for the state before: first what needs it so
+        # The harness is still built for the state before: run the commands that need it first
         wrong += check_commands(self.harness, before, number(state),
                                 commands(mail.read_text(encoding="utf-8"), lines))
         wrong += check_tests(self.harness, before, number(state), lines)
@@ -262,7 +264,7 @@ class Checker:
 # --- the kernel -----------------------------------------------------------------------
 
 def boot():
-    """The fixed base, with fio verifying what it reads from bounced disks."""
+    """Boot the fixed base; fio verifies the data that it reads from bounced disks."""
     if subprocess.run([TOP / "scripts/kernel.sh", "base-fixes"], check=False).returncode:
         return ["the kernel does not build"]
     done = subprocess.run([sys.executable, "-B", QEMU / "tests.py", "--base", "--kernel",
@@ -272,7 +274,7 @@ def boot():
 
 
 def check(base, build, args):
-    """How many patches are shown, and how much failed."""
+    """Return the number of patches checked, and the number of failures."""
     fixes = args.fixes.resolve()
     found = states.read(TOP, base, [fixes / "series"], whole=False)
     compose.compose(label(fixes), base, TOP / "build", {})

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Check the exported series: that each patch applies, is clean and compiles, that
-kernels at a few points of it boot, and that its sum is the composed tree.
+"""Check the exported series: each patch must apply, be clean and compile, kernels at a
+few points of the series must boot, and its sum must be the composed tree.
 
-One line a patch. What is known and stays is in patches/7.3/remarks.
+Prints one line per patch. patches/7.3/remarks lists the remarks that are accepted.
 """
 
 import argparse
@@ -26,7 +26,7 @@ QEMU = TOP / "tools/testing/selftests/swiotlb/qemu"
 NOBODY = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
           for what, value in (("NAME", "check-series"), ("EMAIL", "check@series.invalid"),
                               ("DATE", "2026-01-01T00:00:00+00:00"))}
-# The kernels that are booted: after which entries, by their name, and how.
+# The kernels to boot: (name of the last entry, guest test).
 BOOTED = (("private", "force"), ("restricted", "force"), ("turn-over", "dynamic"))
 CONFIGURATIONS = {
     "on": ("CONFIG_SWIOTLB_DYNAMIC=y", "CONFIG_DMA_RESTRICTED_POOL=y", "CONFIG_DEBUG_FS=y"),
@@ -47,7 +47,7 @@ def cache_dir():
 # --- git am -------------------------------------------------------------------------
 
 def same(directory, base, paths, state):
-    """The paths that are not what the state says."""
+    """Return the paths whose content differs from that in the state."""
     wrong = []
     for path in paths:
         content = state.files.get(path) if path in state.files else \
@@ -59,7 +59,7 @@ def same(directory, base, paths, state):
 
 
 def apply(directory, mail, base, paths, state):
-    """git am of one mail, and what is left."""
+    """Apply one mail with git am, and check the result."""
     try:
         mails.git(directory, "am", "--quiet", "--keep-non-patch", str(mail), env=NOBODY)
     except Failure as failure:
@@ -70,7 +70,7 @@ def apply(directory, mail, base, paths, state):
 
 
 def check_sum(directory, tree, paths):
-    """That what git am left is the composed tree."""
+    """Check that the result of git am is the composed tree."""
     wrong = [p for p in paths if (directory / p).is_file() != (tree / p).is_file()
              or ((tree / p).is_file() and (tree / p).read_bytes() != (directory / p).read_bytes())]
     if wrong:
@@ -80,13 +80,13 @@ def check_sum(directory, tree, paths):
 # --- each patch ---------------------------------------------------------------------
 
 def touched_by(state, before):
-    """What an entry changes or brings, not what it removes."""
+    """Return the paths that an entry changes or adds, without those it removes."""
     old = before.files if before else {}
     return [p for p, content in sorted(state.files.items()) if content and old.get(p) != content]
 
 
 def not_compiled(objects, state):
-    """Files of the engine that an entry brought, but the build passed over."""
+    """Return files of the engine that an entry added, but the build did not compile."""
     sources = [p for p in state.files if p.startswith("kernel/dma/swiotlb/") and p.endswith(".c")]
     return [p for p in sources if not objects.has(p.removesuffix(".c") + ".o")]
 

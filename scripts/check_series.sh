@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make check-series: have what the check takes, then check_series.py.
+# make check-series: prepare all that the check needs, then run check_series.py.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh

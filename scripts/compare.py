@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Compare the base kernel's swiotlb, ours, and no bouncing, by fio in a guest.
+"""Compare the base kernel's swiotlb, ours, and no bouncing, with fio in a guest.
 
-Every byte is verified first. Then all configurations are booted, as often as
-REPEATS says (3), and take turns at each row, seconds apart. The results go to a
-directory of their own under results/run/ (results/quick/ with --quick, results/native/
+Every byte is verified first. Then all configurations are booted, REPEATS (3) times,
+and take turns at each row, seconds apart. The results are in a directory of their
+own under results/run/ (results/quick/ with --quick, results/native/
 with --native); "latest" points to the newest good one.
 """
 
@@ -20,7 +20,7 @@ from swbench import results, stats  # noqa: E402
 from swguest import run, uml  # noqa: E402
 
 NAMES = [config.name for config in plan.CONFIGS]
-# Images of the kernels, and the rows, by what is asked for.
+# Images of the kernels, and the rows, by the kind of run.
 KINDS = {"run": ({"base": "base", "ours": "ours"}, plan.full),
          "quick": ({"base": "base", "ours": "ours"}, plan.quick),
          "native": ({"base": "base-mapbench-um", "ours": "ours-um"}, plan.native)}
@@ -44,7 +44,7 @@ def arguments():
 
 
 def write(directory, measured, env):
-    """All files of a result; the entries of the table."""
+    """Write all files of a result; return the entries of the table."""
     rows = measured.plan.rows
     entries = stats.table(measured.samples, rows,
                           [config.name for config in measured.plan.configs])

@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Compose build/src-<name>: the base, our files over it, the hunks applied.
+"""Compose build/src-<name>: the base, with our files over it and the hunks applied.
 
-<name> is ours, for all of it, ours-<number> for the series up to the entry with
-that number, base, for nothing of it, or base-<subset> for the entries that
-patches/7.3/series.<subset> lists. A part of the name that has a directory of its
-own, as um has patches/um-7.3, adds the entries of that, below the others.
+<name> is ours for the whole series, ours-<number> for the series up to the entry with
+that number, base for none of it, or base-<subset> for the entries that
+patches/7.3/series.<subset> lists. A part of the name that has its own directory, as
+um has patches/um-7.3, adds the entries of that directory, below the others.
 
-The tree is made of hard links to the base. What we change is always written
-to a new file that takes the old one's place, so that the base stays as it is.
-On a tree that is there, only files whose content changes are written: kbuild
-goes by the times of files.
+The tree consists of hard links to the base. A changed file is always written to a new
+file that replaces the link, so that the base does not change. If the tree already
+exists, only files whose content changes are written: kbuild compares timestamps.
 """
 
 import argparse
@@ -38,8 +37,8 @@ def say(verb, text):
 # --- the base -------------------------------------------------------------------
 
 def base_id(base):
-    """A name for exactly this base: a tree of the cache has one, another is
-    known by the names, sizes and times of its files."""
+    """Return a unique name of the base: that of a tree in the cache, or a hash over the
+    names, sizes and times of its files."""
     if Path(f"{base}.sha256").is_file():
         return base.name
     digest = hashlib.sha256(str(base).encode())
@@ -52,7 +51,7 @@ def base_id(base):
 
 
 def check_base(base, paths):
-    """That what we lay something over still is what was unpacked."""
+    """Check that the files of the base that we replace are as they were unpacked."""
     try:
         with open(f"{base}.sha256", encoding="utf-8") as f:
             sums = dict(reversed(line.rstrip("\n").split("  ./", 1)) for line in f)
@@ -78,7 +77,7 @@ def can_link(base, directory):
 
 
 def wait_for(process, what):
-    """Wait, with a line now and then; the process's errors, if it failed."""
+    """Wait, with a line now and then; return the errors of the process if it failed."""
     start = time.monotonic()
     while True:
         try:
@@ -88,7 +87,7 @@ def wait_for(process, what):
 
 
 def copy_base(base, tree):
-    """tree becomes a copy of base, whole or not at all."""
+    """Make @tree a copy of @base, completely or not at all."""
     temp = tree.with_name(f".{tree.name}.tmp")
     shutil.rmtree(temp, ignore_errors=True)
     temp.mkdir(parents=True)
@@ -106,7 +105,7 @@ def copy_base(base, tree):
 
 
 def put(path, data, mode):
-    """The file gets this content in one step, and never through a link."""
+    """Replace the content of a file in one step, and never through a link."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temp = path.with_name(f".{path.name}.tmp")
     try:
@@ -127,7 +126,7 @@ def drop(path, top):
 
 
 def settle(tree, base, relative, content):
-    """Make one file what it should be; whether that changed anything."""
+    """Bring one file up to date; return whether it changed."""
     path = tree / relative
     if content is None:
         if not path.exists():
@@ -135,7 +134,7 @@ def settle(tree, base, relative, content):
         drop(path, tree)
         return True
     data, mode = content
-    # A link to the base must be broken even where the content is the same.
+    # A link to the base must be broken even if the content is the same.
     own = path.is_file() and not (
         (base / relative).exists() and path.samefile(base / relative))
     if own and path.read_bytes() == data and path.stat().st_mode & 0o777 == mode:
@@ -145,14 +144,14 @@ def settle(tree, base, relative, content):
 
 
 def from_base(base, relative):
-    """What a file is that we do not touch any more. Never the link of old: its
-    time would tell kbuild that nothing happened."""
+    """Return the content of a file that we no longer change. A link to the base would
+    have an old timestamp, and kbuild would not see the change."""
     path = base / relative
     return (path.read_bytes(), path.stat().st_mode & 0o777) if path.is_file() else None
 
 
 def read_state(state):
-    """The base and the overlaid files of the tree as it is."""
+    """Return the base and the overlaid files of the existing tree."""
     try:
         lines = state.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -165,7 +164,7 @@ def write_state(state, ident, paths):
 
 
 def compose(name, base, build, wanted):
-    """Bring build/src-<name> up to date; how many files were written."""
+    """Bring build/src-<name> up to date; return the number of files written."""
     tree, state = build / f"src-{name}", build / f"src-{name}.state"
     check_base(base, wanted)
     ident = base_id(base)
@@ -175,7 +174,7 @@ def compose(name, base, build, wanted):
         (build / f"src-{name}.sum").unlink(missing_ok=True)
         copy_base(base, tree)
         old = set()
-    # Names all files that may differ from the base before the first one does.
+    # Record all files that may differ from the base before the first one is written.
     write_state(state, ident, old | wanted.keys())
     changed = 0
     for relative in sorted(old - wanted.keys()):
@@ -189,7 +188,7 @@ def compose(name, base, build, wanted):
 
 
 def checksum(ident, wanted):
-    """What identifies the content of the composed tree."""
+    """Return a hash that identifies the content of the composed tree."""
     digest = hashlib.sha256(ident.encode())
     for path, content in sorted(wanted.items()):
         digest.update(f"\n{path} ".encode())
@@ -210,8 +209,8 @@ def locked(path, what):
 
 
 def lists_of(repo, directory, name):
-    """The files that list what goes over the base, lowest first, and the number of
-    the last entry of ours that does, if not all do."""
+    """Return the series files to apply to the base, lowest first, and the number of the
+    last entry to apply, if not all."""
     kind, *parts = name.split("-")
     below, above, last = [], [directory / "series"] if kind == "ours" else [], None
     for part in parts:
@@ -226,7 +225,7 @@ def lists_of(repo, directory, name):
 
 
 def plan(repo, base, directory, name):
-    """What the tree holds over the base, and of how many entries."""
+    """Return the files that differ from the base, and the number of entries."""
     lists, last = lists_of(repo, directory, name)
     if not lists:
         return {}, 0

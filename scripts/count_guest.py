@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Count instructions that a guest executes for an I/O, and say in which functions.
+"""Count the instructions that a guest executes for an I/O, by function.
 
-Base, ours, dynamic and no bouncing take turns, in as many boots as REPEATS says (3),
-with the rows of make run and make bench-dynamic. The results go to
-results/count-guest/<time>; "latest" points to the newest good one.
+Base, ours, dynamic and no bouncing take turns, in REPEATS (3) boots, with the rows of
+make run and make bench-dynamic. The results are in results/count-guest/<time>;
+"latest" points to the newest good one.
 """
 
 import pathlib
@@ -27,7 +27,7 @@ def count(args, directory):
     symbols = {name: profiles.Symbols(results.symbols(path)) for name, path in sources.items()}
     measured = counts.Counted(symbols, chosen, results.copies(sources, directory / ".images"),
                               directory, sys.stdout.isatty())
-    # The plugin is one for TCG.
+    # The plugin works only with TCG.
     measured.accel = "tcg"
     results.conduct(measured, env, directory)
     found = counts.entries(measured)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The cover letter: its text, with the tables made from what was measured."""
+"""The cover letter: its text, with tables made from measured data."""
 
 import csv
 import os
@@ -19,7 +19,7 @@ MARK = re.compile(r"^@(\w+)@$", re.M)
 
 
 def rows(path):
-    """{(device, bs, rw, jobs): {config: line}}, in the order of the file."""
+    """Return {(device, bs, rw, jobs): {config: line}}, in the order of the file."""
     found = {}
     with open(path, encoding="utf-8", newline="") as f:
         for line in csv.DictReader(f):
@@ -53,7 +53,7 @@ def name(key):
 
 
 def guest(repo):
-    """Thousands of IOPS and their spread; ratios."""
+    """Return the tables of thousands of IOPS with their spread, and of ratios."""
     found = rows(repo / GUEST_CSV)
     return grid(["", "base", "patched", "none", "/base", "/none"],
                 [[name(key), iops(c["base"]), iops(c["ours"]), iops(c["none"]),
@@ -61,7 +61,7 @@ def guest(repo):
 
 
 def losing(repo):
-    """The rows where the patched kernel, or it grown from 1 MiB, is behind the base."""
+    """Return the rows in which the patched kernel, with or without growth, is slower than the base."""
     found = rows(repo / GUEST_CSV)
     lines = [[name(key), CONFIGS[config], percent(configs[config]["vs_base"]), percent(configs["base"]["cv"])]
              for key, configs in found.items() for config in ("ours", "dynamic")
@@ -72,7 +72,7 @@ def losing(repo):
 
 
 def native(repo):
-    """The rows of make bench in which the patched kernel gains little, or loses."""
+    """Return the rows of make bench in which the patched kernel gains little, or loses."""
     path = repo / NATIVE_CSV
     with open(path, encoding="utf-8", newline="") as f:
         found = list(csv.DictReader(f))
@@ -84,7 +84,7 @@ def native(repo):
 
 
 def address(repo):
-    """Where others find this repository: REPO, or the remote that it came from; None if that is no address."""
+    """Return the public address of this repository: REPO, or its remote; None if that is no address."""
     url = os.environ.get("REPO") or subprocess.run(
         ["git", "-C", str(repo), "config", "remote.origin.url"], capture_output=True, text=True, check=False).stdout
     parts = urlsplit(url.strip())
@@ -102,7 +102,7 @@ MAKERS = {"guest": guest, "losing": losing, "native": native, "repository": repo
 
 
 def letter(repo):
-    """(subject, text) of patches/7.3/cover-letter, with its tables."""
+    """Return (subject, text) of patches/7.3/cover-letter, with its tables."""
     path = Path(repo) / "patches" / "7.3" / "cover-letter"
     head, _, text = path.read_text(encoding="utf-8").partition("\n\n")
     if not head.startswith("Subject: ") or "\n" in head or not text.strip():

@@ -4,10 +4,10 @@
 
     debian_mirror.py DIRECTORY SUITE...
 
-finds the entry of the system's apt configuration that serves Debian proper
-and writes one DIRECTORY/NN-<suite>.sources for each SUITE, then for each suite
-that the system itself takes from that mirror. Mirror and keyring are the
-system's; nothing of the system is changed.
+finds the entry of the system's apt configuration that serves Debian itself and
+writes one DIRECTORY/NN-<suite>.sources for each SUITE, then for each suite that
+the system uses from that mirror. Mirror and keyring are those of the system. Nothing
+in the system is changed.
 """
 
 import glob
@@ -21,7 +21,7 @@ GENERIC_SUITES = {"oldoldstable", "oldstable", "stable", "testing", "unstable", 
 
 
 def deb822(text):
-    """The stanzas of a .sources file, as dicts with lower-case names."""
+    """Yield the stanzas of a .sources file, as dicts with lower-case names."""
     for block in re.split(r"\n[ \t]*\n", text):
         fields, last = {}, None
         for line in block.splitlines():
@@ -38,7 +38,7 @@ def deb822(text):
 
 
 def one_line(text):
-    """The deb lines of a .list file, in the same form as deb822()."""
+    """Yield the deb lines of a .list file, in the same form as deb822()."""
     for line in text.splitlines():
         found = re.match(r"\s*deb\s+(?:\[([^]]*)\]\s*)?(\S+)\s+(\S+)\s+([^#]+)", line)
         if not found:
@@ -52,7 +52,7 @@ def one_line(text):
 
 
 def apt_paths():
-    """The files that apt itself would read, by its own configuration."""
+    """Return the files that apt reads with its own configuration."""
     shell = subprocess.run(
         ["apt-config", "shell", "LIST", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d"],
         check=True, capture_output=True, text=True).stdout
@@ -75,14 +75,14 @@ def entries(paths):
 
 
 def release_names(os_release="/etc/os-release"):
-    """What the main suite of this system can be called."""
+    """Return the possible names of the main suite of this system."""
     with open(os_release, encoding="utf-8") as f:
         found = re.search(r"^VERSION_CODENAME=[\"']?(\w+)", f.read(), re.M)
     return GENERIC_SUITES | ({found[1]} if found else set())
 
 
 def rank(fields, names):
-    """How surely an entry is Debian's own archive; 0: it is not."""
+    """Return how certain it is that an entry is Debian's own archive; 0: it is not."""
     if "main" not in fields.get("components", "").split() \
             or not names & set(fields.get("suites", "").split()):
         return 0
@@ -92,7 +92,7 @@ def rank(fields, names):
 
 
 def choose(found, names):
-    """The best entry, with every suite that the system takes from its mirror."""
+    """Return the best entry, with all suites that the system uses from its mirror."""
     best = max(found, key=lambda f: rank(f, names), default=None)
     if best is None or not rank(best, names):
         return None, []

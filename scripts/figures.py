@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Make every measured figure in our texts from measured/*.csv.
 
-measured/figures.list says which number of a text is which cell of which run, so that
-texts and mails need no markers; its head describes the form. Tables stand between
-"<!-- made: NAME -->" and "<!-- end -->", pictures are drawn whole.
+measured/figures.list maps numbers in texts to cells of runs, so that texts and mails
+need no markers; its head describes the format. Generated tables are between
+"<!-- made: NAME -->" and "<!-- end -->"; pictures are generated as a whole.
 
 Without an option, rewrite the texts. With --check, change nothing, and fail if a text
-says something other than its run, or has a figure that the list does not name. With
+differs from its run, or has a figure that the list does not name. With
 --take, first copy the newest runs from results/ to measured/.
 """
 
@@ -30,10 +30,10 @@ RUNS = "measured/runs.csv"
 RUN_COLUMNS = ("run", "command", "started", "commit", "host", "load", "qemu", "fio")
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
-# What can only have been measured, in a text that does not have to account for every number
+# A number with a unit, which must come from a measurement even in texts that need not account for all
 UNIT = re.compile(rf"(?<![\w.,-])({NUMBER})(?=\s*(?:ns|us|IOPS|instructions|times|x|%)(?![\w%]))")
 EVERY = re.compile(rf"(?<![\w.,/-])({NUMBER})")
-# Not prose: code, addresses, comments, and tables that are made
+# Parts that are not prose: code, addresses, comments, and generated tables
 CODE = re.compile(r"<!-- made: .*?<!-- end -->|<!--.*?-->|^```.*?^```|^\t[^\n]*|``[^`]*``|`[^`\n]*`|\]\([^)]*\)"
                   r"|https?://\S+", re.S | re.M)
 BLOCK = re.compile(r"(<!-- made: ([\w-]+) -->\n)(.*?)(<!-- end -->)", re.S)
@@ -54,7 +54,7 @@ def value(text):
 
 
 class Row:
-    """A line of a csv: its columns are attributes, numbers where they look like it."""
+    """A line of a csv: its columns are attributes, as numbers if they can be parsed as such."""
 
     def __init__(self, name, cells):
         self.__dict__.update({column: value(text) for column, text in cells.items()})
@@ -65,7 +65,7 @@ class Row:
 
 
 class Table:
-    """A csv, its rows by the words of their key columns."""
+    """A csv; rows are found by the words of their key columns."""
 
     def __init__(self, name, path, keys, taken_from=None):
         self.name, self.path, self.taken_from = name, path, taken_from
@@ -94,7 +94,7 @@ class Table:
 # --- the list -------------------------------------------------------------------
 
 def template(text):
-    """A regular expression with a group for each field, any white space for white space."""
+    """Return a regular expression with a group for each field; a space matches any white space."""
     fields, parts, end = [], [], 0
     for found in FIELD.finditer(text):
         expression, colon, form = found[1].rpartition(":")
@@ -110,7 +110,7 @@ def template(text):
 
 
 def plain(text):
-    """A regular expression of the list; a space is any white space."""
+    """Compile a regular expression of the list; a space matches any white space."""
     try:
         return re.compile(text.replace(" ", r"\s+"), re.M)
     except re.error as error:
@@ -118,7 +118,7 @@ def plain(text):
 
 
 class Section:
-    """The files of a section, and what stands in them."""
+    """The files of a section, and the patterns of their figures."""
 
     def __init__(self, head, repo):
         pattern, _, demand = head.partition(",")
@@ -176,12 +176,12 @@ class List:
         return self._source(*patterns).count("\n")
 
     def code(self, *patterns):
-        """Lines of C without comments and empty lines."""
+        """Count lines of C without comments and empty lines."""
         text = re.sub(r"/\*.*?\*/|//[^\n]*", "", self._source(*patterns), flags=re.S)
         return sum(bool(line.strip()) for line in text.split("\n"))
 
     def evaluate(self, expression, seen=()):
-        """A number, from names of the list, tables, and arithmetic."""
+        """Evaluate an expression of names of the list, tables and arithmetic to a number."""
         names = {"sum": sum, "len": len, "round": round, "lines": self.lines, "code": self.code, **self.tables}
         code = compile(expression.strip(), expression, "eval")
         for name in code.co_names:
@@ -204,7 +204,7 @@ class List:
 # --- texts ----------------------------------------------------------------------
 
 def prose(path, text):
-    """The part of a file that is text: of an entry of the series, what stands above its hunks."""
+    """Return the length of the text in a file; in an entry of the series it ends before the hunks."""
     if path.suffix == ".patch":
         return len(re.split(r"^(?:---|Owns:)$", text, maxsplit=1, flags=re.M)[0])
     return len(text)
@@ -215,7 +215,7 @@ def line_of(text, position):
 
 
 def even(lines):
-    """A Markdown table whose columns line up again."""
+    """Return a Markdown table with its columns aligned again."""
     cells = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
     right = [cell.endswith(":") for cell in cells[1]]
     widths = [max(len(line[i]) for n, line in enumerate(cells) if n != 1) for i in range(len(right))]
@@ -233,7 +233,7 @@ def even_tables(text):
 
 
 class Text:
-    """A file with figures: what it says, and what it has to say."""
+    """A file with figures: its present text and its correct text."""
 
     def __init__(self, path, repo):
         self.path = path
@@ -250,7 +250,7 @@ class Text:
         return list(pattern.finditer(self.old, 0, self.end))
 
     def put(self, match, fields, figures):
-        """Have the groups of @match say @figures; what they say now that is wrong."""
+        """Replace the groups of @match by @figures; return complaints about those that differ."""
         self.known.append(match.span())
         wrong = []
         for group, ((expression, _), figure) in enumerate(zip(fields, figures), 1):
@@ -260,7 +260,7 @@ class Text:
         return wrong
 
     def unnamed(self, pattern):
-        """Numbers that nothing accounts for."""
+        """Return complaints about numbers that no pattern accounts for."""
         return [self.complaint(found.start(), f"where does {found[1]} come from? {LIST} does not say")
                 for found in pattern.finditer(self.old, 0, self.end)
                 if not any(start <= found.start() and found.end() <= end for start, end in self.known)]
@@ -275,7 +275,7 @@ class Text:
 
 
 def blocks(text, content, makers):
-    """Text with its made tables made; the complaints."""
+    """Return @content with its tables generated, and the complaints."""
     wrong = []
 
     def one(found):
@@ -289,7 +289,7 @@ def blocks(text, content, makers):
 
 
 def section(listed, part, repo, makers):
-    """(complaints that a rewrite ends, those that it cannot, {path: new content})."""
+    """Return (complaints that a rewrite fixes, other complaints, {path: new content})."""
     texts = [Text(path, repo) for path in part.paths]
     stale, wrong, contents = [], [], {}
     for source, pattern, fields in part.templates:
@@ -319,7 +319,7 @@ def read(path):
 
 
 def pictures(listed, repo):
-    """{path: (width, height, script for gnuplot)}."""
+    """Return {path: (width, height, script for gnuplot)}."""
     lines = {name: table.lines for name, table in listed.tables.items()}
     body, size = summary.script(lines)
     found = {repo / "measured/summary.svg": (*size, body)}
@@ -331,7 +331,7 @@ def pictures(listed, repo):
 
 
 def take(listed, repo):
-    """Copy the newest runs to measured/, and note what they ran on."""
+    """Copy the newest runs to measured/, and record the machine that they ran on."""
     noted = {line["run"]: line for line in read(repo / RUNS)}
     for table in listed.tables.values():
         source = repo / (table.taken_from or "")
@@ -348,12 +348,12 @@ def take(listed, repo):
 
 
 def run_line(name, env):
-    """A line of runs.csv from a run's environment.json."""
+    """Make a line of runs.csv from the environment.json of a run."""
     host, tree = env.get("host", {}), env.get("tree", {})
     words = env.get("command", "").split()
     others = host.get("cpus_used_by_others")
     return {"run": name,
-            # Paths are those of somebody's machine
+            # Strip paths: they are specific to the machine
             "command": " ".join([Path(word).name for word in words[:1]] + [word for word in words[1:] if "/" not in word]),
             "started": env.get("started", "")[:16].replace("T", " "),
             "commit": (tree.get("commit") or "")[:12] + ("+" if tree.get("changed") else ""),
@@ -363,7 +363,7 @@ def run_line(name, env):
 
 
 def run(repo, check=False, fresh=False):
-    """Check or rewrite all; the complaints."""
+    """Check or rewrite all texts; return the complaints."""
     listed = List(repo)
     if fresh:
         take(listed, repo)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The targets of a Makefile: "#! text" is printed as it is, "##@ Group" starts a
-# group, "target: ... ## text" is a line in it.
+# Print the targets of a Makefile: "#! text" is printed literally, "##@ Group" starts a
+# group, "target: ... ## text" is a line of the group.
 /^#! / {
 	print substr($0, 4)
 }

@@ -11,10 +11,10 @@ from states import Failure
 
 SCRUBBED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CROSS_COMPILE", "KCFLAGS", "KCPPFLAGS")
 SPARSE = "sparse -D__typeof_unqual__=__typeof__"
-# The users of swiotlb that a PC has.
+# The users of swiotlb on a PC.
 TARGETS = ("kernel/dma/", "drivers/iommu/dma-iommu.o", "drivers/xen/swiotlb-xen.o",
            "arch/x86/kernel/pci-dma.o", "arch/x86/mm/mem_encrypt.o", "arch/x86/mm/mem_encrypt_amd.o")
-# file:line: or file:line:column:, of gcc and of sparse
+# file:line: or file:line:column:, as gcc and sparse print it
 REMARK = re.compile(r"^(?:\.\./)*(?P<path>[\w./-]+\.[ch]):\d+:(?:\d+:)? (?P<kind>warning|error|note): (?P<text>.*)")
 
 
@@ -30,7 +30,7 @@ class Objects:
                         CCACHE_DEPEND="1", CCACHE_COMPILERCHECK="content", CCACHE_MAXSIZE="5G")
 
     def make(self, *args):
-        """What make says; a Failure if it fails."""
+        """Return the output of make; raise Failure if it fails."""
         command = ["make", "-C", str(self.tree), f"O={self.out}", "CC=ccache gcc", "HOSTCC=ccache gcc",
                    f"-j{os.cpu_count()}", *args]
         done = subprocess.run(command, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -43,9 +43,9 @@ class Objects:
         return done.stdout
 
     def configure(self, fragments, options):
-        """allnoconfig with the fragments and then the options. Those and what is in
-        the last fragment must be there afterwards. What an earlier run has
-        compiled is used again, but for the engine, which has to be seen to be."""
+        """Configure allnoconfig with the fragments and then the options. The options and
+        those of the last fragment must be set afterwards. Objects of an earlier run are
+        kept, except those of the engine, so that a missing one is noticed."""
         texts = [Path(f).read_text(encoding="utf-8") for f in fragments]
         text = "".join(texts) + "".join(f"{line}\n" for line in options)
         wanted = self.out / ".wanted.config"
@@ -69,13 +69,13 @@ class Objects:
             raise Failure(f"{self.name}: the configuration does not get {' '.join(lost)}")
 
     def compile(self, targets):
-        """Remarks of gcc and sparse: (path, text)."""
+        """Return the remarks of gcc and sparse as (path, text)."""
         said = self.make("W=1", "C=1", f"CHECK={SPARSE}", *targets)
         found = (REMARK.match(line) for line in said.splitlines())
         return [(m["path"], f"{m['kind']}: {m['text']}") for m in found if m and m["kind"] != "note"]
 
     def unlinkable(self, archive):
-        """What of swiotlb is missing in a built-in.a, or is there twice."""
+        """Return the swiotlb symbols that a built-in.a lacks or defines twice."""
         done = subprocess.run(["nm", "--no-sort", str(self.out / archive)], capture_output=True, text=True, check=True)
         symbols = [line.split()[-2:] for line in done.stdout.splitlines() if "swiotlb" in line and ":" not in line]
         there = [name for kind, name in symbols if kind in "TDBRV"]

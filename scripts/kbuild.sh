@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# How a kernel tree is configured and built, by kernel.sh and objects.sh.
-# Sourced after lib.sh. Who calls sets CACHE, src, out, name and config.
+# Configure and build a kernel tree, for kernel.sh and objects.sh.
+# Sourced after lib.sh. The caller sets CACHE, src, out, name and config.
 
 # shellcheck disable=SC2034,SC2154 # variables of those who source this file
-# set_arch ARCH: its compiler, and where its image is.
+# set_arch ARCH: set the compiler and the path of the image for ARCH.
 set_arch() {
 	ARCH=$1
 	CROSS=
@@ -30,7 +30,7 @@ set_arch() {
 	TOOLCHAIN=$("${CROSS}gcc" --version | head -n 1; "${CROSS}ld" --version | head -n 1)
 }
 
-# merge FILE...: one line an option, the last file that has it wins.
+# merge FILE...: print one line per option; the last file with the option wins.
 merge() {
 	awk '/^(# )?CONFIG_/ {
 		option = $0
@@ -43,7 +43,7 @@ merge() {
 	END { for (i = 1; i <= n; i++) print last[order[i]] }' "$@"
 }
 
-# lost WANTED GOT: the options of WANTED that GOT does not have.
+# lost WANTED GOT: print the options of WANTED that GOT does not have.
 lost() {
 	awk 'function off(line) { return line ~ /=n$/ || line ~ / is not set$/ }
 	{
@@ -55,8 +55,8 @@ lost() {
 	off($0) ? option in got : got[option] != $0' "$2" "$1"
 }
 
-# In depend mode ccache does not see the file of an .incbin: piggy.o, the compressed
-# kernel, would come from another build if that had as many bytes.
+# In depend mode ccache does not see the file of an .incbin. It would take piggy.o, the
+# compressed kernel, from another build with the same number of bytes.
 kbuild() {
 	# shellcheck disable=SC2016 # for make
 	local ccache='$(if $(filter %/piggy.o,$@),,ccache )'
@@ -70,8 +70,8 @@ kbuild() {
 		CC="$ccache${CROSS}gcc" HOSTCC="ccache gcc" V="${V:-0}" "$@"
 }
 
-# configure: allnoconfig with the fragments. Each option that was asked for must
-# be there afterwards, or a test would run without what it is meant to test.
+# configure: allnoconfig with the fragments. Each requested option must be set
+# afterwards, or a test would run without the code that it tests.
 configure() {
 	local wanted=$out/.wanted.config missing
 

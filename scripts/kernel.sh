@@ -7,12 +7,12 @@
 # <name> is base or ours, then fragments of the configuration: ours-debug is
 # ours with debug.config on top of kernel.config. Each tree is built in a
 # directory inside its own source, so that the compiler sees the same relative
-# names whatever the tree, the checkout or the cache: with ccache the second
-# kernel then costs only what differs.
+# names whatever the tree, the checkout or the cache: with ccache, building the
+# second kernel then compiles only the files that differ.
 #
 # A part that names one of arch/*.config stands for that architecture, which is
 # the host's otherwise: ours-arm64. If there are patches for it, as patches/um-7.3
-# for User Mode Linux, they go below all else.
+# for User Mode Linux, they are applied before all others.
 
 # shellcheck disable=SC2317 # functions are called by name, through run_logged
 set -euo pipefail
@@ -42,7 +42,7 @@ EOF
 	exit "${1:-0}"
 }
 
-# subsets NAME: the parts of it that say what goes over the base, a line each.
+# subsets NAME: print the parts of NAME that select patches, one per line.
 subsets() {
 	local part parts
 
@@ -57,7 +57,7 @@ subsets() {
 	done
 }
 
-# tree_of NAME: the composed tree that it is built from.
+# tree_of NAME: print the composed tree that the kernel is built from.
 tree_of() {
 	local subsets
 
@@ -65,7 +65,7 @@ tree_of() {
 	printf '%s' "${1%%-*}" "${subsets[@]/#/-}"
 }
 
-# arch_of NAME: what it is built for.
+# arch_of NAME: print the architecture of the kernel.
 arch_of() {
 	local part parts
 
@@ -79,7 +79,7 @@ arch_of() {
 	uname -m
 }
 
-# fragments NAME: the files of its configuration, in the order of the merge.
+# fragments NAME: print the files of its configuration, in the order of the merge.
 fragments() {
 	local part parts
 
@@ -92,15 +92,15 @@ fragments() {
 	done
 }
 
-# Images without a System.map, of older versions of this, have other keys.
-# Where a finished image of the base is kept for other checkouts; nothing for a
-# tree that is not from the cache, as that may change.
+# Print the path at which a finished image of the base is kept for other checkouts, or
+# nothing for a tree outside of the cache, as that may change. "System.map" is a part of
+# the key because older versions of this script cached images without it.
 cached_image() {
 	[[ $tree != base || ! -f $base.sha256 ]] ||
 		echo "$CACHE/kernels/$(printf '%s\n' "${base##*/}" "$name" "$config" "$TOOLCHAIN" System.map | sha256sum | cut -c 1-24)"
 }
 
-# use_cached DIRECTORY: the image of another checkout, or of this one's past.
+# use_cached DIRECTORY: use the image of another checkout, or an older one of this checkout.
 use_cached() {
 	mkdir -p "$(dirname "$image")"
 	cp "$1/config" "$BUILD/$name/.config"
@@ -109,7 +109,7 @@ use_cached() {
 	publish "$image.tmp" "$image"
 }
 
-# store DIRECTORY: keep the image there, whole or not at all.
+# store DIRECTORY: store the image there, completely or not at all.
 store() {
 	[[ ! -d $1 ]] || return 0
 	mkdir -p "$CACHE/kernels"
@@ -124,7 +124,7 @@ store() {
 compile() {
 	msg BUILD "$name"
 	run_logged "build $name" "$out/build.log" 300 1320 kbuild -j"$(nproc)" "${boot_image##*/}"
-	# What the compiler has to say about the code in question is always shown.
+	# Warnings about the code under test are always shown.
 	grep -A 3 -E '(kernel/dma|include/linux/swiotlb|include/trace/events/swiotlb).*: warning:' "$out/build.log" >&2 || :
 }
 
@@ -132,7 +132,7 @@ compose() {
 	python3 "$TOP/scripts/compose.py" --base "$base" "$tree"
 }
 
-# build: name, tree, config and base are set.
+# build: the caller sets name, tree, config and base.
 build() {
 	local key src=$BUILD/src-$tree out=$BUILD/src-$tree/O-$name image cached
 
@@ -182,8 +182,8 @@ check_name() {
 	done < <(fragments "$1")
 }
 
-# All in a function, which bash reads whole: an edit of this file does not reach
-# a build that is under way.
+# All code is in a function, which bash reads as a whole: editing this file does not
+# affect a build that is in progress.
 main() {
 	local files
 

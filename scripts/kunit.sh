@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Run the KUnit suites by the kernel's own kunit.py, in User Mode Linux: what it
-# takes is composed, and compilations are cached. Arguments are those of
-# kunit.py run, as a filter of suites or --kconfig_add CONFIG_KASAN=y.
+# Run the KUnit suites with the kernel's own kunit.py, in User Mode Linux. The tree is
+# composed, and compilations are cached. Arguments are those of kunit.py run, such as a
+# filter of suites or --kconfig_add CONFIG_KASAN=y.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# All in a function, which bash reads whole.
+# All code is in a function, which bash reads as a whole.
 main() {
 	local base
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Draw the layers of the engine, as internal.h lists them: the figure of the book.
+"""Draw the layers of the engine, as internal.h lists them, for the documentation.
 
     scripts/layers.py > Documentation/core-api/swiotlb-layers.svg
 """
@@ -18,7 +18,7 @@ CALLERS = "dma-direct, dma-iommu, xen-swiotlb"
 
 
 def layers():
-    """(file, what it is, option) of the list in internal.h, from the ground up."""
+    """Return (file, description, option) from the list in internal.h, bottom layer first."""
     text = (ENGINE / "internal.h").read_text(encoding="utf-8")
     block = text[text.index("DOC: Layers"):]
     return re.findall(r"^ \*\t([\w./]+\.[ch])\t+(.*?)(?:\t+\((\w+)\))?$",

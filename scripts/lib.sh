@@ -1,17 +1,17 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What the repository's own shell scripts share: quiet output, a heartbeat
-# around long commands, locks, the cache's place, missing packages.
-# Sourced after "set -euo pipefail"; everything goes to stderr, so that stdout
-# stays free for a result.
+# Shared by the repository's own shell scripts: quiet output, a heartbeat around long
+# commands, locks, the place of the cache, missing packages. Sourced after
+# "set -euo pipefail". All output is written to stderr, so that stdout stays free for
+# a result.
 
 # shellcheck disable=SC2034 # for those who source this file
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 V=${V:-}
 HEARTBEAT_SECONDS=${HEARTBEAT_SECONDS:-10}
 
-# msg VERB what: one quiet line in kbuild's form.
+# msg VERB what: print one quiet line in the format of kbuild.
 msg() {
 	printf '  %-7s %s\n' "$1" "${*:2}" >&2
 }
@@ -31,7 +31,7 @@ verbose() {
 	[[ $V == 1 ]]
 }
 
-# cache_dir: where everything lives that outlasts a checkout.
+# cache_dir: print the directory for files that outlast a checkout.
 cache_dir() {
 	local dir=${SWIOTLB_CACHE:-}
 
@@ -57,8 +57,8 @@ lock() {
 	fi
 }
 
-# publish TEMP FINAL: what is under its final name is whole. A file is replaced
-# in one step; a directory must not be there yet.
+# publish TEMP FINAL: rename TEMP to FINAL, so that FINAL is always complete. A file is
+# replaced in one step; a directory must not exist yet.
 publish() {
 	[[ ! -d $2 || -L $2 ]] || die "$2 is in the way of $1"
 	sync -f "$1"
@@ -69,8 +69,8 @@ clock() {
 	printf '%d:%02d' $(($1 / 60)) $(($1 % 60))
 }
 
-# time_left ELAPSED LOG OLD_SECONDS OLD_LINES: by the lines of output that the
-# last such run needed, or, where it printed next to nothing, by its time.
+# time_left ELAPSED LOG OLD_SECONDS OLD_LINES: estimate from the lines of output of the
+# last such run or, if it printed almost nothing, from its time.
 time_left() {
 	local elapsed=$1 lines left
 
@@ -92,7 +92,7 @@ stop_job() {
 	wait "$1" 2>/dev/null || :
 }
 
-# heartbeat PID WHAT LOG OLD_SECONDS OLD_LINES: a line now and then while PID runs.
+# heartbeat PID WHAT LOG OLD_SECONDS OLD_LINES: print a line now and then while PID runs.
 heartbeat() {
 	local start=$SECONDS next=$((SECONDS + HEARTBEAT_SECONDS))
 
@@ -104,16 +104,16 @@ heartbeat() {
 	done
 }
 
-# interrupted SIGNAL PID: stop the command, then die of the same signal, so that
-# whoever started this script stops too.
+# interrupted SIGNAL PID: stop the command, then exit by the same signal, so that the
+# parent of this script stops, too.
 interrupted() {
 	stop_job "$2"
 	trap - "$1"
 	kill -"$1" "$BASHPID"
 }
 
-# disk_full LOG: by what the command said, or, where the log had no room
-# either, by what is left.
+# disk_full LOG: true if the command reported it or, as the log may be cut off, if
+# almost no space is left.
 disk_full() {
 	grep -q 'No space left on device' "$1" ||
 		(($(df --output=avail -k "$(dirname "$1")" | tail -n 1) < 1024))
@@ -130,9 +130,9 @@ failed() {
 }
 
 # try_logged WHAT LOG SECONDS LINES command...: run a long command with its
-# output in LOG. SECONDS and LINES are a first guess of what it takes; later
-# runs use what the last one took. On Ctrl-C the command's whole process group
-# goes, and the caller's EXIT trap cleans up.
+# output in LOG. SECONDS and LINES are the first estimate; later runs use the values of
+# the last run. On Ctrl-C the whole process group of the command is killed, and the EXIT
+# trap of the caller cleans up.
 try_logged() {
 	local what=$1 log=$2 seconds=$3 lines=$4 start=$SECONDS rc=0 pid known signal
 
@@ -156,13 +156,13 @@ try_logged() {
 	wait "$pid" || rc=$?
 	trap - INT TERM HUP
 	((rc == 0)) || return "$rc"
-	# Only a guess for the next time: no reason to fail.
+	# Only an estimate for the next run: ignore errors.
 	if ! { echo "$((SECONDS - start)) $(wc -l <"$log")" >"$known.$$" && mv "$known.$$" "$known"; } 2>/dev/null; then
 		rm -f "$known.$$"
 	fi
 }
 
-# run_logged: the same, and a failure is the end.
+# run_logged: the same, but exit on failure.
 run_logged() {
 	try_logged "$@" || failed "$1" "$2"
 }
@@ -189,8 +189,8 @@ apt_install() {
 	run_logged "apt-get install" "$log" 30 0 "${apt[@]}" install --no-install-recommends "$@"
 }
 
-# need TOOL=PACKAGE...: TOOL is a command or, with a slash in it, a file. Root
-# installs what is missing; anyone else is told in one line.
+# need TOOL=PACKAGE...: TOOL is a command or, with a slash in it, a file. Install missing
+# packages as root; otherwise print the command that installs them.
 need() {
 	local pair packages=()
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Export the series as mails for git am, in build/series.
 
-The author is the one of the git configuration, the date that of the commit that
-the checkout is at. Nobody signs off: that is for who sends them. Whatever is in
-patches/7.3/cover-letter between two @ is filled in from a file, see cover.py.
+The author is that of the git configuration, the date is that of the commit that is
+checked out. The mails have no sign-off: the sender adds it. A name between two @ in
+patches/7.3/cover-letter is replaced by the content of a file, see cover.py.
 """
 
 import argparse
@@ -22,7 +22,7 @@ NAMES = ("NAME", "EMAIL", "DATE")
 
 
 def git(directory, *args, env=None, data=None):
-    """The output of git, untouched by what the user has configured."""
+    """Return the output of git, run without the configuration of the user."""
     quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
     done = subprocess.run(["git", "-C", str(directory), *args], env={**os.environ, **quiet, **(env or {})},
                           input=data, capture_output=True, check=False)
@@ -38,7 +38,7 @@ def configured(repo, name):
 
 
 def author(repo):
-    """What git needs to know of who sends the series."""
+    """Return the environment that tells git the author of the series."""
     name, email = configured(repo, "name"), configured(repo, "email")
     if not name or not email:
         raise Failure("who sends the series? git does not know: git config user.name '...', "
@@ -51,7 +51,7 @@ def author(repo):
 # --- a repository of the touched files --------------------------------------------
 
 def put(directory, path, content):
-    """A file, or None for none, in the working tree."""
+    """Write a file of the working tree, or remove it if @content is None."""
     target = directory / path
     if content is None:
         target.unlink(missing_ok=True)
@@ -72,7 +72,7 @@ def touched(found):
 
 
 def base_repository(directory, base, paths, env):
-    """A new repository with what the base has of these paths."""
+    """Make a new repository with those of @paths that the base has."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     git(directory, "init", "--quiet", "--initial-branch=series")
@@ -83,7 +83,7 @@ def base_repository(directory, base, paths, env):
 
 
 def repository(directory, base, found, env):
-    """The same, and a commit for each entry."""
+    """Make the same repository, with a commit for each entry."""
     base_repository(directory, base, touched(found), env)
     before = {}
     for state in found:
@@ -97,9 +97,9 @@ def repository(directory, base, found, env):
 # --- mails --------------------------------------------------------------------------
 
 def write_mails(directory, repo_dir, count, env):
-    """The mails in a new directory; that of the cover letter first."""
+    """Write the mails into a new directory, the cover letter first."""
     directory.mkdir(parents=True)
-    # A file that is replaced whole is better read so: first all of the old one.
+    # Show a rewritten file as all old lines followed by all new lines.
     git(repo_dir, "format-patch", "--quiet", "--zero-commit", "--no-signoff", "--no-base", "--numbered",
         "--break-rewrites=40%/70%", "--histogram", "--cover-letter", f"--output-directory={directory}",
         f"HEAD~{count}..HEAD", env=env)
@@ -116,7 +116,7 @@ def fill_cover(mail, subject, text):
 
 
 def export(repo, base, found, directory, env):
-    """The mails of the series under their final name, all or none of them."""
+    """Publish the mails of the series under their final name, all or none of them."""
     subject, text = cover.letter(repo)
     temp, scratch = directory.with_name(f".{directory.name}.tmp"), directory.with_name(f".{directory.name}.git")
     for path in (temp, scratch):

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Compile kernel/dma of our tree for one architecture, in each combination of
-# the options that change which of its files there are; KTAP. A warning fails.
+# Compile kernel/dma of our tree for one architecture, in each combination of the
+# options that select its files. The output is KTAP; a warning is a failure.
 #
-# One build directory serves all of them: what does not depend on the options
-# is compiled once.
+# All combinations use the same build directory: code that does not depend on the
+# options is compiled once.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -17,20 +17,20 @@ CONFIGS=$TOP/tools/testing/selftests/swiotlb/qemu
 OPTIONS=(SWIOTLB_DYNAMIC DEBUG_FS DMA_RESTRICTED_POOL HIGHMEM4G)
 OURS='(kernel/dma/swiotlb|include/linux/swiotlb|include/trace/events/swiotlb)'
 
-# fixed ARCH: what its Kconfig does not let anybody choose, as OPTION=y|n.
+# fixed ARCH: print the options that its Kconfig fixes, as OPTION=y|n.
 fixed() {
 	case $1 in
 	i386) ;;
 	s390)
-		# No device tree, and protected guests always need room.
+		# No device tree, and protected guests always select SWIOTLB_DYNAMIC.
 		echo SWIOTLB_DYNAMIC=y DMA_RESTRICTED_POOL=n HIGHMEM4G=n ;;
 	*)
 		echo HIGHMEM4G=n ;;
 	esac
 }
 
-# own ARCH: what it takes for SWIOTLB. On 32 bits of x86, which has no prompt for
-# it, a driver selects it.
+# own ARCH: print the options that enable SWIOTLB. 32-bit x86 has no prompt for it, so a
+# driver must select it.
 own() {
 	case $1 in
 	i386)
@@ -38,7 +38,7 @@ own() {
 	esac
 }
 
-# combinations ARCH: one a line, a "y" or "n" for each of OPTIONS.
+# combinations ARCH: print one combination per line, a "y" or "n" for each of OPTIONS.
 combinations() {
 	local all=('') next option value
 
@@ -53,8 +53,8 @@ combinations() {
 	printf '%s\n' "${all[@]}"
 }
 
-# fragment COMBINATION: its lines of configuration. Restricted pools are found
-# in a device tree.
+# fragment COMBINATION: print its lines of configuration. Restricted pools need a device
+# tree.
 fragment() {
 	local i
 
@@ -69,7 +69,7 @@ fragment() {
 	done
 }
 
-# title COMBINATION: what it has.
+# title COMBINATION: print the architecture and the options.
 title() {
 	local i line=$ARCH
 
@@ -79,13 +79,13 @@ title() {
 	echo "$line"
 }
 
-# symbols FILE...: all that these objects define or ask for by the name of ours.
+# symbols FILE...: print all swiotlb symbols that these objects define or reference.
 symbols() {
 	"${CROSS}nm" --format=posix "$@" | awk '{ print $1 }' | grep -E 'swiotlb_' | sort -u
 }
 
-# no_dynamic COMBINATION: with SWIOTLB_DYNAMIC, notes what its objects define, and
-# the tracepoints of these; without, status 1 if any of that is in any object.
+# no_dynamic COMBINATION: with SWIOTLB_DYNAMIC, record the symbols and tracepoints of its
+# objects; without, return status 1 if any object has one of them.
 no_dynamic() {
 	local objects
 
@@ -104,7 +104,7 @@ no_dynamic() {
 	fi
 }
 
-# compile COMBINATION: status 1 if it does not build without a warning.
+# compile COMBINATION: return status 1 if the build fails or has a warning.
 compile() {
 	fragment "$1" >"$out/combination"
 	config=$(merge "$CONFIGS/objects.config" "$out/combination")
@@ -119,7 +119,7 @@ compile() {
 	(no_dynamic "$1")
 }
 
-# All in a function, which bash reads whole.
+# All code is in a function, which bash reads as a whole.
 main() {
 	local number=0 failures=0 all one base
 

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Have the packages that running a guest takes, or with an argument those that
-# another architecture takes: root gets them installed, anybody else is told
-# what to type. Xen is fetched and never installed, which takes no root.
+# Check for the packages that are needed to run a guest, or with an argument, a guest of
+# that kind. Install missing ones as root; otherwise print the command that does. Xen is
+# fetched, but not installed, so this does not need root.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Remarks of checkpatch, kernel-doc and codespell, and those that are known."""
+"""Remarks of checkpatch, kernel-doc and codespell, and the list of accepted ones."""
 
 import re
 import subprocess
@@ -28,14 +28,14 @@ def checkpatch(tree, mail):
 
 
 def kernel_doc(tree, base, paths):
-    """Of what the base does not have already."""
+    """Yield the remarks of kernel-doc that the base does not already have."""
     files = [p for p in paths if p.startswith(DOCUMENTED) and p.endswith((".c", ".h"))]
     old = {text for _, text in doc_remarks(base, [p for p in files if (base / p).is_file()])}
     return [(path, text) for path, text in doc_remarks(tree, files) if text not in old]
 
 
 def language(script):
-    """What runs it: older kernels have some in Perl."""
+    """Return the interpreter of a script: in older kernels some are in Perl."""
     try:
         with open(script, encoding="utf-8") as f:
             return "perl" if "perl" in f.readline() else "python3"
@@ -51,13 +51,13 @@ def doc_remarks(tree, files):
     said = (out + err).splitlines()
     if status and not said:
         raise Failure(f"kernel-doc fails with {status} and says nothing")
-    # Without the number of the line, which an edit moves.
+    # Drop the line number, which changes with edits.
     return [(path, re.sub(re.escape(path) + r":\d+:? *", "", line))
             for line in said for path in [next((p for p in files if p in line), files[0])]]
 
 
 def added(mail):
-    """The text of a patch, and what it adds."""
+    """Return the text of a patch, with the lines that it adds."""
     lines = mail.read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if not line.startswith(("-", " ", "@@", "diff ", "index ")))
 
@@ -69,7 +69,7 @@ def spelling(text):
     return [("-", word) for word in re.findall(r"^\s*(\S+ ==> .*)$", done.stdout, re.M)]
 
 
-# --- what is known ----------------------------------------------------------------------
+# --- accepted remarks -------------------------------------------------------------------
 
 @dataclass
 class Remark:
@@ -83,7 +83,7 @@ class Remark:
 
 
 class Known:
-    """patches/7.3/remarks: what stays, with a reason for each."""
+    """patches/7.3/remarks: the accepted remarks, with a reason for each."""
 
     def __init__(self, path):
         self.path, self.remarks, self.unknown = path, [], []
@@ -106,8 +106,8 @@ class Known:
         self.unknown.append(f"{where}: {tool}: {path}: {text}")
 
     def finish(self, tools, build):
-        """Complain of what is not known, and of what is not there any more. What
-        was not run had no chance to say it."""
+        """Complain about remarks that are not accepted, and about accepted remarks that no
+        longer occur. Skip those of tools that did not run."""
         stale = [f"{self.path.name}: nothing says this any more: {r.tool} {r.path} {r.text}"
                  for r in self.remarks if not r.met and (build if r.tool == "build" else tools)]
         if self.unknown or stale:

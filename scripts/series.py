@@ -15,7 +15,7 @@ NO_NEWLINE = b"\\ No newline at end of file"
 
 
 class DoesNotApply(Exception):
-    """Why a hunk does not fit the file."""
+    """A hunk does not apply to the file; the message is the reason."""
 
 
 @dataclass
@@ -45,8 +45,8 @@ class Entry:
 
 
 def read_series(directory, problems, series="series"):
-    """The entries in their order. All have to be in the series; not so in one
-    of another name, which is a subset of it."""
+    """Return the entries in their order. The series must name all entries; a series of
+    another name is a subset of it."""
     directory = Path(directory)
     try:
         text = (directory / series).read_text(encoding="utf-8")
@@ -71,11 +71,11 @@ def read_series(directory, problems, series="series"):
 
 
 def parse_entry(name, data, problems):
-    """An Entry from the bytes of its file."""
+    """Parse the bytes of a file into an Entry."""
     text, diff = split_entry(data)
     entry = Entry(name)
     lines = text.decode("utf-8", errors="replace").splitlines()
-    # A mail names its author, and may have remarks that are not for the commit
+    # A mail names its author, and may have remarks that are not part of the commit
     if lines and lines[0].startswith("From: "):
         del lines[0]
         diff = diff[max(diff.find(b"diff --git "), 0):]
@@ -102,13 +102,13 @@ def parse_entry(name, data, problems):
 
 
 def split_entry(data):
-    """What stands above and below the line ---."""
+    """Return the parts above and below the line ---."""
     found = re.search(rb"^---[ \t]*$\n?", data, re.M)
     return (data[:found.start()], data[found.end():]) if found else (data, b"")
 
 
 def parse_diff(name, data, problems):
-    """FileDiffs of a git diff; anything it cannot express is a problem."""
+    """Parse a git diff into FileDiffs; all that a FileDiff cannot express is a problem."""
     diffs, lines, at = [], data.removesuffix(b"\n").split(b"\n"), 0
     while at < len(lines):
         line = lines[at]
@@ -133,7 +133,7 @@ def parse_diff(name, data, problems):
 
 
 def parse_hunk(name, diff, lines, at, problems):
-    """Add the hunk at lines[at] to diff; where the next thing begins."""
+    """Add the hunk at lines[at] to @diff; return the index of the line after it."""
     header = lines[at].decode("utf-8", errors="replace")
     found = HUNK.match(lines[at])
     if not found:
@@ -166,14 +166,14 @@ def parse_hunk(name, diff, lines, at, problems):
 
 
 def strip_newline(hunk, kind):
-    """The line before, on whichever sides it stands, ends the file without a newline."""
+    """Drop the newline of the last line, on each side that has a line of this kind."""
     for lines, kinds in ((hunk.old, b" -"), (hunk.new, b" +")):
         if kind in kinds and lines:
             lines[-1] = lines[-1][:-1]
 
 
 def apply_diff(diff, data):
-    """The bytes after the diff, None when it deletes the file."""
+    """Return the bytes after the diff, None if it deletes the file."""
     lines, shift = split_lf(data), 0
     for hunk in diff.hunks:
         at = find(lines, hunk, shift)
@@ -187,20 +187,20 @@ def apply_diff(diff, data):
 
 
 def split_lf(data):
-    """Lines by \\n alone."""
+    """Split into lines at \\n only."""
     parts = data.split(b"\n")
     return [p + b"\n" for p in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
 
 
 def start_of(hunk):
-    """The index of its first line; a hunk without old lines names the line before."""
+    """Return the index of the first line; a hunk without old lines names the line before."""
     return hunk.old_start - 1 if hunk.old else hunk.old_start
 
 
 def find(lines, hunk, shift):
-    """Where all old lines stand, all the same: at the line that the hunk says
-    or, since any 7.3.x is a base, at the nearest other one. Context that stops
-    short of three lines means an end of the file, and must be there.
+    """Return the index at which all old lines match exactly: at the line number of the
+    hunk or, since any 7.3.x is a base, at the nearest other line. Less than three lines
+    of context mean the start or end of the file, and the hunk must match there.
     """
     size, wanted = len(hunk.old), start_of(hunk) + shift
     last = len(lines) - size
@@ -216,7 +216,7 @@ def find(lines, hunk, shift):
 
 
 def mismatch(lines, hunk, wanted):
-    """The first line that differs at the place that the hunk says."""
+    """Describe the first line that differs at the line number of the hunk."""
     for n, old in enumerate(hunk.old):
         at = wanted + n
         have = lines[at] if 0 <= at < len(lines) else b"(end of file)"

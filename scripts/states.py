@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What each entry of the series leaves of the files that the series touches.
+"""The state of the touched files after each entry of the series.
 
 The rules are those of patches/7.3/README.
 """
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import series
 
-# Directories of the base in which ours are not part of the series.
+# Directories of the base in which our files are not part of the series.
 NOT_IN_SERIES = {"scripts"}
 OBJECT = re.compile(r"[\w-]+\.o|[\w-]+/")
 
 
 class Failure(Exception):
-    """Messages for whoever called."""
+    """An error with messages for the caller."""
 
     def __init__(self, *messages):
         super().__init__(*messages)
@@ -25,8 +25,8 @@ class Failure(Exception):
 
 
 def run(main, *told):
-    """Calls @main as a program: what goes wrong is a line each, and an exit status.
-    Of exceptions in @told somebody else has said it.
+    """Call @main as a program: print each error on a line, and set the exit status.
+    Exceptions in @told have already been reported.
     """
     try:
         sys.exit(main())
@@ -44,8 +44,8 @@ def run(main, *told):
 
 @dataclass
 class State:
-    """An entry, and path -> (content, mode) after it, or None for a file that is
-    gone. Files of the base that no entry up to this one touches are not there."""
+    """An entry, and {path: (content, mode)} after it, None for a removed file. Files of
+    the base that no entry up to this one touches are not included."""
 
     entry: series.Entry
     files: dict
@@ -54,7 +54,7 @@ class State:
 # --- owners ---------------------------------------------------------------------
 
 def candidates(repo, base):
-    """Our files that lie where the kernel has its own."""
+    """Return our files in directories that the kernel has as well."""
     tops = sorted(p.name for p in base.iterdir() if p.is_dir() and p.name not in NOT_IN_SERIES)
     tops = [t for t in tops if (repo / t).is_dir()]
     if not tops:
@@ -68,8 +68,8 @@ def candidates(repo, base):
 
 
 def owned_files(entry, files, named):
-    """What an entry owns; a path that ends in / is all files below it, but for
-    those below a longer one that is named somewhere."""
+    """Yield the files that an entry owns. A path that ends in / means all files below it,
+    except those below a longer path that some entry names."""
     for path in entry.owns:
         longer = tuple(p for p in named if p != path and p.startswith(path))
         below = sorted(f for f in files if f.startswith(path)) if path.endswith("/") else []
@@ -81,7 +81,7 @@ def is_below(file, paths):
 
 
 def find_owners(entries, files, repo, whole, problems):
-    """Who owns each file: path -> entry. In a whole series every file is owned."""
+    """Return {path: the entry that owns it}. In a whole series every file has an owner."""
     owner = {}
     named = [path for entry in entries for path in entry.owns]
     for entry in entries:
@@ -101,7 +101,7 @@ def find_owners(entries, files, repo, whole, problems):
 # --- Makefiles that grow with the series ------------------------------------------
 
 def find_links(entries, owner, problems):
-    """path of an object -> the place in the series from which on it is linked."""
+    """Return {path of an object: the position in the series from which on it is linked}."""
     places = {entry.name: n for n, entry in enumerate(entries)}
     for n, entry in enumerate(entries):
         if entry.links and places.get(entry.links, -1) <= n:
@@ -111,8 +111,8 @@ def find_links(entries, owner, problems):
 
 
 def grown(path, text, files, links, place):
-    """The owned Makefile as it is at a place of the series: it names only objects
-    whose source is there, and only compiles those that cannot be linked yet."""
+    """Return the owned Makefile at a position of the series: it names only objects whose
+    source exists, and compiles those that cannot be linked yet without linking them."""
     directory = path.rpartition("/")[0] + "/"
     lines = []
     for line in text.splitlines(keepends=True):
@@ -142,7 +142,7 @@ def has_source(name, files):
 # --- the states -------------------------------------------------------------------
 
 def apply_diff(entry, diff, files, base, problems):
-    """One FileDiff on what the entries before left of the file."""
+    """Apply one FileDiff to the file as the earlier entries left it."""
     path = base / diff.path
     if diff.path not in files and path.is_file():
         files[diff.path] = (path.read_bytes(), path.stat().st_mode & 0o777)
@@ -164,7 +164,7 @@ def content(repo, path):
 
 
 def build(entries, repo, base, lists, whole, problems):
-    """The states after each entry."""
+    """Return the states after each entry."""
     files = candidates(repo, base) - (beside(repo, lists) if whole else set())
     owner = find_owners(entries, files, repo, whole, problems)
     links = find_links(entries, owner, problems)
@@ -190,16 +190,16 @@ def build(entries, repo, base, lists, whole, problems):
 
 
 def beside(repo, lists):
-    """Files that a series which is not in @lists owns."""
+    """Return the files owned by series that are not in @lists."""
     others = [path for path in (repo / "patches").glob("*/series") if path not in lists]
     return {path for other in others for entry in series.read_series(other.parent, [])
             for path in entry.owns}
 
 
 def read(repo, base, lists=None, whole=True):
-    """The states of one series on top of the other, or a Failure with everything that
-    is wrong. @lists: the files that list them, patches/7.3/series if not said; @whole:
-    they own all files of ours."""
+    """Return the states of several series on top of each other, or raise a Failure with
+    all problems. @lists: the series files, by default patches/7.3/series; @whole: they
+    own all our files."""
     lists = lists or [repo / "patches" / "7.3" / "series"]
     problems = []
     entries = [entry for path in lists
@@ -213,7 +213,7 @@ def read(repo, base, lists=None, whole=True):
 
 
 def up_to(found, number):
-    """The states up to the one of the entry with that number."""
+    """Return the states up to that of the entry with this number."""
     for n, state in enumerate(found):
         if state.entry.name.startswith(number + "-"):
             return found[:n + 1]

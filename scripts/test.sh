@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make test: run every step, also after one failed, and end with the sum,
-# "N passed, N failed". In build/test: <step>.log, <step>.ktap and
-# <step>.xml (JUnit). With --full, make test-full: all that takes hours, or needs
-# the compilers of other architectures or Xen, after that, and a table of the guests by
-# the callers of swiotlb. With --full and groups of guest tests: these alone; what
-# build/test has of other steps stays.
+# make test: run every step, even after a failure, and end with the sum,
+# "N passed, N failed". In build/test: <step>.log, <step>.ktap and <step>.xml (JUnit).
+# With --full, make test-full: afterwards also run all steps that take hours, or need Xen
+# or the compilers of other architectures, and print a table of the guests by the callers
+# of swiotlb. With --full and groups of guest tests, run only these groups; results of
+# other steps in build/test are kept.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -20,7 +20,7 @@ failed=0
 # The steps that boot guests
 guest_steps=()
 
-# run NAME SECONDS command...: run a test. What is counted of it is in a file.
+# run NAME SECONDS command...: run a test, and write the counts of its results to a file.
 run() {
 	local name=$1 seconds=$2 rc=0
 
@@ -30,11 +30,11 @@ run() {
 	python3 -B "$TOP/scripts/testlog.py" "$OUT/$name.log" "$rc" "$OUT/$name" >"$OUT/$name.counts"
 }
 
-# outcome STEP: one line about a test that was run.
+# outcome STEP: print one line about a test that has run.
 outcome() {
 	local ok=0 bad=1 skipped=0 line
 
-	# Nothing is in it if run() was killed.
+	# The file is empty if run() was killed.
 	read -r ok bad skipped <"$OUT/$1.counts" || :
 	passed=$((passed + ok))
 	failed=$((failed + bad))
@@ -62,14 +62,14 @@ kunit_qemu() {
 	fi
 }
 
-# skip NAME REASON: a step that cannot be made here.
+# skip NAME REASON: report a step that cannot run here.
 skip() {
 	mkdir -p "$OUT"
 	step "$1" 1 printf 'KTAP version 1\n1..1\n# %s\nok 1 %s # SKIP %s\n' "$2" "$1" "$2"
 }
 
 # shellcheck disable=SC2317 # a trap calls it
-# stop SIGNAL PID...: these are subshells, and end what they have started.
+# stop SIGNAL PID...: stop these subshells, which in turn stop their children.
 stop() {
 	kill -TERM "${@:2}" 2>/dev/null || :
 	wait "${@:2}" || :
@@ -77,7 +77,7 @@ stop() {
 	kill -"$1" "$BASHPID"
 }
 
-# kernel_of GROUP: what its tests boot.
+# kernel_of GROUP: print the kernel that its tests boot.
 kernel_of() {
 	case $1 in
 	lean) echo ours ;;
@@ -87,7 +87,7 @@ kernel_of() {
 }
 
 # shellcheck disable=SC2317 # called through run
-# boot GROUP: its tests. The base does what it can of base-GROUP.
+# boot GROUP: run its tests. base-GROUP means those that the base supports.
 boot() {
 	local options=(--group "${1#base-}")
 
@@ -96,9 +96,9 @@ boot() {
 		--kernel "$TOP/build/kernels/$(kernel_of "$1").bzImage"
 }
 
-# guests SECONDS GROUP...: build the kernel that each group of tests is for, with
-# a heartbeat of its own, then boot them all at the same time: an emulated guest
-# waits too often to keep two CPUs busy.
+# guests SECONDS GROUP...: build the kernel of each group, with a separate heartbeat, then
+# boot all groups at the same time: an emulated guest waits too often to keep two CPUs
+# busy.
 guests() {
 	local seconds=$1 group signal built=() pids=()
 
@@ -138,20 +138,20 @@ can() {
 	return 1
 }
 
-# foreign ARCH: boot it. Its busybox is Debian's.
+# foreign ARCH: boot a guest of that architecture, with Debian's busybox.
 foreign() {
 	can "guest-$1" "$TOP/scripts/packages.sh" "$1" &&
 		can "guest-$1" "$TOP/scripts/busybox.sh" "$1" || return 0
 	guests 120 "$1"
 }
 
-# objects ARCH: compile it in all its configurations.
+# objects ARCH: compile for that architecture in all its configurations.
 objects() {
 	can "objects-$1" "$TOP/scripts/packages.sh" "$1" || return 0
 	step "objects-$1" 300 "$TOP/scripts/objects.sh" "$1"
 }
 
-# group NAME: the guest tests of that name, with all that they need.
+# group NAME: run the guest tests of that group, after preparing all that they need.
 group() {
 	case $1 in
 	debug | lean) guests 300 "$1" ;;
@@ -163,7 +163,7 @@ group() {
 	esac
 }
 
-# callers: a table of the guests so far.
+# callers: print a table of the guests so far.
 callers() {
 	((${#guest_steps[@]})) || return 0
 	python3 -B "$TOP/scripts/callers.py" "${guest_steps[@]/#/$OUT/}" | tee "$OUT/callers.txt"
@@ -204,8 +204,8 @@ all() {
 	fi
 }
 
-# All in a function, which bash reads whole: an edit of this file does not reach
-# a run that is under way.
+# All code is in a function, which bash reads as a whole: editing this file does not
+# affect a run that is in progress.
 main() {
 	local mode=${1:-} name
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Read what a test printed: KTAP, or the output of unittest -v, or neither.
+"""Read the output of a test: KTAP, or that of unittest -v, or neither.
 
     testlog.py LOG EXIT_CODE PREFIX
 
 writes PREFIX.ktap and PREFIX.xml (JUnit) and prints how many results passed,
-failed and were skipped. A program that ends badly without saying what failed,
-or that announced more results than it gave, has failed once more.
+failed and were skipped. A program that fails without naming a failed test, or that
+prints fewer results than it announced, counts as one more failure.
 """
 
 import re
@@ -27,8 +27,8 @@ class Result(NamedTuple):
 
 
 def from_ktap(lines):
-    """Results without subtests of their own; a line that sums up subtests
-    counts only when it failed and none of them did."""
+    """Return the results that have no subtests. A line that sums up subtests counts only
+    if it failed and none of them did."""
     results, depth, pending, children = [], 0, [], []
     for line in lines:
         found = KTAP.match(line)
@@ -38,7 +38,7 @@ def from_ktap(lines):
             continue
         directive = (found[4] or "").upper()
         verdict = "failed" if found[2] == "not ok" else "passed"
-        # TODO: a test that is known to fail.
+        # TODO marks a test that is known to fail.
         if directive.startswith(("SKIP", "TODO")):
             verdict = "skipped"
         result = Result((found[3] or "").strip(), verdict, "\n".join(pending))
@@ -55,7 +55,7 @@ def from_ktap(lines):
 
 
 def missing(lines, results):
-    """How many results a top-level plan announced that are not there."""
+    """Return how many of the results that a top-level plan announced are missing."""
     plans = [int(m[1]) for m in map(PLAN.match, lines) if m]
     top = sum(1 for line in lines if KTAP.match(line) and not line[:1].isspace())
     return max(0, sum(plans) - top) if results or plans else 0
@@ -96,7 +96,7 @@ def write_junit(path, suite, results):
         case = ElementTree.SubElement(root, "testcase", classname=suite, name=result.name)
         if result.verdict != "passed":
             kind = "failure" if result.verdict == "failed" else "skipped"
-            # XML has no place for control characters.
+            # XML does not allow control characters.
             ElementTree.SubElement(case, kind).text = re.sub(r"[^\t\n\x20-\ufffd]", "?", result.detail)
     ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
 

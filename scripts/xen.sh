@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Have Debian's Xen in the cache, for guests: foreign/xen-4.17, uncompressed. The package
-# is not installed: that would make it what the host boots.
+# Fetch Debian's Xen into the cache, for guests: foreign/xen-4.17, uncompressed. The
+# package is not installed, because the host would then boot Xen.
 
 # shellcheck disable=SC2317 # a trap calls it
 set -euo pipefail
@@ -20,7 +20,7 @@ cleanup() {
 	[[ -z $temp ]] || rm -rf "$temp"
 }
 
-# All in a function, which bash reads whole.
+# All code is in a function, which bash reads as a whole.
 main() {
 	local file
 

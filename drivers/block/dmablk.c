@@ -3,24 +3,24 @@
  * A block device that exists for its DMA mappings.
  *
  * Each request is mapped with the DMA API, then "transferred" by a CPU that
- * plays the device, unmapped and completed. Nothing else costs anything: there
+ * plays the device, unmapped and completed. No other costs distort the figures: there
  * is no bus, no interrupt and no other process. Requests that the block layer
  * submits together are mapped before the first of them is transferred, so that
  * as many mappings are in flight as with a device that has a queue.
  *
- * dmablk.transfer says what the device does with the memory that it is given:
+ * dmablk.transfer selects how the device accesses the memory:
  *
  *	none	nothing
  *	touch	reads or writes one word of each cache line
- *	store	copies the data from or to a store of its own: only then does
- *		the disk return what was written
+ *	store	copies the data from or to a store of its own; only with this does
+ *		the disk return the data written to it
  *
- * dmablk.remote says which CPU plays the device: the one that submits (0), or the
- * next one (1). In the latter case rq_affinity of the queue decides which of
- * them unmaps and completes the request.
+ * dmablk.remote selects the CPU that plays the device: the submitting CPU (0) or the
+ * next one (1). With 1, rq_affinity of the queue decides which of the two CPUs unmaps
+ * and completes the request.
  *
- * dmablk.bounced counts requests that were mapped to other memory than their own.
- * Writing it sets it to 0.
+ * dmablk.bounced counts requests that were mapped to a bounce buffer. Writing to it
+ * sets it to 0.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -62,7 +62,7 @@ static int dmablk_transfer;
  * struct dmablk_queue - requests that are mapped and not transferred yet
  * @requests:	newest first
  * @work:	transfers them on another CPU
- * @bounced:	how many have been mapped to other memory; not exact
+ * @bounced:	approximate number of requests that were mapped to a bounce buffer
  */
 struct dmablk_queue {
 	struct llist_head requests;
@@ -71,10 +71,10 @@ struct dmablk_queue {
 } ____cacheline_aligned_in_smp;
 
 /**
- * struct dmablk_request - what goes with each struct request
+ * struct dmablk_request - private data of each struct request
  * @node:	in the list of its queue
- * @status:	how it ended
- * @nents:	how many entries of @sg there are to unmap
+ * @status:	its result
+ * @nents:	number of entries of @sg to unmap
  * @sg:		its segments
  */
 struct dmablk_request {
@@ -142,7 +142,7 @@ static const struct kernel_param_ops dmablk_bounced_ops = {
 module_param_cb(bounced, &dmablk_bounced_ops, NULL, 0644);
 MODULE_PARM_DESC(bounced, "Requests that were mapped to other memory than their own");
 
-/* A word of each cache line: the line moves, and nothing else takes time. */
+/* Access one word of each cache line, to move the line at the lowest cost. */
 static void dmablk_touch(unsigned long *data, unsigned int bytes, bool write)
 {
 	unsigned int i, step = L1_CACHE_BYTES / sizeof(*data);
@@ -155,7 +155,7 @@ static void dmablk_touch(unsigned long *data, unsigned int bytes, bool write)
 	}
 }
 
-/* The memory that the device is told to use. */
+/* Physical address of the memory that the device accesses. */
 static phys_addr_t dmablk_phys(struct scatterlist *sg)
 {
 	return dma_to_phys(&dmablk.pdev->dev, sg_dma_address(sg));
@@ -193,7 +193,7 @@ static void dmablk_complete(struct request *rq)
 	blk_mq_end_request(rq, cmd->status);
 }
 
-/* Play the device for all requests that are waiting, oldest first. */
+/* Play the device for all waiting requests, oldest first. */
 static void dmablk_run(struct dmablk_queue *queue, bool remote)
 {
 	struct llist_node *list = llist_reverse_order(llist_del_all(&queue->requests));
@@ -241,7 +241,7 @@ static blk_status_t dmablk_queue_rq(struct blk_mq_hw_ctx *hctx,
 	cmd->status = BLK_STS_OK;
 	cmd->nents = nents;
 	if (dma_map_sg(&dmablk.pdev->dev, cmd->sg, nents, rq_dma_dir(rq)) != nents) {
-		/* Those before it must go on, or nothing frees their buffers. */
+		/* Start the requests before it, or their buffers are never freed. */
 		dmablk_commit(hctx);
 		return BLK_STS_RESOURCE;
 	}
@@ -321,7 +321,7 @@ static void dmablk_free(void)
 		platform_device_unregister(dmablk.pdev);
 }
 
-/* The device is there without a disk too: dma_map_benchmark can be bound to it. */
+/* The device exists even without a disk, so that dma_map_benchmark can bind to it. */
 static int dmablk_create(void)
 {
 	const struct platform_device_info info = {
@@ -334,7 +334,7 @@ static int dmablk_create(void)
 	dmablk.pdev = platform_device_register_full(&info);
 	if (IS_ERR(dmablk.pdev))
 		return PTR_ERR(dmablk.pdev);
-	/* Addresses of anything but dma-direct mean nothing here. */
+	/* The driver can translate only addresses of dma-direct. */
 	if (get_dma_ops(&dmablk.pdev->dev))
 		return -ENODEV;
 	if (!dmablk_mib)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the commands that measure guests have in common."""
+"""Shared by the commands that measure guests."""
 
 import argparse
 import os
@@ -12,7 +12,7 @@ from . import plot, results
 
 
 def parser(doc, images, repeats):
-    """Options that all have. @images: names of kernels; @repeats: the default."""
+    """Make the parser of the common options. @images: names of kernels; @repeats: the default."""
     made = argparse.ArgumentParser(description=doc.splitlines()[0])
     made.add_argument("--repeats", type=_positive,
                       default=os.environ.get("REPEATS") or None,
@@ -33,7 +33,7 @@ def _positive(text):
 
 
 def conclude(measured, directory, latest=True):
-    """The exit status, after all problems were named."""
+    """Print all problems and return the exit status."""
     for problem in measured.problems:
         print(f"FAILED: {problem}", file=sys.stderr)
     if measured.problems:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Instructions that a guest executes for an I/O, as QEMU counts them.
 
-Each row is run with few and with many I/Os: what fio does before and after them
-costs the same in both, and is not in the difference. Caches are not in it either,
-nor is what the host does meanwhile.
+Each row is run with few and with many I/Os: the start and the end of fio cost the same
+in both, so the difference does not include them. The count does not include effects of
+caches, or of other work on the host.
 """
 
 import collections
@@ -13,21 +13,21 @@ from swguest import driven
 
 from . import measure, plan as plans, profiles, report, stats
 
-# I/Os of all jobs together, by the size of one.
+# Few and many I/Os, of all jobs together, by the size of an I/O.
 IOS = {"4k": (3000, 15000), "64k": (1000, 5000)}
-# How often a turn begins anew, in which the emulator has lost the guest.
+# How often to try a turn if the emulator loses the guest.
 TRIES = 3
 COLUMNS = ("row", "config", "insns_per_io", "cv", "against", "difference", "low", "high",
            "mapping", "mapping_cv", "mapping_difference", "mapping_low", "mapping_high",
            "limit", "holds", "shown")
 AGAINST = {"ours": "base", "dynamic": "ours"}
-# What growing may cost once it has grown, as a share of an I/O: that it maps. What else
-# differs from run to run is how often fio looks for what has completed.
+# Limit of the cost of growth after the pool has grown, as a share of an I/O. Only the cost
+# of the mapping counts: the rest varies with how often fio polls for completions.
 LIMITS = {"dynamic": 0.02}
 
 
 class CountError(Exception):
-    """The guest did something else than it was told."""
+    """The guest did not do the requested I/Os."""
 
 
 class Counted(measure.Measurement):
@@ -57,8 +57,8 @@ class Counted(measure.Measurement):
                              lambda frame: self._progress.tick())
 
     def _run(self, row, name, guest, ios):
-        """Instructions of a whole run of so many I/Os by address; None if the guest is
-        gone, or was and has booted again.
+        """Return {address: instructions} of a run of @ios I/Os; None if the guest has
+        crashed, or has crashed and booted again.
         """
         each = ios // row.jobs
         line = row.counted_line(name, each)
@@ -88,7 +88,7 @@ class Counted(measure.Measurement):
             self._take_counts(row, config, *found[1:], many - few)
 
     def _take_counts(self, row, config, few, many, ios):
-        """@many has so many I/Os more than @few."""
+        """Add the counts of a turn. @many has @ios more I/Os than @few."""
         each = {address: (many.get(address, 0) - few.get(address, 0)) / ios
                 for address in many.keys() | few.keys()}
         self.costs[row, config.name].append(sum(each.values()))
@@ -101,7 +101,8 @@ def _mappings(measured, row, name):
 
 
 def _mapping_difference(measured, row, name, other):
-    """By pairs of turns, as a share of all instructions of an I/O with @other."""
+    """Return the difference between pairs of turns, as a share of all instructions of an
+    I/O with @other."""
     whole = stats.median(measured.costs.get((row, other), []))
     costs, references = _mappings(measured, row, name), _mappings(measured, row, other)
     if len(costs) != len(references):
@@ -111,7 +112,7 @@ def _mapping_difference(measured, row, name, other):
 
 
 def _entry(measured, row, name):
-    """A line of the table; differences are those of pairs of turns."""
+    """Make a line of the table; differences are between pairs of turns."""
     costs = measured.costs.get((row, name), [])
     mappings = _mappings(measured, row, name)
     entry = {**dict.fromkeys(COLUMNS), "row": row.name, "config": name,
@@ -154,8 +155,8 @@ def _interval(entry, prefix):
     return f"{100 * mean:+.1f} % ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
-# What is shown of a row: title, the column with the median, its spread, the prefix of
-# the columns with the difference.
+# The parts of a row that are shown: title, the column with the median, that with its
+# spread, the prefix of the columns with the difference.
 ALL = "instructions an I/O (spread)", "insns_per_io", "cv", ""
 MAPPING = "of that for mapping (spread)", "mapping", "mapping_cv", "mapping_"
 

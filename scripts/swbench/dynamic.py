@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The boots of make bench-dynamic: rows from pools that grow, then loads that
-need far more than there is, what is left of that, and cycles of both.
+"""The boots of make bench-dynamic: rows with pools that grow, then loads that need far
+more than the boot pool, the memory afterwards, and cycles of growing and freeing.
 """
 
 import re
@@ -11,27 +11,28 @@ from swguest import growth, klog, paths
 from . import measure, plan as plans
 from .stats import Samples
 
-# Seconds of nothing after a load.
+# Idle seconds after a load.
 REST = 62
-# Of growing and giving back, and what they may take and should take, in seconds.
+# Cycles of growing and freeing, their time limit and their expected time in seconds.
 CYCLES = 1000
 CYCLES_MOST = 1100
 CYCLES_SECONDS = 650
-# What a load beyond the pool may provoke in the base; ours has to be silent.
+# Findings that are accepted in the log of the base under a load beyond its pool; ours
+# must have none.
 NOISE = ("swiotlb-full", "io-error", "trace", "warning", "hung-task")
 
-# The base takes the word, too, but miscounts transient pools with it.
+# track_hiwater is only for ours: the base knows it, but miscounts transient pools with it.
 LOADS = (plans.SMALL,
          *(config._replace(append=config.append + ",track_hiwater")
            for config in plans.chosen(("dynamic",))))
-# Each cache by itself: merged ones would hide whose objects they are.
+# Without merging, so that each slab cache has the objects of one user only.
 LEAK = plans.Config("leak", "ours, kmemleak", "leak",
                     "swiotlb=dynamic,force slab_nomerge", True)
 
 
 class DynamicBench(measure.Measurement):
-    """@samples: warm rows; @cold: cold ones; @bursts, @exact: what the loads
-    said, by the name of the configuration; @cycles: what the cycles said, or None.
+    """@samples: warm rows; @cold: cold rows; @bursts, @exact: results of the loads, by the
+    name of the configuration; @cycles: the result of the cycles, or None.
     """
 
     def __init__(self, plan, images, directory, terminal, harness):
@@ -71,7 +72,7 @@ class DynamicBench(measure.Measurement):
         self.harness = self._harness(self)
 
     def _load(self, config, what, make, weight, **more):
-        """One boot of a load, by growth's function @make, of about @weight seconds."""
+        """Boot once for a load, made by @make of growth, of about @weight seconds."""
         log = self.directory / "logs" / f"{config.name}.{what}.log"
         spec = make(self.images[config.kernel], config.append, plans.VCPUS,
                     plans.MEMORY_MIB, **more)
@@ -86,7 +87,7 @@ class DynamicBench(measure.Measurement):
         return result
 
     def _keep(self, config, what, result):
-        """The frames of a load as files, for whoever wants to look closer."""
+        """Save the frames of a load as files, for a closer look."""
         for name in result.reader.frames:
             raw = self.directory / what / f"{config.name}.{name}.txt"
             raw.parent.mkdir(parents=True, exist_ok=True)
@@ -120,12 +121,12 @@ _FIGURE = re.compile(r"^# giveback: (\w+)=(-?\d+)$", re.M)
 
 
 def figures(text):
-    """{name: number} of what the user-space harness prints of its cycles."""
+    """Parse the figures that the user-space harness prints of its cycles: {name: number}."""
     return {name: int(number) for name, number in _FIGURE.findall(text)}
 
 
 def harness_figures(measured):
-    """Runs those cycles, and returns their figures()."""
+    """Run the cycles of the harness, and return their figures()."""
     where = paths.TREE / "tools/testing/swiotlb"
     done = subprocess.run(["make", "-C", str(where), "giveback"], text=True,
                           capture_output=True, check=False)

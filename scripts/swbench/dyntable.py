@@ -8,7 +8,7 @@ from . import dynamic, plan as plans, plot, report, stats
 COLUMNS = ("row", "against", "reference", "ours", "unit", "difference", "low",
            "high", "cv_reference", "cv_ours", "limit", "holds", "shown")
 
-# What growing may cost, as a share, once warm.
+# Limit of the cost of growth in warm rows, as a share.
 SLOWER = -0.02
 WARM_LIMIT = "not 2 % slower"
 NEEDED_MIB = 256
@@ -31,8 +31,8 @@ def _title(row):
 
 
 def _rated(row, phase, samples, limit):
-    """Growing against the default pool. It holds unless the 95 % interval lies
-    below the limit as a whole; it is shown only if it lies above as a whole."""
+    """Compare growth with the default pool. The limit holds unless the whole 95 % interval
+    is below it; it is shown to hold only if the whole interval is above it."""
     ours, reference = (samples.iops(row, name) for name in ("dynamic", "ours"))
     entry = _entry(f"{_title(row)}, {phase}", DEFAULT, stats.median(reference),
                    stats.median(ours), "IOPS", limit)
@@ -61,21 +61,21 @@ def _mib(slots):
 
 
 def _pair(bursts, value):
-    """@value of base's burst and of ours, None where there is none."""
+    """Return @value of the base's burst and of ours, None for a missing burst."""
     small, ours = plans.SMALL.name, "dynamic"
     return tuple(value(bursts[name]) if name in bursts else None
                  for name in (small, ours))
 
 
 def _against_base(row, pair, unit, limit="", holds=None):
-    """@holds says of ours whether the limit does."""
+    """Make an entry against the base. @holds(ours): whether the limit holds."""
     ours = pair[1]
     return _entry(row, BASE, pair[0], ours, unit, limit,
                   None if holds is None or ours is None else holds(ours))
 
 
 def _messages(measured, what):
-    """How often a load was told that the buffer is full, base and ours."""
+    """Return how often the log says that the buffer is full, for base and ours."""
     return tuple(measured.noise.get((name, what, "swiotlb-full"), 0)
                  if name in measured.bursts else None
                  for name in (plans.SMALL.name, "dynamic"))
@@ -139,8 +139,8 @@ def _ours(row, value, unit, limit="", holds=None):
 
 
 def _lost(result):
-    """KiB that nothing has a name for any more, a cycle, as a slope with its
-    interval. In the first half the lists of all CPUs settle."""
+    """Return the KiB per cycle that are neither free nor accounted, as a slope with its
+    interval. Skip the first half, in which the lists of all CPUs settle."""
     points = growth.unnamed(result)
     return stats.slope(points[len(points) // 2:])
 
@@ -202,7 +202,7 @@ def _harness_cycles(figures):
 
 
 def entries(measured):
-    """table.csv as a list of dictionaries, None where nothing was measured."""
+    """Return table.csv as a list of dictionaries, None for values not measured."""
     found = _rows(measured) + _loads(measured) + _memory(measured)
     if measured.cycles:
         found += _guest_cycles(measured.cycles)
@@ -212,7 +212,7 @@ def entries(measured):
 # --- text ---------------------------------------------------------------------
 
 def cell(entry, column):
-    """A field of table.csv as text."""
+    """Return a field of table.csv as text."""
     value = entry[column]
     if value is None:
         return ""
@@ -272,7 +272,7 @@ def _cold_starts(measured):
 
 
 def _events(measured):
-    """What the last burst of ours counted, where the kernel counts it."""
+    """Return the events counted in the last burst of ours, if the kernel counts them."""
     burst = measured.bursts.get("dynamic")
     counted = growth.events(burst.result) if burst else {}
     return ", ".join(f"{name} {count}" for name, count in counted.items()) or \
@@ -339,7 +339,7 @@ def needed_mib():
 # --- pictures -----------------------------------------------------------------
 
 def memory_csv(measured):
-    """Memory of pools over time, of both kernels."""
+    """Return the memory of pools over time, of both kernels, as csv."""
     lines = ["config,seconds,pools_mib,in_use_mib,transient_mib,free_mib"]
     for name, burst in measured.bursts.items():
         lines += [f"{name},{m.seconds - burst.end:.2f},{_mib(m.slots):g},"

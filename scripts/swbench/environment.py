@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a result was measured on, so that it can be judged and repeated."""
+"""The machine and tools of a result, so that it can be judged and repeated."""
 
 import datetime
 import hashlib
@@ -39,7 +39,7 @@ def _memory_mib():
 
 
 def _config(source):
-    """The .config that an image was built from, where it can be found."""
+    """Return the .config that an image was built from, if it can be found."""
     name = source.name.partition(".")[0]
     for path in (source.with_name(f"{name}.config"),
                  paths.build_dir() / name / ".config"):
@@ -60,7 +60,7 @@ def state_of_the_tree():
 
 
 class Environment:
-    """Filled at the start, completed at the end, written as JSON."""
+    """The environment of a run: filled at its start, completed at its end, written as JSON."""
 
     def __init__(self, plan, sources):
         self.data = {

@@ -7,7 +7,7 @@ from . import plan as plans, report
 
 # Rows of make bench that run the same code in both columns
 BOUNDS = re.compile(r"bare memcpy |hand .* without mapping$|.* nothing else$")
-# Ratio of a row that gains little
+# A ratio up to this is a small gain
 GAIN = 1.1
 
 
@@ -16,14 +16,14 @@ def _number(text):
 
 
 def entries(lines):
-    """The lines of run.csv as stats.table() had them."""
+    """Convert the lines of run.csv to the entries of stats.table()."""
     numbers = ("iops", "cv", "vs_base", "vs_none")
     return [{**line, **{name: _number(line[name]) for name in numbers},
              "depth": int(line["depth"]), "jobs": int(line["jobs"])} for line in lines]
 
 
 def weak(lines):
-    """The rows of bench.csv in which the patched kernel gains little, or loses, the worst first."""
+    """Return the rows of bench.csv in which the patched kernel gains little, or loses, the worst first."""
     found = [line for line in lines
              if line["ratio"] and float(line["ratio"]) < GAIN and not BOUNDS.match(line["row"])]
     return sorted(found, key=lambda line: float(line["ratio"]))
@@ -43,13 +43,13 @@ def _limits(found):
 
 
 def _row(name):
-    """A row's name in count.csv as text."""
+    """Return the name of a row in count.csv as text."""
     device, size, _, jobs, rw = name.split(".")
     return f"{device} {size} {rw}, {jobs} job{'s' if jobs != '1' else ''}"
 
 
 def _change(line):
-    """A difference with its interval, in percent of all instructions of an I/O."""
+    """Return a difference with its interval, in percent of all instructions of an I/O."""
     if not line["mapping_difference"]:
         return "-"
     mean, low, high = (100 * float(line[name]) for name in ("mapping_difference", "mapping_low", "mapping_high"))
@@ -81,7 +81,7 @@ def _runs(found):
 
 
 def makers(tables, runs):
-    """{name of a table: what makes it} from {name of a csv: its lines}."""
+    """Return {name of a table: function that makes it} from {name of a csv: its lines}."""
     def lines(name):
         return tables.get(name) or []
     return {"iops": lambda: report.throughput(entries(lines("run"))),

@@ -13,8 +13,8 @@ DIRECTIONS = {"to": 1, "from": 2}
 COLUMNS = ("row", "base", "ours", "unit", "ratio", "spread")
 CONFIGS = ("base", "ours")
 
-# First touch of the pool's memory and of the page allocator's is no part of
-# what is compared: this fills all areas once, and is not looked at.
+# Fill all areas once and ignore the result: the first touch of the memory of the pool
+# and of the page allocator is not part of the comparison.
 def warm_up(threads):
     return {"warm-up": f"-k -b 64 -T 1500 -t {threads} -D 128 -S 65536 -d 1"}
 
@@ -69,7 +69,7 @@ ROWS = (
     MapRow(_MIX, 1, 256, to="from"),
 )
 
-# What a row is asked for: {name of the figure: the tool's keys, added up}.
+# Figures of a row: {name of the figure: keys of the tool whose values are added}.
 PAIR = "median pair"
 FIGURES = {
     PAIR: ("map_p50_ns", "unmap_p50_ns"),
@@ -82,13 +82,13 @@ FIGURES = {
 
 
 def figures(values):
-    """{figure: number} of the tool's answer."""
+    """Return {figure: number} from the output of the tool."""
     return {name: sum(int(values[key]) for key in keys)
             for name, keys in FIGURES.items()}
 
 
 class GuestBench(measure.Measurement):
-    """Each round boots base and ours, for the map rows and then for fio."""
+    """Boots base and ours in each round, for the map rows and then for fio."""
 
     def __init__(self, plan, images, directory, terminal, program):
         self._program = program
@@ -144,7 +144,7 @@ class GuestBench(measure.Measurement):
 # --- the table --------------------------------------------------------------
 
 def _entry(name, unit, samples):
-    """A line of table.csv from {configuration: list of numbers}. The spread is
+    """Make a line of table.csv from {configuration: list of numbers}. The spread is
     the larger of both coefficients of variation."""
     base, ours = (median(samples[config]) for config in CONFIGS)
     spreads = [variation(samples[config]) for config in CONFIGS]
@@ -172,7 +172,7 @@ def fio_entries(samples, rows):
 
 
 def cell(entry, column):
-    """A field of table.csv as text."""
+    """Return a field of table.csv as text."""
     value = entry[column]
     if value is None:
         return ""
@@ -186,7 +186,7 @@ def _number(value):
 
 
 def _map_lines(entries):
-    """{row: {figure: entry}}"""
+    """Return {row: {figure: entry}}."""
     rows = {}
     for entry in entries:
         if entry["unit"] != "IOPS":

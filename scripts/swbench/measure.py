@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The boots: bytes first, then time, all configurations in turn."""
+"""The boots: first all data is verified, then all configurations are timed in turn."""
 
 import contextlib
 import json
@@ -13,18 +13,18 @@ from swguest import driven, machine, run, uml
 from . import plan as plans
 from .stats import Samples, difference, median
 
-# Seconds that a boot and a row cost beyond what they are told to take. Only
-# the first estimate of the time left uses them; then it goes by what was seen.
+# Seconds that a boot and a row take beyond their configured time. Only the first
+# estimate of the time left uses them; later ones use the measured times.
 BOOT_SECONDS = 5.0
 ROW_SECONDS = 0.8
 VERIFY_SECONDS = 12.0
-# What is given up after so long: a boot, a turn.
+# Timeouts of a boot and of a turn, in seconds.
 READY_SECONDS = 60
 TURN_SECONDS = 60
 
 
 class Progress:
-    """A heartbeat: how much is done, how long it took, how long it may take."""
+    """A heartbeat: the share that is done, the time elapsed, an estimate of the time left."""
 
     EVERY = 10.0
 
@@ -66,7 +66,7 @@ class Progress:
 
 
 class HostLoad:
-    """CPUs of the host that something other than this run was using."""
+    """CPUs of the host that other processes than this run were using."""
 
     def __init__(self):
         self._samples = []
@@ -85,7 +85,7 @@ class HostLoad:
         return time.monotonic(), busy - own
 
     def note(self):
-        """What the others took since the last note, in CPUs; kept as well."""
+        """Record and return the CPUs that other processes used since the last note."""
         before, self._last = self._last, self._snapshot()
         self._samples.append(max(0.0, (self._last[1] - before[1])
                                  / max(0.1, self._last[0] - before[0])))
@@ -100,7 +100,7 @@ def clock(seconds):
 
 
 class Measurement:
-    """One whole comparison. @problems says what went wrong, boot by boot."""
+    """One whole comparison. @problems lists the failures of all boots."""
 
     def __init__(self, plan, images, directory, terminal):
         self.plan = plan
@@ -112,7 +112,7 @@ class Measurement:
         self.seconds = {}
         self.accel = None
         self.emulator_faults = 0
-        # (name of the row, turn, nanoseconds) of each time that it was looked at
+        # (name of the row, turn, nanoseconds) of each measurement
         self.handovers = []
         self.host = HostLoad()
         self._progress = Progress(self._weight(), terminal)
@@ -182,9 +182,9 @@ class Measurement:
     # --- the two passes ---------------------------------------------------
 
     def verify(self):
-        """True if every byte came back on every kernel."""
+        """Return whether all data was read back correctly on all kernels."""
         mib, guest = self.plan.verify_mib, self.plan.guest
-        # Two names of a disk that is there once
+        # A disk and its "-store" variant are the same disk
         disks = dict.fromkeys(disk.partition("-store")[0] for disk in guest.verify_disks)
         for config in self._verified():
             spec = self._spec(
@@ -206,8 +206,8 @@ class Measurement:
             self._round(number, vcpus, rows)
 
     def _round(self, number, vcpus, rows):
-        """A boot of each configuration, which then take turns. One boots after the
-        other: who is not run for a while there may take its clock for a faster one.
+        """Boot each configuration, then let them take turns. They boot one after the
+        other: a guest that is not scheduled during its boot may calibrate its clock wrongly.
         """
         self._progress.begin(f"{number}/{self.plan.repeats}: "
                              + ", ".join(c.name for c in self.plan.configs))
@@ -238,7 +238,7 @@ class Measurement:
                              lambda frame: self._progress.tick())
 
     def _turns(self, row, number, guests):
-        """Back and forth: what changes with time hits the first and the last alike."""
+        """Reverse the order in every other turn, so that drift affects all alike."""
         for turn in range(self._most()):
             if turn >= self.plan.turns and self._precise(row):
                 self._progress.done(len(guests) * self._row_seconds()
@@ -250,15 +250,15 @@ class Measurement:
                 self._turn(row, config, f"{number}.{turn + 1}", guest, cold)
 
     def _hand_over(self, row, turn):
-        """Where another CPU touches the data, how far away that is decides: the host
-        may change it.
+        """Record the time of a cache line between two CPUs. It decides the cost of rows in
+        which another CPU touches the data, and depends on the host's choice of CPUs.
         """
         found = uml.handover() if self.plan.guest.native else None
         if found is not None:
             self.handovers.append((row.name, turn, found))
 
     def _precise(self, row):
-        """Whether nothing is to be gained by another turn of @row."""
+        """Return whether @row is precise enough without another turn."""
         found = difference(self.samples.iops(row, "ours"), self.samples.iops(row, "base"))
         return not found or found[2] - found[1] <= 2 * self.plan.precision
 
@@ -277,16 +277,16 @@ class Measurement:
             self._take_cold(row, name, config, said)
 
     def _take(self, row, name, config, said):
-        """What the guest of @config has @said of a turn of @row called @name."""
+        """Add the results that the guest of @config has @said for a turn @name of @row."""
         iops, usr, system, errors = self._take_fio(name, config, said)
         busy = read_busy(said.values(f"{name}.sample"), self.plan.guest.vcpus(row))
         self.samples.add(row, config.name, iops, (busy, usr, system), errors)
 
     def _take_cold(self, row, name, config, said):
-        """The same of what came before it."""
+        """The same for the cold run before the turn."""
 
     def _take_fio(self, name, config, said):
-        """What fio said under that name, kept in a file as well."""
+        """Return the results of fio under that name, and save its output in a file."""
         text = said.text(f"{name}.fio")
         raw = self.directory / "fio" / f"{config.name}.{name}.json"
         raw.parent.mkdir(parents=True, exist_ok=True)
@@ -298,7 +298,7 @@ class Measurement:
 
 
 def read_fio(text):
-    """IOPS, user and system CPU in percent of a job, errors."""
+    """Return IOPS, user and system CPU in percent of a job, and errors."""
     job, = json.loads(text)["jobs"]
     iops = job["read"]["iops"] + job["write"]["iops"]
     errors = job.get("total_err", 0) or int(bool(job["error"]))
@@ -306,6 +306,6 @@ def read_fio(text):
 
 
 def read_busy(sample, vcpus):
-    """CPUs busy in the middle of a row, of all that the guest has."""
+    """Return the number of busy CPUs of the guest in the middle of a row."""
     busy0, all0, busy1, all1 = map(int, sample["ticks"].split())
     return vcpus * (busy1 - busy0) / max(1, all1 - all0)

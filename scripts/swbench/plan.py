@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is compared, on which rows, and for how long."""
+"""The comparison: configurations, rows and durations."""
 
 from typing import NamedTuple
 
@@ -16,8 +16,8 @@ class Config(NamedTuple):
     bounce: bool
 
 
-# In the order in which they take turns, and back. Not bouncing is
-# measured on the base kernel: it is what both of them are held against.
+# In the order of their turns; every other turn reverses it. "none" is measured on the
+# base kernel, as the reference for both kernels.
 CONFIGS = (
     Config("base1", "base, one area", "base", "swiotlb=32768,1,force", True),
     Config("base", "base", "base", "swiotlb=force", True),
@@ -26,11 +26,11 @@ CONFIGS = (
     Config("none", "no bouncing", "base", "swiotlb=noforce", False),
 )
 
-# The base as small as it can be, and growing: what "dynamic" is held against
-# where the load does not fit the pool.
+# The base with the smallest pool, which also grows: the reference for "dynamic" in loads
+# that do not fit the pool.
 SMALL = Config("small", "base, 1 MiB", "base", "swiotlb=512,force", True)
 
-# Bytes are checked on these before anything is timed.
+# Data is verified on these configurations before anything is timed.
 VERIFIED = ("base", "ours", "dynamic")
 VERIFY_DISKS = ("virtio-blk", "nvme", "ahci")
 
@@ -49,13 +49,13 @@ class Row(NamedTuple):
         return f"{self.device}.{self.bs}.{self.depth}.{self.jobs}.{self.rw}"
 
     def counted_line(self, name, ios):
-        """The same for a row of which each job has so many I/Os."""
+        """The same as guest_line(), for a row in which each job does @ios I/Os."""
         kib = int(self.bs.rstrip("k"))
         return (f"{name} {self.device} {self.bs} {self.depth} {self.jobs} "
                 f"{self.rw} {ios * kib << 10}")
 
     def guest_line(self, name, cold_ms=0):
-        """What the guest is told, which calls it @name."""
+        """Return the command for the guest; @name is the name of the result."""
         return (f"{name} {self.device} {self.bs} {self.depth} {self.jobs} "
                 f"{self.rw} {cold_ms}")
 
@@ -67,7 +67,7 @@ ENGINE = "io_uring"
 
 
 class Guest(NamedTuple):
-    """What the kernels run in. @batch: requests that fio submits at once; if 0,
+    """The guest that the kernels run in. @batch: requests that fio submits at once; if 0,
     one at a time.
     """
 
@@ -84,24 +84,24 @@ class Guest(NamedTuple):
 
     @property
     def cpus(self):
-        """The most that it has: at native speed there is no use for more than the host
-        has.
+        """The largest number of CPUs: at native speed, more than the host has would not
+        help.
         """
         return 2 if self.native else VCPUS
 
     def vcpus(self, row):
-        """CPUs that a row is run with. A native guest has no second one for a row that
-        needs none: it is then bound to a CPU of the host.
+        """Return the number of CPUs for a row. A native guest has only one CPU for a row
+        that needs no second one: it is then bound to a CPU of the host.
         """
         alone = row.jobs == 1 and not row.device.endswith("-remote")
         return 1 if self.native and alone else self.cpus
 
 
 class Plan(NamedTuple):
-    """How much of it is done: @repeats boots, in each @turns of every row. Seconds
-    are those of one turn; with @cold, each row is also run once a boot for so long
-    from pools that have grown for nothing yet. With @most, rows go on up to so many
-    turns until the interval of ours against base is no wider than +-@precision.
+    """The amount of work: @repeats boots, in each @turns of every row. Times are in seconds
+    per turn. With @cold, each row also runs for @cold seconds once per boot, before the
+    pools have grown. With @most, a row takes up to @most turns, until the interval of ours
+    against base is no wider than +-@precision.
     """
 
     kind: str
@@ -122,7 +122,7 @@ class Plan(NamedTuple):
         return f"{self.turns} to {self.most}" if self.most else str(self.turns)
 
     def groups(self):
-        """Rows by the number of CPUs of their guests: (vcpus, rows) of each."""
+        """Return the rows by the number of CPUs of their guests, as (vcpus, rows)."""
         counts = sorted({self.guest.vcpus(row) for row in self.rows})
         return [(vcpus, [row for row in self.rows if self.guest.vcpus(row) == vcpus])
                 for vcpus in counts]
@@ -137,7 +137,7 @@ _FULL = (("4k", 1), ("4k", 4), ("64k", 1))
 
 
 def chosen(names):
-    """The configurations of these names, all without any."""
+    """Return the configurations with these names, or all if there are no names."""
     return tuple(c for c in CONFIGS if not names or c.name in names)
 
 
@@ -146,14 +146,14 @@ def full(repeats, names=None):
     return Plan("run", chosen(names), rows, repeats or 3, 2, 0.3, 1.0, 24)
 
 
-# In a guest at native speed: an I/O costs little else there, and a system call much.
+# A guest at native speed: an I/O costs little besides the mapping, but a system call is expensive.
 NATIVE = Guest(uml.ARCH, 768, ("virtio-blk", "dmablk"), 128,
                ("virtio-blk", "dmablk-store", "dmablk-store-remote"), 64)
 
 
 def native(repeats, names=None, devices=None):
-    """A disk of another process, which reads and writes the data; one in the kernel
-    that ignores it, and the same where another CPU touches it.
+    """Rows with a disk in another process, which reads and writes the data; with a disk in
+    the kernel, which ignores it; and with that disk when another CPU touches the data.
     """
     shapes = [(bs, jobs) for bs in ("4k", "64k") for jobs in (1, 2, 4)]
     rows = _rows("dmablk-none", shapes) + \
@@ -164,13 +164,13 @@ def native(repeats, names=None, devices=None):
 
 
 def native_map(repeats):
-    """The map benchmark alone."""
+    """Only the map benchmark."""
     return Plan("native-map", chosen(("base", "ours")), (), repeats or 5, 1, 0, 0, 4,
                 guest=NATIVE)
 
 
 def bench_guest(repeats):
-    """The fio part of make bench-guest: base and ours alone, few rows."""
+    """The fio part of make bench-guest: only base and ours, few rows."""
     rows = _rows("virtio-blk", (("4k", 1), ("4k", 4))) + \
         _rows("nvme", (("4k", 4),))
     return Plan("bench-guest", chosen(("base", "ours")), rows, repeats or 3,
@@ -183,13 +183,13 @@ def dynamic(repeats):
 
 
 def _dynamic_rows():
-    """The rows of the first measurements of a growing swiotlb, in 2023."""
+    """The rows of the first measurements of dynamic swiotlb, in 2023."""
     return tuple(Row("virtio-blk", bs, 256, jobs, "rw")
                  for bs, jobs in (("4k", 1), ("64k", 1), ("4k", 4), ("4k", 24)))
 
 
 def counted(repeats):
-    """Those of run and of bench-dynamic."""
+    """The rows of make run and make bench-dynamic."""
     rows = _rows("virtio-blk", _FULL) + _rows("nvme", _FULL) + _dynamic_rows()
     return Plan("count-guest", chosen(("base", "ours", "dynamic", "none")), rows,
                 repeats or 3, 2, 0.0, 1.0, 4, job_mib=DISK_MIB // 24)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The picture: a group of bars a row, as a share of no bouncing."""
+"""The picture: a group of bars for each row, as a share of no bouncing."""
 
 import hashlib
 import shutil
@@ -24,7 +24,7 @@ def _label(row, cells):
 
 
 def _bars(entries, device):
-    """Label, then height and half the length of the error bar a column."""
+    """Return the label, then the height and half of the error bar of each column."""
     rows = {}
     for entry in entries:
         if entry["device"] == device:
@@ -50,7 +50,7 @@ def _highest(entries):
 
 
 def _panel(number, count, name, groups):
-    """One device: where it sits on the page, and its bars."""
+    """Return the script for one device: its place on the page, and its bars."""
     height = 0.88 / count
     top = 0.87 - number * height
     block = f"${name.replace('-', '_')}"
@@ -97,7 +97,7 @@ def script(entries, plan, accelerator, same):
 
 
 def render(body, terminal, path):
-    """Have gnuplot draw one file."""
+    """Let gnuplot draw one file."""
     gnuplot = shutil.which("gnuplot")
     if not gnuplot:
         raise PlotError("gnuplot is missing: apt-get install gnuplot-nox")
@@ -114,7 +114,7 @@ def draw(entries, plan, accelerator, same, directory):
 
 
 def picture(body, stem, width, height):
-    """@stem.svg, and @stem.png half as large again, of a script for gnuplot."""
+    """Draw @stem.svg, and @stem.png at one and a half times the size."""
     for kind, terminal in (
             ("svg", f"svg size {width},{height} font 'sans,13'"),
             ("png", f"pngcairo size {width * 3 // 2},{height * 3 // 2} font 'sans,19'")):
@@ -122,17 +122,17 @@ def picture(body, stem, width, height):
 
 
 def stamp(body):
-    """What a picture of this script is known by."""
+    """Return a hash that identifies the picture of this script."""
     return hashlib.sha256(body.encode()).hexdigest()[:16]
 
 
 def stamped(path):
-    """The end of a picture that stamped_svg() drew; empty if there is none."""
+    """Return the end of a picture that stamped_svg() drew; empty if there is none."""
     return path.read_text(encoding="utf-8")[-100:] if path.is_file() else ""
 
 
 def stamped_svg(body, path, width, height):
-    """@path of a script for gnuplot; says at its end which script that was."""
+    """Draw @path from a script for gnuplot; the end of the file identifies the script."""
     render(body, f"svg size {width},{height} font 'sans,13' background 'white'", path)
     with open(path, "a", encoding="utf-8") as f:
         f.write(f"<!-- made by scripts/figures.py from {stamp(body)} -->\n")

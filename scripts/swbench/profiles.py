@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Where the instructions of an I/O are, by functions of the guest's kernel."""
+"""The instructions of an I/O, by function of the guest's kernel."""
 
 import bisect
 import collections
@@ -10,8 +10,8 @@ import io
 from . import report
 from .stats import median
 
-# What makes up a mapping, by names of functions; the first pattern that fits. A name
-# that ends with a * is a prefix.
+# Groups of functions that make up a mapping; the first matching pattern counts. A name
+# that ends with * is a prefix.
 GROUPS = (
     ("copies", ("memcpy", "__memcpy", "memcpy_orig", "swiotlb_bounce", "swiotlb_copy")),
     ("swiotlb", ("swiotlb_*", "__swiotlb_*", "is_swiotlb_*", "__SCT__swiotlb_*",
@@ -20,12 +20,12 @@ GROUPS = (
     ("locks", ("_raw_spin_*", "__raw_spin_*", "queued_spin_*", "native_queued_spin_*")),
 )
 REST = "all other kernel code"
-# Address and name of all that is at no place in the kernel
+# Address and name that stand for all code outside of the kernel
 OUTSIDE = 0, "user space"
 
 
 class Symbols:
-    """Functions by address, from a System.map."""
+    """Look up functions by address, from a System.map."""
 
     def __init__(self, text):
         lines = map(str.split, text.splitlines())
@@ -41,7 +41,7 @@ class Symbols:
 
 
 def by_function(counts, symbols):
-    """{function: instructions} of {address: instructions}."""
+    """Convert {address: instructions} to {function: instructions}."""
     found = collections.Counter()
     for address, count in counts.items():
         found[symbols.name(address)] += count
@@ -49,7 +49,7 @@ def by_function(counts, symbols):
 
 
 def _fits(function, pattern):
-    """Also of what the compiler has made of it, as in memcpy.part.0."""
+    """Match a name, also with a suffix from the compiler, as in memcpy.part.0."""
     function = function.split(".")[0]
     return function.startswith(pattern[:-1]) if pattern[-1] == "*" else \
         function == pattern
@@ -64,7 +64,7 @@ def group(function):
 
 
 def medians(samples):
-    """Of samples of {name: cost}; a name that one does not have costs nothing there."""
+    """Return the medians of samples of {name: cost}; a missing name costs nothing."""
     names = set().union(*samples)
     return {name: median([sample.get(name, 0) for sample in samples]) for name in names}
 
@@ -77,8 +77,8 @@ def grouped(costs):
 
 
 def mapping(costs):
-    """What all of a mapping costs, of {function: cost}: whoever does not map has none
-    of it, or little.
+    """Return the cost of mapping, from {function: cost}: nearly zero for a configuration
+    that does not bounce.
     """
     sums = grouped(costs)
     return sum(sums[name] for name, _ in GROUPS)
@@ -90,8 +90,8 @@ def _grid(title, table, configs, names):
 
 
 def _row_tables(row, costs, configs):
-    """@costs: samples of {function: instructions an I/O} by row and configuration.
-    Medians are those of the groups: they need not add up.
+    """@costs: samples of {function: instructions an I/O}, by row and configuration.
+    Medians are those of the groups, so they need not add up.
     """
     if not all(costs.get((row, config.name)) for config in configs):
         return []

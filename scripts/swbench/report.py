@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""table.md for people, cpu.csv for what table.csv has no columns for."""
+"""table.md for readers, and cpu.csv for data that has no column in table.csv."""
 
 import csv
 import io
@@ -18,12 +18,12 @@ def _k(value):
 
 
 def percent(value):
-    """A share in whole percent."""
+    """Return a share in whole percent."""
     return "-" if value is None else f"{100 * value:.0f} %"
 
 
 def _rows(entries):
-    """The entries of one row together, as (row, {config: entry})."""
+    """Group the entries by row, as (row, {config: entry})."""
     grouped = {}
     for entry in entries:
         key = tuple(entry[name] for name in ("device", "bs", "depth", "jobs", "rw"))
@@ -37,7 +37,7 @@ def row_name(row):
 
 
 def grid(header, lines):
-    """A Markdown table whose columns also line up in a terminal."""
+    """Return a Markdown table whose columns are also aligned in a terminal."""
     cells = [header, *lines]
     widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
 
@@ -89,9 +89,8 @@ def _verdict(low, high):
 
 
 def pairs(samples, rows):
-    """[(row, mean, low, high, verdict)]: the patched kernel against the base, each turn of
-    one with the turn of the other next to it, as ratios; without rows of less than two of
-    each.
+    """Return [(row, mean, low, high, verdict)]: ratios of the patched kernel to the base, by
+    pairs of adjacent turns; without rows that have less than two turns of each.
     """
     found = [(row, difference(samples.iops(row, "ours"), samples.iops(row, "base"))) for row in rows]
     return [(row, *(1 + share for share in it), _verdict(*it[1:])) for row, it in found if it]
@@ -115,7 +114,7 @@ def pairs_grid(found):
 
 
 def _pair(samples, row, one, other):
-    """Cells of the mean of the ratio, its interval and what that says; None with less
+    """Return the cells of the mean ratio, its interval and the verdict; None with less
     than two turns of each.
     """
     found = difference(samples.iops(row, one), samples.iops(row, other))
@@ -127,8 +126,8 @@ def _pair(samples, row, one, other):
 
 
 def paired(samples, rows, one="ours", other="base"):
-    """One configuration against another, each turn of one with the turn of the other
-    next to it; empty with less than two of each.
+    """Return the table of one configuration against another, by pairs of adjacent turns;
+    empty with less than two turns of each.
     """
     lines = [[row_name(row), *cells] for row in rows
              if (cells := _pair(samples, row, one, other))]
@@ -137,20 +136,20 @@ def paired(samples, rows, one="ours", other="base"):
                  "so it is"], lines) if lines else ""
 
 
-# What a guest at native speed is precise enough for.
+# Comparisons for which a guest at native speed is precise enough.
 NATIVE_PAIRS = (("ours", "base"), ("dynamic", "base"), ("dynamic", "ours"),
                 ("ours", "none"))
 
 
 def mean_ratio(samples, rows, one, other):
-    """Of all rows, the geometric mean, None if there are none."""
+    """Return the geometric mean of the ratios of all rows, None if there are none."""
     found = [difference(samples.iops(row, one), samples.iops(row, other)) for row in rows]
     logs = [math.log1p(ratio[0]) for ratio in found if ratio]
     return math.exp(statistics.fmean(logs)) if logs else None
 
 
 def _means(samples, rows):
-    """By device: how the configurations compare over all of its rows."""
+    """Return the table of mean ratios over all rows, by device."""
     lines = []
     for device in dict.fromkeys(row.device for row in rows):
         of_device = [row for row in rows if row.device == device]
@@ -161,7 +160,7 @@ def _means(samples, rows):
 
 
 def all_pairs(samples, plan):
-    """The tables of pairs that are shown of a plan."""
+    """Return the tables of pairs that are shown for a plan."""
     if not plan.guest.native:
         return paired(samples, plan.rows)
     tables = [paired(samples, plan.rows, *pair) for pair in NATIVE_PAIRS]
@@ -169,7 +168,7 @@ def all_pairs(samples, plan):
 
 
 def _cpu(samples, row, config):
-    """Medians of CPUs busy, fio's user and system share, and CPU an I/O."""
+    """Return medians of busy CPUs, of fio's user and system share, and of CPU per I/O."""
     parts = samples.cpu(row, config)
     if not parts:
         return None
@@ -206,7 +205,7 @@ def cpu_csv(samples, rows, configs):
 
 
 def disturbance(environment):
-    """A sentence on a host that had other things to do; empty if it had not."""
+    """Return a sentence on other work on the host; empty if there was little."""
     host = environment["host"]
     if host["cpus_used_by_others"] < 0.1 * host["cpus"]:
         return ""
@@ -215,7 +214,7 @@ def disturbance(environment):
 
 
 def summary(entries, samples, plan, environment):
-    """What is also shown in the terminal at the end."""
+    """Return the text that is also printed to the terminal at the end."""
     return "\n\n".join((throughput(entries), ratios(entries),
                         all_pairs(samples, plan),
                         f"Accelerator: {environment['accelerator']}. "
@@ -254,7 +253,7 @@ def handover_csv(measured):
 
 
 def handovers(measured):
-    """A sentence on how far the two CPUs were from each other; empty if unknown."""
+    """Return a sentence on the time of a cache line between the CPUs; empty if unknown."""
     if not measured:
         return ""
     times = sorted(ns for _, _, ns in measured)
@@ -263,7 +262,7 @@ def handovers(measured):
 
 
 def _native_remarks(plan):
-    """What has to be said about the disks and CPUs of a native guest; a line each."""
+    """Return remarks on the disks and CPUs of a native guest, one per line."""
     if not plan.guest.native:
         return ""
     return """\

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The directory of a result, and the images that it is measured with."""
+"""The directory of a result, and the images of its kernels."""
 
 import datetime
 import json
@@ -11,7 +11,7 @@ from swguest import machine
 
 
 def images(directory, names):
-    """{configuration's kernel: path of its image}, from {kernel: image name}."""
+    """Return {kernel: path of its image} from {kernel: name of its image}."""
     found = {kernel: directory / f"{name}.bzImage" for kernel, name in names.items()}
     for kernel, path in found.items():
         if not path.is_file():
@@ -20,7 +20,7 @@ def images(directory, names):
 
 
 def symbols(image):
-    """The System.map that lies beside an image."""
+    """Return the System.map beside an image."""
     path = image.with_suffix(".map")
     if not path.is_file():
         raise machine.MachineError(f"no System.map of {image.name}: {path}")
@@ -28,7 +28,7 @@ def symbols(image):
 
 
 def copies(sources, directory):
-    """A kernel rebuilt meanwhile must not change what later boots run."""
+    """Copy the images, so that a rebuild does not change the kernel of later boots."""
     directory.mkdir()
     return {name: pathlib.Path(shutil.copy(path, directory / path.name))
             for name, path in sources.items()}
@@ -48,7 +48,7 @@ def point_latest(directory):
 
 
 def conduct(measured, env, directory):
-    """Verify, then time. What it ran on is kept however it ends."""
+    """Verify, then time. The environment is saved in any case."""
     try:
         verified = measured.verify()
         if verified:

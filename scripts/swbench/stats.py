@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Samples to medians, spread and ratios. No figure comes from elsewhere."""
+"""Medians, spread and ratios of samples. All figures are computed here."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ def median(values):
 
 
 def variation(values):
-    """Coefficient of variation: deviation of the sample over its mean."""
+    """Return the coefficient of variation: standard deviation of the sample over its mean."""
     if len(values) < 2 or not statistics.fmean(values):
         return None
     return statistics.stdev(values) / statistics.fmean(values)
@@ -32,7 +32,7 @@ _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262,
 
 
 def interval(values):
-    """The mean of a sample and the 95 % interval of that, as (mean, low, high);
+    """Return the mean of a sample and its 95 % interval, as (mean, low, high);
     None with less than two values.
     """
     if len(values) < 2:
@@ -44,9 +44,9 @@ def interval(values):
 
 
 def difference(values, references):
-    """How far @values are above @references, as a share, by pairs of neighbours
-    in time, as interval() says it. The mean is the geometric one, which is the same
-    whichever of the two is noisy.
+    """Return how far @values are above @references, as a share, by pairs adjacent in time,
+    in the form of interval(). The mean is geometric, so that it does not depend on which
+    of the two is noisy.
     """
     if len(values) != len(references) or not all(values) or not all(references):
         return None
@@ -56,8 +56,8 @@ def difference(values, references):
 
 
 def slope(points):
-    """How much more y each x brings, by least squares over (x, y), as interval()
-    says it; None with less than three points.
+    """Return the slope of y over x, by least squares over (x, y), in the form of
+    interval(); None with less than three points.
     """
     count = len(points)
     if count < 3:
@@ -74,7 +74,7 @@ def slope(points):
 
 
 class Samples:
-    """All that was measured: IOPS and CPU by row and configuration."""
+    """All measured values: IOPS and CPU by row and configuration."""
 
     def __init__(self):
         self._iops = {}
@@ -101,7 +101,7 @@ class Samples:
 
 
 def table(samples, rows, configs):
-    """table.csv as a list of dictionaries, None where nothing was measured."""
+    """Return table.csv as a list of dictionaries, None for values not measured."""
     out = []
     for row in rows:
         medians = {name: median(samples.iops(row, name)) for name in configs}
@@ -116,7 +116,7 @@ def table(samples, rows, configs):
 
 
 def cell(entry, column):
-    """A field of table.csv as text."""
+    """Return a field of table.csv as text."""
     value = entry[column]
     if value is None:
         return ""
@@ -128,8 +128,8 @@ def cell(entry, column):
 
 
 def to_csv(entries, columns=COLUMNS, text_of=cell):
-    """A table as text: a header, then a line an entry. @text_of(entry, column)
-    says how a field is written.
+    """Return a table as text: a header, then a line for each entry.
+    @text_of(entry, column) formats a field.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The picture of the README: a panel for each run that is there."""
+"""The picture of the README: a panel for each run that exists."""
 
 import re
 
@@ -9,13 +9,13 @@ STYLES = {"base": ("base", "#b5483a"), "ours": ("patched", "#1f6fb4"), "none": (
 
 
 def _by_number(lines, pattern):
-    """[(number in the row's name, base, ours)]."""
+    """Return [(number in the name of the row, base, ours)]."""
     found = [(re.fullmatch(pattern, line["row"]), line) for line in lines]
     return [(match[1].replace(" ", ""), line["base"], line["ours"]) for match, line in found if match]
 
 
 def _pair(title, x, points, more=()):
-    """Two lines with points on a logarithmic scale of ns."""
+    """Return a panel of two lines with points, on a logarithmic scale of ns."""
     return [f"set title '{title}'", f"set xlabel '{x}' offset 0,0.5; set ylabel 'ns' offset 1,0", "set logscale y",
             "set format y '%.0s%c'", *more, "$data << EOD", *map(" ".join, points), "EOD",
             "plot " + ", ".join(f"$data using 1:{column} with linespoints pt 7 ps 0.6 lw 2 lc rgb '{colour}' "
@@ -38,7 +38,7 @@ def _pools(tables):
 
 
 def _steps(lines):
-    """Where pools change, and the ends."""
+    """Return the lines at which the pools change, and the first and last line."""
     kept = [line for n, line in enumerate(lines)
             if n in (0, len(lines) - 1) or line["pools_mib"] != lines[n - 1]["pools_mib"]]
     return [f"{line['seconds']} {line['pools_mib']}" for line in kept]
@@ -60,7 +60,7 @@ def _memory(tables):
 
 
 def _native(tables):
-    """A guest at native speed: k IOPS of each row."""
+    """Return the panel of a guest at native speed: k IOPS of each row."""
     rows = {}
     for line in tables.get("native") or ():
         if line["config"] in STYLES:
@@ -83,7 +83,7 @@ PANELS = (_occupancy, _pools, _memory, _native)
 
 
 def script(tables):
-    """(script for gnuplot, (width, height)) from {name of a csv: its lines}."""
+    """Return (script for gnuplot, (width, height)) from {name of a csv: its lines}."""
     panels = [body for body in (panel(tables) for panel in PANELS) if body]
     rows = -(-len(panels) // COLUMNS)
     lines = [f"set multiplot layout {max(rows, 1)},{COLUMNS}"]

@@ -24,7 +24,7 @@ def row(key="a", better=plan.LOWER, limit=None):
 
 
 def series(*measured):
-    """Runs of one group, each (base, ours, CPUs that others took)."""
+    """Make runs of one group, each (base, ours, CPUs that other processes used)."""
     found = runs.Series(None, [row()], False)
     for base, ours, others in measured:
         found.runs.append(runs.Run("group", "copy", {"base": base, "ours": ours}, others))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Composing: on a base of a few files, in a repository of its own."""
+"""Composing: on a base of a few files, in a temporary repository."""
 
 import os
 import subprocess
@@ -89,7 +89,7 @@ class ComposeTest(unittest.TestCase):
         return done.stderr
 
     def refuse(self, *words):
-        """Composing fails with one error that has all words; the tree stays."""
+        """Expect that composing fails with one error with all words, and keeps the tree."""
         done = self.run_compose()
         self.assertEqual(done.returncode, 1, done.stderr)
         errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
@@ -103,7 +103,7 @@ class ComposeTest(unittest.TestCase):
         for path, text in BASE_FILES.items():
             self.assertEqual((self.base / path).read_text(), text)
 
-    # What it makes
+    # The result
 
     def test_lays_files_and_hunks_over_the_base(self):
         self.compose()
@@ -213,7 +213,7 @@ class ComposeTest(unittest.TestCase):
         self.compose()
         self.assertEqual(self.read("kernel/dma/swiotlb/tests/slots.c"), "tests\n")
 
-    # What it does the second time
+    # The second run
 
     def test_rewrites_only_what_changed(self):
         self.compose()
@@ -258,7 +258,7 @@ class ComposeTest(unittest.TestCase):
 
     def test_starts_over_on_another_base(self):
         self.compose()
-        # Another file, not another content of the one that the tree shares.
+        # Replace the file: writing to it would also change the linked tree.
         (self.base / "include/linux/device.h").unlink()
         write(self.base / "include/linux/device.h", "struct device { };\n")
         self.compose()
@@ -271,7 +271,7 @@ class ComposeTest(unittest.TestCase):
         self.compose()
         self.assertEqual(self.read("include/linux/device.h"), "struct device;\n")
 
-    # What it refuses
+    # Errors
 
     def test_file_that_nobody_owns(self):
         self.file("kernel/dma/extra.c", "")

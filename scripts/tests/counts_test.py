@@ -28,8 +28,8 @@ class Reader:
 
 
 class Guest:
-    """@start instructions a run in user space, and @each for every I/O in the kernel;
-    @lost: I/Os that fio says it has not done.
+    """A guest with @start instructions per run in user space, and @each per I/O in the
+    kernel; @lost: I/Os that fio reports as not done.
     """
 
     alive = True

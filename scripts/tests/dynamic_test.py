@@ -46,7 +46,7 @@ def burst(memory=MEMORY, end="9.5", **more):
 
 
 class Measured:
-    """What DynamicBench gathers, as far as the table asks."""
+    """The part of DynamicBench that the table uses."""
 
     def __init__(self, reference=(), ours=(), **more):
         self.plan = plan.dynamic(5)._replace(rows=(ROW,))
@@ -72,7 +72,7 @@ class Intervals(unittest.TestCase):
         self.assertIsNone(stats.interval([1.0]))
 
     def test_difference_is_that_of_pairs(self):
-        # The host gets twice as fast: the pairs do not see it
+        # The host becomes twice as fast, which does not affect the pairs
         found = stats.difference([90.0, 180.0, 360.0], [100.0, 200.0, 400.0])
         for value in found:
             self.assertAlmostEqual(value, -0.1)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Figures of texts, and the runs that they come from: the tool, and our own texts."""
+"""The tool that checks figures of texts against runs, and our own texts."""
 
 import contextlib
 import io
@@ -78,7 +78,7 @@ class Tree(unittest.TestCase):
         return [line for line in figures.run(self.repo, check=True) if ".svg" not in line]
 
     def rewrite(self, **more):
-        """As make figures, without pictures."""
+        """Do the same as make figures, without pictures."""
         drawn, figures.plot.stamped_svg = plot.stamped_svg, lambda *_: None
         try:
             with contextlib.redirect_stdout(io.StringIO()):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""check_fixes.py: its table, and what it makes of tests that pass and fail."""
+"""check_fixes.py: its table, and its verdict on tests that pass and fail."""
 
 import os
 import sys
@@ -43,7 +43,7 @@ class Table(unittest.TestCase):
 
 
 class Commands(unittest.TestCase):
-    """The commands that a mail has below its ---."""
+    """The commands of a mail below its ---."""
 
     MAIL = "Shown by tests.\n\n" + "".join(
         f"  make -C tools/testing/swiotlb basic ENGINE=base ENGINE_SRC=$PWD \\\n       FIXED=y TEST={test}\n"
@@ -71,7 +71,7 @@ class Commands(unittest.TestCase):
         self.refuse(self.MAIL.replace(" FIXED=y", ""), self.LINES, "x is in the table")
 
     def check(self, before, after):
-        """What check_commands() says if the test passes so without and with the patch."""
+        """Run check_commands(). @before, @after: whether the test passes without and with the patch."""
         passed = {"0001": before, "0002": after}
         harness = SimpleNamespace(obey=lambda state, command, test: (passed[state], f"{command}: {test}\n"))
         return check_fixes.check_commands(harness, "0001", "0002", {"x": "make x"})
@@ -89,7 +89,7 @@ class Commands(unittest.TestCase):
 
 
 class Obeyed(unittest.TestCase):
-    """Commands that run in the tree of a state, as a reader of the mail runs them."""
+    """Commands that run in the tree of a state, as for a reader of the mail."""
 
     def setUp(self):
         temp = tempfile.TemporaryDirectory()
@@ -125,7 +125,7 @@ class Obeyed(unittest.TestCase):
 
 
 class Tests(unittest.TestCase):
-    """Programs that print what test_basic would."""
+    """Programs with the output of test_basic."""
 
     def setUp(self):
         temp = tempfile.TemporaryDirectory()

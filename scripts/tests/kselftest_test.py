@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The kselftest, on a made-up debugfs: what passes, fails and is skipped."""
+"""The kselftest on a fake debugfs: which tests pass, fail and are skipped."""
 
 import os
 import re
@@ -21,7 +21,7 @@ FILES = {"io_tlb_nslabs": "2560\n", "io_tlb_used": "100\n", "io_tlb_used_hiwater
 
 
 def helpers():
-    """The base's ktap_helpers.sh, if a base is in the cache."""
+    """Return ktap_helpers.sh of the base, if the cache has a base."""
     current = CACHE / "current"
     if current.is_file():
         path = CACHE / current.read_text().strip() / "tools/testing/selftests/kselftest/ktap_helpers.sh"
@@ -49,7 +49,7 @@ class Kselftest(unittest.TestCase):
             path.write_text(text)
 
     def run_it(self, **more):
-        """({test: result}, all that was printed, the exit status)."""
+        """Return ({test: result}, the output, the exit status)."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("SWIOTLB_")}
         done = subprocess.run(["sh", str(self.top / "swiotlb/swiotlb.sh")], text=True, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The files of the engine, and what names them: internal.h, the figure, the Makefile."""
+"""The files of the engine, and the places that name them: internal.h, the figure, the Makefile."""
 
 import re
 import sys
@@ -18,20 +18,20 @@ SOURCES = sorted(p.name for p in ENGINE.glob("*.c"))
 HEADERS = sorted(p.name for p in ENGINE.glob("*.h"))
 LISTED = [name for name, _, _ in layers.layers()]
 ORDER = [name for name in LISTED if name.endswith(".c")]
-# What inline functions call from below; internal.h says so
+# The only call from a lower layer to a higher one, as internal.h documents
 UPWARD = {"__swiotlb_track"}
-# No layer: what all include
+# Headers that all files include, which are no layer
 COMMON = {"internal.h", "deps.h"}
 
 
 def code(name):
-    """A file without comments and strings."""
+    """Return a file without comments and strings."""
     text = (ENGINE / name).read_text(encoding="utf-8")
     return re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\])*"', " ", text, flags=re.S)
 
 
 def defined(name):
-    """Functions that others may call."""
+    """Return the functions that other files may call."""
     return re.findall(r"^(?!static\b)\w[\w\s*]*?\b(\w*swiotlb_\w+)\([^;{}]*\)\s*\{", code(name), re.M)
 
 
@@ -40,7 +40,7 @@ def called(text):
 
 
 def inlines():
-    """Inline function of a header -> what it calls."""
+    """Return {inline function of a header: the functions that it calls}."""
     found = {}
     for header in HEADERS:
         for name, body in re.findall(r"^static inline\b[^;{}]*?\b(\w+)\([^;{}]*\)\s*\{(.*?)^\}", code(header), re.M | re.S):
@@ -49,7 +49,7 @@ def inlines():
 
 
 def calls(name, inline):
-    """What a file calls, by itself and through inline functions."""
+    """Return the functions that a file calls, directly and through inline functions."""
     found, more = set(), called(code(name))
     while more:
         found |= more
@@ -58,7 +58,7 @@ def calls(name, inline):
 
 
 def calls_up(order):
-    """(caller, function, its file) where that stands later in the list."""
+    """Return (caller, function, its file) if that file is later in the list."""
     place = {name: n for n, name in enumerate(order)}
     owner = {function: name for name in order for function in defined(name)}
     inline = inlines()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the engine prints, and what the administrator's guide says about it."""
+"""The messages of the engine, and the administrator's guide that explains them."""
 
 import re
 import unittest
@@ -8,14 +8,14 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
 GUIDE = TOP / "Documentation/admin-guide/swiotlb.rst"
-# Of a call that prints: all literals up to the end of the first line that has them
+# A call that prints, with all string literals up to the end of the first line that has any
 PRINTS = re.compile(r"\b(?:pr_(?!fmt)\w+|dev_(?:emerg|alert|crit|err|warn|WARN|notice|info|dbg)\w*|WARN_(?:ONCE|RATELIMIT)"
                     r"|panic|printk\w*|swiotlb_driver_error)\s*\(([^;]*?)((?:\"(?:\\.|[^\"\\])*\"\s*)+)")
 ARGUMENT = re.compile(r"%(?:p[a-zA-Z]*|[-+ #0-9.*]*(?:hh?|ll?|z|t)?[a-zA-Z])")
 
 
 def messages():
-    """message -> the file that prints it."""
+    """Return {message: the file that prints it}."""
     found = {}
     for path in [TOP / "kernel/dma/swiotlb.c", *sorted((TOP / "kernel/dma/swiotlb").glob("*.[ch]"))]:
         for call in PRINTS.finditer(path.read_text(encoding="utf-8")):
@@ -25,12 +25,12 @@ def messages():
 
 
 def pattern(message):
-    """What a line of the log looks like that has this message."""
+    """Return a regular expression for a line of the log with this message."""
     return re.compile(".*?".join(re.escape(part) for part in ARGUMENT.split(message)))
 
 
 def explained():
-    """The messages that the guide has a paragraph for."""
+    """Return the messages for which the guide has a paragraph."""
     text = GUIDE.read_text(encoding="utf-8")
     section = text[text.index("What the log says\n"):text.index("Tracepoints\n")]
     return re.findall(r"^``(.*)``$", section, re.M)

@@ -19,7 +19,7 @@ LEDGER = ledger.read_ledger(HARNESS / "ledger")
 
 
 def stale(faults):
-    """Of each fault that does not change one line of the engine: name, and why."""
+    """Yield name and reason of each fault that does not change exactly one line of the engine."""
     for mutant in faults:
         try:
             mutants.planted(TOP, mutant)

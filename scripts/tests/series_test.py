@@ -184,7 +184,7 @@ class MailsTest(SeriesCase):
 
 
 class ObjectsTest(unittest.TestCase):
-    """A make, and an nm, that say what they are told."""
+    """Fakes of make and nm with a given output."""
 
     def setUp(self):
         temp = tempfile.TemporaryDirectory()

@@ -21,7 +21,7 @@ NAMES = [config.name for config in plan.CONFIGS]
 
 
 def filled(values):
-    """Samples of one row: {configuration: list of IOPS}."""
+    """Make samples of one row from {configuration: list of IOPS}."""
     samples = stats.Samples()
     for name, numbers in values.items():
         for number in numbers:

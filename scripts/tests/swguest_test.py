@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The guest runner's judgement, without a guest."""
+"""The verdicts of the guest runner, without a guest."""
 
 import base64
 import gzip
@@ -20,7 +20,7 @@ import tests  # noqa: E402
 from swguest import driven, initramfs, klog, kunit, mapbench, params  # noqa: E402
 from swguest import machine, programs, run, uml, verdict, xen  # noqa: E402
 
-# One line that a kernel really prints for each signature.
+# For each signature, a line that a kernel really prints.
 BAD = {
     "panic": "[    1.78] Kernel panic - not syncing: Fatal exception",
     "kasan": "[    5.10] BUG: KASAN: slab-use-after-free in foo+0x1/0x2",
@@ -150,7 +150,7 @@ class Races(unittest.TestCase):
 
 
 class Parameters(unittest.TestCase):
-    """Forms of swiotlb=, against an answer that is right and ones that are not."""
+    """Forms of swiotlb=, with a correct answer and with wrong ones."""
 
     class Answer:
         def __init__(self, klog, slots):
@@ -228,7 +228,7 @@ class Verdict(unittest.TestCase):
 
 
 class FakeSession:
-    """A guest that does what is in @plan, a frame each time: None is its death."""
+    """A guest that returns one frame of @plan at a time; None means that it dies."""
 
     def __init__(self, plan, log, healthy, console=""):
         self.reader, self.result, self.machine = verdict.Reader(), None, self
@@ -259,8 +259,8 @@ class Turns(unittest.TestCase):
     WRONG = "[    0.02] tsc: PIT calibration deviates from HPET: 158022 2592778\n"
 
     def guest(self, *plans, stale=(), wrong=()):
-        """A Driven whose boots go by @plans, and all that happens to it. After a boot
-        that is in @stale the emulator is to blame, the clock of one in @wrong is that.
+        """Return a Driven whose boots follow @plans, and the log of its calls. @stale: numbers
+        of boots that the emulator broke; @wrong: numbers of boots with a wrong clock.
         """
         log, boots = [], []
 
@@ -324,7 +324,7 @@ class Turns(unittest.TestCase):
 
 
 class MapBenchmark(unittest.TestCase):
-    """Answers of the tool, right and wrong."""
+    """Correct and wrong output of the tool."""
 
     @staticmethod
     def result(prefix, calls, failures=0):
@@ -338,7 +338,7 @@ class MapBenchmark(unittest.TestCase):
         return values
 
     def answer(self, *cpus, **changed):
-        """Of a thread for each pair of CPUs, 3 calls each."""
+        """Return the output for one thread per pair of CPUs, with 3 calls each."""
         values = {"status": "0", "clock_ns": "1", **self.result("", 3 * max(1, len(cpus)))}
         for number, (mapped, unmapped) in enumerate(cpus):
             prefix = f"thread{number}_"
@@ -395,7 +395,7 @@ class MapBenchmark(unittest.TestCase):
 
 
 class KUnit(unittest.TestCase):
-    """What is made of kunit.py's results, and of those that are not there."""
+    """The verdict on results of kunit.py, and on missing results."""
 
     GROUP = {"name": "KUnit Test Group", "test_cases": [], "sub_groups": [
         {"name": "swiotlb_pool", "test_cases": [
@@ -530,7 +530,7 @@ class Uml(unittest.TestCase):
 
 
 class Xen(unittest.TestCase):
-    """How a dom0 is booted, and what is said of runs that mean nothing."""
+    """The boot of a dom0, and the report of runs without a meaning."""
 
     POOL = {"segments": "256", "broken": "0", "apart": "255"}
     RUNS = "".join(f"{size} 0 5000 900 {12 << 10}\n" for size in xen.SIZES)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What counts as passed and failed in a test's output."""
+"""The results that testlog.py finds in the output of a test."""
 
 import subprocess
 import sys

@@ -1,21 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""How much of the engine the harness runs: lines and branches, by gcov.
+"""Coverage of the engine by the harness: lines and branches, with gcov.
 
-Counted are the engine's .c files and the inline code of its headers, built with
-gcc -O0 --coverage. A branch is one way out of a condition as gcc compiles it: each
-operand of && and || has two. Two kinds of branches are no choice of the engine's
-source, and are not counted:
+The .c files of the engine and the inline code of its headers count, built with
+gcc -O0 --coverage. A branch is one outcome of a condition as gcc compiles it: each
+operand of && and || has two. Two kinds of branches are not in the source of the engine,
+and do not count:
 
- - those inside of the kernel's macros (WARN_ON_ONCE(), spin_trylock_irqsave(), a
-   cmpxchg): in the coverage build the shims make them function calls. What is
-   written as the argument of such a macro still counts.
- - those that can go one way only, since their condition is a constant: gcc has
-   folded them away before gcov sees them.
+ - branches inside of kernel macros (WARN_ON_ONCE(), spin_trylock_irqsave(), a cmpxchg):
+   in the coverage build the shims make them function calls. Arguments of such macros
+   still count.
+ - branches with only one possible outcome, because their condition is a constant: gcc
+   removes them before gcov sees them.
 
-What is not covered must be in coverage.list, with the reason; an entry of that
-list which fits nothing uncovered is stale. Both are failures. A "race" of that list
-is what threads meet in some runs: it may be covered, or not.
+Uncovered code must be in coverage.list, with a reason; an entry of that list that
+matches no uncovered code is stale. Both are failures. A "race" of that list is code that
+threads run only sometimes: it may be covered or not.
 """
 
 import argparse
@@ -33,12 +33,12 @@ HERE = Path(__file__).resolve().parent
 @dataclass
 class Line:
     count: int = 0
-    # By how many branches the line was compiled to: counts of each
+    # {number of branches that the line was compiled to: counts of each branch}
     branches: dict = None
 
 
 def engine_name(path, engine):
-    """Path in the engine's tree, None for a file that is not the engine's."""
+    """Return the path in the tree of the engine, None for other files."""
     try:
         name = str(Path(path).resolve().relative_to(engine))
     except ValueError:
@@ -49,7 +49,7 @@ def engine_name(path, engine):
 
 
 def gcov(data, gcov_command):
-    """What gcov says of one object file, as of its JSON format."""
+    """Return the JSON output of gcov for one object file."""
     out = subprocess.run([gcov_command, "-b", "-t", "--json-format", data.name],
                          cwd=data.parent, capture_output=True, check=True).stdout
     return json.loads(gzip.decompress(out) if out[:2] == b"\x1f\x8b" else out)
@@ -57,8 +57,8 @@ def gcov(data, gcov_command):
 
 def declarations(file):
     """
-    Lines of a header that only declare a function: gcov puts the first condition
-    of the body there, too.
+    Return the lines of a header that only declare a function: gcov assigns the first
+    condition of the body to them, too.
     """
     return {f["start_line"] for f in file["functions"]
             if f["start_line"] == f["end_line"] and file["file"].endswith(".h")}
@@ -94,8 +94,8 @@ def read_counts(directories, engine, gcov_command):
 
 def branch_counts(line):
     """
-    Of the branches of a line. Configurations may have compiled it to more or
-    fewer: the one with the most has them all.
+    Return the counts of the branches of a line. Configurations may compile it to different
+    numbers of branches: the largest number includes them all.
     """
     return line.branches[max(line.branches)] if line.branches else []
 
@@ -121,7 +121,7 @@ def holes_of(files, engine):
 
 
 def read_list(path):
-    """(file, kind, text) -> reason"""
+    """Return {(file, kind, text): reason}."""
     known = {}
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if not line.strip() or line.startswith("#"):
@@ -136,7 +136,7 @@ def read_list(path):
 
 
 def compare(holes, known, engine):
-    """Holes that the list does not have, entries that are no holes."""
+    """Return holes that are not in the list, and entries of the list that are no holes."""
     keys = {(h.file, h.kind, h.text) for h in holes}
     races = {(file, text) for file, kind, text in known if kind == "race"}
     new = [h for h in holes if (h.file, h.kind, h.text) not in known and

@@ -75,7 +75,7 @@ long slots_transient(void)
 	return debugfs_number("io_tlb_transient_nslabs");
 }
 
-/* A counter of the file "events" */
+/* Returns a counter from the file "events" */
 long slots_event(const char *name)
 {
 	const char *p = shim_debugfs_read(stats_dir, "events");
@@ -93,7 +93,7 @@ static const char *next_line(const char *line)
 	return line + !!*line;
 }
 
-/* The words of a line of "pools": id start KiB node state areas used */
+/* The fields of a line of "pools": id start KiB node state areas used */
 unsigned int pools_that_are(const char *state)
 {
 	const char *line = shim_debugfs_read(stats_dir, "pools");
@@ -167,7 +167,7 @@ phys_addr_t new_buffer(size_t size, unsigned int offset)
 	unsigned long first = offset >> PAGE_SHIFT;
 	size_t pages = first + PFN_UP(size + (offset & ~PAGE_MASK)) + 2;
 
-	/* Twice that, aligned: the middle has no low bits but the offset's */
+	/* Twice the size, aligned, so that low address bits in the middle come only from offset */
 	pages = roundup_pow_of_two(pages);
 	return shim_take_ram(2 * pages * PAGE_SIZE) + pages * PAGE_SIZE + offset;
 }
@@ -268,7 +268,7 @@ long fill_and_drain(struct device *dev, phys_addr_t pool, size_t bytes,
 			CHECK_MSG(!seen[i]++, "slot %zu is given out twice", i);
 	}
 	check_used(n * DIV_ROUND_UP(piece, IO_TLB_SIZE));
-	/* A stride that visits all, far from the order of mapping */
+	/* A stride that visits all mappings in an order far from that of mapping */
 	for (i = 0; i < n; i++)
 		unmap(dev, tlb[n % 7919 ? i * 7919 % n : i], piece,
 		      DMA_TO_DEVICE);

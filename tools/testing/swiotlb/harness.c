@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The runner: each test in a process of its own, some at a time, KTAP out. */
+/* The runner: runs each test in a process, several at a time, and prints KTAP. */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include "harness.h"
 
-/* Absent from programs that have no named tests */
+/* Weak, because programs without named tests do not have this section */
 extern const struct test __start_harness_tests[] __weak;
 extern const struct test __stop_harness_tests[] __weak;
 
@@ -25,15 +25,15 @@ struct job {
 	int out;
 	enum outcome outcome;
 	char why[128];
-	const char *known_fault;	/* why it is expected to fail, or NULL */
+	const char *known_fault;	/* reason why it is expected to fail, or NULL */
 };
 
 /* Path of the list of tests that are expected to fail, NULL if there is none */
 const char *harness_known_faults;
 
 /*
- * Tests end with mappings alive and pools in place, on purpose; what must not
- * be lost is counted by shim_usage() instead.
+ * Tests deliberately end with live mappings and pools; shim_usage() checks for leaks
+ * instead.
  */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
@@ -53,7 +53,7 @@ const char *__tsan_default_options(void)
 	return "history_size=4";
 }
 
-/* Without optimization, and with counters or checks */
+/* Builds without optimization, and with counters or checks */
 #if defined(SHIM_COVERAGE) || defined(SHIM_ASAN) || defined(SHIM_TSAN)
 #define SLOWER 5
 #else
@@ -84,7 +84,7 @@ unsigned int check_failures(void)
 	return __atomic_load_n(&failures, __ATOMIC_RELAXED);
 }
 
-/* Where nothing that waits for exit() has to run but the count of coverage */
+/* Skip exit handlers, except for writing the coverage data */
 void end_process(int status)
 {
 	fflush(stdout);
@@ -142,7 +142,7 @@ void in_child(void (*fn)(const void *), const void *arg, const char *what)
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		/* An alarm ends the parent only */
+		/* An alarm kills only the parent, so the child must die with it */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		failures = 0;
 		fn(arg);
@@ -167,8 +167,8 @@ static char *next_word(char **line)
 }
 
 /*
- * A line has the name of a test and the fault, behind "DYNAMIC=y" if the fault is not
- * there without SWIOTLB_DYNAMIC.
+ * A line has the name of a test and the fault, after "DYNAMIC=y" if the fault only exists
+ * with SWIOTLB_DYNAMIC.
  */
 static void read_known_faults(void)
 {
@@ -215,7 +215,7 @@ static const struct test *find_test(const char *name)
 	return NULL;
 }
 
-/* Families of the oracle are there, too */
+/* The list may also have families of the oracle */
 static bool known_faults_are_tests(void)
 {
 	bool all = true;
@@ -293,7 +293,7 @@ static void print_output(struct job *job)
 	free(buf);
 }
 
-/* One result line; returns true if it counts as passed */
+/* Print one result line; returns true if it counts as passed */
 static bool print_result(struct job *job, unsigned int nr, bool verbose)
 {
 	const char *differs = NULL;
@@ -356,7 +356,7 @@ static unsigned int first_failure(const struct job *jobs, unsigned int n)
 	return i;
 }
 
-/* With @stop_early, only the first failure is of interest */
+/* With @stop_early, stop at the first failure */
 static unsigned int run_jobs(struct job *jobs, unsigned int n,
 			     unsigned int parallel, bool verbose, bool stop_early)
 {
@@ -453,7 +453,7 @@ int harness_main(int argc, char **argv)
 	for (i = 0; i < n; i++)
 		jobs[i].known_fault = harness_known_fault(jobs[i].test->name);
 	good_list = known_faults_are_tests();
-	/* Once for all: what is untouched is shared by the tests' processes */
+	/* Only once: the processes of tests share memory that they do not touch */
 	shim_init();
 	printf("KTAP version 1\n1..%u\n", n);
 	passed = run_jobs(jobs, n, parallel, verbose, stop_early);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the test programs share: the runner (one process a test, so that each
- * boots its own engine), expectations, devices and buffers.
+ * Shared by the test programs: the runner (one process per test, so that each test boots
+ * the engine), expectations, devices and buffers.
  */
 #ifndef SWIOTLB_HARNESS_H
 #define SWIOTLB_HARNESS_H
@@ -10,11 +10,11 @@
 
 /**
  * struct test - one named test
- * @name:	As shown.
- * @fn:		Runs in a process of its own. Fails by CHECK(), by an unannounced
- *		WARN, by misuse of the kernel's interfaces, by a signal or by time.
+ * @name:	Name in the output.
+ * @fn:		Runs in a separate process. Fails by CHECK(), by an unannounced WARN,
+ *		by misuse of kernel interfaces, by a signal or by a timeout.
  * @base_differs: Why the base is expected to fail, %NULL if it must pass. If it
- *		passes after all, that is a failure: the reason has gone.
+ *		passes, that is a failure, because the reason is no longer true.
  * @seconds:	Time limit.
  */
 struct test {
@@ -31,11 +31,11 @@ struct test {
 		   { #id, test_##id, differs, limit });			\
 	static void test_##id(void)
 #define TEST(id) TEST_FULL(id, NULL, TEST_LIMIT)
-/* The base has the defect that this test is for */
+/* The base has the defect that this test checks for */
 #define TEST_BASE_FAILS(id, why) TEST_FULL(id, why, TEST_LIMIT)
 
 extern const char *harness_known_faults;
-/* Why a test of that name is expected to fail, NULL if it is not */
+/* Returns the reason why a test is expected to fail, NULL if it is not */
 const char *harness_known_fault(const char *name);
 int harness_main(int argc, char **argv);
 
@@ -59,15 +59,15 @@ unsigned int check_failures(void);
 	__ok; })
 void end_process(int status) __attribute__((noreturn));
 void skip_test(const char *why) __attribute__((noreturn));
-/* WARN reports that the test is about: exactly @n of them, since the start */
+/* Expect exactly @n WARN reports since the start of the test */
 void expect_warns(unsigned long n);
 void expect_misuse(unsigned long n);
-/* Run @fn in a process of its own, as another boot; its failures are ours */
+/* Run @fn in a child process, as another boot; its failures count for this test */
 void in_child(void (*fn)(const void *), const void *arg, const char *what);
 
-/* ---- randomness that a seed repeats */
+/* ---- random numbers, reproducible by their seed */
 
-/* With a tape, what it draws comes from there, two bytes each, and then zeroes */
+/* With a tape, numbers are read from it, two bytes each, followed by zeroes */
 struct rng { u64 s; const u8 *tape; size_t left; };
 u64 rng_next(struct rng *r);
 u32 rng_below(struct rng *r, u32 n);
@@ -75,37 +75,37 @@ u32 rng_below(struct rng *r, u32 n);
 /* ---- boot, devices, buffers, mappings: device.c */
 
 void boot(const char *swiotlb_arg);
-/* With a boot pool that may lie above 4 GiB */
+/* Boot with a boot pool that may be above 4 GiB */
 void boot_high(const char *arg);
-/* Boot as a guest with encrypted memory, all of whose devices need it shared */
+/* Boot as a guest with encrypted memory, in which all devices need shared memory */
 void boot_encrypted(const char *swiotlb_arg);
-/* Boot, and let nothing be added: returns the pool's first byte */
+/* Boot with a pool that cannot grow; returns its address */
 phys_addr_t boot_fixed(const char *swiotlb_arg, size_t *bytes);
-/* By debugfs; -1 if it is not built in. Of the allocator with that directory. */
+/* Statistics of the allocator with this directory in debugfs; -1 without debugfs */
 extern const char *stats_dir;
 long slots_used(void);
 long slots_total(void);
 long slots_transient(void);
 long slots_event(const char *name);
-/* How many pools are "open", for instance? */
+/* Returns the number of pools in a state, for instance "open" */
 unsigned int pools_that_are(const char *state);
-/* Slots in use or in magazines, of pool number @id */
+/* Returns the slots of pool number @id that are in use or in magazines */
 long slots_of_pool(unsigned int id);
 void check_used(long nslots);
 
 struct device *new_device(unsigned int min_align_mask, unsigned long boundary);
 struct device *device_below(u64 mask);
-/* No memory lies where it could see it, whatever is added */
+/* A device whose bus window contains no memory, so that no pool can serve it */
 struct device *device_that_sees_nothing(void);
 struct device *restricted_device(phys_addr_t base, size_t size, const char *name);
 
-/* Bytes from a page of their own on, at @offset; guard pages on both sides */
+/* Allocate a buffer at @offset in a separate page, with guard pages on both sides */
 phys_addr_t new_buffer(size_t size, unsigned int offset);
 void fill_pattern(void *p, size_t size, u32 seed);
 bool has_pattern(const void *p, size_t size, u32 seed);
 bool all_bytes(const void *p, size_t size, u8 value);
 
-/* Seconds go by, and work is done in each */
+/* Advance time by @n seconds, and run work in each */
 void ticks(unsigned int n);
 
 #define MAP_FAILED_ADDR ((phys_addr_t)DMA_MAPPING_ERROR)
@@ -117,13 +117,13 @@ phys_addr_t map(struct device *dev, phys_addr_t orig, size_t size,
 phys_addr_t map_page(struct device *dev);
 void unmap(struct device *dev, phys_addr_t tlb, size_t size,
 	   enum dma_data_direction dir);
-/* Map until nothing fits any more, or there are @most: returns how many */
+/* Map until a map fails or there are @most mappings; returns their number */
 unsigned int map_until_full(struct device *dev, phys_addr_t orig, size_t size,
 			    phys_addr_t *tlbs, unsigned int most);
-/* The last one first */
+/* Unmap all, in reverse order */
 void unmap_all(struct device *dev, size_t size, const phys_addr_t *tlbs,
 	       unsigned int n);
-/* Map a whole pool in pieces, see that they do not overlap, unmap all: how many? */
+/* Map a whole pool in pieces, check for overlaps, unmap all; returns their number */
 long fill_and_drain(struct device *dev, phys_addr_t pool, size_t bytes,
 		    size_t piece);
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Prove the file ledger: each test passes with our engine, and fails with what its
-last column names.
+"""Prove the file ledger: each test must pass with our engine, and fail with the defect
+that the last column names.
 """
 
 import argparse
@@ -83,7 +83,7 @@ class Proof:
         result = mutants.run_test(builder, defect.stage, defect.test, log)
         if result is None:
             raise SystemExit(f"{defect.test} does not build: see {log}")
-        # What the base is known to fail is an expected difference there
+        # An expected failure of the base does not count as passed
         return result and " # XFAIL" not in log.read_text() and "SKIP" not in log.read_text()
 
     def fails_with_mutant(self, defect):
@@ -101,7 +101,7 @@ class Proof:
             workshop.heal(mutant)
 
     def verdict(self, defect):
-        """What is wrong with the entry, "" if it is proved."""
+        """Return the problem with the entry, "" if it is proved."""
         sanitizer = defect.name if defect.kind == "base" and defect.name else "none"
         if not self.passes(self.ours(sanitizer), defect, "ours"):
             return "fails with our engine"

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Plant the faults of mutants.list in copies of the engine, one at a time, and
-see each found by a test.
+"""Plant the faults of mutants.list in copies of the engine, one at a time, and check that
+a test finds each of them.
 
-A fault meets first what is known to find it, from an earlier run here, or to find others
-in the same file; what passes that meets all tests. What was found before is not planted
-again while engine and tests are the same: a run goes on where one was interrupted.
+For each fault, first run the test that found it in an earlier run, or tests that found
+other faults in the same file; then run all tests. Faults found before are skipped while
+engine and tests do not change: a run continues where an earlier one was interrupted.
 """
 
 import argparse
@@ -24,10 +24,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ENGINE_FILES = ("kernel/dma/swiotlb.c", "kernel/dma/swiotlb", "include/linux/swiotlb.h")
-# Seconds that one program may take: a fault may be an endless loop
+# Time limit of a program in seconds, as a fault may cause an endless loop
 LIMIT = "400"
 TEST_LIMIT = "60"
-# What timeout(1) ends with, as the shell says it
+# Exit status of timeout(1), as the shell reports it
 TIMED_OUT = 128 + signal.SIGKILL
 
 
@@ -57,7 +57,7 @@ def read_json(path):
 
 
 def fingerprint(engine):
-    """Of the engine, of what tests it, and of the faults."""
+    """Return a hash of the engine, of its tests, and of the faults."""
     files = [path for name in ENGINE_FILES
              for path in [engine / name, *(engine / name).rglob("*")]]
     files += [*HERE.rglob("*.[ch]"), HERE / "mutants.list"]
@@ -68,7 +68,7 @@ def fingerprint(engine):
 
 
 def planted(engine, mutant):
-    """The file with the fault. The expression must change one line."""
+    """Return the content of the file with the fault. The expression must change one line."""
     original = Path(engine) / mutant.file
     if not original.exists():
         raise Stale(f"there is no {mutant.file}")
@@ -84,7 +84,7 @@ def planted(engine, mutant):
 
 
 def table(mutants, killed):
-    """Rows of text: the faults of each file, and how many each program has found."""
+    """Yield rows of text: the faults of each file, and how many each program has found."""
     names = ("faults", "killed", *PROGRAM)
     counts = {}
     for mutant in mutants:
@@ -101,11 +101,11 @@ def table(mutants, killed):
 
 
 class Stale(Exception):
-    """The expression does not fit the engine (any more)."""
+    """The expression does not match the engine, or no longer does."""
 
 
 class Builder:
-    """Builds and runs programs of the harness in a directory of its own."""
+    """Builds and runs programs of the harness in a separate directory."""
 
     def __init__(self, work, make_args, prefix=""):
         self.work, self.make_args = Path(work), list(make_args)
@@ -116,8 +116,8 @@ class Builder:
 
     def run(self, command, log):
         """
-        True if the command succeeds in time; its output is appended to log. The prefix
-        may wait for something: that is no time of the command's.
+        Return whether the command succeeds in time; its output is appended to @log. Time
+        that the prefix spends waiting does not count.
         """
         command = [*self.prefix, "timeout", "--foreground", "-s", "KILL", LIMIT, *command]
         with open(log, "a") as out:
@@ -143,7 +143,7 @@ class Builder:
             self.process = None
 
     def build(self, program, log):
-        """Path of the program, None if it does not compile."""
+        """Return the path of the program, None if it does not compile."""
         if not self.run(["make", "--no-print-directory", "-C", str(HERE),
                          f"OUTPUT={self.work}/out", "SUFFIX=-mutant", *self.make_args,
                          f"mutant-{program.rpartition('/')[2]}"], log):
@@ -153,7 +153,7 @@ class Builder:
 
 
 class Workshop(Builder):
-    """A copy of the engine to plant faults in, and what is built from it."""
+    """A copy of the engine to plant faults in, and the programs built from it."""
 
     def __init__(self, engine, work, make_args, prefix=""):
         self.engine, self.tree = Path(engine), Path(work) / "tree"
@@ -161,7 +161,7 @@ class Workshop(Builder):
         self.copy_engine()
 
     def copy_engine(self):
-        """What has not changed since the last time need not be built again."""
+        """Copy only files that have changed, so that the others are not rebuilt."""
         wanted = {path.relative_to(self.engine) for name in ENGINE_FILES
                   for path in [self.engine / name, *(self.engine / name).rglob("*")]
                   if path.is_file()}
@@ -178,11 +178,11 @@ class Workshop(Builder):
         (self.tree / mutant.file).write_text(planted(self.engine, mutant))
 
     def heal(self, mutant):
-        # As of now, so that it is newer than what was built from the fault
+        # Write it now, so that it is newer than the object with the fault
         (self.tree / mutant.file).write_text((self.engine / mutant.file).read_text())
 
 
-# Name, program, arguments: what costs least and finds most comes first
+# Name, program, arguments: fast programs that find many faults come first
 STAGES = (
     ("oracle", "oracle", ["-q", "-n", "60000", "-j", "1"]),
     ("basic", "test_basic", ["-x", "-j", "1", "-t", TEST_LIMIT]),
@@ -194,21 +194,21 @@ PROGRAM = {name: program for name, program, _ in STAGES}
 
 
 def failed_test(log):
-    """The test that a log names last as failed, if it does."""
+    """Return the last failed test in a log, if there is one."""
     text = Path(log).read_text(errors="replace")
     named = re.findall(r"^# (\w+) failed: (.*)$|^not ok \d+ (\w+)", text, re.M)
     if not named:
         return ""
     first, why, second = named[-1]
-    # On a busy machine that may prove nothing
+    # On a busy machine, a timeout may prove nothing
     late = " (timed out)" if "timed out" in why else ""
     return f"{first or second}{late}"
 
 
 class Unchanged:
     """
-    The engine as it is. What finds a fault must pass there: on a busy machine tests may
-    run out of time, whatever they run.
+    The unchanged engine. A test that finds a fault must pass with it, because on a busy
+    machine any test may time out.
     """
 
     def __init__(self, options):
@@ -219,9 +219,9 @@ class Unchanged:
         self.passed = set()
 
     def passes(self, stage, test, late):
-        """Once is enough, unless it was time that a test ran out of."""
+        """Return whether a test passes. Run it only once, unless it timed out."""
         if stage == "oracle":
-            # A seed is a seed
+            # Random tests depend only on the seed
             return True
         with self.lock:
             if test in self.passed and not late:
@@ -233,7 +233,7 @@ class Unchanged:
 
 
 def run_test(builder, stage, test, log):
-    """True if one test of the builder's engine passes, None if it does not build."""
+    """Return whether one test of the builder's engine passes, None if it does not build."""
     program = builder.build(PROGRAM[stage], log)
     if not program:
         return None
@@ -242,8 +242,8 @@ def run_test(builder, stage, test, log):
 
 def killers(workshop, log, likely):
     """
-    (stage, test) of what finds the fault, one after the other: first what likely does,
-    a list of tests for each stage.
+    Yield (stage, test) of tests that find the fault, starting with @likely, a list of tests
+    for each stage.
     """
     for stage, tests in likely.items():
         program = workshop.build(PROGRAM[stage], log)
@@ -259,7 +259,7 @@ def killers(workshop, log, likely):
 
 
 def killer_of(workshop, log, likely=None, unchanged=None):
-    """"stage test" of what finds the fault, "build", or "" if nothing does."""
+    """Return "stage test" for the test that finds the fault, "build", or "" if none does."""
     for stage, test in killers(workshop, log, likely or {}):
         name = test.split(" ")[0]
         if stage == "build" or not unchanged or not name or \
@@ -278,7 +278,7 @@ class Campaign:
         self.killed_file = Path(options.work) / "killed.json"
         self.killed = read_json(self.killed_file).get(self.state, {})
         self.todo = queue.Queue()
-        # What nothing is known of takes longest
+        # Unknown faults first, because they take longest
         for mutant in sorted(mutants, key=lambda mutant: mutant.name in self.known):
             if mutant.name not in self.killed:
                 self.todo.put(mutant)
@@ -296,7 +296,7 @@ class Campaign:
             temp.rename(file)
 
     def likely(self, mutant):
-        """By stage: what is known to find the fault, or others in the same file."""
+        """Return {stage: tests known to find the fault, or others in the same file}."""
         known = self.known.get(mutant.name, "").split(" ")
         if len(known) > 1:
             return {known[0]: [known[1]]} if known[0] != "oracle" else {}
@@ -334,7 +334,7 @@ class Campaign:
                       flush=True)
 
     def check_engine(self, workshop, log):
-        """All tests pass without a fault; once for each state of engine and tests."""
+        """Check that all tests pass without a fault, once per state of engine and tests."""
         passed = Path(self.options.work) / "passed"
         if passed.exists() and passed.read_text() == self.state:
             return
@@ -360,7 +360,7 @@ class Campaign:
             self.record(mutant, *self.verdict(workshop, mutant))
 
     def run(self):
-        # The same for a run in the background, where SIGINT is ignored
+        # Handle SIGTERM the same way, for runs in the background, which ignore SIGINT
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         threads = [threading.Thread(target=self.work, args=(n,), daemon=True)
                    for n in range(self.options.jobs)]

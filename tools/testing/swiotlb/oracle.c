@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Random sequences of operations on the engine and on the reference beside it.
+ * Random sequences of operations on the engine and, in parallel, on the reference.
  *
- * A case is a seed: it chooses the shape of the pool, the devices and a list
- * of operations. What an operation means depends on the state ("unmap the
- * n-th live mapping"), so that any part of a list is a list, too: that is how
- * a failing one is made short. Each run of a list is a process of its own.
+ * A case is a seed, which determines the layout of the pool, the devices and a list of
+ * operations. The meaning of an operation depends on the state ("unmap the n-th live
+ * mapping"), so that any part of a list is a valid list: this is used to shorten a failing
+ * list. Each list runs in a separate process.
  */
 #include <signal.h>
 #include <sys/mman.h>
@@ -26,7 +26,7 @@ struct run {
 
 /* Shared with the child that runs a list */
 struct progress {
-	unsigned int at;	/* operation that is being done */
+	unsigned int at;	/* current operation */
 	struct oracle_stats stats;
 	char what[512];
 };
@@ -41,7 +41,7 @@ static void list_ops(const struct run *r)
 		oracle_print_op(&r->ops[i]);
 }
 
-/* In a child: all operations, then the end */
+/* Run in a child: all operations, then the final checks */
 static void run_list(const struct run *r)
 {
 	unsigned int i;
@@ -57,7 +57,7 @@ static void run_list(const struct run *r)
 	progress->stats = oracle_stats;
 }
 
-/* True if it passes. @quiet: no output of the child. */
+/* Returns true if the list passes. @quiet: discard the output of the child. */
 static bool passes(const struct run *r, bool quiet)
 {
 	int status;
@@ -93,7 +93,7 @@ static void without(const struct run *r, unsigned int from, unsigned int n,
 	       (r->nops - from - n) * sizeof(*r->ops));
 }
 
-/* Leave out what can be left out and still fail, pieces by halves */
+/* Remove operations without which the list still fails, in pieces of halved sizes */
 static void shrink(struct run *r)
 {
 	struct run less = { .ops = malloc(r->nops * sizeof(*r->ops)) };
@@ -156,7 +156,7 @@ static bool run_case(enum oracle_family family, u64 seed, unsigned int nops,
 
 struct worker { pid_t pid; int from; };
 
-/* Cases @first, @first + @step, ...: stops at the first that fails */
+/* Run cases @first, @first + @step, ... until one fails */
 static bool run_cases(enum oracle_family family, u64 seed, unsigned long ncases,
 		      unsigned int first, unsigned int step,
 		      struct oracle_stats *sum)
@@ -205,7 +205,7 @@ static bool run_family(enum oracle_family family, u64 seed, unsigned long ops,
 	return ok && sum.maps;
 }
 
-/* Without a list, a family that fails anyway tells nothing */
+/* Without a list, skip families that are known to fail */
 static bool is_selected(enum oracle_family family, int only)
 {
 	return oracle_has_family(family) && (only < 0 || only == (int)family) &&
@@ -266,7 +266,7 @@ int main(int argc, char **argv)
 	for (f = 0; f < ORACLE_NFAMILIES; f++)
 		families += is_selected(f, only);
 	printf("KTAP version 1\n1..%u\n", families);
-	/* Without a list, all that counts is whether one fails */
+	/* Without shortening, it only matters whether any family fails */
 	for (f = 0; f < ORACLE_NFAMILIES && (passed == nr || !no_shrink); f++) {
 		const char *fault = known_fault(f);
 		bool ok;

@@ -8,7 +8,7 @@
 enum oracle_family {
 	ORACLE_PLAIN,		/* the default pool, which cannot grow */
 	ORACLE_RESTRICTED,	/* a restricted pool of odd size, coherent too */
-	ORACLE_GROWING,		/* growth and transient pools, memory runs short */
+	ORACLE_GROWING,		/* growth and transient pools, with failing allocations */
 	ORACLE_SEGMENTS,	/* a pool that the platform has remapped by segments */
 	ORACLE_REACH,		/* growing, with a boot pool above 4 GiB: reach by path */
 	ORACLE_MEMS,		/* the default pool and two restricted ones */
@@ -19,7 +19,7 @@ enum oracle_family {
 struct oracle_dev {
 	unsigned int min_align_mask;
 	unsigned long boundary;
-	u64 bus_offset;		/* DMA address less physical address */
+	u64 bus_offset;		/* DMA address minus physical address */
 	u64 mask, bus_limit;
 	bool iommu;
 	unsigned int mem;
@@ -33,9 +33,9 @@ struct oracle_case {
 	u64 seed;
 	unsigned int nslots, nareas, ncpus;
 	unsigned int restricted_nslots[ORACLE_NMEMS];	/* by allocator, 0: none */
-	unsigned int odd_pages;	/* the pool begins behind so many */
+	unsigned int odd_pages;	/* pages before the pool, which misalign it */
 	bool encrypted;
-	unsigned int sizes;	/* which mix, see make_size() */
+	unsigned int sizes;	/* mix of sizes, see make_size() */
 	struct oracle_dev devs[ORACLE_NDEVS];
 	char describe[320];
 };
@@ -44,7 +44,7 @@ enum op_kind {
 	OP_MAP, OP_UNMAP, OP_SYNC_CPU, OP_SYNC_DEVICE, OP_ALLOC, OP_WORK, OP_FAULT,
 };
 
-/* All figures are taken modulo what there is */
+/* All numbers are used modulo the valid range */
 struct op {
 	u8 kind, dir, cpu, dev;
 	bool skip_sync;

@@ -31,7 +31,7 @@ bool oracle_has_family(enum oracle_family family)
 	case ORACLE_GROWING:
 		return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC);
 	case ORACLE_REACH:
-		/* The base maps, and looks then */
+		/* The base checks the reach only after it has mapped */
 		return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && !IS_ENABLED(ENGINE_base);
 	default:
 		return true;
@@ -48,7 +48,7 @@ static unsigned int restricted_nslots(struct rng *rng)
 	unsigned int nslots = (PAGE_SIZE >> IO_TLB_SHIFT) * (1 + rng_below(rng, 1000));
 
 #ifdef ENGINE_base
-	/* It cannot free the end of any other: pools_of_odd_sizes */
+	/* With other sizes, the base reads beyond its arrays: see pools_of_odd_sizes */
 	nslots = ALIGN(nslots, IO_TLB_SEGSIZE);
 #endif
 	return nslots;
@@ -84,7 +84,7 @@ static void make_path(struct oracle_case *c, unsigned int nr, struct rng *rng)
 		d->mem = nr % ORACLE_NMEMS;
 	if (c->family != ORACLE_REACH)
 		return;
-	/* Of a device behind an IOMMU, nobody asks where memory lies on a bus */
+	/* Devices behind an IOMMU have no bus offset */
 	d->bus_offset = 0;
 	d->mask = PICK(rng, masks);
 	d->bus_limit = PICK(rng, bus_limits);
@@ -109,7 +109,7 @@ void oracle_draw_case(struct oracle_case *c, enum oracle_family family,
 		d->min_align_mask = PICK(rng, min_align_masks);
 		d->boundary = PICK(rng, boundaries);
 #ifdef ENGINE_base
-		/* It aligns what is left of an address after the boundary mask */
+		/* The base aligns only the address bits within the boundary mask */
 		if (d->boundary)
 			d->boundary |= d->min_align_mask | ~PAGE_MASK;
 #endif
@@ -123,7 +123,7 @@ void oracle_draw_case(struct oracle_case *c, enum oracle_family family,
 	}
 }
 
-/* As many as there were families once: seeds of old keep their cases */
+/* The original number of families, so that old seeds still give the same cases */
 #define SEEDS_EACH 3
 
 void oracle_make_case(struct oracle_case *c, enum oracle_family family, u64 seed)
@@ -138,7 +138,7 @@ static u32 make_size(const struct oracle_case *c, struct rng *rng)
 {
 	u32 r = rng_below(rng, 100);
 
-	/* Uniform sizes leave but one place, in the end: hints must find it */
+	/* Similar sizes leave only one place in the end, which hints must find */
 	if (c->sizes == SMALL)
 		return r < 40 ? 2048 : r < 80 ? 4096 : 1 + rng_below(rng, 6144);
 	if (c->sizes == POWERS_OF_TWO)
@@ -153,7 +153,7 @@ static u32 make_size(const struct oracle_case *c, struct rng *rng)
 		return 512 * (1 + rng_below(rng, 128));
 	if (r < 97)
 		return 1 + rng_below(rng, 262144);
-	/* The largest, and a little more: impossible */
+	/* Around the largest size; slightly larger ones are impossible */
 	return 262144 - 4096 * rng_below(rng, 18) + rng_below(rng, 3);
 }
 
@@ -174,7 +174,7 @@ static u8 make_kind(const struct oracle_case *c, struct rng *rng,
 {
 	u32 r = rng_below(rng, 100);
 
-	/* @full percent of what maps or unmaps does map */
+	/* @full percent of maps and unmaps are maps */
 	if (r < 80) {
 		if (rng_below(rng, 100) >= full)
 			return OP_UNMAP;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* One operation on the engine and on the reference, and all that must hold. */
+/* One operation on the engine and on the reference, and the checks of both. */
 #include "oracle.h"
 
 #define GUARD 32
 #define GUARD_BYTE 0xc3
-/* Room for originals: many small ones, some of any size */
+/* Memory for originals: many small ones, some of any size */
 #define SMALL_REGION 16384
 #define SMALL_COUNT 4096
 #define LARGE_REGION 524288
@@ -17,7 +17,7 @@ struct live {
 	phys_addr_t tlb;
 	enum dma_data_direction dir;
 	unsigned int region;
-	u8 *orig_model, *slot_model;	/* what memory should hold */
+	u8 *orig_model, *slot_model;	/* expected contents of memory */
 };
 
 struct oracle_stats oracle_stats;
@@ -25,7 +25,7 @@ struct oracle_stats oracle_stats;
 static const struct oracle_case *the_case;
 static struct reference ref;
 static struct device *devs[ORACLE_NDEVS];
-/* Directories of statistics */
+/* Directories of statistics in debugfs */
 static const char *const mem_names[ORACLE_NMEMS] = { "swiotlb", "first", "second" };
 static struct bus_dma_region ranges[ORACLE_NDEVS][2];
 static struct live *live[MAX_LIVE];
@@ -89,7 +89,7 @@ static u8 *slot_ptr(const struct live *l)
 	return phys_to_virt(l->tlb);
 }
 
-/* Whatever was there, it is something else now */
+/* Change all bytes of memory, and of its model */
 static void scribble(u8 *mem, u8 *model, size_t n)
 {
 	u64 v = ++fill_seed * 0x9e3779b97f4a7c15ULL;
@@ -126,7 +126,7 @@ static void expect_guards(const struct live *l, const char *when)
 		  when, l->req.size, l->req.orig);
 }
 
-/* ---- the engine's answer against the rules */
+/* ---- check the results of the engine against the rules */
 
 static void expect_rules(struct live *l)
 {
@@ -150,18 +150,18 @@ static void expect_rules(struct live *l)
 	oracle_stats.most_used = max(oracle_stats.most_used, ref.used[l->req.mem]);
 }
 
-/* It is allowed to fail only if the reference finds no room either */
+/* A map may fail only if the reference finds no room, either */
 static void expect_no_room(const struct live *l)
 {
 	phys_addr_t room;
 
 	oracle_stats.full++;
-	/* Pools that are not known: memory was short, or an interrupt is */
+	/* The reference knows only some pools; others could not be added, or not in an interrupt */
 	room = ref_room(&ref, &l->req);
 	if (!room)
 		return;
 	oracle_stats.spurious++;
-#ifndef ENGINE_base	/* L4, and runs that cross a multiple of 128 slots */
+#ifndef ENGINE_base	/* fails for L4, and for runs across a multiple of 128 slots */
 	check_failed(__FILE__, __LINE__,
 		     "%zu bytes of %llx (%zu slots, alloc_mask 0x%x, min_align 0x%x, boundary 0x%lx%s) fail, but fit at %llx",
 		     l->req.size, l->req.orig, l->shape.nslots, l->req.alloc_mask,
@@ -255,7 +255,7 @@ static void finish_coherent(struct live *l)
 
 static void finish_streaming(struct live *l, bool skip_sync)
 {
-	/* The device may have written last of all */
+	/* The device may write until the unmap */
 	if (l->dir != DMA_TO_DEVICE)
 		scribble(slot_ptr(l), l->slot_model, l->req.size / 2);
 	swiotlb_tbl_unmap_single(l->req.dev, l->tlb, l->req.size, l->dir,
@@ -278,7 +278,7 @@ static void step_unmap(const struct op *op)
 	live[op->pick % nlive] = live[nlive - 1];
 	nlive--;
 	oracle_stats.unmaps++;
-	/* Nobody else wrote here, and what was synced is there */
+	/* The buffer has the synced data, and no other mapping has written to it */
 	expect_same(l, slot_ptr(l), l->slot_model, l->req.size, "bounce buffer",
 		    "before unmap");
 	ref_give(&ref, l->tlb - l->shape.offset, l->shape.nslots, l->req.mem);
@@ -332,7 +332,7 @@ static void step_fault(const struct op *op)
 			shim_fail_rate(kinds[i], (op->pick >> 4 * i & 3) * 2);
 }
 
-/* Now and then nothing happens for so long that pools are given back */
+/* Run work, and sometimes let enough time pass to free pools */
 static void step_work(const struct op *op)
 {
 	unsigned int seconds = op->pick % 16 ? 0 : 30;
@@ -351,7 +351,7 @@ static void check_counters(void)
 
 	if (!IS_ENABLED(CONFIG_DEBUG_FS) || the_case->family == ORACLE_RESTRICTED)
 		return;
-	/* Transient pools are not counted among the slots in use */
+	/* The slots in use do not include transient pools */
 	if (oracle_grows(the_case)) {
 		CHECK(slots_used() <= (long)ref.used[0]);
 		return;
@@ -368,7 +368,7 @@ static void check_counters(void)
 void oracle_step(const struct op *op)
 {
 	shim_set_cpu(op->cpu);
-	/* Every eighth is an interrupt */
+	/* Every eighth operation runs in an interrupt */
 	if (op->kind != OP_WORK && !(op->pick >> 29))
 		shim_hardirq_enter();
 	switch (op->kind) {
@@ -400,7 +400,7 @@ static void boot_segments(const struct oracle_case *c, const char *arg)
 	shim_initcalls_run();
 }
 
-/* Where the boot pool will lie, above 4 GiB: who asks the engine stops growth */
+/* Address of the boot pool, above 4 GiB: asking the engine for it would stop growth */
 static phys_addr_t next_high_memory(size_t bytes)
 {
 	void *next = memblock_alloc(bytes, PAGE_SIZE);
@@ -409,7 +409,7 @@ static phys_addr_t next_high_memory(size_t bytes)
 	return __pa(next);
 }
 
-/* The default allocator: its pool, if that is known */
+/* Boot the default allocator, and tell the reference its pool, if it is fixed */
 static void boot_case(const struct oracle_case *c)
 {
 	struct ref_pool pool = { .nslots = c->nslots, .nareas = c->nareas };
@@ -441,7 +441,7 @@ static void boot_case(const struct oracle_case *c)
 	ref_add_pool(&ref, &pool);
 }
 
-/* The first device of a restricted pool sets it up, the others use it */
+/* The first device of a restricted pool sets up the pool, the others share it */
 static struct device *make_device(const struct oracle_case *c, unsigned int nr)
 {
 	unsigned int i, mem = c->devs[nr].mem, nslots = c->restricted_nslots[mem];
@@ -497,7 +497,7 @@ void oracle_begin(const struct oracle_case *c)
 	}
 }
 
-/* Everything is free at the end, and stays of use */
+/* Unmap all: everything must be free at the end, and still usable */
 void oracle_end(void)
 {
 	struct op op = { .kind = OP_UNMAP };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The rules of design, one after the other; see reference.h. */
+/* The rules for valid mappings, one after the other; see reference.h. */
 #include "reference.h"
 
 void ref_init(struct reference *ref)
@@ -25,7 +25,7 @@ void ref_add_pool(struct reference *ref, const struct ref_pool *pool)
 	}
 }
 
-/* NULL if nothing is known of what lies there */
+/* Returns the known pool at an address, NULL if there is none */
 static const struct ref_pool *pool_of(const struct reference *ref, phys_addr_t addr)
 {
 	unsigned int i;
@@ -45,13 +45,13 @@ static bool crosses_segment(const struct ref_pool *pool, phys_addr_t start,
 	       first / pool->segment != (first + nslots - 1) / pool->segment;
 }
 
-/* Behind an IOMMU the mask is not for what lies here */
+/* Behind an IOMMU the mask does not limit physical addresses */
 static u64 limit_of(const struct device *dev)
 {
 	return dev->dma_iommu ? ~0ULL : min_not_zero(*dev->dma_mask, dev->bus_dma_limit);
 }
 
-/* False if it is larger than anything that can be mapped */
+/* Returns false if the request is larger than the largest mapping */
 bool ref_shape(const struct ref_request *req, struct ref_shape *shape)
 {
 	unsigned long min_mask = req->coherent ? 0 :
@@ -134,7 +134,7 @@ static phys_addr_t room_in(const struct reference *ref,
 	phys_addr_t start = 0, at;
 	size_t i, run = 0;
 
-	/* From the end: how long is the free run that begins here? */
+	/* From the end: compute the length of the free run that begins here */
 	for (i = area->nslots; i--; ) {
 		run = owner[i] ? 0 : run + 1;
 		at = area->start + i * IO_TLB_SIZE;

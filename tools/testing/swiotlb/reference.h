@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A slow and obvious model of what a pool may hand out: one entry a slot of
- * physical memory, no hints, no bitmaps, every rule written out once.
+ * A slow and obvious model of valid mappings: one entry per slot of physical memory, no
+ * hints, no bitmaps, each rule written out once.
  */
 #ifndef SWIOTLB_REFERENCE_H
 #define SWIOTLB_REFERENCE_H
@@ -9,12 +9,12 @@
 #include "harness.h"
 
 /**
- * struct ref_request - what was asked for
- * @dev:	Whose masks hold.
- * @orig:	Original address; 0 and @coherent for an allocation.
- * @size:	Bytes.
- * @alloc_mask:	As swiotlb_tbl_map_single() has it.
- * @coherent:	By swiotlb_alloc().
+ * struct ref_request - a request for a mapping or an allocation
+ * @dev:	Device whose masks apply.
+ * @orig:	Original address; 0 for an allocation.
+ * @size:	Size in bytes.
+ * @alloc_mask:	As for swiotlb_tbl_map_single().
+ * @coherent:	Set for an allocation by swiotlb_alloc().
  * @mem:	Number of the allocator that @dev uses.
  */
 struct ref_request {
@@ -26,7 +26,7 @@ struct ref_request {
 	unsigned int mem;
 };
 
-/* What a request takes: filled in by ref_shape() */
+/* Size and alignment of a request, filled in by ref_shape() */
 struct ref_shape {
 	unsigned int offset;	/* from the start of the run to the buffer */
 	size_t nslots;
@@ -35,12 +35,12 @@ struct ref_shape {
 };
 
 /**
- * struct ref_pool - a pool that is known
+ * struct ref_pool - a known pool
  * @start:	Its first byte.
  * @nslots:	Its slots.
- * @nareas:	Its areas: no run crosses from one to the next.
- * @segment:	Slots of what the platform has made contiguous, counted from @start,
- *		0 for all: nor from one of these to the next.
+ * @nareas:	Its areas: no run crosses into another area.
+ * @segment:	Slots of a segment that the platform has made contiguous, counted from
+ *		@start, 0 for all: no run crosses into another segment.
  * @mem:	Number of its allocator.
  */
 struct ref_pool {
@@ -72,14 +72,14 @@ struct reference {
 void ref_init(struct reference *ref);
 void ref_add_pool(struct reference *ref, const struct ref_pool *pool);
 bool ref_shape(const struct ref_request *req, struct ref_shape *shape);
-/* NULL if a run at @start obeys every rule, otherwise the rule's name */
+/* Returns NULL if a run at @start obeys all rules, otherwise the name of the broken rule */
 const char *ref_breaks(const struct reference *ref, const struct ref_request *req,
 		       const struct ref_shape *shape, phys_addr_t start);
 const char *ref_take(struct reference *ref, phys_addr_t start, size_t nslots,
 		     unsigned int mem);
 void ref_give(struct reference *ref, phys_addr_t start, size_t nslots,
 	      unsigned int mem);
-/* The first place in the known areas where a request fits, 0 if none */
+/* Returns the first place in the known areas where a request fits, 0 if none */
 phys_addr_t ref_room(const struct reference *ref, const struct ref_request *req);
 
 #endif

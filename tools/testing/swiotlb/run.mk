@@ -1,31 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What a person runs.
+# Targets for users.
 
-# check: the quick set. An oracle of 2 million operations, half a second a stress
+# check: the quick set. 2 million operations of the oracle, half a second per stress test
 OPS ?= 2000000
 SECONDS_EACH ?= 0.5
 JOBS ?= 2
 TEST ?=
-# y: what the base is known to fail counts as a failure, and as a success once fixed
+# y: known failures of the base count as failures, and as successes once they are fixed
 FIXED ?=
 SEED ?=
 FAMILY ?=
 GCOV ?= gcov
 RUN := $(HERE)/run.sh
-# A build of its own, which no other sanitizer goes with
+# A separate build, which excludes other sanitizers
 COUNT := $(if $(and $(HAVE_COUNT),$(filter ours-none,$(ENGINE)-$(SAN))),$(OUTPUT)/ours-count-$(CONFIGS)/count/count)
 
-# AddressSanitizer costs a factor of 5
+# Fewer operations, because AddressSanitizer slows down by a factor of 5
 OPS_ASAN ?= 300000
 OPS_LONG ?= 100000000
 
-# Who has told make how many jobs to run has told us
+# Use the number of jobs given to make, if any
 PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
-# When building began, in ns
+# Start time of the build in ns
 STARTED := $(if $(filter run-%,$(MAKECMDGOALS)),$(shell date +%s%N))
 
-# Two runs of one variant would build into the same place: one waits
+# Two runs of one variant build in the same directory, so one of them waits
 LOCKED = +$(Q)mkdir -p $(OUTPUT) && { flock -n $(O).lock true || \
 	echo '  WAIT    for another run of $(VARIANT)'; } && \
 	flock $(O).lock $(MAKE) --no-print-directory $(PARALLEL) -f $(HERE)/Makefile run-$@
@@ -37,7 +37,7 @@ check check-long check-threads build:
 run-build: $(PROGS)
 	@:
 
-# The litmus tests do not run the engine: once is enough, too
+# Run the litmus tests for one variant only: they do not run the engine
 CHECK_LITMUS := $(filter ours-none-yyy,$(VARIANT))
 LITMUS := python3 -B $(HERE)/litmus/litmus.py --engine $(ENGINE_SRC) --base $(BASE_SRC)
 
@@ -45,7 +45,7 @@ LITMUS := python3 -B $(HERE)/litmus/litmus.py --engine $(ENGINE_SRC) --base $(BA
 count-for-check:
 	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count count-build
 
-# Those that take longest first: nothing is left to wait for at the end
+# The longest programs first, so that no single one is left at the end
 run-check: $(PROGS) $(if $(COUNT),count-for-check)
 	$(Q)OPS=$(OPS) SECONDS_EACH=$(SECONDS_EACH) JOBS=$(JOBS) V=$(V) SEED=$(SEED) \
 		COUNT='$(COUNT)' LITMUS='$(LITMUS)' STARTED=$(STARTED) \
@@ -60,7 +60,7 @@ check-asan:
 	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=address \
 		OPS=$(OPS_ASAN) check
 
-# All else has one thread: nothing for this sanitizer to see
+# Only the programs with several threads matter for this sanitizer
 check-tsan:
 	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=thread SECONDS_EACH=1 check-threads
 
@@ -69,16 +69,16 @@ run-check-threads: $(O)/stress
 	$(Q)SECONDS_EACH=$(SECONDS_EACH) JOBS=1 V=$(V) STARTED=$(STARTED) \
 		$(RUN) '$(O)' stress
 
-# Every configuration that Kconfig allows
+# Run all configurations that Kconfig allows
 check-configs:
 	+$(Q)for d in y n; do for g in y n; do for r in y n; do \
 		$(MAKE) --no-print-directory -C $(HERE) DYNAMIC=$$d DEBUGFS=$$g \
 			RESTRICTED=$$r OPS=200000 check || exit 1; \
 	done; done; done
 
-# Lines and branches that are run, in all configurations together
+# Coverage of lines and branches, in all configurations together
 COVERED := yyy nyy yyn
-# The first is asked for most: the others differ in stubs
+# Most operations are run in the first configuration: the others only differ in stubs
 OPS_COVERAGE ?= 300000
 .PHONY: check-coverage run-coverage-programs coverage-programs
 check-coverage:
@@ -101,7 +101,7 @@ run-coverage-programs: $(PROGS)
 
 # Each fault of mutants.list must be found; MUTANT=regexp runs those of that name
 MUTANT ?=
-# ... each command by WITH, such as nice
+# ... WITH is a prefix for each command, such as nice
 WITH ?=
 .PHONY: check-mutants mutant-test_basic mutant-oracle mutant-stress mutant-count
 check-mutants:
@@ -109,8 +109,8 @@ check-mutants:
 		--work '$(OUTPUT)/mutants' --only '$(MUTANT)' --jobs $(JOBS) --prefix '$(WITH)' \
 		BASE_SRC='$(BASE_SRC)'
 
-# What libFuzzer finds in SECONDS (60) from the kept corpus on; fuzz-corpus keeps it.
-# The engine has AddressSanitizer and UndefinedBehaviorSanitizer then.
+# Run libFuzzer for SECONDS (60), starting from the saved corpus; fuzz-corpus saves the
+# result. The engine is built with AddressSanitizer and UndefinedBehaviorSanitizer.
 FUZZ_SECONDS = $(if $(SECONDS),$(SECONDS),60)
 CORPUS := $(HERE)/fuzz/corpus
 .PHONY: check-fuzz fuzz-corpus fuzz-program run-fuzz-program
@@ -129,19 +129,19 @@ fuzz-program:
 run-fuzz-program: $(O)/fuzz/fuzz
 	@:
 
-# Each defect that is known has a test, which is seen to fail: the file ledger
+# Check that each known defect has a test that fails: see the file ledger
 .PHONY: check-ledger
 check-ledger:
 	$(Q)python3 -B $(HERE)/ledger.py --engine '$(ENGINE_SRC)' \
 		--work '$(OUTPUT)/ledger' --prefix '$(WITH)' BASE_SRC='$(BASE_SRC)'
 
-# What each barrier is for, by the kernel's memory model: no test that runs can tell
+# Check each barrier with the kernel's memory model, because tests that run cannot do it
 # on x86
 .PHONY: check-litmus
 check-litmus:
 	$(Q)$(LITMUS)
 
-# One program of a variant, for mutants.py; no lock: nobody else builds there
+# One program of a variant, for mutants.py; no lock, because no other run builds there
 mutant-test_basic mutant-oracle mutant-stress: mutant-%: $(O)/%
 
 mutant-count:
@@ -150,7 +150,7 @@ mutant-count:
 .PHONY: mutant-count-itself
 mutant-count-itself: $(O)/count/count
 
-# How it scales, without a clock: count/count.h
+# Scaling, measured without a clock: see count/count.h
 .PHONY: count count-build run-count-build
 count:
 	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count count-build
@@ -166,7 +166,7 @@ basic: $(O)/test_basic
 	$(Q)$(O)/test_basic -j $(JOBS) $(if $(filter 1,$(V)),-v) \
 		$(if $(filter y,$(FIXED)),-d) $(TEST)
 
-# Figures of a thousand cycles of growing and giving back, as lines of
+# Print figures of a thousand cycles of growing and freeing, as lines of
 # "# giveback: name=number"
 giveback: $(O)/test_basic
 	$(Q)$(O)/test_basic -v thousand_cycles

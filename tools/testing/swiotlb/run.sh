@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Run test programs of one variant, $JOBS at a time, in the order given; keep their
-# KTAP; end with one line of sums.
+# Run test programs of one variant, $JOBS at a time, in the given order; save their KTAP,
+# and print the sums at the end.
 # usage: run.sh <directory> <basic|oracle|fuzz|stress|count|litmus>...
 set -euo pipefail
 
@@ -39,7 +39,7 @@ start() {
 	start_of[$!]=$SECONDS
 }
 
-# Jobs of one program's own: all together there are as many as may be
+# Jobs of each program, so that the total is $JOBS
 jobs_each=$((JOBS / $#))
 jobs_each=$((jobs_each > 0 ? jobs_each : 1))
 
@@ -66,7 +66,7 @@ heartbeat() {
 	done
 }
 
-# A program that ends without its plan fulfilled is a failure of its own
+# A program that prints fewer results than its plan counts as one more failure
 report() {
 	local name=$1 out=$2 status=$3 seconds=$4 ok not todo plan
 
@@ -103,7 +103,7 @@ finish() {
 	unset "name_of[$pid]" "start_of[$pid]"
 }
 
-# Wait until one has ended, at least
+# Wait until at least one program has ended
 finish_some() {
 	local pid before=${#name_of[@]} beat=$((SECONDS + 10))
 
@@ -119,7 +119,7 @@ finish_some() {
 	done
 }
 
-# span FROM TO: nanoseconds, as seconds
+# span FROM TO: print the time between two times in nanoseconds, in seconds
 span() {
 	printf '%d.%d s' $((($2 - $1) / 1000000000)) $((($2 - $1) / 100000000 % 10))
 }

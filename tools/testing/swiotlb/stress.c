@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads on one allocator: each maps, checks, syncs and unmaps; a part of the
- * mappings is handed to another thread, which unmaps them there, as a driver's
- * interrupt does. Growth, transient pools and RCU run in threads of their own.
+ * Threads on one allocator: each maps, checks, syncs and unmaps. Some mappings are passed
+ * to another thread, which unmaps them, as the interrupt of a driver does. Growth, transient
+ * pools and RCU run in separate threads.
  *
- * What each thread wrote it must read again: two mappings that share a byte,
- * or a pool that is freed too early, show as wrong data (or under a sanitizer).
+ * Each thread must read back the data that it wrote: mappings that overlap, and pools that
+ * are freed too early, cause wrong data (or reports of a sanitizer).
  */
 #include <pthread.h>
 #include "harness.h"
@@ -13,7 +13,7 @@
 #define MAX_THREADS 16
 #define SLOTS_PER_THREAD 256
 #define BUFFER 65536
-/* A run with fewer has shown nothing */
+/* A run with fewer maps proves nothing */
 #define ENOUGH_MAPS 100
 
 struct item {
@@ -25,7 +25,7 @@ struct item {
 	u32 busy;
 };
 
-/* A mailbox a thread: whoever finds a place free fills it, the owner empties */
+/* A mailbox per thread: other threads fill free places, the owner empties them */
 struct mailbox { struct item *items[64]; };
 
 struct worker {
@@ -41,12 +41,12 @@ struct worker {
 struct scenario {
 	const char *name;
 	const char *arg;
-	unsigned int threads, pressure;	/* pressure: live mappings a thread */
+	unsigned int threads, pressure;	/* pressure: live mappings per thread */
 	size_t max_size;
 	bool growing, encrypted, faults;
-	bool shrinking;		/* waves of load, memory is short, CPUs go */
+	bool shrinking;		/* waves of load, memory pressure, CPUs go offline */
 	bool high;		/* pools above 4 GiB, which one device cannot reach */
-	bool must_fit;		/* there is always room, if somebody waits */
+	bool must_fit;		/* a map that waits always finds room */
 };
 
 static struct worker *workers;
@@ -92,7 +92,7 @@ static void finish(struct worker *w, struct item *it)
 		  "%s: original %llx of %zu bytes is wrong after unmap", scn->name,
 		  it->orig, it->size);
 	w->unmaps++;
-	/* Last: the thread that it came from may use it again */
+	/* This must be last: the thread that owns the item may then reuse it */
 	__atomic_store_n(&it->busy, 0, __ATOMIC_RELEASE);
 }
 
@@ -174,7 +174,7 @@ static void *churn(void *arg)
 	for (i = 0; i < SLOTS_PER_THREAD; i++)
 		if (w->live[i])
 			finish(w, w->live[i]);
-	/* Nobody hands anything over any more: what has arrived is all there is */
+	/* After this no thread passes mappings to others, so the mailbox has the last ones */
 	pthread_barrier_wait(&all_stopped);
 	empty_mailbox(w);
 	return NULL;
@@ -193,8 +193,8 @@ static void *faults(void *arg)
 }
 
 /*
- * The first half of each 40 ms with few mappings, in which all can go. Now and then
- * a CPU goes, or time goes on by a tick.
+ * In one half of each 40 ms there are few mappings, so that pools can be freed. Also take
+ * CPUs offline, and advance the time.
  */
 static void *reclaim(void *arg)
 {
@@ -207,14 +207,14 @@ static void *reclaim(void *arg)
 		*asked += !!shim_shrink(&freed);
 		if (!(turn % 4))
 			shim_cpu_dead(turn / 4 % scn->threads);
-		/* It is not listened to more often than that */
+		/* The worker responds to reclaim at most once in this time */
 		shim_advance(HZ);
 		usleep(2000);
 	}
 	return NULL;
 }
 
-/* Memory that somebody else was given is in no pool, whatever it was before */
+/* Memory allocated by others must not be found in a pool, even if it was one before */
 static void *neighbour(void *arg)
 {
 	struct rng rng = { 11 };
@@ -238,7 +238,7 @@ static void *neighbour(void *arg)
 	return NULL;
 }
 
-/* A look closes and empties pools that are not used, the next one frees them. */
+/* One run of the worker closes and drains unused pools, the next one frees them. */
 static void shrink_to(long total)
 {
 	unsigned long freed;
@@ -252,7 +252,7 @@ static void shrink_to(long total)
 	CHECK_EQ(slots_total(), total);
 }
 
-/* Somebody looks at the statistics all the time, who alone may do so */
+/* Reads the statistics all the time; no other thread may do so */
 static long pools_closed;
 
 static void *observer(void *arg)
@@ -285,13 +285,13 @@ static unsigned long maps_of_all(void)
 	return maps;
 }
 
-/* On a busy machine it may take long until there is a map, or a pool goes, at all */
+/* On a busy machine it may take long until there are maps, and a pool is closed */
 static void wait_for_enough(void)
 {
 	useconds_t run = time_of_run();
 	unsigned int i;
 
-	/* The limit that all tests have is for short ones */
+	/* The time limit of tests is for short runs, so extend it */
 	if (run > 10 * 1000000)
 		alarm(60 + run / 500000);
 	usleep(run);
@@ -410,7 +410,7 @@ STRESS(stress_shrinking_at_the_limit, .arg = "512,2,max=12M", .threads = 4,
        .high = true)
 STRESS(stress_shrinking_with_faults, .arg = "512,2", .threads = 4, .pressure = 250,
        .max_size = 60000, .growing = true, .shrinking = true, .faults = true)
-/* The boot pool has more than is kept in reserve */
+/* The boot pool has more slots than are kept in reserve */
 STRESS(stress_shrinking_encrypted, .arg = "4608,2", .threads = 12, .pressure = 250,
        .max_size = 60000, .growing = true, .shrinking = true, .encrypted = true)
 #endif

@@ -9,9 +9,9 @@
 #define SWIOTLB_TEST_AREA	256
 
 /**
- * struct swiotlb_test_area - an area, and what its users know of it
+ * struct swiotlb_test_area - an area, and the slots that callers own
  * @area:	The area.
- * @owned:	One bit a slot: a caller has it.
+ * @owned:	One bit per slot, set while a caller owns it.
  */
 struct swiotlb_test_area {
 	struct io_tlb_area *area;
@@ -42,7 +42,7 @@ static int swiotlb_area_test_init(struct kunit *test)
 	return 0;
 }
 
-/* The bitmaps lie behind the area, inside of what it asked for. */
+/* The bitmaps follow the area, within swiotlb_area_bytes(). */
 static void swiotlb_area_bytes_test(struct kunit *test)
 {
 	struct swiotlb_test_area *t = test->priv;
@@ -61,7 +61,7 @@ static void swiotlb_area_bytes_test(struct kunit *test)
 			    t->area->slots.used + BITS_TO_LONGS(SWIOTLB_TEST_AREA));
 }
 
-/* It need not be locked. */
+/* swiotlb_slots_may_fit() needs no lock. */
 static void swiotlb_area_full_test(struct kunit *test)
 {
 	static const struct swiotlb_fit most = SWIOTLB_TEST_FIT(SWIOTLB_TEST_AREA - 2);
@@ -74,7 +74,7 @@ static void swiotlb_area_full_test(struct kunit *test)
 			swiotlb_area_alloc(t->area, &swiotlb_test_three_slots));
 }
 
-/* A buffer that has left its cell has another owner. */
+/* A buffer is not freed if its cell has changed: it has a new owner. */
 static void swiotlb_area_cell_test(struct kunit *test)
 {
 	struct swiotlb_test_area *t = test->priv;
@@ -105,7 +105,7 @@ static void swiotlb_area_double_free_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->area->slots.nused, 0);
 }
 
-/* No other caller has any of them. */
+/* Returns false if another caller owns any of the three slots. */
 static bool swiotlb_test_own(struct swiotlb_test_area *t, unsigned int index)
 {
 	return !test_and_set_bit(index, t->owned) &&
@@ -127,7 +127,7 @@ static bool swiotlb_test_area_use(void *arg)
 	bool alone;
 
 	index = swiotlb_area_alloc(t->area, &swiotlb_test_three_slots);
-	/* There is room for 85 users. */
+	/* The area has room for 85 runs, so a few CPUs never find it full. */
 	if (index >= SWIOTLB_TEST_AREA)
 		return num_online_cpus() > 64;
 

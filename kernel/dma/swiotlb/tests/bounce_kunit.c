@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The copy: which bytes it moves, and which it leaves alone.
+ * The copy: which bytes it copies, and which it leaves unchanged.
  */
 
 #include "../bounce.h"
@@ -12,7 +12,7 @@
 #define SWIOTLB_TEST_POISON	0xee
 
 /**
- * struct swiotlb_test_copy - a mapping, made without the DMA API
+ * struct swiotlb_test_copy - a mapping made without the DMA API
  * @dev:	Device.
  * @mem:	Its allocator, which has no pool.
  * @pool:	The pool.
@@ -31,7 +31,7 @@ struct swiotlb_test_copy {
 	u8 *bounce;
 };
 
-/* @offset: of the original in its page; the device keeps bits of @min_align_mask. */
+/* @offset: of the original in its page; the device preserves the bits of @min_align_mask. */
 static struct swiotlb_test_copy *
 swiotlb_test_copy(struct kunit *test, unsigned int offset,
 		  unsigned int min_align_mask)
@@ -65,7 +65,7 @@ static void swiotlb_test_copy_end(struct swiotlb_test_copy *t)
 	swiotlb_pool_release(pool, t->map.head, t->map.nslots, NULL, 0);
 }
 
-/* @to is as @from for @bytes from @skip on, and poison around that. */
+/* Returns true if @to equals @from in @bytes from @skip on, and has poison around them. */
 static bool swiotlb_test_copied(const u8 *to, const u8 *from, size_t skip,
 				size_t bytes)
 {
@@ -111,7 +111,7 @@ static void swiotlb_test_offset_desc(const struct swiotlb_test_place_of *place,
 
 KUNIT_ARRAY_PARAM(swiotlb_offset, swiotlb_offsets, swiotlb_test_offset_desc);
 
-/* Ends, the middle, the first and the last byte of each slot. */
+/* Parts at both ends and in the middle, and the first and last byte of each slot. */
 static void swiotlb_bounce_part_test(struct kunit *test)
 {
 	static const size_t skips[] = {
@@ -144,7 +144,7 @@ static void swiotlb_bounce_part_test(struct kunit *test)
 	swiotlb_test_copy_end(t);
 }
 
-/* Bytes behind the end are not copied, but reported; so are those before the start. */
+/* Bytes before the start or behind the end are reported, not copied. */
 static void swiotlb_bounce_clamp_test(struct kunit *test)
 {
 	struct swiotlb_test_copy *t = swiotlb_test_copy(test, 0, 0);
@@ -171,7 +171,7 @@ static void swiotlb_bounce_clamp_test(struct kunit *test)
 	swiotlb_test_copy_end(t);
 }
 
-/* An allocation has no original: nothing is read, nothing is written. */
+/* An allocation has no original, so the copy reads and writes nothing. */
 static void swiotlb_bounce_no_original_test(struct kunit *test)
 {
 	struct swiotlb_test_copy *t = swiotlb_test_copy(test, 0, 0);

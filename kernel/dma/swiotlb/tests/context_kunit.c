@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mapping and unmapping where drivers do it: in hard and soft interrupts, on all
- * CPUs at once, and on another CPU than where it was mapped.
+ * Map and unmap in the contexts of drivers: in hard and soft interrupts, on all CPUs
+ * at once, and with the unmap on another CPU than the map.
  */
 
 #include <linux/smp.h>
@@ -9,7 +9,7 @@
 #include "../mem.h"
 #include "fixture.h"
 
-/* Addresses that wait until another caller unmaps them. */
+/* Number of mappings that wait for another caller to unmap them. */
 #define SWIOTLB_TEST_SHELF	16
 
 /**
@@ -17,9 +17,9 @@
  * @mem:	Allocator.
  * @dev:	Device.
  * @source:	Original of all mappings; never changes.
- * @calls:	How often something was mapped.
- * @failed:	How often it was not.
- * @shelf:	Mappings of one page each that have no owner, 0 for none.
+ * @calls:	Number of maps tried.
+ * @failed:	Number of maps that failed.
+ * @shelf:	Mappings of one page each, left for any caller to unmap; 0 for none.
  */
 struct swiotlb_test_context {
 	struct swiotlb_mem *mem;
@@ -43,10 +43,10 @@ static int swiotlb_context_test_init(struct kunit *test)
 	return 0;
 }
 
-/* From a byte to 16 KiB: one slot, a few, many, and sizes with no magazine. */
+/* From 1 byte to 16 KiB: one slot, a few, many, and sizes that no magazine keeps. */
 static const size_t swiotlb_test_sizes[] = { 1, 512, 2048, 3000, 4096, 5000, 16384 };
 
-/* No other caller writes to a buffer, and it has the content of the original. */
+/* The buffer has the content of the original, and no other caller writes to it. */
 static bool swiotlb_test_is_ours(u8 *bounce, const u8 *orig, size_t bytes, u8 mark)
 {
 	if (memcmp(bounce, orig, bytes))
@@ -80,7 +80,7 @@ static void swiotlb_context_irq_test(struct kunit *test)
 	struct swiotlb_test_context *t = test->priv;
 
 	swiotlb_test_in_irq(test, swiotlb_test_map_unmap, SWIOTLB_TEST_IRQ_CALLS, t);
-	/* Three at once at most: there is always room. */
+	/* At most three mappings exist at once, so there is always room. */
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->failed), 0);
 	swiotlb_test_expect_used(test, t->mem, 0);
 }
@@ -111,7 +111,7 @@ static void swiotlb_context_cpus_magazines_test(struct kunit *test)
 	swiotlb_context_cpus_test(test);
 }
 
-/* Each page that is mapped has the address of its bounce buffer written to it. */
+/* The first and last word of each mapped page hold the address of its bounce buffer. */
 static bool swiotlb_test_stamped(struct swiotlb_test_context *t, u64 addr)
 {
 	u64 *bounce = swiotlb_test_bounce(t->dev, addr);
@@ -122,7 +122,7 @@ static bool swiotlb_test_stamped(struct swiotlb_test_context *t, u64 addr)
 	return intact;
 }
 
-/* Map a page and leave it for another caller; unmap one that was left. */
+/* Map a page and leave it for another caller; unmap a page that another caller left. */
 static bool swiotlb_test_exchange(void *arg)
 {
 	struct swiotlb_test_context *t = arg;
@@ -171,10 +171,10 @@ static void swiotlb_context_exchange_test(struct kunit *test)
 
 /**
  * struct swiotlb_test_call - arguments of an interrupt on another CPU
- * @t:		Data that all share.
- * @addr:	A mapping that it is to unmap.
- * @bytes:	Its size.
- * @hardirq:	It was an interrupt.
+ * @t:		Data that all contexts share.
+ * @addr:	Address of the mapping to unmap.
+ * @bytes:	Size of the mapping.
+ * @hardirq:	Set if the unmap ran in a hard interrupt.
  */
 struct swiotlb_test_call {
 	struct swiotlb_test_context *t;
@@ -193,7 +193,7 @@ static void swiotlb_test_unmap_call(void *arg)
 				 DMA_FROM_DEVICE, 0);
 }
 
-/* Submitted here, ended by the interrupt of the device, on another CPU. */
+/* Map on this CPU, unmap in an interrupt on another CPU, as for a completed request. */
 static void swiotlb_context_ipi_test(struct kunit *test)
 {
 	struct swiotlb_test_context *t = test->priv;

@@ -14,8 +14,8 @@
 /**
  * struct swiotlb_test_layout - a kind of mapping
  * @bytes:	Size.
- * @min_align_mask: Of the device.
- * @alloc_align_mask: Of the allocation.
+ * @min_align_mask: Alignment mask of the device.
+ * @alloc_align_mask: Alignment mask of the allocation.
  * @boundary:	Segment boundary of the device, 0 for none.
  */
 struct swiotlb_test_layout {
@@ -99,7 +99,7 @@ static void swiotlb_dma_layout_test(struct kunit *test)
 	}
 }
 
-/* The largest mapping fits at every offset, and one byte more at none. */
+/* The largest mapping fits at every offset; one byte more fits at none. */
 static void swiotlb_dma_largest_test(struct kunit *test)
 {
 	static const unsigned int masks[] = { 0, 0x1ff, 0x7ff, 0xfff, 0x3fff };
@@ -132,8 +132,8 @@ static void swiotlb_dma_largest_test(struct kunit *test)
 /* ------------------------------------------------------- truth table --- */
 
 /**
- * struct swiotlb_test_way - a direction, and what is copied
- * @name:	Of the row.
+ * struct swiotlb_test_way - a direction, and the calls that copy
+ * @name:	Name of the test case.
  * @dir:	Direction.
  * @attrs:	Attributes of the unmap.
  * @to_device:	A sync for the device copies.
@@ -174,7 +174,7 @@ static void swiotlb_test_expect_fill(struct kunit *test, const u8 *bytes,
 					   SWIOTLB_TEST_PART));
 }
 
-/* By the DMA API, a third of the buffer at a time. */
+/* Through the DMA API; each sync covers a third of the buffer. */
 static void swiotlb_dma_copies_test(struct kunit *test)
 {
 	const struct swiotlb_test_way *way = test->param_value;
@@ -191,7 +191,7 @@ static void swiotlb_dma_copies_test(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, addr));
 	bounce = swiotlb_test_bounce(dev, dma_to_phys(dev, addr));
 	KUNIT_ASSERT_NOT_NULL(test, bounce);
-	/* Whatever the direction: the device may write less than all. */
+	/* A map copies in all directions: the device may write only a part of the buffer. */
 	KUNIT_EXPECT_NULL(test, memchr_inv(bounce, 0x11, SWIOTLB_TEST_BYTES));
 
 	memset(buffer, 0x22, SWIOTLB_TEST_BYTES);
@@ -248,7 +248,7 @@ static void swiotlb_dma_unmap_twice_test(struct kunit *test)
 	swiotlb_tbl_unmap_single(dev, other, 3000, DMA_FROM_DEVICE, 0);
 }
 
-/* A mapping does not end from its middle. */
+/* An address inside of a mapping cannot unmap it. */
 static void swiotlb_dma_unmap_inside_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
@@ -275,14 +275,14 @@ static void swiotlb_dma_foreign_test(struct kunit *test)
 
 	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, pool->start), pool);
 	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, pool->end - 1), pool);
-	/* They may be in a pool of the machine's. */
+	/* These addresses may belong to a pool of the machine. */
 	KUNIT_EXPECT_PTR_NE(test, swiotlb_find_pool(dev, pool->start - 1), pool);
 	KUNIT_EXPECT_PTR_NE(test, swiotlb_find_pool(dev, pool->end), pool);
 	KUNIT_EXPECT_TRUE(test, is_swiotlb_active(dev));
 	KUNIT_EXPECT_TRUE(test, is_swiotlb_force_bounce(dev));
 }
 
-/* Full, and then all over again. */
+/* Fill the pool, free all of it, and fill it again. */
 static void swiotlb_dma_full_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
@@ -308,7 +308,7 @@ static void swiotlb_dma_full_test(struct kunit *test)
 	}
 }
 
-/* A device that reaches no pool is told so at once. */
+/* For a device that reaches no pool, the map fails as out of reach, not as full. */
 static void swiotlb_dma_out_of_reach_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
@@ -322,7 +322,7 @@ static void swiotlb_dma_out_of_reach_test(struct kunit *test)
 	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_FULL, 0);
 }
 
-/* Each map that fails is counted, by its cause, whether it is logged or not. */
+/* Each map that fails is counted by its cause, even if it is not logged. */
 static void swiotlb_dma_events_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_MAX_SLOTS, 1);

@@ -22,7 +22,7 @@ static void swiotlb_test_free_pages(void *arg)
 }
 
 /**
- * swiotlb_test_pages() - allocate pages that go when the test ends
+ * swiotlb_test_pages() - allocate pages that are freed when the test ends
  * @test:	The test.
  * @bytes:	Size.
  *
@@ -44,12 +44,11 @@ void *swiotlb_test_pages(struct kunit *test, size_t bytes)
 }
 
 /**
- * swiotlb_test_buffer() - allocate something to be mapped
+ * swiotlb_test_buffer() - allocate a buffer to map
  * @test:	The test.
  * @bytes:	Size.
  *
- * Return: The buffer, on a multiple of its size, filled with what tells each byte
- * from its neighbours.
+ * Return: The buffer, aligned to its size. Each byte differs from its neighbours.
  */
 u8 *swiotlb_test_buffer(struct kunit *test, size_t bytes)
 {
@@ -72,12 +71,12 @@ void swiotlb_test_pin(struct kunit *test, unsigned int cpu)
 }
 
 /**
- * struct swiotlb_test_crowd - threads that do the same at once
- * @fn:		What they do.
+ * struct swiotlb_test_crowd - threads that call one function at once
+ * @fn:		The function.
  * @arg:	Its argument.
- * @left:	How many have not ended, plus one until all are started.
+ * @left:	Threads that have not ended, plus one until all are started.
  * @failures:	How often @fn returned %false.
- * @done:	All have ended.
+ * @done:	Completed when all threads have ended.
  */
 struct swiotlb_test_crowd {
 	bool (*fn)(void *arg);
@@ -110,7 +109,7 @@ static int swiotlb_test_thread(void *arg)
 /**
  * swiotlb_test_on_all_cpus() - run a function on all CPUs at once, many times
  * @test:	The test.
- * @fn:		The function; it returns %false when something is wrong.
+ * @fn:		The function; returns %false on failure.
  * @arg:	Its argument.
  */
 void swiotlb_test_on_all_cpus(struct kunit *test, bool (*fn)(void *arg),
@@ -141,10 +140,10 @@ void swiotlb_test_on_all_cpus(struct kunit *test, bool (*fn)(void *arg),
 }
 
 /**
- * swiotlb_test_enter_irq() - be what lockdep takes for a driver's interrupt
+ * swiotlb_test_enter_irq() - make lockdep see the interrupt handler of a driver
  *
- * With PREEMPT_RT such an interrupt is a thread and may take any lock; lockdep
- * knows that of handlers of interrupts, but not of timers and calls from other CPUs.
+ * With PREEMPT_RT, handlers of drivers run in threads and may take any lock. Lockdep
+ * knows this of interrupt handlers, but not of timers and calls from other CPUs.
  */
 void swiotlb_test_enter_irq(void)
 {
@@ -166,10 +165,10 @@ static bool swiotlb_test_irq_call(void *arg)
 }
 
 /**
- * swiotlb_test_in_irq() - call a function in a hard and a soft interrupt and here
+ * swiotlb_test_in_irq() - call a function in a hard and a soft interrupt and in a task
  * @test:	The test.
- * @fn:		The function; it returns %false when something is wrong.
- * @calls:	How often, together.
+ * @fn:		The function; returns %false on failure.
+ * @calls:	Number of calls in all contexts together.
  * @arg:	Its argument.
  */
 void swiotlb_test_in_irq(struct kunit *test, bool (*fn)(void *arg), int calls,

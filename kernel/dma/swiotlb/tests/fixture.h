@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the suites share: pools and allocators of a test's own, devices that use
- * them, many CPUs at once, and a worker that a test steps.
+ * Shared by the suites: private pools and allocators for a test, devices that use
+ * them, functions that run on all CPUs at once, and a worker that a test steps.
  *
- * No suite touches swiotlb_default_mem and swiotlb_any_mem: the devices of the machine
- * depend on them. The table of numbers, the index and the range of addresses are for all
- * allocators: a test adds only pools of memory that it has allocated.
+ * No suite touches swiotlb_default_mem or swiotlb_any_mem: the devices of the machine
+ * depend on them. All allocators share the table of pool numbers, the index and the range
+ * of addresses, so a test adds only pools of memory that it has allocated.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_TESTS_FIXTURE_H
 #define _KERNEL_DMA_SWIOTLB_TESTS_FIXTURE_H
@@ -22,18 +22,18 @@ struct io_tlb_pool;
 struct swiotlb_mem;
 struct swiotlb_request;
 
-/* A test's pools are of this size if the size does not matter: four areas. */
+/* Size of a pool, four areas, in tests for which the size does not matter. */
 #define SWIOTLB_TEST_NSLOTS	(4 * SWIOTLB_MAX_SLOTS)
 
-/* Calls in all contexts together, in tests with interrupts. */
+/* Number of calls in all contexts together, in tests with interrupts. */
 #define SWIOTLB_TEST_IRQ_CALLS	3000
 
-/* Rounds of each CPU, in tests with a thread on every one. */
+/* Number of rounds on each CPU, in tests with a thread on every CPU. */
 #define SWIOTLB_TEST_ROUNDS	300
 
 /*
- * How many warnings of WARN_ONCE() were suppressed. Where each of them remembers by
- * itself that it was printed, a test before may have been the one.
+ * Expect @n suppressed warnings of WARN_ONCE(). Without HAVE_ARCH_BUG_FORMAT_ARGS, an
+ * earlier test may have used up the only warning of a line, so accept fewer.
  */
 #ifdef HAVE_ARCH_BUG_FORMAT_ARGS
 #define SWIOTLB_TEST_EXPECT_WARNED(test, n) \
@@ -43,7 +43,7 @@ struct swiotlb_request;
 	KUNIT_EXPECT_LE(test, KUNIT_SUPPRESSED_WARNING_COUNT(), n)
 #endif
 
-/* The same for errors of a driver, which warn where drivers are debugged. */
+/* The same for driver errors, which warn only with CONFIG_DMA_API_DEBUG. */
 #define SWIOTLB_TEST_EXPECT_DRIVER_ERRORS(test, n) \
 	SWIOTLB_TEST_EXPECT_WARNED(test, IS_ENABLED(CONFIG_DMA_API_DEBUG) ? (n) : 0)
 
@@ -70,15 +70,15 @@ struct swiotlb_request swiotlb_test_request(unsigned int nslots);
 /* ---------------------------------------------------- fixture_crypt.c --- */
 
 /**
- * struct swiotlb_test_crypt - what has been decrypted and encrypted
- * @decrypted:	Calls.
- * @encrypted:	Calls.
- * @decrypted_bytes: Of all calls together.
- * @encrypted_bytes: Of all calls together.
- * @dirty:	Calls that decrypted memory which was not clear.
- * @vaddr:	Of the last call.
- * @decrypt_ret: What decrypting returns.
- * @encrypt_ret: What encrypting returns.
+ * struct swiotlb_test_crypt - calls that decrypt and encrypt memory
+ * @decrypted:	Number of calls that decrypt.
+ * @encrypted:	Number of calls that encrypt.
+ * @decrypted_bytes: Sum of bytes decrypted.
+ * @encrypted_bytes: Sum of bytes encrypted.
+ * @dirty:	Number of calls that decrypted memory which was not clear.
+ * @vaddr:	Address of the last call.
+ * @decrypt_ret: Return value of calls that decrypt.
+ * @encrypt_ret: Return value of calls that encrypt.
  */
 struct swiotlb_test_crypt {
 	unsigned int decrypted;
@@ -109,7 +109,7 @@ struct swiotlb_magazine *swiotlb_test_cpu_magazine(struct swiotlb_mem *mem,
 						   unsigned int cpu,
 						   unsigned int class);
 
-/* Events are counted where there is a file to read them from. */
+/* Events are counted only with debugfs, where they can be read. */
 #ifdef CONFIG_DEBUG_FS
 #define SWIOTLB_TEST_EXPECT_EVENT(test, mem, event, n) \
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&(mem)->events[event]), n)
@@ -117,7 +117,7 @@ struct swiotlb_magazine *swiotlb_test_cpu_magazine(struct swiotlb_mem *mem,
 #define SWIOTLB_TEST_EXPECT_EVENT(test, mem, event, n) do { } while (0)
 #endif
 
-/* Returns false where no device can be behind an IOMMU. */
+/* Returns false if this kernel has no support for devices behind an IOMMU. */
 static inline bool swiotlb_test_set_iommu(struct device *dev, bool iommu)
 {
 #ifdef CONFIG_IOMMU_DMA
@@ -130,19 +130,19 @@ static inline bool swiotlb_test_set_iommu(struct device *dev, bool iommu)
 
 /* --------------------------------------------------- fixture_growth.c --- */
 
-/* The most that an allocator of a test grows to. */
+/* Limit of an allocator that grows. */
 #define SWIOTLB_TEST_MAX_NSLOTS	(SZ_32M >> IO_TLB_SHIFT)
 
-/* More than a pool must not have been needed before it is closed. */
+/* Longer than the time without need after which a pool is closed. */
 #define SWIOTLB_TEST_LONG_AGO	(6 * HZ)
 
 /**
- * struct swiotlb_test_source - what pools were made of
- * @asked:	How often memory was asked for.
- * @bytes:	How much, the first times.
- * @last:	Highest address, the last time.
- * @most:	Larger pieces are refused.
- * @ret:	What refusing returns.
+ * struct swiotlb_test_source - requests for memory of pools
+ * @asked:	Number of requests.
+ * @bytes:	Sizes of the first requests.
+ * @last:	Highest address that the last request allowed.
+ * @most:	Size above which requests are refused.
+ * @ret:	Return value of a refused request.
  */
 struct swiotlb_test_source {
 	unsigned int asked;

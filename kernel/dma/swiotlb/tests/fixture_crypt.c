@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What stands in for the functions that decrypt and encrypt; see fixture.h.
+ * Stubs for the functions that decrypt and encrypt; see fixture.h.
  */
 
 #include "../pages.h"
@@ -26,10 +26,10 @@ static int swiotlb_test_encrypt(void *vaddr, size_t bytes)
 }
 
 /**
- * swiotlb_test_start_crypt() - count what is decrypted and encrypted from now on
- * @test:	The test, by whose thread it has to be done: workers have no stubs.
- * @decrypt_ret: What decrypting returns.
- * @encrypt_ret: What encrypting returns.
+ * swiotlb_test_start_crypt() - count calls that decrypt and encrypt from now on
+ * @test:	The test. Only calls of its thread count: workers do not call the stubs.
+ * @decrypt_ret: Return value of calls that decrypt.
+ * @encrypt_ret: Return value of calls that encrypt.
  */
 void swiotlb_test_start_crypt(struct kunit *test, int decrypt_ret, int encrypt_ret)
 {
@@ -44,11 +44,11 @@ void swiotlb_test_start_crypt(struct kunit *test, int decrypt_ret, int encrypt_r
 /**
  * swiotlb_test_expect_crypt() - expect a number of calls
  * @test:	The test.
- * @decrypted:	How often something was decrypted.
- * @encrypted:	How often something was encrypted.
- * @bytes:	How much at once.
+ * @decrypted:	Number of calls that decrypt.
+ * @encrypted:	Number of calls that encrypt.
+ * @bytes:	Size of each call.
  *
- * All memory must have been clear before it was decrypted.
+ * Also expect that all memory was clear before it was decrypted.
  */
 void swiotlb_test_expect_crypt(struct kunit *test, unsigned int decrypted,
 			       unsigned int encrypted, size_t bytes)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings, as drivers make them; see fixture.h.
+ * Mappings as drivers make them; see fixture.h.
  */
 
 #include "../pool.h"
@@ -13,7 +13,7 @@
  * @bytes:	Its size.
  * @dir:	Direction.
  *
- * Return: As of swiotlb_tbl_map_single().
+ * Return: That of swiotlb_tbl_map_single().
  */
 phys_addr_t swiotlb_test_map(struct device *dev, void *buffer, size_t bytes,
 			     enum dma_data_direction dir)
@@ -25,11 +25,11 @@ phys_addr_t swiotlb_test_map(struct device *dev, void *buffer, size_t bytes,
 }
 
 /**
- * swiotlb_test_bounce() - look at a bounce buffer
- * @dev:	Device that it is mapped for.
- * @tlb_addr:	Its physical address.
+ * swiotlb_test_bounce() - get the virtual address of a bounce buffer
+ * @dev:	Device of the mapping.
+ * @tlb_addr:	Physical address of the bounce buffer.
  *
- * Return: Where the CPU sees it, %NULL if there is none.
+ * Return: The virtual address, %NULL if there is no bounce buffer.
  */
 void *swiotlb_test_bounce(struct device *dev, phys_addr_t tlb_addr)
 {

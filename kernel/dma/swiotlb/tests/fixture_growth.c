@@ -7,7 +7,7 @@
 #include "../pages.h"
 #include "fixture.h"
 
-/* Transient pools are freed after a grace period, by a worker. */
+/* A worker frees transient pools after a grace period. */
 #define SWIOTLB_TEST_PATIENCE	(30 * HZ)
 
 struct swiotlb_test_source swiotlb_test_source;
@@ -34,10 +34,10 @@ static int swiotlb_test_take_pages(struct swiotlb_pages *pages)
 }
 
 /**
- * swiotlb_test_start_source() - be the source of memory from now on
- * @test:	The test, by whose thread it has to be asked: workers have no stubs.
- * @most:	Larger pieces are refused.
- * @ret:	What refusing returns.
+ * swiotlb_test_start_source() - record and limit requests for memory from now on
+ * @test:	The test. Only requests of its thread count: workers do not call the stub.
+ * @most:	Size in bytes above which requests are refused.
+ * @ret:	Return value of a refused request.
  */
 void swiotlb_test_start_source(struct kunit *test, size_t most, int ret)
 {
@@ -65,11 +65,11 @@ struct swiotlb_mem *swiotlb_test_growing_mem(struct kunit *test,
 }
 
 /**
- * swiotlb_test_wider_mem() - make an allocator with more reach than another one
+ * swiotlb_test_wider_mem() - make a wider allocator for another one
  * @test:	The test.
  * @narrower:	An allocator of swiotlb_test_growing_mem().
  *
- * Devices use both by @narrower, and only the new one grows for them.
+ * Devices find both through @narrower; only the new one grows for them.
  *
  * Return: The allocator, without a boot pool.
  */
@@ -84,11 +84,11 @@ struct swiotlb_mem *swiotlb_test_wider_mem(struct kunit *test,
 }
 
 /**
- * swiotlb_test_tick() - let the worker of an allocator look
+ * swiotlb_test_tick() - run the work of an allocator once
  * @mem:	An allocator of swiotlb_test_growing_mem().
  *
- * What its worker does is done by this thread, once. If memory is short, the half second
- * without need that it takes to close a pool then has passed.
+ * The calling thread does the work of the worker. If memory is short, it first pretends
+ * that the half second has passed for which a pool must be unneeded before it is closed.
  */
 void swiotlb_test_tick(struct swiotlb_mem *mem)
 {
@@ -100,7 +100,7 @@ void swiotlb_test_tick(struct swiotlb_mem *mem)
 }
 
 /**
- * swiotlb_test_stop_growth() - keep the worker of an allocator from looking
+ * swiotlb_test_stop_growth() - cancel pending work of an allocator
  * @mem:	An allocator.
  */
 void swiotlb_test_stop_growth(struct swiotlb_mem *mem)
@@ -111,7 +111,7 @@ void swiotlb_test_stop_growth(struct swiotlb_mem *mem)
 /**
  * swiotlb_test_wait_for_transients() - wait until all transient pools are freed
  * @test:	The test.
- * @mem:	An allocator that has no mapping in any.
+ * @mem:	An allocator without a mapping in a transient pool.
  */
 void swiotlb_test_wait_for_transients(struct kunit *test, struct swiotlb_mem *mem)
 {
@@ -123,7 +123,7 @@ void swiotlb_test_wait_for_transients(struct kunit *test, struct swiotlb_mem *me
 }
 
 /**
- * swiotlb_test_end_growth() - free the pools that an allocator has grown by
+ * swiotlb_test_end_growth() - free the pools that were added to an allocator
  * @test:	The test.
  * @mem:	An allocator in which nothing is mapped.
  */

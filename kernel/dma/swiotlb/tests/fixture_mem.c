@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Allocators of a test's own; see fixture.h.
+ * Private allocators for a test; see fixture.h.
  */
 
 #include "../mem.h"
 #include "fixture.h"
 
 /**
- * struct swiotlb_test_owner - an allocator, and the test that has it
+ * struct swiotlb_test_owner - an allocator, and the test that owns it
  * @test:	The test.
  * @mem:	The allocator.
  */
@@ -16,7 +16,7 @@ struct swiotlb_test_owner {
 	struct swiotlb_mem mem;
 };
 
-/* Invariant of all tests: what was mapped has been unmapped. */
+/* Invariant of all tests: all mappings have been unmapped. */
 static void swiotlb_test_free_mem(void *arg)
 {
 	struct swiotlb_test_owner *owner = arg;
@@ -34,13 +34,13 @@ static void swiotlb_test_free_mem(void *arg)
 }
 
 /**
- * swiotlb_test_mem() - make an allocator that goes when the test ends
+ * swiotlb_test_mem() - make an allocator that is freed when the test ends
  * @test:	The test.
  * @nslots:	Slots of its boot pool, 0 for none.
- * @nareas:	Areas wanted.
+ * @nareas:	Number of areas to ask for.
  *
- * It bounces all DMA, has no magazines and does not grow. At the end all must
- * have been unmapped.
+ * It bounces all DMA, has no magazines and does not grow. The test must unmap
+ * everything before it ends.
  *
  * Return: The allocator.
  */
@@ -60,7 +60,7 @@ struct swiotlb_mem *swiotlb_test_mem(struct kunit *test, unsigned long nslots,
 				       swiotlb_limit_nareas(nareas, nslots));
 		swiotlb_mem_set_boot_pool(mem);
 	}
-	/* It goes before its pool does. */
+	/* The allocator is freed before its pool. */
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, swiotlb_test_free_mem,
 						  owner));
@@ -83,7 +83,7 @@ void swiotlb_test_start_magazines(struct kunit *test, struct swiotlb_mem *mem)
 /**
  * swiotlb_test_expect_used() - expect a number of slots in use
  * @test:	The test.
- * @mem:	An allocator of swiotlb_test_mem(), in which nothing moves now.
+ * @mem:	An allocator of swiotlb_test_mem(), without maps and unmaps meanwhile.
  * @nslots:	The number.
  */
 void swiotlb_test_expect_used(struct kunit *test, struct swiotlb_mem *mem,
@@ -93,10 +93,10 @@ void swiotlb_test_expect_used(struct kunit *test, struct swiotlb_mem *mem,
 }
 
 /**
- * swiotlb_test_kept() - count slots that lie in magazines and depots
- * @mem:	An allocator of swiotlb_test_mem(), in which nothing moves now.
+ * swiotlb_test_kept() - count slots in magazines and depots
+ * @mem:	An allocator of swiotlb_test_mem(), without maps and unmaps meanwhile.
  *
- * Return: What its pools call in use, but no caller has mapped.
+ * Return: Slots that are in use in the pools, but not mapped by any caller.
  */
 unsigned long swiotlb_test_kept(struct swiotlb_mem *mem)
 {
@@ -110,7 +110,7 @@ unsigned long swiotlb_test_kept(struct swiotlb_mem *mem)
 }
 
 /**
- * swiotlb_test_cpu_magazine() - a magazine of a CPU
+ * swiotlb_test_cpu_magazine() - get a magazine of a CPU
  * @mem:	An allocator whose magazines are started.
  * @cpu:	The CPU.
  * @class:	The size class.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pools of a test's own, and devices that use them; see fixture.h.
+ * Private pools for a test, and devices that use them; see fixture.h.
  */
 
 #include "../pool.h"
@@ -9,11 +9,11 @@
 KUNIT_DEFINE_ACTION_WRAPPER(swiotlb_test_kvfree, kvfree, const void *);
 
 /**
- * swiotlb_test_init_pool() - make a pool that goes when the test ends
+ * swiotlb_test_init_pool() - make a pool that is freed when the test ends
  * @test:	The test.
- * @pool:	To be initialized.
- * @nslots:	Slots.
- * @nareas:	Areas wanted.
+ * @pool:	The pool to initialize.
+ * @nslots:	Number of slots.
+ * @nareas:	Number of areas to ask for.
  */
 void swiotlb_test_init_pool(struct kunit *test, struct io_tlb_pool *pool,
 			    unsigned long nslots, unsigned int nareas)
@@ -36,9 +36,9 @@ static void swiotlb_test_put_back(void *dev)
  * swiotlb_test_device() - register a device that uses an allocator
  * @test:	The test.
  * @mem:	The allocator.
- * @min_align_mask: Its alignment, in bytes.
+ * @min_align_mask: Its alignment mask, in bytes.
  *
- * Return: The device. It reaches all memory, and goes when the test ends.
+ * Return: The device. It reaches all memory, and is unregistered when the test ends.
  */
 struct device *swiotlb_test_device(struct kunit *test, struct io_tlb_mem *mem,
 				   unsigned int min_align_mask)
@@ -58,8 +58,8 @@ struct device *swiotlb_test_device(struct kunit *test, struct io_tlb_mem *mem,
 }
 
 /**
- * swiotlb_test_request() - a request for a number of slots
- * @nslots:	How many, without padding.
+ * swiotlb_test_request() - make a request for a number of slots
+ * @nslots:	Number of slots, without padding.
  *
  * Return: The request, for an original at an address that is never read.
  */

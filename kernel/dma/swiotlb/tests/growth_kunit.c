@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Growth: when a pool is added, how large it is, when it is closed and freed. The test
- * does the work of the worker, but where the worker itself is tested, or a load.
+ * Growth: when a pool is added, how large it is, when it is closed and freed. Except for
+ * the tests of the worker itself and of a load, the test does the work of the worker.
  *
- * A pool of more than one page of the page allocator takes memory that some kernels
- * cannot have: sizes are seen by a source that refuses them.
+ * Some kernels cannot allocate a pool larger than the largest block of the page
+ * allocator. Tests of sizes therefore look at the requests that a source refuses.
  */
 
 #include "../mem.h"
@@ -13,13 +13,13 @@
 
 #define SWIOTLB_TEST_ALL	(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT)
 
-/* Pools of the size of the smallest one that is added, ... */
+/* Size of the smallest pool that is added, in bytes ... */
 #define SWIOTLB_TEST_POOL	SZ_2M
 #define SWIOTLB_TEST_POOL_SLOTS	(SWIOTLB_TEST_POOL >> IO_TLB_SHIFT)
-/* ... and the size that is tried first. */
+/* Size that is tried first, in bytes. */
 #define SWIOTLB_TEST_FIRST	SZ_4M
 
-/* As if a number of slots were in use. */
+/* Pretend that a number of slots is in use. */
 static void swiotlb_test_set_used(struct swiotlb_mem *mem, long nslots)
 {
 	atomic_long_add(nslots - (long)swiotlb_mem_used(mem), &mem->early_used);
@@ -35,7 +35,7 @@ static void swiotlb_test_allow(struct swiotlb_mem *mem)
 	mem->growth.tried = jiffies - mem->growth.backoff;
 }
 
-/* Grow by a pool of SWIOTLB_TEST_POOL, and say which. */
+/* Grow by a pool of SWIOTLB_TEST_POOL, and return that pool. */
 static struct io_tlb_pool *swiotlb_test_add_pool(struct kunit *test,
 						 struct swiotlb_mem *mem)
 {
@@ -55,11 +55,11 @@ static struct io_tlb_pool *swiotlb_test_add_pool(struct kunit *test,
 /* -------------------------------------------------------------- size --- */
 
 /**
- * struct swiotlb_test_size - a load, and the pool that it asks for
+ * struct swiotlb_test_size - a load, and the pool that is added for it
  * @open:	Slots of open pools.
  * @used:	Slots in use.
- * @limit:	The most slots that there may be.
- * @want:	MiB of the pool, 0 for none.
+ * @limit:	Limit of the allocator, in slots.
+ * @want:	Size of the pool in MiB, 0 for none.
  */
 struct swiotlb_test_size {
 	unsigned long open;
@@ -71,25 +71,25 @@ struct swiotlb_test_size {
 #define SWIOTLB_MIB(n)	((unsigned long)(n) << (20 - IO_TLB_SHIFT))
 
 static const struct swiotlb_test_size swiotlb_sizes[] = {
-	/* Half in use is enough, more is not. */
+	/* No pool is added until more than half is in use. */
 	{ SWIOTLB_MIB(1), SWIOTLB_MIB(1) / 2, SWIOTLB_MIB(4096), 0 },
 	{ SWIOTLB_MIB(1), SWIOTLB_MIB(1) / 2 + 1, SWIOTLB_MIB(4096), 4 },
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(32), SWIOTLB_MIB(4096), 0 },
-	/* The whole becomes a power of two, twice the use or more. */
+	/* The sum of all pools becomes a power of two, at least twice the slots in use. */
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(32) + 1, SWIOTLB_MIB(4096), 64 },
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(64), SWIOTLB_MIB(4096), 64 },
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(64) + 1, SWIOTLB_MIB(4096), 256 },
 	{ SWIOTLB_MIB(4), SWIOTLB_MIB(30), SWIOTLB_MIB(4096), 64 },
 	{ SWIOTLB_MIB(8), SWIOTLB_MIB(5), SWIOTLB_MIB(4096), 8 },
-	/* A pool is a power of two itself. */
+	/* The size of a pool itself is also a power of two. */
 	{ SWIOTLB_MIB(5), SWIOTLB_MIB(3), SWIOTLB_MIB(4096), 4 },
 	{ SWIOTLB_MIB(6), SWIOTLB_MIB(7), SWIOTLB_MIB(4096), 16 },
-	/* Not beyond the limit, and not for a little. */
+	/* The limit is not exceeded, and no pool is added below the smallest size. */
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(50), SWIOTLB_MIB(127), 32 },
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(50), SWIOTLB_MIB(66), 2 },
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(50), SWIOTLB_MIB(66) - 1, 0 },
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(50), SWIOTLB_MIB(32), 0 },
-	/* No cell of a magazine names slots beyond. */
+	/* A cell of a magazine cannot name slots of a larger pool. */
 	{ SWIOTLB_MIB(8192), SWIOTLB_MIB(8000), SWIOTLB_MIB(100000), 4096 },
 };
 
@@ -123,7 +123,7 @@ static void swiotlb_growth_size_test(struct kunit *test)
 	swiotlb_test_set_used(mem, 0);
 }
 
-/* As much as can be had in one piece: half of it, and so on, down to 2 MiB. */
+/* After each failure half of the size is tried, down to 2 MiB. */
 static void swiotlb_growth_halves_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -140,7 +140,7 @@ static void swiotlb_growth_halves_test(struct kunit *test)
 	swiotlb_test_set_used(mem, 0);
 }
 
-/* A small one is better than none. */
+/* A smaller pool is added if no larger one can be allocated. */
 static void swiotlb_growth_smaller_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -160,7 +160,7 @@ static void swiotlb_growth_smaller_test(struct kunit *test)
 	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_GROW_FAILED, 0);
 }
 
-/* At most half of the slots of open pools are in use: with transient pools, too. */
+/* Slots of transient pools count as in use when growth is decided. */
 static void swiotlb_growth_transient_demand_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -179,7 +179,7 @@ static void swiotlb_growth_transient_demand_test(struct kunit *test)
 
 /* ---------------------------------------------------------- failed map --- */
 
-/* Nothing is in use, but a map failed: not while there is an empty pool. */
+/* A failed map adds a pool even if nothing is in use, unless an added pool is empty. */
 static void swiotlb_growth_failed_map_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -202,7 +202,7 @@ static void swiotlb_growth_failed_map_test(struct kunit *test)
 	swiotlb_pool_release(pool, 0, 1, NULL, 0);
 }
 
-/* A pool that was added for such a map is there for the next one. */
+/* A pool added for a failed map is not closed at once: the next map needs it. */
 static void swiotlb_growth_failed_map_stays_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -229,11 +229,11 @@ static void swiotlb_growth_disabled_test(struct kunit *test)
 	mem->growth.failed = true;
 	swiotlb_test_tick(mem);
 	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 0);
-	/* The boot pool is all there is: devices that reach it reach everything. */
+	/* Without other pools, a device that reaches the boot pool reaches everything. */
 	KUNIT_EXPECT_EQ(test, mem->last, mem->boot_pool.end - 1);
 }
 
-/* It frees the pools that it has, whatever the load was a moment ago. */
+/* When growth is disabled, added pools are freed even if the load was recent. */
 static void swiotlb_growth_disabled_frees_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -249,13 +249,13 @@ static void swiotlb_growth_disabled_frees_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mem->pools.held, SWIOTLB_TEST_NSLOTS);
 }
 
-/* A look is asked for once in a while, and a map that fails asks at once, once. */
+/* A map requests a check from time to time; a failed map requests only one, at once. */
 static void swiotlb_growth_ask_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
 	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
 
-	/* It has looked in what is the future: far from any look that is due. */
+	/* The last check was now, so no check is due. */
 	mem->growth.looked = jiffies;
 	swiotlb_growth_look(mem, dev);
 	if (time_before(jiffies, mem->growth.looked + HZ / 32))
@@ -281,7 +281,7 @@ static void swiotlb_test_expect_wait(struct kunit *test, struct swiotlb_mem *mem
 	KUNIT_EXPECT_EQ(test, mem->growth.backoff, delay);
 }
 
-/* Each time in a row doubles the time to the next, up to 64 seconds. */
+/* Each further failure doubles the time to the next try, up to 64 seconds. */
 static void swiotlb_growth_backoff_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -297,7 +297,7 @@ static void swiotlb_growth_backoff_test(struct kunit *test)
 		KUNIT_EXPECT_GT(test, swiotlb_test_source.asked, asked);
 		swiotlb_test_expect_wait(test, mem, before, HZ << min(i, 6U));
 
-		/* Too early. */
+		/* The back-off has not expired. */
 		asked = swiotlb_test_source.asked;
 		mem->growth.tried = jiffies;
 		mem->growth.failed = true;
@@ -307,7 +307,7 @@ static void swiotlb_growth_backoff_test(struct kunit *test)
 	}
 	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_GROW_FAILED, 10);
 
-	/* A success ends it. */
+	/* A success ends the back-off. */
 	swiotlb_test_source.most = SWIOTLB_TEST_POOL;
 	swiotlb_test_tick(mem);
 	if (mem->pools.held > SWIOTLB_TEST_NSLOTS)
@@ -315,7 +315,7 @@ static void swiotlb_growth_backoff_test(struct kunit *test)
 	swiotlb_test_set_used(mem, 0);
 }
 
-/* A time that has passed long ago is not one to come. */
+/* A back-off that expired long ago must not seem to lie ahead when jiffies wrap. */
 static void swiotlb_growth_backoff_wrap_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -329,7 +329,7 @@ static void swiotlb_growth_backoff_wrap_test(struct kunit *test)
 	swiotlb_test_set_used(mem, 0);
 }
 
-/* Memory that cannot be decrypted: less of it cannot, either, nor soon. */
+/* If decryption fails, do not try smaller pools, and use the longest back-off. */
 static void swiotlb_growth_crypt_fails_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -374,7 +374,7 @@ static void swiotlb_growth_quiet_test(struct kunit *test)
 	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_FREED, 1);
 }
 
-/* When memory is short, the quiet time is a moment. */
+/* When memory is short, a pool is closed after a short quiet time. */
 static void swiotlb_growth_pressed_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -387,7 +387,7 @@ static void swiotlb_growth_pressed_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mem->growth.pressed);
 }
 
-/* A pool is needed while the others would not hold twice what is in use. */
+/* A pool is needed unless the others hold twice the slots in use. */
 static void swiotlb_growth_needed_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -401,7 +401,7 @@ static void swiotlb_growth_needed_test(struct kunit *test)
 	mem->growth.pressed = true;
 	swiotlb_test_tick(mem);
 	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, grown);
-	/* The quiet time begins when the load ends. */
+	/* The quiet time starts again while the pool is needed. */
 	KUNIT_EXPECT_TRUE(test, time_in_range(mem->growth.busy, before, jiffies));
 	swiotlb_test_set_used(mem, SWIOTLB_TEST_NSLOTS / 2);
 	swiotlb_test_tick(mem);
@@ -412,7 +412,7 @@ static void swiotlb_growth_needed_test(struct kunit *test)
 	swiotlb_test_set_used(mem, 0);
 }
 
-/* The youngest first, and as many as are not needed. */
+/* All pools that are not needed are closed, the youngest first. */
 static void swiotlb_growth_order_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -434,7 +434,7 @@ static void swiotlb_growth_order_test(struct kunit *test)
 	swiotlb_test_set_used(mem, 0);
 }
 
-/* The boot pool, and mappings in a pool that was added. */
+/* Map in an added pool: the boot pool is full meanwhile. */
 static phys_addr_t swiotlb_test_map_beside(struct kunit *test, struct swiotlb_mem *mem,
 					   struct device *dev, u8 *buffer,
 					   struct io_tlb_pool *pool, size_t bytes)
@@ -453,7 +453,7 @@ static phys_addr_t swiotlb_test_map_beside(struct kunit *test, struct swiotlb_me
 	return addr;
 }
 
-/* A pool with a mapping is closed, but stays until that is gone. */
+/* A pool with a mapping is closed, but not freed until the mapping ends. */
 static void swiotlb_growth_used_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
@@ -480,7 +480,7 @@ static void swiotlb_growth_used_test(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, swiotlb_find_pool(dev, addr));
 }
 
-/* Nothing is mapped in a closed pool; it is opened again before another one is added. */
+/* A closed pool gets no mapping; it is reopened before another pool is added. */
 static void swiotlb_growth_reopen_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
@@ -512,7 +512,7 @@ static void swiotlb_growth_reopen_test(struct kunit *test)
 	swiotlb_tbl_unmap_single(dev, addr, 3000, DMA_FROM_DEVICE, 0);
 }
 
-/* Buffers in magazines are drained, on whichever CPU they are. */
+/* Buffers of a closed pool are drained from the magazines of all CPUs. */
 static void swiotlb_growth_magazine_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
@@ -535,7 +535,7 @@ static void swiotlb_growth_magazine_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_test_kept(mem), 0);
 }
 
-/* The worker looks again while there are pools to free, and rests when there are none. */
+/* The worker runs again while there are pools to free, and rests when there are none. */
 static void swiotlb_growth_rest_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -554,7 +554,7 @@ static void swiotlb_growth_rest_test(struct kunit *test)
 
 /* --------------------------------------------------------- encryption --- */
 
-/* One change of encryption when a pool comes, one when it goes, none at a mapping. */
+/* A pool is decrypted when it is added and encrypted when it is freed, not at each map. */
 static void swiotlb_growth_crypt_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -588,7 +588,7 @@ static void swiotlb_growth_crypt_test(struct kunit *test)
 	mem->pub.cc_shared = false;
 }
 
-/* Memory that stays decrypted is lost, and counts. */
+/* Memory that cannot be encrypted is lost, and counts against the limit. */
 static void swiotlb_growth_lost_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -606,15 +606,15 @@ static void swiotlb_growth_lost_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(mem), room - SWIOTLB_TEST_POOL_SLOTS);
 	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_LEAKED, SWIOTLB_TEST_POOL);
 	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_FREED, 0);
-	/* This test has only played that it is lost. */
+	/* The memory is still encrypted, so it can be freed. */
 	free_pages((unsigned long)vaddr, get_order(SWIOTLB_TEST_POOL));
 }
 
 /* -------------------------------------------------------------- wider --- */
 
 /*
- * For the wider allocator the slots of both count, in use and open: low memory made at
- * boot is used before pools are added above it.
+ * For the wider allocator the slots of both count, in use and open, so that low memory
+ * of the boot pool is used before pools are added above it.
  */
 static void swiotlb_growth_wider_test(struct kunit *test)
 {
@@ -636,7 +636,7 @@ static void swiotlb_growth_wider_test(struct kunit *test)
 	swiotlb_test_set_used(any, 0);
 }
 
-/* A device that had to fall back asks the wider one to grow, and uses it first then. */
+/* A fall-back to the narrower allocator makes the wider one grow; later maps use it first. */
 static void swiotlb_growth_fall_back_test(struct kunit *test)
 {
 	struct swiotlb_mem *low = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
@@ -670,7 +670,7 @@ static void swiotlb_growth_fall_back_test(struct kunit *test)
 	swiotlb_tbl_unmap_single(dev, addr, 3000, DMA_TO_DEVICE, 0);
 }
 
-/* A device that reaches the boot pool only gets nothing of others. */
+/* A device that reaches only the boot pool gets no slots of other pools. */
 static void swiotlb_growth_boot_only_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
@@ -690,7 +690,7 @@ static void swiotlb_growth_boot_only_test(struct kunit *test)
 	two = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_MEM, &hit);
 	KUNIT_EXPECT_NE(test, two, SWIOTLB_MAP_FULL);
 	KUNIT_EXPECT_PTR_NE(test, hit.pool, &mem->boot_pool);
-	/* Not from a magazine, either. */
+	/* The same for a buffer in a magazine. */
 	mem->cache.crowded = 0;
 	swiotlb_tbl_unmap_single(dev, two, 1, DMA_TO_DEVICE, 0);
 	mem->cache.crowded = (jiffies + 1) | 1;
@@ -718,7 +718,7 @@ static void swiotlb_growth_worker_test(struct kunit *test)
 	if (mem->pub.nslabs == SWIOTLB_TEST_NSLOTS && mem->growth.backoff)
 		kunit_mark_skipped(test, "no memory for a pool");
 	else
-		/* It was there before there was need: no map has failed. */
+		/* The pool was added before it was needed: no map has failed. */
 		KUNIT_EXPECT_PTR_NE(test, swiotlb_find_pool(dev, addr[n - 1]),
 				    &mem->boot_pool);
 	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_FULL, 0);
@@ -735,8 +735,8 @@ static void swiotlb_growth_worker_test(struct kunit *test)
  * @mem:	Allocator.
  * @dev:	Device.
  * @buffer:	Buffer.
- * @rounds:	Of all CPUs.
- * @made:	How many mappings there were.
+ * @rounds:	Number of rounds on all CPUs.
+ * @made:	Number of mappings made.
  */
 struct swiotlb_test_churn {
 	struct swiotlb_mem *mem;
@@ -758,7 +758,7 @@ static bool swiotlb_test_churn(void *arg)
 		if (addr[i] != (phys_addr_t)DMA_MAPPING_ERROR)
 			*(u64 *)swiotlb_test_bounce(t->dev, addr[i]) = addr[i];
 	}
-	/* The real worker closes pools in the middle of it. */
+	/* The real worker closes pools while they are in use. */
 	if (!(round % 8)) {
 		WRITE_ONCE(t->mem->growth.pressed, true);
 		mod_delayed_work(system_dfl_wq, &t->mem->growth.work, 0);
@@ -774,7 +774,7 @@ static bool swiotlb_test_churn(void *arg)
 	return ours;
 }
 
-/* Pools come and go beneath threads that map from them on all CPUs. */
+/* Pools are added and freed while threads on all CPUs map from them. */
 static void swiotlb_growth_load_test(struct kunit *test)
 {
 	struct swiotlb_test_churn t = {

@@ -6,14 +6,14 @@
 #include "../mem.h"
 #include "fixture.h"
 
-/* As if the boot pool had another size. */
+/* Pretend that the boot pool has another size. */
 static void swiotlb_test_set_boot(struct swiotlb_mem *mem, unsigned long nslots)
 {
 	mem->boot_pool.nslots = nslots;
 	mem->pools.held = nslots;
 }
 
-/* A quarter of the memory that the boot pool leaves, however large that is. */
+/* The room is a quarter of the memory beside the boot pool, whatever its size. */
 static void swiotlb_limit_boot_pool_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
@@ -33,7 +33,7 @@ static void swiotlb_limit_boot_pool_test(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, swiotlb_limit_room(mem), room - k);
 		KUNIT_EXPECT_EQ(test, swiotlb_limit_nslots(mem), limit + 3 * k);
 	}
-	/* All of memory, or more than that, leaves nothing. */
+	/* A boot pool of all memory or more leaves no room. */
 	swiotlb_test_set_boot(mem, boot + 4 * room);
 	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(mem), 0);
 	swiotlb_test_set_boot(mem, boot + 4 * room + 4096);
@@ -42,7 +42,7 @@ static void swiotlb_limit_boot_pool_test(struct kunit *test)
 	swiotlb_test_set_boot(mem, boot);
 }
 
-/* Only memory that its pools may have counts. */
+/* Only memory in which its pools may lie counts. */
 static void swiotlb_limit_last_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
@@ -60,7 +60,7 @@ static void swiotlb_limit_last_test(struct kunit *test)
 	swiotlb_test_set_boot(mem, SWIOTLB_MAX_SLOTS);
 }
 
-/* "swiotlb=max=" is for all pools together. */
+/* "swiotlb=max=" limits the sum of all pools. */
 static void swiotlb_limit_max_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -73,7 +73,7 @@ static void swiotlb_limit_max_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, swiotlb_limit_is_reached(mem, 1));
 }
 
-/* Transient pools and lost memory use the room up, to the last slot. */
+/* Transient pools and lost memory count against the limit, slot by slot. */
 static void swiotlb_limit_counts_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -96,7 +96,7 @@ static void swiotlb_limit_counts_test(struct kunit *test)
 	atomic_long_set(&mem->growth.apart, 0);
 }
 
-/* The limit of the wider allocator is for both, that of the narrower for itself. */
+/* The wider allocator's limit applies to both, the narrower one's only to itself. */
 static void swiotlb_limit_wider_test(struct kunit *test)
 {
 	struct swiotlb_mem *low = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -124,7 +124,7 @@ static void swiotlb_limit_wider_test(struct kunit *test)
 	any->pools.held = 0;
 }
 
-/* The boot pool, which is in the narrower one, does not use up the share of the other. */
+/* The boot pool of the narrower allocator does not use up the room of the wider one. */
 static void swiotlb_limit_wider_share_test(struct kunit *test)
 {
 	struct swiotlb_mem *low = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Magazines: what a CPU keeps, how much of it, and how it is drained.
+ * Magazines: which buffers a CPU keeps, how many, and how they are drained.
  */
 
 #include "../mem.h"
 #include "fixture.h"
 
-/* Large enough that a magazine holds some buffers, with a few CPUs. */
+/* Pool size with which a magazine holds some buffers, given a few CPUs. */
 #define SWIOTLB_TEST_BIG	2048
-/* What a page needs. */
+/* Size class of a page. */
 #define SWIOTLB_TEST_PAGE_CLASS	(PAGE_SHIFT - IO_TLB_SHIFT)
 #define SWIOTLB_TEST_MANY	200
 
@@ -43,7 +43,7 @@ static void swiotlb_magazine_stack_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_magazine_take(mag), 0);
 }
 
-/* A wrong hint costs time, but neither loses nor doubles a buffer. */
+/* A wrong hint costs time, but does not lose or duplicate a buffer. */
 static void swiotlb_magazine_hint_test(struct kunit *test)
 {
 	struct swiotlb_magazine *mag = swiotlb_test_magazine(test, 4);
@@ -65,7 +65,7 @@ static void swiotlb_magazine_hint_test(struct kunit *test)
 /**
  * struct swiotlb_test_stack - one magazine for all CPUs
  * @mag:	The magazine.
- * @owned:	One bit a buffer: a CPU has taken it.
+ * @owned:	One bit per buffer, set while a CPU owns it.
  */
 struct swiotlb_test_stack {
 	struct swiotlb_magazine *mag;
@@ -82,7 +82,7 @@ static bool swiotlb_test_take_and_push(void *arg)
 		return true;
 	alone = !test_and_set_bit(cell, &t->owned);
 	clear_bit(cell, &t->owned);
-	/* There is room: the buffers are those that were in it. */
+	/* There is room: all buffers were in the magazine before. */
 	while (!swiotlb_magazine_push(t->mag, cell))
 		WRITE_ONCE(t->mag->top, 0);
 	return alone;
@@ -169,7 +169,7 @@ static void swiotlb_magazine_lifo_test(struct kunit *test)
 	swiotlb_test_pin(test, raw_smp_processor_id());
 	swiotlb_test_map_n(test, t, 2);
 	first = t->addr[1];
-	/* The one with the lowest number was freed last. */
+	/* Mapping 0 is freed last. */
 	swiotlb_test_unmap_n(t, 2);
 	KUNIT_EXPECT_EQ(test, t->addr[0],
 			swiotlb_test_map(t->dev, t->buffer, t->bytes, DMA_FROM_DEVICE));
@@ -178,7 +178,7 @@ static void swiotlb_magazine_lifo_test(struct kunit *test)
 	swiotlb_test_unmap_n(t, 2);
 }
 
-/* Free for callers, in use for the area, and no mapping any more. */
+/* A kept buffer is free for callers, in use for the area, and no longer a mapping. */
 static void swiotlb_magazine_keep_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -201,7 +201,7 @@ static void swiotlb_magazine_keep_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(&t->mem->boot_pool), 0);
 }
 
-/* Nothing is kept of a size that is no class, or that has no room in any magazine. */
+/* A buffer is not kept if its size is no class, or if no magazine has room. */
 static void swiotlb_magazine_not_kept_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -221,7 +221,7 @@ static void swiotlb_magazine_not_kept_test(struct kunit *test)
 	swiotlb_test_expect_kept(test, t, 0);
 }
 
-/* A buffer that was kept is not right for all: one that is not goes to its area. */
+/* A kept buffer that does not fit the alignment of a request is freed to its area. */
 static void swiotlb_magazine_unfit_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -243,7 +243,7 @@ static void swiotlb_magazine_unfit_test(struct kunit *test)
 	swiotlb_tbl_unmap_single(t->dev, addr, t->bytes, DMA_FROM_DEVICE, 0);
 }
 
-/* However much was mapped, on however many CPUs: a quarter at most. */
+/* All magazines together keep at most a quarter of the slots. */
 static void swiotlb_magazine_share_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -260,7 +260,7 @@ static void swiotlb_magazine_share_test(struct kunit *test)
 	KUNIT_EXPECT_GT(test, swiotlb_test_kept(t->mem), 0);
 }
 
-/* The buffers of one CPU only, whichever CPU drains them. */
+/* Draining one CPU frees the buffers of that CPU only, from whichever CPU it runs on. */
 static void swiotlb_magazine_drain_cpu_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -268,7 +268,7 @@ static void swiotlb_magazine_drain_cpu_test(struct kunit *test)
 
 	for_each_online_cpu(cpu) {
 		swiotlb_test_pin(test, cpu);
-		/* More than one, so that none comes from a CPU before. */
+		/* Two mappings, so that no buffer comes from another CPU. */
 		swiotlb_test_map_n(test, t, 2);
 		swiotlb_test_unmap_n(t, 2);
 		left += 2 * swiotlb_nslots(PAGE_SIZE);
@@ -291,7 +291,7 @@ static unsigned int swiotlb_test_listed(struct swiotlb_test_keep *t)
 	return n;
 }
 
-/* A magazine is on the list once it gets a buffer, once, until it is drained. */
+/* The first buffer puts a magazine on the list, once, until it is drained. */
 static void swiotlb_magazine_list_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -313,7 +313,7 @@ static void swiotlb_magazine_list_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_test_listed(t), 0);
 }
 
-/* A drain visits the magazines on the list, and no others. */
+/* A drain visits only the magazines on the list. */
 static void swiotlb_magazine_drain_listed_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -335,7 +335,7 @@ static void swiotlb_magazine_drain_listed_test(struct kunit *test)
 	swiotlb_test_expect_kept(test, t, 0);
 }
 
-/* Mapped on one CPU, unmapped on another: they come back through the depot. */
+/* Buffers mapped on one CPU and unmapped on another return through the depot. */
 static void swiotlb_magazine_depot_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -352,7 +352,7 @@ static void swiotlb_magazine_depot_test(struct kunit *test)
 	moved = mag->limit - DIV_ROUND_UP(mag->limit, 8);
 	if (mag->limit >= SWIOTLB_TEST_MANY || moved > depot->limit)
 		kunit_skip(test, "too many CPUs for so small a pool");
-	/* One more than a magazine holds: most of it moves. */
+	/* With one more than the magazine holds, most of its buffers move to the depot. */
 	swiotlb_test_pin(test, here);
 	swiotlb_test_map_n(test, t, mag->limit + 1);
 	swiotlb_test_pin(test, there);
@@ -367,15 +367,15 @@ static void swiotlb_magazine_depot_test(struct kunit *test)
 	swiotlb_test_map_n(test, t, 1);
 	KUNIT_EXPECT_EQ(test, mag->top, moved - 1);
 	KUNIT_EXPECT_EQ(test, depot->count, 0);
-	/* None of them is from an area. */
+	/* None of the buffers came from an area. */
 	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(&t->mem->boot_pool), used);
-	/* A drain finds them where they are now. */
+	/* A drain frees the buffers in the magazine to which they moved. */
 	swiotlb_magazines_drain(&t->mem->cache);
 	swiotlb_test_expect_kept(test, t, 0);
 	swiotlb_test_unmap_n(t, 1);
 }
 
-/* The buffers of one pool are drained from magazines and depots, and no others. */
+/* Only the buffers of one pool are drained from magazines and depots. */
 static void swiotlb_magazine_drain_pool_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -393,7 +393,7 @@ static void swiotlb_magazine_drain_pool_test(struct kunit *test)
 	swiotlb_test_expect_kept(test, t, 0);
 }
 
-/* While an allocator is crowded nothing is kept, and after a while it is again. */
+/* While an allocator is crowded, nothing is kept; later, buffers are kept again. */
 static void swiotlb_magazine_crowded_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -404,7 +404,7 @@ static void swiotlb_magazine_crowded_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, swiotlb_cache_is_crowded(cache));
 	cache->crowded = (jiffies + 1) | 1;
 	swiotlb_tbl_unmap_single(t->dev, t->addr[1], t->bytes, DMA_FROM_DEVICE, 0);
-	/* Unless time has passed, and the unmap has noticed that. */
+	/* If the time is over, the unmap may have cleared the flag and kept the buffer. */
 	if (READ_ONCE(cache->crowded))
 		swiotlb_test_expect_kept(test, t, 0);
 
@@ -416,7 +416,7 @@ static void swiotlb_magazine_crowded_test(struct kunit *test)
 	swiotlb_test_expect_kept(test, t, swiotlb_nslots(PAGE_SIZE));
 }
 
-/* A time long ago is not one to come, whatever jiffies have done since. */
+/* A time long past must not seem to lie ahead when jiffies wrap. */
 static void swiotlb_magazine_crowded_wrap_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -428,7 +428,7 @@ static void swiotlb_magazine_crowded_wrap_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, swiotlb_cache_is_crowded(cache));
 }
 
-/* It is news once, until the time is over. */
+/* swiotlb_cache_crowd() returns true only once until the time is over. */
 static void swiotlb_magazine_crowd_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -453,7 +453,7 @@ static void swiotlb_magazine_resize_test(struct kunit *test)
 		swiotlb_magazines_resize(&t->mem->cache, SWIOTLB_TEST_BIG / 2);
 	KUNIT_EXPECT_LT(test, mag->limit, limit);
 	KUNIT_EXPECT_LT(test, t->mem->cache.depot[class].limit, depot);
-	/* Too small to keep anything. */
+	/* An allocator this small keeps nothing. */
 	scoped_guard(mutex, &swiotlb_pools_lock)
 		swiotlb_magazines_resize(&t->mem->cache, 1);
 	for_each_possible_cpu(cpu)

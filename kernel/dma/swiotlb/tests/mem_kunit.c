@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One allocator: which devices reach it, in which order areas are searched, and how
- * slots in use are counted.
+ * One allocator: which devices reach it, the order in which areas are searched, and
+ * the count of slots in use.
  */
 
 #include "../mem.h"
@@ -74,7 +74,7 @@ static void swiotlb_test_mem_unmap_all(struct kunit *test, unsigned int nslots)
 
 /* ------------------------------------------------------------ search --- */
 
-/* Each CPU begins with its own area, and takes the next when that is full. */
+/* Each CPU searches its own area first, and the next one when that is full. */
 static void swiotlb_mem_own_area_test(struct kunit *test)
 {
 	struct swiotlb_test_search *t = test->priv;
@@ -98,7 +98,7 @@ static void swiotlb_mem_own_area_test(struct kunit *test)
 	}
 }
 
-/* More than half of the own area, or a neighbour's: the worker should look. */
+/* @tight is set if the own area is more than half full, or if another area is used. */
 static void swiotlb_mem_tight_test(struct kunit *test)
 {
 	unsigned int half = SWIOTLB_MAX_SLOTS / 2, own, index[3];
@@ -128,8 +128,8 @@ static bool swiotlb_test_map_one(void *arg)
 }
 
 /*
- * All CPUs want the one area that has room for all of them: a lock that is taken
- * must not look like an area that is full.
+ * All CPUs need the only area that still has room: a map must not take an area whose
+ * lock is held for a full one.
  */
 static void swiotlb_mem_wait_test(struct kunit *test)
 {
@@ -162,7 +162,7 @@ static void swiotlb_mem_drain_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_test_mem_map(t, 1, NULL), SWIOTLB_NO_SLOT);
 	swiotlb_test_expect_used(test, t->mem, SWIOTLB_TEST_NSLOTS);
 
-	/* A while after a failed map, nothing is kept. */
+	/* Nothing is kept for a while after a failed map. */
 	schedule_timeout_uninterruptible(4);
 	swiotlb_test_mem_unmap_all(test, 1);
 	swiotlb_test_expect_used(test, t->mem, 0);
@@ -194,7 +194,7 @@ static void swiotlb_mem_drain_once_test(struct kunit *test)
 	until = (jiffies + 1) | 1;
 	t->mem->cache.crowded = until;
 	index[0] = swiotlb_test_mem_map(t, SWIOTLB_MAX_SLOTS, NULL);
-	/* Unless time has passed, and the map has noticed that. */
+	/* If the time is over, the map may have cleared the flag and drained the magazine. */
 	if (t->mem->cache.crowded == until) {
 		KUNIT_EXPECT_EQ(test, index[0], SWIOTLB_NO_SLOT);
 		KUNIT_EXPECT_EQ(test, swiotlb_test_kept(t->mem), 1);
@@ -214,7 +214,7 @@ static void swiotlb_mem_drain_once_test(struct kunit *test)
  * @low:	The narrower one, with the boot pool.
  * @any:	The wider one.
  * @dev:	The device.
- * @grows:	Pools may be added.
+ * @grows:	True if pools may be added.
  */
 struct swiotlb_test_reach {
 	struct swiotlb_mem *low;
@@ -223,7 +223,7 @@ struct swiotlb_test_reach {
 	bool grows;
 };
 
-/* Where their pools may lie, above the boot pool. */
+/* Ranges above the boot pool in which added pools may lie. */
 #define SWIOTLB_TEST_ABOVE_LOW	SZ_16M
 #define SWIOTLB_TEST_ABOVE_ANY	SZ_64M
 
@@ -242,13 +242,13 @@ static struct swiotlb_test_reach *swiotlb_test_reach(struct kunit *test)
 	swiotlb_growth_enable(t->low, U64_MAX, 1, 0);
 	swiotlb_growth_enable(t->any, U64_MAX, 1, 0);
 	t->grows = swiotlb_growth_is_enabled(t->low);
-	/* There need not be memory. */
+	/* No memory needs to exist there. */
 	t->low->last = end + SWIOTLB_TEST_ABOVE_LOW - 1;
 	t->any->last = end + SWIOTLB_TEST_ABOVE_ANY - 1;
 	return t;
 }
 
-/* By the mask, then by the limit of the bus: the lower one decides. */
+/* Test @limit as DMA mask, then as bus limit: the lower of both decides. */
 static void swiotlb_test_expect_reach(struct kunit *test, struct swiotlb_test_reach *t,
 				      u64 limit, enum swiotlb_reach reach)
 {
@@ -285,7 +285,7 @@ static void swiotlb_mem_reach_test(struct kunit *test)
 	swiotlb_test_expect_reach(test, t, 1, SWIOTLB_REACH_NONE);
 }
 
-/* Without growth and transient pools a part of the boot pool is better than nothing. */
+/* Without growth and transient pools, reaching a part of the boot pool is enough. */
 static void swiotlb_mem_reach_fixed_test(struct kunit *test)
 {
 	struct swiotlb_test_search *search = test->priv;
@@ -301,7 +301,7 @@ static void swiotlb_mem_reach_fixed_test(struct kunit *test)
 				  SWIOTLB_REACH_NONE);
 }
 
-/* A platform that remaps its pool knows that all devices reach it. */
+/* If the platform remaps its pool, all devices reach it. */
 static void swiotlb_mem_reach_remapped_test(struct kunit *test)
 {
 	struct swiotlb_test_search *search = test->priv;
@@ -313,7 +313,7 @@ static void swiotlb_mem_reach_remapped_test(struct kunit *test)
 	swiotlb_test_expect_reach(test, &t, 1, SWIOTLB_REACH_MEM);
 }
 
-/* Windows of a bus, moved up, so that a device counts differently. */
+/* A bus window whose DMA addresses differ from the physical addresses. */
 static void swiotlb_test_expect_window(struct kunit *test, struct swiotlb_test_reach *t,
 				       phys_addr_t start, phys_addr_t end, u64 limit,
 				       enum swiotlb_reach reach)
@@ -356,14 +356,14 @@ static void swiotlb_mem_reach_window_test(struct kunit *test)
 				   SWIOTLB_REACH_NONE);
 	swiotlb_test_expect_window(test, t, boot->end, t->any->last + 1, U64_MAX,
 				   SWIOTLB_REACH_NONE);
-	/* The mask is of addresses as the device counts. */
+	/* The mask limits DMA addresses, not physical addresses. */
 	swiotlb_test_expect_window(test, t, 0, t->any->last + 1,
 				   SZ_1G + t->low->last, SWIOTLB_REACH_MEM);
 	swiotlb_test_expect_window(test, t, 0, t->any->last + 1, boot->end - 1,
 				   SWIOTLB_REACH_NONE);
 }
 
-/* Both ends of the memory are in windows, but not side by side for the device. */
+/* Both ends of the memory are in windows, but the windows are not adjacent in DMA addresses. */
 static void swiotlb_mem_reach_split_test(struct kunit *test)
 {
 	struct swiotlb_test_reach *t = swiotlb_test_reach(test);
@@ -383,7 +383,7 @@ static void swiotlb_mem_reach_split_test(struct kunit *test)
 	t->dev->dma_range_map = NULL;
 }
 
-/* Behind an IOMMU, masks are for addresses of the IOMMU. */
+/* Behind an IOMMU, masks limit IOVAs, so the device reaches all memory. */
 static void swiotlb_mem_reach_iommu_test(struct kunit *test)
 {
 	struct swiotlb_test_reach *t = swiotlb_test_reach(test);
@@ -409,7 +409,7 @@ static void swiotlb_mem_reach_iommu_test(struct kunit *test)
 	t->dev->dma_range_map = NULL;
 }
 
-/* The one comparison of a map: an allocator with pools, all in reach, or none. */
+/* swiotlb_mem_first() returns an allocator with pools, all of them in reach, or none. */
 static void swiotlb_mem_first_test(struct kunit *test)
 {
 	struct swiotlb_test_reach *t = swiotlb_test_reach(test);
@@ -468,7 +468,7 @@ static void swiotlb_mem_dev_last_test(struct kunit *test)
 
 /* ------------------------------------------------------------- count --- */
 
-/* Each CPU counts for itself: one maps, another one unmaps. */
+/* Counts are per CPU: one CPU maps, another one unmaps. */
 static void swiotlb_mem_account_test(struct kunit *test)
 {
 	unsigned int here = cpumask_first(cpu_online_mask);
@@ -491,7 +491,7 @@ static void swiotlb_mem_account_test(struct kunit *test)
 	swiotlb_test_expect_used(test, t->mem, 0);
 }
 
-/* Mapped before there are magazines, unmapped when there are. */
+/* Map before the magazines are started, unmap afterwards. */
 static void swiotlb_mem_account_early_test(struct kunit *test)
 {
 	struct swiotlb_test_search *t = test->priv;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory of pools that are made at run time: where it lies, and in which state it is.
- * Functions that decrypt and encrypt are replaced by others that count.
+ * Memory of pools made at run time: its address and its encryption state. Stubs that
+ * count replace the functions that decrypt and encrypt.
  */
 
 #include <linux/page_ref.h>
@@ -60,7 +60,7 @@ static void swiotlb_pages_shared_test(struct kunit *test)
 	swiotlb_test_expect_crypt(test, 1, 1, SWIOTLB_TEST_POOL_BYTES);
 }
 
-/* First cleared, then decrypted: the hypervisor must not see the former contents. */
+/* Memory is cleared before it is decrypted: the hypervisor must not see old contents. */
 static void swiotlb_pages_prepare_test(struct kunit *test)
 {
 	void *vaddr = swiotlb_test_pages(test, SWIOTLB_TEST_POOL_BYTES);
@@ -90,7 +90,7 @@ static void swiotlb_pages_prepare_fails_test(struct kunit *test)
 						       false));
 }
 
-/* A part that was decrypted before it failed is encrypted; the pages are free again. */
+/* If decryption fails, the decrypted part is encrypted again, and the pages are freed. */
 static void swiotlb_pages_decrypt_fails_test(struct kunit *test)
 {
 	struct swiotlb_pages pages;
@@ -101,7 +101,7 @@ static void swiotlb_pages_decrypt_fails_test(struct kunit *test)
 	swiotlb_test_expect_crypt(test, 1, 1, SWIOTLB_TEST_POOL_BYTES);
 }
 
-/* No other code may get lost memory; but this test has only played that it is lost. */
+/* Lost memory must still be allocated. Free it: the stubs have not changed its state. */
 static void swiotlb_test_free_lost(struct kunit *test)
 {
 	void *vaddr = swiotlb_test_crypt.vaddr;
@@ -112,7 +112,7 @@ static void swiotlb_test_free_lost(struct kunit *test)
 	free_pages((unsigned long)vaddr, get_order(SWIOTLB_TEST_POOL_BYTES));
 }
 
-/* Pages in an unknown state are not used any more. */
+/* Pages whose state is unknown are never freed. */
 static void swiotlb_pages_undo_fails_test(struct kunit *test)
 {
 	struct swiotlb_pages pages;
@@ -134,7 +134,7 @@ static void swiotlb_pages_encrypt_fails_test(struct kunit *test)
 	swiotlb_test_free_lost(test);
 }
 
-/* No zone ends at the first of these limits: pages of its zone may lie above. */
+/* No zone ends at the first of these limits, so a page of the zone may lie above it. */
 static void swiotlb_pages_limit_test(struct kunit *test)
 {
 	static const u64 limits[] = {
@@ -144,7 +144,7 @@ static void swiotlb_pages_limit_test(struct kunit *test)
 	unsigned int i, n = 0;
 
 	for (i = 0; i < ARRAY_SIZE(limits); i++) {
-		/* There may be no zone for so narrow a limit, or nothing in it. */
+		/* There may be no zone for such a low limit, or no memory in it. */
 		if (swiotlb_test_alloc(&pages, SWIOTLB_TEST_POOL_BYTES, limits[i], false))
 			continue;
 		n++;
@@ -155,7 +155,7 @@ static void swiotlb_pages_limit_test(struct kunit *test)
 		kunit_skip(test, "no memory below any of the limits");
 }
 
-/* The page allocator has no page so large, and must not get it when it is freed. */
+/* Memory larger than any block of the page allocator must not be freed as one block. */
 static void swiotlb_pages_large_test(struct kunit *test)
 {
 	struct swiotlb_pages pages = {
@@ -167,7 +167,7 @@ static void swiotlb_pages_large_test(struct kunit *test)
 	size_t bytes = pages.bytes;
 	struct page *page;
 
-	/* It takes migration of others' pages, and so a caller that can sleep. */
+	/* Such memory needs page migration, and therefore a caller that can sleep. */
 	KUNIT_EXPECT_EQ(test, -ENOMEM, swiotlb_pages_alloc(&pages));
 	if (swiotlb_test_alloc(&pages, bytes, U64_MAX, false))
 		kunit_skip(test, "no contiguous memory");
@@ -179,7 +179,7 @@ static void swiotlb_pages_large_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, swiotlb_pages_free(&pages));
 }
 
-/* In atomic context nothing is decrypted: such memory is from the coherent pools. */
+/* In atomic context nothing is decrypted: shared memory comes from the coherent pools. */
 static void swiotlb_pages_atomic_test(struct kunit *test)
 {
 	struct swiotlb_pages pages = {

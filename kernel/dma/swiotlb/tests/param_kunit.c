@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * swiotlb=: the words that it understands. The parser works on what the command line has set:
- * each test puts that back, and runs while the kernel boots, when the parser is
- * still there.
+ * The words of swiotlb=. The parser changes the settings of the command line: each test
+ * restores them. The tests run while the kernel boots, before the parser is discarded.
  */
 
 #include "../param.h"
 #include "fixture.h"
 
 /**
- * struct swiotlb_test_param - a value of swiotlb=, and what it means
+ * struct swiotlb_test_param - a value of swiotlb=, and its meaning
  * @value:	The value.
- * @slots:	Slots.
- * @areas:	Areas, 0 if nothing was said.
- * @words:	Which of the words below were understood.
+ * @slots:	Number of slots.
+ * @areas:	Number of areas, 0 if not given.
+ * @words:	Mask of the words below that are set.
  */
 struct swiotlb_test_param {
 	const char *value;
@@ -66,7 +65,7 @@ KUNIT_ARRAY_PARAM(swiotlb_param, swiotlb_params, swiotlb_test_param_desc);
 
 static struct swiotlb_param swiotlb_test_saved;
 
-/* As if there were no swiotlb= on the command line. */
+/* Pretend that the command line has no swiotlb=. */
 static int swiotlb_param_test_init(struct kunit *test)
 {
 	swiotlb_test_saved = swiotlb_param;
@@ -102,7 +101,7 @@ static void __init swiotlb_param_parse_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_size_or_default(), param->slots << IO_TLB_SHIFT);
 }
 
-/* A small pool to grow from, unless a size is given as well. */
+/* "dynamic" makes the boot pool small, unless a size is given as well. */
 static void __init swiotlb_param_dynamic_test(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
@@ -119,7 +118,7 @@ static void __init swiotlb_param_dynamic_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_param.nslots, 4096);
 }
 
-/* Nothing is rounded before all words are read. */
+/* No value is rounded before all words are parsed. */
 static void __init swiotlb_param_order_test(struct kunit *test)
 {
 	static const char * const values[] = {
@@ -139,7 +138,7 @@ static void __init swiotlb_param_order_test(struct kunit *test)
 	}
 }
 
-/* A pool that cannot grow has the size that the platform asked for. */
+/* A pool that cannot grow gets the size that the platform has set. */
 static void __init swiotlb_param_fixed_test(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
@@ -153,7 +152,7 @@ static void __init swiotlb_param_fixed_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_size_or_default(), SZ_16M);
 }
 
-/* A size, or nothing is changed. */
+/* "max=" changes nothing unless its value is a valid size. */
 static void __init swiotlb_param_max_test(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
@@ -168,7 +167,7 @@ static void __init swiotlb_param_max_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_param.max_nslots, SZ_256M >> IO_TLB_SHIFT);
 }
 
-/* A size that an architecture asks for counts only if the user has given none. */
+/* A size set by the architecture applies only if the user has not given one. */
 static void __init swiotlb_param_adjust_test(struct kunit *test)
 {
 	swiotlb_adjust_size(SZ_8M + 1);
@@ -184,7 +183,7 @@ static void __init swiotlb_param_adjust_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_param.nslots, 4096);
 }
 
-/* The suite is run before its functions are discarded. */
+/* The suite runs before its functions are discarded. */
 static struct kunit_case __refdata swiotlb_param_cases[] = {
 	KUNIT_CASE_PARAM(swiotlb_param_parse_test, swiotlb_param_gen_params),
 	KUNIT_CASE(swiotlb_param_dynamic_test),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One pool: its shape, and where in it a mapping may lie.
+ * One pool: its layout, and the positions at which a mapping may lie.
  */
 
 #include "../pool.h"
@@ -61,7 +61,7 @@ static void swiotlb_pool_shape_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, swiotlb_pool_is_empty(pool));
 }
 
-/* Slot by slot: each is allocated once, and none that does not exist. */
+/* Allocate slot by slot: each slot once, and only slots that exist. */
 static void swiotlb_pool_all_slots_test(struct kunit *test)
 {
 	const struct swiotlb_test_shape *shape = test->param_value;
@@ -118,9 +118,9 @@ static void swiotlb_pool_limit_test(struct kunit *test)
 /* ------------------------------------------------------------- place --- */
 
 /**
- * struct swiotlb_test_place - what a mapping asks for, in slots
+ * struct swiotlb_test_place - requirements of a mapping, in slots
  * @nslots:	Its length.
- * @align_mask:	Alignment; all positions within it are tried.
+ * @align_mask:	Alignment mask; all positions within it are tried.
  * @boundary:	Segment boundary mask, 0 for none.
  */
 struct swiotlb_test_place {
@@ -148,7 +148,7 @@ static void swiotlb_test_place_desc(const struct swiotlb_test_place *place,
 
 KUNIT_ARRAY_PARAM(swiotlb_place, swiotlb_places, swiotlb_test_place_desc);
 
-/* By the words of the contract, without the engine's arithmetic. */
+/* The definition of a valid position, without the arithmetic of the engine. */
 static bool swiotlb_test_may_lie_at(const struct swiotlb_request *req,
 				    unsigned long slot)
 {
@@ -174,7 +174,7 @@ static bool swiotlb_test_may_lie_in(const struct swiotlb_request *req,
 	return false;
 }
 
-/* An empty area has room exactly if the slow search says so. */
+/* An empty area has room if and only if the slow search finds room. */
 static void swiotlb_test_place_at(struct kunit *test, struct io_tlb_pool *pool,
 				  const struct swiotlb_request *req,
 				  unsigned long dma_slot)
@@ -212,7 +212,7 @@ static void swiotlb_pool_place_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(pool), 0);
 }
 
-/* An impossible request fits nowhere, and any other in a large pool. */
+/* An impossible request fits nowhere; any other request fits in a large pool. */
 static void swiotlb_pool_possible_test(struct kunit *test)
 {
 	const struct swiotlb_test_place *place = test->param_value;
@@ -234,7 +234,7 @@ static void swiotlb_pool_possible_test(struct kunit *test)
  * struct swiotlb_test_segments - a pool that is contiguous in segments only
  * @nslots:	Slots of the pool.
  * @nareas:	Areas.
- * @segment:	Slots of a segment.
+ * @segment:	Slots of a segment, a power of two.
  * @boundary:	Segment boundary mask of the device, 0 for none.
  */
 struct swiotlb_test_segments {
@@ -274,7 +274,7 @@ static bool swiotlb_test_may_lie_in_segment(const struct io_tlb_pool *pool,
 	       swiotlb_test_may_lie_at(req, dma_slot + index);
 }
 
-/* All there is room for, in all areas, and not a run more. */
+/* Fill all areas, then check that no further run fits. */
 static void swiotlb_test_fill_segments(struct kunit *test, struct io_tlb_pool *pool,
 				       const struct swiotlb_request *req,
 				       unsigned long dma_slot)
@@ -299,7 +299,7 @@ static void swiotlb_test_fill_segments(struct kunit *test, struct io_tlb_pool *p
 		}
 	}
 
-	/* With no slot of those between runs, nothing more fits. */
+	/* No run fits between the runs that are mapped. */
 	for (left = 0; left + req->nslots <= pool->nslots; left++) {
 		if (!swiotlb_test_may_lie_in_segment(pool, req, dma_slot, left,
 						     segments->segment))
@@ -370,7 +370,7 @@ static void swiotlb_pool_lookup_test(struct kunit *test)
 
 	KUNIT_ASSERT_TRUE(test, swiotlb_pool_lookup(pool, addr, &map));
 	KUNIT_EXPECT_TRUE(test, swiotlb_record_take(&pool->records[first], map.word));
-	/* Its slots are not free yet, but it is no mapping any more. */
+	/* The mapping has ended, but its slots are not free yet. */
 	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(pool), 70);
 	KUNIT_EXPECT_FALSE(test, swiotlb_pool_lookup(pool, addr, &map));
 	swiotlb_pool_release(pool, first, 70, NULL, 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From an address to its pool, while pools come and go. Nothing is mapped in the pools
- * here; the index is for all allocators, so their memory is real.
+ * Look up the pool of an address while pools are added and removed. Nothing is mapped in
+ * these pools. Their memory is real because all allocators share the index.
  */
 
 #include "../mem.h"
@@ -16,8 +16,8 @@
  * @mem:	The allocator.
  * @dev:	A device that uses it.
  * @pools:	Pools of one and of two pieces, in turn.
- * @published:	How many of them have been added.
- * @busy:	A thread adds one.
+ * @published:	Number of pools that have been added.
+ * @busy:	Set while a thread adds a pool.
  */
 struct swiotlb_test_pools {
 	struct swiotlb_mem *mem;
@@ -74,7 +74,7 @@ static int swiotlb_test_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	return swiotlb_pools_add(mem, pool);
 }
 
-/* As the worker does it, but at once. */
+/* Close and remove a pool as the worker does, but at once. */
 static void swiotlb_test_remove(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
 	scoped_guard(mutex, &swiotlb_pools_lock) {
@@ -103,7 +103,7 @@ static bool swiotlb_test_is_unknown(struct swiotlb_test_pools *t, unsigned int i
 	       !swiotlb_find_pool(t->dev, pool->end - 1);
 }
 
-/* The first byte, the last one, and those next to the pool. */
+/* Look up the first and the last byte of a pool, and the bytes next to it. */
 static void swiotlb_pools_find_test(struct kunit *test)
 {
 	struct swiotlb_test_pools *t = swiotlb_test_pools(test);
@@ -137,7 +137,7 @@ static void swiotlb_pools_find_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->mem->pub.nslabs, 0);
 }
 
-/* A pool that the index cannot hold is refused, and changes nothing. */
+/* A pool that the index cannot hold is refused and changes nothing. */
 static void swiotlb_pools_refuse_test(struct kunit *test)
 {
 	struct swiotlb_test_pools *t = swiotlb_test_pools(test);
@@ -157,7 +157,7 @@ static void swiotlb_pools_refuse_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, swiotlb_test_is_unknown(t, 0));
 }
 
-/* Closed, opened again, closed, removed; its number is the last to go. */
+/* A pool is closed, reopened, closed and removed; its number is released last. */
 static void swiotlb_pools_life_test(struct kunit *test)
 {
 	struct swiotlb_test_pools *t = swiotlb_test_pools(test);
@@ -172,7 +172,7 @@ static void swiotlb_pools_life_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, swiotlb_pool_is_open(one));
 	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, two->nslots);
 	KUNIT_EXPECT_EQ(test, mem->pools.held, one->nslots + two->nslots);
-	/* The owners of mappings still find it. */
+	/* Mappings in a closed pool still find it. */
 	KUNIT_EXPECT_TRUE(test, swiotlb_test_is_found(t, 0));
 
 	swiotlb_pools_reopen(mem, one);
@@ -185,7 +185,7 @@ static void swiotlb_pools_life_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, swiotlb_test_is_unknown(t, 0));
 	KUNIT_EXPECT_TRUE(test, swiotlb_test_is_found(t, 1));
 	KUNIT_EXPECT_EQ(test, mem->pools.held, two->nslots);
-	/* Cells of magazines may still have its number. */
+	/* Cells of magazines may still hold its number. */
 	KUNIT_EXPECT_PTR_EQ(test, swiotlb_pool_by_number(one->id), one);
 	mutex_unlock(&swiotlb_pools_lock);
 
@@ -194,7 +194,7 @@ static void swiotlb_pools_life_test(struct kunit *test)
 	swiotlb_test_remove(mem, two);
 }
 
-/* Areas are searched as far as the pool with the most of them goes. */
+/* The search covers as many areas as the pool with the most areas has. */
 static void swiotlb_pools_nareas_test(struct kunit *test)
 {
 	struct swiotlb_test_pools *t = swiotlb_test_pools(test);
@@ -212,7 +212,7 @@ static void swiotlb_pools_nareas_test(struct kunit *test)
 
 /* ---------------------------------------------------- transient pools --- */
 
-/* Ranges of @pool that stand for transient pools: they need no alignment. */
+/* Use a range of @pool as a transient pool, which needs no alignment. */
 static void swiotlb_test_transient(struct io_tlb_pool *transient,
 				   const struct io_tlb_pool *pool,
 				   size_t offset, size_t bytes)
@@ -226,7 +226,7 @@ static void swiotlb_pools_transient_test(struct kunit *test)
 	struct swiotlb_test_pools *t = swiotlb_test_pools(test);
 	struct io_tlb_pool one = { }, two = { }, *pool = t->pools[1];
 
-	/* The second one lies across a multiple of 2 MiB. */
+	/* The second pool crosses a multiple of 2 MiB. */
 	swiotlb_test_transient(&one, pool, SZ_1M, 3 * PAGE_SIZE);
 	swiotlb_test_transient(&two, pool, SZ_2M - PAGE_SIZE, 2 * PAGE_SIZE);
 	swiotlb_transient_add(&one);
@@ -250,7 +250,7 @@ static void swiotlb_pools_transient_test(struct kunit *test)
 
 /* --------------------------------------------------------------- races --- */
 
-/* One CPU adds a pool now and then, and all find those that they have heard of. */
+/* One CPU at a time adds a pool; all CPUs find all pools that were published before. */
 static bool swiotlb_test_publish_and_find(void *arg)
 {
 	struct swiotlb_test_pools *t = arg;
@@ -279,15 +279,15 @@ static void swiotlb_pools_race_test(struct kunit *test)
 		swiotlb_test_remove(t->mem, t->pools[i]);
 }
 
-/* Each CPU has one that comes and goes. The first stays. */
+/* Index of the pool that this CPU adds and removes. No CPU removes the first pool. */
 static unsigned int swiotlb_test_own_pool(void)
 {
 	return raw_smp_processor_id() % (SWIOTLB_TEST_POOLS - 1) + 1;
 }
 
 /*
- * Numbers change hands. The pool that stays is always found; of the others, a caller in
- * a read section finds the right one or none.
+ * Pool numbers are reused. The first pool is always found. For an address of another pool,
+ * a caller in a read-side section finds that pool or none.
  */
 static bool swiotlb_test_add_and_remove(void *arg)
 {
@@ -322,7 +322,7 @@ static void swiotlb_pools_remove_race_test(struct kunit *test)
 	swiotlb_test_remove(t->mem, t->pools[0]);
 }
 
-/* Transient pools come and go beneath callers that look for others. */
+/* Transient pools are added and removed during lookups of other pools. */
 static bool swiotlb_test_come_and_go(void *arg)
 {
 	struct swiotlb_test_pools *t = arg;
@@ -333,7 +333,7 @@ static bool swiotlb_test_come_and_go(void *arg)
 	swiotlb_transient_add(own);
 	found &= swiotlb_find_pool(t->dev, own->start) == own;
 	swiotlb_transient_del(own);
-	/* Real ones are freed after a grace period, too. */
+	/* The memory of a transient pool is also freed only after a grace period. */
 	synchronize_rcu_expedited();
 	return found;
 }

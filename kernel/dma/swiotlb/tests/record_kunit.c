@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mapping records: packed, unpacked, and ended by one of many.
+ * Mapping records: pack, unpack, and end by one of several callers.
  */
 
 #include "../pool.h"
 #include "fixture.h"
 
-/* Addresses at which one form of record or another has its limits. */
+/* Addresses at the limits of the short and the long form of a record. */
 static const struct swiotlb_request swiotlb_records[] = {
 	{ .orig_addr = 0, .bytes = 1, .nslots = 1 },
 	{ .orig_addr = 0x12345678, .bytes = IO_TLB_SIZE, .nslots = 1 },
@@ -57,7 +57,7 @@ static void swiotlb_record_round_trip_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, map.word, (u64)atomic64_read(&records[0]));
 }
 
-/* A mapping that was ended is gone, with the tail of a long record. */
+/* A mapping ends only once; afterwards it cannot be read, nor can the tail of its record. */
 static void swiotlb_record_take_test(struct kunit *test)
 {
 	const struct swiotlb_request *req = test->param_value;
@@ -92,7 +92,7 @@ struct swiotlb_test_race {
 	atomic_t taken;
 };
 
-/* The caller that ends a mapping is alone with it until it writes the next one. */
+/* Only one caller ends a mapping, and it owns the slot until it writes the next record. */
 static bool swiotlb_test_race_for(void *arg)
 {
 	static const struct swiotlb_request req = {

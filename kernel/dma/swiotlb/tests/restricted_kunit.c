@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages of restricted pools: for coherent memory, whole and aligned. That a device
- * tree describes a pool is left to guests that have one.
+ * Pages of restricted pools, for coherent memory: whole and aligned. Pools described by
+ * a device tree are tested in guests that have one.
  */
 
 #include "../mem.h"
@@ -25,7 +25,7 @@ static int swiotlb_restricted_test_init(struct kunit *test)
 	return 0;
 }
 
-/* In slots: whole pages are allocated. */
+/* Number of slots that an allocation takes: pages are allocated whole. */
 static unsigned long swiotlb_test_whole(size_t bytes)
 {
 	return PAGE_ALIGN(bytes) >> IO_TLB_SHIFT;
@@ -82,7 +82,7 @@ static void swiotlb_restricted_full_test(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, swiotlb_free(t->dev, pages[i], bytes));
 }
 
-/* No bytes, more than any mapping has, and the state of encryption that the pool has not. */
+/* Zero bytes, more than the largest mapping, and the encryption state that the pool lacks. */
 static void swiotlb_restricted_refused_test(struct kunit *test)
 {
 	size_t most = SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT;

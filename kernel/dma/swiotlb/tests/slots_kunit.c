@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Slots of one area, against a search that looks at one bit after the other.
+ * Slots of one area, compared with a search that looks at one bit at a time.
  */
 
 #include <linux/prandom.h>
 
 #include "fixture.h"
 
-/* The largest area here; most have four words, the last of which is not used up. */
+/* Slots of the largest area; most areas use only a part of their last word. */
 #define SWIOTLB_TEST_MAX_AREA	300
 #define SWIOTLB_TEST_AREA	200
 
@@ -86,8 +86,8 @@ static unsigned int swiotlb_test_lowest(const struct swiotlb_slots *slots,
 }
 
 /*
- * The lowest run; for small powers of two, the lowest block that is aligned to its size,
- * unless @fit forbids that one.
+ * Returns the lowest run. For small powers of two, that is the lowest block that is
+ * aligned to its size, unless @fit forbids that block.
  */
 static unsigned int swiotlb_test_best(const struct swiotlb_slots *slots,
 				      const struct swiotlb_fit *fit)
@@ -106,7 +106,7 @@ static unsigned int swiotlb_test_best(const struct swiotlb_slots *slots,
 	return swiotlb_test_lowest(slots, fit, 1);
 }
 
-/* The search under test must find the run that the slow one finds. */
+/* The search under test must find the same run as the slow search. */
 static unsigned int swiotlb_test_find(struct kunit *test, struct swiotlb_slots *slots,
 				      const struct swiotlb_fit *fit)
 {
@@ -124,7 +124,7 @@ static unsigned int swiotlb_test_find(struct kunit *test, struct swiotlb_slots *
 /* ------------------------------------------------------------ tables --- */
 
 /**
- * struct swiotlb_test_fill - what is in use before a search
+ * struct swiotlb_test_fill - slots in use before a search
  * @nslots:	Length of each run.
  * @gap:	Free slots between two runs; 0 for an empty area.
  */
@@ -182,7 +182,7 @@ static const struct swiotlb_fit swiotlb_fits[] = {
 	SWIOTLB_FIT(16, 0, 0), SWIOTLB_FIT(16, 15, 0), SWIOTLB_FIT(32, 1, 0),
 	SWIOTLB_FIT(33, 1, 1), SWIOTLB_FIT(64, 63, 0), SWIOTLB_FIT(64, 63, 5),
 	SWIOTLB_FIT(128, 0, 0), SWIOTLB_FIT(128, 127, 100),
-	/* One boundary, the device's or the pool's. */
+	/* One boundary, that of the device or that of the pool. */
 	SWIOTLB_FIT_BOUNDED(1, 0, 0, 0, 0, SWIOTLB_NO_BOUNDARY, 0),
 	SWIOTLB_FIT_BOUNDED(2, 0, 0, 1, 1, SWIOTLB_NO_BOUNDARY, 0),
 	SWIOTLB_FIT_BOUNDED(4, 3, 0, 3, 0, SWIOTLB_NO_BOUNDARY, 0),
@@ -191,7 +191,7 @@ static const struct swiotlb_fit swiotlb_fits[] = {
 	SWIOTLB_FIT_BOUNDED(9, 1, 0, SWIOTLB_NO_BOUNDARY, 0, 31, 30),
 	SWIOTLB_FIT_BOUNDED(17, 0, 0, SWIOTLB_NO_BOUNDARY, 0, 31, 1),
 	SWIOTLB_FIT_BOUNDED(64, 0, 0, SWIOTLB_NO_BOUNDARY, 0, 127, 65),
-	/* Both. */
+	/* Both boundaries. */
 	SWIOTLB_FIT_BOUNDED(2, 0, 0, 1, 1, 7, 4),
 	SWIOTLB_FIT_BOUNDED(4, 1, 0, 15, 5, 31, 19),
 	SWIOTLB_FIT_BOUNDED(8, 7, 0, 63, 8, 31, 24),
@@ -203,7 +203,7 @@ static const struct swiotlb_fit swiotlb_fits[] = {
 
 KUNIT_ARRAY_PARAM(swiotlb_fit, swiotlb_fits, swiotlb_test_fit_desc);
 
-/* Until the area is full: each run is on top of those before. */
+/* Search and claim until the area is full. */
 static void swiotlb_slots_find_test(struct kunit *test)
 {
 	const struct swiotlb_fit *fit = test->param_value;
@@ -222,7 +222,7 @@ static void swiotlb_slots_find_test(struct kunit *test)
 	}
 }
 
-/* A hole is found again, whatever the hints have learned while it was none. */
+/* A released run is found again, although hints were updated while it was in use. */
 static void swiotlb_slots_reuse_test(struct kunit *test)
 {
 	const struct swiotlb_fit *fit = test->param_value;
@@ -255,7 +255,7 @@ static void swiotlb_slots_reuse_test(struct kunit *test)
 static void swiotlb_test_random_boundary(struct rnd_state *rnd, unsigned int nslots,
 					 struct swiotlb_boundary *boundary)
 {
-	/* A run that is longer than a segment is refused before it is searched. */
+	/* At least the length of the run: longer runs are refused before the search. */
 	unsigned int order = order_base_2(nslots) + prandom_u32_state(rnd) % 4;
 
 	if (prandom_u32_state(rnd) % 3)
@@ -267,7 +267,7 @@ static void swiotlb_test_random_boundary(struct rnd_state *rnd, unsigned int nsl
 		};
 }
 
-/* Short runs are the most frequent ones. */
+/* Short runs are the most frequent. */
 static struct swiotlb_fit swiotlb_test_random_fit(struct rnd_state *rnd)
 {
 	unsigned int bits = prandom_u32_state(rnd) % (ilog2(SWIOTLB_MAX_SLOTS) + 1);
@@ -292,8 +292,8 @@ struct swiotlb_test_run {
 };
 
 /*
- * Claims and releases of all kinds in one area: hints that one search leaves must be
- * right for all others.
+ * Claim and release runs of all kinds in one area: the hints that one search leaves must
+ * be correct for all others.
  */
 static void swiotlb_test_random_area(struct kunit *test, struct rnd_state *rnd,
 				     unsigned int nslots)
@@ -313,7 +313,7 @@ static void swiotlb_test_random_area(struct kunit *test, struct rnd_state *rnd,
 			swiotlb_slots_claim(slots, index, fit.nslots);
 			runs[n++] = (struct swiotlb_test_run) { index, fit.nslots };
 		}
-		/* Full for a while, then emptier: runs of all lengths come and go. */
+		/* The area is full for some time, then emptier, so that all lengths are found. */
 		while (n && prandom_u32_state(rnd) % 256 < (step & 64 ? 150 : 60)) {
 			i = prandom_u32_state(rnd) % n;
 			KUNIT_EXPECT_TRUE(test,
@@ -339,14 +339,14 @@ static void swiotlb_slots_random_test(struct kunit *test)
 
 /* ----------------------------------------------------------- longest --- */
 
-/* Free are 40 to 59, with a boundary in front of 50. */
+/* Leave slots 40 to 59 free, with a boundary before slot 50. */
 static void swiotlb_test_one_hole(struct swiotlb_slots *slots)
 {
 	swiotlb_slots_claim(slots, 0, 40);
 	swiotlb_slots_claim(slots, 60, SWIOTLB_TEST_AREA - 60);
 }
 
-/* That a boundary lies in a hole says nothing of its length. */
+/* A search that fails at a boundary must not shorten the recorded longest run. */
 static void swiotlb_slots_longest_boundary_test(struct kunit *test)
 {
 	static const struct swiotlb_fit bounded[] = {
@@ -369,7 +369,7 @@ static void swiotlb_slots_longest_boundary_test(struct kunit *test)
 	}
 }
 
-/* With a boundary, too: where no run is long enough, the next search ends at once. */
+/* If no run is long enough even without the boundary, the next search ends at once. */
 static void swiotlb_slots_longest_short_test(struct kunit *test)
 {
 	static const struct swiotlb_fit bounded =
@@ -380,7 +380,7 @@ static void swiotlb_slots_longest_short_test(struct kunit *test)
 	unsigned int i;
 
 	swiotlb_test_one_hole(slots);
-	/* Behind it, each second slot is free. */
+	/* Behind the hole, every second slot is free. */
 	swiotlb_slots_release(slots, 60, SWIOTLB_TEST_AREA - 60);
 	for (i = 60; i < SWIOTLB_TEST_AREA; i += 2)
 		swiotlb_slots_claim(slots, i, 1);
@@ -389,7 +389,7 @@ static void swiotlb_slots_longest_short_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, swiotlb_slots_may_fit(slots, 21));
 	KUNIT_EXPECT_EQ(test, swiotlb_slots_find(slots, &all), 40);
 
-	/* This alignment takes a longer run than there is: it says nothing of others. */
+	/* No run has this alignment; that must not affect requests without it. */
 	KUNIT_EXPECT_EQ(test, swiotlb_slots_find(slots, &aligned), SWIOTLB_NO_SLOT);
 	KUNIT_EXPECT_EQ(test, swiotlb_slots_find(slots, &all), 40);
 
@@ -399,7 +399,7 @@ static void swiotlb_slots_longest_short_test(struct kunit *test)
 
 /* ----------------------------------------------------- claim, release --- */
 
-/* Only a run that was claimed can be released, and only once. */
+/* Only a claimed run can be released, and only once. */
 static void swiotlb_slots_release_test(struct kunit *test)
 {
 	struct swiotlb_slots *slots = test->priv;
@@ -417,7 +417,7 @@ static void swiotlb_slots_release_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, bitmap_empty(slots->used, slots->nslots));
 }
 
-/* From any slot of a run to its first one, across words. */
+/* swiotlb_slots_head() finds the first slot of a run from any slot, across words. */
 static void swiotlb_slots_head_test(struct kunit *test)
 {
 	struct swiotlb_slots *slots = test->priv;
@@ -437,7 +437,7 @@ static void swiotlb_slots_head_test(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, swiotlb_slots_head(slots, i), 132);
 }
 
-/* A buffer of any size is allocated again at once: it is still in a cache. */
+/* A freed buffer of any size is allocated next: it may still be in a CPU cache. */
 static void swiotlb_slots_warm_test(struct kunit *test)
 {
 	static const struct swiotlb_fit fits[] = {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pools for one mapping, made in the middle of an interrupt, and freed by workers
- * when all readers have left.
+ * Pools for one mapping, made in interrupts, and freed by workers after a grace period.
  */
 
 #include <linux/irqflags.h>
@@ -28,7 +27,7 @@ struct swiotlb_test_full {
 	phys_addr_t all;
 };
 
-/* The worker has failed just now, and adds no pool meanwhile. */
+/* Pretend that growth has just failed, so that the worker adds no pool meanwhile. */
 static struct swiotlb_test_full *swiotlb_test_full(struct kunit *test,
 						   unsigned int min_align_mask)
 {
@@ -81,7 +80,7 @@ static void swiotlb_transient_one_test(struct kunit *test)
 	local_irq_save(flags);
 	rcu_read_lock();
 	swiotlb_tbl_unmap_single(t->dev, addr, 3000, DMA_FROM_DEVICE, 0);
-	/* A reader has not left: this one. Its memory counts until it is free. */
+	/* This reader holds up the grace period. The memory counts until it is freed. */
 	users = page_count(page);
 	counted = swiotlb_transient_nslots(t->mem);
 	rcu_read_unlock();
@@ -93,7 +92,7 @@ static void swiotlb_transient_one_test(struct kunit *test)
 	swiotlb_test_end_full(test, t);
 }
 
-/* At every offset of a device that keeps the bits of a page, up to the largest mapping. */
+/* All offsets in a page, and sizes up to 64 KiB, for a device that preserves the offset. */
 static void swiotlb_transient_align_test(struct kunit *test)
 {
 	static const size_t sizes[] = { 1, 512, 2048, 4096, 6000, 65536 };
@@ -118,7 +117,7 @@ static void swiotlb_transient_align_test(struct kunit *test)
 	swiotlb_test_end_full(test, t);
 }
 
-/* No more than the limit allows, and then the map says so. */
+/* Transient pools respect the limit, and the failed map is counted as at the limit. */
 static void swiotlb_transient_limit_test(struct kunit *test)
 {
 	struct swiotlb_test_full *t = swiotlb_test_full(test, 0);
@@ -138,7 +137,7 @@ static void swiotlb_transient_limit_test(struct kunit *test)
 	swiotlb_test_end_full(test, t);
 }
 
-/* Without memory nothing is left behind, and the map says why it failed. */
+/* Without memory nothing leaks, and the failed map is counted with its cause. */
 static void swiotlb_transient_no_memory_test(struct kunit *test)
 {
 	struct swiotlb_test_full *t = swiotlb_test_full(test, 0);
@@ -154,7 +153,7 @@ static void swiotlb_transient_no_memory_test(struct kunit *test)
 	swiotlb_test_end_full(test, t);
 }
 
-/* A device that cannot use a pool gets memory that it can use, or none. */
+/* A device that reaches no pool gets memory within its reach, or none. */
 static void swiotlb_transient_narrow_test(struct kunit *test)
 {
 	struct swiotlb_test_full *t = swiotlb_test_full(test, 0);
@@ -172,7 +171,7 @@ static void swiotlb_transient_narrow_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, swiotlb_transient_is_reached(t->mem, t->dev));
 	addr = swiotlb_test_map(t->dev, t->buffer, 700, DMA_TO_DEVICE);
 	SWIOTLB_TEST_EXPECT_EVENT(test, t->mem, SWIOTLB_OUT_OF_REACH, 0);
-	/* More memory for all would not help it. */
+	/* Growth would not help: added pools are not in reach of the device, either. */
 	KUNIT_EXPECT_FALSE(test, t->mem->growth.failed);
 	if (addr != (phys_addr_t)DMA_MAPPING_ERROR) {
 		pool = swiotlb_find_pool(t->dev, addr);
@@ -203,7 +202,7 @@ static bool swiotlb_test_map_once(void *arg)
 	phys_addr_t addr;
 
 	addr = swiotlb_test_map(t->dev, t->buffer, 700, DMA_TO_DEVICE);
-	/* Interrupts take free memory only, and there may be none. */
+	/* An interrupt can allocate only free memory, and there may be none. */
 	if (addr == (phys_addr_t)DMA_MAPPING_ERROR)
 		return true;
 	atomic_inc(&t->made);
@@ -212,7 +211,7 @@ static bool swiotlb_test_map_once(void *arg)
 	return ours;
 }
 
-/* In all contexts; the memory is freed by workers, after readers have left. */
+/* Map in all contexts; workers free the memory after a grace period. */
 static void swiotlb_transient_irq_test(struct kunit *test)
 {
 	struct swiotlb_test_full *full;

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Test the swiotlb of the running kernel. A test is skipped if the kernel or the
-# machine lacks something that it needs, and says so.
+# Test the swiotlb of the running kernel. A test is skipped, with a reason, if the kernel
+# or the machine lacks something that it needs.
 #
 # SWIOTLB_SCRATCH=/dev/...     a disk that fio may OVERWRITE: data through bounce buffers
 # SWIOTLB_DEVICE=0000:00:05.0  a PCI device without a driver, such as QEMU's
@@ -34,7 +34,7 @@ shows()
 	sed 's/^/# /' "$1"
 }
 
-# verdict NAME: a test that passes if the function of that name does.
+# verdict NAME: report a test, which passes if the function of that name succeeds.
 verdict()
 {
 	if "$1"; then
@@ -63,7 +63,7 @@ read_used()
 	used=$(cat "$SWIOTLB/io_tlb_used") && number "$used"
 }
 
-# Numbers in all files that have one; older kernels have no high-water mark.
+# Check that each file has a number; older kernels have no high-water mark.
 files()
 {
 	for file in io_tlb_nslabs io_tlb_used io_tlb_used_hiwater; do
@@ -73,8 +73,9 @@ files()
 	done
 }
 
-# Slots in transient pools count as used, but are no part of the size. The files are
-# not read at the same moment, so a kernel under load may need several attempts.
+# Check that the slots in use do not exceed the size plus transient pools, whose slots are
+# in use but not part of the size. The files are not read at the same moment, so a kernel
+# under load may need several attempts.
 within_size()
 {
 	for attempt in 1 2 3 4 5; do
@@ -87,8 +88,8 @@ within_size()
 	return 1
 }
 
-# No pool has more slots in use than it has, and open ones do not exceed the size,
-# before or after: the kernel may grow or shrink meanwhile.
+# Check that no pool has more slots in use than slots, and that open pools do not exceed
+# the size, read before and after: pools may be added or freed meanwhile.
 pools()
 {
 	before=$(cat "$SWIOTLB/io_tlb_nslabs")
@@ -107,7 +108,8 @@ pools()
 		}' "$OUT/pools"
 }
 
-# Counters, and no memory lost since boot because it could not be encrypted again.
+# Check that events are counters, and that no memory was lost since boot because it could
+# not be encrypted again.
 events()
 {
 	shows "$SWIOTLB/events"
@@ -135,7 +137,7 @@ statistics()
 	done
 }
 
-# bind: give the benchmark a device; sets reason if there is none.
+# bind: bind the benchmark to a device; set reason if there is none.
 bind()
 {
 	[ ! -e "$BENCHMARK" ] || return 0
@@ -154,7 +156,7 @@ bind()
 	[ -e "$BENCHMARK" ]
 }
 
-# Mappings of 4 KiB, 64 in flight, from two threads: none may fail.
+# Map 4 KiB from two threads, with 64 mappings in flight: no map may fail.
 map_benchmark()
 {
 	if ! "$TOOL" -k -t 2 -D 64 -S 4096 -T 1000 -d 2 > "$OUT/benchmark"; then
@@ -179,7 +181,7 @@ benchmark()
 	fi
 }
 
-# watch FILE: the most slots in use until FILE is there.
+# watch FILE: print the most slots in use until FILE exists.
 watch()
 {
 	most=0
@@ -190,7 +192,7 @@ watch()
 	echo "$most" > "$OUT/most"
 }
 
-# Sizes up to what a disk takes at once, buffers that begin within a page.
+# Verify data with sizes up to the largest request of a disk, from unaligned buffers.
 verified()
 {
 	engine=psync
@@ -201,8 +203,8 @@ verified()
 		--verify=crc32c --verify_fatal=1 --do_verify=1 > "$OUT/fio" 2>&1
 }
 
-# Passes only if something was bounced meanwhile: otherwise the data says nothing
-# about swiotlb.
+# Passes only if data was bounced meanwhile: otherwise correct data proves nothing about
+# swiotlb.
 fio_verify()
 {
 	reason=

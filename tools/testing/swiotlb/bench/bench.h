@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the parts of the bench share. One program an engine, one process a
+ * Shared by the parts of the bench. There is one program per engine and one process per
  * measurement; each value is printed as a line, "name value".
  */
 #ifndef SWIOTLB_BENCH_H
@@ -10,11 +10,11 @@
 
 /**
  * struct bench_group - rows that one process measures
- * @name:	As given on the command line.
- * @run:	Measures and prints.
+ * @name:	Name on the command line.
+ * @run:	Measures and prints the values.
  * @swiotlb:	Boot parameter.
  * @ncpus:	CPUs of the machine that boots.
- * @grows:	Pools may be added.
+ * @grows:	True if pools may be added.
  */
 struct bench_group {
 	const char *name;
@@ -36,7 +36,7 @@ struct bench_group {
 #define BENCH_COPIES true
 #endif
 
-/* Run everything, but each only for an instant; the values mean nothing */
+/* Run everything, but only for an instant each; the values are meaningless */
 extern bool bench_tiny;
 
 __printf(2, 3) void emit(double value, const char *fmt, ...);
@@ -46,25 +46,25 @@ __printf(2, 3) void emit(double value, const char *fmt, ...);
 typedef void (*bench_fn)(void *ctx, unsigned long n);
 
 u64 now_ns(void);
-/* Of this thread: what others take from its core is not in it */
+/* CPU time of this thread, without the time of other tasks on its core */
 u64 cpu_ns(void);
 static __always_inline u64 cycles(void)
 {
 	return __builtin_ia32_rdtsc();
 }
 
-/* Cycles to nanoseconds, and what two readings in a row cost, in cycles */
+/* Factor from cycles to nanoseconds, and the cost of two reads in a row, in cycles */
 extern double ns_per_cycle;
 extern u64 cycles_overhead;
 void timing_init(void);
 double median_of(double *values, unsigned int n);
-/* Median over some repetitions, nanoseconds for each of @fn's @n */
+/* Returns nanoseconds for each of the @n operations of @fn, as median of repetitions */
 double measure(bench_fn fn, void *ctx);
 unsigned int bench_reps(void);
-/* Work that is due is done between repetitions; not if this is turned off */
+/* If set, work that is due runs between repetitions */
 extern bool bench_steps_work;
 void between_reps(void);
-/* Jiffies go on as in a kernel with 250 ticks a second */
+/* Jiffies advance as in a kernel with HZ=250 */
 #define TICK_MS 4
 void ticker_start(void);
 void ticker_stop(void);
@@ -72,10 +72,10 @@ void pin_to_core(unsigned int nth);
 unsigned int ncores(void);
 
 /**
- * struct latencies - times of single steps, for percentiles
- * @at:		Cycles.
- * @n:		How many of them.
- * @max:	How many there is room for.
+ * struct latencies - times of single operations, for percentiles
+ * @at:		Times in cycles.
+ * @n:		Number of times.
+ * @max:	Size of @at.
  */
 struct latencies {
 	u32 *at;
@@ -89,7 +89,7 @@ static inline void latencies_add(struct latencies *l, u64 spent)
 		l->at[l->n++] = min_t(u64, spent, UINT_MAX);
 }
 
-/* Nanoseconds */
+/* Returns a percentile in nanoseconds */
 double latencies_percentile(struct latencies *l, double percent);
 
 /* ---- load.c */
@@ -106,7 +106,7 @@ extern unsigned long bench_nslots;
 void load_init(void);
 void map_failed(size_t size) __attribute__((noreturn));
 
-/* As a driver calls it; fails the bench where there must be room */
+/* Map as a driver does */
 static __always_inline phys_addr_t try_map(struct device *dev, phys_addr_t src,
 					   size_t size, enum dma_data_direction dir)
 {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The variant that measures: the lean form of the shim, and the kernel's code
-# generation. Two programs an engine: with the engine's copies, and without.
+# The variant that measures: the lean form of the shim, with code generation as in the
+# kernel. There are two programs per engine: with its copies, and without.
 
 BENCH_C := main timing load pairs flight mixed pools threads meta parts failing
 
@@ -12,13 +12,13 @@ ifneq ($(BENCH),)
   ifneq ($(SAN),none)
     $(error a sanitizer would be measured, too: BENCH takes SAN=none)
   endif
-  # As on x86-64 without PIE: a thread-local variable is one load from %fs, and
-  # pushes of the irq macros do not hit a red zone
+  # As on x86-64 without PIE: a thread-local variable is one load from %fs, and pushes of
+  # the irq macros do not overwrite a red zone
   BENCH_CFLAGS := -DSHIM_BENCH=1 -fno-pie -ftls-model=local-exec -mno-red-zone \
 	$(if $(filter nocopy,$(BENCH)),-DSHIM_NO_COPY=1)
   BENCH_LDFLAGS := -no-pie
-  # The kernel's, as far as they change code. __NO_INLINE__: glibc has an inline
-  # function with a double, which there is no register for
+  # Those flags of the kernel that change code. __NO_INLINE__: glibc has an inline function
+  # with a double, for which there is no register
   BENCH_KERNEL_CFLAGS := -mno-mmx -mno-sse -mno-sse2 -mno-3dnow -mno-avx -mno-80387 \
 	-D__NO_INLINE__ -fno-common -funsigned-char -fno-jump-tables \
 	-fcf-protection=branch -fno-asynchronous-unwind-tables \
@@ -28,10 +28,10 @@ ifneq ($(BENCH),)
   BENCH_ENGINE_CFLAGS := -DSHIM_ENGINE=1
 endif
 
-# A name, or a part of one: only these rows
+# Run only rows with this string in their names
 ROWS ?=
 BENCH_PY := $(HERE)/bench/bench.py
-# Where there is no base to compare with, there is nothing to run
+# Without a base to compare with, the bench cannot run
 HAVE_BASE := $(wildcard $(TOP)/scripts/swbench)
 BENCH_MAKE = $(MAKE) --no-print-directory -f $(HERE)/Makefile SAN=none \
 	DYNAMIC=y DEBUGFS=y RESTRICTED=y BASE_SRC='$(BASE_SRC)'
@@ -55,7 +55,7 @@ bench-program:
 run-bench-program: $(O)/bench/bench
 	@:
 
-# Where the time goes in the rows that miss their limit
+# Profile the rows that miss their limit
 bench-profile: bench-programs
 	$(Q)python3 -B $(HERE)/bench/profile.py --programs '$(OUTPUT)' $(if $(ROWS),--rows '$(ROWS)')
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Compare the base kernel's swiotlb and ours, both compiled for user space.
 
-The results go to a directory of their own under results/bench/; "latest" points
-to the newest whole one.
+The results are in a separate directory under results/bench/; "latest" points to the
+newest complete one.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def arguments():
 
 
 def describe(programs, rows):
-    """What there is to know before the first run."""
+    """Describe the environment before the first run."""
     base = subprocess.run([str(TREE / "scripts/base.sh")], text=True, check=False,
                           capture_output=True).stdout.strip()
     compiler = subprocess.run([os.environ.get("CC", "gcc"), "--version"],
@@ -61,7 +61,7 @@ def describe(programs, rows):
 
 
 def check(series, rows):
-    """No row may lack a value, nor the table a column."""
+    """Check that no row lacks a value, and that the table has all columns."""
     found = table.entries(series, rows)
     missing = [f"{entry['row']}: no value of {engine}" for entry in found
                for engine in runs.ENGINES if entry[engine] is None]

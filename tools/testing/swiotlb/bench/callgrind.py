@@ -11,9 +11,9 @@ _COST = re.compile(r"^[+\-*\d]\S* (\d+)$")
 
 
 def costs(lines):
-    """Instructions of each source file, inlined code where it is written.
+    """Return the instructions of each source file; inlined code counts for its own file.
 
-    What follows a line "calls=" is the cost of the callee, which has its own.
+    The line after "calls=" is the cost of the callee, which has lines of its own.
     """
     found, names = collections.Counter(), {}
     current, callee = None, False
@@ -34,7 +34,7 @@ def costs(lines):
 
 
 def profile(valgrind, command, function, seconds):
-    """What @command prints, and costs() while it is in @function."""
+    """Return the output of @command, and costs() of @function with all that it calls."""
     with tempfile.TemporaryDirectory() as scratch:
         out = os.path.join(scratch, "callgrind")
         done = subprocess.run(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Maps that fail in a full pool, maps of an allocator that may grow, and searches with
+ * Maps that fail in a full pool, maps from an allocator that may grow, and searches with
  * a small segment boundary.
  */
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static void failing(void *attrs, unsigned long n)
 	}
 }
 
-/* On each CPU, so that each has all that it may have */
+/* Map and unmap on each CPU, so that each has all of its per-CPU data */
 static void use_all_cpus(void)
 {
 	phys_addr_t tlb[16];
@@ -35,7 +35,7 @@ static void use_all_cpus(void)
 	shim_set_cpu(0);
 }
 
-/* Each CPU its own area, or the search for what is left would take minutes */
+/* Let each CPU fill its own area: searching for the last free slots would take minutes */
 static void fill(size_t size)
 {
 	unsigned long n, each = bench_nslots / shim_nr_cpus / (size >> IO_TLB_SHIFT);
@@ -65,9 +65,9 @@ BENCH_GROUP(failing_64, "32768", 64) { full(); }
 BENCH_GROUP(failing_512, "524288", 512) { full(); }
 
 /*
- * Half of the pool is in use, and it may grow: something has to look how much that is.
- * With a jiffy between two pairs, it must not be each map that does. Of the largest
- * size, so that the areas are asked.
+ * Half of the pool is in use, and it may grow, so the slots in use must be summed up from
+ * time to time. This must not happen in each map, even with a jiffy between two pairs. The
+ * largest size is used so that each map searches an area.
  */
 static void pairs_apart(void *jiffies_between, unsigned long n)
 {
@@ -97,8 +97,8 @@ BENCH_GROUP(apart_64, "524288,64", 64, true) { apart(); }
 BENCH_GROUP(apart_512, "524288,512", 512, true) { apart(); }
 
 /*
- * Every other slot of three quarters of the pool stays in use, as of rings of a network
- * card: room for 4 KiB and more lies behind. A disk controller maps and unmaps there.
+ * Every other slot of three quarters of the pool stays in use, as by the rings of a network
+ * card; room for 4 KiB and more is behind them. A disk controller maps and unmaps there.
  */
 static struct device *bounded;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Loads that keep the pool filled: some in flight above a background that does
- * not move, and mappings of random lifetime that all come from one CPU.
+ * Loads that keep the pool filled: some mappings in flight above a constant background,
+ * and mappings of random lifetime, all from one CPU.
  */
 #include <stdlib.h>
 #include "bench.h"
@@ -15,7 +15,7 @@ struct churn {
 	struct rng rng;
 };
 
-/* Unmap one at random, map one */
+/* Unmap a random mapping, map a new one */
 static __always_inline void replace_one(struct churn *c)
 {
 	struct mapping *m = &c->live.at[rng_below(&c->rng, c->live.n)];
@@ -30,7 +30,7 @@ static void replace(void *ctx, unsigned long n)
 		replace_one(ctx);
 }
 
-/* Percentiles of a pair, from batches: an interrupt hits less than one in 1,000 */
+/* Percentiles of a pair, from batches, of which interrupts hit less than one in 1,000 */
 static void emit_percentiles(struct churn *c, const char *what, unsigned int percent)
 {
 	struct latencies l;
@@ -42,7 +42,7 @@ static void emit_percentiles(struct churn *c, const char *what, unsigned int per
 		from = cycles();
 		replace(c, BATCH);
 		latencies_add(&l, cycles() - from);
-		/* At 50 us a batch, half a second is enough */
+		/* With 50 us per batch, half a second is enough */
 		if (!(i & 255) && i >= 4096 && now_ns() - start > 400000000)
 			break;
 	}
@@ -100,7 +100,7 @@ static void random_churn(unsigned int percent)
 	while (c.live.n < n)
 		c.live.at[c.live.n++] = (struct mapping){
 			must_map(bench_dev, bench_src, SZ_4K, DMA_TO_DEVICE), SZ_4K };
-	/* Until lifetimes are as random as they get */
+	/* Replace until the lifetimes are random */
 	replace(&c, bench_tiny ? 100 : percent > 50 ? n / 2 : 2 * n);
 
 	emit(measure(replace, &c), "churn/%u", percent);

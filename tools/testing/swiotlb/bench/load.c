@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Devices, buffers and sets of mappings that rows begin with. */
+/* Devices, buffers and sets of mappings with which rows begin. */
 #include <stdlib.h>
 #include <sys/mman.h>
 #include "bench.h"
@@ -24,7 +24,7 @@ void map_failed(size_t size)
 	abort();
 }
 
-/* All that fit; what is random about their order is what drop_random() drops */
+/* Map as many as fit, in order: only drop_random() makes the order random */
 unsigned long fill_4k(struct mappings *m)
 {
 	phys_addr_t tlb;
@@ -37,7 +37,7 @@ unsigned long fill_4k(struct mappings *m)
 			break;
 		m->at[m->n++] = (struct mapping){ tlb, SZ_4K };
 	}
-	/* The failure is to be past, also where jiffies stand still */
+	/* The effects of the failure must be over, even if jiffies do not advance */
 	shim_advance(2);
 	return m->n;
 }

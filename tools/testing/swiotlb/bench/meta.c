@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is counted, not timed: bytes of metadata, instructions. */
+/* Values that are counted, not timed: bytes of metadata, instructions. */
 #include <stdlib.h>
 #include "bench.h"
 
-/* Whatever a CPU has at its first use, it has now */
+/* Map and unmap on each CPU, so that data set up at first use exists */
 static void use_all_cpus(void)
 {
 	static const u32 sizes[] = { SZ_2K, SZ_4K, SZ_16K, SZ_64K };
@@ -23,7 +23,7 @@ static void use_all_cpus(void)
 	shim_set_cpu(0);
 }
 
-/* All that is allocated but the slots themselves, and the source buffer's pages */
+/* All allocations except for the slots themselves, and the pages of the source buffer */
 BENCH_GROUP(meta, "32768,8", 8)
 {
 	struct shim_usage usage;
@@ -39,8 +39,8 @@ BENCH_GROUP(meta, "32768,8", 8)
 }
 
 /*
- * Callgrind collects while counted_pairs(), counted_flight() or counted_ring() runs,
- * and what they do beside mapping and unmapping is counted, too: a handful a pair.
+ * Callgrind collects while counted_pairs(), counted_flight() or counted_ring() runs. It
+ * also counts their own code, a few instructions per pair.
  */
 #define COUNTED 4096
 static u16 victims[COUNTED];
@@ -95,7 +95,7 @@ BENCH_GROUP(count_256k, NULL, 2)
 	count_pairs(SZ_256K, DMA_TO_DEVICE);
 }
 
-/* As a ring of 256 between two threads, but one after the other */
+/* Like a ring of 256 between two threads, but one thread after the other */
 static noinline __used void counted_ring(void)
 {
 	unsigned int i, rounds = COUNTED / ARRAY_SIZE(flight);

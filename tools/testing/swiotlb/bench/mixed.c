@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include "bench.h"
 
-/* No map takes so long: somebody else had the core meanwhile */
+/* A map that takes longer was interrupted by another task */
 #define INTERRUPTED_NS 500000
 
 struct mix {
@@ -74,7 +74,7 @@ static void mix_start(struct mix *m, const struct mix_kind *kind, u64 seed)
 	m->live.at = calloc(bench_nslots, sizeof(*m->live.at));
 }
 
-/* One mapping makes room after a failure: the load does not give up */
+/* After a failure unmap one mapping, and continue the load */
 static void mix_run(struct mix *m, unsigned long target, unsigned long steps)
 {
 	while (steps--)
@@ -113,8 +113,8 @@ BENCH_GROUP(mixed, NULL, 2)
 }
 
 /*
- * The pool is filled to a quarter, and then by one part in 200 more after
- * every 200 steps of churn, until a map fails.
+ * Fill the pool to a quarter, then by another 1/200 after every 200 steps of churn, until
+ * a map fails. Returns the occupancy in percent.
  */
 static double first_failure(const struct mix_kind *kind, u64 seed)
 {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One mapping at a time, by size and direction; the copies alone; sync. Source
- * buffers are warm, always the same, or cold, a rotation through more than
- * fits into the caches.
+ * One mapping at a time, by size and direction; only the copies; sync. Source buffers are
+ * warm, always the same, or cold, a rotation through more than fits in the caches.
  */
 #include "bench.h"
 
@@ -55,7 +54,7 @@ BENCH_GROUP(pairs, NULL, 2)
 
 #else
 
-/* What the copies of a pair would cost into a buffer that is warm as well */
+/* The cost of the copies of a pair, if the destination is warm, too */
 struct copies {
 	char *to, *from;
 	size_t size;
@@ -82,7 +81,7 @@ static double bare_copies(size_t size, bool back, bool cold)
 
 	if (!buffers) {
 		buffers = shim_take_ram(COLD_BYTES);
-		/* Cold is not the same as never touched */
+		/* Touch the memory: cold does not mean never touched */
 		memset(phys_to_virt(buffers), 0x5a, COLD_BYTES);
 	}
 	c.bytes = cold ? COLD_BYTES / 2 : size;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a map and unmap is made of besides the allocator: locks, interrupts. */
+/* Parts of a map and unmap besides the allocator: locks, interrupts. */
 #include "bench.h"
 
 static spinlock_t lock;

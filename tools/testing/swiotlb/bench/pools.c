@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From one pool to many, each of 2 MiB and full: address to pool, sync of a
- * mapping in any of them, and a pair when only the oldest has room.
+ * From one pool to many, each of 2 MiB and full: lookup of the pool of an address, sync of
+ * a mapping in any pool, and a pair when only the oldest pool has room.
  *
- * Pools are added as in real life, by maps that find no room. Larger pieces than
- * 2 MiB are refused by all allocators, so that both engines get the same.
+ * Pools are added as in practice, by maps that find no room. Allocations above 2 MiB are
+ * refused, so that both engines add the same pools.
  */
 #include <stdlib.h>
 #include "bench.h"
@@ -38,7 +38,7 @@ static void note_pool(phys_addr_t tlb)
 	pools[npools++] = pool;
 }
 
-/* Fill what there is, let the worker add a pool, and so on */
+/* Fill all pools, let the worker add a pool, and repeat */
 static void grow_to(unsigned int want)
 {
 	unsigned int failed = 0;
@@ -57,7 +57,7 @@ static void grow_to(unsigned int want)
 			do_unmap(bench_dev, tlb, SZ_256K, DMA_FROM_DEVICE);
 		if (npools >= want)
 			break;
-		/* It does not grow any more */
+		/* The engine no longer adds pools */
 		BUG_ON(++failed > 1000);
 		shim_advance(TICK_MS);
 		shim_run_work();
@@ -96,7 +96,7 @@ static void pair(void *ctx, unsigned long n)
 	}
 }
 
-/* At its start, which is in the area that this CPU looks at first */
+/* Make room at the start of the pool, in the area that this CPU searches first */
 static void make_room_in_oldest(void)
 {
 	struct mapping *lowest = NULL;
@@ -132,7 +132,7 @@ static void with_pools(unsigned int name)
 	emit(measure(syncs, NULL), "pools/%u/sync", name);
 }
 
-/* The same copies from the same places, and nothing found first */
+/* The same copies from the same places, without a lookup */
 static void bare(void *ctx, unsigned long n)
 {
 	while (n--)
@@ -152,7 +152,7 @@ static void prepare(void)
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	shim_faults[SHIM_FAULT_PAGES].min_order = POOL_ORDER + 1;
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
-	/* The worker must add no pool while times are taken */
+	/* The worker must not add a pool during measurements */
 	bench_steps_work = false;
 }
 
@@ -196,8 +196,8 @@ BENCH_GROUP(parts_sync, "1024,2", 2, true)
 #ifdef SHIM_NO_COPY
 
 /*
- * All pools are full, and no memory is left: for a device that reaches all of them, and
- * for one that reaches all but the highest.
+ * All pools are full, and no memory is left. Measured for a device that reaches all pools,
+ * and for one that reaches all but the highest.
  */
 static void failing(void *dev, unsigned long n)
 {
@@ -219,7 +219,7 @@ BENCH_GROUP(failing_pools, "512,64,max=2G", 64, true)
 		for (j = 0, highest = 0; j < npools; j++)
 			highest = max(highest, in_pool[j] & ~(SZ_1M - 1ULL));
 		*low->dma_mask = highest - 1;
-		/* Not even for one mapping */
+		/* No memory even for a transient pool */
 		shim_faults[SHIM_FAULT_PAGES].min_order = 0;
 		ticker_start();
 		emit(measure(failing, bench_dev), "failing_pools/%u/all", counts[i]);

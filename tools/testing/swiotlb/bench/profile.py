@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Say what is in the rows of the bench that are far from their limit.
+"""Profile the rows of the bench that are far from their limit.
 
-For each row: instructions of a map and unmap by source file, which callgrind
-counts and which are the same at every run; the time; and the time of what no
-allocator can leave out. Written to results/bench-profile/<time>/profile.md.
+For each row: instructions of a map and unmap by source file, which callgrind counts and
+which are the same in every run; the time; and the time of the parts that no allocator
+can avoid. The result is results/bench-profile/<time>/profile.md.
 """
 
 import argparse
@@ -27,9 +27,9 @@ from swguest import run  # noqa: E402
 
 REPEATS = 5
 
-# What must be paid for: how often, and the value that says how much.
+# An unavoidable cost: how often it occurs, and the value with its amount.
 Floor = collections.namedtuple("Floor", "times what group copies key")
-# @timed: group and value, where the group of the row measures much else, too.
+# @timed: group and value to time, if the group of the row measures much more.
 Case = collections.namedtuple("Case", "row counted floors timed", defaults=(None,))
 
 _LOCK = "locks with interrupts off, taken and released"
@@ -53,7 +53,7 @@ CASES = (
                 "ring/256/alone"),)),
 )
 
-# By what is in a file's name; the first that fits.
+# Parts by a string in the name of the file; the first match counts.
 SHIM = "locks, interrupts, per-CPU data, device"
 PARTS = (
     ("dma/swiotlb/slots.c", "bitmaps: search, claim, release"),
@@ -96,14 +96,14 @@ def arguments():
 
 
 class Times:
-    """Medians over REPEATS runs of each group, engines in turn."""
+    """Medians over REPEATS runs of each group, with the engines in turn."""
 
     def __init__(self, programs):
         self._programs = programs
         self._seen = {}
 
     def _run(self, engine, group, copies):
-        """Threads that wait for each other get nowhere on a busy machine."""
+        """Run a group. Threads that wait for each other may time out on a busy machine."""
         try:
             return self._programs.run(engine, group, copies)
         except subprocess.TimeoutExpired:
@@ -122,13 +122,13 @@ class Times:
 
 
 def counted(programs, case):
-    """Lines of part, instructions, share; the sum is the last one."""
+    """Return lines of part, instructions, share; the last line is the sum."""
     row = row_of(case)
     print(f"  COUNT   {case.counted}", flush=True)
     files = programs.profile("ours", case.counted, row.copies)
     parts = collections.Counter()
     for name, number in files.items():
-        # The copy: for callgrind, rep movsb is an instruction a byte
+        # Skip the copy: callgrind counts rep movsb as one instruction per byte
         if name in ("", "???"):
             continue
         parts[part_of(name)] += number
@@ -143,7 +143,7 @@ def row_of(case):
 
 
 def times(found, case):
-    """What was measured, what is asked for, and what nobody can leave out."""
+    """Return the measured times, the limit, and the unavoidable costs."""
     row = row_of(case)
     group, key = case.timed or (row.group, row.key)
     base, ours = (found.of(one, group, row.copies, key) for one in runs.ENGINES)

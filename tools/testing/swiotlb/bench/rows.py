@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is compared, and what is asked of it.
+"""The rows of the comparison, and their limits.
 
-A row takes one value of a group, or the quotient of two. Its ratio says how
-many times better ours is, whichever way better is.
+A row uses one value of a group, or the quotient of two. Its ratio says how many times
+better ours is, whether a higher or a lower value is better.
 """
 
 import collections
@@ -15,7 +15,7 @@ LOWER, HIGHER = "lower", "higher"
 
 
 def holds(limit, ours, ratio):
-    """True or False; None without a limit or without a value."""
+    """Return whether the limit holds; None without a limit or without a value."""
     value = ratio if limit and limit.of == "ratio" else ours
     if limit is None or value is None:
         return None
@@ -76,7 +76,7 @@ def _one_thread():
         for size, name in SIZES:
             _add("lower bounds, the same code in both columns",
                  label.format(name), "pairs", f"copy/{size}/{kind}", copies=True)
-    # How far apart the two cores are is the host's choice, and may change
+    # The host chooses the two cores, so their distance may change
     for deep in (1, 256):
         _add("lower bounds, the same code in both columns",
              f"hand {deep} deep over without mapping", "ring", f"ring/{deep}/alone")

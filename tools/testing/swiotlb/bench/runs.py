@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The processes: one a group of rows, an engine after the other."""
+"""The processes: one for each group of rows, one engine after the other."""
 
 import re
 import shutil
@@ -11,17 +11,17 @@ import callgrind
 from swbench import measure
 
 ENGINES = ("base", "ours")
-# Groups whose figures do not depend on the moment: one run says all
+# Groups with deterministic figures: one run is enough
 EXACT = ("first", "meta", "count_empty", "count_half")
 COUNTED = {"count_empty": "counted_pairs", "count_half": "counted_flight",
            "count_from": "counted_pairs", "count_64k": "counted_pairs",
            "count_256k": "counted_pairs", "count_ring": "counted_ring",
            "count_sync": "counted_syncs"}
 
-# Runs that nobody disturbed, and how often and how long to try for them
+# Number of undisturbed runs wanted, and limits of the runs and the time to get them
 WANTED, AT_LEAST, AT_MOST = 5, 3, 8
 BUDGET_SECONDS = 190.0
-# CPUs of others from which on a run is disturbed
+# A run is disturbed if other processes use more CPUs than this
 DISTURBED = 0.15
 WAIT_SECONDS = 30.0
 LIMIT_SECONDS = 60
@@ -33,7 +33,7 @@ class BenchError(Exception):
 
 
 class Run:
-    """One group on both engines, one after the other."""
+    """A run of one group on both engines, one after the other."""
 
     def __init__(self, group, copies, values, others):
         self.group, self.copies = group, copies
@@ -49,7 +49,7 @@ class Run:
 
 
 def _communicate(command):
-    """Output of @command, which is not left behind however this ends."""
+    """Return the output of @command, and kill it on any exception."""
     with subprocess.Popen(command, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True) as child:
         try:
@@ -67,7 +67,7 @@ def _values(output):
 
 
 class Programs:
-    """The four programs, where the Makefile puts them."""
+    """The four programs, at the paths used by the Makefile."""
 
     def __init__(self, directory, tiny):
         self._directory = directory
@@ -94,7 +94,7 @@ class Programs:
         return _values(output)
 
     def _count(self, command, group):
-        """Instructions a pair. The check only sees that the program runs."""
+        """Return the instructions per pair. The check only tests that the program runs."""
         if self._tiny:
             values = self._checked([*command, "-t", group])
             return {"instructions": values["count/pairs"]}
@@ -109,7 +109,7 @@ class Programs:
         return {name: number / pairs for name, number in costs.items()}
 
     def profile(self, engine, group, copies):
-        """Instructions of a pair, by source file."""
+        """Return the instructions of a pair, by source file."""
         return self._by_file([str(self.path(engine, copies))], group)
 
 
@@ -130,7 +130,7 @@ class Progress:
 
 
 class Series:
-    """All runs of what some rows need."""
+    """All runs of the groups that some rows need."""
 
     def __init__(self, programs, rows, tiny):
         self._programs = programs
@@ -144,7 +144,7 @@ class Series:
         return [run for run in self.runs if (run.group, run.copies) == unit]
 
     def _wait_for_quiet(self):
-        """Up to a second each, and not for ever in all."""
+        """Wait until the host is idle, up to a second each time and WAIT_SECONDS in all."""
         started = time.monotonic()
         while self._waited + time.monotonic() - started < WAIT_SECONDS:
             self._host.note()
@@ -164,7 +164,7 @@ class Series:
         self.runs.append(Run(*unit, values, others))
 
     def _missing(self, unit):
-        """How many more runs a unit should have: at the least, at best."""
+        """Return how many more runs a unit should have: at least, and at best."""
         runs = self._of(unit)
         if self._tiny or unit[0] in EXACT:
             return 1 - len(runs), 1 - len(runs)
@@ -192,13 +192,13 @@ class Series:
                 return
 
     def counted(self, unit):
-        """Those that nobody disturbed if there are enough, or else all."""
+        """Return the undisturbed runs if there are enough, otherwise all runs."""
         runs = self._of(unit)
         quiet = [run for run in runs if run.quiet()]
         return quiet if len(quiet) >= AT_LEAST else runs
 
     def value(self, row, engine):
-        """Median over the runs, None if nothing was measured."""
+        """Return the median over the runs, None if nothing was measured."""
         found = []
         for run in self.counted((row.group, row.copies)):
             values = run.values[engine]

@@ -37,7 +37,7 @@ ratios of one run mean anything."""
 
 
 def entries(series, rows):
-    """table.csv as a list of dictionaries, None where nothing was measured."""
+    """Return table.csv as a list of dictionaries, None for values not measured."""
     out = []
     for row in rows:
         base, ours = (series.value(row, engine) for engine in ("base", "ours"))
@@ -120,7 +120,7 @@ def markdown(found, environment):
 
 
 def _bars(found):
-    """Place, ratio, ratio that is asked for (or none), 1 if the limit holds."""
+    """Return position, ratio, required ratio (or none), and 1 if the limit holds."""
     drawn = [entry for entry in _limited(found) if entry["ratio"]]
     lines, labels = [], []
     for place, entry in enumerate(reversed(drawn)):
@@ -128,7 +128,7 @@ def _bars(found):
         asked = f"{limit.number:g}" if limit.of == "ratio" else "NaN"
         lines.append(f"{place} {entry['ratio']:.4g} {asked} "
                      f"{1 if entry['holds'] else 0}")
-        # A label is a format of numbers
+        # gnuplot treats a label as a number format
         labels.append(f"'{entry['row'].replace('%', '%%')}' {place}")
     return lines, labels
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads, each a CPU: pairs of their own, and mappings that one makes and
- * another ends. With fewer cores than threads, nothing is learned but whether
- * the rate keeps up.
+ * Threads, each a CPU: pairs on the same thread, and mappings that one thread makes and
+ * another ends. With fewer cores than threads, the result only shows whether the rate
+ * does not drop.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -13,9 +13,8 @@
 #define MAX_THREADS 8
 #define REPS 7
 /*
- * As many threads as cores, at most: short runs, of which only those count that
- * nobody interrupted. More threads: a longer run, in which the threads share
- * the cores among themselves.
+ * With at most as many threads as cores: short runs, of which only uninterrupted ones
+ * count. With more threads: one longer run, in which the threads share the cores.
  */
 #define SHORT_NS 2000000
 #define LONG_NS 40000000
@@ -30,7 +29,7 @@ struct worker {
 	u64 cpu_ns;
 	u64 spent;		/* cycles, see send_one() */
 	long interrupted;
-	spinlock_t lock;	/* of nothing, see lock_and_unlock() */
+	spinlock_t lock;	/* protects nothing, see lock_and_unlock() */
 } __aligned(128);
 
 /* The first worker ends a run: another thread would need a core to do that */
@@ -52,8 +51,8 @@ static struct {
 	unsigned long made __aligned(128);
 	unsigned long ended __aligned(128);
 	unsigned int deep __aligned(128);
-	bool alone;		/* without an allocator: what the ring costs */
-	size_t size;		/* of what is sent, see send_one() */
+	bool alone;		/* without an allocator: cost of the ring */
+	size_t size;		/* of the mappings, see send_one() */
 	phys_addr_t item[RING];
 } ring;
 
@@ -93,7 +92,7 @@ static void map_and_unmap(struct worker *w)
 	w->done = done;
 }
 
-/* Locks of their own and nothing else: how far can two threads get here? */
+/* Take only private locks, to measure the best possible scaling on this machine */
 static void lock_and_unlock(struct worker *w)
 {
 	unsigned long done = 0, i, flags;
@@ -108,7 +107,7 @@ static void lock_and_unlock(struct worker *w)
 	w->done = done;
 }
 
-/* Not by sleeping: a thread that must first be woken begins late */
+/* Spin rather than sleep: a thread that must be woken up begins late */
 static void wait_for_all(void)
 {
 	__atomic_fetch_sub(&run.missing, 1, __ATOMIC_SEQ_CST);
@@ -141,14 +140,14 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* A thread that lost its core, or began early, had another time than the run */
+/* The CPU time of a thread that lost its core, or began early, differs from the run time */
 static bool undisturbed(const struct worker *w, double wall_ns)
 {
 	return !w->interrupted && w->cpu_ns > 0.95 * wall_ns &&
 	       w->cpu_ns < 1.05 * wall_ns;
 }
 
-/* Things done in a microsecond, by all threads; whether nobody interfered */
+/* Returns operations per microsecond of all threads; @quiet: set if undisturbed */
 static double run_once(unsigned int n, void (*fn)(struct worker *w), bool *quiet)
 {
 	unsigned long done = 0;
@@ -176,7 +175,7 @@ static double run_once(unsigned int n, void (*fn)(struct worker *w), bool *quiet
 		cpu += workers[i].cpu_ns;
 		*quiet &= undisturbed(&workers[i], wall_ns);
 	}
-	/* They had less than all cores if others wanted some, too */
+	/* The threads did not have all cores if other processes ran */
 	if (shim_oversubscribed)
 		return done * 1000.0 / cpu * ncores();
 	return done * 1000.0 / wall_ns;
@@ -189,7 +188,7 @@ static double rate(unsigned int n, void (*fn)(struct worker *w))
 	bool quiet = false;
 	double one = 0;
 
-	/* In an instant of a busy machine, one of two may not even have begun */
+	/* On a busy machine, one of two threads may not even begin in an instant */
 	while (bench_tiny && !one)
 		one = run_once(n, fn, &quiet);
 	while (!bench_tiny && tries-- && !quiet)
@@ -217,7 +216,7 @@ static void own_devices(void)
 		workers[i].dev = new_device(0, 0);
 }
 
-/* Rates of each number of threads, one after the other, so that noise hits all */
+/* Measure each number of threads in turn, so that noise affects all */
 static void compare(const char *name, void (*fn)(struct worker *w),
 		    const u8 *counts, unsigned int n, unsigned int of,
 		    unsigned int over)
@@ -259,7 +258,7 @@ BENCH_GROUP(threads8, NULL, 8)
 	compare("many", map_and_unmap, counts, 4, 3, 1);
 }
 
-/* ---- map here, unmap there */
+/* ---- map on one thread, unmap on another */
 
 static void produce_one(struct worker *w, unsigned long *made,
 			unsigned long *ended)
@@ -268,10 +267,10 @@ static void produce_one(struct worker *w, unsigned long *made,
 			  must_map(w->dev, w->src, SZ_4K, DMA_TO_DEVICE);
 
 	ring.item[*made % RING] = tlb;
-	/* The item is in its place before it counts as made */
+	/* Write the item before counting it as made */
 	smp_store_release(&ring.made, ++*made);
 	while (*made - *ended >= ring.deep) {
-		/* Whoever ended it has read the item that we overwrite next */
+		/* The other thread has read the item that is overwritten next */
 		*ended = smp_load_acquire(&ring.ended);
 		if (*made - *ended >= ring.deep)
 			cpu_relax();
@@ -288,7 +287,7 @@ static void produce(struct worker *w)
 	w->done = READ_ONCE(ring.ended);
 }
 
-/* Goes on until it has ended all that were made, each by @end */
+/* Call @end for each item, until all items that were made have ended */
 static __always_inline void end_all(struct worker *w,
 				    void (*end)(struct worker *w, unsigned long item))
 {
@@ -296,14 +295,14 @@ static __always_inline void end_all(struct worker *w,
 
 	while (!READ_ONCE(run.stop) || ended != READ_ONCE(ring.made)) {
 		if (made == ended)
-			/* What was made can be read now */
+			/* The items counted as made can be read after this */
 			made = smp_load_acquire(&ring.made);
 		if (made == ended) {
 			cpu_relax();
 			continue;
 		}
 		end(w, ended);
-		/* The item is read, its place is free */
+		/* Read the item before its place is reused */
 		smp_store_release(&ring.ended, ++ended);
 	}
 	w->done = 0;
@@ -353,13 +352,13 @@ BENCH_GROUP(ring, NULL, 2)
 
 #ifndef SHIM_NO_COPY
 
-/* ---- written here, read there: what plays the device is a thread of the host */
+/* ---- one thread maps, another one plays the device and reads the data */
 
 static void unmap_oldest(struct worker *w, unsigned long *ended)
 {
 	u64 from;
 
-	/* Whoever was to read it has done so */
+	/* The other thread has read the data before it is unmapped */
 	while (*ended == smp_load_acquire(&ring.ended))
 		cpu_relax();
 	from = cycles();
@@ -374,7 +373,7 @@ static void send_one(struct worker *w, unsigned long *made, unsigned long *ended
 
 	w->spent += cycles() - from;
 	ring.item[*made % RING] = tlb;
-	/* The item is in its place before it counts as made */
+	/* Write the item before counting it as made */
 	smp_store_release(&ring.made, ++*made);
 	if (*made - *ended >= ring.deep)
 		unmap_oldest(w, ended);
@@ -401,7 +400,7 @@ static void read_item(struct worker *w, unsigned long item)
 		(void)READ_ONCE(at[i]);
 }
 
-/* What was read may be unmapped */
+/* Read all items; an item that was read may be unmapped */
 static void read_all(struct worker *w)
 {
 	end_all(w, read_item);
@@ -415,7 +414,7 @@ static void send_and_read(struct worker *w)
 		send_all(w);
 }
 
-/* Of a map and unmap; waiting for the other thread is not in it */
+/* Time of a map and unmap, without waiting for the other thread */
 static double read_ns(size_t size, unsigned int deep)
 {
 	unsigned int reps = bench_tiny ? 1 : REPS, i;

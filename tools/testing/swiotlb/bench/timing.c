@@ -67,7 +67,7 @@ unsigned int bench_reps(void)
 	return bench_tiny ? 1 : REPS;
 }
 
-/* What a kernel would run beside the load: nobody else does it here */
+/* Run the work that a kernel would run beside the load */
 void between_reps(void)
 {
 	if (bench_steps_work)
@@ -122,7 +122,7 @@ void ticker_stop(void)
 	pthread_join(ticker, NULL);
 }
 
-/* The cores that this process may use, as it was started */
+/* The cores that this process was allowed to use when it started */
 static const cpu_set_t *allowed(void)
 {
 	static cpu_set_t set;
@@ -156,7 +156,7 @@ void pin_to_core(unsigned int nth)
 void latencies_init(struct latencies *l, unsigned long max)
 {
 	l->at = calloc(max, sizeof(*l->at));
-	/* No page of it is touched first in the middle of a measurement */
+	/* Touch all pages now, not during a measurement */
 	memset(l->at, 1, max * sizeof(*l->at));
 	l->max = max;
 	l->n = 0;

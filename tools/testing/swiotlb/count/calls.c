@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A driver's calls, compiled as the engine is: they are inline in part. */
+/* The calls of a driver, compiled like the engine, because they are partly inline. */
 #include "count.h"
 
 phys_addr_t counted_map(struct device *dev, phys_addr_t orig, size_t size)

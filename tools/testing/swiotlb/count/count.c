@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Counts, as a table, and what they must not exceed. */
+/* The counts as a table, and their limits. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "harness.h"
 #include "load.h"
 
-/* Of locks, and of lines taken from other CPUs, per mapping */
+/* Limit of locks, and of lines taken from other CPUs, per mapping */
 #define MOST_ACROSS_CPUS 0.1
-/* Seven eighths of it move at once: two visits to the depot, and 16 buffers in a line */
+/* Smallest magazine for that limit: 7/8 of it move at once, with two locks and 16 cells a line */
 #define LEAST_ROOM 80
-/* Of metadata, for one map and one unmap: allocator, table of pools, pool, record, magazine */
+/* Lines of metadata for a map and an unmap: allocator, table of pools, pool, record, magazine */
 #define MOST_LINES 5
-/* Buffers of this class share a line with the CPU's count */
+/* The magazine of this class shares a line with the count of the CPU */
 #define PAGES_CLASS 1
-/* In slots, so that there is an end to the warm-up */
+/* Limit in slots, so that the warm-up ends */
 #define MOST_IN_FLIGHT 32768UL
 #define STEPS 32768U
 
@@ -46,7 +46,7 @@ static void print_head(void)
 	printf("# CPUs   pool  size          depth magazine | locks  taken record | fetched record\n");
 }
 
-/* Per mapping: a map and an unmap */
+/* Print values per mapping, that is, per map and unmap */
 static void print_row(const struct load *l, const struct count *c,
 		      unsigned long n)
 {
@@ -75,7 +75,7 @@ static void print_fields(const struct count *c, unsigned long n)
 static unsigned long measure(const struct load *l, struct count *c,
 			     unsigned long n)
 {
-	/* A queue that others empty must be full first */
+	/* A queue that other CPUs empty must be full first */
 	load_run(l, l->way == WAY_OWN ? 4 * n : l->depth + n);
 	count_into(c);
 	n = load_run(l, n);
@@ -85,7 +85,7 @@ static unsigned long measure(const struct load *l, struct count *c,
 	return n;
 }
 
-/* Let CPUs have buffers that lay in areas of others */
+/* Mix the buffers, so that CPUs have buffers from the areas of others */
 static void shuffle(const struct load *l)
 {
 	struct load any = *l;
@@ -96,7 +96,7 @@ static void shuffle(const struct load *l)
 	load_end(&any);
 }
 
-/* All but the lines of records */
+/* Check all counts but the lines of records */
 static void check_shared_out(const struct load *l, const struct count *c,
 			     unsigned long n)
 {
@@ -110,10 +110,10 @@ static void check_shared_out(const struct load *l, const struct count *c,
 }
 
 /*
- * What a CPU maps and unmaps itself, and has room for in its magazine, costs
- * nobody anything. Once buffers have migrated, eight records in one line may belong
- * to several CPUs: those lines are printed. And a magazine that was left half full
- * may now and then visit the depot, if what is in flight is more than half of it.
+ * Mappings that a CPU maps and unmaps itself, and that fit in its magazine, cost other
+ * CPUs nothing. Once buffers have migrated, the eight records in a line may belong to
+ * several CPUs: those lines are printed. Also, a magazine that was left half full may
+ * sometimes need the depot, if more than half of its size is in flight.
  */
 static void one_own(const void *arg)
 {
@@ -159,12 +159,11 @@ static void own(unsigned int ncpus, unsigned long mib, bool shuffled)
 }
 
 /*
- * Mapped here, unmapped there. The record is written by both sides, it is what
- * tells the one about the other: a line a mapping and unmapping, as it would be
- * for a driver that kept such a note itself. All else must be shared out over
- * many mappings: as far as there are so many. All magazines together have an
- * eighth of the pool, so with many CPUs in a small pool each has a few buffers only, and
- * goes to the depot or to its area that often. That is printed.
+ * One CPU maps, another one unmaps. Both write the record, through which one CPU informs
+ * the other: this takes one line per mapping, as any such record would. All other costs
+ * must be spread over many mappings, if magazines hold that many. All magazines together
+ * hold an eighth of the pool, so with many CPUs and a small pool, each holds only a few
+ * buffers, and needs the depot or its area more often. That is printed.
  */
 static void one_across(const void *arg)
 {
@@ -179,7 +178,7 @@ static void one_across(const void *arg)
 	load_boot(s->ncpus, s->mib, 0);
 	while (l.depth > 1 && load_slots(&l) > min(load_total() / 2, MOST_IN_FLIGHT))
 		l.depth /= 2;
-	/* Enough that each magazine is full and empty some times */
+	/* Enough to fill and empty each magazine several times */
 	if (s->way == WAY_PAIRS)
 		n = clamp(STEPS / (s->ncpus / 2), 128U, 1024U);
 	else
@@ -202,7 +201,7 @@ static void across(enum way way, unsigned int ncpus, unsigned long mib, bool lar
 			in_child(one_across, &s, mixes[s.mix].name);
 }
 
-/* @depth buffers lie in the magazine before the map, and again after the unmap */
+/* The magazine holds @depth buffers before the map, and again after the unmap */
 static void one_lines(const void *arg)
 {
 	const struct shape *s = arg;
@@ -255,7 +254,7 @@ static void one_quarter(const void *arg)
 {
 	const struct shape *s = arg;
 	unsigned long total = s->mib * (SZ_1M / IO_TLB_SIZE), most, left;
-	/* An area a CPU would need more than the smallest pools have */
+	/* The smallest pools are too small for one area per CPU */
 	unsigned int nareas = min(s->ncpus, total / IO_TLB_SEGSIZE);
 
 	load_boot(s->ncpus, s->mib, nareas);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Counting instead of timing: what a map and an unmap cost the other CPUs.
+ * Count, rather than time, the cost of a map and an unmap for other CPUs.
  *
- * The engine is compiled with -fsanitize=thread and linked with runtime.c in
- * place of the sanitizer's library: each load and store that the compiler left
- * in the code is a call there. One thread plays all CPUs in turn, so the figures
- * are the same in each run and on each machine.
+ * The engine is compiled with -fsanitize=thread and linked with runtime.c in place of the
+ * sanitizer's library: the compiler makes each load and store call it. One thread plays
+ * all CPUs in turn, so the figures are the same in each run and on each machine.
  */
 #ifndef SWIOTLB_COUNT_H
 #define SWIOTLB_COUNT_H
@@ -13,20 +12,19 @@
 #include "control.h"
 
 /*
- * What a cache line is part of. Not metadata, and not counted at all: the stack,
- * what the shim keeps for a simulated CPU and for itself, static keys, which are
- * code in a kernel, what the pools hold, and constants, of which the compiler
- * makes no calls.
+ * The object that a cache line belongs to. Not metadata, and not counted: the stack, data
+ * of the shim and of simulated CPUs, static keys, which are code in a kernel, the slots of
+ * the pools, and constants, for which the compiler makes no calls.
  */
 enum kind {
 	KIND_MEM,
 	KIND_POOL,
-	KIND_RECORD,	/* a mapping's own: see struct count */
+	KIND_RECORD,	/* of a mapping: see struct count */
 	KIND_AREA,
 	KIND_MAGAZINE,
 	KIND_DEPOT,
 	KIND_OTHER,
-	KIND_DEVICE,	/* struct device, which who maps has in hand anyway */
+	KIND_DEVICE,	/* struct device, which the caller uses anyway */
 	NR_KINDS,
 	KIND_IGNORED,
 };
@@ -39,14 +37,14 @@ struct field_count {
 };
 
 /**
- * struct count - sums of what was counted
+ * struct count - sums of counted events
  * @steps:	Number of steps, each from step_begin() to step_end().
  * @locks:	Locks taken.
- * @lines:	Different lines that were read or written in each step.
+ * @lines:	Different lines read or written in each step.
  * @taken:	Lines written that another CPU wrote last.
- * @fetched:	Lines read that another CPU has written since they were read here.
+ * @fetched:	Lines read that another CPU has written since the last read.
  * @most_lines:	Highest number of lines of metadata in one step.
- * @fields:	Where @taken comes from; the last one has no name.
+ * @fields:	Fields that account for @taken; the last one has no name.
  */
 struct count {
 	unsigned long steps;
@@ -60,7 +58,7 @@ struct count {
 
 /* runtime.c */
 void count_init(void);
-/* From here on sums go to @to, %NULL for none; what CPUs share is always kept */
+/* Add sums to @to from now on, %NULL for none; the state of lines is always tracked */
 void count_into(struct count *to);
 void step_begin(unsigned int cpu);
 void step_end(void);
@@ -71,7 +69,7 @@ bool where_ignored(unsigned long addr);
 const char *where_field(unsigned long addr);
 void where_device(const struct device *dev);
 
-/* calls.c: the only file of ours that is counted, for what it has inline */
+/* calls.c: the only file of the harness that is counted, because of its inline functions */
 phys_addr_t counted_map(struct device *dev, phys_addr_t orig, size_t size);
 void counted_unmap(struct device *dev, phys_addr_t tlb, size_t size);
 

@@ -9,7 +9,7 @@ const struct mix mixes[NR_MIXES] = {
 	{ "64 B", 1, { 64 } },
 	{ "4 KiB", 1, { SZ_4K } },
 	{ "64 KiB", 1, { SZ_64K } },
-	/* A request of a block device: header, status and such, then a page */
+	/* A request of a block device: small parts such as header and status, then a page */
 	{ "3x64 B+4 KiB", 4, { 64, 64, 64, SZ_4K } },
 };
 
@@ -28,7 +28,7 @@ void load_boot(unsigned int ncpus, unsigned long pool_mib, unsigned int nareas)
 	unsigned long nslots = pool_mib * SZ_1M / IO_TLB_SIZE;
 	char arg[32];
 
-	/* The kernel's log is the same in each test */
+	/* Do not print the kernel log, which is the same in each test */
 	shim_verbose = false;
 	count_init();
 	shim_nr_cpus = ncpus;
@@ -61,7 +61,7 @@ static size_t size_of(const struct load *l, unsigned long nr)
 	return l->mix->size[nr % l->mix->n];
 }
 
-/* Slots that all queues have in use at most */
+/* Returns the largest number of slots that all queues use */
 unsigned long load_slots(const struct load *l)
 {
 	unsigned long i, n = 0;
@@ -84,7 +84,7 @@ unsigned int load_first_cells(unsigned int class)
 	       sizeof(atomic_t);
 }
 
-/* Does what is unmapped fit in the CPU's own magazine? */
+/* Returns true if unmapped buffers fit in the magazine of the CPU */
 bool load_is_cached(const struct load *l)
 {
 	unsigned int n[SWIOTLB_NR_CLASSES] = { }, class, i;
@@ -97,7 +97,7 @@ bool load_is_cached(const struct load *l)
 	return true;
 }
 
-/* Has a magazine room for @cells of each size? */
+/* Returns true if a magazine has room for @cells buffers of each size */
 bool load_has_room(const struct load *l, unsigned int cells)
 {
 	unsigned int i;
@@ -161,7 +161,7 @@ static void unmap_one(const struct load *l, unsigned int nr)
 	q->tail++;
 }
 
-/* The queue stays full: one out, one in */
+/* Keep the queue full: unmap one, map one */
 static void run_across(const struct load *l, unsigned int nr)
 {
 	if (queues[nr].head - queues[nr].tail == l->depth)
@@ -169,7 +169,7 @@ static void run_across(const struct load *l, unsigned int nr)
 	map_one(l, nr);
 }
 
-/* The queue runs full, then empty */
+/* Fill the queue, then empty it */
 static void run_own(const struct load *l, unsigned int nqueues)
 {
 	unsigned int nr, d;
@@ -195,7 +195,7 @@ static void make_queues(const struct load *l, unsigned int nqueues)
 		queues[nr].tlb = calloc(l->depth, sizeof(phys_addr_t));
 }
 
-/* All queues go on by one mapping before any goes on by two */
+/* Advance all queues by one mapping at a time */
 unsigned long load_run(const struct load *l, unsigned long n)
 {
 	unsigned int nr, nqueues = load_queues(l);
@@ -228,8 +228,8 @@ void load_end(const struct load *l)
 }
 
 /*
- * @n on each CPU. All is mapped at a time, but not more than half of the pool: when a
- * map fails, what is cached goes back.
+ * Map @n buffers on each CPU at once, then unmap them, but use at most half of the pool: a
+ * map that fails would drain the magazines.
  */
 static void fill_class(unsigned int ncpus, unsigned int class, unsigned int n)
 {
@@ -257,9 +257,9 @@ unsigned long load_fill(unsigned int ncpus)
 	unsigned long most = 0;
 
 	for (round = 0; round < 2; round++) {
-		/* Large ones first: later there may be no such run */
+		/* Large buffers first: later no run may be long enough */
 		for (class = SWIOTLB_NR_CLASSES; class--; ) {
-			/* A magazine, as much for the depot, and more than both */
+			/* Enough for a magazine, for the same in the depot, and more */
 			fill_class(ncpus, class, load_limit(class) * 3 + 2);
 			most = max(most, load_cached());
 		}
@@ -267,7 +267,7 @@ unsigned long load_fill(unsigned int ncpus)
 	return most;
 }
 
-/* What areas count, and nobody has mapped */
+/* Returns slots that are in use in areas, but not mapped */
 unsigned long load_cached(void)
 {
 	return swiotlb_pool_used(&swiotlb_default_mem.boot_pool) -

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Loads that are counted. */
+/* Loads to be counted. */
 #ifndef SWIOTLB_LOAD_H
 #define SWIOTLB_LOAD_H
 
 #include "count.h"
 
-/* Who maps and who unmaps */
+/* The CPUs that map and unmap */
 enum way {
-	WAY_OWN,	/* each CPU its own */
+	WAY_OWN,	/* each CPU unmaps its own mappings */
 	WAY_PAIRS,	/* an even CPU maps, the odd one next to it unmaps */
 	WAY_TO_ONE,	/* all CPUs but the first map, the first unmaps */
 	WAY_RANDOM,	/* any CPU maps, any CPU unmaps */
@@ -23,13 +23,12 @@ struct mix {
 extern const struct mix mixes[NR_MIXES];
 
 /**
- * struct load - what is mapped and unmapped
- * @way:	By whom.
- * @mix:	Which sizes.
+ * struct load - a sequence of maps and unmaps
+ * @way:	The CPUs that map and unmap.
+ * @mix:	The sizes.
  * @ncpus:	Number of CPUs.
- * @depth:	Number of mappings that are alive between the map and the unmap: of
- *		each CPU, of each pair, or in all.
- * @at_once:	One map and one unmap are one step, @depth is 1.
+ * @depth:	Number of live mappings: of each CPU, of each pair of CPUs, or in all.
+ * @at_once:	A map and an unmap are one step; @depth is 1.
  */
 struct load {
 	enum way way;
@@ -39,9 +38,9 @@ struct load {
 	bool at_once;
 };
 
-/* @nareas may be 0, for one a CPU */
+/* @nareas: number of areas, 0 for one per CPU */
 void load_boot(unsigned int ncpus, unsigned long pool_mib, unsigned int nareas);
-/* Slots of the pool: with many areas more than was asked for */
+/* Return the slots of the pool: more than requested if there are many areas */
 unsigned long load_total(void);
 unsigned long load_slots(const struct load *l);
 unsigned int load_limit(unsigned int class);
@@ -49,12 +48,12 @@ unsigned int load_limit(unsigned int class);
 unsigned int load_first_cells(unsigned int class);
 bool load_is_cached(const struct load *l);
 bool load_has_room(const struct load *l, unsigned int cells);
-/* Run each queue @n mappings on; returns how many mappings that were in all */
+/* Advance each queue by @n mappings; returns the number of mappings in all */
 unsigned long load_run(const struct load *l, unsigned long n);
 void load_end(const struct load *l);
-/* Magazines and depots of all CPUs as full as they get; returns the most slots */
+/* Fill magazines and depots of all CPUs as far as possible; returns the most slots kept */
 unsigned long load_fill(unsigned int ncpus);
-/* Slots outside of areas, and back */
+/* Slots kept outside of areas; drain them to their areas */
 unsigned long load_cached(void);
 unsigned long load_drain(void);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What -fsanitize=thread calls. Nothing is checked here: the access is done, and
- * the line noted. Not counted are only calls of the C library, which the engine
- * makes to copy and to clear pools.
+ * The functions called by code built with -fsanitize=thread. They check nothing: they do
+ * the access and record the line. Only calls of the C library, with which the engine
+ * copies and clears pools, are not counted.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -15,15 +15,15 @@
 
 struct line {
 	unsigned long nr;
-	u64 fresh[NR_CPUS / 64];	/* CPUs that have its last content */
-	u64 step;			/* that saw it last */
+	u64 fresh[NR_CPUS / 64];	/* CPUs that have its latest content */
+	u64 step;			/* last step that accessed it */
 	u16 writer;
 	u8 kind;
 };
 
-/* In the order in which they were seen first, and their numbers by hash; 0: none */
+/* Lines in the order of their first access; table[]: their numbers by hash, 0: none */
 static struct line *lines;
-/* The few that a step looks at again and again */
+/* Cache of the few lines that a step accesses repeatedly */
 static struct line *recent[64];
 static u32 *table, nlines;
 static struct count *sums, nowhere;
@@ -168,7 +168,7 @@ void step_end(void)
 	sums->most_lines = max(sums->most_lines, step_lines);
 }
 
-/* ---- the sanitizer's interface; all atomics are in full order */
+/* ---- interface of the sanitizer; all atomics are fully ordered */
 
 #define ENTRY(type, name, ...)						\
 	type __tsan_##name(__VA_ARGS__);				\
@@ -216,7 +216,7 @@ PLAIN(16)
 #define ATOMIC(bits, op, builtin)					\
 	ENTRY(u##bits, atomic##bits##_##op, u##bits *p, u##bits v, int o) \
 	{ saw(p, sizeof(v), true); return builtin(p, v, __ATOMIC_SEQ_CST); }
-/* An exchange that fails has taken the line, too. clang calls the one with _val */
+/* A failed exchange takes the line, too. clang calls the function with _val */
 #define ATOMICS(bits)							\
 	ENTRY(u##bits, atomic##bits##_load, const u##bits *p, int o) \
 	{ saw(p, sizeof(*p), false); return __atomic_load_n(p, __ATOMIC_SEQ_CST); } \
@@ -247,14 +247,14 @@ ATOMICS(16)
 ATOMICS(32)
 ATOMICS(64)
 
-/* ---- the C library's copies, by the linker's --wrap */
+/* ---- copies by the C library, through --wrap of the linker */
 
 void *__real_memcpy(void *to, const void *from, size_t n);
 void *__wrap_memcpy(void *to, const void *from, size_t n);
 void *__real_memset(void *p, int c, size_t n);
 void *__wrap_memset(void *p, int c, size_t n);
 
-/* Nobody looks at data here, and 64 KiB of it cost more than all else */
+/* Copy nothing: no test checks data here, and copies would dominate the run time */
 void *__wrap_memcpy(void *to, const void *from, size_t n)
 {
 	if (where_kind((unsigned long)to) == KIND_IGNORED)
@@ -262,7 +262,7 @@ void *__wrap_memcpy(void *to, const void *from, size_t n)
 	return __real_memcpy(to, from, n);
 }
 
-/* A pool of 1 GiB is clear without being there */
+/* Skip clearing large pools, whose memory is untouched and therefore clear */
 void *__wrap_memset(void *p, int c, size_t n)
 {
 	if (!c && n >= SZ_1M && PAGE_ALIGNED(p) && PAGE_ALIGNED(n) &&

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What of the engine lies at an address. */
+/* Maps an address to an object of the engine. */
 #include <engine/mem.h>
 #include "count.h"
 
 static unsigned long device_start, device_end;
 
-/* Where a field begins; the last one has no name */
+/* Offset of a field; the last one has no name */
 struct field {
 	size_t offset;
 	const char *name;
@@ -82,7 +82,7 @@ static bool within(unsigned long addr, const void *p, size_t size)
 	return addr - (unsigned long)p < size;
 }
 
-/* Offset in what a CPU has, its magazines included; -1 if it is not there */
+/* Returns the offset in the per-CPU data with the magazines; -1 if it is elsewhere */
 static long cpu_offset(unsigned long addr)
 {
 	const struct swiotlb_cache *cache = &swiotlb_default_mem.cache;
@@ -147,7 +147,7 @@ enum kind where_kind(unsigned long addr)
 	return KIND_OTHER;
 }
 
-/* One by one: lines of variables are shared with the engine's own */
+/* Ignore single variables, because their lines also have variables of the engine */
 bool where_ignored(unsigned long addr)
 {
 #define VAR(v) { &(v), sizeof(v) }
@@ -166,7 +166,7 @@ bool where_ignored(unsigned long addr)
 		VAR(shim_highmem_start), VAR(shim_traced),
 		VAR(shim_cause),
 		VAR(shim_arch_syncs), VAR(shim_arch_flushes),
-		/* A constant, but in another file */
+		/* A constant, but the compiler does not know, as it is in another file */
 		VAR(swiotlb_magazine_offset),
 #ifdef CONFIG_DEBUG_FS
 		VAR(swiotlb_track_hiwater),

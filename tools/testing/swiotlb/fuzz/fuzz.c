@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The libFuzzer target. Each input boots an engine of its own in a child; what the
- * child counted of edges is carried over to this process, where libFuzzer looks.
+ * The libFuzzer target. Each input boots a separate engine in a child; the edge counters of
+ * the child are copied to this process, where libFuzzer reads them.
  */
 #include <sys/mman.h>
 #include "input.h"

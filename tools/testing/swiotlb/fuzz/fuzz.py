@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run the libFuzzer target on the kept corpus and on what it finds; --keep writes the
+"""Run the libFuzzer target on the saved corpus and on new inputs; --keep writes the
 smallest set of inputs that reaches the same edges back to the corpus.
 """
 
@@ -34,7 +34,7 @@ def unpack(corpus, directory):
 
 
 def add_random(directory, seed, count=40):
-    """Long ones, to begin with: libFuzzer's own begin with a byte."""
+    """Add long inputs to begin with: the inputs of libFuzzer start with one byte."""
     random = Random(seed)
     for number in range(count):
         data = random.randbytes(random.randrange(100, 3000))
@@ -51,7 +51,7 @@ def pack(directory, corpus):
 
 
 def show(line, state):
-    """A line of libFuzzer's output: its status every ten seconds, all else at once."""
+    """Print a line of libFuzzer's output: status at most every ten seconds, others at once."""
     status = STATUS.match(line)
     if not status:
         return
@@ -62,7 +62,7 @@ def show(line, state):
 
 
 def run(command, log):
-    """(status, figures) of the program, whose output is also in a log."""
+    """Run the program, with its output also in a log. Return (status, figures)."""
     state = {"runs": 0, "edges": 0, "shown": time.monotonic()}
     with open(log, "w") as out, subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

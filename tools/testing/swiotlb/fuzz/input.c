@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The first byte is the family, all others are a tape: what the oracle draws at
- * random otherwise, it reads from there. So each byte is a choice, and a change of
- * one changes one thing, or what follows it.
+ * The first byte is the family, all others are a tape: the oracle reads its choices from
+ * the tape, not from a random number generator. So each byte is a choice, and changing one
+ * byte changes one choice and possibly those after it.
  */
 #include <sys/wait.h>
 #include <unistd.h>
 #include "input.h"
 
-/* Bytes that an operation takes at least */
+/* Minimum number of bytes for an operation */
 #define BYTES_PER_OP 20
 
 static void run(const u8 *data, size_t size)

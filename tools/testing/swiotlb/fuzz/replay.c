@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Replays a corpus file: a line of hexadecimal digits for each input, and comments.
- * One test in all.
+ * Replay a corpus file: a line of hexadecimal digits for each input, and comments. The
+ * whole file is one test.
  */
 #include "input.h"
 
-/* Returns the number of bytes, 0 if the line is no input */
+/* Returns the number of bytes, 0 if the line is not an input */
 static size_t decode(const char *line, u8 *data)
 {
 	unsigned int byte;

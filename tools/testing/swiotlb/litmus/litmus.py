@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the engine's barriers are for: each litmus test here forbids an outcome, and
-without the barrier that a line names at its end, that outcome is there.
+"""Check the barriers of the engine: each litmus test here forbids an outcome, which must
+become possible without the barrier that a label at the end of a line names.
 
-First the checker itself: it must agree with what the kernel's own litmus tests, in
-tools/memory-model/litmus-tests of the base, say of their results. herd7 reads the same
-files. Each label, but "lock", is that of a comment in the engine, and what the line
-calls must follow there.
+The checker itself is tested first: it must agree with the results that the litmus tests
+of the kernel, in tools/memory-model/litmus-tests of the base, document. herd7 reads the
+same files. Each label except "lock" is that of a comment in the engine, and the function
+that the line calls must follow that comment.
 """
 
 import argparse
@@ -27,7 +27,7 @@ WEAKER = ((r"\b(smp_store_release|rcu_assign_pointer)\((\w+),", r"WRITE_ONCE(*\2
 
 
 def barriers(text):
-    """Of each line with a label: its number, the label, and what it calls."""
+    """Yield number, label and called function of each line with a label."""
     for number, line in enumerate(text.splitlines()):
         match = LABEL.search(line)
         if match:
@@ -35,7 +35,7 @@ def barriers(text):
 
 
 def weaken(line):
-    """The line without the order that it gives: nothing, if that is all that it is for."""
+    """Return the line without its ordering; empty if the line does nothing else."""
     for pattern, instead in WEAKER:
         weaker = re.sub(pattern, instead, line)
         if weaker != line:
@@ -49,7 +49,7 @@ def without(text, numbers):
 
 
 def ways_without(text):
-    """By name: the test without one barrier. A lock is taken and left, or neither."""
+    """Return {name: the test without that barrier}. A lock is removed with its unlock."""
     lines = list(barriers(text))
     lock = {number for number, label, _ in lines if label == "lock"}
     ways = {"lock": without(text, lock)} if lock else {}
@@ -65,7 +65,7 @@ def result(text):
 
 
 def check_kernel_tests(directory):
-    """Numbers of tests that are right, and that use what is not modelled; and errors."""
+    """Return the numbers of correct tests and of unsupported tests, and the errors."""
     right, skipped, errors = 0, 0, []
     for path in sorted(directory.glob("*.litmus")):
         text = path.read_text()
@@ -83,7 +83,7 @@ def check_kernel_tests(directory):
 
 
 def engine_comments(engine):
-    """Each comment, but those that are documents, with the three lines that follow it."""
+    """Yield each comment except kernel-doc, with the three lines after it."""
     for name in ENGINE:
         path = engine / name
         for file in [path] if path.is_file() else sorted(path.glob("*.[ch]")):
@@ -93,12 +93,12 @@ def engine_comments(engine):
 
 
 def calls(code, name):
-    """True for that function, and for an atomic_ or a try_ one of it, but no weaker one."""
+    """Return whether @code calls the function or its atomic_ or try_ variant, not a weaker one."""
     return re.search(rf"(?:\b|_){name}\(", code)
 
 
 def engine_errors(comments, text):
-    """Labels that the engine has nowhere, or with something else behind."""
+    """Yield errors for labels that the engine lacks, or that precede another function."""
     names = {}
     for _, label, name in barriers(text):
         if label != "lock":
@@ -114,7 +114,7 @@ def engine_errors(comments, text):
 
 
 def check_test(comments, text):
-    """By barrier, what happens without it; and errors."""
+    """Return {barrier: result without it}, and the errors."""
     errors = list(engine_errors(comments, text))
     if result(text) != "Never":
         errors.append("the outcome is there with all barriers")
@@ -127,14 +127,14 @@ def check_test(comments, text):
 
 
 def untested(comments, texts):
-    """Labels of the engine that no test has."""
+    """Return errors for labels of the engine that no test has."""
     tested = {label for text in texts for _, label, _ in barriers(text)}
     found = {label for comment, _ in comments for label in re.findall(r"\[\d+\]", comment)}
     return [f"no test has {label}" for label in sorted(found - tested)]
 
 
 class Report:
-    """KTAP, or lines for a person."""
+    """Prints results as KTAP, or as quiet lines."""
 
     def __init__(self, ktap, planned):
         self.ktap, self.passed, self.failed = ktap, 0, 0

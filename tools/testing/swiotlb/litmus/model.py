@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-The kernel's memory model, tools/memory-model/linux-kernel.cat, for marked accesses:
-which executions of a test there can be. Names of relations are those of that file.
+The memory model of the kernel, tools/memory-model/linux-kernel.cat, for marked accesses:
+computes the possible executions of a test. Names of relations are those of that file.
 
 A relation is a list of bit masks, one for each event: bit b of element a is (a, b).
 """
@@ -12,7 +12,7 @@ from program import Event, all_runs
 
 
 class Relations:
-    """What can be said of @n events."""
+    """Relations between @n events."""
 
     def __init__(self, n):
         self.n = n
@@ -79,8 +79,8 @@ class Relations:
 
 
 class Execution:
-    """Events of all threads, and of what was there before; read from, and in which order
-    writes to one place become visible, is chosen later."""
+    """Events of all threads, and the initial writes. The reads-from and coherence orders are
+    chosen later."""
 
     def __init__(self, test, ways):
         self.events = [Event("W", -1, loc=loc, value=test.initial.get(loc, 0))
@@ -104,7 +104,7 @@ class Execution:
         self.static()
 
     def only(self, condition):
-        """[...] of the cat language: those events, each with itself"""
+        """Return [...] of the cat language: each of these events, related to itself."""
         return [1 << i if condition(e) else 0 for i, e in enumerate(self.events)]
 
     def related(self, condition):
@@ -117,7 +117,7 @@ class Execution:
                       self.po)
 
     def static(self):
-        """All that does not depend on what reads return from where."""
+        """Compute all relations that do not depend on the values of reads."""
         r = self.r
         self.same_loc = self.related(lambda a, b: a.loc and a.loc == b.loc)
         self.internal = self.related(lambda a, b: a.thread == b.thread >= 0)
@@ -146,7 +146,7 @@ class Execution:
         self.rscsi = self.sections()
 
     def sections(self):
-        """From the end of each RCU read section to its begin; they may be nested."""
+        """Relate the end of each RCU read-side section to its start; they may be nested."""
         pairs, begins = [], {}
         for i, event in enumerate(self.events):
             if event.order == "rcu-lock":
@@ -159,13 +159,13 @@ class Execution:
         return [i for i, e in enumerate(self.events) if e.kind == "W" and e.loc == loc]
 
     def sources(self):
-        """From where each read may have what it returns."""
+        """Return the writes from which each read may return its value."""
         reads = [i for i, e in enumerate(self.events) if e.kind == "R"]
         return [[(w, i) for w in self.writes(self.events[i].loc)
                  if self.events[w].value == self.events[i].value] for i in reads]
 
     def orders(self):
-        """In which order the writes to each place may become visible."""
+        """Yield the possible coherence orders of the writes to each location."""
         for loc in sorted({e.loc for e in self.events if e.loc}):
             first, *others = self.writes(loc)
             yield [[(before, after) for n, after in enumerate(order)
@@ -186,7 +186,7 @@ class Execution:
         return self.ordered(rf, co, fr)
 
     def ordered(self, rf, co, fr):
-        """The axioms happens-before, propagation and rcu"""
+        """Check the axioms happens-before, propagation and rcu."""
         r = self.r
         rfe, rfi = r.without(rf, self.internal), r.both(rf, self.internal)
         overwrite = r.union(co, fr)
@@ -231,7 +231,7 @@ class Execution:
         return not any(row >> a & 1 for a, row in enumerate(rb))
 
     def final(self, co_pairs):
-        """What is in memory in the end."""
+        """Return the final contents of memory."""
         over = {before for before, _ in co_pairs}
         return {e.loc: e.value for i, e in enumerate(self.events)
                 if e.kind == "W" and i not in over}
@@ -250,7 +250,7 @@ def holds(condition, registers, memory):
 
 
 def outcomes(test):
-    """For each execution that there can be: does the test's condition hold?"""
+    """Yield for each possible execution whether the condition of the test holds."""
     for ways in itertools.product(*all_runs(test)):
         execution = Execution(test, ways)
         for rf in itertools.product(*execution.sources()):
@@ -262,7 +262,7 @@ def outcomes(test):
 
 
 def happens(test):
-    """True if the condition can hold. There is some execution, or the test is void."""
+    """Return whether the condition can hold. A test without any execution is an error."""
     any_at_all = False
     for outcome in outcomes(test):
         if outcome:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Litmus tests as herd7 reads them, as far as the tests here and those of the kernel's
-tools/memory-model need it: their text, and what each thread may do, access by access."""
+"""Litmus tests in the format of herd7, to the extent needed for the tests here and those
+of the kernel's tools/memory-model: parses them, and computes the accesses of each thread."""
 
 import re
 from dataclasses import dataclass, field
@@ -17,20 +17,20 @@ EXCHANGES = {f"{name}{order}": order[1:] or "mb" for name in ("xchg", "cmpxchg")
 
 
 class Unsupported(Exception):
-    """The test uses something that is not modelled."""
+    """The test uses an operation that is not modelled."""
 
 
 @dataclass
 class Event:
     kind: str                   # R, W or F
     thread: int
-    order: str = ""             # of an access, or which fence
+    order: str = ""             # of an access, or kind of fence
     loc: str = ""
     value: object = None
-    addr: frozenset = frozenset()       # events that it depends on, by their number
+    addr: frozenset = frozenset()       # numbers of the events that it depends on
     data: frozenset = frozenset()
     ctrl: frozenset = frozenset()
-    rmw: int = None             # of a write: its read
+    rmw: int = None             # of a write: number of its read
     lock: str = ""              # lock or unlock
 
 
@@ -172,11 +172,11 @@ def parse(text):
 
 
 class Need(Exception):
-    """A read of a location, the value of which is not chosen yet."""
+    """A read of a location whose value is not chosen yet."""
 
 
 class Run:
-    """One way through a thread: @values is what its reads return."""
+    """One execution of a thread, in which its reads return @values."""
 
     def __init__(self, test, number, values):
         self.test, self.number, self.values = test, number, list(values)
@@ -213,7 +213,7 @@ class Run:
         self.value(expression)
 
     def value(self, expression):
-        """(value, numbers of the reads that it comes from)"""
+        """Return (value, numbers of the reads that it depends on)."""
         kind = expression[0]
         if kind == "number":
             return expression[1], frozenset()
@@ -248,7 +248,7 @@ class Run:
         return value, from_a | from_b
 
     def place(self, expression):
-        """Location and what that depends on, of "*p" or "p"."""
+        """Return the location of "*p" or "p", and the reads that it depends on."""
         where, depends = self.value(expression[1] if expression[0] == "*" else expression)
         if where not in self.test.locations:
             raise Unsupported(f"an access to {where}")
@@ -282,7 +282,7 @@ class Run:
         new, data = self.value(arguments[-1])
         old, event = self.read(loc, order, addr)
         if len(arguments) == 2 and old != self.value(arguments[0])[0]:
-            # No write, no order
+            # Without a write, the exchange orders nothing
             self.events[event].order = ""
             return old, frozenset([event])
         self.emit("W", order, loc=loc, value=new, addr=addr, data=data, rmw=event)
@@ -301,7 +301,7 @@ class Run:
 
 
 def runs(test, number, domain):
-    """Each way through a thread, for all values of @domain that its reads may return."""
+    """Yield each execution of a thread, for all values of @domain that its reads may return."""
     todo = [[]]
     while todo:
         values = todo.pop()
@@ -314,7 +314,7 @@ def runs(test, number, domain):
 
 
 def all_runs(test):
-    """By thread: all ways through it, with all values that any thread may write."""
+    """Return for each thread all executions, with all values that any thread may write."""
     domain = {loc: {test.initial.get(loc, 0)} for loc in test.locations}
     while True:
         ways = [list(runs(test, n, domain)) for n in range(len(test.threads))]

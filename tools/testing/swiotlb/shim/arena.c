@@ -32,7 +32,7 @@ unsigned long totalram_pages(void)
 
 #define NPAGES PHYS_PFN(SHIM_PHYS_END)
 
-/* One byte a page */
+/* State of a page, one byte per page */
 enum { PG_FREE, PG_BUDDY, PG_MEMBLOCK, PG_ATOMIC, PG_HOLE };
 static unsigned char *owner;
 static unsigned char *decrypted;
@@ -88,7 +88,7 @@ void shim_arena_init(void)
 	char *p = reserve(SHIM_PHYS_END + (1UL << 30));
 
 	shim_ram = PTR_ALIGN(p, 1UL << 30);
-	/* The kernel's own mapping of all memory has large pages */
+	/* The kernel maps all memory with large pages, too */
 	madvise(shim_ram, SHIM_PHYS_END, MADV_HUGEPAGE);
 	shim_memmap = reserve(NPAGES * sizeof(struct page));
 	owner = reserve(NPAGES);
@@ -97,7 +97,7 @@ void shim_arena_init(void)
 	memset(owner + PHYS_PFN(SHIM_LOW_END), PG_HOLE,
 	       PHYS_PFN(SHIM_HIGH_START - SHIM_LOW_END));
 #ifndef SHIM_FUZZ
-	/* 768 MiB of shadow, too much to fork with for each input */
+	/* 768 MiB of shadow memory are too much to fork for each input */
 	shim_poison(shim_ram, SHIM_PHYS_END);
 #endif
 }
@@ -153,7 +153,7 @@ static void put_run(unsigned long pfn, unsigned long n, unsigned char who)
 		owner[i] = PG_FREE;
 		*(who == PG_BUDDY ? &usage.pages : &usage.memblock_pages) -= 1;
 	}
-	/* Before anybody else can take it */
+	/* Before another thread can take it */
 	shim_poison(shim_ram + PFN_PHYS(pfn), n * PAGE_SIZE);
 	pthread_mutex_unlock(&arena_lock);
 }
@@ -177,7 +177,7 @@ static void *fresh(unsigned long pfn, unsigned long n, gfp_t gfp)
 	char *p = shim_ram + PFN_PHYS(pfn);
 
 	shim_unpoison(p, n * PAGE_SIZE);
-	/* What was there before must not look like zeroes by luck */
+	/* Stale contents must not be zero by chance */
 	memset(p, gfp & __GFP_ZERO ? 0 : 0xa5, n * PAGE_SIZE);
 	return p;
 }
@@ -404,7 +404,7 @@ static int change_state(unsigned long addr, int npages, bool state,
 		shim_report(SHIM_MISUSE, NULL, "set_memory of %lx, %d pages\n",
 			    addr, npages);
 	if (shim_should_fail(kind, 0)) {
-		/* A failure leaves some of the pages changed */
+		/* After a failure, some of the pages have changed */
 		set_state(pfn, npages / 2, state);
 		return -EIO;
 	}

@@ -34,8 +34,8 @@ void shim_init(void)
 }
 
 /*
- * The sections below may be absent from a variant, for instance when neither
- * debugfs nor restricted pools are built: hence weak.
+ * Weak, because a variant may not have these sections, for instance if neither debugfs
+ * nor restricted pools are built.
  */
 extern const struct shim_param __start_shim_params[] __weak;
 extern const struct shim_param __stop_shim_params[] __weak;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shim: what happens once, at boot, and what looks in from outside: boot
- * parameters, initcalls, reserved memory, static keys and calls, debugfs,
+ * Shim: boot parameters, initcalls, reserved memory, static keys and calls, debugfs,
  * strings.
  */
 #ifndef SHIM_BOOT_H
@@ -20,7 +19,7 @@ typedef int (*initcall_t)(void);
 #define early_initcall(fn) \
 	SHIM_ENTRY(shim_early_initcalls, initcall_t, shim_init_##fn, fn)
 #define core_initcall(fn) SHIM_INITCALL(fn)
-/* In a section the order is nobody's: what others build on is with the early ones. */
+/* The order within a section is undefined, so initcalls that others need are early. */
 #define postcore_initcall(fn) early_initcall(fn)
 #define arch_initcall(fn) SHIM_INITCALL(fn)
 #define subsys_initcall(fn) SHIM_INITCALL(fn)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shim: what <linux/compiler.h>, <linux/types.h>, <linux/init.h> and
- * <linux/export.h> give the code under test.
+ * Shim: the parts of <linux/compiler.h>, <linux/types.h>, <linux/init.h> and
+ * <linux/export.h> that the code under test needs.
  */
 #ifndef SHIM_COMPILER_H
 #define SHIM_COMPILER_H
@@ -11,14 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-/* Before abs(), swab() and their like become macros */
+/* Included before abs(), swab() and similar functions become macros */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-/* With SHIM_COUNT, what looks like ThreadSanitizer is not: see count/ */
+/* With SHIM_COUNT, the code is only instrumented like for ThreadSanitizer: see count/ */
 #if defined(SHIM_COUNT)
 #elif defined(__SANITIZE_THREAD__)
 #define SHIM_TSAN 1
@@ -85,7 +85,7 @@ struct rcu_head {
 #undef __always_inline
 #undef __attribute_const__
 #ifdef SHIM_COVERAGE
-/* Or the branches of a shim count as those of its caller */
+/* Otherwise branches of a shim would count as branches of its caller */
 #define __always_inline inline
 #else
 #define __always_inline inline __attribute__((always_inline))
@@ -122,7 +122,7 @@ struct rcu_head {
 #define __private
 #define __bitwise
 #ifdef SHIM_BENCH
-/* Not on a line with what is written */
+/* On cache lines apart from data that is written */
 #define __read_mostly __attribute__((section(".data.read_mostly")))
 #else
 #define __read_mostly
@@ -162,7 +162,7 @@ struct rcu_head {
 #define __stringify(x...) __stringify_1(x)
 #define RELOC_HIDE(ptr, off) ((typeof(ptr))((unsigned long)(ptr) + (off)))
 #define OPTIMIZER_HIDE_VAR(var) __asm__("" : "=r"(var) : "0"(var))
-/* Decided by the optimizer, as in the kernel: its conditions are not constants */
+/* Evaluated by the optimizer, as in the kernel: conditions are no constant expressions */
 #ifdef __OPTIMIZE__
 #define __compiletime_assert(c, msg, fn) do {				\
 	__attribute__((noreturn, error(msg))) extern void fn(void);	\
@@ -180,8 +180,8 @@ struct rcu_head {
 #define auto __auto_type
 
 /*
- * Plain machine accesses that the compiler may not tear. ThreadSanitizer does
- * not know dependency ordering, so there a marked load is an acquire.
+ * Plain machine accesses that the compiler may not tear. ThreadSanitizer does not
+ * model dependency ordering, so a marked load is an acquire there.
  */
 #ifdef SHIM_TSAN
 #define SHIM_LOAD_ORDER __ATOMIC_ACQUIRE
@@ -201,7 +201,7 @@ struct rcu_head {
 #define ASSERT_EXCLUSIVE_WRITER(x) do { } while (0)
 #define ASSERT_EXCLUSIVE_ACCESS(x) do { } while (0)
 
-/* Lock annotations: for sparse and context analysis, nothing here */
+/* Lock annotations, for sparse and context analysis, do nothing here */
 #define __acquires(...)
 #define __releases(...)
 #define __acquires_shared(...)

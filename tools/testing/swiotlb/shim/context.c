@@ -9,11 +9,11 @@ __thread struct shim_task *shim_self;
 unsigned int shim_nr_cpus = 4;
 unsigned long shim_pcpu_static[NR_CPUS];
 
-/* All tasks that ever ran: entries of ended threads are used again */
+/* All tasks that ever ran; entries of ended threads are reused */
 struct shim_task *shim_tasks;
 static u32 shim_next_id;
 
-/* Present even when the code under test has no static per-CPU variable */
+/* Makes the section exist even if the code under test has no static per-CPU variable */
 SHIM_PCPU static int shim_pcpu_anchor __used;
 
 struct shim_task *shim_task_register(void)
@@ -143,8 +143,8 @@ void mutex_unlock(struct mutex *m)
 }
 
 /*
- * Dynamic per-CPU memory: one unit of address space a CPU, the same offset in
- * each. Freed pieces are kept by size and used again.
+ * Dynamic per-CPU memory: one unit of address space per CPU, with the same offset in
+ * each unit. Freed pieces are kept by size and reused.
  */
 static char *pcpu_base;
 static size_t pcpu_top;
@@ -227,7 +227,7 @@ void shim_pcpu_init(void)
 	for (cpu = 1; cpu < NR_CPUS; cpu++) {
 		char *copy = aligned_alloc(64, ALIGN(size, 64) + 64);
 
-		/* As in the linker's image: each starts as the initial value */
+		/* Each copy starts with the initial value from the linker's image */
 		memcpy(copy, __start_shim_percpu, size);
 		shim_pcpu_static[cpu] = copy - __start_shim_percpu;
 	}

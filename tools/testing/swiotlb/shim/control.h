@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Shim: what a test turns and reads. Nothing here is seen by the engine. */
+/* Shim: the interface of tests, which the engine does not see. */
 #ifndef SHIM_CONTROL_H
 #define SHIM_CONTROL_H
 
@@ -9,10 +9,10 @@ void shim_init(void);
 void shim_set_cpu(unsigned int cpu);
 void shim_hardirq_enter(void);
 void shim_hardirq_exit(void);
-/* What follows when a CPU has gone offline */
+/* Run the callbacks for a CPU that has gone offline */
 void shim_cpu_dead(unsigned int cpu);
 
-/* Work, RCU callbacks and time: nothing runs unless asked, or in threads */
+/* Work, RCU callbacks and time: run only by the test, or in threads */
 void shim_threads_start(void);
 void shim_threads_stop(void);
 unsigned int shim_run_work(void);
@@ -27,12 +27,12 @@ extern unsigned int shim_waiting;
 /* Delayed work, ever, whose timer ran out, and would have woken an idle CPU */
 extern unsigned long shim_wakeups;
 
-/* Memory is so short that no kworker can be made: only work with a rescuer runs */
+/* Memory is so short that no kworker can be created: only work with a rescuer runs */
 extern bool shim_no_kworkers;
 
 /*
- * Fault injection: let @skip calls pass, then fail @times calls (-1: all).
- * @rate, if not 0, fails one call in @rate at random instead.
+ * Fault injection: let @skip calls pass, then fail @times calls (-1: all). If @rate is
+ * not 0, fail one call in @rate at random instead.
  */
 enum shim_fault_kind {
 	SHIM_FAULT_PAGES,
@@ -55,7 +55,7 @@ void shim_fail(enum shim_fault_kind kind, long skip, long times);
 void shim_fail_rate(enum shim_fault_kind kind, unsigned int rate);
 void shim_fail_none(void);
 
-/* What is alive, for leak checks */
+/* Live allocations, for leak checks */
 struct shim_usage {
 	long pages;		/* handed out by the page allocator */
 	long memblock_pages;
@@ -64,31 +64,31 @@ struct shim_usage {
 	long pcpu_allocs;
 	long memblock_bytes;
 	long kmalloc_bytes;
-	long pcpu_bytes;	/* of all CPUs; counted by lean.c alone */
+	long pcpu_bytes;	/* of all CPUs; counted only by lean.c */
 };
 struct shim_usage shim_usage(void);
 bool shim_page_decrypted(phys_addr_t paddr);
 bool shim_page_allocated(phys_addr_t paddr);
 
-/* Called before pages are allocated that may be waited for: once, then forgotten */
+/* Called once, before an allocation of pages that may sleep, then reset */
 extern void (*shim_before_pages)(void);
-/* The same, before memory is encrypted again */
+/* Called once, before memory is encrypted again, then reset */
 extern void (*shim_before_encrypt)(void);
-/* Each time before memory is decrypted, if it is set */
+/* If set, called each time before memory is decrypted */
 extern void (*shim_on_decrypt)(const void *vaddr, size_t bytes);
 /* Jiffies that alloc_contig_pages() takes */
 extern unsigned long shim_contig_takes;
-/* Node that was preferred for pages the last time somebody named one */
+/* Node in the last request for pages that named one */
 extern int shim_asked_node;
-/* Node whose memory is nearest to who runs */
+/* Node whose memory is nearest to the running CPU */
 extern int shim_mem_node;
 
-/* Memory for a test's own buffers, naturally aligned; not touched before use */
+/* Allocate memory for buffers of a test, naturally aligned; not touched before use */
 phys_addr_t shim_take_ram(size_t bytes);
-/* The same, 0 if there is no such piece below @end */
+/* The same; returns 0 if there is no such piece below @end */
 phys_addr_t shim_take_ram_below(size_t bytes, phys_addr_t end);
 
-/* Asks all shrinkers: pages that they count, and what they freed */
+/* Call all shrinkers: returns the pages that they count; @freed: pages that they freed */
 unsigned long shim_shrink(unsigned long *freed);
 
 /* boot */
@@ -99,8 +99,8 @@ void shim_initcalls_run(void);
 const struct reserved_mem_ops *shim_rmem_ops(void);
 
 /*
- * debugfs: contents of a file, NULL if there is none or it cannot be read; valid
- * until the next call
+ * Read a file in debugfs: returns its contents, valid until the next call, or NULL if
+ * it does not exist or cannot be read
  */
 const char *shim_debugfs_read(const char *dir, const char *file);
 int shim_debugfs_write(const char *dir, const char *file, u64 val);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shim: struct device as far as the DMA layer looks at it. The swiotlb fields
- * lie next to the others as in the kernel: dma_uses_io_tlb shares a cache line
- * with the fields that every map reads.
+ * Shim: the parts of struct device that the DMA layer uses. The swiotlb fields have the
+ * same neighbours as in the kernel: dma_uses_io_tlb shares a cache line with the fields
+ * that every map reads.
  */
 #ifndef SHIM_DEVICE_H
 #define SHIM_DEVICE_H
@@ -21,7 +21,7 @@ struct io_tlb_mem;
 
 struct device {
 #ifdef SHIM_BENCH
-	/* As much as in x86-64's struct device, so that what follows has its place */
+	/* The same size as in struct device of x86-64, so that later offsets match */
 	const char *name;
 	char shim_head[296];
 #else
@@ -48,7 +48,7 @@ struct device {
 #endif
 	bool dma_coherent;
 	bool dma_skip_sync;
-	bool shim_unencrypted;	/* what force_dma_unencrypted() says */
+	bool shim_unencrypted;	/* returned by force_dma_unencrypted() */
 	bool dma_iommu;
 	const struct dma_map_ops *dma_ops;
 } __attribute__((aligned(64)));
@@ -117,12 +117,12 @@ extern struct shim_pool_events shim_pool_events;
 bool force_dma_unencrypted(struct device *dev);
 #define CONFIG_ARCH_HAS_FORCE_DMA_UNENCRYPTED 1
 
-/* The C bit of a fake machine: where encrypted DMA addresses carry it */
+/* The C bit of a fake machine, set in encrypted DMA addresses */
 extern u64 shim_c_bit;
 #define dma_addr_encrypted(x) ((x) | shim_c_bit)
 #define dma_addr_unencrypted(x) (x)
 #define dma_addr_canonical(x) ((x) & ~shim_c_bit)
-/* As <linux/dma-direct.h> of 6.12 calls them */
+/* Names in <linux/dma-direct.h> of 6.12 */
 #define __sme_set(x) dma_addr_encrypted(x)
 #define __sme_clr(x) dma_addr_canonical(x)
 
@@ -154,7 +154,7 @@ static inline void dma_reset_need_sync(struct device *dev)
 #define dev_to_node(dev) ((dev)->shim_node_plus_one - 1)
 #endif
 
-/* Nothing in the engine is tied to a device's life: lib/bitmap.c has the call */
+/* Only lib/bitmap.c calls this: the engine has no device-managed resources */
 #define devm_add_action_or_reset(dev, action, data) (-ENOTSUPP)
 
 enum cc_attr {
@@ -170,7 +170,7 @@ extern bool shim_cc[SHIM_NR_CC_ATTRS];
 struct scatterlist { unsigned long page_link; unsigned int offset, length; };
 struct dma_map_ops { const char *name; };
 
-/* Which of them maps for a device: its bus's own, dma-iommu, or neither: dma-direct */
+/* Maps through the ops of the bus, through dma-iommu, or else through dma-direct */
 static inline const struct dma_map_ops *get_dma_ops(struct device *dev)
 {
 	return dev->dma_ops;

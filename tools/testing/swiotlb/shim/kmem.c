@@ -57,7 +57,7 @@ void *shim_kmalloc(size_t size, gfp_t gfp)
 	might_sleep_if(gfpflags_allow_blocking(gfp));
 	if (shim_should_fail(SHIM_FAULT_KMALLOC, 0))
 		return NULL;
-	/* Aligned to the largest power of two that divides it, as kmalloc promises */
+	/* Aligned to the largest power of two that divides the size, as kmalloc guarantees */
 	if (align >= 16)
 		p = aligned_alloc(min_t(size_t, align, PAGE_SIZE), size);
 	else
@@ -77,7 +77,7 @@ void shim_kfree(const void *p)
 	__atomic_fetch_sub(&live_bytes, malloc_usable_size((void *)p),
 			   __ATOMIC_RELAXED);
 #ifndef SHIM_BENCH
-	/* Who reads it afterwards is to notice; gcc drops a memset before free() */
+	/* Make a use after free visible; gcc removes a memset before free() */
 	memset((void *)p, POISON_FREE, malloc_usable_size((void *)p));
 	asm volatile("" : : "r" (p) : "memory");
 #endif
@@ -158,7 +158,7 @@ struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...)
 	return kzalloc(sizeof(struct shrinker), GFP_KERNEL);
 }
 
-/* At boot: nothing else registers one meanwhile */
+/* Called only at boot, so no other thread registers one meanwhile */
 void shrinker_register(struct shrinker *shrinker)
 {
 	shrinker->next = shrinkers;

@@ -35,16 +35,16 @@ void shim_hardirq_exit(void)
 	BUG();
 }
 
-/* Work is stepped between measurements: then no other thread is in the engine */
+/* Work runs only between measurements, when no other thread is in the engine */
 void synchronize_rcu(void)
 {
-	/* As the original: all before it, all after it */
+	/* A full barrier, as in the kernel */
 	smp_mb();
 }
 
 /* ---- locks */
 
-/* Bits 0 to 7; the others belong to those who wait */
+/* Bits 0 to 7; the other bits are for waiters */
 static __always_inline u8 *locked_byte(spinlock_t *lock)
 {
 	return (u8 *)&lock->val;
@@ -72,8 +72,8 @@ static void wait_unfair(spinlock_t *lock)
 }
 
 /*
- * As a queued spinlock with one waiter: it says so in the pending bit, and so
- * is next. A third spins until there is no waiter, without a queue.
+ * Like a queued spinlock with one waiter, which sets the pending bit and gets the lock
+ * next. A third thread spins until there is no waiter, without a queue.
  */
 static noinline void lock_slow(spinlock_t *lock)
 {
@@ -102,7 +102,7 @@ noinline void shim_lock(spinlock_t *lock)
 
 noinline void shim_unlock(spinlock_t *lock)
 {
-	/* What was done under the lock comes first */
+	/* Order the critical section before the release */
 	smp_store_release(locked_byte(lock), 0);
 	preempt_enable();
 }
@@ -128,13 +128,13 @@ noinline unsigned long shim_lock_irqsave(spinlock_t *lock)
 
 noinline void shim_unlock_irqrestore(spinlock_t *lock, unsigned long flags)
 {
-	/* What was done under the lock comes first */
+	/* Order the critical section before the release */
 	smp_store_release(locked_byte(lock), 0);
 	shim_irq_restore(flags);
 	preempt_enable();
 }
 
-/* Never contended here: only the one thread that steps the work takes any */
+/* Never contended here: only the thread that runs the work takes mutexes */
 int mutex_trylock(struct mutex *m)
 {
 	u32 free = 0;
@@ -150,7 +150,7 @@ void mutex_lock(struct mutex *m)
 
 void mutex_unlock(struct mutex *m)
 {
-	/* What was done under the mutex comes first */
+	/* Order the critical section before the release */
 	smp_store_release(&m->val, 0);
 }
 
@@ -234,7 +234,7 @@ void shim_pcpu_init(void)
 	units = aligned_alloc(SZ_2M, ALIGN(bytes, SZ_2M));
 	BUG_ON(!units);
 	madvise(units, bytes, MADV_HUGEPAGE);
-	/* Each copy is aligned as the image's is */
+	/* Each copy has the same alignment as the image */
 	units += (unsigned long)__start_shim_percpu % PAGE_SIZE;
 	for (cpu = 0; cpu < NR_CPUS; cpu++, units += SHIM_PCPU_UNIT) {
 		shim_pcpu_offset[cpu] = units - __start_shim_percpu;

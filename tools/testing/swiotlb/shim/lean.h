@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shim, the form for measuring: what sync.h checks is left out here, and what
- * an x86 kernel pays is paid. Included by sync.h in place of its own parts.
+ * Shim, the form for measuring: without the checks of sync.h, but with the costs of an
+ * x86 kernel. Included by sync.h in place of its own parts.
  *
  *	spinlock	4 bytes; out of line; lock cmpxchg, and a store to release
- *	interrupts	pushf, popf: user space may not cli and sti
- *	preemption	++ and -- of a thread-local word, and the test of it
+ *	interrupts	pushf, popf: user space cannot use cli and sti
+ *	preemption	++ and -- of a thread-local word, and a test of it
  *	smp_mb		lock addl on the stack; smp_rmb and smp_wmb are for the
  *			compiler, as on x86
  *	RCU		PREEMPT_RCU: ++ and -- of a counter, and a test at the end
@@ -20,7 +20,7 @@
 
 struct shim_task {
 	u32 cpu;
-	/* As in the kernel: not 0 unless somebody wants this CPU, who never does */
+	/* As in the kernel, 0 only if a task wants this CPU, which never happens here */
 	u32 preempt_off;
 	unsigned long pcpu_offset;
 	u32 rcu_depth;
@@ -100,8 +100,8 @@ void shim_unlock_irqrestore(spinlock_t *lock, unsigned long flags);
 #define lockdep_assert(c) do { } while (0)
 
 /*
- * More threads than cores: a waiter yields, or it would wait out the time slice
- * of an owner who has lost the core, which a kernel's owner cannot.
+ * More threads than cores: a waiter yields. Otherwise it would spin for a time slice
+ * while the owner has no core, which cannot happen in a kernel.
  */
 extern bool shim_oversubscribed;
 
@@ -132,15 +132,15 @@ static __always_inline void rcu_read_unlock(void)
 /* ---- per-CPU data ---- */
 
 /*
- * The address of a static per-CPU variable, and what alloc_percpu() returns,
- * are names: only the sum with a CPU's offset is an address.
+ * The address of a static per-CPU variable, and the return value of alloc_percpu(), are
+ * only handles: the sum with the offset of a CPU is an address.
  */
 extern unsigned long shim_pcpu_offset[NR_CPUS];
 #define shim_pcpu_at(p, offset) ((typeof(p))((unsigned long)(p) + (offset)))
 #define per_cpu_ptr(p, cpu) shim_pcpu_at(p, shim_pcpu_offset[cpu])
 #define this_cpu_ptr(p) shim_pcpu_at(p, shim_task.pcpu_offset)
 
-/* Not locked: no other CPU writes there, and an interrupt cannot split one */
+/* No lock prefix: no other CPU writes there, and an interrupt cannot split an instruction */
 #define this_cpu_add(v, n) \
 	asm volatile("addq %1, %0" : "+m" (*this_cpu_ptr(&(v))) : "er" ((long)(n)) : "cc")
 #define this_cpu_cmpxchg(v, o, n) ({					\
@@ -153,7 +153,7 @@ extern unsigned long shim_pcpu_offset[NR_CPUS];
 	typeof(v) __want = *(op), __got = this_cpu_cmpxchg(v, __want, n); \
 	*(op) = __got;							\
 	__got == __want; })
-/* xchg with memory is always locked, so the kernel does it like this, too */
+/* xchg with memory is always locked, so the kernel avoids it in the same way */
 #define this_cpu_xchg(v, n) ({						\
 	typeof(v) __seen = READ_ONCE(*this_cpu_ptr(&(v)));		\
 	while (!this_cpu_try_cmpxchg(v, &__seen, n))			\

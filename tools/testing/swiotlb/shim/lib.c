@@ -9,7 +9,7 @@ unsigned long simple_strtoul(const char *s, char **end, unsigned int base)
 	return simple_strtoull(s, end, base);
 }
 
-/* No blanks and no sign, unlike the C library's */
+/* Unlike strtoull() of the C library, accepts no blanks and no sign */
 unsigned long long simple_strtoull(const char *s, char **end, unsigned int base)
 {
 	char *stop = (char *)s;

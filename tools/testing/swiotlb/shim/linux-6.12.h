@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The swiotlb.c of Linux 6.12 behind the interface of 7.3, which the tests are
- * written for. Forced into every file after shim.h, if ENGINE_SRC has the
- * interface of 6.12; BASE_SRC has to be a tree of that version then, too.
+ * Adapts swiotlb.c of Linux 6.12 to the interface of 7.3, for which the tests are
+ * written. Forced into every file after shim.h if ENGINE_SRC has the interface of 6.12.
+ * BASE_SRC must then be a tree of that version, too.
  */
 #ifndef SHIM_LINUX_6_12_H
 #define SHIM_LINUX_6_12_H
 
 #ifdef SHIM_OLD_ENGINE
 
-/* What the engine calls, and 7.3 changed */
+/* Functions called by the engine that 7.3 changed */
 #define dma_alloc_from_pool(dev, size, vaddr, gfp, ok) \
 	dma_alloc_from_pool(dev, size, vaddr, gfp, 0, ok)
 
-/* The memory of a pool is queued for release here, in 7.3 by queue_rcu_work() */
+/* Queues the release of the memory of a pool; 7.3 uses queue_rcu_work() for this */
 static inline void shim_call_rcu(struct rcu_head *head,
 				 void (*func)(struct rcu_head *head))
 {
@@ -29,8 +29,8 @@ static inline void shim_call_rcu(struct rcu_head *head,
 
 #ifndef SHIM_BENCH
 /*
- * 6.12 calls these for each pool, of encrypted memory or not, and where it may not
- * sleep. 7.3 does not: that is known, and would hide what the tests look for.
+ * 6.12 calls these for all pools, encrypted or not, and even in atomic context. 7.3 has
+ * fixed that. Do not check it, because the reports would hide those that tests look for.
  */
 static inline int shim_unchecked(int (*set)(unsigned long addr, int npages),
 				 unsigned long addr, int npages)
@@ -50,7 +50,7 @@ static inline int shim_unchecked(int (*set)(unsigned long addr, int npages),
 	shim_unchecked(set_memory_decrypted, addr, npages)
 #endif
 
-/* The setup function sets rmem->ops, which has all else */
+/* The setup function sets rmem->ops, which has all other callbacks */
 #undef RESERVEDMEM_OF_DECLARE
 #define RESERVEDMEM_OF_DECLARE(name, compat, setup)			\
 	static int shim_node_init_##name(unsigned long node,		\
@@ -79,7 +79,7 @@ static inline int shim_unchecked(int (*set)(unsigned long addr, int npages),
 
 #else
 
-/* What the tests call, and 7.3 changed */
+/* Functions called by the tests that 7.3 changed */
 #define swiotlb_tbl_map_single(dev, phys, size, mask, dir, attrs) \
 	swiotlb_tbl_map_single(dev, phys, size, mask, dir, *(attrs))
 #define swiotlb_alloc(dev, size, attrs) ((void)(attrs), swiotlb_alloc(dev, size))

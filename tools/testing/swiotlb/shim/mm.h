@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shim: memory. A fake physical address space in one reserved range of our
- * own: physical address 0 is its first byte, page 0 is never handed out.
+ * Shim: memory. A fake physical address space in one reserved range of the process:
+ * physical address 0 is its first byte, page 0 is never allocated.
  *
  *	1 MiB .. 16 MiB		ZONE_DMA
  *	16 MiB .. 3.5 GiB	ZONE_DMA32
@@ -14,7 +14,7 @@
 
 #define PAGE_SIZE (1UL << PAGE_SHIFT)
 #define PAGE_MASK (~(PAGE_SIZE - 1))
-/* As arm64 has them: at most 4, 32 and 512 MiB, and pageblocks of 2, 32 and 512 */
+/* As on arm64: blocks of at most 4, 32 and 512 MiB, and pageblocks of 2, 32 and 512 MiB */
 #define MAX_PAGE_ORDER (PAGE_SHIFT == 12 ? 10 : PAGE_SHIFT == 14 ? 11 : 13)
 #define MAX_ORDER_NR_PAGES (1UL << MAX_PAGE_ORDER)
 #define PAGE_ALIGN(a) ALIGN(a, PAGE_SIZE)
@@ -46,7 +46,7 @@ extern unsigned long min_low_pfn, max_pfn, max_low_pfn;
 struct page { unsigned long flags; };
 
 #ifdef SHIM_BENCH
-/* Memory is linear, and begins at a variable address, as on x86-64 */
+/* The linear mapping begins at a variable address, as on x86-64 */
 #define shim_virt_to_phys(v) \
 	((phys_addr_t)((const volatile char *)(v) - shim_ram))
 #define shim_phys_to_virt(p) ((void *)(shim_ram + (p)))
@@ -76,9 +76,9 @@ void *shim_phys_to_virt(phys_addr_t paddr);
 extern int shim_mem_node;
 #define numa_mem_id() READ_ONCE(shim_mem_node)
 extern unsigned long shim_totalram;	/* in pages */
-/* From the reading with that number on, 1 for the next, there is none; 0 for never */
+/* Report no memory from the read with this number on: 1 for the next read, 0 for never */
 extern unsigned int shim_totalram_ends;
-/* Where the coherent atomic pool is, below 16 MiB, if not anywhere on its size */
+/* Lowest address of the coherent atomic pool, below 16 MiB; 0: aligned to its size */
 extern phys_addr_t shim_atomic_pool;
 /* Its size, 4 MiB at most */
 extern size_t shim_atomic_bytes;
@@ -122,7 +122,7 @@ unsigned long __get_free_pages(gfp_t gfp, unsigned int order);
 struct page *alloc_contig_pages(unsigned long nr_pages, gfp_t gfp, int nid,
 				void *nodemask);
 void free_contig_range(unsigned long pfn, unsigned long nr_pages);
-/* One area, if a test makes one: what is allocated there is taken from all memory */
+/* One area, if a test makes one; its allocations also take memory of the page allocator */
 struct cma { phys_addr_t base, end; unsigned long calls; };
 extern struct cma *shim_cma;
 #define dev_get_cma_area(dev) shim_cma
@@ -143,7 +143,7 @@ struct page *shim_alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
 #define free_page(addr) free_pages(addr, 0)
 #define split_page(page, order) do { } while (0)
 
-/* More than memblock has here, so that pools of a GiB are less than a quarter */
+/* Returns more memory than memblock has, so that a pool of 1 GiB is below a quarter of it */
 phys_addr_t memblock_phys_mem_size(void);
 void *memblock_alloc(phys_addr_t size, phys_addr_t align);
 void *memblock_alloc_low(phys_addr_t size, phys_addr_t align);
@@ -212,7 +212,7 @@ struct list_lru;
 #define SLAB_HWCACHE_ALIGN 0
 #define SLAB_PANIC 0
 
-/* The engine's memcpy: rep movsb, or nothing */
+/* memcpy() of the engine: rep movsb, or nothing */
 void *shim_copy(void *to, const void *from, size_t n);
 void memcpy_from_page(char *to, struct page *page, size_t offset, size_t len);
 void memcpy_to_page(struct page *page, size_t offset, const char *from, size_t len);
@@ -220,7 +220,7 @@ void *kmap_local_page(struct page *page);
 #define kmap_local_pfn(pfn) kmap_local_page(pfn_to_page(pfn))
 #define kunmap_local(p) ((void)(p))
 
-/* shim_shrink() is what memory management does when it is short */
+/* shim_shrink() does what memory management does when memory is short */
 struct shrink_control { unsigned long nr_to_scan; };
 struct shrinker {
 	unsigned long (*count_objects)(struct shrinker *s, struct shrink_control *sc);

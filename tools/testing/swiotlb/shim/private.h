@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Shim: what its own files share. */
+/* Shim: shared by its own files. */
 #ifndef SHIM_PRIVATE_H
 #define SHIM_PRIVATE_H
 

@@ -2,7 +2,7 @@
 /*
  * Shim: RCU. A task's counter is odd inside a read-side section; a grace
  * period waits until each counter that was odd at its start has moved.
- * Callbacks run as in softirq: they may not sleep.
+ * Callbacks run as in a softirq: they must not sleep.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -77,7 +77,7 @@ void shim_kfree_rcu(void *ptr)
 	call_rcu(&n->rcu, kfree_rcu_done);
 }
 
-/* Wait for a grace period and run what was queued before it */
+/* Wait for a grace period, then run the callbacks that were queued before it */
 unsigned int shim_rcu_run(void)
 {
 	struct shim_task *t = shim_current();

@@ -23,7 +23,7 @@ static size_t log_len;
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 
 extern unsigned char __start_shim_once[], __stop_shim_once[];
-/* Present even when nothing else is ever reported once */
+/* Makes the section exist even if there is no other "once" report */
 static unsigned char once_anchor __attribute__((section("shim_once"), used));
 
 void shim_once_reset(void)
@@ -34,7 +34,7 @@ void shim_once_reset(void)
 		__atomic_store_n(p, 0, __ATOMIC_RELAXED);
 }
 
-/* One conversion, from its % to its last letter; @ap moves past its argument */
+/* Format one conversion, from its % to its last letter; @ap moves past its argument */
 static int format_one(char *out, size_t size, const char **fmt, va_list *ap)
 {
 	const char *p = *fmt + 1;

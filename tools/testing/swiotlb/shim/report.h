@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shim: printk, WARN and BUG. Every report is counted by kind; the test runner
- * fails a test that leaves a report which it did not announce.
+ * Shim: printk, WARN and BUG. Reports are counted by kind; the runner fails a test with
+ * a report that it has not announced.
  */
 #ifndef SHIM_REPORT_H
 #define SHIM_REPORT_H
@@ -11,7 +11,7 @@ enum shim_kind {
 	SHIM_NOTE,	/* pr_warn, dev_warn: allowed, but countable */
 	SHIM_WARN,	/* WARN*: a test must announce it */
 	SHIM_BUG,	/* BUG_ON: ends the process */
-	SHIM_MISUSE,	/* the shim's own verdict: sleeping while atomic, ... */
+	SHIM_MISUSE,	/* found by the shim: sleeping while atomic, ... */
 	SHIM_NKINDS,
 };
 
@@ -32,7 +32,7 @@ unsigned int shim_log_count(const char *text);
 void shim_log_clear(void);
 void shim_once_reset(void);
 
-/* A function, so that a file may define the macro without a word */
+/* A function, so that a file may define the macro of that name */
 static inline const char *pr_fmt(const char *fmt)
 {
 	return fmt;
@@ -84,7 +84,7 @@ extern bool shim_limit_rate;
 #define dev_err_ratelimited dev_err
 #define dev_info_ratelimited dev_info
 
-/* The flags of all "once" sites lie together, so that a test can reset them */
+/* The flags of all "once" sites are in one section, so that a test can reset them */
 #define shim_once(cond) ({						\
 	static unsigned char __done					\
 		__attribute__((section("shim_once"), used));		\
@@ -102,7 +102,7 @@ extern bool shim_limit_rate;
 	do { if (shim_once(1)) dev_err(dev, fmt, ##__VA_ARGS__); } while (0)
 
 #ifdef SHIM_COVERAGE
-/* Without branches, which would count as the engine's: see coverage.py */
+/* Without branches, which would count as branches of the engine: see coverage.py */
 #define WARN(cond, fmt...) shim_warn_if(cond, NULL, NULL, fmt)
 #define shim_warn_once_if(cond, dev, fmt...) ({				\
 	static unsigned char __done					\

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Forced into every file of the code under test (-include), in place of the
- * kernel's headers. The headers that this cannot do without lie in the build's
- * include directory: links to the base's own where those stand alone (lists,
- * bitmaps, overflow, cleanup, ...), empty files for all others.
+ * Forced into every file of the code under test (-include), in place of the kernel's
+ * headers. Headers that are still needed are in the include directory of the build: links
+ * to the headers of the base if these can be used alone (lists, bitmaps, overflow,
+ * cleanup, ...), empty files for all others.
  *
- * Stubs (what the engine calls must exist, but does nothing here): kmsan,
- * lockdep classes, sparse and context annotations, exports, tracepoints.
+ * Stubs (called by the engine, but do nothing here): kmsan, lockdep classes, sparse and
+ * context annotations, exports, tracepoints.
  * Custom (changed on purpose): everything in the files included below.
  */
 #ifndef SWIOTLB_SHIM_H
 #define SWIOTLB_SHIM_H
 
-/* The engine's own gate to kernel headers stays shut */
+/* Skip deps.h, through which the engine includes kernel headers */
 #define _KERNEL_DMA_SWIOTLB_DEPS_H
 
 #include "compiler.h"
@@ -75,7 +75,7 @@
 	((void)(dev), (void)(addr), (void)(size), (void)shim_traced++)
 #endif
 
-/* Only what the engine itself copies */
+/* Only copies that the engine makes */
 #if defined(SHIM_BENCH) && defined(SHIM_ENGINE)
 #ifdef SHIM_NO_COPY
 #define memcpy(to, from, n) ((void)(to), (void)(from), (void)(n))

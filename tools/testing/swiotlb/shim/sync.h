@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shim: context (simulated CPUs, interrupts, preemption), barriers, atomics,
- * locks, RCU and per-CPU data. A thread is a CPU: it owns the number that
- * shim_set_cpu() gave it, and no two threads may hold one number at a time.
+ * Shim: context (simulated CPUs, interrupts, preemption), barriers, atomics, locks, RCU
+ * and per-CPU data. A thread is a CPU: it owns the number set by shim_set_cpu(), and no
+ * two threads may have the same number at a time.
  */
 #ifndef SHIM_SYNC_H
 #define SHIM_SYNC_H
@@ -20,19 +20,19 @@
 
 typedef struct shim_spinlock spinlock_t;
 struct shim_task {
-	u32 id;			/* 1.. ; what a lock's owner field holds */
+	u32 id;			/* from 1; stored in the owner field of a lock */
 	u32 cpu;
 	int irqs_off;
 	int preempt_off;
 	int locks;
 	int rcu_depth;
 	bool hardirq;
-	bool may_sleep;		/* whatever the others say */
+	bool may_sleep;		/* overrides the fields above */
 	u64 rcu_seq;		/* odd inside a read-side section */
 	u64 taken;		/* locks, ever */
 	u64 sections;		/* RCU read-side sections, ever */
 	const spinlock_t *last;	/* the lock that was taken last */
-	u64 visits;		/* per-CPU data of a CPU that was named, ever */
+	u64 visits;		/* accesses to per-CPU data by CPU number, ever */
 	struct shim_task *next;
 };
 
@@ -98,9 +98,9 @@ void shim_might_sleep(const char *file, int line);
 
 #ifdef SHIM_TSAN
 /*
- * ThreadSanitizer does not model stand-alone fences. One shared read-modify-
- * write orders all fences of a run, which hides a missing partner: what it
- * does not hide are plain accesses that no fence orders.
+ * ThreadSanitizer does not model stand-alone fences. One shared read-modify-write orders
+ * all fences of a run. This hides a missing paired fence, but not plain accesses that no
+ * fence orders.
  */
 void shim_tsan_fence(void);
 #define smp_mb() shim_tsan_fence()
@@ -129,13 +129,12 @@ void shim_tsan_fence(void);
 #define smp_store_mb(x, v) __atomic_store_n(&(x), v, __ATOMIC_SEQ_CST)
 
 /*
- * What another CPU, or an interrupt, does just before this one gets a lock,
- * loads a pointer that was published, looks at the per-CPU data of a CPU, or
- * exchanges a 64-bit word, or one of 32 bits in full order, takes a buffer from
- * a magazine (a cmpxchg_acquire of an int) or puts one there (a
- * cmpxchg_release), or just after it has released a lock, or taken a buffer; and
- * what it does itself before it waits for a grace period, and once that has
- * ended: called once, then forgotten.
+ * Hooks, called once and then reset. They act as another CPU or an interrupt, just before
+ * this CPU gets a lock, loads an RCU-protected pointer, accesses per-CPU data by CPU
+ * number, exchanges a 64-bit word or, fully ordered, a 32-bit word, takes a buffer from a
+ * magazine (cmpxchg_acquire of an int) or puts one there (cmpxchg_release); or just after
+ * it has released a lock or taken a buffer. The hooks around a grace period are called
+ * before this CPU waits for it, and after it has ended.
  */
 extern void (*shim_before_lock)(void);
 extern void (*shim_before_acquire)(void);
@@ -151,7 +150,7 @@ extern void (*shim_after_grace_period)(void);
 void shim_run_hook(void (**hook)(void));
 
 #ifndef SHIM_BENCH
-/* A function, so that its branches are not taken for the engine's */
+/* A function, so that its branches do not count as branches of the engine */
 static __always_inline void shim_hook(void (**hook)(void))
 {
 	if (unlikely(*hook))
@@ -159,7 +158,7 @@ static __always_inline void shim_hook(void (**hook)(void))
 }
 #endif
 
-/* Somebody else has each lock that is only tried */
+/* All trylocks fail, as if another CPU held the lock */
 #ifdef SHIM_BENCH
 #define shim_all_busy false
 #else
@@ -263,9 +262,9 @@ SHIM_ATOMIC(atomic_long, atomic_long_t, long)
 
 #ifndef SHIM_BENCH
 /*
- * Four bytes, as in the kernel without debugging, or false sharing of areas
- * would not be seen. Low half: owner's task id. The two top bits remember in
- * which contexts the lock was taken; both together are a deadlock waiting.
+ * Four bytes, as in the kernel without debugging, to show false sharing of areas. Low
+ * half: task id of the owner. The two top bits record the contexts in which the lock was
+ * taken; both together mean a possible deadlock.
  */
 struct shim_spinlock { u32 val; };
 #define SHIM_LOCK_OWNER 0x0000ffffu
@@ -466,8 +465,8 @@ void shim_kfree_rcu(void *ptr);
 /* ---- per-CPU data ---- */
 
 /*
- * Static per-CPU variables are CPU 0's copies; shim_pcpu_delta[] leads from
- * there, or from the head of a dynamic allocation, to another CPU's copy.
+ * Static per-CPU variables are the copies of CPU 0; shim_pcpu_delta[] is the offset from
+ * there, or from the start of a dynamic allocation, to the copy of another CPU.
  */
 extern char __start_shim_percpu[], __stop_shim_percpu[];
 #define SHIM_PCPU_UNIT (1UL << 20)
@@ -517,7 +516,7 @@ void free_percpu(void *p);
 #define put_cpu_var(v) put_cpu_ptr(&(v))
 #define this_cpu_read(v) READ_ONCE(*this_cpu_ptr(&(v)))
 #define this_cpu_write(v, x) WRITE_ONCE(*this_cpu_ptr(&(v)), x)
-/* Only this thread writes the copy; others may read it, so no tearing */
+/* Only this thread writes the copy, but others may read it, so it must not tear */
 #ifndef this_cpu_add
 #define this_cpu_add(v, x) do {						\
 	typeof(v) *__p = this_cpu_ptr(&(v));				\

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Shim: workqueues. One queue. Stepped: shim_run_work() runs what is due, in
- * the caller's thread. Threaded: two threads run work, so that two works may run
- * side by side, but none beside itself; one runs RCU callbacks.
+ * Shim: workqueues. There is one queue. Stepped: shim_run_work() runs the work that is
+ * due, in the thread of the caller. Threaded: two threads run work, so that two different
+ * works may run concurrently; one thread runs RCU callbacks.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -207,7 +207,7 @@ static struct work_struct *take_due(unsigned int number)
 	work = first_to_run();
 	if (work) {
 		list_del(&work->entry);
-		/* From here on the work may be queued again, or freed by itself */
+		/* From here on the work may be queued again, or free itself */
 		WRITE_ONCE(work->pending, WORK_IDLE);
 		__atomic_store_n(&running[number], work, __ATOMIC_RELEASE);
 	}
@@ -242,7 +242,7 @@ unsigned int shim_run_work(void)
 		while (run_one(0))
 			more++;
 		n += more;
-		/* Work that queues itself for ever must not hang a test */
+		/* Work that requeues itself forever must not hang a test */
 		BUG_ON(n > 1000000);
 	} while (more);
 	return n;
@@ -283,7 +283,7 @@ bool flush_work(struct work_struct *work)
 
 	might_sleep();
 	if (!threads_on) {
-		/* Nobody else would run it; out of turn is allowed */
+		/* No other thread would run it, and the order is not guaranteed */
 		if (unqueue(work))
 			work->func(work);
 		return waited;
@@ -354,7 +354,7 @@ static unsigned long now_ms(void)
 	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Of those that tests and threads of theirs have no use for */
+/* CPU numbers that tests and their threads do not use */
 static const unsigned int worker_cpu[WORKERS] = { NR_CPUS - 1, NR_CPUS - 6 };
 
 static void *worker_thread(void *arg)

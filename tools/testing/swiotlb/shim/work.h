@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shim: workqueues and time. Work is either stepped by the test (the default:
- * nothing runs until shim_run_work()) or run by a thread of its own.
+ * Shim: workqueues and time. Work is either stepped by the test (the default: nothing
+ * runs until shim_run_work()) or run by threads.
  */
 #ifndef SHIM_WORK_H
 #define SHIM_WORK_H
@@ -27,7 +27,7 @@ struct rcu_work {
 	struct rcu_head rcu;
 };
 
-/* What another CPU does just after rcu_work was queued; once, then forgotten */
+/* Acts as another CPU just after rcu_work was queued; called once, then reset */
 extern void (*shim_after_queue_rcu_work)(void);
 
 struct workqueue_struct;
@@ -42,7 +42,7 @@ extern struct workqueue_struct *shim_wq;
 #define WQ_MEM_RECLAIM 1
 #define WQ_PERCPU 0
 #define WQ_FREEZABLE 0
-/* One queue all the same: the flags tell only what has a rescuer */
+/* There is only one queue: the flags only record whether work has a rescuer */
 struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags,
 					 int max_active);
 #define destroy_workqueue(wq) kfree(wq)
@@ -93,7 +93,7 @@ void shim_flush_all(void);
 #define work_pending(w) (!!READ_ONCE((w)->pending))
 #define delayed_work_pending(w) work_pending(&(w)->work)
 
-/* One state; shim_cpu_dead() is what a CPU that goes offline does */
+/* One state; shim_cpu_dead() acts as a CPU that goes offline */
 enum cpuhp_state { CPUHP_BP_PREPARE_DYN };
 extern int (*shim_cpuhp_dead)(unsigned int cpu);
 #define cpuhp_setup_state_nocalls(state, name, up, dead) \

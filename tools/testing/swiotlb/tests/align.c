@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where in a pool a mapping may begin: masks, boundaries, page alignment. */
+/* The start of a mapping in a pool: masks, boundaries, page alignment. */
 #include "harness.h"
 
 static const unsigned int min_align_masks[] = {
 	0, 0x1ff, 0x3ff, 0x7ff, 0xfff, 0x1fff, 0x3fff, 0xffff,
 };
 
-/* Fill a pool with mappings of one kind; each is looked at, then all go */
+/* Fill a pool with mappings of one kind, check each with look(), then unmap all */
 struct fill {
 	struct device *dev;
 	phys_addr_t orig, pool;
@@ -30,7 +30,7 @@ static unsigned int fill_pool(const struct fill *f)
 			return n;
 		f->look(f, tlbs[n]);
 	}
-	/* Every other one first: unmap must not depend on the order */
+	/* Every other mapping first: unmap must not depend on the order */
 	for (i = 0; i < n; i += 2)
 		unmap(f->dev, tlbs[i], f->size, DMA_TO_DEVICE);
 	for (i = 1; i < n; i += 2)
@@ -79,7 +79,7 @@ static void look_at_alloc_start(const struct fill *f, phys_addr_t tlb)
 	look_at_low_bits(f, tlb);
 }
 
-/* The start is seen in the address, the size in how many fit */
+/* The address shows the alignment of the start, the number of mappings shows the size */
 TEST(alloc_align_mask_start_and_size)
 {
 	static const unsigned int masks[] = { 0xfff, 0x1fff, 0x3fff, 0xffff };
@@ -108,7 +108,7 @@ TEST(alloc_align_mask_start_and_size)
 			}
 		}
 	}
-	/* An alignment above a page is reported, and served */
+	/* An alignment above a page is reported, but respected */
 	expect_warns(1);
 }
 
@@ -130,7 +130,7 @@ TEST(pages_stay_pages_without_masks)
 	f.pool = boot_fixed("512,1", &f.pool_bytes);
 	f.dev = new_device(0, 0);
 	f.orig = new_buffer(65536, 0x123);
-	/* One slot in the way makes the even positions less likely */
+	/* With one slot in use, the next free run begins at an odd slot */
 	odd = map(f.dev, f.orig, 1, DMA_TO_DEVICE);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		unsigned int n = 0;
@@ -178,7 +178,7 @@ TEST(segment_boundary_is_not_crossed)
 			for (k = 0; k < ARRAY_SIZE(mins); k++) {
 				f.dev = new_device(mins[k], masks[i]);
 				f.size = sizes[j];
-				/* What cannot fit must fail, the rest must not */
+				/* Mappings that cannot fit must fail, all others must succeed */
 				CHECK_MSG(!fill_pool(&f) == (f.size > masks[i] + 1),
 					  "size %zu, boundary 0x%lx", f.size, masks[i]);
 			}
@@ -242,7 +242,7 @@ TEST(max_mapping_at_every_offset)
 		in_child(max_mapping_in, pools[i], pools[i]);
 }
 
-/* One byte more than the largest: at once, without a trace */
+/* Mappings above the largest size fail at once, without a WARN */
 TEST(too_large_fails)
 {
 	struct device *dev;
@@ -257,7 +257,7 @@ TEST(too_large_fails)
 	expect_warns(1);
 }
 
-/* A boundary that a bus offset moves counts as the device counts */
+/* With a bus offset, boundary and alignment are those of DMA addresses */
 TEST(boundary_and_alignment_are_the_devices)
 {
 	static struct bus_dma_region range[2];

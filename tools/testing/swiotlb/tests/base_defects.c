@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Defects of the base that patches/fixes-7.3 fixes, as far as no other file
- * has a test of them.
+ * Defects of the base that patches/fixes-7.3 fixes, if no other file has a test for them.
  */
 #include "harness.h"
 
-/* Fill a pool of @n slots; slot i is tlbs[i] in whatever order they came */
+/* Fill a pool of @n slots; tlbs[i] is the mapping in slot i */
 static void fill_slots(struct device *dev, phys_addr_t pool, phys_addr_t *tlbs,
 		       unsigned int n)
 {
@@ -21,8 +20,8 @@ static void fill_slots(struct device *dev, phys_addr_t pool, phys_addr_t *tlbs,
 }
 
 /*
- * The only free slot is the one before the cursor of the search, and the
- * device's alignment makes the search skip every other one.
+ * The only free slot is just before the cursor of the search, and the alignment of the
+ * device makes the search skip every other slot.
  */
 TEST_BASE_FAILS(slot_behind_the_cursor_is_found,
 		"L4: it counts slots behind the end of the area as looked at")
@@ -36,7 +35,7 @@ TEST_BASE_FAILS(slot_behind_the_cursor_is_found,
 	nvme = new_device(0xfff, 0);
 	orig = new_buffer(PAGE_SIZE, 0);
 	fill_slots(dev, pool, tlbs, 512);
-	/* After this the search begins with slot 4 */
+	/* After this the search begins at slot 4 */
 	unmap(dev, tlbs[3], IO_TLB_SIZE, DMA_TO_DEVICE);
 	tlb = map(dev, orig, IO_TLB_SIZE, DMA_TO_DEVICE);
 	CHECK_EQ(tlb, tlbs[3]);
@@ -61,7 +60,7 @@ TEST_BASE_FAILS(torn_down_pool_is_gone,
 	CHECK(slots_used() <= 0);
 	CHECK(map(dev, new_buffer(64, 0), 64, DMA_TO_DEVICE) == MAP_FAILED_ADDR);
 
-	/* A late pool takes its place */
+	/* A late pool replaces it */
 	CHECK_EQ(swiotlb_init_late(SZ_2M, GFP_KERNEL | __GFP_DMA32, NULL), 0);
 	CHECK(is_swiotlb_active(dev));
 	tlb = map(dev, new_buffer(64, 0), 64, DMA_TO_DEVICE);
@@ -69,7 +68,7 @@ TEST_BASE_FAILS(torn_down_pool_is_gone,
 	unmap(dev, tlb, 64, DMA_TO_DEVICE);
 }
 
-/* Whichever of the allocations fails after that of the pool */
+/* Let one of the allocations after that of the pool fail */
 static void early_metadata_fails(const void *arg)
 {
 	struct shim_usage before;
@@ -96,7 +95,7 @@ TEST_BASE_FAILS(early_pool_gives_back_all_that_it_took,
 	}
 }
 
-/* A page-aligned pool, and a boundary below the bits that must be kept */
+/* A pool aligned only to a page, and a boundary smaller than the min_align_mask */
 TEST_BASE_FAILS(min_align_mask_above_the_boundary,
 		"it forgets the bits of the pool's address above the boundary")
 {
@@ -117,7 +116,7 @@ TEST_BASE_FAILS(min_align_mask_above_the_boundary,
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 
-/* A boot pool that had to shrink is the measure of those that are added */
+/* If the boot pool had to shrink, added pools have its reduced size */
 TEST_BASE_FAILS(pools_after_a_short_boot_pool_have_whole_areas,
 		"as many areas as CPUs, however few slots there are")
 {
@@ -142,7 +141,7 @@ TEST_BASE_FAILS(pools_after_a_short_boot_pool_have_whole_areas,
 	CHECK(map(dev, orig, SZ_256K, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
 }
 
-/* The grace period, the release, and somebody who gets the memory next */
+/* End the grace period, release the memory, and let others allocate it */
 static void another_cpu_frees(void)
 {
 	size_t size;
@@ -201,7 +200,7 @@ TEST_BASE_FAILS(slots_of_transient_pools_add_up, "L1, see dynamic.c")
 	CHECK(slots_transient() >= 2);
 	unmap(nvme, tlb, PAGE_SIZE, DMA_TO_DEVICE);
 	CHECK_EQ(slots_used(), 512);
-	/* Until its memory is free, it counts */
+	/* It counts until its memory is freed */
 	shim_run_work();
 	CHECK_EQ(slots_transient(), 0);
 	for (i = 0; i < 512; i++)
@@ -211,8 +210,8 @@ TEST_BASE_FAILS(slots_of_transient_pools_add_up, "L1, see dynamic.c")
 
 #ifdef ENGINE_base
 /*
- * Which cache line the area of a CPU is in: what changes there when it maps.
- * Looks at as many bytes as the smallest areas would have.
+ * Returns the cache lines that a map on a CPU writes in the array of areas. Looks only at
+ * the bytes that the smallest areas would have.
  */
 static unsigned long lines_written(struct device *dev, struct io_tlb_pool *pool,
 				   phys_addr_t orig, unsigned int cpu)
@@ -267,7 +266,7 @@ TEST_BASE_FAILS(areas_do_not_share_cache_lines,
 	pool = swiotlb_find_pool(dev, map(dev, orig, 64, DMA_TO_DEVICE));
 	check_lines(dev, pool, orig);
 
-	/* The same in one that was added: there is no room in the first */
+	/* The same for an added pool, with no room in the first */
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	for (i = 0; i < 64; i++)
 		map_full(dev, orig, SZ_256K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);

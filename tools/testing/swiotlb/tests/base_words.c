@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Words of the log that guides, monitors and tools look for: those of the base, which
- * passes all of these tests, too.
+ * Messages in the log that guides, monitors and tools search for: those of the base, which
+ * also passes all of these tests.
  */
 #include "harness.h"
 
@@ -145,7 +145,7 @@ TEST(words_of_an_odd_bus_offset)
 }
 #endif
 
-/* Below 1 MiB the base says 0 */
+/* For sizes below 1 MiB the base prints 0 */
 TEST_BASE_FAILS(sizes_below_a_mebibyte_are_in_kib, "it says 0 MB")
 {
 	shim_init();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The pool made at boot, early and late, and its end. */
+/* The boot pool: early and late set-up, and tear-down. */
 #include "harness.h"
 
 TEST(early_pool_and_exit_leave_nothing)
@@ -32,7 +32,7 @@ TEST(late_pool_and_exit_leave_nothing)
 	CHECK_EQ(after.kmallocs, before.kmallocs);
 }
 
-/* A late pool works like an early one, and is within the zone asked for */
+/* A late pool works like an early one, and is in the requested zone */
 TEST(late_pool_is_used)
 {
 	phys_addr_t start;
@@ -46,7 +46,7 @@ TEST(late_pool_is_used)
 	start = default_swiotlb_base();
 	bytes = default_swiotlb_limit() + 1 - start;
 	CHECK_EQ(bytes, SZ_2M);
-	/* A device must not read what was in that memory before */
+	/* A device must not read the old contents of that memory */
 	CHECK(all_bytes(phys_to_virt(start), bytes, 0));
 	CHECK(start + bytes <= SHIM_HIGH_START);
 	CHECK_EQ(fill_and_drain(dev, start, bytes, IO_TLB_SIZE), SZ_2M / IO_TLB_SIZE);
@@ -82,7 +82,7 @@ TEST(late_pool_without_memory_fails)
 	before = shim_usage();
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	CHECK_EQ(swiotlb_init_late(SZ_4M, GFP_KERNEL, NULL), -ENOMEM);
-	/* ... and whatever part of it fails, nothing is lost */
+	/* ... and nothing leaks, whichever allocation fails */
 	for (i = 0; i < 3; i++) {
 		shim_fail_none();
 		shim_faults[SHIM_FAULT_KMALLOC] =
@@ -133,7 +133,7 @@ TEST_BASE_FAILS(late_remap_failure_halves_the_pool,
 	CHECK_EQ(shim_usage().pages, before.pages);
 }
 
-/* Fewer slots than asked for: areas must still divide what there is */
+/* With fewer slots than requested, the areas must still divide the pool */
 TEST(early_pool_shrinks_when_memory_is_short)
 {
 	size_t bytes;
@@ -190,7 +190,7 @@ TEST(early_pool_is_decrypted_and_encrypted_again)
 	CHECK_EQ(shim_usage().memblock_pages, before.memblock_pages);
 }
 
-/* Nor does it count as in use for ever: growth and shrinking go by that */
+/* It must not count as in use forever: growth and shrinking depend on that count */
 TEST_BASE_FAILS(pool_that_is_not_decrypted_is_none, "it counts as used for ever")
 {
 	struct shim_usage before, after;
@@ -205,7 +205,7 @@ TEST_BASE_FAILS(pool_that_is_not_decrypted_is_none, "it counts as used for ever"
 	CHECK_EQ(after.memblock_pages, before.memblock_pages);
 	CHECK_EQ(after.decrypted_pages, 0);
 	CHECK_EQ(shim_work_queued(), 0);
-	/* A late pool may take its place */
+	/* A late pool can replace it */
 	shim_fail_none();
 	CHECK_EQ(swiotlb_init_late(SZ_1M, GFP_KERNEL | __GFP_DMA32, NULL), 0);
 	CHECK(map(new_device(0, 0), new_buffer(64, 0), 64, DMA_TO_DEVICE) !=

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reach belongs to the path. dma-direct hands the address of a bounce buffer to the
- * device, through swiotlb_map(): mask, bus limit and range map decide. dma-iommu
- * bounces what an untrusted device must not see, and small buffers of devices that
- * are not coherent, through swiotlb_tbl_map_single(), and maps the bounce buffer at
- * an IOVA: the mask is for the IOVA, and every pool is in reach.
+ * Reach depends on the path of the DMA. dma-direct passes the address of a bounce buffer
+ * to the device, through swiotlb_map(): mask, bus limit and range map decide. dma-iommu
+ * bounces partial granules of untrusted devices, and small buffers of devices that are
+ * not coherent, through swiotlb_tbl_map_single(), and maps the bounce buffer at an IOVA:
+ * the mask limits the IOVA, and every pool is in reach.
  *
  *	       mask 32 bits |
  *	memory	   holes    |    4 GiB [ boot pool ]   RAM
@@ -18,7 +18,7 @@ static struct device *behind_iommu(struct device *dev)
 	return dev;
 }
 
-/* All memory lies above 4 GiB: below, there is nothing to be had */
+/* All free memory is above 4 GiB */
 static void boot_all_high(const char *arg)
 {
 	shim_init();
@@ -46,7 +46,7 @@ static unsigned long page_requests(void)
 	return shim_faults[SHIM_FAULT_PAGES].calls + shim_faults[SHIM_FAULT_CONTIG].calls;
 }
 
-/* No memory is sought, at once or later */
+/* No memory is requested, at once or later */
 static void check_no_hunt(unsigned long before)
 {
 	ticks(3);
@@ -54,7 +54,7 @@ static void check_no_hunt(unsigned long before)
 		  page_requests() - before);
 }
 
-/* An untrusted disk, a mask of 32 bits, and a pool above: no other memory is sought */
+/* An untrusted disk with a 32-bit mask, and a pool above: no other memory is requested */
 TEST(iommu_device_bounces_above_its_mask)
 {
 	struct device *dev;
@@ -76,7 +76,7 @@ TEST(iommu_device_bounces_above_its_mask)
 	CHECK_EQ(shim_reports[SHIM_NOTE], 0);
 }
 
-/* The same where the pool may grow, and there is no memory below the mask */
+/* The same if pools may be added, and no memory is free below the mask */
 TEST(iommu_device_bounces_where_all_memory_lies_above_its_mask)
 {
 	struct device *dev;
@@ -92,7 +92,7 @@ TEST(iommu_device_bounces_where_all_memory_lies_above_its_mask)
 	CHECK_EQ(shim_reports[SHIM_NOTE], 0);
 }
 
-/* 1 MiB, and then more: what is added may lie anywhere */
+/* A load beyond the boot pool of 1 MiB: pools may be added anywhere */
 TEST_BASE_FAILS(iommu_device_makes_any_memory_grow,
 		"transient pools are sought below the mask")
 {
@@ -114,7 +114,7 @@ TEST_BASE_FAILS(iommu_device_makes_any_memory_grow,
 	CHECK(!shim_log_has("out of reach"));
 }
 
-/* The limit of a bus is for the IOVA, too ... */
+/* The bus limit is for the IOVA, so the bounce buffer may lie above it */
 TEST(iommu_device_bounces_above_the_limit_of_its_bus)
 {
 	struct device *dev;
@@ -127,7 +127,7 @@ TEST(iommu_device_bounces_above_the_limit_of_its_bus)
 	CHECK(tlb != MAP_FAILED_ADDR && tlb > DMA_BIT_MASK(32));
 }
 
-/* ... and a range map, in which no bounce buffer has to have an address */
+/* The range map is for the IOVA, so it need not contain the bounce buffer */
 TEST_BASE_FAILS(iommu_device_bounces_outside_of_its_range_map,
 		"it takes the error for an address, and looks for a boundary there")
 {
@@ -141,7 +141,7 @@ TEST_BASE_FAILS(iommu_device_bounces_outside_of_its_range_map,
 	CHECK(map_granule(dev, orig, SZ_4K) != MAP_FAILED_ADDR);
 }
 
-/* A full pool is full: that the mask is lower is no part of why */
+/* A full pool is reported as full, although it is above the mask */
 TEST(iommu_device_is_told_full_and_not_out_of_reach)
 {
 	static phys_addr_t tlbs[512];
@@ -160,8 +160,8 @@ TEST(iommu_device_is_told_full_and_not_out_of_reach)
 /* ---- under dma-direct */
 
 /*
- * The host bridge of a Raspberry Pi: memory is at 16 GiB for the device, and its mask
- * ends at 4 GiB.
+ * The host bridge of a Raspberry Pi: memory begins at DMA address 16 GiB, and the mask of
+ * the device ends at 4 GiB.
  */
 static struct device *behind_high_window(u64 mask)
 {
@@ -183,13 +183,13 @@ static dma_addr_t map_direct(struct device *dev, phys_addr_t orig, size_t size)
 static void map_out_of_reach(struct device *dev, phys_addr_t orig, size_t size)
 {
 	CHECK(map_direct(dev, orig, size) == DMA_MAPPING_ERROR);
-	/* A stack trace or not, the words are the subject here */
+	/* This test checks only the message, not whether there is a stack trace */
 	expect_warns(shim_reports[SHIM_WARN]);
 }
 
 static void check_is_told(const char *mask, const char *limit)
 {
-	/* The base's word, and ours */
+	/* The message of ours, or that of the base */
 	CHECK(shim_log_has("out of reach") || shim_log_has("overflow"));
 	CHECK_MSG(shim_log_has(mask), "the log has no \"%s\"", mask);
 	CHECK_MSG(shim_log_has(limit), "the log has no \"%s\"", limit);
@@ -263,7 +263,7 @@ TEST(device_out_of_reach_makes_nothing_grow)
 	check_used(0);
 }
 
-/* A pool that the device cannot reach has room: for the device there is none */
+/* Only the pools in reach are full: the report does not count the pool out of reach */
 TEST_BASE_FAILS(shortage_counts_reachable_pools_only,
 		"it maps where the device does not reach")
 {
@@ -290,7 +290,7 @@ TEST_BASE_FAILS(shortage_counts_reachable_pools_only,
 	CHECK(!shim_log_has(total));
 }
 
-/* Of one device nobody learns from the trouble of another */
+/* A device out of reach does not affect the maps and events of other devices */
 TEST(device_out_of_reach_costs_others_nothing)
 {
 	struct device *xhci, *dev;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A platform whose pool is contiguous for devices by segments only: Xen PV. The
- * remap callback makes each IO_TLB_SEGSIZE slots machine-contiguous, counted from
- * the first slot of the pool. Two neighbouring segments lie anywhere:
+ * Xen PV, a platform whose pool is contiguous for devices only within segments. The
+ * remap callback makes each IO_TLB_SEGSIZE slots machine-contiguous, counted from the
+ * first slot of the pool. Adjacent segments may have any machine addresses:
  *
  *	pool		| segment 0 | segment 1 | segment 2 | ...
  *	machine		| frame 17  | frame 903 | frame 4   | ...
@@ -69,7 +69,7 @@ static bool segment_holds(struct device *dev, phys_addr_t tlb, size_t size)
 			 (tlb - pool) >> IO_TLB_SHIFT);
 }
 
-/* @most of one size: how many were there? Those that stay mapped lie in tlbs[] */
+/* Map up to @most buffers of one size into tlbs[]; returns the number of mappings */
 static unsigned int map_some(struct device *dev, size_t size, unsigned int most)
 {
 	phys_addr_t orig = new_buffer(size, 0);
@@ -105,7 +105,7 @@ TEST(xen_run_stays_in_its_segment)
 	check_sizes(odd_sizes, ARRAY_SIZE(odd_sizes));
 }
 
-/* Memory of a pool is aligned to a page and no more: segments are counted from there */
+/* The pool may be aligned only to a page: segments count from its start */
 TEST(xen_segments_begin_where_the_pool_begins)
 {
 	static const size_t sizes[] = { SZ_8K, SZ_64K, SZ_128K, SZ_256K };
@@ -115,7 +115,7 @@ TEST(xen_segments_begin_where_the_pool_begins)
 	check_sizes(odd_sizes, ARRAY_SIZE(odd_sizes));
 }
 
-/* Each area is searched by CPUs of its own, and when full by all others */
+/* CPUs search their own area first, and the other areas when that is full */
 TEST(xen_run_stays_in_its_segment_in_each_area)
 {
 	struct device *dev;
@@ -132,7 +132,7 @@ TEST(xen_run_stays_in_its_segment_in_each_area)
 	map_some(dev, SZ_4K * 3, MOST);
 }
 
-/* What an unmap leaves for the next map of that size: buffers that were split, or grew */
+/* A map may reuse a freed buffer, which may have been split or merged */
 TEST(xen_buffer_that_is_used_again_stays_in_its_segment)
 {
 	struct device *dev;
@@ -159,7 +159,7 @@ TEST(xen_late_pool_has_segments)
 	check_sizes(odd_sizes, ARRAY_SIZE(odd_sizes));
 }
 
-/* The largest mapping is one segment, wherever the buffer begins in a page */
+/* The largest mapping fits in one segment, at every offset of the buffer in a page */
 TEST(xen_largest_mapping_fits_in_a_segment)
 {
 	struct device *plain, *nvme;
@@ -186,7 +186,7 @@ TEST(xen_largest_mapping_fits_in_a_segment)
 	check_used(0);
 }
 
-/* All of the pool can be used up, in runs that divide a segment and in others */
+/* The whole pool can be used, by runs that divide a segment and by others */
 TEST(xen_pool_can_be_filled)
 {
 	struct device *dev;
@@ -195,13 +195,13 @@ TEST(xen_pool_can_be_filled)
 	dev = xen_device(0);
 	CHECK_EQ(map_some(dev, SZ_64K, MOST), 32);
 	unmap_all(dev, SZ_64K, tlbs, 32);
-	/* A segment has 128 slots: two runs of 48 */
+	/* A segment of 128 slots holds two runs of 48 */
 	CHECK_EQ(map_some(dev, 48 * IO_TLB_SIZE, MOST), 16);
 	unmap_all(dev, 48 * IO_TLB_SIZE, tlbs, 16);
 	check_used(0);
 }
 
-/* Memory that was not remapped is of no use: not a pool, nor one for a mapping */
+/* Memory that was not remapped cannot be used, so there are no added or transient pools */
 TEST(xen_pool_is_all_there_is)
 {
 	struct device *dev;
@@ -216,7 +216,7 @@ TEST(xen_pool_is_all_there_is)
 	CHECK_EQ(default_swiotlb_limit(), pool + pool_bytes - 1);
 }
 
-/* A machine address has nothing to do with where the pool lies for the kernel */
+/* The mask limits machine addresses, which do not depend on the address of the pool */
 TEST(xen_device_is_served_whatever_its_mask)
 {
 	struct device *dev;

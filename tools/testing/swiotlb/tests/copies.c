@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is copied, when, and what is left alone:
+ * Which bytes are copied, when, and which must not change:
  *
  *	pool   | poison | bounce buffer        | poison |
  *	                  ^ map, sync_for_device: from the original
@@ -16,7 +16,7 @@ struct bounce {
 	struct device *dev;
 	phys_addr_t pool, orig, tlb;
 	size_t pool_bytes, size;
-	u8 *pool_image, *orig_image;	/* what memory should hold */
+	u8 *pool_image, *orig_image;	/* expected contents */
 };
 
 static void expect_memory(struct bounce *b, const char *when)
@@ -43,7 +43,7 @@ static u8 *image_of_slot(struct bounce *b, size_t off)
 	return b->pool_image + (b->tlb - b->pool) + off;
 }
 
-/* The CPU, or the device, writes: memory and its image alike */
+/* Write as the CPU, or as the device, both to memory and to its image */
 static void cpu_writes(struct bounce *b, u32 seed)
 {
 	fill_pattern(b->orig_image + GUARD, b->size, seed);
@@ -101,7 +101,7 @@ static void bounce_end(struct bounce *b, enum dma_data_direction dir,
 	free(b->orig_image);
 }
 
-/* Whether each step copies. A map always does: see CVE-2022-0854. */
+/* Whether each step copies. A map always copies: see CVE-2022-0854. */
 static const struct truth {
 	enum dma_data_direction dir;
 	unsigned long attrs;
@@ -160,7 +160,7 @@ TEST(copy_truth_table)
 	}
 }
 
-/* CVE-2022-0854: the tail that the device did not write is the original's */
+/* CVE-2022-0854: a tail that the device did not write keeps the original data */
 TEST(unwritten_tail_keeps_original)
 {
 	size_t pool_bytes, k;
@@ -181,7 +181,7 @@ TEST(unwritten_tail_keeps_original)
 	}
 }
 
-/* The same by swiotlb_map(), which the DMA API calls; no original is lost */
+/* The same with swiotlb_map(), which the DMA API calls */
 TEST(map_by_dma_address)
 {
 	size_t pool_bytes;
@@ -201,7 +201,7 @@ TEST(map_by_dma_address)
 	check_used(0);
 }
 
-/* A device whose mask does not reach the pool: no mapping, nothing leaks */
+/* For a device whose mask does not reach the pool, the map fails without a leak */
 TEST(map_beyond_device_mask)
 {
 	struct device *dev;
@@ -243,7 +243,7 @@ static bool sync_case_begin(struct bounce *b, const struct sync_case *c)
 	size_t pool_bytes;
 	phys_addr_t pool = boot_fixed("512,1", &pool_bytes);
 
-	/* The slots around are enough: comparing all of the pool takes too long */
+	/* Compare only the slots around: comparing the whole pool takes too long */
 	bounce_begin(b, new_device(c->min_align_mask, 0), pool, pool_bytes,
 		     c->size, c->offset);
 	if (!bounce_map(b, c->alloc_mask, DMA_BIDIRECTIONAL, 0))
@@ -270,7 +270,7 @@ static void sync_every_range(const void *arg)
 	check_used(0);
 }
 
-/* Each side of each slot's edge, and lengths around a slot's */
+/* Offsets on both sides of each slot boundary, and lengths around the size of a slot */
 static void sync_slot_edges(const void *arg)
 {
 	static const int around[] = { -2, -1, 0, 1, 2, 600 };
@@ -283,7 +283,7 @@ static void sync_slot_edges(const void *arg)
 		return;
 	for (edge = 0; edge < c->size + IO_TLB_SIZE; edge += IO_TLB_SIZE) {
 		for (i = 0; i < ARRAY_SIZE(around); i++) {
-			/* Edges as the pool has them, not as the buffer has */
+			/* The boundaries of slots in the pool, not in the buffer */
 			long off = (long)(edge - (b.tlb & (IO_TLB_SIZE - 1))) +
 				   around[i];
 
@@ -347,7 +347,7 @@ TEST(partial_sync_at_slot_edges)
 			 sync_case_name(&large_syncs[i]));
 }
 
-/* More than the mapping is reported, and does not reach what is behind it */
+/* A sync beyond the mapping is reported, and copies nothing behind its end */
 static void sync_too_long(unsigned int min_align_mask, unsigned int alloc_mask,
 			  unsigned int offset)
 {
@@ -462,7 +462,7 @@ TEST(highmem_originals)
 	check_used(0);
 }
 
-/* A device that does not see the caches needs them flushed at map and unmap */
+/* For a noncoherent device, map and unmap must flush the caches */
 TEST(noncoherent_device_syncs_caches)
 {
 	phys_addr_t orig;
@@ -489,7 +489,7 @@ TEST(noncoherent_device_syncs_caches)
 	unmap(dev, dma, 256, DMA_TO_DEVICE);
 }
 
-/* Once a device bounces, its syncs must not be skipped any more */
+/* Once a device has bounced, its syncs must no longer be skipped */
 TEST(map_ends_sync_skipping)
 {
 	phys_addr_t tlb;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Growth and transient pools. Work is stepped: nothing runs behind a test. */
+/* Growth and transient pools. Work is stepped: nothing runs concurrently with a test. */
 #include "harness.h"
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 
-/* A full allocator asks for a pool, and uses it */
+/* A full allocator requests a pool, and uses it */
 TEST(grows_when_full)
 {
 	static phys_addr_t tlbs[4096];
@@ -39,7 +39,7 @@ TEST(grows_when_full)
 	CHECK(shim_usage().pages > before.pages);
 }
 
-/* Data and syncs in a pool that was added, and in a transient one */
+/* Check data and syncs, in an added pool or in a transient one */
 static void check_bounce(struct device *dev, size_t size, unsigned int offset)
 {
 	phys_addr_t orig = new_buffer(size, offset), tlb;
@@ -72,14 +72,14 @@ TEST_BASE_FAILS(bounces_through_grown_and_transient_pools, "L1, as below")
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	map_until_full(dev, orig, 65536, tlbs, ARRAY_SIZE(tlbs));
 	shim_fail_none();
-	for (i = 0; i < 8; i++)		/* nothing was stepped: transient */
+	for (i = 0; i < 8; i++)		/* no work has run: transient */
 		check_bounce(dev, 5000 + i * 700, 0x10 + i * 0x210);
 	shim_run_work();
 	for (i = 0; i < 8; i++)
 		check_bounce(dev, 5000 + i * 700, 0x10 + i * 0x210);
 }
 
-/* Growth goes on, address to pool works for all, 1 MiB to 1/4 GiB */
+/* Grow from 1 MiB to 256 MiB: each address must find its pool */
 TEST(many_pools)
 {
 	static phys_addr_t tlbs[8192];
@@ -110,8 +110,8 @@ TEST(many_pools)
 }
 
 /*
- * In a transient pool, too, there must be room for a buffer whatever bits of
- * its address the device wants kept.
+ * A transient pool, too, must have room for a buffer at any offset that min_align_mask
+ * preserves.
  */
 TEST_BASE_FAILS(transient_pool_keeps_min_align_mask,
 		"L1: a pool of the exact size has no odd slot to begin at")
@@ -144,7 +144,7 @@ TEST_BASE_FAILS(transient_pool_keeps_min_align_mask,
 	}
 }
 
-/* With an allocation alignment, a boundary, or both */
+/* A transient pool respects the allocation alignment and the segment boundary */
 TEST(transient_pool_keeps_other_masks)
 {
 	static phys_addr_t tlbs[512];
@@ -166,7 +166,7 @@ TEST(transient_pool_keeps_other_masks)
 	}
 }
 
-/* The unmap may be in an interrupt; what sleeps happens in a worker */
+/* The unmap may be in an interrupt; operations that sleep are left to a worker */
 static void transient_round_trip(void)
 {
 	struct shim_usage before, after;
@@ -177,26 +177,26 @@ static void transient_round_trip(void)
 	dev = new_device(0, 0);
 	buf = new_buffer(4096, 0);
 	CHECK_EQ(map_until_full(dev, buf, 2048, tlbs, 512), 512);
-	shim_run_work();		/* a pool that was asked for just now */
+	shim_run_work();		/* adds the pool that was just requested */
 	while (slots_transient() <= 0) {
 		tlb = map(dev, buf, 4096, DMA_TO_DEVICE);
 		if (!CHECK(tlb != MAP_FAILED_ADDR) || !IS_ENABLED(CONFIG_DEBUG_FS))
 			return;
 	}
-	/* Only the transient pool's memory goes in what follows */
+	/* From here on, only the memory of the transient pool may be freed */
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	shim_run_work();
 	before = shim_usage();
 	shim_hardirq_enter();
 	unmap(dev, tlb, 4096, DMA_TO_DEVICE);
 	shim_hardirq_exit();
-	/* Others may still look at it: not before a grace period */
+	/* Readers may still use it, so it is not freed before a grace period */
 	CHECK_EQ(shim_usage().kmallocs, before.kmallocs);
 	shim_run_work();
 	CHECK(slots_transient() <= 0);
 	after = shim_usage();
 	CHECK(after.pages + after.kmallocs < before.pages + before.kmallocs);
-	/* Harmless afterwards, as far as it is seen at all */
+	/* Later calls with its address must be harmless */
 	unmap(dev, tlb, 4096, DMA_TO_DEVICE);
 	swiotlb_sync_single_for_cpu(dev, tlb, 4096, DMA_FROM_DEVICE);
 }
@@ -217,7 +217,7 @@ TEST(transient_pool_comes_from_the_atomic_pool_when_encrypted)
 }
 
 #ifdef ENGINE_ours
-/* Another device may read all of it */
+/* Another device may read the whole page, so it must be clear */
 TEST(transient_pool_from_the_atomic_pool_is_clear)
 {
 	static phys_addr_t tlbs[512];
@@ -234,7 +234,7 @@ TEST(transient_pool_from_the_atomic_pool_is_clear)
 	if (!CHECK(before != MAP_FAILED_ADDR))
 		return;
 	unmap(dev, before, 4096, DMA_TO_DEVICE);
-	/* No pool is added: there is the same page only */
+	/* No pool is added, so the same page is used again */
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
 	shim_run_work();
@@ -266,7 +266,7 @@ TEST(transient_pool_is_within_the_device_mask)
 		CHECK(tlb + 4095 <= DMA_BIT_MASK(23));
 }
 
-/* Memory is asked for once, not at each map that fails for the lack of it */
+/* Memory is requested once, not at each map that fails for lack of memory */
 TEST_BASE_FAILS(no_storm_when_memory_is_short, "it tries again at each failure")
 {
 	static phys_addr_t tlbs[512];
@@ -282,7 +282,7 @@ TEST_BASE_FAILS(no_storm_when_memory_is_short, "it tries again at each failure")
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
 	shim_fail(SHIM_FAULT_KMALLOC, 0, -1);
-	/* Full again, whatever was added before */
+	/* Fill it again, including pools that were added before */
 	for (i = 0; i < 1000000; i++)
 		if (map_full(dev, buf, 4096, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN) ==
 		    MAP_FAILED_ADDR)
@@ -307,7 +307,7 @@ TEST_BASE_FAILS(impossible_request_grows_nothing,
 	dev = new_device(0xfff, 0xffff);
 	buf = new_buffer(300000, 0);
 	total = slots_total();
-	/* 65 slots may not cross 64 KiB, nor 255 KiB in 256 start at any page */
+	/* All of these would cross a boundary of 64 KiB */
 	CHECK(map(dev, buf + 0x800, 65536, DMA_TO_DEVICE) == MAP_FAILED_ADDR);
 	CHECK(map(dev, buf, 65537, DMA_TO_DEVICE) == MAP_FAILED_ADDR);
 	CHECK(map(dev, buf, 262145, DMA_TO_DEVICE) == MAP_FAILED_ADDR);
@@ -329,7 +329,7 @@ TEST(growth_decrypts_once_a_pool)
 	dev = new_device(0, 0);
 	buf = new_buffer(262144, 0);
 	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
-	/* A reserve comes first */
+	/* The reserve of decrypted memory is added first */
 	shim_run_work();
 	n = map_until_full(dev, buf, 262144, tlbs, 4096);
 	shim_faults[SHIM_FAULT_DECRYPT].calls = 0;
@@ -342,7 +342,7 @@ TEST(growth_decrypts_once_a_pool)
 		CHECK(shim_page_decrypted(tlbs[n]));
 }
 
-/* The first growth makes the index, which stays */
+/* The first growth allocates the index, which is never freed */
 static void check_nothing_leaked(const struct shim_usage *before)
 {
 	long kept = shim_usage().kmallocs - before->kmallocs;
@@ -351,7 +351,7 @@ static void check_nothing_leaked(const struct shim_usage *before)
 		  "%ld allocations stay", kept);
 }
 
-/* @arg: does encrypting again fail, too? */
+/* @arg: not NULL if encryption also fails */
 static void growth_decrypt_fails(const void *arg)
 {
 	bool lost = arg;
@@ -388,7 +388,7 @@ TEST(failed_decrypt_while_growing)
 	in_child(growth_decrypt_fails, "lost", "pages are lost");
 }
 
-/* Whatever allocation fails while a pool is added, nothing is lost */
+/* Nothing leaks if an allocation fails while a pool is added */
 static void growth_allocation_fails(const void *arg)
 {
 	static phys_addr_t tlbs[4096];
@@ -407,7 +407,7 @@ static void growth_allocation_fails(const void *arg)
 	before = shim_usage();
 	shim_fail(SHIM_FAULT_KMALLOC, *(const long *)arg, 1);
 	shim_run_work();
-	/* Without debugfs, it cannot be told from here whether a pool was added */
+	/* Without debugfs, the test cannot see whether a pool was added */
 	if (!IS_ENABLED(CONFIG_DEBUG_FS) || slots_total() != total)
 		return;
 	CHECK_EQ(shim_usage().pages, before.pages);
@@ -425,7 +425,7 @@ TEST(growth_survives_any_failed_allocation)
 	}
 }
 
-/* Who asks for the base has windows of this pool only; so has who remaps it */
+/* A platform that asks for the base, or remaps the pool, has windows for this pool only */
 TEST(base_address_ends_growth)
 {
 	static phys_addr_t tlbs[4096];
@@ -466,7 +466,7 @@ TEST(remapped_pool_does_not_grow)
 }
 
 #ifdef SWIOTLB_FIXED
-/* A platform whose devices can use one pool only, and that asks for its size */
+/* A platform whose devices can use only one pool, and that sets its size */
 static void fixed_pool(const void *arg)
 {
 	static phys_addr_t tlbs[4096];
@@ -506,7 +506,7 @@ TEST(fixed_pool_does_not_grow)
 }
 #endif
 
-/* A driver that mapped early has asked for more: nobody may do that work later */
+/* An early map has requested a pool: this work must not run after swiotlb_exit() */
 TEST_BASE_FAILS(exit_cancels_growth, "it leaves the work queued")
 {
 	phys_addr_t tlbs[16], orig;
@@ -526,7 +526,7 @@ TEST_BASE_FAILS(exit_cancels_growth, "it leaves the work queued")
 	CHECK(!is_swiotlb_allocated());
 }
 
-/* New pools are where the boot pool had to be, though memory above is free */
+/* Pools are added below the address limit of the boot pool, even if memory above is free */
 TEST(growth_respects_the_address_limit)
 {
 	struct device *dev;

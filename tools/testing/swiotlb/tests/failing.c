@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a map costs that fails, and all others on the way there. A map, an unmap or a
- * sync looks at the data of its own CPU: it never goes from CPU to CPU, quiet or not,
- * however many pools there are, and whatever part of them the device reaches.
+ * The cost of a map that fails, and of all maps until the pool is full. Map, unmap and
+ * sync access only the data of their own CPU. They never iterate over CPUs, whether quiet
+ * or not, however many pools there are, and whichever of them the device reaches.
  */
 #include <stdio.h>
 #include <time.h>
@@ -20,7 +20,7 @@
 static phys_addr_t tlbs[MOST];
 static unsigned int ntlbs;
 
-/* Looks at the data of a CPU that is named, of what this thread does */
+/* Number of accesses of this thread to per-CPU data by CPU number */
 static u64 visits(void)
 {
 	return shim_current()->visits;
@@ -31,7 +31,7 @@ static phys_addr_t map_with(struct device *dev, phys_addr_t orig, unsigned long 
 	return map_full(dev, orig, SZ_4K, 0, DMA_FROM_DEVICE, attrs);
 }
 
-/* Failing maps, some a jiffy apart and some at once, most of them quiet */
+/* Failing maps, some in the same jiffy and some later, most of them quiet */
 static void fail_maps(struct device *dev, phys_addr_t orig)
 {
 	unsigned int i;
@@ -48,7 +48,7 @@ static void check_failing(struct device *dev, phys_addr_t orig, const char *what
 {
 	u64 before;
 
-	/* As in a storm: the first one may find out that there is nothing */
+	/* As in a storm of failures, only the first map may search all CPUs */
 	map_with(dev, orig, DMA_ATTR_NO_WARN);
 	before = visits();
 	fail_maps(dev, orig);
@@ -56,7 +56,7 @@ static void check_failing(struct device *dev, phys_addr_t orig, const char *what
 		  (visits() - before) / 32);
 }
 
-/* Some on each CPU, so that each has all of what a CPU may have */
+/* Map and unmap on each CPU, so that each has all of its per-CPU data */
 static void use_all_cpus(struct device *dev, phys_addr_t orig)
 {
 	phys_addr_t mine[40];
@@ -102,7 +102,7 @@ TEST(failing_map_looks_at_no_other_cpu)
 	}
 }
 
-/* The same where memory is to be had for no more pools */
+/* The same if there is no memory for more pools */
 static void fail_with_pools(const void *arg)
 {
 	unsigned int want = *(const unsigned int *)arg;
@@ -112,7 +112,7 @@ static void fail_with_pools(const void *arg)
 	shim_init();
 	shim_nr_cpus = 64;
 	boot("512,64,max=2G");
-	/* Small pools, and none for one mapping */
+	/* Only small pools, and no transient ones */
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	shim_faults[SHIM_FAULT_PAGES].min_order = get_order(SMALL) + 1;
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
@@ -152,7 +152,7 @@ TEST(failing_map_looks_at_no_other_cpu_for_any_pool)
 	}
 }
 
-/* How much is in use is of interest for growth: a map is not who looks */
+/* Only the worker, not a map, sums up the slots in use to decide on growth */
 TEST(map_and_unmap_look_at_no_other_cpu_at_any_level)
 {
 	struct device *dev;
@@ -179,14 +179,14 @@ TEST(map_and_unmap_look_at_no_other_cpu_at_any_level)
 		}
 		CHECK_MSG(visits() == before, "%u %% in use: %llu CPUs looked at in 100 maps",
 			  level * 10, visits() - before);
-		/* Another tenth of 32 MiB */
+		/* Use another tenth of 32 MiB */
 		for (i = 0; i < 819; i++)
 			map_with(dev, orig, DMA_ATTR_NO_WARN);
 		shim_run_work();
 	}
 }
 
-/* Quiet or not, a failure is counted and traced */
+/* A quiet failure, too, is counted and traced */
 TEST(quiet_failures_are_counted)
 {
 	struct device *dev;
@@ -240,7 +240,7 @@ static double best_ns(struct device *dev, phys_addr_t orig, size_t size)
 	return best;
 }
 
-/* The difference is a factor of thousands or none: the time of a test will do */
+/* The factor is about 1 or in the thousands, so a rough measurement is enough */
 #define BOUNDARY_COSTS 20
 
 static void search_with_boundary(const void *arg)
@@ -254,7 +254,7 @@ static void search_with_boundary(const void *arg)
 	boot_fixed("32768,1", NULL);
 	plain = new_device(0, 0);
 	orig = new_buffer(SZ_8K, 0);
-	/* Every other slot of the first three quarters, as of rings of a network card */
+	/* Use every other slot of the first three quarters, as the rings of a network card do */
 	for (n = 0; n < 24576; n++)
 		tlbs[n] = map(plain, orig, IO_TLB_SIZE, DMA_TO_DEVICE);
 	for (i = 0; i < n; i++)
@@ -274,7 +274,7 @@ static void search_with_boundary(const void *arg)
 	}
 }
 
-/* A page: uas, mvumi, stex; 64 KiB: ATA; 1 MiB: ism; 16 MiB: some sound cards */
+/* Boundaries of 4 KiB: uas, mvumi, stex; 64 KiB: ATA; 1 MiB: ism; 16 MiB: sound cards */
 TEST(small_boundary_costs_no_search_from_the_start)
 {
 	static const unsigned long boundaries[] = {

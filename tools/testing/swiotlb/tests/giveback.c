@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pools that are freed when they are not needed. Work and time are stepped: a tick is
- * a second, and what is closed, kept or freed is read from debugfs.
+ * Pools are freed when they are not needed. Work and time are stepped: a tick is a
+ * second. The state of the pools is read from debugfs.
  */
 #include <stdio.h>
 #include "pieces.h"
 
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
 
-/* Far beyond all delays together */
+/* In ticks: much longer than all delays together */
 #define LONG 120
 
-/* Until some pool is in that state; no more than LONG */
+/* Tick until a pool is in that state, at most LONG ticks */
 static bool ticks_until(const char *state)
 {
 	unsigned int n;
@@ -39,7 +39,7 @@ static void check_as_after_boot(long nslots)
 	check_used(0);
 }
 
-/* All of 256 MiB is freed within half a minute, and no byte is lost */
+/* All of 256 MiB is freed within half a minute, without a leak */
 TEST(frees_what_it_has_added)
 {
 	struct shim_usage before;
@@ -68,7 +68,7 @@ TEST(shrinks_to_the_boot_size)
 	start("512,1");
 	nslots = slots_total();
 	CHECK(nslots <= SZ_1M >> IO_TLB_SHIFT);
-	/* The index, and so on, is made once */
+	/* The index and other data are allocated only once */
 	map_pieces(24);
 	unmap_pieces(0, 24);
 	ticks(LONG);
@@ -80,12 +80,12 @@ TEST(shrinks_to_the_boot_size)
 	check_as_after_boot(nslots);
 	CHECK_EQ(shim_usage().pages, before.pages);
 	CHECK_EQ(shim_usage().kmallocs, before.kmallocs);
-	/* Nothing goes on looking for pools that are not there */
+	/* The worker stops when there are no pools to free */
 	ticks(1);
 	CHECK_EQ(shim_work_queued(), 0);
 }
 
-/* What CPUs and depots keep for the next map must not hold a pool */
+/* Buffers in magazines and depots must not prevent freeing a pool */
 TEST(magazines_of_a_closing_pool_are_drained)
 {
 	unsigned int i, cpu;
@@ -104,7 +104,7 @@ TEST(magazines_of_a_closing_pool_are_drained)
 		}
 	}
 	CHECK(slots_event("grown") > 0);
-	/* Each CPU unmaps what another one has mapped */
+	/* Each CPU unmaps the mappings of another one */
 	for (i = 0; i < 1024; i++) {
 		shim_set_cpu((i / 256 + 1) % 4);
 		unmap(dev, tlbs[i], 4096, DMA_TO_DEVICE);
@@ -113,7 +113,7 @@ TEST(magazines_of_a_closing_pool_are_drained)
 	check_as_after_boot(nslots);
 }
 
-/* One map and unmap on each CPU, of the buffer on top of its magazine */
+/* Map and unmap the buffer on top of the magazine of each CPU */
 static void touch_magazines(void)
 {
 	unsigned int cpu;
@@ -148,7 +148,7 @@ TEST(magazines_in_use_do_not_hold_a_pool)
 		touch_magazines();
 		shim_advance(HZ / 10);
 		shim_run_work();
-		/* They are drained to the ground at once */
+		/* A pool is drained completely when it is closed, and freed at once */
 		CHECK_EQ(pools_that_are("closed"), 0);
 	}
 	check_as_after_boot(nslots);
@@ -165,8 +165,8 @@ static void close_pools(void)
 }
 
 /*
- * Its pool was open when the unmap looked, and is drained before it comes to the
- * magazine. Another buffer on top comes and goes.
+ * An unmap sees the pool open, but the pool is closed and drained before the buffer
+ * reaches the magazine. Then the buffer is below another one, which is in use.
  */
 TEST(buffer_kept_late_does_not_hold_a_pool)
 {
@@ -174,14 +174,14 @@ TEST(buffer_kept_late_does_not_hold_a_pool)
 	unsigned int i;
 
 	start("4096,1");
-	/* As much as a piece, so that the boot pool is full after some pieces */
+	/* 64 KiB, the size of a piece, so that the boot pool is full after some pieces */
 	for (i = 0; i < ARRAY_SIZE(first); i++)
 		first[i] = map(dev, orig, 4096, DMA_TO_DEVICE);
 	map_pieces(160);
 	last = map(dev, orig, 4096, DMA_TO_DEVICE);
 	CHECK(swiotlb_find_pool(dev, first[0]) != swiotlb_find_pool(dev, last));
 	unmap_pieces(0, 160);
-	/* The worker has seen that */
+	/* Let the worker see the lower use */
 	ticks(1);
 	for (i = 1; i < ARRAY_SIZE(first); i++)
 		unmap(dev, first[i], 4096, DMA_TO_DEVICE);
@@ -244,7 +244,7 @@ TEST(closed_pool_is_not_mapped_from)
 	closed = swiotlb_find_pool(dev, tlbs[kept]);
 	if (!ticks_until("closed"))
 		return;
-	/* Until nothing else is left; nobody has the time to open it again */
+	/* Map until the other pools are full; the worker does not run to reopen the pool */
 	for (i = 0; i < MAX_PIECES && slots_transient() < 64; i++) {
 		phys_addr_t tlb = map(dev, orig, 2048 << (i % 6), DMA_TO_DEVICE);
 
@@ -277,7 +277,7 @@ TEST(mapping_keeps_its_pool)
 	check_as_after_boot(nslots);
 }
 
-/* It has time: nothing is opened for a buffer that stays mapped */
+/* A closed pool with one mapping waits for the unmap; it is not reopened meanwhile */
 TEST(closed_pool_waits_for_its_last_mapping)
 {
 	unsigned int kept;
@@ -299,7 +299,7 @@ TEST(closed_pool_waits_for_its_last_mapping)
 	check_used(0);
 }
 
-/* A buffer of a closed pool goes to its area, and the pool is empty */
+/* The last unmap frees the buffer to its area, so the closed pool is empty */
 TEST(closed_pool_is_freed_after_its_last_unmap)
 {
 	unsigned int kept;
@@ -318,7 +318,7 @@ TEST(closed_pool_is_freed_after_its_last_unmap)
 	check_as_after_boot(nslots);
 }
 
-/* It is there: nothing has to be allocated or decrypted */
+/* A closed pool needs no allocation and no decryption, so it is reopened first */
 TEST(reopens_a_closed_pool_before_it_grows)
 {
 	unsigned int kept;
@@ -342,7 +342,7 @@ TEST(reopens_a_closed_pool_before_it_grows)
 	check_used(0);
 }
 
-/* It is empty before the worker has looked */
+/* The closed pool is already empty, but the worker has not freed it yet */
 TEST(reopens_a_closed_pool_that_is_empty)
 {
 	unsigned int kept;
@@ -364,7 +364,7 @@ TEST(reopens_a_closed_pool_that_is_empty)
 	check_used(0);
 }
 
-/* From the last time on that they were needed: 5 seconds, and as long as a tick */
+/* Pools are closed 5 seconds after they were last needed, plus at most a tick */
 TEST(pools_are_closed_after_a_quiet_time)
 {
 	start("512,1");
@@ -377,7 +377,7 @@ TEST(pools_are_closed_after_a_quiet_time)
 	CHECK_EQ(slots_event("closed"), slots_event("grown"));
 }
 
-/* A peak that no tick has seen is one all the same: a map has asked for a pool */
+/* A peak between two ticks counts, too, because a map has requested a pool */
 TEST(quiet_time_begins_after_the_last_pool_was_added)
 {
 	start("512,1");
@@ -389,7 +389,7 @@ TEST(quiet_time_begins_after_the_last_pool_was_added)
 	CHECK(slots_event("closed") > 0);
 }
 
-/* A device that can never be served is no reason to keep pools of others */
+/* Failing maps of a device that can never be served must not keep pools of others */
 TEST(device_that_is_never_served_keeps_nothing)
 {
 	struct device *narrow;
@@ -411,7 +411,7 @@ TEST(device_that_is_never_served_keeps_nothing)
 	check_as_after_boot(nslots);
 }
 
-/* A load that comes and goes is no reason to come and go with it */
+/* Pools are kept while bursts repeat within the quiet time */
 TEST(keeps_pools_between_bursts)
 {
 	unsigned int i;
@@ -431,7 +431,7 @@ TEST(keeps_pools_between_bursts)
 	CHECK_EQ(slots_event("closed"), 0);
 }
 
-/* The rule of growth holds, too: nothing is closed and opened in turn */
+/* Open pools hold twice the slots in use, and pools are not closed and reopened in turn */
 static void keeps_room(const void *arg)
 {
 	unsigned int i, kept = *(const unsigned int *)arg;
@@ -444,7 +444,7 @@ static void keeps_room(const void *arg)
 		ticks(1);
 		CHECK(slots_used() * 2 <= slots_total());
 	}
-	/* And there is no more than it takes */
+	/* There are no more pools than needed */
 	total = slots_total();
 	CHECK(total <= 4 * slots_used() + 5 * 512);
 	CHECK_EQ(slots_event("reopened"), 0);
@@ -463,7 +463,7 @@ TEST(keeps_room_for_what_is_in_use)
 	}
 }
 
-/* Under pressure, once a tick has seen that the load is over */
+/* Free pools under memory pressure, after a tick has seen the end of the load */
 static void shrink_now(long nslots)
 {
 	unsigned long freed;
@@ -493,7 +493,7 @@ TEST(shrinker_does_not_wait)
 	CHECK_EQ(shim_shrink(&freed), 0);
 }
 
-/* Some of magazines and shrinkers could not be allocated at boot: pools come and go */
+/* Pools are added and freed even if magazines or shrinkers were not allocated at boot */
 static void check_without(const void *arg)
 {
 	long nslots;
@@ -550,7 +550,7 @@ TEST(shrinker_takes_nothing_that_is_in_use)
 	check_used(0);
 }
 
-/* Memory that was a pool's has another owner */
+/* The memory of a freed pool has a new owner, and must not be taken for a pool */
 TEST(nothing_is_found_where_a_pool_was)
 {
 	unsigned int i, n;
@@ -571,7 +571,7 @@ TEST(nothing_is_found_where_a_pool_was)
 	check_used(0);
 }
 
-/* Nor when there are pools again, with the numbers of the old ones */
+/* The same if new pools have the numbers of the freed ones */
 TEST(nothing_is_found_where_a_pool_was_before_another)
 {
 	phys_addr_t taken[16];
@@ -612,7 +612,7 @@ TEST(pools_of_a_dead_cpu_are_freed)
 	check_as_after_boot(nslots);
 }
 
-/* Half way round the clock and more: what was long ago is not what is to come */
+/* Let jiffies advance by more than half of their range, so that comparisons wrap */
 static void half_round(void)
 {
 	shim_advance(1UL << (BITS_PER_LONG - 2));
@@ -650,7 +650,7 @@ TEST(shrinks_after_a_long_load)
 	check_as_after_boot(nslots);
 }
 
-/* Magazines that are in use have the size that suits what is left */
+/* When pools are freed, the limits of magazines shrink with the allocator */
 TEST(magazines_of_a_smaller_allocator_hold_less)
 {
 	static phys_addr_t small[126];
@@ -665,7 +665,7 @@ TEST(magazines_of_a_smaller_allocator_hold_less)
 	for (i = 0; i < ARRAY_SIZE(small); i++)
 		unmap(dev, small[i], 4096, DMA_FROM_DEVICE);
 	unmap_pieces(0, 512);
-	/* Each map takes the one on top, which finds no room any more */
+	/* Each map takes the top buffer, for which the unmap then finds no room */
 	for (i = 0; i < 2 * ARRAY_SIZE(small); i++) {
 		shim_advance(HZ / 2);
 		unmap(dev, map(dev, orig, 4096, DMA_FROM_DEVICE), 4096,
@@ -677,7 +677,7 @@ TEST(magazines_of_a_smaller_allocator_hold_less)
 	CHECK(used >= 0 && used <= nslots / 4);
 }
 
-/* Bursts that are over when the worker looks, and that what there is can hold */
+/* Bursts that fit in the pools and end before the next check still keep the pools */
 TEST(bursts_between_ticks_count)
 {
 	unsigned int i;
@@ -694,7 +694,7 @@ TEST(bursts_between_ticks_count)
 	CHECK_EQ(slots_event("transient"), 0);
 }
 
-/* The boot pool has what is kept in reserve, and as much again */
+/* Boot pool with the slots that are kept in reserve, and as many again */
 #define PLENTY (16 * 512)
 
 static void start_encrypted(const char *arg)
@@ -725,7 +725,7 @@ TEST(encrypts_once_before_memory_is_freed)
 	CHECK_EQ(shim_usage().pages, before.pages);
 }
 
-/* Memory that stays decrypted is lost, and is counted */
+/* Memory that cannot be encrypted is lost, and counted */
 TEST(keeps_what_cannot_be_encrypted)
 {
 	struct shim_usage before;
@@ -744,7 +744,7 @@ TEST(keeps_what_cannot_be_encrypted)
 	check_used(0);
 }
 
-/* Loads come and go, and each time memory is lost: growth ends at the limit */
+/* Memory is lost after each load: growth ends at the limit */
 TEST(lost_memory_counts_against_the_limit)
 {
 	unsigned int i, n;
@@ -769,7 +769,7 @@ TEST(lost_memory_counts_against_the_limit)
 	CHECK_EQ(slots_total(), PLENTY);
 }
 
-/* Where decrypting fails once, it does so with smaller pools, too, and soon after */
+/* After a failed decryption, no smaller pool is tried, and no other pool soon */
 TEST(failed_decrypt_is_not_repeated)
 {
 	unsigned int i;
@@ -793,14 +793,14 @@ TEST(failed_decrypt_is_not_repeated)
 	CHECK(slots_event("leaked_bytes") <= SZ_32M);
 }
 
-/* Of the boot pool, in small pieces */
+/* Count the slots of the boot pool that can be mapped, in small pieces */
 static unsigned int slots_that_can_be_mapped(void)
 {
 	default_swiotlb_base();
 	return 2 * map_until_full(dev, orig, 2 * IO_TLB_SIZE, tlbs, MAX_PIECES);
 }
 
-/* More pools than there are numbers; figures for "make giveback" */
+/* Add more pools than there are numbers; prints figures for "make giveback" */
 TEST(thousand_cycles)
 {
 	struct shim_usage before = {}, after;
@@ -808,7 +808,7 @@ TEST(thousand_cycles)
 	long nslots, lost;
 
 	start_encrypted("8192,1");
-	/* Small ones, two each time */
+	/* Only small pools, two in each cycle */
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
 	nslots = slots_total();
 	for (cycles = 0; cycles <= 1000 && !check_failures(); cycles++) {

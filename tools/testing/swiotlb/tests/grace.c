@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A pool goes while another CPU is on its way to it: the worker waits for that CPU,
- * or takes away what it is about to use.
+ * A pool is freed while another CPU is about to use it: the worker must wait for that
+ * CPU, or drain the buffer that it leaves.
  *
- * The other CPU is a thread, which stops in a read section, just before it gets the
- * lock of the pool's area. It goes on when the worker waits for a grace period; or
- * when the worker has done its work, where it does not wait.
+ * The other CPU is a thread, which stops in a read-side section, just before it gets the
+ * lock of the area. It continues when the worker waits for a grace period or, if it does
+ * not wait, when the worker has finished.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -32,7 +32,7 @@ static bool is_set(bool *flag)
 	return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
 }
 
-/* In the reader, before it gets the lock */
+/* Called in the reader, before it gets the lock */
 static void stop_reader(void)
 {
 	set(&reader_stopped);
@@ -40,7 +40,7 @@ static void stop_reader(void)
 		sched_yield();
 }
 
-/* In the worker, as a grace period begins */
+/* Called in the worker, at the start of a grace period */
 static void worker_begins_to_wait(void)
 {
 	set(&worker_waits);
@@ -56,12 +56,12 @@ static pthread_t start_reader(void *(*fn)(void *))
 	return thread;
 }
 
-/* Memory is short: the worker closes, empties and frees in one go */
+/* Memory is short: the worker closes, drains and frees pools in one run */
 static void run_worker(void)
 {
 	unsigned long freed;
 
-	/* Since pools were needed */
+	/* Time since pools were needed */
 	shim_advance(HZ);
 	shim_shrink(&freed);
 	shim_run_work();
@@ -79,11 +79,11 @@ static void fill_older_pools(void)
 	orig = new_buffer(SZ_256K, 0);
 	map_pieces(OLDER);
 	CHECK_EQ(slots_event("grown"), 2);
-	/* From here on there is a shrinker */
+	/* This registers the shrinker */
 	ticks(1);
 }
 
-/* And a mapping in the youngest, which is all that is left then */
+/* Map from the youngest pool, then unmap all else */
 static void leave_one_in_the_youngest(void)
 {
 	big = map(dev, orig, PAGE_SIZE, DMA_TO_DEVICE);
@@ -101,18 +101,18 @@ static void *map_big(void *unused)
 	return unused;
 }
 
-/* It has seen an open pool; nobody else has anything there */
+/* A map has seen the pool open; there is no other mapping in it */
 TEST(closing_waits_for_a_map_that_has_begun)
 {
 	pthread_t reader;
 	unsigned int i;
 
 	fill_older_pools();
-	/* What stays keeps free runs shorter than what is to be mapped */
+	/* The remaining mappings keep free runs too short for the map below */
 	for (i = 0; i < OLDER; i++)
 		if (i % 3)
 			unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
-	/* A whole search, after which the areas know that: no lock is taken of those */
+	/* After a full search the areas record this, so that the next map skips their locks */
 	big = map(dev, orig, SZ_256K - PAGE_SIZE, DMA_TO_DEVICE);
 	youngest = swiotlb_find_pool(dev, big);
 	CHECK(youngest && youngest != swiotlb_find_pool(dev, tlbs[OLDER - 1]));
@@ -134,7 +134,7 @@ TEST(closing_waits_for_a_map_that_has_begun)
 	check_used(0);
 }
 
-/* The pool's memory is there as long as somebody may look at it */
+/* The memory of the pool must exist while a reader may use it */
 static void stop_reader_of_pool(void)
 {
 	phys_addr_t start = youngest->start;
@@ -155,20 +155,20 @@ static void *drain_cpu0(void *unused)
 
 static pthread_t drainer;
 
-/* In the worker: the pool is closed, and a grace period has ended since */
+/* Called in the worker: the pool is closed, and a grace period has ended since */
 static void another_cpu_drains(void)
 {
 	drainer = start_reader(drain_cpu0);
 	shim_before_grace_period = worker_begins_to_wait;
 }
 
-/* It has found a buffer in a cell, which the worker empties before it does */
+/* A drain has found a buffer in a cell, but the worker empties the cell first */
 TEST(freeing_waits_for_a_drain_that_has_begun)
 {
 	fill_older_pools();
 	leave_one_in_the_youngest();
 	unmap(dev, big, PAGE_SIZE, DMA_TO_DEVICE);
-	/* Alone in a cell */
+	/* The buffer is kept in a magazine */
 	CHECK_EQ(slots_of_pool(youngest->id), PAGE_SIZE / IO_TLB_SIZE);
 
 	shim_after_grace_period = another_cpu_drains;
@@ -179,7 +179,7 @@ TEST(freeing_waits_for_a_drain_that_has_begun)
 	check_used(0);
 }
 
-/* On CPU 0, as the worker: the pools are closed and drained */
+/* Acts as the worker on CPU 0: closes and drains the pools */
 static void pools_are_closed(void)
 {
 	shim_set_cpu(0);
@@ -189,7 +189,7 @@ static void pools_are_closed(void)
 	shim_set_cpu(1);
 }
 
-/* It found the pool open, and was not run until its magazine had been drained */
+/* An unmap saw the pool open, and was delayed until the magazines had been drained */
 TEST(buffer_that_comes_late_to_a_magazine_does_not_hold_its_pool)
 {
 	fill_older_pools();
@@ -204,7 +204,7 @@ TEST(buffer_that_comes_late_to_a_magazine_does_not_hold_its_pool)
 	check_used(0);
 }
 
-/* Stands on the youngest pool, and goes on from there */
+/* Walk the list of pools; wait at @stop_at for the worker, then continue */
 static unsigned int walk(struct io_tlb_pool *stop_at)
 {
 	struct io_tlb_pool *pool;
@@ -214,7 +214,7 @@ static unsigned int walk(struct io_tlb_pool *stop_at)
 	swiotlb_for_each_pool(pool, youngest->mem) {
 		if (pool == stop_at)
 			stop_reader();
-		/* No more than there can be: it may go round in circles */
+		/* With a bug the walk may not end, so limit it */
 		if (++n == 10)
 			break;
 	}
@@ -234,14 +234,14 @@ static void *walk_on_cpu1(void *unused)
 
 static pthread_t walker;
 
-/* In the worker: the pools are closed, and a grace period has ended since */
+/* Called in the worker: the pools are closed, and a grace period has ended since */
 static void another_cpu_walks(void)
 {
 	walker = start_reader(walk_on_cpu1);
 	shim_before_grace_period = worker_begins_to_wait;
 }
 
-/* Removed pools wait in a list of their own, by a link that no search follows */
+/* Removed pools wait in a separate list, through a link that no search follows */
 TEST(removed_pool_leads_on_until_searches_have_left)
 {
 	unsigned int nr_pools;

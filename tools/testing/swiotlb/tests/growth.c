@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * When pools are added, how large they are, and where their memory comes from. Work
- * and time are stepped.
+ * When pools are added, their sizes, and the source of their memory. Work and time are
+ * stepped.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -14,7 +14,7 @@
 
 #define MIB_SLOTS 512
 #define MIB_PIECES 16
-/* How the longest pause after failures compares to the shortest one */
+/* Ratio of the longest pause after failures to the shortest one */
 #define LONGEST 64
 
 static void start(const char *arg)
@@ -36,8 +36,8 @@ static void no_memory(void)
 }
 
 /*
- * Full, without a pool for one mapping: a map has failed, and growth is next. How many
- * pieces?
+ * Fill all pools, without transient ones, until a map fails, so that the next work adds a
+ * pool. Returns the number of pieces.
  */
 static unsigned int start_full(const char *arg)
 {
@@ -76,7 +76,7 @@ static long largest_pool(void)
 	return largest * 1024 / IO_TLB_SIZE;
 }
 
-/* Pools are powers of two, and what is in use is never more than half of them */
+/* Sizes of pools are powers of two, and at most half of the slots are in use */
 TEST(pools_hold_twice_what_is_in_use)
 {
 	long used, total;
@@ -89,7 +89,7 @@ TEST(pools_hold_twice_what_is_in_use)
 		total = slots_total();
 		if (!CHECK_MSG(2 * used <= total, "%ld of %ld are in use", used, total))
 			return;
-		/* The first one that is added has 4 MiB */
+		/* The first added pool has 4 MiB */
 		CHECK_MSG(total <= 4 * used + 5 * MIB_SLOTS, "%ld for %ld", total, used);
 		CHECK(2 * largest_pool() <= max(total, 4L * 2 * MIB_SLOTS));
 	}
@@ -97,7 +97,7 @@ TEST(pools_hold_twice_what_is_in_use)
 	unmap_pieces(0, i);
 }
 
-/* From 1 MiB to 1 GiB */
+/* Grow from 1 MiB to 1 GiB */
 TEST(pools_are_few_and_aligned)
 {
 	unsigned long long start;
@@ -126,7 +126,7 @@ TEST(pools_are_few_and_aligned)
 	}
 }
 
-/* A burst of 16 MiB into 1 MiB: what is added is large enough for the next burst */
+/* After a burst of 16 MiB with a pool of 1 MiB, the added pool can hold the next burst */
 TEST(growth_follows_a_burst)
 {
 	unsigned int i;
@@ -245,7 +245,7 @@ static void fail_another_map(void)
 	shim_fail_none();
 }
 
-/* It has failed for want of slots, which are there when the worker is done */
+/* A map that fails while the worker adds a pool does not cause another pool */
 TEST(map_that_fails_while_a_pool_is_made_has_that_pool)
 {
 	start_full("512,1");
@@ -257,7 +257,7 @@ TEST(map_that_fails_while_a_pool_is_made_has_that_pool)
 	CHECK_EQ(slots_event("grown"), 1);
 }
 
-/* Tight areas are no news: a look now and then is enough */
+/* While areas are tight, the worker checks only from time to time */
 TEST(worker_looks_rarely)
 {
 	unsigned int i, works = 0;
@@ -273,7 +273,7 @@ TEST(worker_looks_rarely)
 	}
 	CHECK_EQ(slots_event("grown"), 0);
 	CHECK_MSG(works && works <= 18, "%u works in a second", works);
-	/* And none at all once nothing maps */
+	/* Without maps the worker does not run at all */
 	ticks(1);
 	CHECK_EQ(shim_work_queued(), 0);
 }
@@ -296,7 +296,7 @@ TEST(worker_looks_once_in_a_jiffy)
 
 /* ---- what happens meanwhile */
 
-/* Full, so that the next work is growth, which calls @hook when it allocates */
+/* Fill all pools, then grow: @hook is called when the worker allocates memory */
 static void grow_with(void (*hook)(void))
 {
 	start_full("512,1");
@@ -310,7 +310,7 @@ static void read_pools(void)
 	CHECK(pools_that_are("open"));
 }
 
-/* Memory may take seconds: a reader of the pools does not wait for that */
+/* An allocation may take seconds: a reader of "pools" does not wait for it */
 TEST(pools_are_shown_while_one_is_made)
 {
 	grow_with(read_pools);
@@ -320,7 +320,7 @@ TEST(pools_are_shown_while_one_is_made)
 static pthread_t platform;
 static long pages_before;
 
-/* It waits for the worker */
+/* default_swiotlb_base() waits for the worker */
 static void *ask_for_base(void *unused)
 {
 	shim_set_cpu(1);
@@ -381,13 +381,13 @@ TEST(growth_that_has_ended_adds_nothing)
 	CHECK_EQ(slots_total(), 512);
 }
 
-/* Nor is there anything to free */
+/* Without a pool, the base is 0, and no pool needs to be freed */
 TEST(without_a_pool_there_is_no_base)
 {
 	CHECK_EQ(default_swiotlb_base(), 0);
 }
 
-/* The platform has windows for the boot pool: other pools are freed once they are empty */
+/* When the platform asks for the base, other pools are freed once they are empty */
 static void check_end_of_growth(const void *arg)
 {
 	const u64 *mask = arg;
@@ -401,7 +401,7 @@ static void check_end_of_growth(const void *arg)
 	CHECK_EQ(default_swiotlb_limit(), default_swiotlb_base() + SZ_1M - 1);
 	ticks(10);
 	CHECK_EQ(slots_event("freed"), 0);
-	/* Not in 5 seconds, but at once */
+	/* Pools are freed at once, not after 5 seconds */
 	unmap_pieces(0, n);
 	ticks(2);
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
@@ -420,7 +420,7 @@ TEST(pools_are_freed_after_growth_has_ended)
 	in_child(check_end_of_growth, &any, "pools above");
 }
 
-/* Room for 2 MiB, and then for nothing: less than is wanted, in any case */
+/* Room for 2 MiB, less than needed, until the read from which on there is no room */
 static void check_room(const void *arg)
 {
 	shim_totalram = PHYS_PFN(4 * 3 * SZ_1M);
@@ -466,7 +466,7 @@ TEST(transient_pool_is_made_after_a_second_look)
 
 /* ---- after a failure */
 
-/* A map fails every tenth of a second: when, in seconds, does growth fail? */
+/* Fail a map every tenth of a second; stores in @when the seconds at which growth fails */
 static unsigned int failures_until(unsigned int seconds, unsigned int *when,
 				   unsigned int most)
 {
@@ -475,7 +475,7 @@ static unsigned int failures_until(unsigned int seconds, unsigned int *when,
 
 	for (i = 0; i < seconds * 10; i++) {
 		map_one(MAX_PIECES - 1);
-		/* In the jiffy after it has looked */
+		/* Run work in the jiffy after the map */
 		shim_advance(1);
 		shim_run_work();
 		if (slots_event("grow_failed") != before && n < most) {
@@ -508,7 +508,7 @@ TEST(pauses_after_failures_double_and_begin_anew_after_a_success)
 	start_full("512,1");
 	no_memory();
 	n = failures_until(300, when, ARRAY_SIZE(when));
-	/* After 0, 1, 3, 7, 15, 31, 63, 127, 191, 255 seconds */
+	/* Growth fails after 0, 1, 3, 7, 15, 31, 63, 127, 191, 255 seconds */
 	CHECK(n >= 9 && n <= 10);
 	check_pauses(when, n);
 
@@ -526,7 +526,7 @@ TEST(pauses_after_failures_double_and_begin_anew_after_a_success)
 	check_pauses(when, n);
 }
 
-/* So long ago that a comparison of jiffies would say it lies ahead */
+/* A failure so long ago that a wrapped comparison of jiffies puts it in the future */
 TEST(failure_of_long_ago_is_no_pause)
 {
 	start_full("512,1");
@@ -561,7 +561,7 @@ TEST(pause_after_a_failed_decryption_is_the_longest)
 	CHECK(when[2] - when[1] >= LONGEST);
 }
 
-/* It is there, and needs no memory */
+/* Reopening a closed pool needs no memory */
 TEST(closed_pool_opens_though_memory_is_short)
 {
 	unsigned long freed;
@@ -586,7 +586,7 @@ TEST(closed_pool_opens_though_memory_is_short)
 	CHECK_EQ(slots_event("reopened"), 1);
 }
 
-/* ---- where from */
+/* ---- source of memory */
 
 static void check_cma(const void *arg)
 {
@@ -613,14 +613,14 @@ static void check_cma(const void *arg)
 	CHECK_EQ(slots_event("freed"), 1);
 }
 
-/* Nothing is moved out of the way in an area that no pool may lie in */
+/* No pages are migrated in an area in which no pool may lie */
 TEST(contiguous_area_is_used_where_it_is_in_reach)
 {
 	in_child(check_cma, NULL, "below the limit");
 	in_child(check_cma, "above", "above it");
 }
 
-/* Memory in small pieces only: smaller pools, as many as it takes */
+/* If memory is available only in small pieces, add more and smaller pools */
 TEST(grows_in_smaller_pieces)
 {
 	unsigned int i;
@@ -646,7 +646,7 @@ static void check_node(const void *arg)
 	while (map_one(0))
 		;
 	shim_fail_none();
-	/* The worker may run anywhere */
+	/* The worker may run on any node */
 	shim_mem_node = 1;
 	shim_asked_node = NUMA_NO_NODE;
 	shim_run_work();

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What went wrong in this subsystem before, where no test of a layer looks for
- * it: see the file ledger.
+ * Past bugs of this subsystem that no test of a layer covers: see the file ledger.
  */
 #include "harness.h"
 
-/* Locks and RCU sections of what this thread does: it is the only one */
+/* Number of locks taken by this thread, which is the only one */
 static u64 locks_taken(void)
 {
 	return shim_current()->taken;
 }
 
-/* Nearly full, and what is free has the wrong alignment: the search must end */
+/* The search must end if all free slots have the wrong alignment */
 TEST_FULL(search_in_a_nearly_full_area_ends, NULL, 10)
 {
 	static phys_addr_t tlbs[512];
@@ -26,7 +25,7 @@ TEST_FULL(search_in_a_nearly_full_area_ends, NULL, 10)
 	orig = new_buffer(SZ_64K, 0);
 	n = map_until_full(dev, orig, IO_TLB_SIZE, tlbs, 512);
 	CHECK_EQ(n, 512);
-	/* Every odd slot is free: no even one to begin at */
+	/* Free only odd slots, so that no page begins at a free slot */
 	for (i = 0; i < n; i++)
 		if (tlbs[i] & IO_TLB_SIZE)
 			unmap(dev, tlbs[i], IO_TLB_SIZE, DMA_TO_DEVICE);
@@ -40,7 +39,7 @@ TEST_FULL(search_in_a_nearly_full_area_ends, NULL, 10)
 	      MAP_FAILED_ADDR);
 }
 
-/* The only run that is free crosses the boundary of a device */
+/* The only free runs cross the segment boundary of the device */
 TEST_FULL(search_at_a_boundary_ends, NULL, 10)
 {
 	static phys_addr_t tlbs[512];
@@ -61,7 +60,7 @@ TEST_FULL(search_at_a_boundary_ends, NULL, 10)
 	CHECK(map(dev, orig, 4096, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
 }
 
-/* Counters that are read before debugfs comes up go on from there */
+/* Starting debugfs must not reset counters that are already in use */
 TEST(debugfs_does_not_reset_counters)
 {
 	phys_addr_t orig, tlb;
@@ -85,7 +84,7 @@ TEST(debugfs_does_not_reset_counters)
 	CHECK_EQ(slots_used(), 0);
 }
 
-/* Locks of areas that CPUs of their own use lie in cache lines of their own */
+/* The locks of areas of different CPUs are in different cache lines */
 TEST_BASE_FAILS(locks_of_areas_lie_apart,
 		"L5: four areas lie in one line")
 {
@@ -116,7 +115,7 @@ TEST_BASE_FAILS(too_large_is_said_to_be_too_large, "L6: it says that the buffer 
 	CHECK(shim_log_has("(sz: 262145 bytes): it can never map more than 262144"));
 }
 
-/* A full pool is seen to be full without a visit to each of its areas */
+/* A map finds out that a pool is full without taking the lock of each area */
 TEST_BASE_FAILS(full_pool_costs_no_lock_for_each_area,
 		"L7: it takes the lock of each area, at each attempt")
 {
@@ -142,8 +141,8 @@ TEST_BASE_FAILS(full_pool_costs_no_lock_for_each_area,
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 
 /*
- * A buffer that was never bounced is none of ours, however much was bounced for
- * the device before: its unmap looks at no list.
+ * An unmap of a buffer that was never bounced searches no list of pools, even if the
+ * device has bounced other buffers before.
  */
 TEST_BASE_FAILS(unbounced_address_is_not_searched_for,
 		"L8: a device that has bounced once searches all pools for ever")

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What swiotlb may take of a machine, and in which order: limits bound all that is
- * taken at run time, leave room to grow, and memory of others comes last.
+ * The memory that swiotlb may use, and the order of its sources: limits apply to all
+ * memory allocated at run time, leave room to grow, and memory reserved for other users
+ * is used last.
  */
 #include <stdio.h>
 #include "harness.h"
@@ -21,7 +22,7 @@ static phys_addr_t map_quiet(struct device *dev, phys_addr_t orig, size_t size)
 	return map_full(dev, orig, size, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
 }
 
-/* Pools alone: nothing is to be had in the context of a map */
+/* Map only from pools: allocations in the context of a map fail */
 static phys_addr_t map_from_pools(struct device *dev, phys_addr_t orig, size_t size)
 {
 	phys_addr_t tlb;
@@ -33,7 +34,7 @@ static phys_addr_t map_from_pools(struct device *dev, phys_addr_t orig, size_t s
 	return tlb;
 }
 
-/* Is there more, once what the boot pool has is used up? */
+/* Check that pools are added once the boot pool is full */
 static void check_grows(struct device *dev)
 {
 	phys_addr_t orig = new_buffer(SZ_256K, 0), tlb = MAP_FAILED_ADDR;
@@ -54,7 +55,7 @@ static void check_grows(struct device *dev)
 
 /* ---- the boot pool leaves room to grow */
 
-/* mem_encrypt_setup_arch(): 6 % of memory, 1 GiB at most */
+/* As mem_encrypt_setup_arch(): 6 % of memory, at most 1 GiB */
 static void boot_guest(unsigned long size)
 {
 	shim_cc[CC_ATTR_MEM_ENCRYPT] = true;
@@ -73,7 +74,7 @@ TEST(large_encrypted_guest_grows)
 	check_grows(new_device(0, 0));
 }
 
-/* A kernel for a crash dump, which has the default pool in a small part of memory */
+/* A crash kernel, which has the default pool, but little memory */
 TEST(crash_kernel_of_256_mib_grows)
 {
 	needs_growth();
@@ -103,16 +104,16 @@ static void check_boot_size(const void *arg)
 	CHECK(shim_log_has("262144"));
 }
 
-/* 262144: taken for kilobytes, or copied from a guide; it is 512 MiB */
+/* 262144 slots are 512 MiB; users may mean kilobytes, or copy the value from a guide */
 TEST_BASE_FAILS(boot_pool_is_a_share_of_memory_at_most, "it takes all that memblock has")
 {
 	in_child(check_boot_size, "262144", "512 MiB");
 	in_child(check_boot_size, "262144,4,force", "512 MiB, words behind it");
 }
 
-/* ---- pools for one mapping count */
+/* ---- transient pools count */
 
-/* The most that was taken of the page allocator, in MiB, while @n buffers leaked */
+/* Peak of memory from the page allocator, in MiB, while @n buffers leak */
 static long leak(const char *arg, unsigned int n, bool with_worker)
 {
 	struct device *dev;
@@ -157,7 +158,7 @@ TEST_BASE_FAILS(leaked_buffers_end_at_a_share_of_memory, "there is no limit")
 		  shim_usage().pages >> (20 - PAGE_SHIFT));
 }
 
-/* ... and the map fails and says why */
+/* ... and the map fails and logs the reason */
 TEST_BASE_FAILS(map_at_the_limit_fails_and_says_so, "there is no limit")
 {
 	struct device *dev;
@@ -171,7 +172,7 @@ TEST_BASE_FAILS(map_at_the_limit_fails_and_says_so, "there is no limit")
 	CHECK(shim_log_has("limit"));
 }
 
-/* What was freed again does not count */
+/* Freed transient pools do not count */
 TEST(transient_pools_that_ended_leave_room)
 {
 	struct device *dev;
@@ -183,7 +184,7 @@ TEST(transient_pools_that_ended_leave_room)
 	dev = new_device(0, 0);
 	orig = new_buffer(SZ_256K, 0);
 	CHECK_EQ(map_until_full(dev, orig, SZ_256K, tlbs, 4), 4);
-	/* No piece is large enough to add it */
+	/* No free block is large enough to add a pool */
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	shim_faults[SHIM_FAULT_PAGES].min_order = get_order(SZ_256K) + 1;
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
@@ -196,11 +197,11 @@ TEST(transient_pools_that_ended_leave_room)
 	}
 }
 
-/* ---- memory of others comes last */
+/* ---- memory reserved for other users is used last */
 
 static struct cma area;
 
-/* The default CMA area, of 64 MiB, from which display and camera allocate */
+/* The default CMA area of 64 MiB, from which display and camera allocate */
 static void make_cma(void)
 {
 	area.base = shim_take_ram_below(SZ_64M, SHIM_HIGH_START);
@@ -222,7 +223,7 @@ static size_t largest_left_of_cma(void)
 	return left;
 }
 
-/* Up to @n pages, and the worker after each */
+/* Map up to @n pages, and run the worker after each */
 static unsigned int fill(struct device *dev, unsigned int n)
 {
 	phys_addr_t orig = new_buffer(SZ_4K, 0);
@@ -237,7 +238,7 @@ static unsigned int fill(struct device *dev, unsigned int n)
 	return i;
 }
 
-/* 47 MiB are in use, and there is a lot of other memory */
+/* 47 MiB are in use, and much other memory is free */
 TEST(growth_takes_cma_last)
 {
 	size_t left;
@@ -251,7 +252,7 @@ TEST(growth_takes_cma_last)
 		  left >> 10);
 }
 
-/* Whoever cannot be given pages otherwise has them from there */
+/* CMA is used if no other memory is available */
 TEST_BASE_FAILS(growth_takes_cma_if_there_is_nothing_else, "it never takes any")
 {
 	struct device *dev;
@@ -277,7 +278,7 @@ TEST_BASE_FAILS(growth_takes_cma_if_there_is_nothing_else, "it never takes any")
 	CHECK(area.calls > 0);
 }
 
-/* ---- the atomic coherent pools are others', too */
+/* ---- the atomic coherent pools are for other users, too */
 
 static bool atomic_page_is_left(struct device *dev)
 {
@@ -287,7 +288,7 @@ static bool atomic_page_is_left(struct device *dev)
 				   dma_coherent_ok);
 }
 
-/* A guest that starts small: a driver still finds a page for its descriptors */
+/* In a guest with a small pool, drivers still find a page for their descriptors */
 TEST(burst_leaves_atomic_pools_to_drivers)
 {
 	struct device *dev;
@@ -393,9 +394,9 @@ TEST_BASE_FAILS(restricted_memory_is_cleared_before_it_is_shared,
 	CHECK_EQ(stale, 0);
 }
 
-/* ---- an end */
+/* ---- tear-down and idle times */
 
-/* What was disabled at boot is not in use, and does not keep what comes later */
+/* A pool disabled at boot does not count as in use, and does not keep later pools */
 TEST_BASE_FAILS(boot_pool_that_is_disabled_keeps_no_other_pool,
 		"it keeps all pools, always")
 {
@@ -423,7 +424,7 @@ TEST_BASE_FAILS(boot_pool_that_is_disabled_keeps_no_other_pool,
 	CHECK_EQ(shim_usage().decrypted_pages, before);
 }
 
-/* Work that was queued for an allocator ends with it */
+/* Queued work of an allocator is cancelled when it is torn down */
 TEST_BASE_FAILS(exit_leaves_no_work_behind, "its worker stays queued")
 {
 	needs_growth();
@@ -437,7 +438,7 @@ TEST_BASE_FAILS(exit_leaves_no_work_behind, "its worker stays queued")
 	shim_run_work();
 }
 
-/* An idle CPU sleeps: nothing of ours wakes it for ever */
+/* An idle allocator stops its timers, so that idle CPUs can sleep */
 TEST(idle_allocator_wakes_no_cpu)
 {
 	struct device *dev;
@@ -453,7 +454,7 @@ TEST(idle_allocator_wakes_no_cpu)
 	CHECK_EQ(shim_wakeups - before, 0);
 }
 
-/* A device that is used now and then, from one CPU: all others sleep on */
+/* Light use of a device from one CPU does not wake other CPUs every second */
 TEST(light_use_wakes_no_cpu_each_second)
 {
 	struct device *dev;
@@ -473,8 +474,8 @@ TEST(light_use_wakes_no_cpu_each_second)
 }
 
 /*
- * Octeon asks for a size, and later for the window that its bus gets: nothing can be
- * added outside of that. swiotlb=dynamic must not leave 1 MiB.
+ * Octeon sets a size, and later asks for the pool to set up the window of its bus: no
+ * pool can be added outside of that. swiotlb=dynamic must not reduce the pool to 1 MiB.
  */
 TEST(platform_with_a_window_gets_the_size_that_it_asks_for)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Magazines and depots: what they keep, when they are drained, that nothing is lost. */
+/* Magazines and depots: which buffers they keep, when they are drained, and no leaks. */
 #include "harness.h"
 
 #ifdef ENGINE_ours
@@ -7,7 +7,7 @@
 #include <engine/mem.h>
 
 #define MOST 4096
-/* An allocator is no longer crowded then, in jiffies */
+/* Jiffies after which an allocator is no longer crowded */
 #define NOT_CROWDED 3
 #define PAGES_CLASS 1
 
@@ -15,7 +15,7 @@ static struct swiotlb_mem *mem = &swiotlb_default_mem;
 static struct device *dev;
 static phys_addr_t orig, tlbs[MOST];
 
-/* @ncpus may be 0: as many as there are */
+/* @ncpus: number of CPUs, 0 for the default */
 static void start(unsigned int ncpus, const char *pool)
 {
 	if (ncpus)
@@ -40,14 +40,14 @@ static void map_n(unsigned int n, size_t size)
 	CHECK_EQ(map_until_full(dev, orig, size, tlbs, n), n);
 }
 
-/* The oldest first */
+/* Unmap the oldest mapping first */
 static void unmap_range(unsigned int from, unsigned int to, size_t size)
 {
 	for (; from < to; from++)
 		unmap_one(tlbs[from], size);
 }
 
-/* So many buffers come and go on this CPU */
+/* Map and unmap @n buffers on this CPU */
 static void churn(unsigned int n, size_t size)
 {
 	map_n(n, size);
@@ -81,7 +81,7 @@ static unsigned int depot_count(void)
 	return READ_ONCE(mem->cache.depot[PAGES_CLASS].count);
 }
 
-/* No slot is lost: all can be mapped, in the largest pieces */
+/* Check that no slot leaks: the whole pool can be mapped, in the largest pieces */
 static void check_all_there(void)
 {
 	size_t max = swiotlb_max_mapping_size(dev);
@@ -96,9 +96,9 @@ static void check_all_there(void)
 	shim_advance(NOT_CROWDED);
 }
 
-/* ---- what is kept */
+/* ---- kept buffers */
 
-/* On the CPU where it was unmapped, and not on others */
+/* A buffer is reused on the CPU that unmapped it, not on others */
 TEST(magazine_hands_out_what_was_freed_last)
 {
 	phys_addr_t other;
@@ -126,7 +126,7 @@ struct shape {
 	unsigned int ncpus;
 };
 
-/* Fill and free from all CPUs, in all sizes */
+/* Map and unmap on all CPUs, in all sizes */
 static void check_quarter(const void *arg)
 {
 	const struct shape *s = arg;
@@ -185,7 +185,7 @@ TEST(misaligned_buffer_is_handed_to_no_device_that_minds)
 	start(1, "4096,1");
 	plain = dev;
 	nvme = new_device(PAGE_SIZE - 1, 0);
-	/* Two slots from an odd one on: of a class, but of no page */
+	/* Two slots that begin at an odd one: a size class, but not aligned to a page */
 	odd = map(nvme, orig + IO_TLB_SIZE, PAGE_SIZE, DMA_TO_DEVICE);
 	CHECK_EQ(odd & ~PAGE_MASK, IO_TLB_SIZE);
 	unmap(nvme, odd, PAGE_SIZE, DMA_TO_DEVICE);
@@ -198,7 +198,7 @@ TEST(misaligned_buffer_is_handed_to_no_device_that_minds)
 	check_all_there();
 }
 
-/* The buffer that does not fit is of no use for this map, but for the next one */
+/* A buffer that does not fit one map can be used by the next one */
 TEST(misfit_is_not_lost)
 {
 	struct device *nvme;
@@ -214,7 +214,7 @@ TEST(misfit_is_not_lost)
 }
 
 #ifdef CONFIG_DMA_RESTRICTED_POOL
-/* Coherent allocations need long runs there */
+/* Restricted pools need long free runs for coherent allocations */
 TEST(restricted_pool_has_no_magazines)
 {
 	boot("512,1");
@@ -242,7 +242,7 @@ TEST(dead_cpu_frees_its_buffers)
 	check_all_there();
 }
 
-/* Magazines are for speed: all works without, and through all that would empty them */
+/* All functions work without magazines, including those that would drain them */
 TEST(no_memory_for_magazines)
 {
 	struct shim_usage before;
@@ -266,7 +266,7 @@ TEST(no_memory_for_magazines)
 		CHECK_EQ(shim_usage().kmallocs, before.kmallocs);
 		CHECK_EQ(shim_usage().pcpu_allocs, before.pcpu_allocs);
 	}
-	/* The depots, their cells, and the magazines */
+	/* Allocations of the depots, their cells, and the magazines */
 	CHECK_EQ(nth, 3);
 
 	dev = new_device(0, 0);
@@ -329,7 +329,7 @@ TEST(used_is_exact_from_the_first_map_on)
 
 /* ---- from CPU to CPU */
 
-/* Mapped here, unmapped there: after a while the same buffers go round */
+/* CPU 0 maps, CPU 1 unmaps: the same buffers circulate through the depot */
 TEST(depot_hands_buffers_on)
 {
 	phys_addr_t first, highest = 0;
@@ -346,7 +346,7 @@ TEST(depot_hands_buffers_on)
 		if (i >= 1000)
 			highest = max(highest, tlbs[i % 64]);
 	}
-	/* In flight, in two magazines, and as much as moves at once */
+	/* Buffers in flight, in two magazines, and in one batch between them */
 	settled = (highest - first) / PAGE_SIZE;
 	CHECK_MSG(settled < 64 + 3 * magazine(0)->limit, "%u buffers are in use",
 		  settled);
@@ -354,7 +354,7 @@ TEST(depot_hands_buffers_on)
 	check_all_there();
 }
 
-/* In pairs of CPUs, one maps and the other unmaps: locks for a map and an unmap */
+/* In pairs of CPUs, one maps and the other unmaps: count locks per map and unmap */
 static void check_pairs(const void *arg)
 {
 	static phys_addr_t ring[32][64];
@@ -377,7 +377,7 @@ static void check_pairs(const void *arg)
 	}
 	locks = (double)(shim_current()->taken - before) / (500 * 32);
 	moved = magazine(0)->limit * 7 / 8;
-	/* One of each of the two CPUs for what moves at once, and some */
+	/* One lock by each of the two CPUs per batch, and a few more */
 	CHECK_MSG(locks < 2.5 / max(moved, 1U), "%.2f locks, %u move at once",
 		  locks, moved);
 	shim_set_cpu(0);
@@ -396,7 +396,7 @@ static void steal(void)
 	stolen = swiotlb_magazine_take(magazine(0));
 }
 
-/* A buffer on its way to the depot is taken by a task that was on this CPU before */
+/* A task that was migrated from this CPU takes a buffer that is moving to the depot */
 TEST(unload_leaves_what_another_takes)
 {
 	unsigned int limit;
@@ -409,7 +409,7 @@ TEST(unload_leaves_what_another_takes)
 	shim_before_cmpxchg = steal;
 	unmap_one(tlbs[limit], PAGE_SIZE);
 	CHECK(stolen);
-	/* Nor is it in the depot */
+	/* The buffer is not in the depot, either */
 	CHECK_EQ(depot_count(), limit * 7 / 8 - 1);
 	CHECK(swiotlb_magazine_push(magazine(0), stolen));
 	CHECK_EQ(kept(), 2 * (limit + 1));
@@ -417,7 +417,7 @@ TEST(unload_leaves_what_another_takes)
 }
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
-/* Buffers of both pools lie in the depot, one beside the other */
+/* Buffers of both pools are mixed in the depot */
 TEST(drain_of_a_pool_leaves_what_is_of_others)
 {
 	struct io_tlb_pool *pool;
@@ -432,7 +432,7 @@ TEST(drain_of_a_pool_leaves_what_is_of_others)
 		map_full(dev, orig, PAGE_SIZE, 0, DMA_TO_DEVICE, 0);
 		shim_run_work();
 	}
-	/* By address: the boot pool, and another */
+	/* Unmap by address, from the boot pool and from another */
 	CHECK(!list_is_singular(&mem->pools.list));
 	pool = list_last_entry(&mem->pools.list, struct io_tlb_pool, node);
 	for (i = 0; i < 200; i++) {
@@ -452,9 +452,9 @@ TEST(drain_of_a_pool_leaves_what_is_of_others)
 }
 #endif
 
-/* ---- crowded: a map has found no room */
+/* ---- crowded: no area had room a moment ago */
 
-/* Small buffers in all magazines: larger mappings get their slots all the same */
+/* Small buffers in all magazines are freed so that larger mappings get their slots */
 TEST(magazines_are_emptied_before_a_map_fails)
 {
 	unsigned int i;
@@ -470,7 +470,7 @@ TEST(magazines_are_emptied_before_a_map_fails)
 	map_n(1024, PAGE_SIZE);
 }
 
-/* Free slots go where they make longer runs */
+/* Freed slots return to their area, where they make longer runs */
 TEST(nothing_is_kept_after_a_failed_map)
 {
 	start(1, "512,1");
@@ -513,7 +513,7 @@ static u64 locks_of_a_failing_map(void)
 	return shim_current()->taken - before;
 }
 
-/* It has found out for those that follow that there is nothing to drain */
+/* After one failed drain, later maps know that there is nothing to drain */
 TEST(failing_map_drains_once_a_jiffy)
 {
 	unsigned int i, n;
@@ -533,14 +533,14 @@ static void drain_on_another_cpu(void)
 	swiotlb_magazines_drain(&mem->cache);
 }
 
-/* Two CPUs find all full at once; the other one drains for both */
+/* Two CPUs find all areas full at once, and the other one drains for both */
 TEST(map_finds_what_another_cpu_has_drained)
 {
 	unsigned int i;
 
 	start(1, "512,1");
 	map_n(512, IO_TLB_SIZE);
-	/* Single slots for the area, so that it is searched and found too small */
+	/* Free single slots in the area, so that it is searched, but has no room */
 	for (i = 30; i < 38; i += 2)
 		unmap_one(tlbs[i], IO_TLB_SIZE);
 	shim_cpu_dead(0);
@@ -552,7 +552,7 @@ TEST(map_finds_what_another_cpu_has_drained)
 static phys_addr_t late;
 static unsigned int locks_to_pass;
 
-/* CPU 1 has seen that the allocator was not crowded, and was slow since */
+/* CPU 1 has seen that the allocator is not crowded, and keeps a buffer later */
 static void keep_on_cpu_1(void)
 {
 	unsigned long crowded = mem->cache.crowded;
@@ -568,7 +568,7 @@ static void keep_on_cpu_1(void)
 	mem->cache.crowded = crowded;
 }
 
-/* The drain has gone past the magazine: it must be on the list for the next one */
+/* A drain has already passed the magazine, so it must be on the list for the next drain */
 TEST(buffer_that_is_kept_during_a_drain_is_found_by_the_next)
 {
 	start(2, "512,1");
@@ -577,21 +577,21 @@ TEST(buffer_that_is_kept_during_a_drain_is_found_by_the_next)
 	unmap_range(0, 2, IO_TLB_SIZE);
 	shim_set_cpu(0);
 	late = tlbs[2];
-	/* Two buffers go to their area, then depots are emptied */
+	/* The locks for freeing two buffers; the next lock is that of a depot */
 	locks_to_pass = 2;
 	shim_before_lock = keep_on_cpu_1;
 	CHECK(map_one(IO_TLB_SIZE) != MAP_FAILED_ADDR);
 	CHECK(!shim_before_lock);
 	CHECK_EQ(kept(), 1);
 	CHECK(map_one(IO_TLB_SIZE) != MAP_FAILED_ADDR);
-	/* Nothing is drained again until the moment is over */
+	/* Nothing is drained again while the allocator is crowded */
 	CHECK_EQ(map_one(IO_TLB_SIZE), MAP_FAILED_ADDR);
 	shim_advance(NOT_CROWDED);
 	CHECK_EQ(map_one(IO_TLB_SIZE), late);
 	check_used(512);
 }
 
-/* Nothing was ever unmapped on CPU 1: it has these from the depot alone */
+/* CPU 1 never unmaps: its buffers come only from the depot */
 TEST(buffers_from_the_depot_are_found_by_a_drain)
 {
 	unsigned int n, total;
@@ -610,7 +610,7 @@ TEST(buffers_from_the_depot_are_found_by_a_drain)
 	CHECK_EQ(map_until_full(dev, orig, PAGE_SIZE, tlbs, MOST), total - 1);
 }
 
-/* ---- interrupts, and other CPUs in the middle of it */
+/* ---- interrupts and other CPUs, in the middle of a map or unmap */
 
 static phys_addr_t irq_tlb;
 
@@ -683,7 +683,7 @@ static void irq_takes_one_and_leaves_another(void)
 	shim_hardirq_exit();
 }
 
-/* The cell is full again when the exchange comes, but of another buffer */
+/* Before the exchange, an interrupt puts another buffer into the cell */
 TEST(magazine_cell_changes_under_a_map)
 {
 	phys_addr_t one, two;
@@ -703,7 +703,7 @@ TEST(magazine_cell_changes_under_a_map)
 	check_all_there();
 }
 
-/* Above the end of the stack a buffer is out of sight, but not lost */
+/* A buffer above the top hint is hidden, but not lost */
 TEST(stranded_buffer_is_found_by_the_next_push)
 {
 	struct swiotlb_magazine *mag;
@@ -720,7 +720,7 @@ TEST(stranded_buffer_is_found_by_the_next_push)
 	CHECK_EQ(map_one(PAGE_SIZE), tlbs[2]);
 	CHECK_EQ(map_one(PAGE_SIZE), tlbs[1]);
 
-	/* And a hint that is too high is lowered */
+	/* A hint that is too high is lowered */
 	mag->top = 20;
 	CHECK_EQ(map_one(PAGE_SIZE), tlbs[0]);
 	CHECK_EQ(mag->top, 0);
@@ -733,7 +733,7 @@ static void unmap_and_reuse(void)
 	fill_pattern(phys_to_virt(late), PAGE_SIZE, 6);
 }
 
-/* Of two CPUs that unmap at once, the late one copies nothing */
+/* If two CPUs unmap at once, the second one copies nothing */
 TEST(late_unmap_does_not_copy)
 {
 	start(0, "512,1");
@@ -744,7 +744,7 @@ TEST(late_unmap_does_not_copy)
 	CHECK_EQ(shim_log_count("was unmapped twice at once"), 1);
 }
 
-/* While another CPU has each lock that is only tried, nothing is lost */
+/* If all trylocks fail, the locks are waited for, and nothing is lost */
 TEST(busy_areas_are_waited_for)
 {
 	start(0, "512,1");

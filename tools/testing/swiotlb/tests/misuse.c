@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What drivers must not do: unmapping twice, syncing what is free, foreign addresses.
- * It is logged as an error, without a WARN: the runner fails a test that has one.
+ * Misuse by drivers: double unmaps, syncs of free slots, foreign addresses. It is logged
+ * as an error, without a WARN: the runner fails a test with a WARN.
  */
 #include "harness.h"
 
@@ -46,20 +46,20 @@ TEST_BASE_FAILS(sync_of_free_slot_is_reported, "it says nothing")
 	swiotlb_sync_single_for_device(dev, tlb + 2048, 100, DMA_BIDIRECTIONAL);
 	CHECK(has_pattern(phys_to_virt(orig), 4096, 4));
 	CHECK(all_bytes(phys_to_virt(tlb), 4096, 0x5a));
-	/* Free, behind a mapping that is not */
+	/* Free slots behind a mapping */
 	tlb = map(dev, orig, 512, DMA_BIDIRECTIONAL);
 	fill_pattern(phys_to_virt(orig), 4096, 5);
 	swiotlb_sync_single_for_cpu(dev, tlb + 2048, 100, DMA_BIDIRECTIONAL);
 	unmap(dev, tlb + 6144, 100, DMA_BIDIRECTIONAL);
 	CHECK(has_pattern(phys_to_virt(orig), 4096, 5));
 	check_used(1);
-	/* Never mapped at all, at the far end of the pool */
+	/* A slot at the end of the pool that was never mapped */
 	swiotlb_sync_single_for_cpu(dev, default_swiotlb_limit() - 100, 100,
 				    DMA_FROM_DEVICE);
 	CHECK_EQ(shim_log_count("nothing is mapped at 0x"), 5);
 }
 
-/* ---- two CPUs at once, in an order that a test chooses */
+/* ---- two CPUs at once, in an order chosen by the test */
 
 static struct { struct device *dev; phys_addr_t orig, tlb, again; size_t size; } race;
 
@@ -70,8 +70,8 @@ static void unmap_and_map_another(void)
 }
 
 /*
- * Both have looked the mapping up, the other one is first, and the slots are in
- * use again when this one ends the mapping.
+ * Both CPUs have looked up the mapping, the other one unmaps first, and the slots are in
+ * use again when this CPU ends the mapping.
  */
 TEST_BASE_FAILS(double_unmap_at_once_spares_the_next_mapping, "see double_unmap")
 {
@@ -100,8 +100,8 @@ static void stale_unmap(void)
 }
 
 /*
- * Slots that are claimed but not yet recorded are nobody's to unmap, whether they
- * come from an area or from a magazine.
+ * Claimed slots without a mapping record yet must not be unmapped, whether they come from
+ * an area or from a magazine.
  */
 static void stale_unmap_while_mapping(size_t old_size, unsigned int slot,
 				      size_t new_size, bool magazine)
@@ -110,12 +110,12 @@ static void stale_unmap_while_mapping(size_t old_size, unsigned int slot,
 
 	race.size = new_size;
 	shim_cpu_dead(0);
-	/* An old mapping that began before, or at, the slot in question */
+	/* An old mapping that begins at or before the slot */
 	first = map(race.dev, race.orig, old_size, DMA_TO_DEVICE);
 	unmap(race.dev, first, old_size, DMA_TO_DEVICE);
 	if (!magazine)
 		shim_cpu_dead(0);
-	/* What lies below that slot is taken, so that it is the next */
+	/* Map the slots below, so that the next map gets this slot */
 	last = slot ? map(race.dev, race.orig, slot * IO_TLB_SIZE, DMA_TO_DEVICE) : 0;
 	race.tlb = first + slot * IO_TLB_SIZE;
 	*(magazine ? &shim_after_take : &shim_after_unlock) = stale_unmap;
@@ -142,7 +142,7 @@ TEST_BASE_FAILS(stale_unmap_spares_what_is_being_mapped, "see double_unmap")
 	CHECK(shim_log_has("nothing is mapped at 0x"));
 }
 
-/* An address that is in no pool is nobody's business */
+/* Addresses that are in no pool are ignored */
 TEST(foreign_addresses_are_left_alone)
 {
 	phys_addr_t orig, tlb;
@@ -165,7 +165,7 @@ TEST(foreign_addresses_are_left_alone)
 	CHECK(has_pattern(phys_to_virt(orig), 4096, 1));
 }
 
-/* Nothing to map, or nothing to map it from: refused, and nothing else happens */
+/* A map for a device without an allocator is refused, without any other effect */
 TEST(nothing_to_map)
 {
 	struct device *dev, *bare;
@@ -205,7 +205,7 @@ TEST_BASE_FAILS(no_bytes_are_refused, "it maps nothing, somewhere")
 	check_used(0);
 }
 
-/* A mapping ends as a whole, from its start */
+/* Only an unmap at its start ends a mapping, and always as a whole */
 TEST_BASE_FAILS(unmap_of_the_middle_is_reported, "it frees a part of it")
 {
 	struct device *dev;
@@ -224,7 +224,7 @@ TEST_BASE_FAILS(unmap_of_the_middle_is_reported, "it frees a part of it")
 	check_used(0);
 }
 
-/* A driver's mask may have holes: what it names is kept, holes or not */
+/* The bits of min_align_mask are preserved even if the mask has holes */
 TEST(mask_with_holes_is_kept)
 {
 	static const unsigned int masks[] = { 0x17ff, 0x27ff, 0x11ff, 0x3600 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A step that another CPU overtakes at any of the places where that can matter: from
- * one state, the step is made in a process of its own and overtaken at the first such
- * place, then in another at the second, and so on until there is none.
+ * An operation that another CPU overtakes, at each place where that can matter. From the
+ * same state, one child process runs the operation and is overtaken at the first place,
+ * the next one at the second place, and so on until there is no further place.
  */
 #include <stdio.h>
 #include <sys/mman.h>
@@ -22,14 +22,14 @@ static void *shared(size_t size)
 		    -1, 0);
 }
 
-/* ---- places: the hook re-arms itself until its turn has come */
+/* ---- places: the hook re-arms itself until the selected place */
 
 static void (**place)(void);
 static void (*overtake)(void);
 static unsigned int places_left;
 static bool *no_place_left;	/* shared by all processes */
 
-/* While it holds the lock of pools, the other CPU waits: that is no place. */
+/* The other CPU would wait for the lock of pools, so places under that lock do not count. */
 static bool is_locked(void)
 {
 #ifdef ENGINE_ours
@@ -78,8 +78,8 @@ static void sweep(void (*fn)(const void *), const char *what)
 }
 
 /*
- * ---- a driver that is built in maps before device_initcall(), which is when the
- * caches of CPUs start: a worker that adds a pool meanwhile is overtaken by that
+ * ---- a built-in driver maps before device_initcall(), which starts the per-CPU caches: it
+ * overtakes a worker that adds a pool meanwhile
  */
 static void start_caches(void)
 {
@@ -93,7 +93,7 @@ static void grow_overtaken(const void *nth)
 	disarm();
 	if (*no_place_left)
 		start_caches();
-	/* All is as it was meant to be */
+	/* The allocator must still work */
 	map_until_full(dev, orig, SZ_4K, others, 200);
 	ticks(2);
 	unmap_all(dev, SZ_4K, others, 200);
@@ -116,10 +116,10 @@ TEST(caches_may_start_while_a_pool_is_added)
 }
 
 /*
- * ---- all is in use but what the last CPU has freed. While CPU 0 maps, buffers move
- * on: the last CPU frees one more, which may send many to where all CPUs find them,
- * and maps all that it still has itself; then some other CPUs map one each. At any
- * time many buffers are free: the map of CPU 0 finds one.
+ * ---- all buffers are in use except those that the last CPU has freed. While CPU 0 maps,
+ * the buffers move: the last CPU frees one more, which may move many to the depot, and maps
+ * all that its magazine still has; then some other CPUs map one each. Many buffers are free
+ * at any time, so the map of CPU 0 must find one.
  */
 #define FREE 126
 #define LAST_CPU 7
@@ -133,7 +133,7 @@ static void map_other(void)
 				     DMA_ATTR_NO_WARN);
 }
 
-/* How many buffers does the last CPU map, after that unmap, without any lock? */
+/* Count the buffers that the last CPU can map after that unmap without a lock */
 static void count_kept(const void *unused)
 {
 	u64 locks;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* swiotlb= in every form, good and bad, and the size of the pool. */
+/* All forms of swiotlb=, valid and invalid, and the size of the pool. */
 #include "harness.h"
 
 struct form {
@@ -7,8 +7,8 @@ struct form {
 	unsigned long nslots;		/* of the pool; 0: no pool; or ANY_SIZE */
 	bool force;
 	unsigned int cpus;		/* possible CPUs, 0: 4 */
-	const char *says;		/* in the log */
-	const char *ours_only;		/* base does something else: what */
+	const char *says;		/* expected in the log */
+	const char *ours_only;		/* if the base differs: its behaviour */
 };
 
 #define DEFAULT_SLOTS 32768
@@ -31,7 +31,7 @@ static const struct form good_forms[] = {
 	{ "4096,track_hiwater", 4096 },
 	{ "track_hiwater", DEFAULT_SLOTS },
 	{ "force,track_hiwater", DEFAULT_SLOTS, true },
-	/* The number of slots is rounded up to what the areas need */
+	/* The number of slots is rounded up as the areas require */
 	{ "1000,1", 1024 },
 	{ "512,8", 1024, .says = "area num 8" },
 	{ "4096,5", 4096, .says = "area num 8" },
@@ -41,13 +41,13 @@ static const struct form good_forms[] = {
 	{ "524288,64", 524288, .says = "area num 64" },
 	{ "", DEFAULT_SLOTS },
 #ifdef CONFIG_SWIOTLB_DYNAMIC
-	/* ... or to what the largest mapping needs, if that is all */
+	/* ... or as the largest mapping requires, if only that does */
 	{ "1000,dynamic", 1024 },
 	{ "1,dynamic", 128, .cpus = 1 },
 #endif
 };
 
-/* A sane pool in any case; ours also says what it did not understand */
+/* The pool must be sane in any case; ours also logs the invalid part */
 static const struct form bad_forms[] = {
 	{ "banana", DEFAULT_SLOTS, .says = "\"banana\"", .ours_only = "silent" },
 	{ "512,1,forec", 512, .says = "\"forec\"", .ours_only = "silent" },
@@ -99,7 +99,7 @@ static void check_form(const void *arg)
 	CHECK_EQ(swiotlb_size_or_default(), bytes);
 	CHECK(bytes >= SZ_256K && bytes <= SZ_2G);
 	CHECK(map(dev, new_buffer(512, 0), 512, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
-	/* A good form needs no comment, unless for what is not built in */
+	/* A valid form logs nothing, unless the option is not built in */
 	if (!f->says && f->arg && IS_ENABLED(CONFIG_DEBUG_FS))
 		CHECK_EQ(shim_reports[SHIM_NOTE], 0);
 }
@@ -117,7 +117,7 @@ TEST(params_good)
 	check_forms(good_forms, ARRAY_SIZE(good_forms));
 }
 
-/* K, M and G make a number a size; the base counts slots, whatever follows */
+/* With K, M or G a number is a size; the base takes it for slots and ignores the unit */
 static const struct form size_forms[] = {
 	{ "256M", 131072 },
 	{ "16m,4", 8192, .says = "area num 4" },
@@ -138,7 +138,7 @@ TEST_BASE_FAILS(params_bad, "it says nothing, and takes some at their word")
 	check_forms(bad_forms, ARRAY_SIZE(bad_forms));
 }
 
-/* Neither the order of words nor their number of swiotlb= makes a difference */
+/* The order of the words, and the number of swiotlb= parameters, make no difference */
 static const char * const same_size[][2] = {
 	{ "512,8,dynamic" }, { "512,dynamic,8" }, { "dynamic,512,8" },
 	{ "512,8", "dynamic" }, { "dynamic", "512,8" }, { ",8", "512,dynamic" },
@@ -198,7 +198,7 @@ TEST_BASE_FAILS(noforce_wins_and_says_so, "the first one wins, without a word")
 		in_child(check_noforce, both[i], both[i][0]);
 }
 
-/* What is not limited by the number of CPUs: more areas than slots allow */
+/* With many CPUs and few slots, areas must still hold the largest mapping */
 TEST(more_areas_than_slots)
 {
 	shim_init();
@@ -251,7 +251,7 @@ TEST(adjust_size_makes_room_for_areas)
 	CHECK(shim_log_has("SWIOTLB bounce buffer size adjusted to 16MB"));
 }
 
-/* A guest of 256 MiB, less what its firmware has taken */
+/* Memory of a guest with 256 MiB, without the part used by its firmware */
 #define SMALL_GUEST (SZ_256M - SZ_1M)
 
 static void check_quarter(const void *arg)
@@ -283,7 +283,7 @@ static void check_platform_quarter(const void *arg)
 	CHECK(shim_log_has("1024MB are more than a quarter of memory, using 64MB"));
 }
 
-/* Words and areas are no size */
+/* Words and areas do not set a size, so the architecture may set one */
 TEST_BASE_FAILS(adjust_size_takes_a_quarter_of_memory_at_most, "see above")
 {
 	in_child(check_platform_quarter, NULL, "no swiotlb=");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Loads of pieces of 64 KiB: pieces.h */
+/* Loads of 64 KiB pieces, see pieces.h */
 #include "pieces.h"
 
 struct device *dev;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Loads of pieces of 64 KiB, all of one device and of one buffer. */
+/* Loads of 64 KiB pieces, all for one device and from one buffer. */
 #ifndef SWIOTLB_TEST_PIECES_H
 #define SWIOTLB_TEST_PIECES_H
 
@@ -10,20 +10,20 @@
 
 extern struct device *dev;
 extern phys_addr_t orig;
-/* Where each piece is, by its number */
+/* Address of each piece, by its number */
 extern phys_addr_t tlbs[MAX_PIECES];
 
 void start_with(struct device *device);
-/* Growth keeps pace: the worker runs after each map */
+/* Map a piece, then run the worker, so that growth keeps pace */
 void map_piece(unsigned int i);
 void map_pieces(unsigned int n);
-/* So slowly that the worker looks after each map at what is in use */
+/* Map so slowly that the worker checks the slots in use after each map */
 void map_slowly(unsigned int from, unsigned int to);
-/* From pools alone: one that is made for this map does not count */
+/* Map a piece only from existing pools, not from a transient one */
 bool map_from_pools(struct device *device, unsigned int i);
-/* The same, then the worker runs; false if a second try fails, too */
+/* The same; on failure run the worker and try again. Returns false if that fails, too */
 bool map_pooled(unsigned int i);
-/* Until no pool has room, nor is another one added: how many pieces? */
+/* Map until no pool has room and no other pool is added; returns the number of pieces */
 unsigned int fill_pools(void);
 void unmap_pieces(unsigned int from, unsigned int to);
 

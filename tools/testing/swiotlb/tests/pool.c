@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pools of all shapes. */
+/* Pools of all sizes and layouts. */
 #include "harness.h"
 
 static void whole_pool_usable(const void *arg)
@@ -17,7 +17,7 @@ static void whole_pool_usable(const void *arg)
 		CHECK_EQ(fill_and_drain(dev, pool, bytes, piece), bytes / piece);
 }
 
-/* 1 MiB to 1 GiB, 1 to 64 areas: every slot is of use, from every CPU */
+/* 1 MiB to 1 GiB, 1 to 64 areas: every CPU can use every slot */
 TEST_FULL(pools_of_all_sizes_and_areas, NULL, 120)
 {
 	static const char *const pools[] = {
@@ -66,7 +66,7 @@ static void odd_pool_holds(const void *arg)
 		CHECK(fill_and_drain(dev, base, bytes, 262144) > 0);
 }
 
-/* Nothing may lie beyond the end of a pool that is no multiple of 128 slots */
+/* No mapping may extend beyond a pool that is not a multiple of 128 slots */
 TEST_BASE_FAILS(pools_of_odd_sizes,
 		"releasing the last slots reads free counts past the end of the array")
 {
@@ -86,7 +86,7 @@ TEST_BASE_FAILS(pools_of_odd_sizes,
 	}
 }
 
-/* Nothing can be mapped without a pool, nor does it crash */
+/* Without a pool, maps fail and nothing crashes */
 TEST(no_pool_at_all)
 {
 	struct device *dev;
@@ -141,7 +141,7 @@ static phys_addr_t try_cc(bool mem, bool host, bool guest, bool unencrypted)
 	return tlb;
 }
 
-/* A shared pool is for devices that need it; on a host, for all */
+/* In a guest a decrypted pool serves only devices that need it; on a host, all devices */
 TEST(a_pool_serves_devices_of_its_kind)
 {
 	boot("512,1");
@@ -161,7 +161,7 @@ static bool refused(struct device *dev, unsigned long attrs, const char *cause)
 	return shim_cause && !strcmp(shim_cause, cause);
 }
 
-/* What fails before anything is searched: traced, and said unless unwanted */
+/* Maps refused before the search are traced, and logged unless DMA_ATTR_NO_WARN is set */
 TEST_BASE_FAILS(refused_maps_say_why,
 		"it has no such event, and does not say that the encryption is wrong")
 {
@@ -187,7 +187,7 @@ TEST_BASE_FAILS(refused_maps_say_why,
 	CHECK_EQ(shim_log_count(encryption), 1);
 }
 
-/* Found, and not to be used */
+/* A buffer is found, but the device cannot use it */
 TEST_BASE_FAILS(buffer_out_of_reach_is_traced, "it has no such event")
 {
 	struct device *dev;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory is short: how much is freed then, how often, and what need not wait for it.
+ * Memory pressure: how much is freed, how often, and which operations need not wait.
  */
 #include "pieces.h"
 
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
 
 /*
- * Pools that are not used any more, whose memory is about to be encrypted. The boot pool
- * has what is kept in reserve.
+ * Start with unused pools, whose memory will be encrypted. The boot pool has the slots
+ * that are kept in reserve.
  */
 static void start_encrypted(const char *arg)
 {
@@ -27,7 +27,7 @@ static void read_pools(void)
 	seen++;
 }
 
-/* That takes seconds: a reader of the pools does not wait for it */
+/* Encryption may take seconds: a reader of "pools" does not wait for it */
 TEST(pools_are_shown_while_one_is_encrypted)
 {
 	start_encrypted("8192,1");
@@ -37,7 +37,7 @@ TEST(pools_are_shown_while_one_is_encrypted)
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
-/* Reclaim does not wait for that */
+/* Reclaim does not wait for encryption */
 TEST(shrinker_encrypts_nothing)
 {
 	unsigned long freed;
@@ -53,7 +53,7 @@ TEST(shrinker_encrypts_nothing)
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
-/* Low memory that is in use says nothing about pools above */
+/* Pools above can be freed even if low pools are in use */
 TEST(shrinker_sees_pools_above)
 {
 	unsigned long freed;
@@ -74,7 +74,7 @@ TEST(shrinker_sees_pools_above)
 
 static long pages_at_boot, most;
 
-/* Other devices map meanwhile, from the other allocator, more than there may be */
+/* Meanwhile, another device maps from the other allocator, up to the limit */
 static void load_meanwhile(void)
 {
 	struct device *wide = device_below(~0ULL);
@@ -89,7 +89,7 @@ static void load_meanwhile(void)
 	seen++;
 }
 
-/* Until it is free, memory counts against the limit */
+/* Memory counts against the limit until it is freed */
 TEST(memory_counts_against_the_limit_until_it_is_free)
 {
 	shim_init();
@@ -99,12 +99,12 @@ TEST(memory_counts_against_the_limit_until_it_is_free)
 	ticks(60);
 	CHECK_EQ(seen, 1);
 	CHECK_MSG(most <= SZ_32M >> PAGE_SHIFT, "%ld pages", most);
-	/* ... and no longer: as much can be had again */
+	/* ... and no longer: afterwards the same amount can be added again */
 	load_meanwhile();
 	CHECK_EQ(slots_total(), 48 * 512);
 }
 
-/* 10 MiB that come and go within a millisecond; nothing is copied */
+/* Map and unmap 10 MiB within a millisecond, without copies */
 static void burst(void)
 {
 	unsigned int i;
@@ -120,8 +120,8 @@ static void burst(void)
 }
 
 /*
- * Reclaim asks in each of so many milliseconds, a load comes in every tenth: how often
- * did workers run?
+ * Run the shrinkers in each of @ms milliseconds, and @load in every tenth. Returns how
+ * often workers ran.
  */
 static unsigned int press(unsigned int ms, void (*load)(void))
 {
@@ -138,7 +138,7 @@ static unsigned int press(unsigned int ms, void (*load)(void))
 	return n;
 }
 
-/* Pools that a load takes back at once are not freed all the time */
+/* Pools that a load needs again at once are not freed continuously */
 TEST(lasting_pressure_under_load_is_no_storm)
 {
 	boot("512,1");
@@ -147,14 +147,14 @@ TEST(lasting_pressure_under_load_is_no_storm)
 	burst();
 	ticks(2);
 	press(20 * HZ, burst);
-	/* Two or three pools, twice a second */
+	/* At most two or three pools, twice a second */
 	CHECK_MSG(slots_event("closed") <= 41 * 3, "%ld times closed",
 		  slots_event("closed"));
 	CHECK_MSG(slots_event("grown") <= 41 * 3, "%ld times grown",
 		  slots_event("grown"));
 }
 
-/* ... but something is, and all of it once the load has ended */
+/* ... but some are freed, and all of them once the load has ended */
 TEST(lasting_pressure_gets_what_is_not_used)
 {
 	long nslots;
@@ -172,7 +172,7 @@ TEST(lasting_pressure_gets_what_is_not_used)
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
-/* Where all is in use, there is nothing to look at */
+/* If all pools are in use, the worker does not run for each call of reclaim */
 TEST(lasting_pressure_does_not_keep_the_worker_busy)
 {
 	unsigned int works;
@@ -186,7 +186,7 @@ TEST(lasting_pressure_does_not_keep_the_worker_busy)
 	CHECK_MSG(works <= 17, "%u works in 5 seconds", works);
 }
 
-/* After the worker has looked at what is in use, nothing is any more */
+/* Unmap all after the worker has checked the slots in use */
 static void unmap_and_press(void)
 {
 	unsigned long freed;
@@ -196,7 +196,7 @@ static void unmap_and_press(void)
 	seen++;
 }
 
-/* Reclaim does not ask twice: the worker must look again when it is done */
+/* Reclaim does not call twice, so the worker must check again when it is done */
 TEST(pressure_during_the_work_is_not_lost)
 {
 	unsigned long freed;
@@ -220,7 +220,7 @@ TEST(pressure_during_the_work_is_not_lost)
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
-/* Reclaim goes on while the last pool is freed */
+/* Reclaim calls while the last pool is freed */
 static void press_once(void)
 {
 	unsigned long freed;
@@ -229,7 +229,7 @@ static void press_once(void)
 	seen++;
 }
 
-/* It was answered. A pool that is added much later is not freed for it */
+/* The pressure ended with the last pool: a pool added much later is not freed for it */
 TEST(pressure_ends_with_the_last_pool)
 {
 	unsigned long freed;

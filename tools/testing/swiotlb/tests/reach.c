@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which allocator a device uses, by what it reaches, which one grows for it, and the
- * limit that they share.
+ * The allocator that a device uses, depending on its reach, the allocator that grows for
+ * it, and the limit that both share.
  */
 #include <linux/dma-direct.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ static bool is_low(phys_addr_t tlb)
 	return tlb < LOW_END;
 }
 
-/* Of all, that of the boot pool included */
+/* Number of pools that begin below @end, including the boot pool */
 static unsigned int pools_below(u64 end)
 {
 	const char *line = shim_debugfs_read(stats_dir, "pools");
@@ -48,7 +48,7 @@ static bool reaches(struct device *device, phys_addr_t tlb)
 
 /* ---- LOW and ANY */
 
-/* The boot pool first, then pools above it, and low memory is left to others */
+/* The boot pool is used first, then pools above it: low memory is left to others */
 TEST(device_that_reaches_all_makes_pools_above_grow)
 {
 	unsigned int i;
@@ -59,7 +59,7 @@ TEST(device_that_reaches_all_makes_pools_above_grow)
 	CHECK(is_low(tlbs[0]));
 	CHECK_EQ(low_pools(), 1);
 	CHECK(high_pools() >= 3);
-	/* Once there are some */
+	/* From piece 20 on, pools above exist */
 	for (i = 20; i < 400; i++)
 		CHECK(!is_low(tlbs[i]));
 	CHECK_EQ(slots_event("transient"), 0);
@@ -69,7 +69,7 @@ TEST(device_that_reaches_all_makes_pools_above_grow)
 	CHECK_EQ(slots_total(), MIB_SLOTS);
 }
 
-/* Low memory at boot is used before any is added above */
+/* The boot pool in low memory is used before pools are added above */
 TEST(room_below_counts_for_a_device_that_reaches_all)
 {
 	boot("4096,1");
@@ -94,7 +94,7 @@ TEST(device_of_32_bits_makes_low_pools_grow)
 	CHECK_EQ(slots_event("transient"), 0);
 }
 
-/* A lot of room above is of no use for a device of 32 bits */
+/* Room above does not help a 32-bit device */
 TEST(each_device_has_room_where_it_reaches)
 {
 	struct device *wide, *narrow;
@@ -116,7 +116,7 @@ TEST(each_device_has_room_where_it_reaches)
 	dev = wide;
 	unmap_pieces(0, n);
 	ticks(60);
-	/* Low pools stay as long as half of them is in use */
+	/* Low pools are kept while half of their slots are in use */
 	CHECK_EQ(high_pools(), 0);
 	CHECK(low_pools() > 1);
 	unmap_pieces(n, n + 3 * MIB_PIECES);
@@ -134,7 +134,7 @@ static unsigned int map_all(unsigned int from)
 	return n;
 }
 
-/* Above there is nothing left, and nothing to be had */
+/* The pools above are full, and none can be added */
 TEST(device_that_reaches_all_falls_back_to_low_pools)
 {
 	unsigned int i, n, low = 0;
@@ -292,7 +292,7 @@ TEST(device_that_reaches_all_memory_that_there_is_makes_pools_grow)
 
 /* ---- a part of LOW */
 
-/* As much as the boot pool holds, and more */
+/* Map more than the boot pool holds; counts the mappings from the boot pool */
 static void load_beyond_the_boot_pool(unsigned int *from_boot)
 {
 	unsigned int i;
@@ -310,7 +310,7 @@ static void load_beyond_the_boot_pool(unsigned int *from_boot)
 	}
 }
 
-/* More of LOW would not help */
+/* A larger LOW would not help: the device reaches only a part of it */
 TEST(device_that_reaches_the_boot_pool_makes_nothing_grow)
 {
 	unsigned int from_boot;
@@ -337,7 +337,7 @@ TEST(device_of_24_bits_makes_nothing_grow)
 	CHECK_EQ(shim_work_queued(), 0);
 }
 
-/* The bus shows the boot pool, and some memory behind it */
+/* The window of the bus covers the boot pool, and some memory behind it */
 TEST(device_with_a_window_makes_nothing_grow)
 {
 	static struct bus_dma_region window[2];
@@ -353,7 +353,7 @@ TEST(device_with_a_window_makes_nothing_grow)
 	CHECK_EQ(slots_event("grown"), 0);
 }
 
-/* Room in other pools of LOW is none for a device that reaches the boot pool alone */
+/* A device that reaches only the boot pool gets no slots of other pools of LOW */
 TEST(device_with_a_window_gets_nothing_of_other_pools)
 {
 	static struct bus_dma_region window[2] = { { .size = SZ_1M } };
@@ -465,8 +465,8 @@ TEST(pool_must_be_in_the_window_as_a_whole)
 }
 
 /*
- * The lowest 15 MiB, seen from 3 GiB on: the mask is no physical limit. Memory that the
- * bus shows above the mask is of no use.
+ * The lowest 15 MiB have DMA addresses from 3 GiB on, so the mask is no physical limit.
+ * Memory with DMA addresses above the mask cannot be used.
  */
 static const struct bus_dma_region shifted[] = {
 	{ .cpu_start = SZ_1M, .dma_start = 0xc0000000, .size = 15 * SZ_1M },
@@ -538,7 +538,7 @@ TEST(device_that_sees_nothing_is_told_so)
 	check_used(0);
 }
 
-/* Below 1 MiB there is no memory; all others need not wait for that */
+/* There is no memory below 1 MiB; this must not delay growth for other devices */
 TEST(device_that_reaches_no_memory_does_not_hold_up_others)
 {
 	struct device *wide, *never;
@@ -594,14 +594,14 @@ TEST(growth_ends_at_max)
 	start_with(new_device(0, 0));
 	CHECK_EQ(slots_total(), MIB_SLOTS);
 	CHECK_EQ(fill_pools() * 32L, slots_total());
-	/* Pools have powers of two, and 2 MiB at least */
+	/* Pools are powers of two of at least 2 MiB, so 1 MiB of the limit is left */
 	CHECK_EQ(slots_total(), 23 * MIB_SLOTS);
 	CHECK(slots_event("at_limit") > 0);
 	CHECK_EQ(shim_log_count("max="), 1);
 	CHECK_EQ(slots_event("grow_failed"), 0);
 }
 
-/* Without it, a quarter of memory, which the boot pool does not use up */
+/* Without "max=", the limit is a quarter of memory */
 TEST(growth_ends_at_a_quarter_of_memory)
 {
 	shim_totalram = PHYS_PFN(SZ_64M);
@@ -640,7 +640,7 @@ static long held(void)
 	return slots_total() + slots_transient();
 }
 
-/* Both may be full: together they have no more than one may have */
+/* Both allocators together must not exceed the limit */
 TEST(limit_is_for_both_allocators_together)
 {
 	unsigned int i, n = 0;
@@ -664,13 +664,13 @@ TEST(limit_is_for_both_allocators_together)
 
 static struct device *wide;
 
-/* Another CPU does what the worker of the other allocator has to do */
+/* Acts as another CPU that runs the work of the other allocator */
 static void the_other_grows(void)
 {
 	shim_run_work();
 }
 
-/* Each knows of what the other is about to add */
+/* Each worker knows the size of the pool that the other is about to add */
 TEST(limit_is_kept_while_both_grow_at_once)
 {
 	unsigned int i;
@@ -685,13 +685,13 @@ TEST(limit_is_kept_while_both_grow_at_once)
 	}
 	shim_fail_none();
 	CHECK_EQ(shim_work_queued(), 2);
-	/* For a pool of 4 MiB each */
+	/* Called when memory for a pool is allocated */
 	shim_before_pages = the_other_grows;
 	shim_run_work();
 	CHECK(!shim_before_pages);
 	CHECK(slots_event("grown") > 0);
 	CHECK(slots_total() <= 5 * MIB_SLOTS);
-	/* And no room is lost */
+	/* The whole limit can still be used */
 	fill_pools();
 	CHECK_EQ(slots_total(), 5 * MIB_SLOTS);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Restricted pools, and coherent memory out of them. */
+/* Restricted pools, and coherent memory from them. */
 #include "harness.h"
 
 #ifdef CONFIG_DMA_RESTRICTED_POOL
@@ -15,7 +15,7 @@ TEST(restricted_alloc_and_free)
 	base = shim_take_ram(SZ_256K);
 	memset(phys_to_virt(base), 0xa5, SZ_256K);
 	dev = restricted_device(base, SZ_256K, "rmem");
-	/* A device must not read what was in that memory before */
+	/* A device must not read the old contents of that memory */
 	CHECK(all_bytes(phys_to_virt(base), SZ_256K, 0));
 	CHECK(is_swiotlb_force_bounce(dev));
 	CHECK(is_swiotlb_for_alloc(dev));
@@ -39,7 +39,7 @@ TEST(restricted_alloc_and_free)
 	CHECK(swiotlb_free(dev, pages[0], SZ_256K));
 }
 
-/* Coherent memory is naturally aligned, like the page allocator's */
+/* Coherent memory is naturally aligned, like that of the page allocator */
 TEST(restricted_alloc_is_naturally_aligned)
 {
 	phys_addr_t base, tlb;
@@ -60,7 +60,7 @@ TEST(restricted_alloc_is_naturally_aligned)
 	unmap(dev, tlb, 512, DMA_TO_DEVICE);
 }
 
-/* Coherent and streaming from one pool: CVE-2024-35814 gave half a page twice */
+/* Coherent and streaming DMA from one pool: with CVE-2024-35814, half a page had two owners */
 static void mixed_use(unsigned int min_align_mask)
 {
 	enum { N = 200, BYTES = SZ_1M };
@@ -124,7 +124,7 @@ TEST(restricted_coherent_and_streaming_do_not_overlap)
 	mixed_use(0x1ff);
 }
 
-/* What another allocator counts goes on */
+/* A new restricted pool does not reset the counters of another allocator */
 TEST(restricted_pool_comes_while_others_are_in_use)
 {
 	struct device *dev;
@@ -139,7 +139,7 @@ TEST(restricted_pool_comes_while_others_are_in_use)
 	check_used(0);
 }
 
-/* Devices that name one range share one pool; each may leave */
+/* Devices that refer to one range share one pool; each device can be released */
 TEST(restricted_pool_is_shared)
 {
 	const struct reserved_mem_ops *ops = shim_rmem_ops();
@@ -162,7 +162,7 @@ TEST(restricted_pool_is_shared)
 	CHECK(tlb != MAP_FAILED_ADDR && (tlb < base || tlb >= base + SZ_1M));
 }
 
-/* It never borrows and never grows */
+/* A restricted pool never uses other pools and never grows */
 TEST(restricted_pool_stays_as_it_is)
 {
 	phys_addr_t base, buf;
@@ -272,8 +272,8 @@ TEST(restricted_pool_in_highmem_is_refused)
 }
 
 /*
- * Alignment counts on the bus, pages count in memory. Where the two are not a
- * multiple of a page apart, a page that is only half its own must not be given.
+ * Alignment applies to DMA addresses, pages to physical addresses. If their offset is not a
+ * multiple of a page, the allocation must not get a page of which it owns only a half.
  */
 TEST(restricted_alloc_with_an_odd_bus_offset)
 {
@@ -297,7 +297,7 @@ TEST(restricted_alloc_with_an_odd_bus_offset)
 		CHECK(swiotlb_free(dev, page, 8192));
 		expect_warns(0);
 	} else {
-		expect_warns(1);	/* it says why */
+		expect_warns(1);	/* the failure is reported */
 	}
 }
 
@@ -320,7 +320,7 @@ TEST_BASE_FAILS(restricted_double_free_is_reported,
 	CHECK(b && c && b != c);
 }
 
-/* A part of a page is the whole of it: the rest is nobody else's */
+/* An allocation of less than a page gets the whole page */
 TEST_BASE_FAILS(restricted_alloc_takes_whole_pages,
 		"it leaves it to its callers to ask for whole pages")
 {
@@ -342,7 +342,7 @@ TEST_BASE_FAILS(restricted_alloc_takes_whole_pages,
 			  "%llx lies in the page at %llx", tlb, page);
 }
 
-/* It has no original: nothing to copy */
+/* Coherent memory has no original, so a sync copies nothing */
 TEST(restricted_alloc_is_not_synced)
 {
 	phys_addr_t base, tlb;
@@ -387,8 +387,8 @@ TEST(restricted_alloc_of_impossible_sizes)
 }
 
 /*
- * What makes an allocation fail, and says so: cause, words of the log, counter. The
- * base has none of it.
+ * Check a refused allocation: the traced cause, the message and the counter. The base has
+ * none of these.
  */
 static void refused(struct device *dev, size_t bytes, unsigned long attrs,
 		    const char *cause, const char *words, const char *event)
@@ -428,7 +428,7 @@ TEST_BASE_FAILS(restricted_alloc_says_why_it_fails, "it says nothing")
 	refused(dev, SZ_8K, 0, "full",
 		"swiotlb buffer is full (sz: 8192 bytes), total 512 (slots), used 512 (slots)",
 		"full");
-	/* Two quarters of one block and three of another are free */
+	/* Free two quarters of one block and three of another */
 	CHECK(swiotlb_free(dev, pages[1], SZ_256K));
 	CHECK(swiotlb_free(dev, pages[3], SZ_256K));
 	for (i = 0; i < 5; i++)
@@ -448,7 +448,7 @@ static void free_first(void)
 	swiotlb_free(twice.dev, twice.page, 4096);
 }
 
-/* Two CPUs free one page at once: the second is told so */
+/* Two CPUs free one page at once: an error is logged for the second one */
 TEST_BASE_FAILS(restricted_double_free_at_once_is_reported,
 		"it corrupts the free lists, without a word")
 {
@@ -465,7 +465,7 @@ TEST_BASE_FAILS(restricted_double_free_at_once_is_reported,
 	CHECK(b && c && b != c);
 }
 
-/* However odd the size: a lock of an area begins a cache line */
+/* The lock of an area is aligned to a cache line in pools of any size */
 static void area_in_small_pool(const void *arg)
 {
 	size_t bytes = *(const size_t *)arg;
@@ -487,7 +487,7 @@ TEST(restricted_pool_of_any_size_is_aligned)
 		in_child(area_in_small_pool, &bytes, "small pool");
 }
 
-/* The device of a driver that is built in probes before late initcalls run */
+/* A device with a built-in driver is probed before late initcalls run */
 TEST_BASE_FAILS(restricted_pool_of_an_early_device_is_below_swiotlb,
 		"its directory is in the root of debugfs")
 {

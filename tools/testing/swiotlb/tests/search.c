@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Holes in a pool that is full otherwise: each is found, wherever it is. */
+/* Holes in an otherwise full pool are found at every position. */
 #include "harness.h"
 
 #define NSLOTS 4096
@@ -12,7 +12,7 @@ static phys_addr_t slot(unsigned int index)
 	return pool + index * IO_TLB_SIZE;
 }
 
-/* By single slots, which end one by one */
+/* Map single slots, so that each can be unmapped separately */
 static void fill_slots(unsigned int n)
 {
 	while (n--)
@@ -50,7 +50,7 @@ static unsigned int nth(enum order order, unsigned int i, unsigned int n)
 	return 2 * i < n ? 2 * i : 2 * (i - (n + 1) / 2) + 1;
 }
 
-/* One slot after the other: before the last one, it must not fit */
+/* Free a hole slot by slot: the run must not fit before its last slot is free */
 static void open_hole(unsigned int at, unsigned int n, enum order order)
 {
 	unsigned int i;
@@ -65,7 +65,7 @@ static void open_hole(unsigned int at, unsigned int n, enum order order)
 	check_used(NSLOTS);
 }
 
-/* Runs of all lengths that differ to a search by words, around their borders too */
+/* Lengths and places that a search by words handles differently, also at word boundaries */
 TEST_BASE_FAILS(a_hole_of_the_right_size_is_found,
 		"free slots on both sides of a multiple of 128 are never one run")
 {
@@ -78,12 +78,12 @@ TEST_BASE_FAILS(a_hole_of_the_right_size_is_found,
 	for (i = 0; i < ARRAY_SIZE(lengths); i++)
 		for (k = 0; k < ARRAY_SIZE(places); k++)
 			open_hole(places[k], lengths[i], (i + k) % 3);
-	/* Up to the last slot */
+	/* Holes at the end of the pool */
 	for (i = 0; i < ARRAY_SIZE(lengths); i++)
 		open_hole((NSLOTS - lengths[i]) & ~1U, lengths[i], UP);
 }
 
-/* A run that is long enough for one device may lie wrong for another */
+/* A run that is long enough may be misaligned for one device, but not for another */
 TEST_BASE_FAILS(a_hole_with_another_alignment_is_found,
 		"free slots on both sides of a multiple of 128 are never one run")
 {
@@ -94,7 +94,7 @@ TEST_BASE_FAILS(a_hole_with_another_alignment_is_found,
 	for (n = 3; n < 80; n += 7) {
 		for (i = 0; i < n; i++)
 			free_slot(101 + i);
-		/* From an odd slot on: not for whole pages */
+		/* The run begins at an odd slot, so it does not fit page-aligned mappings */
 		CHECK(map_slots(dev, n) == MAP_FAILED_ADDR);
 		if (CHECK_EQ(map_slots(any, n), slot(101)))
 			unmap(any, slot(101), n * IO_TLB_SIZE, DMA_TO_DEVICE);
@@ -102,7 +102,7 @@ TEST_BASE_FAILS(a_hole_with_another_alignment_is_found,
 	}
 }
 
-/* The first hole that is large enough, wherever the last run ended */
+/* The first hole that is large enough is found, not the next one after the last run */
 TEST(a_hole_is_found_from_the_start_on)
 {
 	const unsigned int n = SZ_64K / IO_TLB_SIZE;
@@ -112,7 +112,7 @@ TEST(a_hole_is_found_from_the_start_on)
 	for (i = 0; i < n; i++)
 		free_slot(3008 + i);
 	CHECK_EQ(map_slots(dev, n), slot(3008));
-	/* Too short, and in front */
+	/* A hole in front that is too short */
 	for (i = 0; i < n / 2; i++)
 		free_slot(i);
 	for (i = 0; i < n; i++)

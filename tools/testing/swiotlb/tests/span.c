@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings that lie across a line that some index, or some address, has for a boundary.
+ * Mappings across a multiple of 1 MiB, which may be a boundary for an index.
  *
  *	  1 MiB		  2 MiB
  *	----|----------------|----
@@ -11,7 +11,7 @@
 
 static phys_addr_t tlbs[1024];
 
-/* Sync each part of a mapping, and unmap it: data goes both ways wherever it lies */
+/* Sync each part of a mapping in both directions, then unmap it */
 static void check_each_part(struct device *dev, phys_addr_t orig, phys_addr_t tlb,
 			    size_t size)
 {
@@ -36,7 +36,7 @@ static void check_each_part(struct device *dev, phys_addr_t orig, phys_addr_t tl
 	CHECK(has_pattern(near, size, 3));
 }
 
-/* A pool for one mapping begins below a multiple of 1 MiB and ends above */
+/* A transient pool begins below a multiple of 1 MiB and ends above */
 static void span_transient(const void *arg)
 {
 	unsigned int min_align_mask = *(const unsigned int *)arg;
@@ -49,7 +49,7 @@ static void span_transient(const void *arg)
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
 	map_until_full(dev, new_buffer(SZ_4K, 0), SZ_4K, tlbs, 512);
 	nvme = new_device(min_align_mask, 0);
-	/* 128 KiB below a multiple of 1 MiB */
+	/* The original begins 128 KiB below a multiple of 1 MiB */
 	orig = shim_take_ram(SZ_4M) + SZ_1M - SZ_128K;
 	tlb = map(nvme, orig, size, DMA_BIDIRECTIONAL);
 	if (CHECK(tlb != MAP_FAILED_ADDR)) {
@@ -73,7 +73,7 @@ TEST_BASE_FAILS(transient_pool_is_found_by_all_its_addresses,
 	}
 }
 
-/* Nothing aligns the atomic coherent pools, which encrypted guests take them from */
+/* In encrypted guests, transient pools come from atomic coherent pools, which are unaligned */
 TEST(transient_pool_across_pieces_is_found_by_all_its_addresses)
 {
 	struct device *dev;

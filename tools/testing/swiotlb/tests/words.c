@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What people and their tools read and write: the log, which monitors and guides
- * search for the base's words, the boot parameter, and statistics.
+ * The interface for users and their tools: the messages of the base in the log, which
+ * monitors and guides search for, the boot parameter, and statistics.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 static phys_addr_t tlbs[MOST];
 
-/* ---- every shortage is a full buffer, with the cause behind it */
+/* ---- each shortage is reported as a full buffer, followed by the cause */
 
 static void check_shortage(struct device *dev, size_t size)
 {
@@ -91,7 +91,7 @@ TEST(restricted_pool_is_said_to_be_full)
 	check_shortage(dev, SZ_4K);
 }
 
-/* ---- a line that the base has says the same */
+/* ---- messages of the base are unchanged */
 
 static void says_encrypted(void)
 {
@@ -116,7 +116,7 @@ static void says_adjusted(void)
 	swiotlb_adjust_size(SZ_256M);
 }
 
-/* Remapping fails twice */
+/* Number of times that remapping still fails */
 static int remap_fails;
 
 static int remap(void *tlb, unsigned long nslabs)
@@ -236,9 +236,9 @@ TEST(words_of_the_base_stay)
 			in_child(check_words, &base_words[i], base_words[i].text);
 }
 
-/* ---- sizes that are not MiB */
+/* ---- sizes that are no multiple of 1 MiB */
 
-/* One CPU, so that there is one area: 256 KiB */
+/* One CPU, so that there is only one area of 256 KiB */
 TEST_BASE_FAILS(small_pool_is_said_in_kib, "it says 0MB")
 {
 	shim_init();
@@ -266,7 +266,7 @@ static void check_conflict(const void *arg)
 	CHECK(shim_log_has("noforce"));
 }
 
-/* One of them wins, whichever comes first, and the log says which */
+/* noforce overrides force in any order, and the log says so */
 TEST_BASE_FAILS(force_and_noforce_say_which_won, "it says nothing")
 {
 	in_child(check_conflict, "noforce,force", "noforce first");
@@ -285,7 +285,7 @@ TEST_BASE_FAILS(force_and_noforce_apart_say_which_won, "it says nothing")
 	in_child(check_conflict_of_two, "force", "two parameters");
 }
 
-/* Without a unit it is slots; with one it is what it says */
+/* A number without a unit counts slots; with a unit it is a size */
 static const struct size_form {
 	const char *arg;
 	unsigned long kib;
@@ -343,7 +343,7 @@ TEST_BASE_FAILS(bad_size_is_said_and_ignored, "it says nothing")
 		in_child(check_bad_size, &bad_sizes[i], bad_sizes[i]);
 }
 
-/* Whatever the order of words and numbers, the pool is the same */
+/* The order of words and numbers does not affect the size of the pool */
 static const char *const orders[][4] = {
 	{ "512,8,dynamic", "dynamic,512,8", "512,dynamic,8" },
 	{ "1000,4,dynamic", "dynamic,1000,4", "1000,dynamic,4" },
@@ -369,7 +369,7 @@ TEST(order_of_words_changes_no_size)
 
 	if (IS_ENABLED(ENGINE_base))
 		skip_test("the base knows one order");
-	/* The first child leaves there what the others must have, too */
+	/* The first child stores the size that the others must have, too */
 	booted_size = mmap(NULL, sizeof(*booted_size), PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	for (i = 0; i < ARRAY_SIZE(orders); i++) {
@@ -379,7 +379,7 @@ TEST(order_of_words_changes_no_size)
 	}
 }
 
-/* ---- refusals are told, counted and traced */
+/* ---- refusals are logged, counted and traced */
 
 static long file_of_events(char *buf, size_t size)
 {
@@ -417,7 +417,7 @@ TEST_BASE_FAILS(allocation_that_is_refused_says_why, "it says nothing")
 	check_refusal(dev, SZ_64K);
 }
 
-/* An unmap of what is not mapped is an error of a driver, and no reason to panic */
+/* A double unmap is logged as a driver error, without a WARN, which could panic */
 TEST(double_unmap_is_an_error_and_no_warning)
 {
 	struct device *dev;
@@ -438,7 +438,7 @@ TEST(double_unmap_is_an_error_and_no_warning)
 
 /* ---- statistics */
 
-/* A peak that nobody keeps is not 0: it is not there, or right */
+/* If no peak is tracked, the file must not read as 0 */
 TEST_BASE_FAILS(peak_is_right_or_cannot_be_read, "it reads 0")
 {
 	struct device *dev;
@@ -457,7 +457,7 @@ TEST_BASE_FAILS(peak_is_right_or_cannot_be_read, "it reads 0")
 		  "it reads %s", peak);
 }
 
-/* name bytes peak failures */
+/* Parse the line of a device: name, bytes, peak, failures */
 static bool device_line(const char *name, unsigned long *figures)
 {
 	const char *line = shim_debugfs_read("swiotlb", "devices");

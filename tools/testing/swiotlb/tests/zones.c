@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where the memory of pools comes from, and what devices on odd platforms get. */
+/* The zones from which pools take memory, and devices on unusual platforms. */
 #include "harness.h"
 
-/* On a host that encrypts its own memory there is one kind of pool, for all */
+/* On a host that encrypts its own memory, one pool serves all devices */
 TEST(encrypted_host_bounces_for_all)
 {
 	struct device *dev;
@@ -23,7 +23,7 @@ TEST(encrypted_host_bounces_for_all)
 
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
 
-/* All of the low memory that can be had, but for the zone of old DMA */
+/* Take all free memory below @end, except for ZONE_DMA */
 static void take_all_below(phys_addr_t end)
 {
 	size_t size;
@@ -33,7 +33,7 @@ static void take_all_below(phys_addr_t end)
 			;
 }
 
-/* The first pages that the allocator finds lie above the reach of the device */
+/* The first pages that the allocator returns are above the reach of the device */
 TEST(pages_below_2_gib_come_from_another_zone)
 {
 	struct device *dev;
@@ -56,11 +56,11 @@ TEST(pages_below_2_gib_come_from_another_zone)
 	}
 	CHECK_EQ(slots_event("transient"), 100);
 	CHECK(tlb < SHIM_ZONE_DMA_END);
-	/* Pages that did not suit were freed */
+	/* Pages out of reach were freed */
 	CHECK_EQ(shim_usage().pages - pages, 100);
 }
 
-/* Where there is enough, the first pages are the right ones */
+/* If enough memory is free, one request for pages is enough */
 TEST(growth_asks_for_pages_once)
 {
 	struct device *dev;
@@ -81,7 +81,7 @@ TEST(growth_asks_for_pages_once)
 
 static phys_addr_t some[600];
 
-/* Slots of the boot pool, and more: returns a device that has them */
+/* Map more slots than the boot pool has; returns the device */
 static struct device *grow_once(void)
 {
 	struct device *dev;
@@ -100,7 +100,7 @@ static struct device *grow_once(void)
 	return dev;
 }
 
-/* However quiet it is: what is in use by more than half is needed */
+/* Pools are needed while more than half of their slots are in use, even without any maps */
 TEST(pool_that_is_needed_is_not_closed)
 {
 	grow_once();
@@ -108,7 +108,7 @@ TEST(pool_that_is_needed_is_not_closed)
 	CHECK_EQ(slots_event("closed"), 0);
 }
 
-/* A pool that is about to go is no place for what finds the others full */
+/* A closed pool gets no mappings even if all others are full */
 TEST(full_pools_do_not_spill_into_a_closed_one)
 {
 	struct device *dev = grow_once();
@@ -141,7 +141,7 @@ static void unmap_after(const void *seconds)
 	CHECK_EQ(slots_event("closed"), 1);
 }
 
-/* Whenever it ends, a load is remembered for some seconds: it may come back */
+/* After a load of any length, pools are kept for some seconds: the load may return */
 TEST(load_is_remembered_for_a_while)
 {
 	unsigned int seconds;
@@ -150,7 +150,7 @@ TEST(load_is_remembered_for_a_while)
 		in_child(unmap_after, &seconds, "seconds of load");
 }
 
-/* Memory for a late pool comes from the zone that was asked for, later pools too */
+/* Memory for a late pool, and for pools added later, comes from the requested zone */
 TEST(late_pool_for_old_dma_grows_there)
 {
 	static phys_addr_t tlbs[1200];
@@ -172,11 +172,11 @@ TEST(late_pool_for_old_dma_grows_there)
 		elsewhere += tlbs[i] >= SHIM_ZONE_DMA_END;
 	}
 	CHECK(slots_event("grown") >= 1);
-	/* Those that are made for one device are where that can reach */
+	/* Transient pools may be anywhere in the reach of their device */
 	CHECK_EQ(elsewhere, slots_event("transient"));
 }
 
-/* Memory that pools cannot lie in does not count: a quarter of 15 MiB, whatever there is above */
+/* Only memory in which pools may lie counts: the limit is a quarter of 15 MiB */
 TEST(default_limit_is_a_share_of_what_is_in_reach)
 {
 	struct device *dev;
@@ -206,7 +206,7 @@ static int remap_is_fine(void *tlb, unsigned long nslabs)
 	return 0;
 }
 
-/* Where the pool is remapped, it is all there will be: 1 MiB is not enough */
+/* A remapped pool cannot grow, so "dynamic" must not reduce it to 1 MiB */
 TEST(dynamic_is_ignored_where_the_pool_is_remapped)
 {
 	shim_init();

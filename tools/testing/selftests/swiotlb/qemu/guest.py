@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Boot one kernel in QEMU or as User Mode Linux, run one scenario in it, say how it went (KTAP)."""
+"""Boot one kernel in QEMU or as User Mode Linux, run one scenario in it, print the result (KTAP)."""
 
 import argparse
 import pathlib

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How long a cache line takes from one CPU to another: handover CPU CPU.
+ * Measure the time of a cache line from one CPU to another: handover CPU CPU.
  *
- * Two threads, bound to these CPUs, increment a counter in turn. Prints the
- * nanoseconds of one turn, the median of short rounds: a round in which the host ran
- * something else does not count for more.
+ * Two threads, bound to these CPUs, increment a counter in turn. Prints the nanoseconds
+ * of one turn, as the median of short rounds, so that rounds in which the host ran
+ * another task hardly matter.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -27,7 +27,7 @@ static int bind_to(int cpu)
 	return sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* Take each turn whose number is @odd or even, until there were @turns. */
+/* Take the odd turns if @odd is 1 or the even ones if it is 0, until the end of @turns. */
 static void play(unsigned int odd, unsigned int turns)
 {
 	unsigned int now;

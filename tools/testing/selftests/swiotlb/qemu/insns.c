@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A plugin of QEMU's TCG that counts the instructions that a guest executes, by CPU and
- * by where in its kernel their block begins, in a file that others can read meanwhile:
- * counts=PATH. Time on a host that others use comes and goes; this does not.
+ * A plugin for QEMU's TCG that counts the instructions that a guest executes, by CPU and
+ * by the kernel address at which their block begins, in a file that other processes can
+ * read meanwhile: counts=PATH. Unlike time, the count does not depend on the load of the
+ * host.
  *
  * The file has PLACES addresses, rounded down to a multiple of 16, then as many counters
- * for each CPU. The first place, without an address, is for user space, and the second
- * for what finds none.
+ * for each CPU. The first place, without an address, is for user space, the second for
+ * blocks that found no free place.
  */
 
 #include <fcntl.h>
@@ -27,21 +28,21 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 #define USER		0
 #define NOWHERE		1
 
-/* What a CPU has executed is written by the thread of that CPU alone. */
+/* The counters of a CPU are written only by the thread of that CPU. */
 static struct {
 	uint64_t addresses[PLACES];
 	uint64_t insns[MAX_CPUS][PLACES];
 } *counts;
 
 /*
- * A block of code as one word: its place, and how many instructions it has. Blocks are
- * part of a page.
+ * A block of code as one word: its place and its number of instructions. A block does not
+ * cross a page.
  */
 #define BLOCK(place, insns)	((void *)(uintptr_t)((place) << 16 | (insns)))
 #define PLACE(block)		((uintptr_t)(block) >> 16)
 #define INSNS(block)		((uintptr_t)(block) & 0xffff)
 
-/* Threads translate at the same time: who fills in the address first has the place. */
+/* Threads translate concurrently: the first to fill in its address owns the place. */
 static uint64_t place_of(uint64_t address)
 {
 	uint64_t at, there, i;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What insns.c needs of QEMU's interface for plugins, version 1.
+ * The part of QEMU's plugin interface, version 1, that insns.c needs.
  */
 #ifndef INSNS_H
 #define INSNS_H

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Boot a kernel that has the KUnit suites of swiotlb, print their results (KTAP)."""
+"""Boot a kernel with the KUnit suites of swiotlb, print their results (KTAP)."""
 
 import argparse
 import pathlib
@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from swguest import kunit, paths, run  # noqa: E402
 
 
-# KUnit sets this bit in every kernel that it has run a test in.
+# KUnit taints a kernel with this bit when it runs a test.
 TAINT_TEST = 1 << 18
 
 
@@ -33,7 +33,7 @@ def arguments():
 
 
 def report(outcomes, others, quiet):
-    """Prints KTAP. @others: [(name, why)] of what is no result of a test."""
+    """Print KTAP. @others: [(name, reason)] of failures that are not results of tests."""
     failed = 0
     if not quiet:
         print(f"KTAP version 1\n1..{len(outcomes) + len(others)}")
@@ -41,7 +41,7 @@ def report(outcomes, others, quiet):
     for number, outcome in enumerate(outcomes, 1):
         failed += not outcome.ok
         if not outcome.ok or not quiet:
-            # A # would end the name.
+            # A # would end the name of the test.
             print(f"{'ok' if outcome.ok else 'not ok'} {number} "
                   f"{outcome.name.replace('#', '')}"
                   f"{' # SKIP' if outcome.skipped else ''}")
@@ -52,12 +52,12 @@ def report(outcomes, others, quiet):
     return failed
 
 
-# What kunit.py says of tests that went well.
+# Lines of kunit.py about tests that passed.
 _WELL = re.compile(r"\[PASSED\]|\[SKIPPED\]|={5}|# module: |fail:0 ")
 
 
 def why_failed(said):
-    """The lines of kunit.py about tests that failed, without its clock."""
+    """Return the lines of kunit.py about failed tests, without their timestamps."""
     return [re.sub(r"^\[[\d:]+\] ", "", line) for line in said.splitlines()
             if line.strip() and not _WELL.search(line)]
 

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Direct I/O on a block device from several threads, with every sector checked.
+ * Direct I/O on a block device from several threads; every sector is verified.
  *
  *	swio [-e] [-b BYTES] [-j THREADS] [-m MIB] [-n OPERATIONS] [-s SEED]
  *	     [-t SECONDS] DEVICE
  *
- * Each thread has MIB of the device to itself, and writes and reads there at
- * any sector, up to BYTES at once, in buffers that start at any multiple of 4
- * bytes that the device takes. A sector tells its number and how often it was
- * written, and all the rest of it follows from these two.
+ * Each thread uses MIB of the device exclusively. It writes and reads at any sector, up
+ * to BYTES at once, from buffers at any multiple of 4 bytes that the device accepts. A
+ * sector contains its number and how often it was written; the rest of its content is
+ * computed from these two.
  *
- * With -e a read or write may fail, with an error that a disk's driver may
- * give. After a write that failed a sector may hold what it held before or what
- * was written, nothing else. Without -e any failure ends it.
+ * With -e a read or write may fail with an error that a disk driver may return. After a
+ * failed write, a sector must have either its old or its new content. Without -e, any
+ * failure ends the program.
  *
- * Prints NAME=value lines. Exit status: 0, or 1 if anything was wrong.
+ * Prints NAME=value lines. Exit status: 0, or 1 if there was an error.
  */
 
 #define _GNU_SOURCE
@@ -35,7 +35,7 @@
 #define PAGE		4096
 #define MAX_THREADS	64
 
-/* The last write that surely came through, and the last that was tried. */
+/* The number of the last write known to have succeeded, and of the last one tried. */
 struct written {
 	uint32_t sure;
 	uint32_t tried;
@@ -62,7 +62,7 @@ static struct {
 	.alignment = SECTOR, .seed = 1,
 };
 
-/* Something was: everybody stops. */
+/* Set on an error: all threads stop. */
 static atomic_bool wrong;
 static struct timespec deadline;
 
@@ -105,7 +105,7 @@ static void check(uint64_t *words, uint64_t sector, struct written *s)
 	uint64_t expected[WORDS];
 	uint64_t version = words[1];
 
-	/* Nothing is known of what was there before the first write. */
+	/* The content before the first write is unknown. */
 	if (!s->sure)
 		return;
 	if (version < s->sure || version > s->tried) {
@@ -121,7 +121,7 @@ static void check(uint64_t *words, uint64_t sector, struct written *s)
 	s->tried = version;
 }
 
-/* What a driver may answer to a request that it found no memory for. */
+/* Check for an error that a driver may return when it has no memory for a request. */
 static void check_errno(const char *what, int err)
 {
 	if (opt.errors && (err == EIO || err == ENOMEM || err == EAGAIN))
@@ -155,7 +155,7 @@ static void read_sectors(struct worker *w, char *buffer, uint64_t at, uint64_t n
 	ssize_t done;
 	uint64_t i;
 
-	/* Whatever is not read shows. */
+	/* Sectors that are not read fail the check. */
 	memset(buffer, 0xa5, n * SECTOR);
 	done = pread(opt.fd, buffer, n * SECTOR, (w->first + at) * SECTOR);
 	if (done < 0)
@@ -180,7 +180,7 @@ static bool time_is_up(void)
 	       (now.tv_sec == deadline.tv_sec && now.tv_nsec >= deadline.tv_nsec);
 }
 
-/* Small ones are as frequent as large ones: the exponent is drawn first. */
+/* Draw the exponent of the size first, so that small sizes are as frequent as large ones. */
 static void operate(struct worker *w)
 {
 	uint64_t total = (opt.mib << 20) / SECTOR;
@@ -231,7 +231,7 @@ static void start(struct worker *w, unsigned int number)
 		die("thread");
 }
 
-/* The kernel's own word on where a buffer may start, from sysfs. */
+/* Read the alignment that the device requires for buffers, from sysfs. */
 static void read_alignment(void)
 {
 	const char *name = strrchr(opt.device, '/');

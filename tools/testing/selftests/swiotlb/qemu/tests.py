@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Guest tests of swiotlb: boots a kernel once a row of TESTS, prints KTAP.
+"""Guest tests of swiotlb: boot a kernel for each row of TESTS, print KTAP.
 
-A row belongs to a group, which says what kernel it is made for: lean, or one
-with the fragment (debug, kcsan, xen) or for the architecture (i386) of that name.
+The group of a row selects its kernel: lean, or a kernel with the fragment (debug, kcsan,
+xen) or for the architecture (i386) of that name.
 """
 
 import argparse
@@ -22,13 +22,13 @@ from swguest import mapbench, params, paths, run, xen  # noqa: E402
 DISKS = ("virtio-blk", "nvme", "ahci")
 DEFAULT_SLOTS = params.DEFAULT_SLOTS
 SKIP = "4"
-# A report of a debug kernel that is no panic by itself is one.
+# Make all reports of a debug kernel panic.
 DEBUG = "panic_on_warn=1"
 LEAKS = f"{DEBUG} kmemleak=on"
 
 
-# --- what a row may expect of a boot that went well ------------------------
-# Each takes a result and returns what is wrong with it, or None.
+# --- checks of a successful boot -------------------------------------------
+# Each takes a result and returns the problem, or None.
 
 def nothing_more(_result):
     return None
@@ -54,7 +54,7 @@ def hiwater(result):
 
 
 def grown(result):
-    """By now pools may be gone again: the events tell."""
+    """Check by the events that pools were added: they may have been freed again by now."""
     found = int(result.values("swiotlb").get("events.grown", "0"))
     return None if found else "no pool was added"
 
@@ -65,7 +65,7 @@ def hotplugged(result):
 
 
 def faults(result):
-    """Each round of faults.sh must have had some of its kind."""
+    """Check that each round of faults.sh had failures of its kind."""
     values = result.values("faults")
     for names in (("metadata_slab",), ("pages_pages",), ("half_slab", "half_pages"),
                   ("atomic_slab",), ("atomic_pages",)):
@@ -75,7 +75,7 @@ def faults(result):
 
 
 def highmem(result):
-    """By the tracepoint; swio has compared what was read with what was written."""
+    """Check by the tracepoint that high memory was bounced; swio has verified the data."""
     values = result.values("swio")
     maps, kib = int(values["highmem_maps"]), int(values["highmem_bytes"]) >> 10
     run.say(f"{maps} mappings of high memory, {kib} KiB")
@@ -83,21 +83,21 @@ def highmem(result):
 
 
 def no_race(result):
-    """Of the races that KCSAN saw, those in swiotlb are failures."""
+    """Check that KCSAN reported no race in swiotlb; other races do not matter."""
     found = klog.races(result.log.read_text(errors="replace"))
     ours = [race for race in found if race.concerns("swiotlb")]
     run.say(f"{len(found)} races, {len(ours)} of them in swiotlb")
     return "\n".join(race.text for race in ours) or None
 
 
-# What the benchmark of map and unmap is run with.
+# Common options of the benchmark of map and unmap.
 MAP_OPTIONS = "-k -p -b 64 -T 300"
 MAP_ROWS = {
     "one": f"{MAP_OPTIONS} -t 2 -S 64 -d 1",
     "deep": f"{MAP_OPTIONS} -t 2 -S 4096 -D 64 -d 2",
     "cross": f"{MAP_OPTIONS} -t 2 -S 64:65536 -D 16 -c",
     "sg": f"{MAP_OPTIONS} -t 2 -g 4 -D 4 -m 1",
-    # More than a mapping may have, always and now and then.
+    # More than the largest mapping, always or sometimes.
     "too-large": f"{MAP_OPTIONS} -t 2 -S 524288 -D 4",
     "some-too-large": f"{MAP_OPTIONS} -t 2 -S 65536:524288 -D 8",
     "cross-too-large": f"{MAP_OPTIONS} -t 2 -S 65536:524288 -D 8 -c",
@@ -106,7 +106,7 @@ MAP_ROWS = {
     "bad-most": "-k -T 10 -S 8388608",
     "first-version": "-s 1 -d 1 -b 64",
 }
-# Whether maps must succeed and whether some must fail; else only the former.
+# (Whether some maps must succeed, whether some must fail); by default, all must succeed.
 MAP_FAILURES = {"too-large": (False, True), "some-too-large": (True, True),
                 "cross-too-large": (True, True)}
 
@@ -136,13 +136,12 @@ def kselftests(result):
 
 
 class Test(NamedTuple):
-    """One boot. @bounce: whether the disks must (True), must not (False) or
-    may (None) use bounce buffers. @ours: the base kernel cannot do this.
-    @mib: what each job of a disk has; @ignore: as in run.Spec; @leaks: kmemleak
-    has the last word; @tree: what the device tree has on top of QEMU's; @pool:
-    the pool that must be used; @make: makes the boot's specification of kernel,
-    append, vcpus, memory and ignore where it is not the usual one; @caller: the code
-    that the disks' drivers come to the pool by.
+    """One boot. @bounce: whether the disks must (True), must not (False) or may (None) use
+    bounce buffers; @ours: the base kernel does not support it; @mib: size of each job of a
+    disk; @ignore: as in run.Spec; @leaks: kmemleak must find no leak; @tree: source to add
+    to QEMU's device tree; @pool: the pool that must be used; @make: function that makes an
+    unusual specification of the boot from kernel, append, vcpus, memory and ignore;
+    @caller: the code through which the drivers of the disks use the pool.
     """
 
     name: str
@@ -165,29 +164,29 @@ class Test(NamedTuple):
 
 
 def debug(name, append, **more):
-    """A row for the debug kernel. Emulated, it takes some five times as long as
-    a lean one: there are few, and they are short. Not with am53c974, whose
-    driver does not look whether a map failed: DMA_API_DEBUG warns of that.
+    """Make a row for the debug kernel. Under emulation it takes about five times as long as
+    the lean one, so there are only few, short rows. They do not use am53c974, whose driver
+    does not check whether a map failed, so that DMA_API_DEBUG warns.
     """
     return Test(name, f"{append} {LEAKS if more.get('leaks') else DEBUG}",
                 group="debug", mib=more.pop("mib", 2), **more)
 
 
 def other(group, name, append, **more):
-    """A row for another architecture, which has no fio."""
+    """Make a row for another architecture, which has no fio."""
     return Test(f"{group}-{name}", append, group=group, scenario="swio",
                 disks=more.pop("disks", ("virtio-blk", "nvme")), **more)
 
 
 def dom0(name, append, **more):
-    """A row for a PV dom0 of Xen, which both kernels must pass."""
+    """Make a row for a PV dom0 of Xen, which both kernels must pass."""
     return Test(f"xen-{name}", append, vcpus=2, memory_mib=2048, group="xen", mib=16,
                 caller="swiotlb-xen", **more)
 
 
-# As often all CPUs come and go under load.
+# Rounds in which all CPUs go offline and online under load.
 HOTPLUG_ROUNDS = 3
-# What each thread of swio does on a disk.
+# Operations of each thread of swio on a disk.
 OPERATIONS = 12
 
 TESTS = (
@@ -210,7 +209,7 @@ TESTS = (
     Test("dynamic", "swiotlb=dynamic,force", ours=True),
     Test("grow-and-give-back", "swiotlb=dynamic,force", ours=True,
          make=growth.test_spec, expect=growth.gave_back),
-    # Who finds no room says so, and is asked again: no I/O fails.
+    # Drivers without room report it, and the block layer retries: no I/O fails.
     Test("max", f"swiotlb=dynamic,force,max={growth.MAX_MIB}M", ours=True,
          make=growth.test_spec, expect=growth.kept_the_limit,
          ignore=("swiotlb-full",)),
@@ -223,7 +222,7 @@ TESTS = (
     Test("kselftest", "swiotlb=dynamic,force", scenario="kselftest",
          disks=("virtio-blk",), mib=8, expect=kselftests, ours=True),
     Test("track-hiwater", "swiotlb=force,track_hiwater", expect=hiwater),
-    # Only with memory above 4 GiB is there a pool that nothing asked for.
+    # With memory above 4 GiB there is a pool without any parameter.
     Test("bad-value", "swiotlb=banana", scenario="boot", disks=(),
          memory_mib=6144,
          expect=slots(DEFAULT_SLOTS)),
@@ -238,8 +237,8 @@ TESTS = (
           expect=highmem),
     other("i386", "dynamic", "swiotlb=dynamic,force,track_hiwater",
           memory_mib=2048, expect=highmem),
-    # This architecture makes the pool smaller than usual if all memory is in
-    # reach: 1 MiB a GiB.
+    # If all memory is in reach, this architecture makes a small pool: 1 MiB per GiB of
+    # memory.
     Test("arm64-default", "", group="arm64", scenario="boot", disks=(),
          expect=slots(512)),
     other("arm64", "force", f"swiotlb={DEFAULT_SLOTS},force,track_hiwater",
@@ -248,7 +247,7 @@ TESTS = (
     other("arm64", "restricted", "swiotlb=force,track_hiwater",
           tree=devicetree.RESTRICTED_POOL, pool=devicetree.POOL,
           caller="dma-direct, restricted pool"),
-    # One disk a boot: what is bounced is counted for all devices together.
+    # One disk per boot, because bounced mappings are counted for all devices together.
     *(dom0(disk, "swiotlb=force", scenario="xen", disks=(disk,),
            expect=xen.held((disk,))) for disk in ("nvme", "ahci")),
     dom0("dynamic", "swiotlb=dynamic,force", scenario="boot", disks=(), ours=True,
@@ -285,7 +284,7 @@ def specification(test, kernel):
 
 
 def outcome(test, args, log):
-    """("ok" or "not ok", directive, lines of diagnosis)"""
+    """Return ("ok" or "not ok", directive, lines of diagnosis)."""
     if test.ours and args.base:
         return "ok", " # SKIP not in the base kernel", []
     result = run.run(specification(test, args.kernel), log)
@@ -303,7 +302,7 @@ def outcome(test, args, log):
 
 
 def cpu_seconds():
-    """What all QEMUs so far have used: what a busy host does not change much."""
+    """Return the CPU time of all QEMUs so far, which hardly depends on the load of the host."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

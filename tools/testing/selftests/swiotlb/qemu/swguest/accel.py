@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which accelerator: kvm if a guest reaches its verdict under it, else tcg.
+"""Choose the accelerator: kvm if a guest reaches its verdict under it, else tcg.
 
-A /dev/kvm that opens proves nothing: there are hosts where it does and no
-stock guest ever reaches its console. So a kernel is booted, with ten seconds
-to say so. The answer holds for this host, its kernel and this QEMU, and it is
-kept only if the same kernel boots under tcg: one that boots nowhere says
-nothing about kvm.
+That /dev/kvm can be opened proves nothing: on some hosts it can, but no standard
+guest ever reaches its console. So a kernel is booted, with a limit of ten seconds.
+The result is valid for this host, its kernel and this QEMU. It is saved only if the
+same kernel boots under tcg: a kernel that boots nowhere tells nothing about kvm.
 """
 
 import hashlib
@@ -55,7 +54,7 @@ def _forced():
 
 
 def choose(fails_under, say):
-    """@fails_under(accel, seconds) boots a kernel: None, or why it failed."""
+    """Choose. @fails_under(accel, seconds) boots a kernel, and returns None or the error."""
     if _forced():
         return _forced()
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""QEMU's own device tree of a machine, with something added to it."""
+"""QEMU's own device tree of a machine, with additions."""
 
 import subprocess
 
@@ -8,8 +8,8 @@ from . import paths
 PACKAGES = {"dtc": "device-tree-compiler"}
 POOL = "bounce"
 
-# A pool that all of PCI must bounce through, with room for all that swio has in
-# flight on two disks.
+# A pool through which all PCI devices must bounce, large enough for all requests that
+# swio has in flight on two disks.
 RESTRICTED_POOL = """
 / {
 	reserved-memory {
@@ -31,7 +31,7 @@ RESTRICTED_POOL = """
 
 
 class TreeError(Exception):
-    """The device tree cannot be made; the message says why."""
+    """The device tree cannot be built; the message is the reason."""
 
 
 def _run(command, **more):
@@ -43,7 +43,7 @@ def _run(command, **more):
 
 
 def build(board, addition, target):
-    """@board: QEMU's arguments for the machine; @addition: source for dtc."""
+    """Build the device tree. @board: QEMU's arguments for the machine; @addition: source for dtc."""
     dtc = paths.tool("dtc", PACKAGES, TreeError)
     dumped = target.with_suffix(".dump")
     _run([*board, "-machine", f"dumpdtb={dumped}"])

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Guests that run a line at a time, when they are told to, and stand still else.
+"""Guests that execute one line at a time on request, and are paused otherwise.
 
-Several of them take turns so: what is compared lies seconds apart, and what the
-host does meanwhile hits them all. The scenario sends a frame "ready", then reads
-lines from the verdict port and does what each says, until one says "end".
+So several guests can take turns: the compared runs are only seconds apart, and other
+work on the host affects them all. The scenario sends a frame "ready", then reads lines
+from the verdict port and executes each, until the line "end".
 """
 
 from . import klog, run
 
-# Names of frames; the latter is also the line that ends it all.
+# Names of frames; END is also the line that ends the scenario.
 READY, END = "ready", "end"
-# How often a guest may boot with a clock that is wrong.
+# How often a guest may boot with a wrong clock.
 WRONG_CLOCKS = 5
 
 
 class Driven:
-    """One guest. Leave the with block, and it is gone; @result says how it went, and
-    @boots how often it had to boot.
+    """One guest, which is stopped at the end of the with block. Then @result is its
+    result, and @boots is the number of its boots.
     """
 
     def __init__(self, spec, accel_name, keep, progress):
@@ -47,7 +47,7 @@ class Driven:
         self.result.emulator_faults = self._faults
 
     def _lost(self):
-        """The guest is gone. True if that was the emulator's fault: it boots again."""
+        """Handle a crash of the guest. Boot again and return True if the emulator caused it."""
         self._finish()
         if not run.broken_by_emulator(self.result, self._faults):
             return False
@@ -59,7 +59,7 @@ class Driven:
         return self._session is not None
 
     def ready(self):
-        """Wait until it takes lines: does it?"""
+        """Wait until the guest reads lines; return whether it does."""
         if not self._session.follow(READY, self._timeout):
             return self._lost()
         self._session.machine.pause()
@@ -69,7 +69,7 @@ class Driven:
         return klog.clock_is_wrong(self._session.console())
 
     def _again(self):
-        """A guest whose seconds are not ours measures nothing: it boots again."""
+        """Boot again: a guest whose clock is wrong cannot measure time."""
         self._wrong_clocks += 1
         if self._wrong_clocks == WRONG_CLOCKS:
             self._session.give_up("the guest's clock is wrong, again and again")
@@ -81,8 +81,8 @@ class Driven:
         return self.ready()
 
     def run(self, line, last, seconds):
-        """Let it do what @line says, which ends with frame @last: what it has said
-        so far, None if it is gone.
+        """Let the guest execute @line, which ends with the frame @last. Return the frames
+        so far, or None if the guest has crashed.
         """
         while self.alive:
             session = self._session
@@ -95,7 +95,7 @@ class Driven:
         return None
 
     def insns(self):
-        """Instructions that it has executed so far by address, while it stands still."""
+        """Return {address: instructions executed so far}, while the guest is paused."""
         return self._session.machine.insns()
 
     def end(self, seconds=30):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Loads that pools have to grow for, and what is left of these afterwards.
+"""Loads that need more pools, and the memory of the pools afterwards.
 
-The scenario burst has much in flight at once, then rests; cycles grows and
-shrinks again and again. Disks that hardly answer keep what was sent to them in
-flight, so that it is the guest's queues that say how much that is.
+The scenario burst has many requests in flight at once, then is idle; cycles grows and
+shrinks repeatedly. Throttled disks keep the requests in flight, so that their number
+depends only on the queues of the guest.
 """
 
 import json
@@ -18,9 +18,9 @@ LOAD_SECONDS = 120
 
 
 class Job(NamedTuple):
-    """Jobs of fio on one disk. @bs and @size (of each) are in KiB; with @bps
-    the disk gives no more bytes a second, until the guest says that no more
-    comes: so what is read back is in flight at once, however slow the guest is.
+    """Jobs of fio on one disk. @bs and @size (of each) are in KiB. @bps limits the bytes
+    per second of the disk until the guest reports that it submits no more reads: so all
+    reads are in flight at once, even in a slow guest.
     """
 
     disk: str
@@ -36,23 +36,23 @@ class Job(NamedTuple):
 
     @property
     def kib(self):
-        """What is in flight when the queues are full."""
+        """Return the KiB in flight when the queues are full."""
         return min(self.depth * self.bs, self.size) * self.jobs
 
 
-# Enough to be probed, and next to nothing.
+# Bytes per second that suffice to probe the disk, but transfer almost nothing.
 HOLD = 256 << 10
 # 256 + 96 + 8 MiB.
 BURST = (Job("nvme", 8, 256, 128, 32 << 10, HOLD),
          Job("virtio-blk", 3, 256, 128, 32 << 10, HOLD),
          Job("ahci", 1, 32, 256, 8 << 10))
-# What is held longer than that is no longer waited for by the driver.
+# The timeout of the driver, which must be longer than requests are held.
 HELD_APPEND = "nvme_core.io_timeout=240"
 
-# 320 MiB: 5 threads, 256 mappings of 256 KiB each. Each unmaps one as soon as it
-# has so many: 256 MiB are in flight at any time then.
+# 320 MiB: 5 threads with 256 mappings of 256 KiB each. A thread unmaps as soon as it has
+# that many, so at least 256 MiB are in flight at any time.
 EXACT = {"exact": "-k -b 64 -T 6000 -t 5 -D 256 -S 262144 -d 1"}
-# 8 MiB, as a step of a cycle.
+# A step of a cycle: 8 MiB.
 STEP = {"step": "-k -b 64 -T 10 -t 1 -D 32 -S 262144 -d 1"}
 
 
@@ -72,8 +72,8 @@ def moment(words):
 
 def burst_spec(kernel, append, vcpus, memory_mib, rest, jobs=BURST, until="",
                **more):
-    """A boot of fio on @jobs, and @rest seconds after it, or until there are
-    so many slots.
+    """Specify a boot that runs fio with @jobs, then is idle for @rest seconds, or until at
+    most @until slots are left.
     """
     disks = [machine.Disk(job.disk, max(64, job.jobs * job.size >> 10), job.bps)
              for job in jobs]
@@ -86,14 +86,14 @@ def burst_spec(kernel, append, vcpus, memory_mib, rest, jobs=BURST, until="",
 
 
 def exact_spec(kernel, append, vcpus, memory_mib, rest=0, rows=None, **more):
-    """A boot of the map benchmark with all its mappings in flight."""
+    """Specify a boot of the map benchmark with all its mappings in flight."""
     return run.Spec(kernel, "burst", append, vcpus, memory_mib, (),
                     {"REST": rest, "UNTIL": ""}, mapbench.files(rows or EXACT, mapbench.tool()),
                     timeout=120 + rest, devices=(mapbench.DEVICE,), **more)
 
 
 def cycles_spec(kernel, append, vcpus, memory_mib, cycles, seconds, **more):
-    """A boot that grows and shrinks so often, but no longer than that."""
+    """Specify a boot that grows and shrinks @cycles times, but at most for @seconds."""
     return run.Spec(kernel, "cycles", append, vcpus, memory_mib, (),
                     {"CYCLES": cycles, "CYCLES_SECONDS": seconds},
                     mapbench.files(STEP, mapbench.tool()),
@@ -101,7 +101,7 @@ def cycles_spec(kernel, append, vcpus, memory_mib, cycles, seconds, **more):
 
 
 class Burst:
-    """What the scenario burst said."""
+    """The report of the scenario burst."""
 
     def __init__(self, result):
         self.result = result
@@ -112,12 +112,12 @@ class Burst:
             if "after" in result.reader.frames else 0
 
     def in_use(self, at):
-        """Slots in use at a moment, with those of transient pools: a kernel that
-        keeps the mark counts these as used anyway."""
+        """Return the slots in use at a moment, including transient pools: a kernel that
+        keeps a high-water mark already counts these as used."""
         return at.used if self._mark else at.used + at.transient
 
     def peak(self):
-        """The most at once, as far as samples have seen it, or as the kernel did."""
+        """Return the most slots in use at once, from the samples or the kernel's mark."""
         return max(self._mark, *map(self.in_use, self.moments))
 
     def peak_transient(self):
@@ -127,13 +127,13 @@ class Burst:
         return max(m.slots for m in self.moments)
 
     def at(self, seconds):
-        """Slots @seconds after the load ended, or at the last moment before."""
+        """Return the slots @seconds after the end of the load, or at the last sample before."""
         until = [m for m in self.moments if m.seconds <= self.end + seconds]
         return until[-1].slots
 
     def back_after(self, slots):
-        """Seconds from the end of the load to the first moment with no more
-        than @slots after which there were never more again; None: never."""
+        """Return the seconds from the end of the load until there are at most @slots for
+        the rest of the time; None: never."""
         back = None
         for m in reversed(self.moments):
             if m.slots > slots or m.seconds < self.end:
@@ -142,7 +142,7 @@ class Burst:
         return back
 
     def fio_errors(self):
-        """Errors that fio was told of; 1 if it did not even end well."""
+        """Return the number of errors in fio's results; at least 1 if fio failed."""
         jobs = self._fio_jobs()
         if not jobs:
             return 1
@@ -152,11 +152,11 @@ class Burst:
         return errors or int(status != "0")
 
     def fio_bytes(self):
-        """Bytes that were read back."""
+        """Return the bytes that were read back."""
         return sum(job["read"]["io_bytes"] for job in self._fio_jobs())
 
     def _fio_jobs(self):
-        """fio's results; it may have had something to say before them."""
+        """Return fio's results; other output may precede them."""
         if "fio" not in self.result.reader.frames:
             return []
         text = self.result.text("fio")
@@ -164,15 +164,15 @@ class Burst:
 
 
 def events(result, frame="swiotlb"):
-    """{name: count} of debugfs' table of events; empty where there is none."""
+    """Return {name: count} from the table of events in debugfs; empty if there is none."""
     return {name.partition(".")[2]: int(value)
             for name, value in result.values(frame).items()
             if name.startswith("events.")}
 
 
 class Cycle(NamedTuple):
-    """One line of the scenario cycles: what it was like after, and the most
-    slots there were."""
+    """One line of the scenario cycles: the state after a cycle, and its largest number of
+    slots."""
 
     after: Moment
     most: int
@@ -187,14 +187,14 @@ def cycles(result):
 
 
 def unnamed(result):
-    """[(cycle, KiB that were neither free nor had a name after it)]"""
+    """Return [(cycle, KiB that were neither free nor accounted after it)]."""
     return [tuple(map(int, line.split()))
             for line in result.text("unnamed").splitlines()]
 
 
 def slab_growth(result):
-    """{cache: objects more than before}, of all caches that grew; None where the
-    kernel does not tell."""
+    """Return {cache: additional objects} of all caches that grew; None if the kernel
+    has no slabinfo."""
     if "slab.before" not in result.reader.frames:
         return None
     before, after = (_slabs(result.text(f"slab.{when}"))
@@ -204,7 +204,7 @@ def slab_growth(result):
 
 
 def _slabs(text):
-    """{cache: active objects} of /proc/slabinfo."""
+    """Return {cache: active objects} from /proc/slabinfo."""
     return {words[0]: int(words[1]) for words in map(str.split, text.splitlines())
             if len(words) > 2 and words[1].isdigit()}
 
@@ -214,8 +214,8 @@ def _slabs(text):
 # 48 MiB.
 TEST_BURST = (Job("nvme", 2, 128, 128, 16 << 10, HOLD),
               Job("virtio-blk", 2, 64, 128, 8 << 10, HOLD))
-# The clock of an emulated guest on a busy host is not to be trusted: a test waits
-# longer than giving back takes, make bench-dynamic measures how long that is.
+# The clock of an emulated guest on a busy host is not reliable, so a test waits longer
+# than pools need to be freed. make bench-dynamic measures that time.
 TEST_REST = 150
 MAX_MIB = 8
 
@@ -234,13 +234,13 @@ def _wrong_data(burst):
 
 
 def gave_back(result):
-    """It grew for the load, lost nothing, and has one pool again."""
+    """Check that the load added pools, that data is correct and that one pool is left."""
     burst = Burst(result)
     wrong = _wrong_data(burst)
     if wrong:
         return wrong
     counted = events(result)
-    # How far depends on how fast the host is.
+    # The peak depends on the speed of the host.
     if burst.peak_slots() <= BOOT_SLOTS or not counted.get("grown"):
         return f"{burst.peak_slots()} slots at most: it did not grow"
     if burst.back_after(BOOT_SLOTS) is None:
@@ -253,7 +253,7 @@ def gave_back(result):
 
 
 def kept_the_limit(result):
-    """All pools together never had more than MAX_MIB, and it says why."""
+    """Check that all pools together never exceeded MAX_MIB, and that the log says why."""
     burst = Burst(result)
     wrong = _wrong_data(burst)
     if wrong:

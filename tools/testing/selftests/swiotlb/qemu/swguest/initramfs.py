@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The guest's root: busybox, fio and our scripts, as an uncompressed cpio.
+"""The root file system of the guest: busybox, fio and our scripts, as an uncompressed cpio.
 
-Debian's fio is linked against every engine it knows: with Ceph, Gluster, RDMA
-and persistent memory behind it, its libraries add up to 84 MB, of which an
-io_uring run uses 3. It is also linked to resolve everything at start, so they
-cannot just be left out. Each library that only an unused engine needs is
-replaced by a stub: a shared object of the same name whose functions say who
-called them and abort. The fio that runs is the distribution's own, unchanged;
-building a lean one from source would save nothing in the guest and cost a
-download and two minutes.
+Debian's fio is linked against all of its engines: with those for Ceph, Gluster, RDMA
+and persistent memory, its libraries add up to 84 MB, of which an io_uring run uses 3.
+All symbols are resolved at start, so the libraries cannot be left out. Each library
+that only an unused engine needs is replaced by a stub: a shared object of the same name
+whose functions print their name and abort. fio itself is the unchanged binary of the
+distribution; a smaller one built from source would save nothing in the guest and cost
+a download and two minutes.
 
-Nothing is compressed: inflating costs more under emulation than reading.
+Nothing is compressed: under emulation, decompression takes longer than reading.
 """
 
 import hashlib
@@ -25,7 +24,7 @@ from . import paths, programs
 
 GUEST_DIR = paths.QEMU_DIR / "guest"
 
-# What a run of fio on a block device really calls into.
+# Libraries that a run of fio on a block device really calls.
 KEPT = ("libc.so", "libm.so", "libaio.so", "libnuma.so", "libz.so",
         "libpthread.so", "libdl.so", "librt.so", "ld-linux")
 
@@ -34,7 +33,7 @@ PACKAGES = {"fio": "fio", "gcc": "gcc", "nm": "binutils",
 
 
 class BuildError(Exception):
-    """The initramfs cannot be built here; the message says what to do."""
+    """The initramfs cannot be built here; the message names the remedy."""
 
 
 def _tool(name):
@@ -52,7 +51,7 @@ def _output(*command):
 # --- cpio -----------------------------------------------------------------
 
 class Cpio:
-    """A "newc" archive without times, owners or an order of its own."""
+    """A reproducible "newc" archive, without times and owners, in a fixed order."""
 
     def __init__(self):
         self._entries = {}
@@ -103,7 +102,7 @@ def _needed(binary):
 
 
 def _version_files(binary):
-    """Which library each symbol version that @binary asks for comes from."""
+    """Return the library of each symbol version that @binary needs."""
     owner, current = {}, None
     for line in _output(_tool("readelf"), "-VW", binary).splitlines():
         if found := re.search(r"Version: \d+\s+File: (\S+)", line):
@@ -114,7 +113,7 @@ def _version_files(binary):
 
 
 def _stub_symbols(binary, stubs):
-    """The symbols each stub has to define, as {soname: {version: names}}."""
+    """Return the symbols that each stub has to define, as {soname: {version: names}}."""
     owner = _version_files(binary)
     wanted = {soname: {} for soname in stubs}
     listed = _output(_tool("nm"), "-D", "--undefined-only", binary)
@@ -124,7 +123,7 @@ def _stub_symbols(binary, stubs):
         version = version.lstrip("@")
         if kind != "U":
             continue
-        # An unversioned symbol is found wherever it is: one stub has them all.
+        # An unversioned symbol is found in any library, so one stub defines them all.
         soname = owner.get(version) if version else stubs[0]
         if soname in wanted:
             wanted[soname].setdefault(version, []).append(name)
@@ -159,7 +158,7 @@ def _build_stub(directory, soname, versions):
 
 
 def _resolved(binary):
-    """{soname: path} of everything the loader would bring in."""
+    """Return {soname: path} of all libraries that the loader would load."""
     return dict(re.findall(r"^\s*(\S+) => (/\S+)",
                            _output(_tool("ldd"), binary), re.M))
 
@@ -171,7 +170,7 @@ def _interpreter(binary):
 
 
 def fio_parts(fio, scratch):
-    """{path in the guest: content} of fio and what it loads."""
+    """Return {path in the guest: content} of fio and its libraries."""
     parts = {"/bin/fio": pathlib.Path(fio).read_bytes()}
     interpreter = _interpreter(fio)
     if not interpreter:
@@ -190,7 +189,7 @@ def fio_parts(fio, scratch):
 
 
 def _check_fio(parts, scratch):
-    """Starts the assembled fio here: a missing symbol shows now, not later."""
+    """Run fio with the stubs here, so that a missing symbol is found now, not in the guest."""
     root = pathlib.Path(scratch) / "root"
     for name, data in parts.items():
         target = root / name.lstrip("/")
@@ -203,7 +202,7 @@ def _check_fio(parts, scratch):
                 str(root / "bin/fio"), "--version")
 
 
-# --- the whole ------------------------------------------------------------
+# --- the archive ----------------------------------------------------------
 
 def _scripts():
     return sorted(path for path in GUEST_DIR.rglob("*") if path.is_file())
@@ -228,7 +227,7 @@ def _assemble(busybox, swio, fio):
     cpio = Cpio()
     for name in ("proc", "sys", "dev", "tmp", "etc"):
         cpio.directory(name)
-    # The kernel opens the console before anything can mount /dev.
+    # The kernel opens the console before /dev can be mounted.
     cpio.device("dev/console", 5, 1)
     cpio.device("dev/null", 1, 3)
     cpio.file("bin/busybox", pathlib.Path(busybox).read_bytes(), True)
@@ -250,8 +249,8 @@ def _fio(fio):
 
 
 def build(say=lambda line: None, arch="x86_64"):
-    """The path of the initramfs, built if any of its inputs changed. Only the
-    host's own architecture has fio.
+    """Return the path of the initramfs, built if any of its inputs changed. Only that for
+    the architecture of the host has fio.
     """
     busybox = programs.busybox(arch, BuildError)
     if _interpreter(busybox):
@@ -273,8 +272,8 @@ def build(say=lambda line: None, arch="x86_64"):
 
 
 def overlay(files):
-    """A second archive, unpacked over the first: what one run brings along.
-    Text is a file, bytes are a program.
+    """Return a second archive with the files of one run, unpacked over the first. Text is
+    a file, bytes are a program.
     """
     cpio = Cpio()
     for name, content in files.items():

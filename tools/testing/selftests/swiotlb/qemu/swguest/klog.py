@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Signatures in a kernel's log that fail a run, whatever the verdict says."""
+"""Signatures in a kernel's log that fail a run, even if the verdict is good."""
 
 import re
 
-# name, pattern. The name is what a scenario gives to say that it provokes
-# the message on purpose. Order matters only for which name is reported when
-# several match the same line: the first.
+# (name, pattern). A scenario that provokes a message on purpose gives its name. If
+# several patterns match a line, the name of the first one is reported.
 SIGNATURES = (
     ("panic", r"Kernel panic"),
     ("kasan", r"BUG: KASAN|KASAN: "),
@@ -51,7 +50,7 @@ SIGNATURES = (
 
 _COMPILED = tuple((name, re.compile(pattern)) for name, pattern in SIGNATURES)
 
-# A kernel's word on its own tests is not a finding.
+# Messages of the kernel about its self-tests, which are not findings.
 _HARMLESS = re.compile(
     r"ata\d+: SATA link|kmemleak: (Kernel memory leak detector|Automatic)|"
     r"DMA-API: (preallocated|debugging (enabled|disabled)|disable)|"
@@ -66,20 +65,20 @@ _CLOCKS_DIFFER = re.compile(r"tsc: PIT calibration deviates from HPET")
 
 
 def clock_is_wrong(text):
-    """Whether the guest was not run while it compared its clocks: its seconds then are
-    a fraction of ours, or several.
+    """Return whether the guest was not scheduled while it calibrated its clock: its seconds
+    then differ from real ones.
     """
     return bool(_CLOCKS_DIFFER.search(text))
 
 
 def stale_int3(text):
-    """Whether the emulator, not the kernel, is what broke.
+    """Return whether a fault of the emulator, not of the kernel, caused the oops.
 
-    QEMU before 8.1 can keep a translation of the int3 that the kernel's
-    text_poke() writes for a moment: a vCPU then traps where memory has had the
-    real instruction for long. The oops tells: the byte that it trapped on, the
-    one before the instruction pointer, is no int3 (cc). A kernel that jumps
-    astray into padding does trap on a cc.
+    QEMU before 8.1 can keep a translation of the int3 that the kernel's text_poke()
+    writes temporarily: a vCPU then traps after memory has had the real instruction for
+    a long time. The oops shows it: the byte before the instruction pointer, on which the
+    vCPU trapped, is no int3 (cc). If the kernel itself jumps into padding, that byte is
+    a cc.
     """
     found = _OOPS_INT3.search(text)
     if not found or scan(text[:found.start()]):
@@ -89,7 +88,7 @@ def stale_int3(text):
 
 
 class Finding:
-    """One line of the log that fails the run."""
+    """A line of the log that fails the run."""
 
     def __init__(self, name, number, line):
         self.name = name
@@ -101,7 +100,7 @@ class Finding:
 
 
 def scan(text, ignore=()):
-    """All findings in a log, without those whose names are in @ignore."""
+    """Return all findings in a log, except those whose names are in @ignore."""
     unknown = set(ignore) - {name for name, _ in SIGNATURES}
     if unknown:
         raise ValueError(f"no such signature: {', '.join(sorted(unknown))}")
@@ -120,15 +119,15 @@ def scan(text, ignore=()):
 class Race:
     """One report of KCSAN."""
 
-    # How far up the stack of an access code is asked about: what it inlined or
-    # called to copy.
+    # Number of frames of a stack to search for the code that made an access: it may have
+    # called a copy function.
     DEPTH = 2
 
     def __init__(self, text):
         self.text = text
 
     def _accesses(self):
-        """The stack of each of the two, innermost function first."""
+        """Return the stacks of both accesses, innermost function first."""
         stacks = []
         for line in self.text.splitlines():
             line = _TIME.sub("", line)
@@ -149,7 +148,7 @@ _RULE = re.compile(r"^={20,}$")
 
 
 def races(text):
-    """The reports of KCSAN in a log, in order."""
+    """Return the reports of KCSAN in a log, in order."""
     found, lines = [], None
     for line in text.splitlines():
         bare = _TIME.sub("", line.rstrip("\r"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The kselftest of a running kernel, in a guest: what it takes, what it said."""
+"""The kselftest of a running kernel, in a guest: its files and its results."""
 
 import re
 
@@ -11,7 +11,7 @@ RESULT = re.compile(r"^(?:not )?ok \d+ .*", re.M)
 
 
 def files(program):
-    """What a boot brings along; @program is the tool of the benchmark."""
+    """Return the files for a boot; @program is the tool of the benchmark."""
     for tree in (paths.TREE, paths.build_dir() / "src-ours"):
         if (tree / HELPERS).is_file():
             helpers = (tree / HELPERS).read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ def files(program):
 
 
 def wrong(text, tests):
-    """What is wrong if so many tests should pass and none be skipped, or None."""
+    """Check that @tests tests passed and none was skipped; return the problem or None."""
     found = RESULT.findall(text)
     if len(found) == tests and all(line.startswith("ok ") and "# SKIP" not in line for line in found):
         return None

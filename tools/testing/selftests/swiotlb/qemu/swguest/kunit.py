@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """KUnit results in a console log, as the kernel's own kunit.py reads them.
 
-That tool judges what is in the log. What is not there it cannot miss: so each
-suite that the sources have must be found, with a result of each of its tests.
+That tool checks only the results that are in the log. So this module also checks that
+the log has all suites of the sources, with a result of each of their tests.
 """
 
 import json
@@ -20,7 +20,7 @@ _VERDICTS = {"PASS": "ok", "SKIP": "ok"}
 
 
 class Outcome(NamedTuple):
-    """One test, or one row of its table: suite.test or suite.test.row"""
+    """One test, or one row of its table: suite.test or suite.test.row."""
 
     name: str
     ok: bool
@@ -28,7 +28,7 @@ class Outcome(NamedTuple):
 
 
 def expected(tree=paths.TREE):
-    """{suite: [test, ...]} by the sources."""
+    """Return {suite: [test, ...]} from the sources."""
     suites = {}
     for source in sorted((tree / TESTS).glob("*_kunit.c")):
         text = source.read_text()
@@ -42,7 +42,7 @@ def expected(tree=paths.TREE):
 
 
 def parser():
-    """kunit.py of the kernel tree that we are in, or of the composed one."""
+    """Return kunit.py of this kernel tree, or of the composed one."""
     for tree in (paths.TREE, paths.build_dir() / "src-ours"):
         path = tree / "tools/testing/kunit/kunit.py"
         if path.is_file():
@@ -51,7 +51,7 @@ def parser():
 
 
 def parse(log):
-    """(all went well, what kunit.py said, its results as it writes them)"""
+    """Return (whether all passed, the output of kunit.py, its results from JSON)."""
     report = log.with_suffix(".json")
     report.unlink(missing_ok=True)
     done = subprocess.run(
@@ -62,7 +62,7 @@ def parse(log):
 
 
 def outcomes(group, prefix=""):
-    """Flat, without the groups themselves."""
+    """Return a flat list of the outcomes, without the groups themselves."""
     found = [Outcome(prefix + case["name"], case["status"] in _VERDICTS,
                      case["status"] == "SKIP")
              for case in group.get("test_cases", [])]
@@ -72,7 +72,7 @@ def outcomes(group, prefix=""):
 
 
 def missing(suites, found):
-    """Tests of @suites of which there is no result."""
+    """Return the tests of @suites without a result."""
     seen = {tuple(outcome.name.split(".")[:2]) for outcome in found}
     return [f"{suite}.{case}" for suite, cases in suites.items()
             for case in cases if (suite, case) not in seen]

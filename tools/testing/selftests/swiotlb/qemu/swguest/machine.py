@@ -18,18 +18,17 @@ PACKAGE = {"qemu-system-x86_64": "qemu-system-x86",
            "qemu-system-i386": "qemu-system-x86",
            "qemu-system-aarch64": "qemu-system-arm", "setpriv": "util-linux"}
 
-# TCG carries out rep movsb a byte at a time. A QEMU whose TCG offers FSRM (7.2
-# does not) makes the kernel copy that way, and the table would show QEMU's
-# string instructions: without it every version runs the same copy loop. Four
-# levels of page tables, as nearly all guests have.
+# TCG executes rep movsb one byte at a time. If TCG offers FSRM (7.2 does not), the kernel
+# copies with rep movsb, and QEMU's string instructions would dominate the results.
+# Without it, all versions run the same copy loop. Four levels of page tables, as in
+# nearly all guests.
 CPU = {"kvm": "host", "tcg": "max,-fsrm,-la57"}
 
 
 
 class Arch(NamedTuple):
-    """@port: QEMU's words for the second serial port, which is @verdict in the
-    guest; the first one is @console. @xen: Xen boots first, and the kernel is its
-    dom0.
+    """@port: QEMU's arguments for the second serial port, which is @verdict in the guest;
+    the first one is @console. @xen: Xen boots first, and the kernel is its dom0.
     """
 
     qemu: str
@@ -46,23 +45,23 @@ X86_APPEND = "mitigations=off tsc=reliable no_timer_check"
 ARCHES = {
     "x86_64": Arch("qemu-system-x86_64", "q35,usb=off", CPU, "ttyS0", "ttyS1",
                    ("-serial", "chardev:verdict"), X86_APPEND),
-    # "max" is an Athlon, of which Linux wants no more than one.
+    # "max" is an Athlon, with which Linux uses only one CPU.
     "i386": Arch("qemu-system-i386", "q35,usb=off", {"tcg": "coreduo"},
                  "ttyS0", "ttyS1", ("-serial", "chardev:verdict"), X86_APPEND),
     "arm64": Arch("qemu-system-aarch64", "virt", {"tcg": "cortex-a57"},
                   "ttyAMA0", "ttyS0",
                   ("-device", "pci-serial,chardev=verdict")),
-    # Xen keeps the first port and lends it to dom0 as hvc0. "max" has features that
-    # its early code does not survive under TCG.
+    # Xen keeps the first port and provides it to dom0 as hvc0. With some features of
+    # "max", the early code of Xen crashes under TCG.
     "xen": Arch("qemu-system-x86_64", "q35,usb=off", {"tcg": "qemu64"}, "hvc0",
                 "ttyS1", ("-serial", "chardev:verdict"), "earlyprintk=xen", True),
 }
 HOST = "x86_64"
 XEN_APPEND = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all"
 
-# Nothing is silenced, but a vCPU that a busy host does not run for some seconds
-# is no stall of the guest's: RCU stalls are reported after 60 s (default 21),
-# soft lockups after 40 s (default 20), well before the runner gives up.
+# No report is disabled, but a busy host may not schedule a vCPU for some seconds, which
+# is no stall of the guest: RCU stalls are reported after 60 s (default 21), soft lockups
+# after 40 s (default 20), well before the timeout of the runner.
 APPEND = ("panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=60 "
           "watchdog_thresh=20 random.trust_cpu=on")
 
@@ -73,15 +72,15 @@ INSNS_NOWHERE = 1
 
 
 class MachineError(Exception):
-    """QEMU cannot be started; the message says what to do."""
+    """QEMU cannot be started; the message names the remedy."""
 
 
 class Disk:
-    """@kind is virtio-blk, nvme, ahci or am53c974; @mib its size; @bps, if not
-    0, the bytes a second that it gives.
+    """@kind is virtio-blk, nvme, ahci or am53c974; @mib its size; @bps, if not 0, its
+    limit in bytes per second.
 
-    The backing is anonymous memory of this process handed over as a file
-    descriptor: raw, sparse, without a trace on any disk, and gone with QEMU.
+    The backing is anonymous memory of this process, passed as a file descriptor: raw,
+    sparse, never on a disk of the host, and freed when QEMU exits.
     """
 
     def __init__(self, kind, mib, bps=0):
@@ -119,7 +118,7 @@ def accel_argument(accel):
 
 
 def board(spec, accel):
-    """The machine without anything in it."""
+    """Return the arguments for the machine without devices."""
     arch = ARCHES[spec.arch]
     return [tool(arch.qemu), "-nodefaults", "-no-user-config", "-no-reboot",
             "-display", "none", "-machine", arch.machine,
@@ -128,23 +127,24 @@ def board(spec, accel):
 
 
 def _verdict(spec, port):
-    """The verdict's way to the file @port; of a driven guest also ours to it."""
+    """Return the arguments for the verdict port, which writes to @port; a driven guest also
+    reads from it."""
     if not spec.driven:
         return f"file,id=verdict,path={port}"
     return f"pipe,id=verdict,path={port.with_suffix('')}"
 
 
 def _module(path, append=""):
-    """QEMU separates modules by commas."""
+    """Return the argument for a module; QEMU separates modules by commas."""
     return f"{path} {append}".strip().replace(",", ",,")
 
 
 def _images(spec, arch, initrd):
-    """What QEMU loads, and the parameters of it."""
+    """Return the arguments for the images that QEMU loads, with their parameters."""
     append = f"console={arch.console} {APPEND} {arch.append} {spec.append}"
     append = " ".join(append.split())
     if arch.xen:
-        # As the machine in which the fault was seen
+        # The same size as the machine in which the fault was seen
         mib = spec.memory_mib // 2
         return ["-kernel", programs.xen(MachineError),
                 "-append", f"dom0_mem={mib}M,max:{mib}M {XEN_APPEND}",
@@ -153,7 +153,7 @@ def _images(spec, arch, initrd):
 
 
 def command(spec, accel, initrd, console, port):
-    """QEMU's arguments without the disks."""
+    """Return QEMU's arguments, without those for the disks."""
     arch = ARCHES[spec.arch]
     return [*board(spec, accel), *_images(spec, arch, initrd),
             "-chardev", f"file,id=console,path={console}",
@@ -162,7 +162,7 @@ def command(spec, accel, initrd, console, port):
 
 
 def _throttled(disk, node):
-    """A node on top of the disk's own that gives so many bytes a second."""
+    """Return the arguments for a node that limits the disk to @bps bytes per second."""
     return ["-object", f"throttle-group,id={node}-limit,"
                        f"x-bps-read={disk.bps}",
             "-blockdev", f"driver=throttle,node-name={node},"
@@ -194,7 +194,7 @@ def _other_devices(spec):
 
 
 def _ask(stream, command, **arguments):
-    """One command to QEMU's monitor, and its answer among what else it says."""
+    """Send a command to QEMU's monitor, and return its answer, skipping other messages."""
     stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
     stream.flush()
     for line in stream:
@@ -207,15 +207,15 @@ def _ask(stream, command, **arguments):
 
 
 class Machine:
-    """A running QEMU. Leave the with block and it is gone, however one leaves.
+    """A running QEMU, which is always stopped at the end of the with block.
 
-    It sits in a session of its own, so that Ctrl-C reaches only us, and the
-    kernel kills it should we die without a chance to.
+    It has its own session, so that Ctrl-C reaches only the runner, and the kernel kills
+    it if the runner is killed.
     """
 
     def __init__(self, spec, accel, initrd, directory):
         self.console = directory / "console.log"
-        # QEMU's names for the two sides of a pipe.
+        # QEMU's names for both ends of a pipe.
         self.port = directory / "verdict.out"
         self._told = directory / "verdict.in"
         self.monitor = directory / "monitor"
@@ -267,7 +267,7 @@ class Machine:
 
     @contextlib.contextmanager
     def _monitored(self):
-        """A stream for _ask()."""
+        """Yield a stream to the monitor, for _ask()."""
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.settimeout(10)
             monitor.connect(str(self.monitor))
@@ -276,7 +276,7 @@ class Machine:
             yield stream
 
     def release(self):
-        """Disks that answer slowly do so no more."""
+        """Lift the limit of throttled disks."""
         with self._monitored() as stream:
             for number, disk in enumerate(self._spec.disks):
                 if disk.bps:
@@ -284,7 +284,7 @@ class Machine:
                          property="limits", value={"bps-read": 0})
 
     def pause(self):
-        """The guest stands still, and so does its time."""
+        """Stop the guest and its clock."""
         with self._monitored() as stream:
             _ask(stream, "stop")
 
@@ -293,12 +293,12 @@ class Machine:
             _ask(stream, "cont")
 
     def tell(self, line):
-        """A line for a driven guest, which has to be reading its verdict port."""
+        """Send a line to a driven guest, which must be reading its verdict port."""
         os.write(self._lines, line.encode() + b"\n")
 
     def insns(self):
-        """How many instructions the guest has executed so far: {address in its kernel:
-        instructions}, those of user space at 0. insns.c has the form of the file.
+        """Return the instructions that the guest has executed so far, as {address in its
+        kernel: instructions}; user space is at 0. insns.c describes the file.
         """
         with open(self._insns, "rb") as file:
             def counters():

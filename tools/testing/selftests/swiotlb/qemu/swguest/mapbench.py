@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The kernel's dma_map_benchmark: its tool, its rows, what comes back.
+"""The kernel's dma_map_benchmark: its tool, its rows, its results.
 
 A row is a line of /etc/maprows: a name, then the options of the tool. The
 scenario mapbench answers each with a frame <name>.map of KEY=value lines, with
@@ -11,7 +11,7 @@ import subprocess
 
 from . import initramfs, paths
 
-# A PCI device that needs no driver, so that the benchmark can be its driver.
+# A PCI device without a driver, so that the benchmark can be its driver.
 DEVICE = "pci-testdev"
 TOOL = "bin/dma_map_benchmark"
 LATENCY = ("min_ns", "p50_ns", "p99_ns", "p999_ns", "max_ns")
@@ -19,7 +19,7 @@ FRAME = ".map"
 
 
 def _source():
-    """The tool's directory: in a kernel tree its own, else the composed one's."""
+    """Return the directory of the tool, in this kernel tree or in the composed one."""
     for tree in (paths.TREE, paths.build_dir() / "src-ours"):
         if (tree / "tools/dma/dma_map_benchmark.c").is_file():
             return tree / "tools/dma"
@@ -27,7 +27,7 @@ def _source():
 
 
 def tool():
-    """The benchmark's tool, linked so that it runs in the guest."""
+    """Build the tool of the benchmark, linked so that it runs in the guest."""
     source, out = _source(), paths.build_dir() / "guest/dma"
     out.mkdir(parents=True, exist_ok=True)
     clean = {name: value for name, value in os.environ.items()
@@ -41,7 +41,7 @@ def tool():
 
 
 def files(rows, program):
-    """What a boot brings along. @rows: {name: the tool's options}."""
+    """Return the files for a boot. @rows: {name: options of the tool}."""
     lines = "".join(f"{name} {options}\n" for name, options in rows.items())
     return {"etc/maprows": lines, TOOL: program}
 
@@ -65,7 +65,7 @@ def _wrong_latency(values, prefix):
 
 
 def _wrong_threads(values, threads, cross):
-    """Threads add up to the sum, each on CPUs of its own."""
+    """Check that the values of all threads add up to the total, and that they share no CPU."""
     for key in ("map_calls", "unmap_calls", "failures"):
         parts = sum(int(values[f"thread{i}_{key}"]) for i in range(threads))
         if parts != int(values[key]):
@@ -80,9 +80,9 @@ def _wrong_threads(values, threads, cross):
 
 
 def wrong(values, threads=0, cross=False, maps=True, fails=False):
-    """What is wrong with the answer to a row, or None. With @threads, those of
-    -p are looked at too. @maps, @fails: whether maps must
-    succeed and fail; None for the latter: they may.
+    """Check the output for a row; return the problem or None. With @threads, also check the
+    values per thread of -p. @maps, @fails: whether some maps must succeed, and whether some
+    must fail; @fails is None if they may.
     """
     try:
         if values["status"] != "0":

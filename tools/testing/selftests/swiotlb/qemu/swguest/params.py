@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Forms of swiotlb= on the command line, and what a kernel makes of each.
+"""Forms of swiotlb= on the command line, and their effect on the kernel.
 
-Boots of 4 CPUs and 512 MiB, all of it in reach of every device: without force
-there is no pool.
+Boots with 4 CPUs and 512 MiB, which every device reaches: without force there is no
+pool.
 """
 
 import re
@@ -16,8 +16,8 @@ _LINE = re.compile(r"^(?:\[ *\d+\.\d+\] ?)?software IO TLB: (.*)$", re.M)
 
 
 class Form(NamedTuple):
-    """@append: the command line; @slots: of the pool, 0 for none; @says: every
-    line that the kernel logs of it.
+    """@append: the command line; @slots: size of the pool, 0 for none; @says: all lines
+    that the kernel logs about it.
     """
 
     name: str
@@ -52,7 +52,7 @@ def _roundup(size):
 
 
 FORMS = (
-    # Good
+    # Valid
     Form("none", "", 0, ()),
     Form("no-value", "swiotlb", 0, ()),
     Form("empty", "swiotlb=", 0, ()),
@@ -80,7 +80,7 @@ FORMS = (
     Form("max", "swiotlb=dynamic,max=64M,force", 512, _pool()),
     Form("max-alone", "swiotlb=max=64M,force", DEFAULT_SLOTS, _pool()),
     Form("max-below-pool", "swiotlb=2048,max=1M,force", 2048, _pool()),
-    # Bad: the word that is wrong is named, the others hold
+    # Invalid: the kernel names the invalid word, and the other words apply
     Form("unknown-word", "swiotlb=banana,force", DEFAULT_SLOTS,
          _pool(_not_understood("banana"))),
     Form("capitals", "swiotlb=Force", 0, (_not_understood("Force"),)),
@@ -105,7 +105,7 @@ FORMS = (
           _roundup("16MB"))),
     Form("third-number", "swiotlb=2048,2,3,force", 2048,
          _pool(_not_understood("3"), areas=2)),
-    # A quarter of memory is the most
+    # The limit is a quarter of memory
     Form("more-than-memory", "swiotlb=524288,force", 65536,
          ("area num 4.",
           "1024MB are more than a quarter of memory, using 128MB",
@@ -114,7 +114,7 @@ FORMS = (
 
 
 def said(klog):
-    """What a kernel logged of swiotlb."""
+    """Return the lines that a kernel logged about swiotlb."""
     return tuple(_LINE.findall(klog))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Where things are: the tree, its build directory, the cache outside of both, programs."""
+"""Paths: the tree, its build directory, the cache outside of both, programs."""
 
 import os
 import pathlib
@@ -21,7 +21,7 @@ def cache_dir():
 
 
 def write_atomically(path, data):
-    """A reader, or a run after an interrupted one, sees all of it or nothing."""
+    """Write a file so that readers, or a run after an interrupted one, see all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -32,7 +32,7 @@ def write_atomically(path, data):
 
 
 def tool(name, packages, error):
-    """Where a program is; @error names its package, if it has another name."""
+    """Return the path of a program, or raise @error, which names its package if that differs."""
     found = shutil.which(name)
     if not found:
         raise error(f"{name} is missing: "

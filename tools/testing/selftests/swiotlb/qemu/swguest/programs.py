@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What runs in the guest, in QEMU or beside it, and is not the host's own: swio, the
-plugin that counts instructions and what times a hand-over, compiled; from the cache,
-busybox for another architecture, a static one, and Xen.
+"""Programs for the guest, for QEMU or beside it that the host does not have: swio, the
+plugin that counts instructions and the program that times a hand-over are compiled; Xen
+and a static busybox for another architecture are from the cache.
 """
 
 import os
@@ -20,7 +20,7 @@ PACKAGES = {"i686-linux-gnu-gcc": "gcc-i686-linux-gnu libc6-dev-i386-cross",
 
 
 def _compiled(source, name, arch, options, error):
-    """The path of what @source becomes, compiled if there is none newer than that."""
+    """Return the path of the program from @source, compiled if it is missing or older."""
     target = paths.build_dir() / "guest" / name
     if target.exists() and target.stat().st_mtime > source.stat().st_mtime:
         return target
@@ -43,7 +43,7 @@ def swio(arch, error):
 
 
 def insns(error):
-    """The plugin, for QEMU on this host."""
+    """Return the plugin, for QEMU on this host."""
     return _compiled(INSNS, "insns.so", "x86_64", ["-shared", "-fPIC"], error)
 
 
@@ -68,7 +68,7 @@ def xen(error):
 
 
 def applets(error):
-    """Names that busybox answers to; that of the host speaks for the others."""
+    """Return the names of busybox applets. All architectures have those of the host."""
     busybox_here = paths.tool("busybox", PACKAGES, error)
     done = subprocess.run([busybox_here, "--list"], capture_output=True,
                           text=True, check=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One boot, from a specification to a judged result."""
+"""One boot, from a specification to a checked result."""
 
 import contextlib
 import os
@@ -14,14 +14,13 @@ from . import accel, devicetree, initramfs, klog, machine, paths, uml, verdict
 
 
 class Spec:
-    """What to boot and what to run in it.
+    """The kernel to boot and the scenario to run in it.
 
-    @conf: shell variables for the scenario; @files: more files that it reads,
-    by their path in the guest; @ignore: names of klog signatures that the
-    scenario provokes on purpose; @devices: QEMU's words for more of them;
-    @device_tree: source that is added to the machine's; @taint: bits that the
-    kernel is tainted with when all is well; @driven: the scenario reads what
-    to do from the verdict port, see driven.py; @counted: QEMU counts the
+    @conf: shell variables for the scenario; @files: additional files for it, by their path
+    in the guest; @ignore: names of klog signatures that the scenario provokes on purpose;
+    @devices: QEMU's arguments for additional devices; @device_tree: source to add to the
+    device tree of the machine; @taint: bits that may taint the kernel; @driven: the
+    scenario reads lines from the verdict port, see driven.py; @counted: QEMU counts the
     instructions that the guest executes.
     """
 
@@ -49,12 +48,12 @@ class Spec:
 
     @property
     def uml(self):
-        """Whether it is User Mode Linux, and no emulator is needed."""
+        """Return whether it is User Mode Linux, which needs no emulator."""
         return self.arch == uml.ARCH
 
     @property
     def user(self):
-        """The architecture of its programs; fio is there for that of the host alone."""
+        """Return the architecture of its programs; only that of the host has fio."""
         return machine.HOST if self.uml or machine.ARCHES[self.arch].xen else self.arch
 
     def overlay(self):
@@ -68,7 +67,7 @@ class Spec:
 
 
 class Result:
-    """How it went. @problems is empty exactly if everything was in order."""
+    """The result of a boot. @problems is empty if and only if it passed."""
 
     def __init__(self, reader, problems, log, seconds, accel_name):
         self.reader = reader
@@ -90,11 +89,11 @@ class Result:
 
 
 class Interrupted(Exception):
-    """A signal asked us to end."""
+    """A signal told the runner to exit."""
 
 
 def handle_signals():
-    """SIGTERM and SIGHUP unwind like Ctrl-C, so that QEMU is taken down."""
+    """Let SIGTERM and SIGHUP unwind like Ctrl-C, so that QEMU is stopped."""
     def stop(number, _frame):
         raise Interrupted(signal.Signals(number).name)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -109,7 +108,7 @@ TEMPORARY = "swiotlb-guest."
 
 
 def _sweep():
-    """Takes away what a run left that was killed without a chance to."""
+    """Remove temporary files of a run that was killed."""
     for path in pathlib.Path(tempfile.gettempdir()).glob(TEMPORARY + "*"):
         pid = path.name[len(TEMPORARY):].partition(".")[0]
         if pid.isdigit() and not pathlib.Path("/proc", pid).exists():
@@ -120,7 +119,7 @@ def _without_waiting(path, flags):
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-# The frame after which disks that answer slowly do so no more.
+# The frame after which the limit of throttled disks is lifted.
 HELD = "held"
 
 
@@ -151,19 +150,18 @@ def _judge(reader, log_text, spec):
     return problems
 
 
-# How often a boot that the emulator itself broke is made again.
+# How often to boot in all if the emulator breaks the boot.
 STALE_INT3_TRIES = 8
 
 
 def boot(spec, accel_name, keep, progress=lambda frame: None):
-    """Boots under a given accelerator. @keep: where the console log goes.
+    """Boot under a given accelerator. @keep: the file for the console log.
 
-    A boot that ended in QEMU's stale int3 (klog.stale_int3()) says nothing
-    about the kernel: it is made again, with a line that says so and the log
-    kept beside the good one.
+    A boot that ended with QEMU's stale int3 (klog.stale_int3()) does not count: print a
+    line, save its log beside the good one, and boot again.
 
-    @progress is called with the name of every frame that arrives, and with
-    None many times a second in between.
+    Call @progress with the name of every frame that arrives, and with None many times per
+    second in between.
     """
     faults = []
     while True:
@@ -174,7 +172,7 @@ def boot(spec, accel_name, keep, progress=lambda frame: None):
 
 
 def broken_by_emulator(result, faults):
-    """True if the boot must be made again: what it left is put aside, and its name
+    """Return True if the boot does not count: its files are renamed, and the new name is
     added to @faults.
     """
     if result.ok or result.accel != "tcg" or len(faults) + 1 == STALE_INT3_TRIES or \
@@ -187,8 +185,8 @@ def broken_by_emulator(result, faults):
 
 
 class Session:
-    """A guest that is under way. Leave the with block, and it is gone, its console
-    is in @keep, and @result says how it went.
+    """A running guest. At the end of the with block it is stopped, its console log is in
+    @keep, and @result is its result.
     """
 
     def __init__(self, spec, accel_name, keep, progress):
@@ -231,8 +229,8 @@ class Session:
         self._why = why
 
     def follow(self, last, seconds):
-        """Read the port until frame @last, the end, an error or the time-out: is
-        @last there?
+        """Read the port until the frame @last, the end, an error or the timeout. Return
+        whether @last has arrived.
         """
         try:
             self._why = self._read(last, time.monotonic() + seconds, seconds)
@@ -241,7 +239,7 @@ class Session:
         return last in self.reader.frames
 
     def _read(self, last, deadline, seconds):
-        """Why @last does not come, None if it may."""
+        """Read until @last. Return the reason why it can no longer arrive, or None."""
         while True:
             gone = self.machine.exited()
             for name in self.reader.feed(self._port.read() or b""):
@@ -269,11 +267,11 @@ def _boot_once(spec, accel_name, keep, progress):
 
 
 def choose_accel(kernel):
-    """The accelerator for this host, found by booting @kernel."""
+    """Return the accelerator for this host, found by booting @kernel."""
     log = paths.build_dir() / "guest" / "accel.log"
 
     def fails_under(name, seconds):
-        # KUnit suites provoke lines that would be problems of a boot.
+        # KUnit suites provoke messages that would fail a boot.
         spec = Spec(kernel, "boot", "kunit.enable=0", vcpus=2, memory_mib=512,
                     timeout=seconds)
         result = boot(spec, name, log)
@@ -292,7 +290,7 @@ def run(spec, keep, progress=lambda frame: None):
 
 
 def main(function):
-    """Runs a command's main function with the errors a person can act on."""
+    """Run the main function of a command, and print errors that the user can fix."""
     handle_signals()
     try:
         return function()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""User Mode Linux instead of QEMU: a guest that is a process, at the host's speed.
+"""User Mode Linux instead of QEMU: a guest that is a process, at native speed.
 
 It runs the same initramfs. Its disks are dmablk, in its own kernel, and virtio-blk,
-which a qemu-storage-daemon serves out of memory, so that the data is really read and
-written. A guest with one CPU and its disks are bound to a CPU of the host each; one
-with more goes where the host's scheduler puts it.
+which a qemu-storage-daemon serves from memory, so that the data is really read and
+written. A guest with one CPU and its disks are each bound to a CPU of the host; a guest
+with more CPUs is not bound.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from . import machine, programs
 ARCH = "um"
 VERDICT = "ttyS0"
 DAEMON_SECONDS = 10
-# io_uring takes the way of the caller for memory; threads would add a hand-over.
+# For memory, io_uring completes in the context of the caller; threads would add a hand-over.
 BACKEND = "driver=file,aio=io_uring,locking=off,cache.no-flush=on"
 
 
 def pins(vcpus):
-    """CPUs of the host for the guest and for its disks, as taskset has them."""
+    """Return the CPUs of the host for the guest and for its disks, in the format of taskset."""
     cpus = sorted(os.sched_getaffinity(0))
     if vcpus > 1 or len(cpus) < 2:
         both = ",".join(map(str, cpus))
@@ -34,8 +34,8 @@ def pins(vcpus):
 
 
 def handover():
-    """Nanoseconds that a cache line takes from the CPU of a bound guest to that of its
-    disks; None if both have the same.
+    """Return the nanoseconds that a cache line takes from the CPU of a bound guest to that
+    of its disks; None if both use the same CPU.
     """
     guest, disks = pins(1)
     if guest == disks:
@@ -46,7 +46,7 @@ def handover():
 
 
 def _started(arguments, cpus, **how):
-    """A process in a session of its own, which does not outlive us."""
+    """Start a process in a new session, which does not outlive the runner."""
     arguments = [machine.tool("setpriv"), "--pdeathsig", "KILL", "--",
                  machine.tool("taskset"), "-c", cpus, *arguments]
     if os.environ.get("V") == "1":
@@ -56,7 +56,7 @@ def _started(arguments, cpus, **how):
 
 
 def daemon(disk, vcpus, socket, fd):
-    """The arguments of a daemon that serves the memory @fd at @socket."""
+    """Return the arguments of a daemon that serves the memory @fd at @socket."""
     if disk.bps:
         raise machine.MachineError("User Mode Linux has no disks that answer slowly")
     return [machine.tool("qemu-storage-daemon"),
@@ -66,7 +66,7 @@ def daemon(disk, vcpus, socket, fd):
 
 
 def command(spec, initrd, directory, sockets, lines, port):
-    """The kernel and its arguments. @lines, @port: file descriptors of its port."""
+    """Return the kernel and its arguments. @lines, @port: file descriptors of its port."""
     arguments = [str(spec.kernel), f"mem={spec.memory_mib}M", f"ncpus={spec.vcpus}",
                  "seccomp=on", "noreboot", f"uml_dir={directory}/", f"initrd={initrd}",
                  "con=null", "con0=null,fd:1", "ssl=null", f"ssl0=fd:{lines},fd:{port}"]
@@ -82,7 +82,7 @@ def command(spec, initrd, directory, sockets, lines, port):
 
 
 class Machine:
-    """A running guest, as machine.Machine is one."""
+    """A running guest, with the interface of machine.Machine."""
 
     def __init__(self, spec, _accel, initrd, directory):
         self.console = self.errors = directory / "console.log"
@@ -134,10 +134,10 @@ class Machine:
         return socket
 
     def pause(self):
-        """A guest that waits for a line stands still by itself."""
+        """Do nothing: a guest that waits for a line is idle."""
 
     def resume(self):
-        """It goes on when it gets the line."""
+        """Do nothing: the guest continues when it gets a line."""
 
     def tell(self, line):
         os.write(self._lines, line.encode() + b"\n")
@@ -160,7 +160,7 @@ class Machine:
 
 
 def _end(process):
-    """It and all that it has started, also where it is gone itself."""
+    """Stop a process and all processes it has started, even if it has exited itself."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

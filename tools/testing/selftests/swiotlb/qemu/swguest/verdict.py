@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The guest's side of the story, read from a serial port of its own.
+"""The report of the guest, read from a separate serial port.
 
 A frame is a header, the payload in base64, and a trailer:
 
@@ -7,10 +7,9 @@ A frame is a header, the payload in base64, and a trailer:
     <base64> ...
     SWE <seq>
 
-<bytes> and <md5> are those of the payload once decoded. Sequence numbers
-count from 1 without a gap; the last frame is called "end". Anything else on
-the line, a lost byte, a frame out of order or a missing end is an error: a
-verdict is complete or it is none.
+<bytes> and <md5> are those of the decoded payload. Sequence numbers count from 1 without
+a gap; the name of the last frame is "end". Other data on the line, a lost byte, a frame
+out of order or a missing end is an error: a verdict must be complete.
 """
 
 import base64
@@ -21,7 +20,7 @@ import zlib
 
 
 class VerdictError(Exception):
-    """What came over the port is not a sequence of whole frames."""
+    """The data from the port is not a sequence of complete frames."""
 
 
 def _decode(encoding, lines):
@@ -35,7 +34,7 @@ def _decode(encoding, lines):
 
 
 class Reader:
-    """Fed with bytes as they arrive, gives the frames that are complete."""
+    """Parses bytes as they arrive into complete frames."""
 
     def __init__(self):
         self.frames = {}
@@ -46,7 +45,7 @@ class Reader:
         self._seq = 0
 
     def feed(self, data):
-        """Returns the names of the frames that @data completed."""
+        """Return the names of the frames that @data completed."""
         self._pending += data
         *lines, self._pending = self._pending.split(b"\n")
         done = []
@@ -101,6 +100,6 @@ class Reader:
         return self.frames[name].decode("utf-8", "replace")
 
     def values(self, name):
-        """A frame of KEY=value lines as a dictionary."""
+        """Return a frame of KEY=value lines as a dictionary."""
         pairs = (line.partition("=") for line in self.text(name).splitlines())
         return {key: value for key, _, value in pairs if key}

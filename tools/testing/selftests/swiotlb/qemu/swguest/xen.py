@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What must be true of a run in a PV dom0 of Xen.
+"""The checks of a run in a PV dom0 of Xen.
 
-Xen makes each 128 slots of the pool contiguous in the machine, and no more: data of a
-mapping that crosses such a segment end in other memory. A run shows that
-no mapping does only if the segments are really apart, and if the disks did bounce, with
-mappings longer than a page: of pages that are neighbours in the machine, too.
+Xen makes each 128 slots of the pool contiguous in the machine, and no more: the data of
+a mapping that crosses such a segment would end in other memory. A run proves that no
+mapping does so only if the segments are really apart, and if the disks bounced with
+mappings longer than a page, even of pages that are adjacent in the machine.
 """
 
 from . import run
 
-# Of the requests. All but the first and the last leave a rest in a segment of 256 KiB.
+# Sizes of the requests. All but the first and the last do not divide a segment of 256 KiB.
 SIZES = ("4k", "12k", "68k", "132k", "256k")
 REFUSED = ('software IO TLB: swiotlb=: the pool cannot grow on this platform, '
            '"dynamic" is ignored')
-# Mappings longer than a page, of all sizes together. There are some 1,200 to 4,200. With
-# an allocator that ignored the segments, four boots of four read wrong data, each at
-# three or four sizes.
+# Smallest number of mappings longer than a page, of all sizes together. Runs have some
+# 1,200 to 4,200. With an allocator that ignored the segments, all of four boots read
+# wrong data, each at three or four sizes.
 LEAST_LONG = 300
 USELESS = "the test proves nothing"
 
 
 def _pool(values):
-    """What is wrong with the pool's place in the machine."""
+    """Check the machine addresses of the pool; yield the problems."""
     found = {name: int(values[name]) for name in ("segments", "broken", "apart")}
     run.say(f"{found['segments']} segments, {found['apart']} of them do not follow the "
             "one before in the machine")
@@ -32,9 +32,9 @@ def _pool(values):
 
 
 def _runs(disk, text):
-    """What is wrong with the runs on a disk, a line each: SIZE STATUS MAPPINGS LONG
-    LONGEST, with the status of fio, the number of bounced mappings, of those longer
-    than a page among them, and the bytes of the longest.
+    """Check the runs on a disk; yield the problems. There is one line per run, SIZE STATUS
+    MAPPINGS LONG LONGEST: the status of fio, the number of bounced mappings, that of those
+    longer than a page, and the bytes of the longest.
     """
     sizes, all_long = [], 0
     for line in text.splitlines():
@@ -55,7 +55,7 @@ def _runs(disk, text):
 
 
 def held(disks):
-    """Whether all that was written to @disks was read again, and means something."""
+    """Return a check that all data was read back from @disks, and that this proves something."""
     def check(result):
         wrong = [*_pool(result.values("pool"))]
         for disk in disks:
@@ -66,7 +66,7 @@ def held(disks):
 
 
 def refused(slots):
-    """Whether "dynamic" was, and the pool is as large as without it."""
+    """Return a check that "dynamic" was refused, and that the pool has @slots."""
     def check(result):
         if REFUSED not in result.text("klog"):
             return f"the log has not: {REFUSED}"

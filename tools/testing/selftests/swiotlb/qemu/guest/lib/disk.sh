@@ -6,8 +6,8 @@
 SWIOTLB=/sys/kernel/debug/swiotlb
 DMABLK=/sys/module/dmablk/parameters
 
-# disk_node NAME: which device node a disk of the runner's has. There is at
-# most one of each kind in a machine.
+# disk_node NAME: print the device node of a disk of the runner. A machine has at most
+# one disk of each kind.
 disk_node()
 {
 	case $1 in
@@ -18,7 +18,7 @@ disk_node()
 	esac
 }
 
-# disk_driver NAME: of its controller.
+# disk_driver NAME: print the driver of the controller of a disk.
 disk_driver()
 {
 	case $1 in
@@ -27,7 +27,7 @@ disk_driver()
 	esac
 }
 
-# disk_remove NAME: take the driver away from all controllers of its kind.
+# disk_remove NAME: unbind the driver from all controllers of its kind.
 disk_remove()
 {
 	driver=/sys/bus/pci/drivers/$(disk_driver "$1")
@@ -36,8 +36,8 @@ disk_remove()
 	done
 }
 
-# disk_wait DISK NODE: probing is asynchronous. A kernel without the driver
-# cannot be tested; one with it that finds no disk has failed. dmablk has no bus.
+# disk_wait DISK NODE: wait for a disk, as probing is asynchronous. Skip the test if the
+# kernel lacks the driver; fail if the driver finds no disk. dmablk has no bus.
 disk_wait()
 {
 	driver=$(disk_driver "$1")
@@ -53,8 +53,8 @@ disk_wait()
 	esac
 }
 
-# dmablk_set dmablk-TRANSFER[-remote]: what the disk does with the data, and
-# whether another CPU does it.
+# dmablk_set dmablk-TRANSFER[-remote]: set how the disk accesses the data, and whether
+# another CPU does it.
 dmablk_set()
 {
 	transfer=${1#dmablk-}
@@ -67,8 +67,8 @@ dmablk_set()
 	echo 0 > $DMABLK/bounced
 }
 
-# Everything that debugfs says about the pools, as NAME=value; events, a table
-# of them, as events.NAME=value.
+# Print all files of swiotlb in debugfs as NAME=value, and the table of events as
+# events.NAME=value.
 swiotlb_state()
 {
 	for file in "$SWIOTLB"/*; do
@@ -80,7 +80,7 @@ swiotlb_state()
 	done
 }
 
-# The table of pools, where there is one.
+# Print the table of pools, if the kernel has one.
 swiotlb_pools()
 {
 	[ ! -f "$SWIOTLB/pools" ] || cat "$SWIOTLB/pools"
@@ -91,8 +91,8 @@ swiotlb_used()
 	cat $SWIOTLB/io_tlb_used 2>/dev/null || echo 0
 }
 
-# bounces DISK: slots in use, or how many requests of dmablk, which may keep none for
-# long enough to be seen, have bounced so far.
+# bounces DISK: print the slots in use or, for dmablk, the requests bounced so far:
+# dmablk may hold no slot for long enough to be seen.
 bounces()
 {
 	case $1 in
@@ -101,8 +101,8 @@ bounces()
 	esac
 }
 
-# With every disk idle no slot is in use. A disk may still be answering a request
-# of its own: look twice.
+# Check that no slot is in use while all disks are idle. Check twice, because a disk may
+# still be handling an internal request.
 check_nothing_used()
 {
 	left=$(swiotlb_used)
@@ -110,7 +110,7 @@ check_nothing_used()
 	[ "$left" = 0 ] || fail "$left slots still in use with every disk idle"
 }
 
-# Busy and total ticks of all CPUs so far.
+# Print the busy and the total ticks of all CPUs so far.
 cpu_ticks()
 {
 	awk '/^cpu / { print $2 + $3 + $4 + $7 + $8, $2 + $3 + $4 + $5 + $6 + $7 + $8 }' /proc/stat

@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Allocations that fail on demand.
+# Fault injection into allocations.
 
 FAULTS=/sys/kernel/debug
 
@@ -23,7 +23,7 @@ fault_off()
 	done
 }
 
-# fault_begin: both kinds as they were, with a count that tells how many there were.
+# fault_begin: reset both kinds of faults, and the counter that fault_count reads.
 fault_begin()
 {
 	for kind in failslab fail_page_alloc; do
@@ -35,14 +35,14 @@ fault_begin()
 	fault_set fail_page_alloc min-order=0 ignore-gfp-highmem=N
 }
 
-# fault_count KIND: how many failed since fault_begin.
+# fault_count KIND: print the number of failures since fault_begin.
 fault_count()
 {
 	echo $((1000000 - $(cat "$FAULTS/$1/times")))
 }
 
-# The text of the code under test, START END: from the first to behind the last
-# of the functions around swiotlb_transient_map() that are called swiotlb_.
+# Print START and END of the code under test: the contiguous functions around
+# swiotlb_transient_map() whose names begin with swiotlb_.
 engine_text()
 {
 	grep -i ' t ' /proc/kallsyms | sort | awk '
@@ -51,7 +51,7 @@ engine_text()
 	{ from = "" }'
 }
 
-# fault_engine KIND PERCENT: of the allocations of the code under test.
+# fault_engine KIND PERCENT: fail that share of the allocations of the code under test.
 fault_engine()
 {
 	# shellcheck disable=SC2046 # two words

@@ -1,19 +1,19 @@
 # shellcheck shell=dash # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# fio as the comparison runs it. ENGINE and SIZE are in /etc/run.conf. With a BATCH
-# there, as many requests go with one system call.
+# fio as the comparison runs it. ENGINE and SIZE are in /etc/run.conf. If BATCH is set
+# there, fio submits that many requests with one system call.
 
-# fio_disk DISK: what fio_row works on, as $node.
+# fio_disk DISK: set $node, the disk that fio_row works on.
 fio_disk()
 {
 	node=$(disk_node "$1")
 	disk_wait "$1" "$node"
-	# Requests must reach the driver at the size that the row says.
+	# Without merges, requests reach the driver with the size of the row.
 	echo 2 > "/sys/block/$node/queue/nomerges"
 }
 
-# fio_row NAME BS DEPTH JOBS RW OPTION...: the answer is in /tmp/fio.json.
+# fio_row NAME BS DEPTH JOBS RW OPTION...: run fio; its output is in /tmp/fio.json.
 fio_row()
 {
 	name=$1 bs=$2 depth=$3 jobs=$4 rw=$5
@@ -29,7 +29,7 @@ fio_row()
 	[ -s /tmp/fio.json ] || fail "fio said nothing on row $name"
 }
 
-# fio_bounced NAME SLOTS: are so many in use while a row runs as BOUNCE says?
+# fio_bounced NAME SLOTS: check the number of slots in use during a row against BOUNCE.
 fio_bounced()
 {
 	[ "$BOUNCE" = 1 ] && [ "$2" = 0 ] && fail "row $1 did not bounce"

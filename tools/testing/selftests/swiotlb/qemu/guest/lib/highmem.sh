@@ -1,12 +1,11 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Mappings of memory that the kernel has no addresses for, by the tracepoint of
-# swiotlb.
+# Mappings of high memory, from the tracepoint of swiotlb.
 
 TRACING=/sys/kernel/tracing
 
-# highmem_first: the address where high memory begins; nothing where there is none.
+# highmem_first: print the address where high memory begins, or nothing if there is none.
 highmem_first()
 {
 	awk '/zone +HighMem/ { high = 1 }
@@ -14,7 +13,7 @@ highmem_first()
 	     high && $1 == "start_pfn:" { print $2 * 4096; exit }' /proc/zoneinfo
 }
 
-# highmem_watch: from now on each mapping of such memory leaves a line.
+# highmem_watch: trace each mapping of high memory from now on.
 highmem_watch()
 {
 	first=$(highmem_first)
@@ -25,7 +24,8 @@ highmem_watch()
 	echo 1 > "$event/enable" || fail "no tracepoint"
 }
 
-# highmem_seen: how many mappings, and their bytes; the buffer keeps the latest.
+# highmem_seen: print the number of traced mappings and their bytes. The trace buffer keeps
+# only the latest.
 highmem_seen()
 {
 	awk '/swiotlb_bounced: / {

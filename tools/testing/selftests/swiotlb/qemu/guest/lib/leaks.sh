@@ -1,12 +1,12 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Memory that nobody points to any more. Needs kmemleak=on.
+# Memory leaks. Needs kmemleak=on.
 
 KMEMLEAK=/sys/kernel/debug/kmemleak
 
-# What is younger than 5 s does not count, nor what has changed since the scan
-# before: two scans.
+# kmemleak ignores objects that are younger than 5 s or have changed since the last scan,
+# so scan twice.
 check_leaks()
 {
 	[ -f "$KMEMLEAK" ] || fail "kernel without kmemleak"

@@ -1,11 +1,11 @@
 # shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The kernel's dma_map_benchmark on a device of its own.
+# The kernel's dma_map_benchmark on a dedicated device.
 
 BENCHMARK=/sys/kernel/debug/dma_map_benchmark
 
-# The device is QEMU's pci-testdev, 1b36:0005, or where there is no PCI that of dmablk.
+# The device is QEMU's pci-testdev, 1b36:0005, or without PCI the device of dmablk.
 testdev()
 {
 	for device in /sys/bus/pci/devices/*; do
@@ -27,7 +27,7 @@ mapbench_bind()
 	[ -e $BENCHMARK ] || fail "no $BENCHMARK"
 }
 
-# mapbench_run FILE OPTION...: the tool's answer, with its exit status, in FILE.
+# mapbench_run FILE OPTION...: run the tool; write its output and exit status to FILE.
 mapbench_run()
 {
 	file=$1

@@ -1,11 +1,11 @@
 # shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# How much memory the pools hold, over time. Builtins alone: each process that
-# is started takes a CPU from what is watched.
+# The memory of the pools over time. Uses only shell builtins: starting a process takes
+# CPU time from the load.
 
-# Slots of all pools, also of those that are closed or only kept for a while,
-# which io_tlb_nslabs does not count: what they hold is not given back yet.
+# Print the slots of all pools, including closed ones, which io_tlb_nslabs does not count:
+# their memory is not freed yet.
 swiotlb_slots()
 {
 	if [ ! -f "$SWIOTLB/pools" ]; then
@@ -20,8 +20,8 @@ swiotlb_slots()
 	echo "$slots"
 }
 
-# memory_line: seconds since boot, slots, those in use, those of transient pools,
-# free memory in KiB.
+# memory_line: print seconds since boot, slots, slots in use, slots of transient pools,
+# and free memory in KiB.
 memory_line()
 {
 	transient=0
@@ -34,7 +34,7 @@ memory_line()
 	echo "$now $slots $used $transient $free"
 }
 
-# memory_watch FILE SECONDS: a line every SECONDS while FILE exists.
+# memory_watch FILE SECONDS: print a memory_line every SECONDS while FILE exists.
 memory_watch()
 {
 	while [ -e "$1" ]; do
@@ -43,9 +43,9 @@ memory_watch()
 	done
 }
 
-# memory_unnamed: KiB that are neither free, in lists of CPUs too, nor anything that
-# /proc/meminfo has a name for. Who leaks pages leaves them there; page cache, slabs
-# and lists may grow and shrink as they like.
+# memory_unnamed: print the KiB that are neither free, per-CPU lists included, nor listed
+# in /proc/meminfo. Leaked pages show up here; changes of page cache, slabs and per-CPU
+# lists do not matter.
 memory_unnamed()
 {
 	echo 1 > /proc/sys/vm/stat_refresh
@@ -64,8 +64,8 @@ memory_unnamed()
 	echo "$unnamed"
 }
 
-# give_back SLOTS TRIES: have the shrinkers run, 20 times a second, until there
-# are no more slots than that.
+# give_back SLOTS TRIES: run the shrinkers, 20 times a second, until at most SLOTS slots
+# are left.
 give_back()
 {
 	tries=$2

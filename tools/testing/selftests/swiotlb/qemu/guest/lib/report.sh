@@ -5,7 +5,7 @@
 # swguest/verdict.py reads them. The sequence number is kept in a file, because
 # a scenario runs in another shell than init.
 
-# VERDICT, the port, is in there.
+# This sets VERDICT, the port.
 . /etc/run.conf
 SEQUENCE=/tmp/.sequence
 
@@ -46,21 +46,21 @@ report_file()
 	report_frame "$1" "$2" gzip
 }
 
-# Nothing may still sit in the port's buffer when the machine goes away:
-# setting it again waits for what was written.
+# The buffer of the port must be empty before the machine stops: setting the port again
+# waits until all data has been sent.
 report_close()
 {
 	stty -F "$VERDICT" raw
 }
 
-# What a scenario says before it gives up.
+# Print an error and end the scenario.
 fail()
 {
 	echo "FAIL: $*"
 	exit 1
 }
 
-# The same where the test cannot be made with this kernel.
+# Skip the test, if this kernel cannot run it.
 skip()
 {
 	echo "$*"

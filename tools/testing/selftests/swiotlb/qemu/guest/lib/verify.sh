@@ -1,15 +1,15 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Writing and reading back with checksums: sizes from 512 B to 1 MiB, in buffers
-# that start as unevenly as the disk's driver allows.
+# Write and read back with checksums: sizes from 512 B to 1 MiB, in buffers with the
+# smallest alignment that the driver of the disk allows.
 
 MIX=512/20:1k/10:2k/10:4k/20:8k/5:12k/5:20k/5:64k/10:68k/5:256k/5:512k/3:1m/2
 
-# verify DISK NODE. fio starts direct I/O buffers at mem_align past a page, and
-# a job's next buffer follows after its largest size. So the first three jobs
-# keep one uneven offset each, and the last one walks through all of a page's
-# sectors, on a quarter of what the others have: each is a request.
+# verify DISK NODE: fio starts direct I/O buffers at mem_align past a page, and the next
+# buffer of a job after its largest size. So the first three jobs keep one unaligned
+# offset each, and the last one uses all sector offsets in a page. Each sector is then a
+# request, so the last job has only a quarter of the size.
 verify()
 {
 	unit=$(($(cat "/sys/block/$2/queue/dma_alignment") + 1))

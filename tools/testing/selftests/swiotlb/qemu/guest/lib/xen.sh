@@ -1,15 +1,15 @@
 # shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Where Xen has put the pool, and what is bounced through it, by size.
+# The machine addresses of the pool under Xen, and bounced mappings by size.
 
 KCORE=/proc/kcore
 BOUNCED=/sys/kernel/tracing/events/swiotlb/swiotlb_bounced
-# Of 128 slots, which Xen makes contiguous in the machine
+# Pages of a segment of 128 slots, which Xen makes contiguous in machine memory
 SEGMENT_PAGES=64
 
-# kcore_offset ADDRESS: where an address of the kernel's is in that file, by its ELF
-# headers: words of 64 bits, flags and kind in one.
+# kcore_offset ADDRESS: print the offset of a kernel address in /proc/kcore, by its ELF
+# headers: words of 64 bits, with flags and type in one.
 kcore_offset()
 {
 	headers=$(od -An -t u2 -j 56 -N 2 $KCORE)
@@ -22,7 +22,7 @@ kcore_offset()
 		done
 }
 
-# kcore_words ADDRESS COUNT: so many words from there, a line each.
+# kcore_words ADDRESS COUNT: print COUNT words from ADDRESS on, one per line.
 kcore_words()
 {
 	offset=$(kcore_offset "$1")
@@ -31,7 +31,7 @@ kcore_words()
 		count=$((8 * $2)) status=none | od -An -v -t u8 -w8
 }
 
-# xen_frames FIRST COUNT: the machine frames of these pages of dom0's, a line each.
+# xen_frames FIRST COUNT: print the machine frames of these pages of dom0, one per line.
 xen_frames()
 {
 	address=$(awk '$3 == "xen_p2m_addr" { print "0x" $1 }' /proc/kallsyms)
@@ -40,8 +40,8 @@ xen_frames()
 	kcore_words $((table + 8 * $1)) "$2"
 }
 
-# xen_pool: how many segments the pool has, how many of them are not contiguous, and
-# how many do not begin in the machine where the one before ends.
+# xen_pool: print the number of segments of the pool, of those that are not contiguous in
+# the machine, and of those that do not follow the segment before.
 xen_pool()
 {
 	# shellcheck disable=SC2046 # two words
@@ -69,8 +69,8 @@ bounced_begin()
 	echo hist:keys=size > $BOUNCED/trigger || fail "kernel without histograms"
 }
 
-# bounced_end: mappings since bounced_begin, those longer than a page, bytes of the
-# longest.
+# bounced_end: print the number of mappings since bounced_begin, of those longer than a
+# page, and the bytes of the longest.
 bounced_end()
 {
 	sed -n 's/^{ size: *\([0-9]*\) *} hitcount: *\([0-9]*\).*/\1 \2/p' $BOUNCED/hist |

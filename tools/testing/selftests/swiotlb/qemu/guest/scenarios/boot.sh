@@ -1,8 +1,8 @@
 # shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# It boots, and tells what it booted with. Also how the runner finds out
-# whether an accelerator can run this kernel at all.
+# Boots, and reports the boot parameters. The runner also uses it to find out whether an
+# accelerator can run this kernel at all.
 
 . /lib/report.sh
 . /lib/disk.sh

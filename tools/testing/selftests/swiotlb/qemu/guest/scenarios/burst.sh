@@ -1,11 +1,11 @@
 # shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Much in flight at once, then REST seconds of nothing, or until there are UNTIL
-# slots; the memory of the pools all the while. The load is fio on the jobs of /etc/jobs, lines of NAME DISK
-# JOBS DEPTH BS SIZE, or dma_map_benchmark with the options in /etc/maprows.
-# Each fio job writes its part of the disk once and reads it back with
-# checksums, from buffers that begin in the middle of a page.
+# A load with many requests in flight, then REST idle seconds, or until only UNTIL slots
+# are left; the memory of the pools is recorded all the time. The load is fio with the
+# jobs of /etc/jobs, lines of NAME DISK JOBS DEPTH BS SIZE, or dma_map_benchmark with the
+# options in /etc/maprows. Each fio job writes its part of the disk once and reads it back
+# with checksums, from buffers that begin in the middle of a page.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -19,7 +19,7 @@ load_end()
 	wait
 }
 
-# in_flight: reads and writes that the disks of /etc/jobs have not answered.
+# in_flight: count the reads and writes that the disks of /etc/jobs have not completed.
 in_flight()
 {
 	reads=0
@@ -31,8 +31,8 @@ in_flight()
 	done < /etc/jobs
 }
 
-# let_go: once everybody reads, and no more reads come for 4 s, the runner lets disks
-# answer that hold what they have.
+# let_go: wait until all jobs read and no more reads are submitted for 4 s, then tell the
+# runner to lift the limit of disks that hold their requests.
 let_go()
 {
 	most=0

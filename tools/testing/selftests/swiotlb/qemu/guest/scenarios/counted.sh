@@ -1,15 +1,15 @@
 # shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# One fio run a line that the runner sends, NAME DISK BS DEPTH JOBS RW BYTES: each job
-# moves so many bytes. The runner counts instructions meanwhile: nothing else runs.
+# One fio run per line from the runner, NAME DISK BS DEPTH JOBS RW BYTES: each job
+# transfers BYTES. The runner counts instructions meanwhile, so nothing else may run.
 
 . /lib/report.sh
 . /lib/disk.sh
 . /lib/fio.sh
 . /etc/run.conf
 
-# Once a row: is anything ever in use until fio has ended?
+# Once per row: check whether any slot is in use before fio ends.
 look()
 {
 	used=0
@@ -20,7 +20,7 @@ look()
 	echo "$used"
 }
 
-# Where the host is busy, all may be over between two looks: so there are three runs.
+# On a busy host a run may end between two checks, so try up to three runs.
 warm_up()
 {
 	for try in 1 2 3; do

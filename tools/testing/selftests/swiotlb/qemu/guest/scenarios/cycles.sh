@@ -1,9 +1,9 @@
 # shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Grow under dma_map_benchmark, with the options in /etc/maprows, and shrink by
-# the shrinkers, CYCLES times, but no longer than CYCLES_SECONDS. After each cycle
-# everything must be as it was. What kmemleak finds in the end is reported, too.
+# Grow under dma_map_benchmark, with the options in /etc/maprows, and shrink by running
+# the shrinkers, CYCLES times, but no longer than CYCLES_SECONDS. After each cycle the
+# pools must be as before. In the end, leaks that kmemleak finds are reported, too.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -12,11 +12,11 @@
 . /lib/mapbench.sh
 . /etc/run.conf
 
-# Cycles before anything is counted: what is made once is there then.
+# Cycles before anything is counted, so that objects allocated only once already exist.
 FIRST=10
 
-# What lies in lists of CPUs counts as in use, until a cache is shrunk; what waits for
-# RCU as well.
+# Objects in per-CPU lists count as in use until the cache is shrunk, and objects that
+# wait for RCU until they are freed.
 slabs()
 {
 	[ -f /proc/slabinfo ] || fail "kernel without slabinfo"
@@ -28,7 +28,7 @@ slabs()
 	report_file "$1" /tmp/slabinfo
 }
 
-# grow: loads until there are more slots than after boot.
+# grow: run loads until there are more slots than after boot.
 grow()
 {
 	for _ in $(seq 50); do
@@ -40,7 +40,7 @@ grow()
 	fail "cycle $count: no pool comes; $(swiotlb_state)"
 }
 
-# cycle: one line, memory_line after it and the most slots.
+# cycle: run one cycle and record a line, memory_line and the most slots of the cycle.
 cycle()
 {
 	grow
@@ -56,7 +56,7 @@ uptime()
 	echo "${now%.*}"
 }
 
-# cycles NUMBER: so many. Each tenth is followed by a line of what has no name.
+# cycles NUMBER: run that many cycles, and memory_unnamed after each tenth.
 cycles()
 {
 	count=1
@@ -83,7 +83,7 @@ report_file cycles /tmp/cycles
 report_file unnamed /tmp/unnamed
 swiotlb_state | report_text swiotlb
 
-# It fails in a shell of its own: what it found is reported all the same.
+# It may fail in a subshell, so that its output is still reported.
 (check_leaks)
 status=$?
 report_file kmemleak /tmp/leaks

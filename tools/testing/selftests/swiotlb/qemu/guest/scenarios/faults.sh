@@ -1,10 +1,10 @@
 # shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# swio on all disks of $DISKS at once while allocations fail, first those of
-# swiotlb, in the end some of everybody's. I/O may fail for want of memory;
-# what is read must be right, and with the last fault gone everything works.
-# OPERATIONS: of each of the 8 threads on each disk.
+# swio on all disks of $DISKS at once while allocations fail, first those of swiotlb, in
+# the end some in the whole kernel. I/O may fail for lack of memory, but data that is read
+# must be correct, and without faults all I/O must succeed again.
+# OPERATIONS: operations of each of the 8 threads on each disk.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -12,7 +12,7 @@
 . /lib/leaks.sh
 . /etc/run.conf
 
-# load TITLE OPTION...: on every disk.
+# load TITLE OPTION...: run swio on all disks.
 load()
 {
 	title=$1
@@ -30,7 +30,7 @@ load()
 	[ $status = 0 ] || fail "$title: $(cat /tmp/swio.*)"
 }
 
-# total NAME: over all disks.
+# total NAME: print the sum of a value over all disks.
 total()
 {
 	cat /tmp/swio.* | sed -n "s/^$1=//p" | awk '{ n += $1 } END { print n + 0 }'
@@ -44,10 +44,10 @@ failed_of()
 	esac
 }
 
-# round NAME KIND...: loads under what was set up, until some allocation of each
-# KIND has failed ("either": of one of them), or ten times. The first pool has areas of 256 KiB, and no
-# request may need more than one of them: where there is never another pool, it
-# would be tried again for ever.
+# round NAME KIND...: run loads with the faults that were set up, until an allocation of
+# each KIND has failed ("either": of any kind), but at most ten times. Requests are small
+# enough for the areas of the first pool, which have 256 KiB: if no other pool can be
+# added, larger ones would be retried forever.
 round()
 {
 	name=$1
@@ -59,7 +59,7 @@ round()
 			[ "$(failed_of "$kind")" -gt 0 ] || missing=$kind
 		done
 		[ -n "$missing" ] || break
-		# What was added serves the next load: let it go.
+		# An added pool would serve the next load, so have it freed.
 		sleep 1
 		echo 2 > /proc/sys/vm/drop_caches
 		sleep 1
@@ -78,22 +78,22 @@ for disk in $DISKS; do
 	disk_wait "$disk" "$(disk_node "$disk")"
 done
 
-# No pool but the first, for want of one kind of memory or of the other.
+# No pool can be added, because allocations of one kind or of the other fail.
 fault_begin
 fault_engine failslab 100
 round metadata failslab
 fault_begin
 fault_engine fail_page_alloc 100
 round pages fail_page_alloc
-# Some pools
+# Some pools can be added
 fault_begin
 fault_engine failslab 50
 fault_engine fail_page_alloc 50
 round half either
-# One line tells of each, not a stack.
+# Failed allocations of swiotlb must not print a stack.
 dmesg | grep -E 'allocation failure|vmalloc error' > /tmp/noise &&
 	fail "failed allocations of swiotlb are no news: $(cat /tmp/noise)"
-# Everybody's, where the caller cannot wait and must have thought of it.
+# Fail allocations of all callers that cannot wait and must handle failures.
 fault_begin
 fault_set failslab ignore-gfp-wait=Y probability=3
 fault_set fail_page_alloc ignore-gfp-wait=Y probability=3

@@ -1,9 +1,9 @@
 # shellcheck shell=dash disable=SC1091,SC2153 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# lib/verify.sh on all disks of $DISKS at once, while CPUs come and go: one at a
-# time, then all but the first. The load is repeated until there were ROUNDS of
-# that. SIZE as in verify.sh.
+# lib/verify.sh on all disks of $DISKS at once, while CPUs go offline and online: one at
+# a time, then all but the first. The load is repeated until ROUNDS of these are done.
+# SIZE as in verify.sh.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -24,7 +24,7 @@ cpus()
 	done
 }
 
-# Its end is the end of the load, whatever it was.
+# The end of this function ends the load, whether it fails or not.
 hotplug()
 {
 	trap 'rm -f /tmp/.loaded' EXIT

@@ -1,7 +1,7 @@
 # shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The kselftest, as make run_tests runs it, on the first disk of $DISKS and QEMU's
+# Run the kselftest as make run_tests does, on the first disk of $DISKS and QEMU's
 # pci-testdev.
 
 . /lib/report.sh

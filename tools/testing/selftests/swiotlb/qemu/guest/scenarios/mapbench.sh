@@ -1,7 +1,7 @@
 # shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# One run of dma_map_benchmark a line of /etc/maprows: NAME OPTION...
+# One run of dma_map_benchmark for each line of /etc/maprows: NAME OPTION...
 
 . /lib/report.sh
 . /lib/disk.sh

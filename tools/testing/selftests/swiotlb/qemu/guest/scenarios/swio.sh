@@ -1,19 +1,18 @@
 # shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# swio on all disks of $DISKS at once, OPERATIONS of each of its threads. Needs
-# swiotlb=track_hiwater. The pool whose name begins with POOL, the default one
-# if that is empty, must have been used, and with POOL the default one must not;
-# then what drivers allocate is there, too, and must be gone with them. With
-# HIGHMEM, tells how much memory was bounced that the kernel has no addresses
-# for.
+# swio on all disks of $DISKS at once, with OPERATIONS for each of its threads. Needs
+# swiotlb=track_hiwater. The default pool must have been used or, if POOL is set, the
+# pool whose name begins with POOL, and not the default one. Such a pool also has
+# allocations of the drivers, which must be freed when the drivers are unbound. With
+# HIGHMEM, report how much high memory was bounced.
 
 . /lib/report.sh
 . /lib/disk.sh
 . /lib/highmem.sh
 . /etc/run.conf
 
-# Slots of one of the larger requests of swio, 256 KiB
+# Number of slots of a larger request of swio, 256 KiB
 BOUNCED=128
 
 for disk in $DISKS; do

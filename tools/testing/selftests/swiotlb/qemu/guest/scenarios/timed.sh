@@ -1,11 +1,11 @@
 # shellcheck shell=dash disable=SC1091,SC2154 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# One fio run a line that the runner sends: NAME DISK BS DEPTH JOBS RW COLD_MS. RAMP
-# is in seconds, RUNTIME_MS and RAMP_MS say what they are in. BOUNCE says whether
-# bounce buffers must be in use (1) or must not be (0) while a row runs, so that
-# no row can be filed under the wrong name. With a COLD_MS, the row is first run
-# for so long, without a ramp, from pools that have given back what they can.
+# One fio run per line from the runner: NAME DISK BS DEPTH JOBS RW COLD_MS. RAMP is in
+# seconds, RUNTIME_MS and RAMP_MS are in milliseconds. BOUNCE says whether bounce buffers
+# must (1) or must not (0) be in use while a row runs, so that no result can be filed under
+# the wrong configuration. If COLD_MS is not 0, the row first runs for that time, without a
+# ramp, after the pools have been freed as far as possible.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -13,15 +13,14 @@
 . /lib/memory.sh
 . /etc/run.conf
 
-# done_so_far: requests that the disk has completed.
+# done_so_far: print the number of requests that the disk has completed.
 done_so_far()
 {
 	read -r reads _ _ _ writes _ < "/sys/block/$node/stat"
 	echo $((reads + writes))
 }
 
-# begun: wait until the disk has something to do, which fio on a busy host takes its
-# time for.
+# begun: wait until the disk has completed a request: on a busy host fio starts slowly.
 begun()
 {
 	before=$(done_so_far)
@@ -31,8 +30,8 @@ begun()
 	done
 }
 
-# sample DISK: the use of the pool and of the CPUs in the middle of a run. Few
-# samples: each takes a CPU from what is measured.
+# sample DISK: print the use of the pool and of the CPUs in the middle of a run. Take few
+# samples, because each of them takes CPU time from the measurement.
 sample()
 {
 	begun
@@ -54,7 +53,7 @@ run()
 	fio_row "$1" "$2" "$3" "$4" "$5" --time_based --runtime="$6ms" --ramp_time="$7ms"
 }
 
-# report NAME SAMPLE: the row is whole once fio's frame is there.
+# report NAME SAMPLE: report a row. The frame of fio completes it.
 report()
 {
 	report_text "$1.sample" < "$2"
@@ -75,7 +74,7 @@ row()
 {
 	fio_disk "$2"
 	[ "$7" = 0 ] || cold "$@"
-	# A host that lets none of the samples in while fio runs may try again.
+	# On a busy host no sample may be taken while fio runs, so try again.
 	for _ in 1 2 3; do
 		sample "$2" > /tmp/sample &
 		run "$1" "$3" "$4" "$5" "$6" "$RUNTIME_MS" "$RAMP_MS"
@@ -88,7 +87,7 @@ row()
 }
 
 boot_slots=$(swiotlb_slots)
-# What is sent while nobody has the port open is lost.
+# Lines that arrive while the port is not open are lost.
 exec 3< "$VERDICT"
 report_text ready < /dev/null
 while read -r name disk bs depth jobs rw cold <&3 && [ "$name" != end ]; do

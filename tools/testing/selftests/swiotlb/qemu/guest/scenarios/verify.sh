@@ -1,9 +1,8 @@
 # shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# lib/verify.sh on every disk of $DISKS, one after the other. SIZE is the MiB
-# that each of its jobs covers; BOUNCE as in timed.sh. With LEAKS, kmemleak
-# must have found nothing in the end.
+# lib/verify.sh on all disks of $DISKS, one after the other. Each of its jobs covers SIZE
+# MiB; BOUNCE as in timed.sh. With LEAKS, kmemleak must not find a leak in the end.
 
 . /lib/report.sh
 . /lib/disk.sh

@@ -1,9 +1,9 @@
 # shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# In a PV dom0 of Xen: writes and reads SIZE MiB of each disk of $DISKS with requests
-# of each of $SIZES, also after one that went wrong. The runner judges: swguest/xen.py
-# has the form of what is reported.
+# In a PV dom0 of Xen: write and read SIZE MiB of each disk of $DISKS with requests of
+# each of $SIZES, and go on after an error. The runner evaluates the report, whose format
+# is in swguest/xen.py.
 
 . /lib/report.sh
 . /lib/disk.sh
