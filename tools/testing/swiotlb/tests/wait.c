@@ -435,6 +435,32 @@ TEST(waiting_begins_before_a_misfit_is_in_its_area)
 	check_woken();
 }
 
+static u64 locks;
+
+static void count_locks(void)
+{
+	locks = shim_current()->taken - locks;
+}
+
+static void unmap_too_little(void)
+{
+	unmap_page(0);
+	locks = shim_current()->taken;
+	when = 0;
+	what = count_locks;
+}
+
+/* Its lock alone orders what an unmap frees in an area: even one that looks full */
+TEST(waiting_takes_the_lock_of_each_area)
+{
+	boot_fixed("512,4", NULL);
+	start_with(new_device(0, 0));
+	CHECK_EQ(map_until_full(dev, orig, 4096, tlbs, MAX_PIECES), 256);
+	CHECK_EQ(map_while(HZ, unmap_too_little), MAP_FAILED_ADDR);
+	/* Besides those of the queue and of eight depots */
+	CHECK_EQ(locks, 1 + 8 + 4);
+}
+
 #ifdef CONFIG_DMA_RESTRICTED_POOL
 /* A restricted pool has no magazines, and a queue of its own */
 TEST(waiting_for_a_restricted_pool)
@@ -475,6 +501,40 @@ TEST(waiting_ends_with_a_new_pool)
 	CHECK_EQ(slots_event("grown"), 1);
 	CHECK_EQ(slots_event("transient"), 0);
 #endif
+}
+
+static void begin_at_next_lock(void)
+{
+	shim_before_lock = begin_to_wait;
+}
+
+/*
+ * The worker has closed a pool, and drains. Of the boot pool, a page in each run of 64 is
+ * mapped, but in the first one, some of which are in the magazine.
+ */
+TEST(waiting_begins_while_the_worker_drains)
+{
+	unsigned int i;
+
+	boot("8192,1");
+	start_with(new_device(0, 0));
+	map_pieces(130);
+	unmap_pieces(0, 130);
+	for (i = 0; i < 4096; i++)
+		tlbs[i] = map(dev, orig, 4096, DMA_TO_DEVICE);
+	for (i = 0; i < 4096; i++)
+		if (!i || i % 64)
+			unmap(dev, tlbs[i], 4096, DMA_TO_DEVICE);
+	shim_run_work();
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	other.size = SZ_256K;
+	shim_after_grace_period = begin_at_next_lock;
+	/* Until then; else the time of the wait is over */
+	for (i = 0; i < 12 && shim_after_grace_period; i++)
+		ticks(1);
+	CHECK(!shim_after_grace_period && !shim_before_lock);
+	CHECK_EQ(end_task(&other), tlbs[0]);
 }
 
 static unsigned int above;
