@@ -593,6 +593,35 @@ TEST(waiting_ends_with_a_pool_for_the_request)
 	CHECK_EQ(shim_usage().pages, pages);
 }
 
+/* One time for all entries of a scatterlist, even if each needs a pool of its own */
+TEST(waiting_is_not_repeated_by_a_task)
+{
+	struct task task;
+	unsigned int i;
+
+	boot_growing("512,1");
+	only_small_runs();
+	CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
+	CHECK_EQ(jiffies - began, MOST);
+	for (i = 0; i < 4; i++) {
+		shim_advance(HZ - 1);
+		CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
+		CHECK_EQ(jiffies, began);
+	}
+	check_events(1, 1);
+
+	/* Another task waits */
+	start_waiter(&task, 1, PIECE);
+	unmap_three();
+	CHECK_EQ(end_task(&task), tlbs[3]);
+	check_events(2, 1);
+	/* ... and so does this one after some time */
+	shim_advance(HZ + 1);
+	CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
+	CHECK_EQ(jiffies - began, MOST);
+	check_events(3, 2);
+}
+
 /* Memory is moved for it, which no caller in atomic context can have */
 TEST(waiting_ends_with_a_pool_of_moved_memory)
 {
