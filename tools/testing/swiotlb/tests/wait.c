@@ -229,7 +229,7 @@ struct task {
 	unsigned int cpu;
 	size_t size;
 	unsigned long attrs;
-	phys_addr_t tlb;
+	phys_addr_t orig, tlb;
 	bool ended;
 };
 
@@ -238,7 +238,7 @@ static void *task_fn(void *arg)
 	struct task *t = arg;
 
 	shim_set_cpu(t->cpu);
-	t->tlb = map_full(dev, orig, t->size, 0, DMA_TO_DEVICE, t->attrs);
+	t->tlb = map_full(dev, t->orig, t->size, 0, DMA_TO_DEVICE, t->attrs);
 	__atomic_store_n(&t->ended, true, __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -246,6 +246,7 @@ static void *task_fn(void *arg)
 static void start_task(struct task *t, unsigned int cpu, size_t size, unsigned long attrs)
 {
 	*t = (struct task){ .cpu = cpu, .size = size, .attrs = attrs };
+	t->orig = new_buffer(size, 0);
 	BUG_ON(pthread_create(&t->thread, NULL, task_fn, t));
 }
 
