@@ -50,6 +50,7 @@
 #include <linux/pfn.h>
 #include <linux/ratelimit.h>
 #include <linux/rculist.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/set_memory.h>
 #include <linux/shrinker.h>

@@ -79,13 +79,17 @@ enum swiotlb_event {
 
 /**
  * struct swiotlb_queue - callers that wait for room; see "Waiting" in wait.c
- * @lock:	Protects @waiters.
+ * @lock:	Protects the other members.
  * @waiters:	&struct swiotlb_waiter, in order of arrival.
+ * @gave_up:	The task that waited as long as it may last; only compared.
+ * @gave_up_at:	When it found no room last, in jiffies.
  */
 struct swiotlb_queue {
-	/* protects @waiters */
+	/* protects the other members */
 	spinlock_t lock;
 	struct list_head waiters;
+	struct task_struct *gave_up;
+	unsigned long gave_up_at;
 };
 
 /**

@@ -13,7 +13,8 @@
  *
  * A map with %DMA_ATTR_MAY_SLEEP that finds no room waits for it, once, for a bounded
  * time. Then it makes a pool for its request, or fails. So it ends even if the driver
- * itself holds all that there is.
+ * itself holds all that there is. Entries of a scatterlist are maps of their own: a task
+ * that waited as long as it may does not wait again for the next one.
  *
  * Callers wait in order of arrival, in one queue for an allocator and the wider one. Only
  * the first one searches; a map that may sleep and finds others waiting queues behind
@@ -31,6 +32,9 @@
 
 /* How long a caller waits for room at most, in jiffies. */
 #define SWIOTLB_WAIT		(5 * HZ)
+
+/* How long after that its task does not wait again, in jiffies. */
+#define SWIOTLB_WAIT_OVER	HZ
 
 /*
  * The pool of a request is made by the caller: it may hold what reclaim needs, and says
@@ -124,11 +128,16 @@ static bool swiotlb_wait_is_first(struct swiotlb_mem *mem, struct swiotlb_waiter
 }
 
 /* The next one has its turn: there may be room that was too small for this one. */
-static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_waiter *waiter)
+static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_waiter *waiter,
+			     bool gave_up)
 {
 	struct swiotlb_queue *queue = &mem->queue;
 
 	guard(spinlock_irqsave)(&queue->lock);
+	if (gave_up) {
+		queue->gave_up = current;
+		queue->gave_up_at = jiffies;
+	}
 	list_del(&waiter->node);
 	if (!list_empty(&queue->waiters)) {
 		waiter = list_first_entry(&queue->waiters, struct swiotlb_waiter, node);
@@ -137,6 +146,16 @@ static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_waiter *wai
 	}
 	for (; mem; mem = mem->wider)
 		WRITE_ONCE(mem->cache.crowded, 0);
+}
+
+static bool swiotlb_wait_is_over(struct swiotlb_queue *queue)
+{
+	guard(spinlock_irqsave)(&queue->lock);
+	if (queue->gave_up != current ||
+	    !time_in_range(jiffies, queue->gave_up_at, queue->gave_up_at + SWIOTLB_WAIT_OVER))
+		return false;
+	queue->gave_up_at = jiffies;
+	return true;
 }
 
 /* For a device that reaches no pool, and for large mappings, room is within the limit. */
@@ -150,6 +169,42 @@ static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
 	if (reach == SWIOTLB_REACH_NONE)
 		return swiotlb_map_own(mem, dev, req, SWIOTLB_WAIT_GFP, pool);
 	return swiotlb_search(mem, dev, req, reach, waits, pool);
+}
+
+/* No unmap makes memory contiguous: a large mapping waits if the limit is reached only. */
+static bool swiotlb_wait_helps(struct swiotlb_mem *mem, const struct swiotlb_request *req)
+{
+	return !swiotlb_request_is_large(req) ||
+	       swiotlb_limit_is_reached(mem, req->nslots);
+}
+
+/* %false if the time is over. Else there was room, or a fatal signal. */
+static bool swiotlb_wait(struct swiotlb_mem *mem, struct device *dev,
+			 const struct swiotlb_request *req, enum swiotlb_reach reach,
+			 struct io_tlb_pool **pool, phys_addr_t *tlb_addr)
+{
+	unsigned long end = jiffies + SWIOTLB_WAIT;
+	struct swiotlb_waiter waiter;
+	long left, ret = 0;
+	bool gave_up;
+
+	*tlb_addr = SWIOTLB_MAP_FULL;
+	swiotlb_count(mem, SWIOTLB_WAITED, 1);
+	swiotlb_wait_begin(mem, &waiter);
+	do {
+		if (swiotlb_wait_is_first(mem, &waiter))
+			*tlb_addr = swiotlb_wait_try(mem, dev, req, reach, true, pool);
+		left = end - jiffies;
+		if (*tlb_addr != SWIOTLB_MAP_FULL || left <= 0 ||
+		    !swiotlb_wait_helps(mem, req))
+			break;
+		ret = wait_for_completion_killable_timeout(&waiter.room, left);
+	} while (ret >= 0);
+	gave_up = *tlb_addr == SWIOTLB_MAP_FULL && ret >= 0;
+	swiotlb_wait_end(mem, &waiter, gave_up);
+	if (gave_up)
+		swiotlb_count(mem, SWIOTLB_WAIT_TIMED_OUT, 1);
+	return !gave_up;
 }
 
 /**
@@ -169,36 +224,17 @@ phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
 				 const struct swiotlb_request *req,
 				 enum swiotlb_reach reach, struct io_tlb_pool **pool)
 {
-	unsigned long end = jiffies + SWIOTLB_WAIT;
-	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
-	struct swiotlb_waiter waiter;
-	long left, ret = 0;
+	phys_addr_t tlb_addr;
 
 	might_sleep();
 	if (!swiotlb_cache_is_waited(&mem->cache)) {
 		tlb_addr = swiotlb_wait_try(mem, dev, req, reach, false, pool);
 		if (tlb_addr != SWIOTLB_MAP_FULL)
 			return tlb_addr;
-		/* No unmap makes memory contiguous. */
-		if (swiotlb_request_is_large(req) &&
-		    !swiotlb_limit_is_reached(mem, req->nslots))
-			return SWIOTLB_MAP_FULL;
 	}
 
-	swiotlb_count(mem, SWIOTLB_WAITED, 1);
-	swiotlb_wait_begin(mem, &waiter);
-	do {
-		if (swiotlb_wait_is_first(mem, &waiter))
-			tlb_addr = swiotlb_wait_try(mem, dev, req, reach, true, pool);
-		left = end - jiffies;
-		if (tlb_addr != SWIOTLB_MAP_FULL || left <= 0)
-			break;
-		ret = wait_for_completion_killable_timeout(&waiter.room, left);
-	} while (ret >= 0);
-	swiotlb_wait_end(mem, &waiter);
-	if (tlb_addr != SWIOTLB_MAP_FULL || ret < 0)
+	if (swiotlb_wait_helps(mem, req) && !swiotlb_wait_is_over(&mem->queue) &&
+	    swiotlb_wait(mem, dev, req, reach, pool, &tlb_addr))
 		return tlb_addr;
-
-	swiotlb_count(mem, SWIOTLB_WAIT_TIMED_OUT, 1);
 	return swiotlb_map_own(mem, dev, req, SWIOTLB_WAIT_GFP, pool);
 }

@@ -114,6 +114,8 @@ extern unsigned long shim_jiffies;
 #define time_before_eq(a, b) time_after_eq(b, a)
 #define time_is_before_jiffies(a) time_after(jiffies, a)
 #define time_is_after_jiffies(a) time_before(jiffies, a)
+#define current ((struct task_struct *)shim_current())
+
 /* Who waits polls. Its thread, if it has this, goes on with something else meanwhile */
 struct completion { u32 done; };
 #define ERESTARTSYS 512

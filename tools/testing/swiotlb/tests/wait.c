@@ -229,7 +229,7 @@ struct task {
 	unsigned int cpu;
 	size_t size;
 	unsigned long attrs;
-	phys_addr_t tlb;
+	phys_addr_t orig, tlb;
 	bool ended;
 };
 
@@ -238,7 +238,7 @@ static void *task_fn(void *arg)
 	struct task *t = arg;
 
 	shim_set_cpu(t->cpu);
-	t->tlb = map_full(dev, orig, t->size, 0, DMA_TO_DEVICE, t->attrs);
+	t->tlb = map_full(dev, t->orig, t->size, 0, DMA_TO_DEVICE, t->attrs);
 	__atomic_store_n(&t->ended, true, __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -246,6 +246,7 @@ static void *task_fn(void *arg)
 static void start_task(struct task *t, unsigned int cpu, size_t size, unsigned long attrs)
 {
 	*t = (struct task){ .cpu = cpu, .size = size, .attrs = attrs };
+	t->orig = new_buffer(size, 0);
 	BUG_ON(pthread_create(&t->thread, NULL, task_fn, t));
 }
 
@@ -435,6 +436,32 @@ TEST(waiting_begins_before_a_misfit_is_in_its_area)
 	check_woken();
 }
 
+static u64 locks;
+
+static void count_locks(void)
+{
+	locks = shim_current()->taken - locks;
+}
+
+static void unmap_too_little(void)
+{
+	unmap_page(0);
+	locks = shim_current()->taken;
+	when = 0;
+	what = count_locks;
+}
+
+/* Its lock alone orders what an unmap frees in an area: even one that looks full */
+TEST(waiting_takes_the_lock_of_each_area)
+{
+	boot_fixed("512,4", NULL);
+	start_with(new_device(0, 0));
+	CHECK_EQ(map_until_full(dev, orig, 4096, tlbs, MAX_PIECES), 256);
+	CHECK_EQ(map_while(HZ, unmap_too_little), MAP_FAILED_ADDR);
+	/* Besides those of the queue and of eight depots */
+	CHECK_EQ(locks, 1 + 8 + 4);
+}
+
 #ifdef CONFIG_DMA_RESTRICTED_POOL
 /* A restricted pool has no magazines, and a queue of its own */
 TEST(waiting_for_a_restricted_pool)
@@ -475,6 +502,40 @@ TEST(waiting_ends_with_a_new_pool)
 	CHECK_EQ(slots_event("grown"), 1);
 	CHECK_EQ(slots_event("transient"), 0);
 #endif
+}
+
+static void begin_at_next_lock(void)
+{
+	shim_before_lock = begin_to_wait;
+}
+
+/*
+ * The worker has closed a pool, and drains. Of the boot pool, a page in each run of 64 is
+ * mapped, but in the first one, some of which are in the magazine.
+ */
+TEST(waiting_begins_while_the_worker_drains)
+{
+	unsigned int i;
+
+	boot("8192,1");
+	start_with(new_device(0, 0));
+	map_pieces(130);
+	unmap_pieces(0, 130);
+	for (i = 0; i < 4096; i++)
+		tlbs[i] = map(dev, orig, 4096, DMA_TO_DEVICE);
+	for (i = 0; i < 4096; i++)
+		if (!i || i % 64)
+			unmap(dev, tlbs[i], 4096, DMA_TO_DEVICE);
+	shim_run_work();
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	other.size = SZ_256K;
+	shim_after_grace_period = begin_at_next_lock;
+	/* Until then; else the time of the wait is over */
+	for (i = 0; i < 12 && shim_after_grace_period; i++)
+		ticks(1);
+	CHECK(!shim_after_grace_period && !shim_before_lock);
+	CHECK_EQ(end_task(&other), tlbs[0]);
 }
 
 static unsigned int above;
@@ -531,6 +592,35 @@ TEST(waiting_ends_with_a_pool_for_the_request)
 	unmap(dev, tlb, PIECE, DMA_TO_DEVICE);
 	shim_run_work();
 	CHECK_EQ(shim_usage().pages, pages);
+}
+
+/* One time for all entries of a scatterlist, even if each needs a pool of its own */
+TEST(waiting_is_not_repeated_by_a_task)
+{
+	struct task task;
+	unsigned int i;
+
+	boot_growing("512,1");
+	only_small_runs();
+	CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
+	CHECK_EQ(jiffies - began, MOST);
+	for (i = 0; i < 4; i++) {
+		shim_advance(HZ - 1);
+		CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
+		CHECK_EQ(jiffies, began);
+	}
+	check_events(1, 1);
+
+	/* Another task waits */
+	start_waiter(&task, 1, PIECE);
+	unmap_three();
+	CHECK_EQ(end_task(&task), tlbs[3]);
+	check_events(2, 1);
+	/* ... and so does this one after some time */
+	shim_advance(HZ + 1);
+	CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
+	CHECK_EQ(jiffies - began, MOST);
+	check_events(3, 2);
 }
 
 /* Memory is moved for it, which no caller in atomic context can have */
