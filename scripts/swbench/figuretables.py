@@ -75,6 +75,12 @@ def _pairs(found):
                               for line in found])
 
 
+def _without(found):
+    return report.grid(["mechanism", "row", "unit", "base", "with it", "without"],
+                       [[line["mechanism"], line["row"], line["unit"], line["base"], line["with"], line["without"]]
+                        for line in found])
+
+
 def _runs(found):
     return report.grid(["run", "command", "started", "commit", "host", "other load", "QEMU", "fio"],
                        [list(line.values()) for line in found])
@@ -90,4 +96,5 @@ def makers(tables, runs):
             "weak": lambda: _bench(weak(lines("bench"))),
             "limits": lambda: _limits(lines("bench")),
             "count": lambda: _count(lines("count")),
+            "without": lambda: _without(lines("without")),
             "runs": lambda: _runs(runs)}
