@@ -279,6 +279,7 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 	} else if (swiotlb_growth_add(mem, pool)) {
 		planned -= pool->nslots;
 		swiotlb_growth_destroy(mem, pool);
+		swiotlb_growth_failed(mem, false);
 	} else {
 		growth->backoff = 0;
 		WRITE_ONCE(growth->busy, jiffies);

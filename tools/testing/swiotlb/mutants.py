@@ -227,6 +227,8 @@ class Unchanged:
             if test in self.passed and not late:
                 return True
             passed = run_test(self.builder, stage, test, self.builder.log / test)
+            if passed is None:
+                raise SystemExit(f"the unchanged engine does not build: {self.builder.log / test}")
             if passed:
                 self.passed.add(test)
             return passed

@@ -92,6 +92,24 @@ TEST(iommu_device_bounces_where_all_memory_lies_above_its_mask)
 	CHECK_EQ(shim_reports[SHIM_NOTE], 0);
 }
 
+/* A burst of more than the pool of 1 MiB: pools for one mapping, too, may lie anywhere */
+TEST_BASE_FAILS(iommu_device_has_transient_pools_above_its_mask,
+		"transient pools are sought below the mask")
+{
+	unsigned int i, failed = 0;
+	struct device *dev;
+	phys_addr_t orig;
+
+	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
+		skip_test("built without SWIOTLB_DYNAMIC");
+	boot_all_high("512,1");
+	dev = behind_iommu(device_below(DMA_BIT_MASK(32)));
+	orig = high_buffer(SZ_4K);
+	for (i = 0; i < 300; i++)
+		failed += map_granule(dev, orig, 4096) == MAP_FAILED_ADDR;
+	CHECK_EQ(failed, 0);
+}
+
 /* A load beyond the boot pool of 1 MiB: pools may be added anywhere */
 TEST_BASE_FAILS(iommu_device_makes_any_memory_grow,
 		"transient pools are sought below the mask")

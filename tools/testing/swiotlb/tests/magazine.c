@@ -303,6 +303,14 @@ TEST(used_is_exact_whichever_cpu_unmaps)
 	check_used(0);
 }
 
+/* An unmap may be seen that is younger than the look at the CPU that mapped */
+TEST(used_is_never_negative)
+{
+	start(4, "4096,4");
+	per_cpu_ptr(mem->cache.cpu, 1)->used = -2;
+	CHECK_EQ(swiotlb_mem_used(mem), 0);
+}
+
 /* Drivers map before there are magazines, and unmap afterwards */
 TEST(used_is_exact_from_the_first_map_on)
 {

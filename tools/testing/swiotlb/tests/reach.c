@@ -521,6 +521,29 @@ TEST(transient_pool_is_aligned_as_a_bus_sees_it)
 	CHECK_EQ(slots_event("transient"), 1);
 }
 
+/* The highest memory that a device can use is not in the window that comes last */
+TEST(transient_pool_may_lie_in_any_window)
+{
+	static const struct bus_dma_region windows[] = {
+		{ .cpu_start = SZ_16M, .dma_start = SZ_16M, .size = SZ_1G },
+		{ .size = SZ_1M },
+		{ }
+	};
+	unsigned int n;
+	phys_addr_t tlb;
+
+	boot("512,1");
+	start_with(device_below(DMA_BIT_MASK(32)));
+	dev->dma_range_map = windows;
+	for (n = 0; map_from_pools(dev, n); n++)
+		;
+	CHECK_EQ(n, MIB_PIECES);
+	shim_fail_none();
+	tlb = map(dev, orig, PIECE, DMA_TO_DEVICE);
+	CHECK(tlb != MAP_FAILED_ADDR && reaches(dev, tlb));
+	CHECK_EQ(slots_event("transient"), 1);
+}
+
 TEST(device_that_sees_nothing_is_told_so)
 {
 	unsigned int i;

@@ -33,8 +33,8 @@ static void take_all_below(phys_addr_t end)
 			;
 }
 
-/* The first pages that the allocator returns are above the reach of the device */
-TEST(pages_below_2_gib_come_from_another_zone)
+/* The first pages that the allocator finds lie above the reach of the device */
+static void check_pages_below_2_gib(const void *window)
 {
 	struct device *dev;
 	phys_addr_t orig, tlb = 0;
@@ -45,6 +45,7 @@ TEST(pages_below_2_gib_come_from_another_zone)
 	dev = new_device(0, 0);
 	orig = new_buffer(2048, 0);
 	*dev->dma_mask = DMA_BIT_MASK(31);
+	dev->dma_range_map = window;
 	take_all_below(SZ_2G);
 	pages = shim_usage().pages;
 	for (i = 0; i < 512 + 100; i++) {
@@ -60,7 +61,18 @@ TEST(pages_below_2_gib_come_from_another_zone)
 	CHECK_EQ(shim_usage().pages - pages, 100);
 }
 
-/* If enough memory is free, one request for pages is enough */
+TEST(pages_below_2_gib_come_from_another_zone)
+{
+	/* Wider than the mask */
+	static const struct bus_dma_region window[] = {
+		{ .size = SHIM_HIGH_START }, { }
+	};
+
+	in_child(check_pages_below_2_gib, NULL, "no window");
+	in_child(check_pages_below_2_gib, window, "with a window");
+}
+
+/* Where there is enough, the first pages are the right ones */
 TEST(growth_asks_for_pages_once)
 {
 	struct device *dev;
