@@ -316,7 +316,8 @@ static void swiotlb_growth_close_large(struct swiotlb_mem *mem, unsigned long qu
 
 	swiotlb_for_each_pool_locked(pool, mem) {
 		if (!swiotlb_pool_is_large(pool) || swiotlb_pool_used(pool) ||
-		    swiotlb_is_recent(READ_ONCE(pool->idle), quiet))
+		    (mem->growth.enabled &&
+		     swiotlb_is_recent(READ_ONCE(pool->idle), quiet)))
 			continue;
 		swiotlb_pools_close(mem, pool);
 	}

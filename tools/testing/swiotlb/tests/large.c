@@ -152,6 +152,23 @@ TEST(pool_of_a_large_mapping_is_freed_when_it_is_idle)
 	CHECK_EQ(shim_usage().pages, before.pages);
 }
 
+/* The platform ends growth: pools that are idle are freed at once */
+TEST(pool_of_large_mappings_goes_when_growth_ends)
+{
+	struct device *dev;
+	phys_addr_t orig;
+
+	boot("2048");
+	dev = new_device(0, 0);
+	orig = new_buffer(MIB(8), 0);
+	unmap(dev, map_large(dev, orig, MIB(8)), MIB(8), BOTH);
+	CHECK_EQ(pools_that_are("large"), 1);
+	default_swiotlb_base();
+	shim_run_work();
+	CHECK_EQ(pools_that_are("large"), 0);
+	CHECK_EQ(map_large(dev, orig, MIB(8)), MAP_FAILED_ADDR);
+}
+
 /* Two are in use at once: no byte of one lies in the other */
 TEST(large_mappings_do_not_overlap)
 {
