@@ -133,7 +133,7 @@ static inline unsigned long fns(unsigned long word, unsigned int n)
 
 static inline int get_order(unsigned long size)
 {
-	size = (size - 1) >> 12;
+	size = (size - 1) >> PAGE_SHIFT;
 	return fls64(size);
 }
 
