@@ -22,7 +22,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 #! Measure:    make run (in QEMU, half an hour), make bench (natively, five minutes)
 #! Change it:  make check after an edit: the allocator in user space, half a minute
 #!             make test before a commit: also scripts, KUnit and guests, ten minutes
-#!             make test-full rarely: also other architectures, Xen, KCSAN and mutants, hours
+#!             make test-full rarely: also other architectures, Xen, a confidential guest, KCSAN, mutants, hours
 
 ##@ Try
 compose:		## Make the patched source, build/src-ours, to build with your own configuration
@@ -75,7 +75,7 @@ figures:		## Put the figures of measured/*.csv into README, RESULTS.md, the mail
 test:			## All but what takes hours; ends with "N passed, N failed", reports in build/test
 	$(Q)scripts/test.sh
 
-test-full:		## test, then Xen, KCSAN, i386, arm64, the long oracle, mutants (GROUP=xen: these guests alone)
+test-full:		## test, then KCSAN, Xen, coco (a confidential guest), i386, arm64, the long oracle, mutants (GROUP=xen: these guests alone)
 	$(Q)scripts/test.sh --full $(GROUP)
 
 kunit: packages		## Run the KUnit suites in QEMU (KUNIT=swiotlb_pool: one; =swiotlb_pool.*lookup*: some)
