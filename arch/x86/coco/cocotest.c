@@ -76,8 +76,9 @@ static const struct {
  *		fail, and that were made where the caller must not sleep.
  * Pages:	@wrong_state: were in the state already. @freed_shared: were freed while
  *		shared. @reused: were lost, as they could not be encrypted, and came back.
- *		@canaries: became shared with private data in them. @most: most that were
- *		shared at once. @unmapped: are not in the domain as they should.
+ *		@canaries: became shared with private data in them; @swiotlb_canaries: for
+ *		swiotlb. @most: most that were shared at once. @unmapped: are not in the
+ *		domain as they should.
  */
 enum coco_counter {
 	COCO_DECRYPTS,
@@ -90,6 +91,7 @@ enum coco_counter {
 	COCO_FREED_SHARED,
 	COCO_REUSED,
 	COCO_CANARIES,
+	COCO_SWIOTLB_CANARIES,
 	COCO_FILLED,
 	COCO_LOST,
 	COCO_MOST,
@@ -110,6 +112,7 @@ static const char *const coco_counter_names[] = {
 	[COCO_FREED_SHARED] = "freed_shared",
 	[COCO_REUSED] = "reused",
 	[COCO_CANARIES] = "canaries",
+	[COCO_SWIOTLB_CANARIES] = "swiotlb_canaries",
 	[COCO_FILLED] = "filled",
 	[COCO_LOST] = "lost",
 	[COCO_MOST] = "most",
@@ -119,6 +122,7 @@ static const char *const coco_counter_names[] = {
 };
 
 static bool coco_on __ro_after_init;
+bool coco_test_private_dma __read_mostly;
 
 /* Protects the domain and, but for the bitmap of shared pages, all below. */
 static DEFINE_MUTEX(coco_lock);
@@ -188,8 +192,10 @@ static void coco_share(unsigned long pfn, enum coco_owner owner)
 		coco_count(test_bit(pfn, coco_lost) ? COCO_REUSED : COCO_WRONG_STATE, 1);
 		return;
 	}
-	if (coco_has_canary(page))
+	if (coco_has_canary(page)) {
 		coco_count(COCO_CANARIES, 1);
+		coco_count(COCO_SWIOTLB_CANARIES, owner == COCO_SWIOTLB);
+	}
 	memset(page, COCO_POISON, PAGE_SIZE);
 	coco_owners[pfn] = owner;
 	coco_pages[owner]++;
@@ -411,11 +417,12 @@ static int coco_fill(void *unused, u64 mib)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(coco_fill_fops, NULL, coco_fill, "%llu\n");
 
-/* The violation: devices are given the addresses of private pages. */
+/* A violation: nothing is bounced. */
 static int coco_skip_bounce(void *unused, u64 skip)
 {
 	struct pci_dev *pdev = NULL;
 
+	WRITE_ONCE(coco_test_private_dma, skip);
 	for_each_pci_dev(pdev)
 		if (pdev->dev.dma_io_tlb_mem)
 			WRITE_ONCE(pdev->dev.dma_io_tlb_mem->force_bounce, !skip);
