@@ -656,6 +656,13 @@ class Coco(unittest.TestCase):
         pools[-1] = self.AFTER.replace("160", "4160")
         self.assertIn("the atomic pools keep 16.2 MiB", self.ask(coco.grew, "".join(pools)))
 
+    def test_atomic_pools_are_exhausted(self):
+        said = "WARNING: kernel/dma/pool.c:343 at dma_alloc_from_pool+0x1/0x2\n"
+        self.assertIn("pool.c", self.ask(coco.grew, log=said))
+        self.assertIsNone(self.ask(coco.grew, leaked=None, log=said))
+        self.assertIn("set_memory.c", self.ask(
+            coco.grew, leaked=None, log="WARNING: arch/x86/mm/pat/set_memory.c:1 at f\n"))
+
     def test_private_data(self):
         enough = {"most_swiotlb": 4096}
         self.assertIsNone(self.ask(coco.clean, **enough))

@@ -28,8 +28,12 @@ REST = 60
 SECONDS_APART = 5
 # Transient pools may have 1 MiB of the atomic pools, which double when little is left.
 MOST_ATOMIC_MIB = 4
-# What set_memory.c says of a conversion that was made to fail
+# What set_memory.c says of a conversion that was made to fail, and pool.c if the atomic
+# pools are exhausted, as the base does it
 INJECTED = re.compile(r"WARNING: arch/x86/mm/pat/set_memory\.c")
+EXHAUSTED = re.compile(r"WARNING: kernel/dma/pool\.c")
+# Such lines and their stacks, of which _unexpected() has the rest
+IGNORE = ("warning", "trace")
 
 
 class Line(NamedTuple):
@@ -177,6 +181,14 @@ def _status(result):
             if not line.endswith("=0")]
 
 
+def _unexpected(result, *expected):
+    """Lines of the log that are neither of a failure on demand, nor known of the base."""
+    expected += (EXHAUSTED,) if is_base(result) else ()
+    found = klog.scan(result.log.read_text(errors="replace"), ("trace", "swiotlb-full"))
+    return [str(finding) for finding in found
+            if not any(pattern.search(finding.line) for pattern in expected)]
+
+
 def _say_burst(result, found):
     values, events = counters(result), growth.events(result)
     first, last = found[0], found[-1]
@@ -201,9 +213,7 @@ def grew(result):
     """It grew for the load and lost nothing; ours has its size at boot again."""
     found, values = lines(result), counters(result)
     back = _say_burst(result, found)
-    wrong = [*_status(result), *_never(values), *accounting(found)]
-    if "DMA pool exhausted" in result.text("warnings"):
-        wrong.append("the atomic pools were exhausted")
+    wrong = [*_status(result), *_never(values), *_unexpected(result), *accounting(found)]
     if values["most_swiotlb"] <= found[0].swiotlb:
         wrong.append("it did not grow")
     if is_base(result):
@@ -224,21 +234,13 @@ def clean(result):
     run.say(f"{_mib(values['filled'])} of free memory filled with private data; pages that "
             f"became shared with it: {dirty} for swiotlb, {values['canaries'] - dirty} for "
             f"coherent memory and the atomic pools; {values['swiotlb_calls']} conversions")
-    wrong = [*_status(result), *_never(values)]
+    wrong = [*_status(result), *_never(values), *_unexpected(result)]
     if values["filled"] < 256 * PAGES_PER_MIB or values["most_swiotlb"] < 8 * PAGES_PER_MIB:
         wrong.append("too little was filled or shared: the test proves nothing")
     # The base clears a pool when it is shared already: too late where that keeps contents.
     if dirty and not is_base(result):
         wrong.append(f"{dirty} pages became shared with private data")
     return _told(wrong)
-
-
-def _unexpected(result):
-    """Lines of the log that are not of a failure on demand."""
-    ignored = ("trace", "swiotlb-full")
-    return [str(finding) for finding in
-            klog.scan(result.log.read_text(errors="replace"), ignored)
-            if not INJECTED.search(finding.line)]
 
 
 def _injected(result, decrypts, encrypts):
@@ -248,7 +250,7 @@ def _injected(result, decrypts, encrypts):
     run.say(f"{values['failed_decrypts']} decryptions and {values['failed_encrypts']} "
             f"encryptions failed, {values['lost']} pages lost, {leaked} bytes counted as such, "
             f"{events.get('grow_failed', 'not counted')} times that memory was short")
-    wrong = [*_status(result), *_never(values), *_unexpected(result)]
+    wrong = [*_status(result), *_never(values), *_unexpected(result, INJECTED)]
     if (values["failed_decrypts"] > 0) != decrypts:
         wrong.append(f"{values['failed_decrypts']} decryptions failed")
     if (values["failed_encrypts"] > 0) != encrypts:
