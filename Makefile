@@ -22,7 +22,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 #! Measure:    make run (in QEMU, half an hour), make bench (natively, five minutes)
 #! Change it:  make check after an edit: the allocator in user space, half a minute
 #!             make test before a commit: also scripts, KUnit and guests, ten minutes
-#!             make test-full rarely: also other architectures, Xen, KCSAN and mutants, hours
+#!             make test-full rarely: also other architectures, Xen, a confidential guest, KCSAN, mutants, hours
 
 ##@ Try
 compose:		## Make the patched source, build/src-ours, to build with your own configuration
@@ -78,7 +78,7 @@ figures:		## Put the figures of measured/*.csv into README, RESULTS.md, the mail
 test:			## All but what takes hours; ends with "N passed, N failed", reports in build/test
 	$(Q)scripts/test.sh
 
-test-full:		## test, then Xen, KCSAN, i386, arm64, the long oracle, mutants (GROUP=xen: these guests alone)
+test-full:		## test, then KCSAN, Xen, coco (a confidential guest), i386, arm64, the long oracle, mutants (GROUP=xen: these guests alone)
 	$(Q)scripts/test.sh --full $(GROUP)
 
 kunit:			## Run the KUnit suites by the kernel's kunit.py in User Mode Linux (KUNIT=glob: some; KUNIT_ARGS=--kconfig_add CONFIG_KASAN=y)

@@ -11,8 +11,8 @@
 # second kernel then compiles only the files that differ.
 #
 # A part that names one of arch/*.config stands for that architecture, which is
-# the host's otherwise: ours-arm64. If there are patches for it, as patches/um-7.3
-# for User Mode Linux, they are applied before all others.
+# the host's otherwise: ours-arm64. If there are patches for a part, as patches/um-7.3
+# for User Mode Linux or patches/coco-7.3 for coco.config, they are applied before all others.
 
 # shellcheck disable=SC2317 # functions are called by name, through run_logged
 set -euo pipefail
@@ -42,6 +42,15 @@ EOF
 	exit "${1:-0}"
 }
 
+# config_of PART: the file that has its configuration.
+config_of() {
+	if [[ -f $CONFIGS/arch/$1.config ]]; then
+		echo "$CONFIGS/arch/$1.config"
+	else
+		echo "$CONFIGS/$1.config"
+	fi
+}
+
 # subsets NAME: print the parts of NAME that select patches, one per line.
 subsets() {
 	local part parts
@@ -51,7 +60,7 @@ subsets() {
 		if [[ ${parts[0]} == base && -f $PATCHES/series.$part ||
 			${parts[0]} == base && -f $TOP/patches/$part-7.3/series ||
 			${parts[0]} == ours && $part =~ ^[0-9]{4}$ ||
-			-f $CONFIGS/arch/$part.config && -f $TOP/patches/$part-7.3/series ]]; then
+			-f $(config_of "$part") && -f $TOP/patches/$part-7.3/series ]]; then
 			echo "$part"
 		fi
 	done
@@ -87,8 +96,10 @@ fragments() {
 	echo "$CONFIGS/kernel.config"
 	echo "$CONFIGS/arch/$(arch_of "$1").config"
 	for part in "${parts[@]:1}"; do
-		[[ $part == "$(arch_of "$1")" ]] || subsets "$1" | grep -qx "$part" ||
+		[[ $part != "$(arch_of "$1")" ]] || continue
+		if [[ -f $CONFIGS/$part.config ]] || ! subsets "$1" | grep -qx "$part"; then
 			echo "$CONFIGS/$part.config"
+		fi
 	done
 }
 

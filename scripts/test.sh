@@ -14,7 +14,7 @@ set -euo pipefail
 
 OUT=$TOP/build/test
 SELFTESTS=$TOP/tools/testing/selftests/swiotlb/qemu
-GUESTS="lean debug kcsan xen i386 arm64"
+GUESTS="lean debug kcsan xen coco i386 arm64"
 passed=0
 failed=0
 # The steps that boot guests
@@ -160,6 +160,7 @@ group() {
 	xen)
 		can guest-xen "$TOP/scripts/packages.sh" xen || return 0
 		guests 60 base-xen xen ;;
+	coco) guests 300 base-coco coco ;;
 	esac
 }
 
@@ -173,6 +174,7 @@ full() {
 	kunit_qemu
 	group kcsan
 	group xen
+	group coco
 	group i386
 	group arm64
 	objects x86_64

@@ -153,6 +153,17 @@ class ComposeTest(unittest.TestCase):
         self.assertFalse((tree / "kernel/old/gone.c").exists())
         self.assertIn("obj-7\n", (tree / "kernel/dma/Makefile").read_text())
 
+    def test_a_patch_for_a_test_goes_below_the_rest(self):
+        """Its files are in the tree of that name alone."""
+        self.file("kernel/dma/coco.c", "coco\n")
+        write(self.repo / "patches/coco-7.3/series", "below.patch\n")
+        write(self.repo / "patches/coco-7.3/below.patch",
+              "Subject: coco\n\nWhy.\n\nOwns:\n  kernel/dma/coco.c\n")
+        for name in ("ours", "ours-coco", "base-coco"):
+            self.compose(name)
+            there = (self.tree.with_name(f"src-{name}") / "kernel/dma/coco.c").exists()
+            self.assertEqual(there, name != "ours", name)
+
     def test_subset_that_is_not_there(self):
         done = self.run_compose("base-none")
         self.assertEqual(done.returncode, 1)

@@ -18,7 +18,7 @@ sys.path.insert(0, str(TREE / "tools/testing/selftests/swiotlb/qemu"))
 
 import tests  # noqa: E402
 from swguest import driven, initramfs, klog, kunit, mapbench, params  # noqa: E402
-from swguest import machine, programs, run, uml, verdict, xen  # noqa: E402
+from swguest import coco, machine, programs, run, uml, verdict, xen  # noqa: E402
 
 # For each signature, a line that a kernel really prints.
 BAD = {
@@ -589,6 +589,129 @@ class Xen(unittest.TestCase):
         self.assertIn("dom0_mem=1024M,max:1024M", words[words.index("-append") + 1])
         modules = words[words.index("-initrd") + 1]
         self.assertRegex(modules, r"^bzImage console=hvc0 .*swiotlb=dynamic,,force,initrd$")
+
+
+class Coco(unittest.TestCase):
+    """How a confidential guest is booted, and what is said of what it has counted."""
+
+    # When, seconds, calls; pages of swiotlb, atomic, coherent, other; of its pools, of the
+    # atomic pools; slots in use, of transient pools
+    BOOT = "boot 1.0 4 256 160 44 0 256 160 0 0\n"
+    LOAD = "load 2.0 8 768 160 44 0 768 160 300 0\n"
+    END = "end 3.0 8 768 160 44 0 768 160 0 0\n"
+    AFTER = "after 9.0 12 256 160 44 0 256 160 0 0\n"
+    STATE = {"faults": 0, "in_atomic": 0, "wrong_state": 0, "freed_shared": 0, "reused": 0,
+             "unmapped": 0, "devices": 1, "decrypts": 8, "encrypts": 4, "swiotlb_calls": 6,
+             "failed_decrypts": 0, "failed_encrypts": 0, "lost": 0, "most_swiotlb": 768,
+             "canaries": 0, "swiotlb_canaries": 0, "filled": 1 << 17}
+
+    def ask(self, check, lines=BOOT + LOAD + END + AFTER, leaked=0, **frames):
+        state = {**self.STATE, **{n: frames.pop(n) for n in [*frames] if n in self.STATE}}
+        with tempfile.TemporaryDirectory() as directory:
+            log = pathlib.Path(directory) / "log"
+            log.write_text(frames.pop("log", ""), encoding="utf-8")
+            answer = Xen.Answer({
+                "lines": lines, "coco": "".join(f"{n}={v}\n" for n, v in state.items()),
+                "swiotlb": f"events.leaked_bytes={leaked}\n" if leaked is not None else "x=1\n",
+                "status": "first=0\n", "warnings": "", "klog": "", **frames})
+            answer.log = log
+            with mock.patch.object(run, "say"):
+                return check(answer)
+
+    def test_all_well(self):
+        self.assertIsNone(self.ask(coco.grew))
+        self.assertIsNone(self.ask(coco.held(("load",))))
+
+    def test_what_must_never_happen(self):
+        for name, what in coco.NEVER.items():
+            for check in (coco.grew, coco.held(()), coco.clean, coco.undecrypted):
+                self.assertIn(f"3 {what}", self.ask(check, **{name: 3}))
+
+    def test_accounts_that_do_not_close(self):
+        grew = coco.grew
+        self.assertIn("at boot it does not close", self.ask(
+            grew, self.BOOT.replace("0 256 160", "0 255 160") + self.LOAD + self.END + self.AFTER))
+        self.assertIn("afterwards it does not close", self.ask(
+            grew, self.BOOT + self.LOAD + self.END + self.AFTER.replace("0 256 160", "0 256 159")))
+        self.assertIn("does not close", self.ask(
+            grew, self.BOOT + self.LOAD + self.END + self.AFTER.replace("44 0", "44 1")))
+        self.assertIn("44 pages before, 45", self.ask(
+            grew, self.BOOT + self.LOAD + self.END + self.AFTER.replace("44 0", "45 0")))
+
+    def test_accounts_under_load(self):
+        """A pool is shared before it is listed, but not for long."""
+        early = "load 2.0 8 768 160 44 0 256 160 300 0\n"
+        self.assertIsNone(self.ask(coco.grew, self.BOOT + early + self.END + self.AFTER))
+        late = early.replace("load 2.0", "load 8.0")
+        self.assertIn("without a conversion", self.ask(
+            coco.grew, self.BOOT + early + late + self.END.replace("3.0", "8.5") + self.AFTER))
+
+    def test_memory_that_is_kept(self):
+        kept = self.AFTER.replace("256 160", "768 160")
+        lines = self.BOOT + self.LOAD + self.END + kept
+        self.assertIn("after the load", self.ask(coco.grew, lines))
+        # The base is not asked to free any.
+        self.assertIsNone(self.ask(coco.grew, lines, leaked=None))
+        pools = (self.BOOT + self.LOAD + self.END + self.AFTER).splitlines(True)
+        pools[-1] = self.AFTER.replace("160", "4160")
+        self.assertIn("the atomic pools keep 16.2 MiB", self.ask(coco.grew, "".join(pools)))
+
+    def test_atomic_pools_are_exhausted(self):
+        said = "WARNING: kernel/dma/pool.c:343 at dma_alloc_from_pool+0x1/0x2\n"
+        self.assertIn("pool.c", self.ask(coco.grew, log=said))
+        self.assertIsNone(self.ask(coco.grew, leaked=None, log=said))
+        self.assertIn("set_memory.c", self.ask(
+            coco.grew, leaked=None, log="WARNING: arch/x86/mm/pat/set_memory.c:1 at f\n"))
+
+    def test_private_data(self):
+        enough = {"most_swiotlb": 4096}
+        self.assertIsNone(self.ask(coco.clean, **enough))
+        self.assertIn("7 pages became shared", self.ask(coco.clean, canaries=9, swiotlb_canaries=7, **enough))
+        self.assertIsNone(self.ask(coco.clean, canaries=9, **enough))
+        self.assertIsNone(self.ask(coco.clean, leaked=None, swiotlb_canaries=7, **enough))
+        self.assertIn("proves nothing", self.ask(coco.clean))
+
+    def test_failures_on_demand(self):
+        warning = "WARNING: arch/x86/mm/pat/set_memory.c:2487 at __set_memory_enc_pgtable\n"
+        self.assertIsNone(self.ask(coco.undecrypted, failed_decrypts=1, log=warning))
+        self.assertIn("0 decryptions failed", self.ask(coco.undecrypted))
+        self.assertIn("mm/slub.c", self.ask(coco.undecrypted, failed_decrypts=1,
+                                            log="WARNING: mm/slub.c:1 at kfree\n"))
+        lost = {"failed_encrypts": 1, "lost": 512}
+        lines = self.BOOT + self.LOAD + self.END + self.AFTER.replace("256 160 44", "768 160 44")
+        said = {"klog": "2097152 bytes at 0x1 stay decrypted and are lost\n"}
+        self.assertIsNone(self.ask(coco.unencrypted, lines, leaked=2 << 20, **lost, **said))
+        self.assertIn("0 bytes are counted", self.ask(coco.unencrypted, lines, **lost, **said))
+        self.assertIn("not say", self.ask(coco.unencrypted, lines, leaked=2 << 20, **lost))
+        self.assertIn("512 pages are lost", self.ask(
+            coco.unencrypted, self.BOOT + self.LOAD + self.END + self.AFTER, leaked=2 << 20, **lost, **said))
+
+    NOTICED = ("in_atomic", "wrong_state", "freed_shared", "canaries", "other")
+
+    def caught(self, lines=BOOT + LOAD + AFTER.replace("44 0", "44 1"), **control):
+        control = {"before.data": "a", "skipped.data": "b", "after.data": "a",
+                   "before.faults": "0", "skipped.faults": "9", "after.faults": "9",
+                   **{f"clean.{name}": "0" for name in self.NOTICED}, **control}
+        frame = "".join(f"{name}={value}\n" for name, value in control.items())
+        state = {**dict.fromkeys(self.NOTICED, 1)}
+        coco_frame = "".join(f"{n}={v}\n" for n, v in {**self.STATE, **state}.items())
+        return self.ask(coco.caught, lines, control=frame, coco=coco_frame)
+
+    def test_violations_that_nothing_notices(self):
+        self.assertIsNone(self.caught())
+        self.assertIn("no fault", self.caught(**{"skipped.faults": "0"}))
+        self.assertIn("data arrived", self.caught(**{"skipped.data": "a"}))
+        self.assertIn("canaries was 2", self.caught(**{"clean.canaries": "2"}))
+        self.assertIn("closes all the same", self.caught(self.BOOT + self.LOAD + self.AFTER))
+
+    def test_what_is_booted(self):
+        spec = coco.verify_spec(("nvme",), 8)("bzImage", "swiotlb=512,dynamic", 2, 1024, ())
+        self.assertEqual(spec.user, machine.HOST)
+        self.assertFalse(spec.iothread)
+        with mock.patch.object(machine, "tool", str):
+            words = machine.command(spec, "tcg", "initrd", "log", pathlib.Path("port"))
+        self.assertIn("intel-iommu", words)
+        self.assertRegex(words[words.index("-append") + 1], "cocotest iommu=pt intel_iommu=on")
 
 
 if __name__ == "__main__":

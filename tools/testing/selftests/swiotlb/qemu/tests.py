@@ -3,7 +3,7 @@
 """Guest tests of swiotlb: boot a kernel for each row of TESTS, print KTAP.
 
 The group of a row selects its kernel: lean, or a kernel with the fragment (debug, kcsan,
-xen) or for the architecture (i386) of that name.
+xen, coco) or for the architecture (i386) of that name.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Callable, NamedTuple
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from swguest import devicetree, growth, klog, kselftest, machine  # noqa: E402
+from swguest import coco, devicetree, growth, klog, kselftest, machine  # noqa: E402
 from swguest import mapbench, params, paths, run, xen  # noqa: E402
 
 DISKS = ("virtio-blk", "nvme", "ahci")
@@ -184,8 +184,19 @@ def dom0(name, append, **more):
                 caller="swiotlb-xen", **more)
 
 
+def confidential(name, make, expect, disks=("nvme",), **more):
+    """A row for a confidential guest: both kernels, and figures of both. Where it begins
+    with 1 MiB, the base needs the number: it ignores "dynamic" for the size there.
+    """
+    # A map that finds no room says so, and is tried again: no I/O fails.
+    return Test(f"coco-{name}", more.pop("append", "swiotlb=512,dynamic"), vcpus=2,
+                disks=disks, group="coco", caller="dma-direct, confidential", make=make,
+                expect=expect, ignore=("swiotlb-full", *more.pop("ignore", ())), **more)
+
+
 # Rounds in which all CPUs go offline and online under load.
 HOTPLUG_ROUNDS = 3
+COCO_DISKS = ("nvme", "virtio-blk")
 # Operations of each thread of swio on a disk.
 OPERATIONS = 12
 
@@ -252,6 +263,21 @@ TESTS = (
            expect=xen.held((disk,))) for disk in ("nvme", "ahci")),
     dom0("dynamic", "swiotlb=dynamic,force", scenario="boot", disks=(), ours=True,
          expect=xen.refused(DEFAULT_SLOTS)),
+    confidential("verify", coco.verify_spec(COCO_DISKS, 8), coco.held(COCO_DISKS),
+                 COCO_DISKS),
+    confidential("default-size", coco.verify_spec(COCO_DISKS, 8), coco.held(COCO_DISKS),
+                 COCO_DISKS, append=""),
+    confidential("grow", coco.burst_spec(), coco.grew, ignore=coco.IGNORE),
+    confidential("private-data", coco.burst_spec(FILL=1), coco.clean, ignore=coco.IGNORE),
+    confidential("decrypt-fails", coco.burst_spec(FAIL_DECRYPT=1), coco.undecrypted,
+                 ignore=coco.IGNORE),
+    # The base never encrypts a pool again.
+    confidential("encrypt-fails", coco.burst_spec(FAIL_REST=1, AGAIN=1), coco.unencrypted,
+                 ignore=coco.IGNORE, ours=True),
+    confidential("undo-fails", coco.burst_spec(FAIL_DECRYPT=1, FAIL_ENCRYPT=1, FAIL_PAGES=512),
+                 coco.undone, ignore=coco.IGNORE, ours=True),
+    confidential("violations", coco.control_spec(), coco.caught,
+                 ignore=("warning", "trace", "atomic", "bug", "io-error")),
 )
 
 

@@ -29,6 +29,7 @@ CPU = {"kvm": "host", "tcg": "max,-fsrm,-la57"}
 class Arch(NamedTuple):
     """@port: QEMU's arguments for the second serial port, which is @verdict in the guest;
     the first one is @console. @xen: Xen boots first, and the kernel is its dom0.
+    @first: QEMU's arguments for devices that must come before the disks.
     """
 
     qemu: str
@@ -39,6 +40,7 @@ class Arch(NamedTuple):
     port: tuple
     append: str = ""
     xen: bool = False
+    first: tuple = ()
 
 
 X86_APPEND = "mitigations=off tsc=reliable no_timer_check"
@@ -55,6 +57,12 @@ ARCHES = {
     # "max", the early code of Xen crashes under TCG.
     "xen": Arch("qemu-system-x86_64", "q35,usb=off", {"tcg": "qemu64"}, "hvc0",
                 "ttyS1", ("-serial", "chardev:verdict"), "earlyprintk=xen", True),
+    # A confidential guest without the hardware: the IOMMU keeps devices from what is not
+    # shared. Without iommu=pt its driver would map, and nothing would bounce.
+    "coco": Arch("qemu-system-x86_64", "q35,usb=off", {"tcg": CPU["tcg"]}, "ttyS0",
+                 "ttyS1", ("-serial", "chardev:verdict"),
+                 f"{X86_APPEND} cocotest iommu=pt intel_iommu=on",
+                 first=("-device", "intel-iommu")),
 }
 HOST = "x86_64"
 XEN_APPEND = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all"
@@ -123,7 +131,7 @@ def board(spec, accel):
     return [tool(arch.qemu), "-nodefaults", "-no-user-config", "-no-reboot",
             "-display", "none", "-machine", arch.machine,
             "-accel", accel_argument(accel), "-cpu", arch.cpu[accel],
-            "-smp", str(spec.vcpus), "-m", f"{spec.memory_mib}M"]
+            "-smp", str(spec.vcpus), "-m", f"{spec.memory_mib}M", *arch.first]
 
 
 def _verdict(spec, port):

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from . import accel, devicetree, initramfs, klog, machine, paths, uml, verdict
+from . import accel, devicetree, initramfs, klog, machine, paths, programs, uml, verdict
 
 
 class Spec:
@@ -54,7 +54,7 @@ class Spec:
     @property
     def user(self):
         """Return the architecture of its programs; only that of the host has fio."""
-        return machine.HOST if self.uml or machine.ARCHES[self.arch].xen else self.arch
+        return self.arch if self.arch in programs.COMPILER else machine.HOST
 
     def overlay(self):
         lines = [f"SCENARIO='{self.scenario}'",

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _LINUX_COCO_TEST_H
+#define _LINUX_COCO_TEST_H
+
+#include <linux/types.h>
+
+#ifdef CONFIG_X86_COCO_TEST
+/* Devices are given the addresses of private memory: a violation, on demand. */
+extern bool coco_test_private_dma;
+
+void coco_test_free(unsigned long pfn, unsigned int order);
+#else
+#define coco_test_private_dma	false
+
+static inline void coco_test_free(unsigned long pfn, unsigned int order)
+{
+}
+#endif
+
+#endif /* _LINUX_COCO_TEST_H */

@@ -1,0 +1,62 @@
+# shellcheck shell=dash disable=SC1091,SC2154 # what is sourced is in the guest
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Much in flight at once in a confidential guest, then REST seconds of nothing; what is
+# shared all the while. FILL: free memory has private data in it before. FAIL_DECRYPT,
+# FAIL_ENCRYPT: so many changes of FAIL_PAGES pages or more fail in the load, FAIL_REST:
+# so many encryptions after it. AGAIN: then the load a second time.
+
+. /lib/report.sh
+. /lib/disk.sh
+. /lib/memory.sh
+. /lib/coco.sh
+. /etc/run.conf
+
+# Each job writes its part of the disk once and reads it back with checksums.
+load()
+{
+	touch /tmp/.load
+	coco_watch load /tmp/.load 0.1 >> /tmp/lines &
+	fio --name=burst --filename="/dev/$(disk_node "$DISKS")" --direct=1 \
+		--ioengine="$ENGINE" --rw=write --bs=64k --iodepth=256 --numjobs=4 \
+		--size="${SIZE}m" --offset_increment="${SIZE}m" --mem=malloc \
+		--verify=crc32c --do_verify=1 --verify_fatal=1 --randrepeat=1 \
+		--group_reporting --output=/tmp/fio > /tmp/fio.err 2>&1
+	echo "$1=$?" >> /tmp/status
+	rm /tmp/.load
+	wait
+	coco_line end >> /tmp/lines
+	cat /tmp/fio.err
+}
+
+# At least 20 s, so that the atomic pools have been seen for that long, too. Memory that
+# is lost is in no pool.
+rest()
+{
+	left=$REST
+	while [ "$left" -gt 0 ]; do
+		sleep 1
+		coco_line rest >> /tmp/lines
+		left=$((left - 1))
+		[ $((REST - left)) -lt 20 ] || [ $((slots / 2)) -gt "$BOOT" ] || break
+	done
+}
+
+coco_begin
+coco_line boot > /tmp/lines
+BOOT=$swiotlb
+[ -z "$FILL" ] || coco_fill
+coco_set fail_pages "$FAIL_PAGES"
+coco_set fail_decrypt "$FAIL_DECRYPT"
+coco_set fail_encrypt "$FAIL_ENCRYPT"
+load first
+coco_set fail_encrypt "$FAIL_REST"
+rest
+if [ -n "$AGAIN" ]; then
+	load second
+	rest
+fi
+coco_line after >> /tmp/lines
+report_file status /tmp/status
+coco_report
+check_nothing_used

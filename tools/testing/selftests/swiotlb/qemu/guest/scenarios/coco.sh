@@ -1,0 +1,26 @@
+# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# lib/verify.sh on every disk of $DISKS in a confidential guest, one after the other, and
+# what memory is shared before, meanwhile and afterwards.
+
+. /lib/report.sh
+. /lib/disk.sh
+. /lib/memory.sh
+. /lib/verify.sh
+. /lib/coco.sh
+. /etc/run.conf
+
+coco_begin
+coco_line boot > /tmp/lines
+for disk in $DISKS; do
+	touch /tmp/.load
+	coco_watch "$disk" /tmp/.load 0.2 >> /tmp/lines &
+	verify "$disk" "$(disk_node "$disk")"
+	rm /tmp/.load
+	wait
+done
+sleep 2
+coco_line after >> /tmp/lines
+coco_report
+check_nothing_used

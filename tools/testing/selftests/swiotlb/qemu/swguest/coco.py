@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What must be true of a confidential guest, and what a run in one has shown.
+
+The guest is one without the hardware: arch/x86/coco/cocotest.c counts what is shared and
+by what, and an emulated IOMMU keeps devices from the rest.
+"""
+
+import re
+from typing import NamedTuple
+
+from . import growth, klog, machine, run
+
+PAGE = 4096
+MIB = 1 << 20
+PAGES_PER_MIB = MIB // PAGE
+# What must stay 0, whatever happens
+NEVER = {"faults": "accesses to private memory", "in_atomic": "conversions in atomic context",
+         "wrong_state": "pages converted to the state that they had",
+         "freed_shared": "pages freed while shared", "reused": "lost pages used again",
+         "unmapped": "pages that the IOMMU does not have as it should"}
+# The driver gets the disk's data for so long that all of its queues are full.
+BPS = 16 * MIB
+BURST_MIB = 32
+BURST_JOBS = 4
+REST = 60
+# Between conversion and the list of pools there is the making of a pool, or a grace
+# period: for so long they may differ, while nothing is converted.
+SECONDS_APART = 5
+# Transient pools may have 1 MiB of the atomic pools, which double when little is left.
+MOST_ATOMIC_MIB = 4
+# What set_memory.c says of a conversion that was made to fail, and pool.c if the atomic
+# pools are exhausted, as the base does it
+INJECTED = re.compile(r"WARNING: arch/x86/mm/pat/set_memory\.c")
+EXHAUSTED = re.compile(r"WARNING: kernel/dma/pool\.c")
+# Such lines and their stacks, of which _unexpected() has the rest
+IGNORE = ("warning", "trace")
+
+
+class Line(NamedTuple):
+    """A line of coco_line() in guest/lib/coco.sh: pages but for @used and @transient."""
+
+    when: str
+    seconds: float
+    calls: int
+    swiotlb: int
+    atomic: int
+    coherent: int
+    other: int
+    pools: int
+    dma_pools: int
+    used: int
+    transient: int
+
+    @property
+    def shared(self):
+        return self.swiotlb + self.atomic + self.coherent + self.other
+
+    def closes(self, lost):
+        """Whether all that is shared belongs to something that says so itself."""
+        return (self.swiotlb == self.pools + lost and self.atomic == self.dma_pools
+                and not self.other)
+
+
+def lines(result):
+    found = []
+    for text in result.text("lines").splitlines():
+        when, seconds, *numbers = text.split()
+        found.append(Line(when, float(seconds), *map(int, numbers)))
+    return found
+
+
+def counters(result):
+    return {name: int(value) for name, value in result.values("coco").items()}
+
+
+def is_base(result):
+    """It has no table of events."""
+    return not growth.events(result)
+
+
+def _mib(pages):
+    return f"{pages / PAGES_PER_MIB:.1f} MiB"
+
+
+def _never(values):
+    return [f"{values[name]} {what}" for name, what in NEVER.items() if values[name]]
+
+
+# --- accounting -------------------------------------------------------------------
+
+def _open_end(found, lost):
+    """The longest that it did not close while nothing was converted, in seconds."""
+    longest, since = 0, None
+    for line in found:
+        if line.closes(lost):
+            since = None
+        elif since is None or since.calls != line.calls:
+            since = line
+        else:
+            longest = max(longest, line.seconds - since.seconds)
+    return longest
+
+
+def accounting(found, lost=0):
+    """What is wrong with it. @lost: pages that could not be encrypted, in the end."""
+    first, last = found[0], found[-1]
+    load = [line for line in found if line.when not in ("boot", "rest", "after")]
+    closed = sum(line.closes(lost) or line.closes(0) for line in load)
+    run.say(f"shared at boot: {_accounts(first)}; afterwards: {_accounts(last)}; it closes "
+            f"in {closed} of {len(load)} samples under load")
+    if not first.closes(0):
+        yield f"at boot it does not close: {_accounts(first)}"
+    if not last.closes(lost):
+        yield f"afterwards it does not close, {lost} pages are lost: {_accounts(last)}"
+    if first.coherent != last.coherent:
+        yield f"coherent memory: {first.coherent} pages before, {last.coherent} afterwards"
+    if not closed:
+        yield "it closes in no sample under load"
+    if not lost and _open_end(found, 0) > SECONDS_APART:
+        yield f"it did not close for {_open_end(found, 0):.1f} s without a conversion"
+
+
+def _accounts(line):
+    return (f"{line.shared} pages = swiotlb {line.swiotlb} (its pools {line.pools}) + atomic "
+            f"{line.atomic} (dma_pools {line.dma_pools}) + coherent {line.coherent} + "
+            f"other {line.other}")
+
+
+# --- rows ---------------------------------------------------------------------------
+
+def _spec(scenario, disks, conf, timeout=600):
+    def make(kernel, append, vcpus, memory_mib, ignore):
+        return run.Spec(kernel, scenario, f"{append} {growth.HELD_APPEND}", vcpus, memory_mib, disks,
+                        {"ENGINE": "io_uring", **conf}, timeout=timeout, ignore=ignore,
+                        iothread=False, arch="coco")
+    return make
+
+
+def verify_spec(disks, mib):
+    return _spec("coco", [machine.Disk(kind, 4 * mib) for kind in disks],
+                 {"DISKS": " ".join(disks), "SIZE": mib})
+
+
+def burst_spec(**conf):
+    disk = machine.Disk("nvme", BURST_JOBS * BURST_MIB, BPS)
+    return _spec("coco-burst", [disk],
+                 {"DISKS": "nvme", "SIZE": BURST_MIB, "REST": REST, "FAIL_PAGES": 1,
+                  "FAIL_DECRYPT": 0, "FAIL_ENCRYPT": 0, "FAIL_REST": 0, **conf})
+
+
+def control_spec():
+    return _spec("coco-control", [machine.Disk("nvme", 16)], {"DISKS": "nvme"})
+
+
+def _told(wrong):
+    return "\n".join(wrong) or None
+
+
+def held(disks):
+    """All that was written is read again, and devices saw shared memory alone."""
+    def check(result):
+        values, found = counters(result), lines(result)
+        run.say(f"{values['decrypts']} calls decrypt and {values['encrypts']} encrypt, "
+                f"{values['swiotlb_calls']} of them by swiotlb; {values['faults']} faults, {values['in_atomic']} in atomic "
+                f"context, {values['wrong_state']} wrong states, {values['freed_shared']} "
+                "freed while shared")
+        wrong = [*_never(values), *accounting(found)]
+        if values["devices"] < len(disks):
+            wrong.append(f"{values['devices']} devices are confined, not {len(disks)}")
+        for disk in disks:
+            most = max((line.used for line in found if line.when == disk), default=0)
+            run.say(f"{disk}: up to {most} slots in use")
+            if not most:
+                wrong.append(f"{disk} did not bounce")
+        return _told(wrong)
+    return check
+
+
+def _status(result):
+    return [f"fio, {line.replace('=', ' load: ')}" for line in result.text("status").splitlines()
+            if not line.endswith("=0")]
+
+
+def _unexpected(result, *expected):
+    """Lines of the log that are neither of a failure on demand, nor known of the base."""
+    expected += (EXHAUSTED,) if is_base(result) else ()
+    found = klog.scan(result.log.read_text(errors="replace"), ("trace", "swiotlb-full"))
+    return [str(finding) for finding in found
+            if not any(pattern.search(finding.line) for pattern in expected)]
+
+
+def _say_burst(result, found):
+    values, events = counters(result), growth.events(result)
+    first, last = found[0], found[-1]
+    load = [line for line in found if line.when == "load"]
+    end = next(line for line in found if line.when == "end")
+    back = next((line for line in found if line.when in ("end", "rest", "after")
+                 and line.swiotlb <= first.swiotlb), None)
+    run.say(f"{values['swiotlb_calls']} conversions, most shared for swiotlb "
+            f"{_mib(values['most_swiotlb'])}, most in use "
+            f"{max(line.used for line in load) / 512:.1f} MiB, "
+            f"transient pools: {events.get('transient', 'not counted')}, most of them "
+            f"at once {max(line.transient for line in load) / 512:.1f} MiB")
+    run.say(f"swiotlb: {_mib(first.swiotlb)} at boot, {_mib(end.swiotlb)} at the end of the "
+            f"load, {_mib(last.swiotlb)} {last.seconds - end.seconds:.0f} s after it"
+            + (f", back after {back.seconds - end.seconds:.0f} s" if back else ", kept"))
+    run.say(f"atomic pools: {_mib(first.atomic)} before, {_mib(last.atomic)} after; "
+            f"exhausted: {result.text('warnings').count('DMA pool exhausted')}")
+    return back
+
+
+def grew(result):
+    """It grew for the load and lost nothing; ours has its size at boot again."""
+    found, values = lines(result), counters(result)
+    back = _say_burst(result, found)
+    wrong = [*_status(result), *_never(values), *_unexpected(result), *accounting(found)]
+    if values["most_swiotlb"] <= found[0].swiotlb:
+        wrong.append("it did not grow")
+    if is_base(result):
+        return _told(wrong)
+    if not back or found[-1].swiotlb != found[0].swiotlb:
+        wrong.append(f"{_mib(found[-1].swiotlb)} {REST} s after the load")
+    if found[-1].atomic - found[0].atomic > MOST_ATOMIC_MIB * PAGES_PER_MIB:
+        wrong.append(f"the atomic pools keep {_mib(found[-1].atomic)}")
+    return _told(wrong)
+
+
+def clean(result):
+    """No page became shared for swiotlb with private data in it, though free memory was
+    full of it. The atomic coherent pools, which are not ours, do not clear theirs.
+    """
+    values = counters(result)
+    dirty = values["swiotlb_canaries"]
+    run.say(f"{_mib(values['filled'])} of free memory filled with private data; pages that "
+            f"became shared with it: {dirty} for swiotlb, {values['canaries'] - dirty} for "
+            f"coherent memory and the atomic pools; {values['swiotlb_calls']} conversions")
+    wrong = [*_status(result), *_never(values), *_unexpected(result)]
+    if values["filled"] < 256 * PAGES_PER_MIB or values["most_swiotlb"] < 8 * PAGES_PER_MIB:
+        wrong.append("too little was filled or shared: the test proves nothing")
+    # The base clears a pool when it is shared already: too late where that keeps contents.
+    if dirty and not is_base(result):
+        wrong.append(f"{dirty} pages became shared with private data")
+    return _told(wrong)
+
+
+def _injected(result, decrypts, encrypts):
+    found, values, events = lines(result), counters(result), growth.events(result)
+    leaked = events.get("leaked_bytes", 0)
+    _say_burst(result, found)
+    run.say(f"{values['failed_decrypts']} decryptions and {values['failed_encrypts']} "
+            f"encryptions failed, {values['lost']} pages lost, {leaked} bytes counted as such, "
+            f"{events.get('grow_failed', 'not counted')} times that memory was short")
+    wrong = [*_status(result), *_never(values), *_unexpected(result, INJECTED)]
+    if (values["failed_decrypts"] > 0) != decrypts:
+        wrong.append(f"{values['failed_decrypts']} decryptions failed")
+    if (values["failed_encrypts"] > 0) != encrypts:
+        wrong.append(f"{values['failed_encrypts']} encryptions failed")
+    if not is_base(result) and leaked != values["lost"] * PAGE:
+        wrong.append(f"{leaked} bytes are counted as lost, not {values['lost'] * PAGE}")
+    said = "stay decrypted and are lost" in result.text("klog")
+    if not is_base(result) and said != bool(values["lost"]):
+        wrong.append(f"the log does {'' if said else 'not '}say that memory is lost")
+    return found, values, wrong
+
+
+def undecrypted(result):
+    """All I/O ends well, and nothing is lost, though memory could not be shared."""
+    found, _, wrong = _injected(result, True, False)
+    return _told([*wrong, *accounting(found)])
+
+
+def unencrypted(result):
+    """What could not be taken back is lost, counted, said and never used again."""
+    found, values, wrong = _injected(result, False, True)
+    return _told([*wrong, *accounting(found, values["lost"])])
+
+
+def undone(result):
+    """Neither could memory be shared, nor taken back: half of it is shared."""
+    found, values, wrong = _injected(result, True, True)
+    return _told([*wrong, *accounting(found, values["lost"] // 2)])
+
+
+def caught(result):
+    """Each violation was noticed, and none before it."""
+    control, values = result.values("control"), counters(result)
+    before, skipped, after = (control[f"{when}.data"] for when in ("before", "skipped", "after"))
+    faults = {when: int(control[f"{when}.faults"]) for when in ("before", "skipped", "after")}
+    run.say(f"not bounced: {faults['skipped']} faults, data "
+            f"{'arrives' if skipped == before else 'does not arrive'}; bounced again: data "
+            f"{'arrives' if after == before else 'does not arrive'}")
+    run.say(", ".join(f"{name} {control[f'clean.{name}']} -> {values[name]}" for name in
+                      ("in_atomic", "wrong_state", "freed_shared", "canaries", "other")))
+    wrong = []
+    if faults["before"]:
+        wrong.append(f"{faults['before']} faults before there was a violation")
+    if not faults["skipped"]:
+        wrong.append("no fault when bouncing was skipped")
+    if skipped == before:
+        wrong.append("data arrived in private memory")
+    if after != before:
+        wrong.append("data do not arrive after it")
+    for name in ("in_atomic", "wrong_state", "freed_shared", "canaries", "other"):
+        if control[f"clean.{name}"] != "0":
+            wrong.append(f"{name} was {control[f'clean.{name}']} before there was a violation")
+        if not values[name]:
+            wrong.append(f"{name}: not noticed")
+    if not any(accounting(lines(result))):
+        wrong.append("the accounting closes all the same")
+    return _told(wrong)
