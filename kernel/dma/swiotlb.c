@@ -43,11 +43,11 @@ bool is_swiotlb_active(struct device *dev)
 }
 
 /**
- * swiotlb_max_mapping_size() - size of the largest mapping of a device
+ * swiotlb_max_mapping_size() - size up to which a device can map from any context
  * @dev:	Device.
  *
- * An area that is empty holds it at any original offset: the run may have to
- * begin as much as the device's min_align_mask into the area.
+ * A mapping of this size fits an empty area whatever its address: up to min_align_mask
+ * bytes at the start of the area may be lost to alignment.
  *
  * Context: Any.
  * Return: Bytes.
@@ -95,9 +95,9 @@ static inline unsigned int swiotlb_slot_mask(unsigned int byte_mask)
  *	^           ^
  *	first slot  first slot with data
  *
- * The first slot has no bit of @alloc_align_mask set, and the bits of the
- * device's min_align_mask above them as the original address has them. The bits
- * below are the distance from the first slot to the buffer.
+ * The first slot has no bit of @alloc_align_mask set. Above these, its bits in the
+ * device's min_align_mask equal those of the original address. The bits below are the
+ * distance from the first slot to the buffer.
  */
 static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 				 size_t bytes, unsigned int alloc_align_mask,
@@ -112,7 +112,7 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 	if (!bytes || total > (u64)most_slots << IO_TLB_SHIFT)
 		return false;
 
-	/* Drivers have come to rely on it that pages stay pages. */
+	/* Drivers rely on a buffer of a page or more being page-aligned. */
 	if (!alloc_align_mask && !min_align_mask && bytes >= PAGE_SIZE)
 		alloc_align_mask = PAGE_SIZE - 1;
 
@@ -137,9 +137,11 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 
 /* No pool can ever serve it. */
 static void swiotlb_map_impossible(struct device *dev, size_t bytes,
-				   unsigned int alloc_align_mask, unsigned long attrs)
+				   unsigned int alloc_align_mask,
+				   unsigned int most_slots, unsigned long attrs)
 {
-	size_t most = swiotlb_max_mapping_size(dev);
+	size_t most = most_slots > SWIOTLB_MAX_SLOTS ? (size_t)most_slots << IO_TLB_SHIFT :
+						       swiotlb_max_mapping_size(dev);
 
 	if (swiotlb_failed(dev, bytes > most ? SWIOTLB_CAUSE_TOO_LARGE :
 					       SWIOTLB_CAUSE_MISALIGNED, bytes, attrs))
@@ -148,7 +150,10 @@ static void swiotlb_map_impossible(struct device *dev, size_t bytes,
 			 alloc_align_mask, dma_get_seg_boundary(dev));
 }
 
-/* Not from a magazine alone: from areas, or in a pool of its own; or say why not. */
+/*
+ * Map when the CPU's magazine was not enough: from areas, or in a pool of its own. Report
+ * a failure.
+ */
 static noinline phys_addr_t
 swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
 		 const struct swiotlb_request *req, unsigned long attrs,
@@ -195,9 +200,8 @@ swiotlb_map_slots(struct swiotlb_mem *mem, struct device *dev,
  * @dev:	Device.
  * @orig_addr:	Physical address of the buffer.
  * @mapping_size: Its size in bytes.
- * @alloc_align_mask: 2^n - 1: alignment of the start and of the size of what is
- *		allocated, in bytes. It may be larger than the buffer by what is
- *		before and behind it.
+ * @alloc_align_mask: 2^n - 1: start and size of the allocation are multiples of this + 1
+ *		bytes. So it may include padding before and after the buffer.
  * @dir:	Direction of the DMA.
  * @attrs:	DMA attributes; %DMA_ATTR_CC_SHARED is set or cleared as the pool has it.
  *
@@ -247,7 +251,8 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	most_slots = swiotlb_most_slots(to_swiotlb_mem(pub), *attrs & DMA_ATTR_MAY_SLEEP);
 	if (!swiotlb_make_request(dev, orig_addr, mapping_size, alloc_align_mask,
 				  most_slots, &req)) {
-		swiotlb_map_impossible(dev, mapping_size, alloc_align_mask, *attrs);
+		swiotlb_map_impossible(dev, mapping_size, alloc_align_mask, most_slots,
+				       *attrs);
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
 
@@ -264,7 +269,10 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	return tlb_addr;
 }
 
-/* In @pool, which the caller found by the address: it may have unmapped that before. */
+/*
+ * Look up the mapping at an address in @pool. A driver may pass an address that it has
+ * already unmapped.
+ */
 static inline bool
 swiotlb_find_mapping(struct device *dev, const struct io_tlb_pool *pool,
 		     phys_addr_t tlb_addr, struct swiotlb_mapping *map)
@@ -298,7 +306,10 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 	if (!swiotlb_find_mapping(dev, pool, tlb_addr, &map))
 		return;
 
-	/* A mapping ends as a whole: from its first slot with data, or not at all. */
+	/*
+	 * A mapping can only be unmapped as a whole: the address must lie in its first
+	 * data slot.
+	 */
 	first = swiotlb_slot_addr(pool, map.head + map.pad_slots);
 	if (unlikely(tlb_addr - first >= IO_TLB_SIZE)) {
 		swiotlb_driver_error(dev, "%pa is not the start of a mapping\n", tlb_addr);
@@ -325,7 +336,7 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 		swiotlb_mem_unmap(pool, &map);
 }
 
-/* Of a part anywhere in a mapping, or of more than there is. */
+/* Sync a part that is not in the first slot, or that exceeds the mapping. */
 static noinline void swiotlb_sync_part(struct device *dev, phys_addr_t tlb_addr,
 				       size_t size, enum dma_data_direction dir,
 				       const struct io_tlb_pool *pool)
@@ -337,8 +348,8 @@ static noinline void swiotlb_sync_part(struct device *dev, phys_addr_t tlb_addr,
 }
 
 /*
- * Most syncs begin in the first slot of a mapping. With all others in a function of
- * their own, this one needs no registers that calls preserve.
+ * Most syncs begin in the first slot of a mapping. All others are out of line, so that
+ * this path does not have to save registers.
  */
 static __always_inline void swiotlb_sync(struct device *dev, phys_addr_t tlb_addr,
 					 size_t size, enum dma_data_direction dir,
@@ -403,7 +414,7 @@ void __swiotlb_sync_single_for_cpu(struct device *dev, phys_addr_t tlb_addr,
  * @dir:	Direction of the DMA.
  * @attrs:	DMA attributes.
  *
- * Context: Any.
+ * Context: Any; process context with %DMA_ATTR_MAY_SLEEP. Then it may wait for room.
  * Return: Address of the bounce buffer as the device sees it, or
  * DMA_MAPPING_ERROR.
  */

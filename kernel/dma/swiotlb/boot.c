@@ -47,7 +47,7 @@ void swiotlb_print_info(void)
 		pr_warn("No low mem\n");
 }
 
-/* Everything is as before it was made: swiotlb_init_late() may follow. */
+/* Restore the state without a boot pool: swiotlb_init_late() may follow. */
 static void __init swiotlb_drop_boot_pool(void)
 {
 	struct swiotlb_mem *mem = &swiotlb_default_mem;
@@ -333,7 +333,10 @@ static int swiotlb_cpu_dead(unsigned int cpu)
 	return 0;
 }
 
-/* Before the first driver, and where swiotlb_exit() has been. */
+/*
+ * Before most drivers probe, but after an architecture may have called swiotlb_exit().
+ * Maps before this use areas only.
+ */
 static int __init swiotlb_magazines_init(void)
 {
 	int ret;

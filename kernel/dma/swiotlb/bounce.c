@@ -7,7 +7,7 @@
 
 /**
  * swiotlb_copy_highmem() - copy where the original has no virtual address
- * @bounce:	In the bounce buffer.
+ * @bounce:	Virtual address in the bounce buffer.
  * @orig:	Physical address in the original.
  * @bytes:	Size.
  * @dir:	%DMA_TO_DEVICE or %DMA_FROM_DEVICE.

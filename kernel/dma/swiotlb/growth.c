@@ -40,14 +40,17 @@
 #define SWIOTLB_QUIET		(5 * HZ)
 /* The same while memory is short. */
 #define SWIOTLB_QUIET_PRESSED	(HZ / 2)
-/* How long it waits after memory was short; doubles up to 64 times. */
+/*
+ * First delay after a failed allocation, in jiffies. It doubles with each failure, up to
+ * 64 * this.
+ */
 #define SWIOTLB_BACKOFF		HZ
 
 /* Slots that are kept free where pools have to be decrypted. */
 #define SWIOTLB_RESERVE_SLOTS	(SZ_8M >> IO_TLB_SHIFT)
-/* The first pool to be added: smaller ones would be many. */
+/* Smallest pool to add, within the limit: smaller ones would be too many. */
 #define SWIOTLB_FIRST_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
-/* A cell of a magazine cannot name slots beyond. */
+/* Largest pool to add: a magazine cell cannot hold the index of a slot beyond this. */
 #define SWIOTLB_LAST_SLOTS	BIT(SWIOTLB_CELL_INDEX_BITS)
 
 /* A range: @since may lie so far back that jiffies have wrapped. */
@@ -97,7 +100,7 @@ static unsigned long swiotlb_growth_enough(const struct swiotlb_mem *mem,
 
 /*
  * Maps may fail while less than half is in use: no run is long enough, or a burst is over
- * already. But not for want of slots while a pool is empty.
+ * already. While a pool is empty, a failed map is no reason to grow.
  */
 static bool swiotlb_growth_must(struct swiotlb_mem *mem, unsigned long demand,
 				bool failed)
@@ -129,10 +132,10 @@ static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem,
 }
 
 /**
- * swiotlb_growth_create() - make a pool, and count what that takes
+ * swiotlb_growth_create() - create a pool, and count the change of encryption
  * @mem:	Allocator.
  * @pages:	Memory that the pool needs.
- * @nareas:	Its areas.
+ * @nareas:	Number of its areas.
  *
  * Context: Process context, without locks: it may take seconds.
  * Return: As swiotlb_pool_create(), or -ENOMEM without an index.
@@ -154,7 +157,7 @@ struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
 	return pool;
 }
 
-/* As much as can be had in one piece. */
+/* Halve the size until contiguous memory can be allocated. */
 static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem,
 					      unsigned long nslots)
 {
@@ -178,10 +181,10 @@ static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem,
 }
 
 /**
- * swiotlb_growth_destroy() - free a pool, and count that
+ * swiotlb_growth_destroy() - free a pool, and update the counters
  * @mem:	Allocator.
- * @pool:	A pool that no other code knows of. Its memory counts as apart until it is
- *		free, and for good if it is lost.
+ * @pool:	A pool that no other code can reach. Its slots stay in @mem->growth.apart
+ *		until the memory is freed, or for good if it is lost.
  *
  * Context: Process context, without locks.
  */
@@ -246,10 +249,7 @@ static void swiotlb_growth_failed(struct swiotlb_mem *mem, bool crypt)
 	pr_warn_ratelimited("Failed to allocate new pool\n");
 }
 
-/*
- * What is planned counts from then on: the worker of the other allocator has the same
- * limit.
- */
+/* Planned slots count at once: the worker of the other allocator shares the limit. */
 static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 				bool failed)
 {
@@ -309,7 +309,9 @@ static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 	return closed;
 }
 
-/* A pool of large mappings is for the next one, but not for long. */
+/*
+ * An unused large pool is kept for the next large mapping, until the quiet time is over.
+ */
 static void swiotlb_growth_close_large(struct swiotlb_mem *mem, unsigned long quiet)
 {
 	struct io_tlb_pool *pool;
@@ -355,7 +357,10 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 		if (swiotlb_growth_close(mem, demand, quiet)) {
 			/* (a) in "Life of a pool" */
 			synchronize_rcu();
-			/* They hold the share of a larger allocator. */
+			/*
+			 * Magazines may hold more than the share that the smaller
+			 * allocator allows.
+			 */
 			swiotlb_magazines_drain(&mem->cache);
 			swiotlb_mem_freed(mem);
 		}
@@ -373,7 +378,7 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 }
 
 /**
- * swiotlb_growth_trim() - free pools of large mappings that are idle, at once
+ * swiotlb_growth_trim() - free all pools that are not needed, at once
  * @mem:	Allocator.
  *
  * Context: Process context, without locks.
@@ -443,7 +448,9 @@ void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev)
 	swiotlb_growth_kick(mem, dev);
 }
 
-/* In pages: as much of open pools as could be closed. */
+/*
+ * Pages in added open pools beyond the current need: an estimate of how much can be freed.
+ */
 static unsigned long swiotlb_growth_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
 {
@@ -463,7 +470,9 @@ static unsigned long swiotlb_growth_scan(struct shrinker *shrinker,
 
 	if (!READ_ONCE(mem->growth.pressed)) {
 		WRITE_ONCE(mem->growth.pressed, true);
-		/* Else the next look is early enough. */
+		/*
+		 * Within the quiet time nothing can be closed: leave it to the next tick.
+		 */
 		if (!swiotlb_is_recent(READ_ONCE(mem->growth.busy),
 				       SWIOTLB_QUIET_PRESSED))
 			mod_delayed_work(system_dfl_wq, &mem->growth.work, 0);
@@ -512,8 +521,8 @@ void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last, unsigned int narea
 }
 
 /**
- * swiotlb_growth_disable() - let an allocator no longer grow
- * @mem:	Allocator, and so those that are wider.
+ * swiotlb_growth_disable() - stop an allocator from growing
+ * @mem:	Allocator; the wider one stops growing, too.
  *
  * Pools that it has are freed once they are not needed.
  *

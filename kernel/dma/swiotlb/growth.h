@@ -7,9 +7,9 @@
 
 #include "internal.h"
 
-/* The smallest pool that is made at boot, ... */
+/* Boot pool of swiotlb=dynamic, and the size at which halving it stops, in slots. */
 #define SWIOTLB_MIN_POOL_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
-/* ... and at run time, in slots. */
+/* Smallest pool made at run time, other than transient pools. */
 #define SWIOTLB_MIN_GROW_SLOTS	(SZ_2M >> IO_TLB_SHIFT)
 
 /* How soon the worker looks again because an area is half full. */
@@ -74,7 +74,7 @@ static inline void swiotlb_growth_init(struct swiotlb_growth *growth)
 	INIT_DELAYED_WORK(&growth->work, swiotlb_growth_work);
 }
 
-/* For a request of so many slots. No pool is smaller than the least. */
+/* Is there no room within the limit for a pool that holds @nslots? */
 static inline bool swiotlb_limit_is_reached(const struct swiotlb_mem *mem,
 					    unsigned long nslots)
 {

@@ -11,7 +11,7 @@
  * DOC: Glossary
  *
  * slot
- *	%IO_TLB_SIZE (2 KiB) bytes, the unit of space. Older public names say slab.
+ *	%IO_TLB_SIZE (2 KiB) bytes, the unit of allocation. Older public names say slab.
  * area
  *	A run of slots of one pool behind one lock, on cache lines of its own.
  * pool
@@ -30,8 +30,10 @@
  * waiter
  *	A caller that may sleep, and waits for room.
  * transient pool
- *	A pool made for one mapping when all else is full: at once by a caller that
- *	cannot sleep, after its wait by one that may.
+ *	A pool for one mapping, made when all else is full, or when the device reaches
+ *	no pool: at once by a caller that cannot sleep, after its wait by one that may.
+ * large pool
+ *	A pool for mappings that are larger than any area.
  * reach
  *	The memory that a device can use, on the path that its DMA takes.
  * boot pool
@@ -41,8 +43,9 @@
 /**
  * DOC: Layers
  *
- * From the ground up. A file calls only files above it in this list. A header of its name
- * has what other files call; pages.h is for source.c, and growth.h for limit.c, too::
+ * From the ground up. A file calls only files above it in this list. What other files call
+ * is declared in the header of the same name, or in pages.h (source.c), growth.h (limit.c)
+ * and mem.h (stats.c)::
  *
  *	slots.c		bitmaps of one area: find, claim, release
  *	area.c		lock, slots and occupancy of one area
@@ -87,9 +90,9 @@
  * 4. area->lock: bitmaps, hints and occupancy of one area. Interrupts off.
  * 5. queue->lock: callers that wait. Interrupts off.
  *
- * Area locks nest in that of a depot, but not in each other; that of a queue nests in
- * none of 2 to 4. Nothing sleeps or allocates under 2 to 5. A magazine has no lock. The list of pools is read under RCU,
- * the index by the owner of a mapping: "Life of a pool" in pools.c.
+ * Area locks nest in that of a depot, but not in each other; that of a queue nests in none
+ * of 2 to 4. Nothing sleeps or allocates under 2 to 5. A magazine has no lock. The list of
+ * pools is read under RCU, the index by the owner of a mapping: "Life of a pool" in pools.c.
  */
 
 /**
@@ -161,10 +164,10 @@
  * Slots of an area need none, since W locks each area, even one that looks full: either
  * it gets the lock after B, or B got it after W, and then sees @crowded.
  *
- * [7] publishes magazines that are complete, [8] in swiotlb_cache_cpu() is its
+ * [7] publishes magazines, whose limits are set later, [8] in swiotlb_cache_cpu() is its
  * partner: cache->depot is read after it. [9] publishes the index, and a pool in it, to
- * callers of __swiotlb_find_pool() that ask for an address that was never bounced. For
- * all others [1] and [2] do.
+ * callers of __swiotlb_find_pool() that ask for an address that was never bounced. For all
+ * others [1] and [2] do.
  */
 
 #endif /* _KERNEL_DMA_SWIOTLB_INTERNAL_H */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings that are larger than any area, for callers that can sleep: a pool each.
+ * Mappings that are larger than any area, for callers that can sleep: in pools made for
+ * them.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
@@ -11,14 +12,14 @@
 /**
  * DOC: Large mappings
  *
- * A frame buffer of many MiB must be contiguous for a device without an IOMMU, and no
- * area has room for it. So such a mapping gets a pool of its own, of one area, of the size
- * that it needs in whole pieces of 2 MiB: two chunks of 1 MiB share one. The limit of the
- * allocator holds for these pools, too.
+ * A frame buffer of many MiB must be contiguous for a device without an IOMMU, and no area
+ * has room for it. So such a mapping gets a pool with one area. Its size is a multiple of
+ * 2 MiB, so two mappings of 1 MiB can share one. The limit of the allocator holds for
+ * these pools, too.
  *
  * When the mapping ends, the pool stays for a while: the next frame has the same size, and
- * memory of that size is hard to find. The worker frees it after the quiet time that all
- * pools have, or when another one does not fit in the limit.
+ * memory of that size is hard to find. The worker frees it after the quiet time of all
+ * pools. A large map that does not fit within the limit frees idle pools at once.
  *
  * The pool is in the list and in the index as all others, but no search for smaller
  * mappings looks into it, and its slots are not counted as in use: other pools must not
@@ -72,7 +73,7 @@ static phys_addr_t swiotlb_large_reuse(struct swiotlb_mem *mem, struct device *d
 	return SWIOTLB_MAP_FULL;
 }
 
-/* Room within the limit that is from now on the caller's, as memory that is apart. */
+/* Reserve room within the limit: it counts in @apart until the pool is in the list. */
 static bool swiotlb_large_reserve(struct swiotlb_mem *mem, unsigned long nslots)
 {
 	guard(mutex)(&swiotlb_pools_lock);

@@ -119,7 +119,8 @@ bool swiotlb_magazine_refill(struct swiotlb_cache *cache,
 /**
  * swiotlb_magazine_overflow() - put a buffer into a magazine that is full
  * @cache:	The magazines of the allocator.
- * @mag:	One of them. From its top, as much moves to the depot as that takes.
+ * @mag:	One of them. Buffers from its top move to the depot, as far as that has
+ *		room.
  * @cell:	The buffer, which goes to its area if the depot is full or busy, too.
  *
  * Context: Any, takes the depot's lock if it is free, or the area's.
@@ -149,7 +150,7 @@ void swiotlb_magazine_overflow(struct swiotlb_cache *cache,
 		swiotlb_cell_release(cell, mag->class, NULL);
 }
 
-/* Of one pool, or of all if @pool is %NULL. */
+/* Does @cell hold a buffer of @pool, or any buffer if @pool is %NULL? */
 static bool swiotlb_cell_is_of(u32 cell, const struct io_tlb_pool *pool)
 {
 	return cell && (!pool || swiotlb_cell_pool(cell) == pool);

@@ -55,8 +55,8 @@
  * any time: code that looks from it at the pool takes the buffer out first, or is in an
  * RCU read section.
  *
- * A map and an unmap touch five cache lines of metadata: allocator, table of pools, pool,
- * record and magazine, and write to the last two only.
+ * A map and an unmap read the allocator, the table of pools and the pool, and write only
+ * the record and one to three lines of the CPU's own cache.
  *
  * Restricted pools have no magazines: coherent allocations need long runs there.
  */
@@ -112,7 +112,8 @@ struct swiotlb_depot {
 /**
  * struct swiotlb_cache - the magazines of an allocator
  * @cpu:	For each CPU, %NULL before they are started.
- * @crowded:	Nothing is kept until then, in jiffies, or 0; or %SWIOTLB_CROWDED_WAITED.
+ * @crowded:	Time in jiffies until which magazines keep nothing; 0 if not crowded;
+ *		%SWIOTLB_CROWDED_WAITED while callers wait.
  * @depot:	One for each class, %NULL before @cpu is set.
  * @filled:	Magazines that may hold buffers.
  *
@@ -125,7 +126,7 @@ struct swiotlb_cache {
 	struct llist_head filled;
 };
 
-/* Callers wait for room: crowded until the last of them has left. No time is even. */
+/* Callers wait for room: crowded until the last of them has left. Deadlines are odd. */
 #define SWIOTLB_CROWDED_WAITED	2UL
 
 /*
@@ -205,7 +206,7 @@ static inline u32 swiotlb_magazine_take(struct swiotlb_magazine *mag)
 	return 0;
 }
 
-/* Put a buffer in, if there is room. Then see that the magazine is listed. */
+/* Put a buffer in, if there is room. The caller must then call swiotlb_magazine_list(). */
 static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
 					 u32 cell)
 {

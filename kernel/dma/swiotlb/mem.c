@@ -123,8 +123,8 @@ unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem)
  * @mem:	Allocator.
  * @reach:	Pools that count.
  * @total:	Increased by their slots.
- * @used:	Increased by those that are in use. So are buffers in magazines, but there
- *		are none after a map has failed.
+ * @used:	Increased by those in use. Buffers in magazines count as in use, but a
+ *		failed map has just drained them.
  *
  * Context: Any, for a line in the log: it walks over areas.
  */
@@ -201,7 +201,7 @@ bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
 static bool swiotlb_mem_is_reached(const struct swiotlb_mem *mem,
 				   struct device *dev)
 {
-	/* Where no pool can be added, its pool is all of it. */
+	/* If no pool can be added, only the boot pool counts. */
 	phys_addr_t first = swiotlb_growth_is_enabled(mem) ?
 			    PFN_PHYS(min_low_pfn) : mem->boot_pool.start;
 
@@ -226,7 +226,7 @@ enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
 		return SWIOTLB_REACH_WIDER;
 	if (swiotlb_mem_is_reached(mem, dev))
 		return SWIOTLB_REACH_MEM;
-	/* Without transient pools, a part of it is better than nothing. */
+	/* Without growth there are no transient pools: a part of the boot pool must do. */
 	last = swiotlb_growth_is_enabled(mem) ?
 	       boot->end - 1 : boot->start + IO_TLB_SIZE - 1;
 	if (swiotlb_dev_reaches(mem, dev, boot->start, last))
@@ -324,7 +324,9 @@ phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_cache_crowd(&mem->cache)) {
 		swiotlb_magazines_drain(&mem->cache);
 		tlb_addr = swiotlb_mem_search(mem, dev, req, reach, false, hit);
-		/* A waiter did not find the magazines that were drained here. */
+		/*
+		 * A waiter that searched before this drain missed these buffers: wake it.
+		 */
 		swiotlb_mem_freed(mem);
 	}
 	if (tlb_addr != SWIOTLB_MAP_FULL)

@@ -31,14 +31,14 @@
  * windows) uses the boot pool, if that lies in its reach, or else transient pools.
  *
  * Behind an IOMMU the mask limits addresses of the IOMMU, and the device reaches all
- * memory. Where the platform has rearranged the memory of the pool (Xen), it knows what
+ * memory. Where the platform has remapped the pool (Xen), only the platform knows what
  * devices reach.
  */
 
 /**
  * enum swiotlb_event - a rare event that is counted for an allocator
  * @SWIOTLB_GROWN:	Pools that were added.
- * @SWIOTLB_GROW_FAILED: Times that there was no memory for one.
+ * @SWIOTLB_GROW_FAILED: Failed attempts to add a pool.
  * @SWIOTLB_CLOSED:	Pools that were closed, ...
  * @SWIOTLB_REOPENED:	... opened again, ...
  * @SWIOTLB_FREED:	... and freed.
@@ -81,8 +81,8 @@ enum swiotlb_event {
  * struct swiotlb_queue - callers that wait for room; see "Waiting" in wait.c
  * @lock:	Protects the other members.
  * @waiters:	&struct swiotlb_waiter, in order of arrival.
- * @gave_up:	The task that waited as long as it may last; only compared.
- * @gave_up_at:	When it found no room last, in jiffies.
+ * @gave_up:	Last task that gave up waiting; compared, never dereferenced.
+ * @gave_up_at:	Time of its last failed map, in jiffies.
  */
 struct swiotlb_queue {
 	/* protects the other members */
@@ -113,7 +113,8 @@ struct swiotlb_waiter {
  * @narrower:	Allocator that devices of this one fall back to; %NULL for none.
  * @boot_pool:	The pool made at boot, or the range of a restricted pool.
  * @pools:	All pools.
- * @queue:	Callers that wait for room in it, or in a wider one, which has none.
+ * @queue:	Callers that wait for room in this allocator or the wider one. The queue of
+ *		a wider allocator is not used.
  * @early_used:	Slots that were mapped, less those that were unmapped, while there were
  *		no magazines.
  * @growth:	When to add pools, and when to free them.
@@ -344,7 +345,7 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 	if (!cell)
 		return SWIOTLB_MAP_FULL;
 
-	/* Not before the buffer is ours: only that keeps its pool. */
+	/* Only now: the pool may be freed unless we own the buffer. */
 	pool = swiotlb_cell_pool(cell);
 	index = swiotlb_cell_index(cell);
 	dma_start = swiotlb_dma_addr(mem, dev, pool->start);

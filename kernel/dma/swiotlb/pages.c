@@ -10,7 +10,7 @@
  * @vaddr:	Virtual address, on a page.
  * @bytes:	Size, in whole pages.
  *
- * This and swiotlb_encrypt() are all that the engine knows of encryption.
+ * Only this and swiotlb_encrypt() change the encryption of memory.
  *
  * Context: Process context, or boot.
  * Return: 0 or an error; then the memory may be in any state.

@@ -24,11 +24,12 @@ enum swiotlb_source {
 /**
  * struct swiotlb_pages - memory of a pool made at run time
  * @bytes:	Size.
- * @shared:	It is to be decrypted, and then is.
+ * @shared:	Decrypt it when it is allocated, encrypt it when it is freed.
  * @last:	Highest physical address that it may have.
  * @nid:	Node that is preferred.
- * @gfp:	As for alloc_pages(), but for the zone.
- * @dev:	Device that needs it at once. May be %NULL if the caller can sleep.
+ * @gfp:	As for alloc_pages(), without a zone.
+ * @dev:	Device, for memory from the atomic pools. May be %NULL if the caller can
+ *		sleep.
  * @start:	Physical address.
  * @vaddr:	Virtual address.
  * @source:	Where it came from.

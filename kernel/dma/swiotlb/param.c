@@ -13,7 +13,7 @@ struct swiotlb_param swiotlb_param __ro_after_init = {
 	.nslots = IO_TLB_DEFAULT_SIZE >> IO_TLB_SHIFT,
 };
 
-/* What a 32-bit kernel can address; elsewhere 64 GiB, more must be a mistake. */
+/* A larger size must be a mistake: more than 64 GiB, or than 2 GiB on 32-bit. */
 #define SWIOTLB_MAX_PARAM_BYTES	(IS_ENABLED(CONFIG_64BIT) ? BIT_ULL(36) : (u64)SZ_2G)
 /* One area a CPU is the most that is of use. */
 #define SWIOTLB_MAX_PARAM_AREAS	roundup_pow_of_two(MAX(NR_CPUS, 64))

@@ -14,9 +14,9 @@
 struct swiotlb_mem;
 
 /*
- * What a pool is there for. A closed pool lends no slots, but for buffers that lie in
- * magazines. A transient pool is made for one mapping. One of large mappings has one at
- * a time.
+ * What a pool is used for. No search takes slots from a closed pool, but a map may still
+ * take its buffers from a magazine until they are drained. A transient pool holds one
+ * mapping, a large pool one or more large mappings.
  */
 enum swiotlb_pool_state {
 	SWIOTLB_POOL_OPEN,
@@ -48,7 +48,7 @@ enum swiotlb_pool_state {
  * @idle:	When the last large mapping ended in it, in jiffies.
  * @free_work:	Frees a transient pool after readers of the table have gone.
  *
- * Constant once the pool is published, but for @state and the links.
+ * Constant once the pool is published, except @state, @node, @hash, @idle and @free_work.
  */
 struct io_tlb_pool {
 	phys_addr_t start;

@@ -18,6 +18,8 @@
  *	                +-----------------+
  *	                      reopen
  *
+ * A large pool is in the list, but not open, until it is closed.
+ *
  * No search finds a closed pool. Its buffers are drained from magazines and depots,
  * and a buffer that is unmapped goes to its area.
  *
@@ -37,13 +39,13 @@
  *	synchronize_rcu()     (b)                            rcu_read_unlock()
  *	number, memory: free
  *
- * After (a) no CPU takes slots from an area of the pool: @used can only fall, and once
- * it was 0 it stays so, though the areas are looked at one by one. The locks order
- * more than @used: without them, that a buffer has left its cell may become visible
- * later than the new count, and a reader that begins after (b) has begun could still
- * follow the buffer from the cell into a pool that is freed.
+ * After (a) no CPU takes slots from an area of the pool: @used can only fall, and once it
+ * was 0 it stays so, though the areas are looked at one by one. The locks also order the
+ * cell: without them the new count could become visible before the empty cell, and a
+ * reader that begins after (b) has begun could still follow the buffer from the cell into
+ * a pool that is freed.
  *
- * After (b) U has left the area. So have walks through the list of pools, and drains
+ * After (b) U has left the area, and walks of the pool list have ended, as have drains
  * that look from a cell at the pool, see swiotlb_magazine_empty(). The owner of a buffer
  * needs no RCU: @used is not 0.
  *
@@ -145,7 +147,7 @@ static void swiotlb_range_widen(const struct io_tlb_pool *pool)
  * swiotlb_pool_create() - make a pool
  * @mem:	Allocator that it is made for.
  * @pages:	Memory that it needs.
- * @nareas:	Its areas.
+ * @nareas:	Number of its areas.
  *
  * Context: As @pages->gfp says.
  * Return: The pool, which no other code knows of; -ENOMEM; or another error of
@@ -232,10 +234,10 @@ int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 }
 
 /**
- * swiotlb_pools_close() - let nothing new be mapped in a pool
+ * swiotlb_pools_close() - stop new mappings in a pool
  * @mem:	Allocator.
- * @pool:	A pool that is open, but not a boot pool, or one of large mappings that is
- *		not in use. A search that is under way may still find room in it.
+ * @pool:	An open pool other than the boot pool, or an unused large pool. A search
+ *		that has already begun may still find room in it.
  *
  * Context: Process context, swiotlb_pools_lock is held.
  */

@@ -11,10 +11,10 @@ struct swiotlb_pages;
 
 /**
  * struct swiotlb_pools - the pools of an allocator
- * @list:	Open and closed pools, the oldest first. Changed under
+ * @list:	All pools but transient ones, the oldest first. Changed under
  *		swiotlb_pools_lock, read under RCU.
  * @held:	Slots of all pools in @list. Changed under the lock, read without it.
- * @max_nareas:	Highest number of areas of any pool that there was.
+ * @max_nareas:	Highest number of areas that any pool has had.
  */
 struct swiotlb_pools {
 	struct list_head list;

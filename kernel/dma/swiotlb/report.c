@@ -38,7 +38,7 @@ bool swiotlb_failed(struct device *dev, enum swiotlb_cause cause, size_t bytes,
 	};
 	enum swiotlb_event event = swiotlb_causes[cause].event;
 
-	/* The others are not faults of an allocator, which there may not be. */
+	/* No counter for the other causes: the device may have no allocator. */
 	if (event != SWIOTLB_NR_EVENTS)
 		swiotlb_count(to_swiotlb_mem(dev->dma_io_tlb_mem), event, 1);
 	trace_swiotlb_failed(dev, bytes, swiotlb_causes[cause].word);

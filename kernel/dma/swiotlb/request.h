@@ -18,9 +18,9 @@
  * @pad_slots:	Slots in front of that one, for the alignment of the allocation.
  * @nslots:	Length of the run: padding, @offset, the buffer, and the
  *		rounding of the end.
- * @align_mask:	2^n - 1, in slots: these bits of the number of the run's first
- *		slot, as the device counts, ...
- * @align:	... are these.
+ * @align_mask:	2^n - 1, in slots: mask of the bits of the first slot's DMA slot number
+ *		that are prescribed, ...
+ * @align:	... and their values.
  * @boundary_mask: Segment boundary in slots, 2^n - 1.
  */
 struct swiotlb_request {
@@ -56,7 +56,7 @@ static inline bool swiotlb_request_fits(const struct swiotlb_request *req,
 	       req->nslots - 1 <= req->boundary_mask - pos;
 }
 
-/* Larger than any area: such a mapping has a pool of its own. */
+/* Larger than any area: such a mapping needs a large pool. */
 static inline bool swiotlb_request_is_large(const struct swiotlb_request *req)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&

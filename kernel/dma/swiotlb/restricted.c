@@ -33,7 +33,7 @@ void swiotlb_free_from_pool(struct device *dev, phys_addr_t tlb_addr,
 /**
  * swiotlb_alloc() - allocate pages of a device's restricted pool
  * @dev:	Device.
- * @size:	Bytes, rounded up to a power of two of pages in alignment.
+ * @size:	Bytes. The alignment is this size, rounded up to a power of two of pages.
  * @attrs:	__DMA_ATTR_ALLOC_CC_SHARED for decrypted memory.
  *
  * Context: Any.
@@ -77,7 +77,10 @@ struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 		return NULL;
 	}
 
-	/* Alignment is as the device sees it: its bus may be offset by less. */
+	/*
+	 * The DMA address is aligned. If the bus offset is not a multiple of the page
+	 * size, the physical address is not.
+	 */
 	if (!PAGE_ALIGNED(tlb_addr)) {
 		swiotlb_failed(dev, SWIOTLB_CAUSE_MISALIGNED, size, DMA_ATTR_NO_WARN);
 		dev_WARN_ONCE(dev, 1, "Cannot allocate pages from non page-aligned swiotlb addr 0x%pa.\n",

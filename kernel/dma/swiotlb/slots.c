@@ -21,8 +21,8 @@
  * slots holds an aligned block of 2^o slots if n >= 2^(o+1) - 1, and begins less than 2^o
  * slots before it: all other searches begin there.
  *
- * A search that finds no run of n slots at all sets @longest to n - 1. Requests of n
- * slots pass over the area until a longer run gets free.
+ * A search that finds no run of n slots at all sets @longest to n - 1. Requests of n or
+ * more slots then skip the area until a run long enough becomes free.
  */
 
 /*

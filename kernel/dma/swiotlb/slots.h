@@ -7,7 +7,10 @@
 
 #include "internal.h"
 
-/* The largest mapping, and so the smallest area that can serve all of them. */
+/*
+ * The largest mapping in a shared pool, and so the smallest area that can serve all of
+ * these. Larger ones: large.c.
+ */
 #define SWIOTLB_MAX_SLOTS	IO_TLB_SEGSIZE
 #define SWIOTLB_NO_SLOT		UINT_MAX
 /* Hints are kept for blocks of 1, 2, 4 and 8 slots (16 KiB). */
@@ -38,8 +41,8 @@ struct swiotlb_slots {
 };
 
 /*
- * A run does not cross it if (@off + i) with its bits above @mask is the same for all
- * slots i of the run. @mask is 2^n - 1, or %SWIOTLB_NO_BOUNDARY.
+ * A run does not cross it if (@off + i) & ~@mask is the same for all its slots i. @mask is
+ * 2^n - 1, or %SWIOTLB_NO_BOUNDARY.
  */
 struct swiotlb_boundary {
 	unsigned long mask;

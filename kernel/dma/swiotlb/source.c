@@ -7,7 +7,10 @@
 
 #include "pages.h"
 
-/* The widest zone whose pages may all be used, given the limit. */
+/*
+ * The narrowest zone that contains all pages up to the limit. Some of its pages may lie
+ * above.
+ */
 static gfp_t swiotlb_zone(u64 last)
 {
 	if (last <= zone_dma_limit)

@@ -22,8 +22,8 @@ early_initcall(swiotlb_hiwater_init);
  * @mem:	Allocator.
  * @nslots:	Slots that were mapped, negative for unmapped.
  *
- * A sum of peaks of CPUs would be another figure, and a wrong one. The slots of a wider
- * allocator count for the narrower one, which has the files in debugfs.
+ * The sum of per-CPU peaks would exceed the real peak. The slots of a wider allocator
+ * count for the narrower one, which has the files in debugfs.
  *
  * Context: Any.
  */
@@ -178,7 +178,7 @@ void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name)
 	swiotlb_debugfs_files(mem);
 }
 
-/* Drivers that are built in probe, and set up restricted pools, before... */
+/* Early: built-in drivers add restricted pools to this directory when they probe. */
 static int __init swiotlb_debugfs_dir_init(void)
 {
 	swiotlb_default_mem.debugfs = debugfs_create_dir("swiotlb", NULL);
@@ -186,7 +186,7 @@ static int __init swiotlb_debugfs_dir_init(void)
 }
 postcore_initcall(swiotlb_debugfs_dir_init);
 
-/* ...it is settled whether the default pool stays. */
+/* Late: only now is it known whether the default pool stays. */
 static int __init swiotlb_debugfs_init(void)
 {
 	swiotlb_debugfs_files(&swiotlb_default_mem);

@@ -20,9 +20,9 @@
  * the first one searches; a map that may sleep and finds others waiting queues behind
  * them before it searches. Maps that cannot sleep take no notice of the queue.
  *
- * While callers wait, the allocator is crowded: what is unmapped goes to its area, and
- * the unmap wakes the first caller. An unmap that no one waits for only reads
- * @crowded, which it did already, and which is in a cache line that maps do not write.
+ * While callers wait, the allocator is crowded: what is unmapped goes to its area, and the
+ * unmap wakes the first caller. If no caller waits, the only cost to an unmap is a second
+ * read of @crowded, which is in a cache line that maps do not write.
  *
  * No wake-up is lost. What was freed before @crowded was set is found by the search of
  * the waiter; what is freed later is freed by code that reads @crowded afterwards, and
@@ -33,12 +33,15 @@
 /* How long a caller waits for room at most, in jiffies. */
 #define SWIOTLB_WAIT		(5 * HZ)
 
-/* How long after that its task does not wait again, in jiffies. */
+/*
+ * A task that gave up does not wait again within this time, in jiffies. Each such map
+ * restarts it.
+ */
 #define SWIOTLB_WAIT_OVER	HZ
 
 /*
- * The pool of a request is made by the caller: it may hold what reclaim needs, and says
- * so by memalloc_noio_save(). A worker does not know, and the caller would wait for it.
+ * The calling task allocates this pool, not a worker: the task may be in a
+ * memalloc_noio_save() section, which a worker would not inherit.
  */
 #define SWIOTLB_WAIT_GFP	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY)
 
@@ -85,8 +88,8 @@ static phys_addr_t swiotlb_map_own(struct swiotlb_mem *mem, struct device *dev,
  * @mem:	Allocator of the device.
  * @dev:	Device.
  * @req:	The request, swiotlb_request_possible().
- * @reach:	Pools that the device can use; it reaches memory for others, if there are
- *		none.
+ * @reach:	Pools that the device can use. If none, it can reach memory for a transient
+ *		pool.
  * @pool:	Filled in on success.
  *
  * Context: Any.
@@ -171,14 +174,17 @@ static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
 	return swiotlb_search(mem, dev, req, reach, waits, pool);
 }
 
-/* No unmap makes memory contiguous: a large mapping waits if the limit is reached only. */
+/* No unmap makes memory contiguous: a large mapping waits only if the limit is reached. */
 static bool swiotlb_wait_helps(struct swiotlb_mem *mem, const struct swiotlb_request *req)
 {
 	return !swiotlb_request_is_large(req) ||
 	       swiotlb_limit_is_reached(mem, req->nslots);
 }
 
-/* %false if the time is over. Else there was room, or a fatal signal. */
+/*
+ * %false if it gave up: no room in time, or waiting no longer helps. %true: @tlb_addr has
+ * room, or a fatal signal ended the wait.
+ */
 static bool swiotlb_wait(struct swiotlb_mem *mem, struct device *dev,
 			 const struct swiotlb_request *req, enum swiotlb_reach reach,
 			 struct io_tlb_pool **pool, phys_addr_t *tlb_addr)
@@ -186,7 +192,7 @@ static bool swiotlb_wait(struct swiotlb_mem *mem, struct device *dev,
 	unsigned long end = jiffies + SWIOTLB_WAIT;
 	struct swiotlb_waiter waiter;
 	long left, ret = 0;
-	bool gave_up;
+	bool helps, gave_up;
 
 	*tlb_addr = SWIOTLB_MAP_FULL;
 	swiotlb_count(mem, SWIOTLB_WAITED, 1);
@@ -195,12 +201,12 @@ static bool swiotlb_wait(struct swiotlb_mem *mem, struct device *dev,
 		if (swiotlb_wait_is_first(mem, &waiter))
 			*tlb_addr = swiotlb_wait_try(mem, dev, req, reach, true, pool);
 		left = end - jiffies;
-		if (*tlb_addr != SWIOTLB_MAP_FULL || left <= 0 ||
-		    !swiotlb_wait_helps(mem, req))
+		helps = swiotlb_wait_helps(mem, req);
+		if (*tlb_addr != SWIOTLB_MAP_FULL || left <= 0 || !helps)
 			break;
 		ret = wait_for_completion_killable_timeout(&waiter.room, left);
 	} while (ret >= 0);
-	gave_up = *tlb_addr == SWIOTLB_MAP_FULL && ret >= 0;
+	gave_up = *tlb_addr == SWIOTLB_MAP_FULL && ret >= 0 && helps;
 	swiotlb_wait_end(mem, &waiter, gave_up);
 	if (gave_up)
 		swiotlb_count(mem, SWIOTLB_WAIT_TIMED_OUT, 1);

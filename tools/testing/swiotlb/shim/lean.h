@@ -20,7 +20,7 @@
 
 struct shim_task {
 	u32 cpu;
-	/* As in the kernel, 0 only if a task wants this CPU, which never happens here */
+	/* As on x86, 0 only if a reschedule is due as well, which never happens here */
 	u32 preempt_off;
 	unsigned long pcpu_offset;
 	u32 rcu_depth;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Shim: shared by its own files. */
+/* Shim: declarations that only its own files share. */
 #ifndef SHIM_PRIVATE_H
 #define SHIM_PRIVATE_H
 

@@ -307,7 +307,9 @@ TEST(burst_leaves_atomic_pools_to_drivers)
 	shim_hardirq_exit();
 }
 
-/* They may be large: no more than 1 MiB is taken, beside the boot pool's */
+/*
+ * Even from large atomic pools swiotlb takes at most 1 MiB, in addition to the boot pool
+ */
 TEST_BASE_FAILS(burst_takes_a_part_of_large_atomic_pools, "it takes all that there is")
 {
 	struct device *dev;

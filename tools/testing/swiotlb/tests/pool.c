@@ -203,7 +203,7 @@ TEST_BASE_FAILS(buffer_out_of_reach_is_traced, "it has no such event")
 }
 
 /*
- * A part of the pool, which is all there is:
+ * The device reaches only the start of the only pool:
  *
  *	pool	[ 64 KiB |                ]
  *	reach	---------|
