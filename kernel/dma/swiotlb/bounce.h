@@ -29,7 +29,8 @@ swiotlb_copy(struct device *dev, const struct io_tlb_pool *pool, phys_addr_t tlb
 		kmsan_unpoison_memory(bounce, bytes);
 	}
 
-	if (PhysHighMem(orig_addr))
+	/* A buffer may begin below. */
+	if (PhysHighMem(orig_addr + bytes - 1))
 		swiotlb_copy_highmem(bounce, orig_addr, bytes, dir);
 	else if (dir == DMA_TO_DEVICE)
 		memcpy(bounce, phys_to_virt(orig_addr), bytes);

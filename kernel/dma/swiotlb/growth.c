@@ -285,6 +285,7 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 		WRITE_ONCE(growth->busy, jiffies);
 	}
 	atomic_long_sub(planned, &growth->apart);
+	swiotlb_mem_made_room(mem);
 }
 
 /* The youngest first: older ones are searched first, so long-lived buffers are there. */
@@ -345,11 +346,26 @@ static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct hlist_head *em
 	}
 }
 
-static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
-				  unsigned long quiet)
+/* What swiotlb_growth_remove() has found, without the lock. */
+static void swiotlb_growth_free(struct swiotlb_mem *mem, struct hlist_head *empty)
 {
 	struct io_tlb_pool *pool;
 	struct hlist_node *next;
+
+	if (hlist_empty(empty))
+		return;
+
+	/* (b) in "Life of a pool" */
+	synchronize_rcu();
+	hlist_for_each_entry_safe(pool, next, empty, hash) {
+		swiotlb_pool_unnumber(pool);
+		swiotlb_growth_destroy(mem, pool);
+	}
+}
+
+static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
+				  unsigned long quiet)
+{
 	HLIST_HEAD(empty);
 
 	scoped_guard(mutex, &swiotlb_pools_lock) {
@@ -366,26 +382,24 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 		}
 		swiotlb_growth_remove(mem, &empty);
 	}
-	if (hlist_empty(&empty))
-		return;
-
-	/* (b) */
-	synchronize_rcu();
-	hlist_for_each_entry_safe(pool, next, &empty, hash) {
-		swiotlb_pool_unnumber(pool);
-		swiotlb_growth_destroy(mem, pool);
-	}
+	swiotlb_growth_free(mem, &empty);
 }
 
 /**
- * swiotlb_growth_trim() - free all pools that are not needed, at once
+ * swiotlb_growth_trim() - free large pools that are not in use, at once
  * @mem:	Allocator.
  *
  * Context: Process context, without locks.
  */
 void swiotlb_growth_trim(struct swiotlb_mem *mem)
 {
-	swiotlb_growth_shrink(mem, swiotlb_growth_demand(mem), 0);
+	HLIST_HEAD(empty);
+
+	scoped_guard(mutex, &swiotlb_pools_lock) {
+		swiotlb_growth_close_large(mem, 0);
+		swiotlb_growth_remove(mem, &empty);
+	}
+	swiotlb_growth_free(mem, &empty);
 }
 
 /**

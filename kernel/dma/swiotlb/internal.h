@@ -160,9 +160,10 @@
  *	                                   cell
  *
  * The cell stands for all that makes room. Where that is no exchange (a pool is added or
- * reopened, a transient pool is freed), smp_mb() [11] stands in swiotlb_mem_made_room().
- * Slots of an area need none, since W locks each area, even one that looks full: either
- * it gets the lock after B, or B got it after W, and then sees @crowded.
+ * reopened, a large or a transient pool has room again, or the limit has), smp_mb() [11]
+ * stands in swiotlb_mem_made_room(). Slots of other pools need none, since W locks each
+ * area, even one that looks full: either it gets the lock after B, or B got it after W, and
+ * then sees @crowded.
  *
  * [7] publishes magazines, whose limits are set later, [8] in swiotlb_cache_cpu() is its
  * partner: cache->depot is read after it. [9] publishes the index, and a pool in it, to

@@ -73,14 +73,17 @@ static phys_addr_t swiotlb_large_reuse(struct swiotlb_mem *mem, struct device *d
 	return SWIOTLB_MAP_FULL;
 }
 
-/* Reserve room within the limit: it counts in @apart until the pool is in the list. */
+/* Let it count in @apart until the pool is in the list. */
 static bool swiotlb_large_reserve(struct swiotlb_mem *mem, unsigned long nslots)
 {
-	guard(mutex)(&swiotlb_pools_lock);
-	if (swiotlb_limit_room(mem) < (long)nslots)
-		return false;
 	atomic_long_add(nslots, &mem->growth.apart);
-	return true;
+	return swiotlb_limit_room(mem) >= 0;
+}
+
+static void swiotlb_large_unreserve(struct swiotlb_mem *mem, unsigned long nslots)
+{
+	atomic_long_sub(nslots, &mem->growth.apart);
+	swiotlb_mem_made_room(mem);
 }
 
 static phys_addr_t swiotlb_large_create(struct swiotlb_mem *mem, struct device *dev,
@@ -90,7 +93,7 @@ static phys_addr_t swiotlb_large_create(struct swiotlb_mem *mem, struct device *
 	struct swiotlb_pages pages = {
 		.bytes = nslots << IO_TLB_SHIFT,
 		.shared = mem->pub.cc_shared,
-		.last = min_t(u64, swiotlb_dev_last(dev), virt_to_phys(high_memory - 1)),
+		.last = min(swiotlb_dev_last(dev), mem->last),
 		.nid = swiotlb_dev_node(dev),
 		.gfp = GFP_KERNEL | __GFP_NOWARN,
 	};
@@ -111,11 +114,57 @@ static phys_addr_t swiotlb_large_create(struct swiotlb_mem *mem, struct device *
 	return SWIOTLB_MAP_FULL;
 }
 
+/* Within the limit. Pools that are idle make room. */
+static phys_addr_t swiotlb_large_add(struct swiotlb_mem *mem, struct device *dev,
+				     const struct swiotlb_request *req,
+				     unsigned long nslots, struct io_tlb_pool **found)
+{
+	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
+	struct swiotlb_mem *from;
+
+	if (!swiotlb_large_reserve(mem, nslots))
+		for (from = mem; from; from = from->narrower)
+			swiotlb_growth_trim(from);
+	if (swiotlb_limit_room(mem) >= 0)
+		tlb_addr = swiotlb_large_create(mem, dev, req, nslots, found);
+	swiotlb_large_unreserve(mem, nslots);
+	return tlb_addr;
+}
+
+static struct swiotlb_mem *swiotlb_large_mem(struct swiotlb_mem *mem,
+					     enum swiotlb_reach reach)
+{
+	return reach == SWIOTLB_REACH_WIDER ? mem->wider : mem;
+}
+
 /**
- * swiotlb_large_map() - map in a pool for one large mapping
- * @mem:	Allocator that may grow.
+ * swiotlb_large_is_limited() - is it the limit that leaves no room for a large mapping?
+ * @mem:	Allocator of the device, which may grow.
+ * @dev:	Device that will use the mapping.
+ * @req:	The request.
+ * @reach:	Pools that the device can use.
+ *
+ * Context: Any.
+ * Return: %true if there is room for it once others end. %false if there is room now, but
+ * no memory, or if it is larger than the limit.
+ */
+bool swiotlb_large_is_limited(struct swiotlb_mem *mem, struct device *dev,
+			      const struct swiotlb_request *req, enum swiotlb_reach reach)
+{
+	const struct swiotlb_mem *widest = swiotlb_large_mem(mem, reach);
+	unsigned long nslots = swiotlb_large_nslots(dev, req);
+
+	return swiotlb_growth_is_enabled(mem) &&
+	       nslots + mem->boot_pool.nslots <= swiotlb_limit_nslots(widest) &&
+	       swiotlb_limit_room(widest) < (long)nslots;
+}
+
+/**
+ * swiotlb_large_map() - map in a pool of large mappings
+ * @mem:	Allocator of the device, which may grow.
  * @dev:	Device that will use the mapping.
  * @req:	The request, swiotlb_request_possible(), of more than %SWIOTLB_MAX_SLOTS.
+ * @reach:	Pools that the device can use. With little reach, one in its reach is made.
  * @found:	Filled in on success.
  *
  * Context: Process context, takes swiotlb_pools_lock. It may take seconds.
@@ -123,21 +172,21 @@ static phys_addr_t swiotlb_large_create(struct swiotlb_mem *mem, struct device *
  */
 phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
 			      const struct swiotlb_request *req,
-			      struct io_tlb_pool **found)
+			      enum swiotlb_reach reach, struct io_tlb_pool **found)
 {
+	struct swiotlb_mem *from, *widest = swiotlb_large_mem(mem, reach);
 	unsigned long nslots = swiotlb_large_nslots(dev, req);
-	phys_addr_t tlb_addr;
+	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 
-	tlb_addr = swiotlb_large_reuse(mem, dev, req, found);
-	if (tlb_addr == SWIOTLB_MAP_FULL) {
-		if (!swiotlb_large_reserve(mem, nslots)) {
-			swiotlb_growth_trim(mem);
-			if (!swiotlb_large_reserve(mem, nslots))
-				return SWIOTLB_MAP_FULL;
-		}
-		tlb_addr = swiotlb_large_create(mem, dev, req, nslots, found);
-		atomic_long_sub(nslots, &mem->growth.apart);
-	}
+	for (from = widest; from && tlb_addr == SWIOTLB_MAP_FULL; from = from->narrower)
+		tlb_addr = swiotlb_large_reuse(from, dev, req, found);
+	if (tlb_addr == SWIOTLB_MAP_FULL)
+		tlb_addr = swiotlb_large_add(widest, dev, req, nslots, found);
+	/* What has the size of a power of two begins on one, and crosses no boundary. */
+	if (tlb_addr == SWIOTLB_MAP_FULL && !is_power_of_2(nslots) &&
+	    req->boundary_mask != ULONG_MAX >> IO_TLB_SHIFT)
+		tlb_addr = swiotlb_large_add(widest, dev, req, roundup_pow_of_two(nslots),
+					     found);
 	if (tlb_addr != SWIOTLB_MAP_FULL)
 		swiotlb_count(mem, SWIOTLB_LARGE, 1);
 	return tlb_addr;
@@ -156,5 +205,5 @@ void swiotlb_large_unmap(struct io_tlb_pool *pool, const struct swiotlb_mapping 
 
 	WRITE_ONCE(pool->idle, jiffies);
 	swiotlb_pool_release(pool, map->head, map->nslots, NULL, 0);
-	swiotlb_mem_freed(mem);
+	swiotlb_mem_made_room(mem);
 }

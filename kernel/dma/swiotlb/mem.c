@@ -42,6 +42,12 @@ void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	swiotlb_mem_made_room(mem);
 }
 
+static void swiotlb_queue_init(struct swiotlb_queue *queue)
+{
+	spin_lock_init(&queue->lock);
+	INIT_LIST_HEAD(&queue->waiters);
+}
+
 /**
  * swiotlb_mem_init() - initialize an allocator without pools
  * @mem:	Allocator. It does not grow until swiotlb_growth_enable().
@@ -55,8 +61,8 @@ void swiotlb_mem_init(struct swiotlb_mem *mem)
 	mem->pools.held = 0;
 	mem->pools.max_nareas = 0;
 	init_llist_head(&mem->cache.filled);
-	spin_lock_init(&mem->queue.lock);
-	INIT_LIST_HEAD(&mem->queue.waiters);
+	swiotlb_queue_init(&mem->queue);
+	swiotlb_queue_init(&mem->limit_queue);
 	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
 		swiotlb_growth_init(&mem->growth);
 }
@@ -362,14 +368,13 @@ phys_addr_t swiotlb_mem_map_waiter(struct swiotlb_mem *mem, struct device *dev,
 }
 
 /**
- * swiotlb_mem_wake() - let the first caller that waits look for room
- * @mem:	Allocator in which there may be some.
+ * swiotlb_queue_wake() - let the first caller that waits look for room
+ * @queue:	A queue of an allocator in which there may be some.
  *
  * Context: Any, takes the lock of the queue.
  */
-void swiotlb_mem_wake(struct swiotlb_mem *mem)
+void swiotlb_queue_wake(struct swiotlb_queue *queue)
 {
-	struct swiotlb_queue *queue = &(mem->narrower ?: mem)->queue;
 	struct swiotlb_waiter *first;
 
 	guard(spinlock_irqsave)(&queue->lock);

@@ -81,14 +81,14 @@ enum swiotlb_event {
  * struct swiotlb_queue - callers that wait for room; see "Waiting" in wait.c
  * @lock:	Protects the other members.
  * @waiters:	&struct swiotlb_waiter, in order of arrival.
- * @gave_up:	Last task that gave up waiting; compared, never dereferenced.
- * @gave_up_at:	Time of its last failed map, in jiffies.
+ * @gave_up:	A caller has waited as long as it may, and found no room, ...
+ * @gave_up_at:	... at that time, in jiffies.
  */
 struct swiotlb_queue {
 	/* protects the other members */
 	spinlock_t lock;
 	struct list_head waiters;
-	struct task_struct *gave_up;
+	bool gave_up;
 	unsigned long gave_up_at;
 };
 
@@ -113,8 +113,9 @@ struct swiotlb_waiter {
  * @narrower:	Allocator that devices of this one fall back to; %NULL for none.
  * @boot_pool:	The pool made at boot, or the range of a restricted pool.
  * @pools:	All pools.
- * @queue:	Callers that wait for room in this allocator or the wider one. The queue of
- *		a wider allocator is not used.
+ * @queue:	Callers that wait for slots in this allocator or the wider one. The queues of
+ *		a wider allocator are not used.
+ * @limit_queue: Callers that wait for room within the limit.
  * @early_used:	Slots that were mapped, less those that were unmapped, while there were
  *		no magazines.
  * @growth:	When to add pools, and when to free them.
@@ -135,6 +136,7 @@ struct swiotlb_mem {
 	struct io_tlb_pool boot_pool ____cacheline_aligned_in_smp;
 	struct swiotlb_pools pools;
 	struct swiotlb_queue queue;
+	struct swiotlb_queue limit_queue;
 	atomic_long_t early_used;
 	struct swiotlb_growth growth;
 	struct dentry *debugfs;
@@ -225,7 +227,7 @@ phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 phys_addr_t swiotlb_mem_map_waiter(struct swiotlb_mem *mem, struct device *dev,
 				   const struct swiotlb_request *req,
 				   enum swiotlb_reach reach, struct swiotlb_hit *hit);
-void swiotlb_mem_wake(struct swiotlb_mem *mem);
+void swiotlb_queue_wake(struct swiotlb_queue *queue);
 
 DECLARE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
 
@@ -268,6 +270,12 @@ static inline void swiotlb_mem_account(struct swiotlb_mem *mem, long nslots)
 	swiotlb_track(mem, nslots);
 }
 
+/* The allocator whose queues the callers of @mem use. */
+static inline struct swiotlb_mem *swiotlb_mem_low(struct swiotlb_mem *mem)
+{
+	return mem->narrower ?: mem;
+}
+
 /*
  * Slots were freed under the lock of their area, or by an exchange of a cell: wake the
  * first caller that waits. A waiter that is not seen here finds them, see "Barriers".
@@ -275,15 +283,17 @@ static inline void swiotlb_mem_account(struct swiotlb_mem *mem, long nslots)
 static inline void swiotlb_mem_freed(struct swiotlb_mem *mem)
 {
 	if (unlikely(swiotlb_cache_is_waited(&mem->cache)))
-		swiotlb_mem_wake(mem);
+		swiotlb_queue_wake(&swiotlb_mem_low(mem)->queue);
 }
 
-/* The same for room that was made in another way. */
+/* The same for room that was made in another way, or is within the limit. */
 static inline void swiotlb_mem_made_room(struct swiotlb_mem *mem)
 {
 	/* [11] Pairs with swiotlb_wait_begin(). */
 	smp_mb();
 	swiotlb_mem_freed(mem);
+	if (!list_empty(&swiotlb_mem_low(mem)->limit_queue.waiters))
+		swiotlb_queue_wake(&swiotlb_mem_low(mem)->limit_queue);
 }
 
 /* Slots that could not be encrypted again use up the limit for good. */

@@ -80,5 +80,6 @@ void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 	else
 		dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots)%s%s\n",
 			 req->bytes, total, used, why,
-			 used + req->nslots <= total ? ", it is fragmented" : "");
+			 !swiotlb_request_is_large(req) && used + req->nslots <= total ?
+			 ", it is fragmented" : "");
 }

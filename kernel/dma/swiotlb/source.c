@@ -109,18 +109,19 @@ static struct page *swiotlb_pages_below(const struct swiotlb_pages *pages)
 }
 
 /*
- * CMA comes last: displays, cameras and coherent allocations have nothing else. Only
- * the page allocator can be asked in atomic context, the others migrate pages.
+ * CMA comes last: displays, cameras and coherent allocations have nothing else. All but
+ * the page allocator migrate pages, which waits for their I/O; and CMA holds a lock
+ * meanwhile, so that not even a caller that does not migrate may wait for it.
  */
 static struct page *swiotlb_pages_find(struct swiotlb_pages *pages)
 {
-	bool may_sleep = gfpflags_allow_blocking(pages->gfp);
+	bool may_migrate = (current_gfp_context(pages->gfp) & GFP_KERNEL) == GFP_KERNEL;
 	struct page *page;
 
 	for (pages->source = SWIOTLB_FROM_BUDDY; pages->source <= SWIOTLB_FROM_CMA;
 	     pages->source++) {
 		page = swiotlb_pages_below(pages);
-		if (page || !may_sleep)
+		if (page || !may_migrate)
 			return page;
 	}
 	return NULL;

@@ -92,10 +92,12 @@ static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem,
 		if (pool == ERR_PTR(-ENOTRECOVERABLE))
 			swiotlb_mem_lost(mem, nslots);
 	}
-	if (IS_ERR(pool))
+	if (IS_ERR(pool)) {
 		swiotlb_transient_count(mem, -(long)nslots, atomic);
-	else
+		swiotlb_mem_made_room(mem);
+	} else {
 		pool->state = SWIOTLB_POOL_TRANSIENT;
+	}
 	return pool;
 }
 

@@ -12,15 +12,18 @@
  * DOC: Waiting
  *
  * A map with %DMA_ATTR_MAY_SLEEP that finds no room waits for it, once, for a bounded
- * time. Then it makes a pool for its request, or fails. So it ends even if the driver
- * itself holds all that there is. Entries of a scatterlist are maps of their own: a task
- * that waited as long as it may does not wait again for the next one.
+ * time. Then it looks once more, makes a pool for its request, or fails. So it ends even
+ * if the driver itself holds all that there is. Entries of a scatterlist are maps of their
+ * own: for a moment after a caller has waited for the whole time, no map begins to wait.
  *
  * Callers wait in order of arrival, in one queue for an allocator and the wider one. Only
  * the first one searches; a map that may sleep and finds others waiting queues behind
  * them before it searches. Maps that cannot sleep take no notice of the queue.
  *
- * While callers wait, the allocator is crowded: what is unmapped goes to its area, and the
+ * Large mappings, and devices that reach no pool, have a queue of their own, as no search
+ * of pools finds room for them: they wait until there is room within the limit.
+ *
+ * While callers wait for slots, the allocator is crowded: what is unmapped goes to its area, and the
  * unmap wakes the first caller. If no caller waits, the only cost to an unmap is a second
  * read of @crowded, which is in a cache line that maps do not write.
  *
@@ -33,10 +36,7 @@
 /* How long a caller waits for room at most, in jiffies. */
 #define SWIOTLB_WAIT		(5 * HZ)
 
-/*
- * A task that gave up does not wait again within this time, in jiffies. Each such map
- * restarts it.
- */
+/* How long after a caller gave up no other one begins to wait, in jiffies. */
 #define SWIOTLB_WAIT_OVER	HZ
 
 /*
@@ -107,15 +107,21 @@ phys_addr_t swiotlb_map_atomic(struct swiotlb_mem *mem, struct device *dev,
 	return tlb_addr;
 }
 
-/* From here on, code that frees slots sees that a caller waits. */
-static void swiotlb_wait_begin(struct swiotlb_mem *mem, struct swiotlb_waiter *waiter)
+/* Is there room for the map in no pool that a search could find? */
+static bool swiotlb_wait_is_for_limit(const struct swiotlb_request *req,
+				      enum swiotlb_reach reach)
 {
-	struct swiotlb_queue *queue = &mem->queue;
+	return swiotlb_request_is_large(req) || reach == SWIOTLB_REACH_NONE;
+}
 
+/* From here on, code that makes room sees that a caller waits. */
+static void swiotlb_wait_begin(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
+			       struct swiotlb_waiter *waiter)
+{
 	init_completion(&waiter->room);
 	scoped_guard(spinlock_irqsave, &queue->lock) {
 		list_add_tail(&waiter->node, &queue->waiters);
-		for (; mem; mem = mem->wider)
+		for (; mem && queue == &swiotlb_mem_low(mem)->queue; mem = mem->wider)
 			WRITE_ONCE(mem->cache.crowded, SWIOTLB_CROWDED_WAITED);
 	}
 	/* [11] Pairs with swiotlb_magazine_push(), and swiotlb_mem_made_room(). */
@@ -123,22 +129,21 @@ static void swiotlb_wait_begin(struct swiotlb_mem *mem, struct swiotlb_waiter *w
 }
 
 /* May it search? Then what is freed from here on wakes it once more. */
-static bool swiotlb_wait_is_first(struct swiotlb_mem *mem, struct swiotlb_waiter *waiter)
+static bool swiotlb_wait_is_first(struct swiotlb_queue *queue,
+				  struct swiotlb_waiter *waiter)
 {
-	guard(spinlock_irqsave)(&mem->queue.lock);
+	guard(spinlock_irqsave)(&queue->lock);
 	reinit_completion(&waiter->room);
-	return list_is_first(&waiter->node, &mem->queue.waiters);
+	return list_is_first(&waiter->node, &queue->waiters);
 }
 
 /* The next one has its turn: there may be room that was too small for this one. */
-static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_waiter *waiter,
-			     bool gave_up)
+static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
+			     struct swiotlb_waiter *waiter, bool gave_up)
 {
-	struct swiotlb_queue *queue = &mem->queue;
-
 	guard(spinlock_irqsave)(&queue->lock);
 	if (gave_up) {
-		queue->gave_up = current;
+		queue->gave_up = true;
 		queue->gave_up_at = jiffies;
 	}
 	list_del(&waiter->node);
@@ -147,70 +152,82 @@ static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_waiter *wai
 		complete(&waiter->room);
 		return;
 	}
-	for (; mem; mem = mem->wider)
+	for (; mem && queue == &swiotlb_mem_low(mem)->queue; mem = mem->wider)
 		WRITE_ONCE(mem->cache.crowded, 0);
 }
 
 static bool swiotlb_wait_is_over(struct swiotlb_queue *queue)
 {
 	guard(spinlock_irqsave)(&queue->lock);
-	if (queue->gave_up != current ||
-	    !time_in_range(jiffies, queue->gave_up_at, queue->gave_up_at + SWIOTLB_WAIT_OVER))
-		return false;
-	queue->gave_up_at = jiffies;
-	return true;
+	if (queue->gave_up)
+		queue->gave_up = time_in_range(jiffies, queue->gave_up_at,
+					       queue->gave_up_at + SWIOTLB_WAIT_OVER);
+	return queue->gave_up;
 }
 
-/* For a device that reaches no pool, and for large mappings, room is within the limit. */
 static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
 				    const struct swiotlb_request *req,
 				    enum swiotlb_reach reach, bool waits,
 				    struct io_tlb_pool **pool)
 {
 	if (swiotlb_request_is_large(req))
-		return swiotlb_large_map(mem, dev, req, pool);
+		return swiotlb_large_map(mem, dev, req, reach, pool);
 	if (reach == SWIOTLB_REACH_NONE)
 		return swiotlb_map_own(mem, dev, req, SWIOTLB_WAIT_GFP, pool);
 	return swiotlb_search(mem, dev, req, reach, waits, pool);
 }
 
-/* No unmap makes memory contiguous: a large mapping waits only if the limit is reached. */
-static bool swiotlb_wait_helps(struct swiotlb_mem *mem, const struct swiotlb_request *req)
+/*
+ * Can another caller make room for it? No unmap makes memory contiguous, and none makes an
+ * area larger.
+ */
+static bool swiotlb_wait_helps(struct swiotlb_mem *mem, struct device *dev,
+			       const struct swiotlb_request *req,
+			       enum swiotlb_reach reach)
 {
-	return !swiotlb_request_is_large(req) ||
-	       swiotlb_limit_is_reached(mem, req->nslots);
+	if (swiotlb_request_is_large(req))
+		return swiotlb_large_is_limited(mem, dev, req, reach);
+	if (reach == SWIOTLB_REACH_NONE)
+		return swiotlb_growth_is_enabled(mem) &&
+		       swiotlb_limit_is_reached(mem, req->nslots);
+	return swiotlb_growth_is_enabled(mem) ||
+	       req->nslots <= 1U << mem->boot_pool.area_shift;
 }
 
-/*
- * %false if it gave up: no room in time, or waiting no longer helps. %true: @tlb_addr has
- * room, or a fatal signal ended the wait.
- */
-static bool swiotlb_wait(struct swiotlb_mem *mem, struct device *dev,
-			 const struct swiotlb_request *req, enum swiotlb_reach reach,
-			 struct io_tlb_pool **pool, phys_addr_t *tlb_addr)
+/* %SWIOTLB_MAP_FULL if there is no room in time, or a fatal signal ends the wait. */
+static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
+				struct device *dev, const struct swiotlb_request *req,
+				enum swiotlb_reach reach, struct io_tlb_pool **pool)
 {
 	unsigned long end = jiffies + SWIOTLB_WAIT;
+	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct swiotlb_waiter waiter;
-	long left, ret = 0;
-	bool helps, gave_up;
+	bool first, again = false;
+	long left = SWIOTLB_WAIT;
+	long ret;
 
-	*tlb_addr = SWIOTLB_MAP_FULL;
 	swiotlb_count(mem, SWIOTLB_WAITED, 1);
-	swiotlb_wait_begin(mem, &waiter);
+	swiotlb_wait_begin(mem, queue, &waiter);
 	do {
-		if (swiotlb_wait_is_first(mem, &waiter))
-			*tlb_addr = swiotlb_wait_try(mem, dev, req, reach, true, pool);
-		left = end - jiffies;
-		helps = swiotlb_wait_helps(mem, req);
-		if (*tlb_addr != SWIOTLB_MAP_FULL || left <= 0 || !helps)
+		first = swiotlb_wait_is_first(queue, &waiter);
+		if (first)
+			tlb_addr = swiotlb_wait_try(mem, dev, req, reach, true, pool);
+		if (tlb_addr != SWIOTLB_MAP_FULL ||
+		    (first && !swiotlb_wait_helps(mem, dev, req, reach)))
 			break;
+		left = end - jiffies;
+		if (left <= 0)
+			break;
+		/* Each unmap wakes it: do not search for each of them. */
+		if (first && again)
+			left -= 1 - schedule_timeout_killable(1);
+		again = first;
 		ret = wait_for_completion_killable_timeout(&waiter.room, left);
 	} while (ret >= 0);
-	gave_up = *tlb_addr == SWIOTLB_MAP_FULL && ret >= 0 && helps;
-	swiotlb_wait_end(mem, &waiter, gave_up);
-	if (gave_up)
+	swiotlb_wait_end(mem, queue, &waiter, left <= 0);
+	if (left <= 0)
 		swiotlb_count(mem, SWIOTLB_WAIT_TIMED_OUT, 1);
-	return !gave_up;
+	return tlb_addr;
 }
 
 /**
@@ -222,25 +239,31 @@ static bool swiotlb_wait(struct swiotlb_mem *mem, struct device *dev,
  * @pool:	Filled in on success.
  *
  * Context: Process context. It may wait for %SWIOTLB_WAIT, and then allocate memory as the
- * task may.
- * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL: also at once when a
- * fatal signal is pending that ends the wait.
+ * task may. A fatal signal ends the wait.
+ * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
  */
 phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
 				 const struct swiotlb_request *req,
 				 enum swiotlb_reach reach, struct io_tlb_pool **pool)
 {
-	phys_addr_t tlb_addr;
+	struct swiotlb_queue *queue = swiotlb_wait_is_for_limit(req, reach) ?
+				      &mem->limit_queue : &mem->queue;
+	bool waited = !list_empty(&queue->waiters);
+	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 
 	might_sleep();
-	if (!swiotlb_cache_is_waited(&mem->cache)) {
+	if (!waited)
 		tlb_addr = swiotlb_wait_try(mem, dev, req, reach, false, pool);
-		if (tlb_addr != SWIOTLB_MAP_FULL)
-			return tlb_addr;
-	}
-
-	if (swiotlb_wait_helps(mem, req) && !swiotlb_wait_is_over(&mem->queue) &&
-	    swiotlb_wait(mem, dev, req, reach, pool, &tlb_addr))
-		return tlb_addr;
-	return swiotlb_map_own(mem, dev, req, SWIOTLB_WAIT_GFP, pool);
+	if (tlb_addr == SWIOTLB_MAP_FULL && !swiotlb_wait_is_over(queue) &&
+	    (waited || swiotlb_wait_helps(mem, dev, req, reach)))
+		tlb_addr = swiotlb_wait(mem, queue, dev, req, reach, pool);
+	/* Others were in front of it all the time: there may be room for this one. */
+	if (tlb_addr == SWIOTLB_MAP_FULL && waited && !fatal_signal_pending(current))
+		tlb_addr = swiotlb_wait_try(mem, dev, req, reach, false, pool);
+	if (tlb_addr == SWIOTLB_MAP_FULL)
+		tlb_addr = swiotlb_map_own(mem, dev, req,
+					   fatal_signal_pending(current) ?
+					   GFP_NOWAIT | __GFP_NOWARN : SWIOTLB_WAIT_GFP,
+					   pool);
+	return tlb_addr;
 }

@@ -109,6 +109,9 @@ unsigned long totalram_pages(void);
 #define GFP_KERNEL (__GFP_RECLAIM | __GFP_IO | __GFP_FS)
 #define GFP_NOIO __GFP_RECLAIM
 #define GFP_NOFS (__GFP_RECLAIM | __GFP_IO)
+/* Flags that this thread may not use: memalloc_noio_save() */
+extern __thread gfp_t shim_noio;
+#define current_gfp_context(gfp) ((gfp) & ~shim_noio)
 #define GFP_ATOMIC (__GFP_HIGH | __GFP_KSWAPD_RECLAIM)
 #define GFP_NOWAIT (__GFP_KSWAPD_RECLAIM | __GFP_NOWARN)
 #define GFP_DMA __GFP_DMA

@@ -314,6 +314,7 @@ void shim_advance(unsigned long ms)
 
 __thread void (*shim_meanwhile)(void);
 __thread bool shim_killed;
+__thread gfp_t shim_noio;
 unsigned int shim_waiting;
 
 static bool try_wait(struct completion *x)
@@ -344,6 +345,19 @@ long wait_for_completion_killable_timeout(struct completion *x, unsigned long ti
 		return max(left, 1L);
 	}
 	return shim_killed ? -ERESTARTSYS : 0;
+}
+
+/* Where nothing lets time pass, it only lets other threads run */
+long schedule_timeout_killable(long timeout)
+{
+	unsigned long end = jiffies + timeout;
+
+	might_sleep();
+	if (!shim_meanwhile)
+		usleep(1000);
+	while (shim_meanwhile && !shim_killed && time_before(jiffies, end))
+		shim_meanwhile();
+	return 0;
 }
 
 static unsigned long now_ms(void)

@@ -123,6 +123,9 @@ struct completion { u32 done; };
 #define reinit_completion(x) init_completion(x)
 #define complete(x) ((void)__atomic_fetch_add(&(x)->done, 1, __ATOMIC_ACQ_REL))
 long wait_for_completion_killable_timeout(struct completion *x, unsigned long timeout);
+long schedule_timeout_killable(long timeout);
+#define fatal_signal_pending(task) ((void)(task), shim_killed)
+extern __thread bool shim_killed;
 
 #define msleep(ms) do { might_sleep(); shim_advance(ms); } while (0)
 void shim_advance(unsigned long ms);

@@ -462,6 +462,28 @@ TEST(highmem_originals)
 	check_used(0);
 }
 
+/*
+ *	linear mapping   | none
+ *	          |  buffer  |
+ */
+TEST(highmem_begins_within_a_buffer)
+{
+	struct device *dev;
+	phys_addr_t orig, tlb;
+
+	boot_fixed("512,1", NULL);
+	dev = new_device(0xfff, 0);
+	orig = PFN_PHYS(page_to_pfn(alloc_contig_pages(128, GFP_KERNEL, 0, NULL)));
+	shim_highmem_start = orig + 3 * PAGE_SIZE;
+	fill_pattern(shim_ram + orig, 6 * PAGE_SIZE, 1);
+	tlb = map(dev, orig, 6 * PAGE_SIZE, DMA_BIDIRECTIONAL);
+	CHECK(has_pattern(phys_to_virt(tlb), 6 * PAGE_SIZE, 1));
+	fill_pattern(phys_to_virt(tlb), 6 * PAGE_SIZE, 2);
+	unmap(dev, tlb, 6 * PAGE_SIZE, DMA_BIDIRECTIONAL);
+	CHECK(has_pattern(shim_ram + orig, 6 * PAGE_SIZE, 2));
+	shim_highmem_start = ~0ULL;
+}
+
 /* For a noncoherent device, map and unmap must flush the caches */
 TEST(noncoherent_device_syncs_caches)
 {

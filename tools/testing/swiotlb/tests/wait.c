@@ -475,6 +475,17 @@ TEST(waiting_for_a_restricted_pool)
 	CHECK_EQ(map_while(HZ, unmap_three), tlbs[3]);
 	CHECK_EQ(jiffies - began, HZ);
 }
+
+/* It is larger than the pool, which never grows: no unmap helps */
+TEST(waiting_does_not_begin_for_more_than_the_pool)
+{
+	shim_init();
+	start_with(restricted_device(shim_take_ram(SZ_128K), SZ_128K, "one"));
+	began = jiffies;
+	shim_meanwhile = time_passes;
+	CHECK_EQ(map_sleeping(SZ_256K), MAP_FAILED_ADDR);
+	CHECK_EQ(jiffies, began);
+}
 #endif
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
@@ -595,7 +606,7 @@ TEST(waiting_ends_with_a_pool_for_the_request)
 }
 
 /* One time for all entries of a scatterlist, even if each needs a pool of its own */
-TEST(waiting_is_not_repeated_by_a_task)
+TEST(waiting_is_not_repeated_at_once)
 {
 	struct task task;
 	unsigned int i;
@@ -605,22 +616,74 @@ TEST(waiting_is_not_repeated_by_a_task)
 	CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
 	CHECK_EQ(jiffies - began, MOST);
 	for (i = 0; i < 4; i++) {
-		shim_advance(HZ - 1);
+		shim_advance(HZ / 5);
 		CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
 		CHECK_EQ(jiffies, began);
 	}
+	/* What is short for one is short for another one */
+	start_task(&task, 1, PIECE, DMA_ATTR_MAY_SLEEP);
+	CHECK(end_task(&task) != MAP_FAILED_ADDR);
 	check_events(1, 1);
 
-	/* Another task waits */
-	start_waiter(&task, 1, PIECE);
-	unmap_three();
-	CHECK_EQ(end_task(&task), tlbs[3]);
-	check_events(2, 1);
-	/* ... and so does this one after some time */
-	shim_advance(HZ + 1);
+	shim_advance(HZ / 4);
 	CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
 	CHECK_EQ(jiffies - began, MOST);
-	check_events(3, 2);
+	check_events(2, 2);
+}
+
+/* All is mapped and memory is short. An unmap is seen although no caller waits any more */
+TEST(waiting_that_is_over_does_not_end_searches)
+{
+	boot_full();
+	CHECK_EQ(map_while(NEVER, NULL), MAP_FAILED_ADDR);
+	unmap_three();
+	CHECK_EQ(map_while(NEVER, NULL), tlbs[3]);
+	CHECK_EQ(jiffies, began);
+	check_events(1, 1);
+}
+
+static void map_frame(void)
+{
+	phys_addr_t frame = new_buffer(34 << 20, 0);
+
+	CHECK(map_full(dev, frame, 34 << 20, 0, DMA_TO_DEVICE, DMA_ATTR_MAY_SLEEP) !=
+	      MAP_FAILED_ADDR);
+	when = 2 * HZ;
+	what = unmap_three;
+}
+
+/* There is an idle pool for the frame, which is of no use to the one that waits */
+TEST(waiting_does_not_hold_up_large_mappings)
+{
+	phys_addr_t frame, tlb;
+
+	boot("512,1,max=36M");
+	start_with(new_device(0, 0));
+	frame = new_buffer(34 << 20, 0);
+	tlb = map_full(dev, frame, 34 << 20, 0, DMA_TO_DEVICE, DMA_ATTR_MAY_SLEEP);
+	CHECK(tlb != MAP_FAILED_ADDR);
+	unmap(dev, tlb, 34 << 20, DMA_TO_DEVICE);
+	CHECK(map_until_full(dev, orig, PIECE, tlbs, 99) >= 16);
+	CHECK_EQ(map_while(HZ, map_frame), tlbs[3]);
+	CHECK_EQ(jiffies - began, 2 * HZ);
+}
+
+/* Migrating pages may wait for I/O that only this caller can do */
+TEST(waiting_moves_no_memory_without_io)
+{
+	unsigned long calls;
+
+	boot_growing("512,1");
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, 0);
+	shim_no_kworkers = true;
+	shim_noio = __GFP_IO | __GFP_FS;
+	calls = shim_faults[SHIM_FAULT_CONTIG].calls;
+	CHECK_EQ(map_while(NEVER, NULL), MAP_FAILED_ADDR);
+	CHECK_EQ(shim_faults[SHIM_FAULT_CONTIG].calls, calls);
+	shim_noio = 0;
+	CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
+	CHECK(shim_faults[SHIM_FAULT_CONTIG].calls > calls);
 }
 
 /* Memory is moved for it, which no caller in atomic context can have */
