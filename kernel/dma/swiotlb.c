@@ -101,7 +101,7 @@ static inline unsigned int swiotlb_slot_mask(unsigned int byte_mask)
  */
 static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 				 size_t bytes, unsigned int alloc_align_mask,
-				 unsigned int most_slots, struct swiotlb_request *req)
+				 unsigned long attrs, struct swiotlb_request *req)
 {
 	unsigned int min_align_mask = dma_get_min_align_mask(dev);
 	unsigned int offset = swiotlb_align_offset(dev, alloc_align_mask, orig_addr);
@@ -109,7 +109,8 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 	u64 total;
 
 	total = ALIGN((u64)bytes + offset, (u64)alloc_align_mask + 1);
-	if (!bytes || total > (u64)most_slots << IO_TLB_SHIFT)
+	if (!bytes || (total > SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT &&
+		       total > (u64)swiotlb_most_slots(dev, attrs) << IO_TLB_SHIFT))
 		return false;
 
 	/* Drivers rely on a buffer of a page or more being page-aligned. */
@@ -137,9 +138,9 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 
 /* No pool can ever serve it. */
 static void swiotlb_map_impossible(struct device *dev, size_t bytes,
-				   unsigned int alloc_align_mask,
-				   unsigned int most_slots, unsigned long attrs)
+				   unsigned int alloc_align_mask, unsigned long attrs)
 {
+	unsigned int most_slots = swiotlb_most_slots(dev, attrs);
 	size_t most = most_slots > SWIOTLB_MAX_SLOTS ? (size_t)most_slots << IO_TLB_SHIFT :
 						       swiotlb_max_mapping_size(dev);
 
@@ -225,7 +226,6 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	struct io_tlb_mem *pub = dev->dma_io_tlb_mem;
 	struct swiotlb_request req;
 	struct io_tlb_pool *pool;
-	unsigned int most_slots;
 	phys_addr_t tlb_addr;
 
 	if (unlikely(!pub || !READ_ONCE(pub->nslabs))) {
@@ -248,11 +248,9 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	dev_WARN_ONCE(dev, alloc_align_mask > ~PAGE_MASK,
 		      "Alloc alignment may prevent fulfilling requests with max mapping_size\n");
 
-	most_slots = swiotlb_most_slots(to_swiotlb_mem(pub), *attrs & DMA_ATTR_MAY_SLEEP);
-	if (!swiotlb_make_request(dev, orig_addr, mapping_size, alloc_align_mask,
-				  most_slots, &req)) {
-		swiotlb_map_impossible(dev, mapping_size, alloc_align_mask, most_slots,
-				       *attrs);
+	if (!swiotlb_make_request(dev, orig_addr, mapping_size, alloc_align_mask, *attrs,
+				  &req)) {
+		swiotlb_map_impossible(dev, mapping_size, alloc_align_mask, *attrs);
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
 
@@ -328,12 +326,12 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 			       DMA_FROM_DEVICE);
 
 	/* Afterwards the pool may be freed. */
-	if (unlikely(swiotlb_pool_is_transient(pool)))
-		swiotlb_transient_unmap(pool, map.nslots);
-	else if (unlikely(swiotlb_pool_is_large(pool)))
+	if (likely(!swiotlb_pool_is_apart(pool)))
+		swiotlb_mem_unmap(pool, &map);
+	else if (swiotlb_pool_is_large(pool))
 		swiotlb_large_unmap(pool, &map);
 	else
-		swiotlb_mem_unmap(pool, &map);
+		swiotlb_transient_unmap(pool, map.nslots);
 }
 
 /* Sync a part that is not in the first slot, or that exceeds the mapping. */

@@ -46,9 +46,15 @@ static phys_addr_t swiotlb_large_map_in(struct swiotlb_mem *mem, struct device *
 					const struct swiotlb_request *req,
 					struct io_tlb_pool *pool)
 {
+	phys_addr_t tlb_addr;
+
 	if (!swiotlb_dev_reaches(mem, dev, pool->start, pool->end - 1))
 		return SWIOTLB_MAP_FULL;
-	return swiotlb_pool_map(pool, 0, req, swiotlb_dma_addr(mem, dev, pool->start));
+	tlb_addr = swiotlb_pool_map(pool, 0, req, swiotlb_dma_addr(mem, dev, pool->start));
+	if (tlb_addr != SWIOTLB_MAP_FULL)
+		swiotlb_record_write_large(&pool->records[swiotlb_pool_index(pool, tlb_addr) -
+							  req->pad_slots], req);
+	return tlb_addr;
 }
 
 /* In a pool that has room. A much larger one is for another kind of mapping. */

@@ -17,12 +17,12 @@ bool swiotlb_large_is_limited(struct swiotlb_mem *mem, struct device *dev,
 			      const struct swiotlb_request *req, enum swiotlb_reach reach);
 void swiotlb_large_unmap(struct io_tlb_pool *pool, const struct swiotlb_mapping *map);
 
-/* Slots of the largest mapping of a caller that may sleep, or may not. */
-static inline unsigned int swiotlb_most_slots(const struct swiotlb_mem *mem,
-					      bool may_sleep)
+/* Slots of the largest mapping of a device, with these attributes. */
+static inline unsigned int swiotlb_most_slots(struct device *dev, unsigned long attrs)
 {
-	return may_sleep && swiotlb_growth_is_enabled(mem) ? SWIOTLB_LARGEST_SLOTS :
-							     SWIOTLB_MAX_SLOTS;
+	return attrs & DMA_ATTR_MAY_SLEEP &&
+	       swiotlb_growth_is_enabled(to_swiotlb_mem(dev->dma_io_tlb_mem)) ?
+	       SWIOTLB_LARGEST_SLOTS : SWIOTLB_MAX_SLOTS;
 }
 
 #endif /* _KERNEL_DMA_SWIOTLB_LARGE_H */

@@ -110,6 +110,13 @@ static inline bool swiotlb_pool_is_transient(const struct io_tlb_pool *pool)
 	       READ_ONCE(pool->state) == SWIOTLB_POOL_TRANSIENT;
 }
 
+/* No search looks into it: a transient or a large pool. */
+static inline bool swiotlb_pool_is_apart(const struct io_tlb_pool *pool)
+{
+	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&
+	       READ_ONCE(pool->state) >= SWIOTLB_POOL_TRANSIENT;
+}
+
 static inline bool swiotlb_pool_is_large(const struct io_tlb_pool *pool)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&

@@ -73,24 +73,35 @@ static inline bool swiotlb_addr_is_long(phys_addr_t addr)
 static inline void swiotlb_record_write(atomic64_t *record,
 					const struct swiotlb_request *req)
 {
-	u64 nslots = req->nslots - 1, addr = req->orig_addr;
+	u64 addr = req->orig_addr;
 
 	if (req->nslots == 1) {
 		atomic64_set(record, addr << IO_TLB_SHIFT | (req->bytes - 1));
 		return;
 	}
 
-	if (unlikely(req->nslots > SWIOTLB_MAX_SLOTS)) {
-		atomic64_set(record + 2, SWIOTLB_RECORD_TAIL | req->bytes |
-			     (u64)req->nslots << SWIOTLB_RECORD_LARGE_SHIFT);
-		nslots = SWIOTLB_RECORD_NSLOTS_MASK;
-	}
 	atomic64_set(record + 1, SWIOTLB_RECORD_TAIL |
 		     (u64)req->pad_slots << SWIOTLB_RECORD_PAD_SHIFT |
-		     (req->bytes & SWIOTLB_RECORD_BYTES_MASK) << IO_TLB_SHIFT |
+		     (u64)req->bytes << IO_TLB_SHIFT |
 		     (addr & SWIOTLB_RECORD_LOW_MASK));
 	atomic64_set(record, SWIOTLB_RECORD_LONG |
-		     nslots << SWIOTLB_RECORD_NSLOTS_SHIFT |
+		     (u64)(req->nslots - 1) << SWIOTLB_RECORD_NSLOTS_SHIFT |
+		     addr >> IO_TLB_SHIFT);
+}
+
+/* Of a large mapping, once more after swiotlb_record_write(), which has no room for all. */
+static inline void swiotlb_record_write_large(atomic64_t *record,
+					      const struct swiotlb_request *req)
+{
+	u64 addr = req->orig_addr;
+
+	atomic64_set(record + 2, SWIOTLB_RECORD_TAIL | req->bytes |
+		     (u64)req->nslots << SWIOTLB_RECORD_LARGE_SHIFT);
+	atomic64_set(record + 1, SWIOTLB_RECORD_TAIL |
+		     (u64)req->pad_slots << SWIOTLB_RECORD_PAD_SHIFT |
+		     (addr & SWIOTLB_RECORD_LOW_MASK));
+	atomic64_set(record, SWIOTLB_RECORD_LONG |
+		     SWIOTLB_RECORD_NSLOTS_MASK << SWIOTLB_RECORD_NSLOTS_SHIFT |
 		     addr >> IO_TLB_SHIFT);
 }
 
