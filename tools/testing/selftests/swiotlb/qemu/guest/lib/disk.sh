@@ -91,13 +91,15 @@ swiotlb_used()
 	cat $SWIOTLB/io_tlb_used 2>/dev/null || echo 0
 }
 
-# bounces DISK: print the slots in use or, for dmablk, the requests bounced so far:
-# dmablk may hold no slot for long enough to be seen.
+# bounces DISK: set $bounced, the slots in use or, for dmablk, the requests bounced so far:
+# dmablk may hold no slot for long enough to be seen. No process is started: while one
+# starts, a fast disk completes all requests of a guest with one CPU.
 bounces()
 {
+	bounced=0
 	case $1 in
-	dmablk*)	cat $DMABLK/bounced ;;
-	*)	swiotlb_used ;;
+	dmablk*)	read -r bounced < $DMABLK/bounced ;;
+	*)	[ ! -r $SWIOTLB/io_tlb_used ] || read -r bounced < $SWIOTLB/io_tlb_used ;;
 	esac
 }
 

@@ -14,7 +14,8 @@ most_used()
 {
 	most=0
 	while [ -e /tmp/.sampling ]; do
-		used=$(bounces "$disk")
+		bounces "$disk"
+		used=$bounced
 		[ "$used" -gt "$most" ] && most=$used
 		echo "$most" > /tmp/used
 		sleep 0.1
