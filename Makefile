@@ -13,7 +13,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 
 .PHONY: help packages
 .PHONY: base compose kernels
-.PHONY: run native native-map quick bench bench-profile bench-without bench-guest count-guest bench-dynamic
+.PHONY: run native native-next native-map quick bench bench-profile bench-without bench-guest count-guest bench-dynamic
 .PHONY: test test-full kunit kunit-qemu
 .PHONY: figures series check-series check-fixes check-figures check-docs
 .PHONY: clean distclean
@@ -42,6 +42,13 @@ native: packages	## The same natively, in User Mode Linux: results/native/latest
 	$(Q)scripts/packages.sh um
 	$(Q)scripts/kernel.sh base-mapbench-um ours-um
 	$(Q)$(PYTHON) scripts/compare.py --native
+
+native-next: packages	## Which buffer is best next, natively: results/next/latest (needs tools/testing/swiotlb/bench/next.patch)
+	$(Q)grep -q swiotlb_next_setup kernel/dma/swiotlb/magazine.c || { \
+		echo "error: first git apply tools/testing/swiotlb/bench/next.patch" >&2; exit 1; }
+	$(Q)scripts/packages.sh um
+	$(Q)scripts/kernel.sh base-mapbench-um ours-um
+	$(Q)$(PYTHON) scripts/compare.py --next
 
 native-map: packages	## Time map and unmap natively, in User Mode Linux: results/native-map/latest
 	$(Q)scripts/packages.sh um

@@ -5,7 +5,7 @@
 Every byte is verified first. Then all configurations are booted, REPEATS (3) times,
 and take turns at each row, seconds apart. The results are in a directory of their
 own under results/run/ (results/quick/ with --quick, results/native/
-with --native); "latest" points to the newest good one.
+with --native, results/next/ with --next); "latest" points to the newest good one.
 """
 
 import pathlib
@@ -23,7 +23,8 @@ NAMES = [config.name for config in plan.CONFIGS]
 # Images of the kernels, and the rows, by the kind of run.
 KINDS = {"run": ({"base": "base", "ours": "ours"}, plan.full),
          "quick": ({"base": "base", "ours": "ours"}, plan.quick),
-         "native": ({"base": "base-mapbench-um", "ours": "ours-um"}, plan.native)}
+         "native": ({"base": "base-mapbench-um", "ours": "ours-um"}, plan.native),
+         "next": ({"base": "base-mapbench-um", "ours": "ours-um"}, plan.next_buffer)}
 
 
 def arguments():
@@ -33,6 +34,8 @@ def arguments():
                         help="fewer rows, one repeat: about three minutes")
     parser.add_argument("--native", action="store_const", dest="kind", const="native",
                         help="in User Mode Linux, at the speed of this machine")
+    parser.add_argument("--next", action="store_const", dest="kind", const="next",
+                        help="the same for the policies of bench/next.patch")
     parser.add_argument("--only", type=lambda text: text.split(","),
                         metavar="CONFIG,...",
                         help="only these of " + ", ".join(NAMES))
@@ -50,6 +53,8 @@ def write(directory, measured, env):
                           [config.name for config in measured.plan.configs])
     (directory / "table.csv").write_text(stats.to_csv(entries))
     (directory / "pairs.csv").write_text(report.pairs_csv(measured.samples, rows))
+    (directory / "ratios.csv").write_text(report.ratios_csv(
+        measured.samples, rows, measured.plan.configs))
     (directory / "cpu.csv").write_text(report.cpu_csv(
         measured.samples, rows, measured.plan.configs))
     (directory / "table.md").write_text(

@@ -75,6 +75,18 @@ def _pairs(found):
                               for line in found])
 
 
+def _next(found):
+    rows = {}
+    for line in found:
+        row = tuple(line[name] for name in plans.Row._fields)
+        rows.setdefault(row, {})[line["config"]] = \
+            f"{float(line['mean']):.2f} ({float(line['low']):.2f} to {float(line['high']):.2f})"
+    return report.grid(["to the base", "last", "last, nt", "ring", "lowest", "next fit"],
+                       [[report.row_name([*row[:3], int(row[3]), row[4]]),
+                         *(cells.get(name, "-") for name in ("ours", "lifo-nt", "ring", "lowest", "fit"))]
+                        for row, cells in rows.items()])
+
+
 def _without(found):
     return report.grid(["mechanism", "row", "unit", "base", "with it", "without"],
                        [[line["mechanism"], line["row"], line["unit"], line["base"], line["with"], line["without"]]
@@ -96,5 +108,6 @@ def makers(tables, runs):
             "weak": lambda: _bench(weak(lines("bench"))),
             "limits": lambda: _limits(lines("bench")),
             "count": lambda: _count(lines("count")),
+            "next": lambda: _next(lines("next")),
             "without": lambda: _without(lines("without")),
             "runs": lambda: _runs(runs)}

@@ -163,6 +163,24 @@ def native(repeats, names=None, devices=None):
                 job_mib=NATIVE.disk_mib // 4, guest=NATIVE, most=8)
 
 
+# The policies of bench/next.patch
+NEXT = ("ring", "lowest", "fit", "lifo-nt")
+
+
+def next_buffer(repeats, names=None):
+    """Which free buffer a map gets next, where nothing, this CPU or another one touches the
+    data.
+    """
+    configs = chosen(("base", "ours")) + tuple(
+        Config(name, name, "ours", f"swiotlb=force swiotlb_next={name}", True)
+        for name in NEXT)
+    rows = [row for device in ("dmablk-none", "dmablk-touch-remote", "virtio-blk")
+            for row in _rows(device, (("4k", 1), ("64k", 1)))]
+    return Plan("next", tuple(c for c in configs if not names or c.name in names),
+                tuple(rows), repeats or 1, 8, 0.05, 0.3, 8,
+                job_mib=NATIVE.disk_mib // 4, guest=NATIVE)
+
+
 def native_map(repeats):
     """Only the map benchmark."""
     return Plan("native-map", chosen(("base", "ours")), (), repeats or 5, 1, 0, 0, 4,

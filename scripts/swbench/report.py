@@ -105,6 +105,19 @@ def pairs_csv(samples, rows):
     return text.getvalue()
 
 
+def ratios_csv(samples, rows, configs):
+    """Each configuration to the base, by pairs of turns."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*plans.Row._fields, "config", "mean", "low", "high"])
+    for row in rows:
+        for config in configs:
+            found = difference(samples.iops(row, config.name), samples.iops(row, "base"))
+            if config.name != "base" and found:
+                writer.writerow([*row, config.name, *(f"{1 + share:.3f}" for share in found)])
+    return text.getvalue()
+
+
 def pairs_grid(found):
     """@found: (name of a row, mean, low, high, verdict)."""
     lines = [[name, percent(mean), f"{100 * low:.0f} to {100 * high:.0f} %", verdict]
