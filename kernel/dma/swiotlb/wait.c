@@ -23,9 +23,9 @@
  * Large mappings, and devices that reach no pool, have a queue of their own, as no search
  * of pools finds room for them: they wait until there is room within the limit.
  *
- * While callers wait for slots, the allocator is crowded: what is unmapped goes to its area, and the
- * unmap wakes the first caller. If no caller waits, the only cost to an unmap is a second
- * read of @crowded, which is in a cache line that maps do not write.
+ * While callers wait for slots, the allocator is crowded: what is unmapped goes to its
+ * area, and the unmap wakes the first caller. If no caller waits, the only cost to an unmap
+ * is a second read of @crowded, which is in a cache line that maps do not write.
  *
  * No wake-up is lost. What was freed before @crowded was set is found by the search of
  * the waiter; what is freed later is freed by code that reads @crowded afterwards, and
@@ -202,9 +202,8 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 	unsigned long end = jiffies + SWIOTLB_WAIT;
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct swiotlb_waiter waiter;
-	bool first, again = false;
-	long left = SWIOTLB_WAIT;
-	long ret;
+	bool first, again = false, gave_up = false;
+	long left, ret;
 
 	swiotlb_count(mem, SWIOTLB_WAITED, 1);
 	swiotlb_wait_begin(mem, queue, &waiter);
@@ -216,7 +215,8 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 		    (first && !swiotlb_wait_helps(mem, dev, req, reach)))
 			break;
 		left = end - jiffies;
-		if (left <= 0)
+		gave_up = left <= 0;
+		if (gave_up)
 			break;
 		/* Each unmap wakes it: do not search for each of them. */
 		if (first && again)
@@ -224,8 +224,8 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 		again = first;
 		ret = wait_for_completion_killable_timeout(&waiter.room, left);
 	} while (ret >= 0);
-	swiotlb_wait_end(mem, queue, &waiter, left <= 0);
-	if (left <= 0)
+	swiotlb_wait_end(mem, queue, &waiter, gave_up);
+	if (gave_up)
 		swiotlb_count(mem, SWIOTLB_WAIT_TIMED_OUT, 1);
 	return tlb_addr;
 }
