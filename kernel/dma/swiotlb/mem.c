@@ -6,6 +6,7 @@
 
 #include "mem.h"
 
+/* Protects the lists, states and counts of all pools; see "Lock order" in internal.h. */
 DEFINE_MUTEX(swiotlb_pools_lock);
 
 /**
