@@ -14,7 +14,7 @@ set -euo pipefail
 
 OUT=$TOP/build/test
 SELFTESTS=$TOP/tools/testing/selftests/swiotlb/qemu
-GUESTS="lean debug kcsan xen i386 arm64"
+GUESTS="lean debug kcsan xen i386 arm64 um"
 passed=0
 failed=0
 # The steps that boot guests
@@ -81,6 +81,8 @@ stop() {
 kernel_of() {
 	case $1 in
 	lean) echo ours ;;
+	# The one that make native builds
+	base-um) echo base-mapbench-um ;;
 	base-*) echo "$1" ;;
 	*) echo "ours-$1" ;;
 	esac
@@ -160,6 +162,9 @@ group() {
 	xen)
 		can guest-xen "$TOP/scripts/packages.sh" xen || return 0
 		guests 60 base-xen xen ;;
+	um)
+		can guest-um "$TOP/scripts/packages.sh" um || return 0
+		guests 60 base-um um ;;
 	esac
 }
 
@@ -175,6 +180,7 @@ full() {
 	group xen
 	group i386
 	group arm64
+	group um
 	objects x86_64
 	objects i386
 	# Big endian
