@@ -14,7 +14,7 @@ set -euo pipefail
 
 OUT=$TOP/build/test
 SELFTESTS=$TOP/tools/testing/selftests/swiotlb/qemu
-GUESTS="lean debug kcsan xen coco i386 arm64"
+GUESTS="lean debug kcsan xen coco i386 arm64 um"
 passed=0
 failed=0
 # The steps that boot guests
@@ -81,6 +81,8 @@ stop() {
 kernel_of() {
 	case $1 in
 	lean) echo ours ;;
+	# The one that make native builds
+	base-um) echo base-mapbench-um ;;
 	base-*) echo "$1" ;;
 	*) echo "ours-$1" ;;
 	esac
@@ -161,6 +163,9 @@ group() {
 		can guest-xen "$TOP/scripts/packages.sh" xen || return 0
 		guests 60 base-xen xen ;;
 	coco) guests 300 base-coco coco ;;
+	um)
+		can guest-um "$TOP/scripts/packages.sh" um || return 0
+		guests 60 base-um um ;;
 	esac
 }
 
@@ -177,6 +182,7 @@ full() {
 	group coco
 	group i386
 	group arm64
+	group um
 	objects x86_64
 	objects i386
 	# Big endian

@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(TREE / "tools/testing/selftests/swiotlb/qemu"))
 
 import tests  # noqa: E402
-from swguest import driven, initramfs, klog, kunit, mapbench, params  # noqa: E402
+from swguest import dmabuf, driven, initramfs, klog, kunit, mapbench, params  # noqa: E402
 from swguest import coco, machine, programs, run, uml, verdict, xen  # noqa: E402
 
 # For each signature, a line that a kernel really prints.
@@ -527,6 +527,38 @@ class Uml(unittest.TestCase):
     def test_other_disks_are_refused(self):
         with self.assertRaisesRegex(machine.MachineError, "no nvme"):
             self.words("nvme")
+
+
+class Dmabuf(unittest.TestCase):
+    """Which cases may fail, and why."""
+
+    ALL = (*dmabuf.LARGE, *dmabuf.SMALL)
+
+    def ktap(self, failed):
+        lines = ["KTAP version 1", f"1..{len(self.ALL)}"]
+        for number, name in enumerate(self.ALL, 1):
+            lines.append(f"# frame 0: {failed[name]}: Bad" if name in failed else "# 8 chunks")
+            lines.append(f"{'not ok' if name in failed else 'ok'} {number} {name}")
+        return "\n".join(lines) + "\n"
+
+    def test_all_pass(self):
+        self.assertIsNone(dmabuf.wrong(self.ktap({}), {}))
+
+    def test_one_fails(self):
+        for name in self.ALL:
+            self.assertTrue(dmabuf.wrong(self.ktap({name: "import"}), {}))
+
+    def test_one_is_missing(self):
+        text = self.ktap({})
+        self.assertTrue(dmabuf.wrong(text[:text.rindex("ok")], {}))
+        self.assertTrue(dmabuf.wrong(text + "ok 13 heap:99:kept\n", {}))
+
+    def test_the_base_fails_as_it_should(self):
+        self.assertIsNone(dmabuf.wrong(self.ktap(dmabuf.BASE), dmabuf.BASE))
+        for name in dmabuf.BASE:
+            fewer = {case: why for case, why in dmabuf.BASE.items() if case != name}
+            self.assertTrue(dmabuf.wrong(self.ktap(fewer), dmabuf.BASE))
+            self.assertTrue(dmabuf.wrong(self.ktap({**fewer, name: "no memory"}), dmabuf.BASE))
 
 
 class Xen(unittest.TestCase):

@@ -3,7 +3,7 @@
 """Guest tests of swiotlb: boot a kernel for each row of TESTS, print KTAP.
 
 The group of a row selects its kernel: lean, or a kernel with the fragment (debug, kcsan,
-xen, coco) or for the architecture (i386) of that name.
+xen, coco) or for the architecture (i386, um) of that name.
 """
 
 import argparse
@@ -16,8 +16,8 @@ from typing import Callable, NamedTuple
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from swguest import coco, devicetree, growth, klog, kselftest, machine  # noqa: E402
-from swguest import mapbench, params, paths, run, xen  # noqa: E402
+from swguest import coco, devicetree, dmabuf, growth, klog, kselftest, machine  # noqa: E402
+from swguest import mapbench, params, paths, run, uml, xen  # noqa: E402
 
 DISKS = ("virtio-blk", "nvme", "ahci")
 DEFAULT_SLOTS = params.DEFAULT_SLOTS
@@ -137,10 +137,11 @@ def kselftests(result):
 
 class Test(NamedTuple):
     """One boot. @bounce: whether the disks must (True), must not (False) or may (None) use
-    bounce buffers; @ours: the base kernel does not support it; @mib: size of each job of a
-    disk; @ignore: as in run.Spec; @leaks: kmemleak must find no leak; @tree: source to add
-    to QEMU's device tree; @pool: the pool that must be used; @make: function that makes an
-    unusual specification of the boot from kernel, append, vcpus, memory and ignore;
+    bounce buffers; @ours: the base kernel does not support it; @base: it is for the base
+    kernel alone, and shows its faults; @mib: size of each job of a disk; @ignore: as in
+    run.Spec; @leaks: kmemleak must find no leak; @tree: source to add to QEMU's device tree;
+    @pool: the pool that must be used; @make: function that makes an unusual specification
+    of the boot from kernel, append, vcpus, memory and ignore;
     @caller: the code through which the drivers of the disks use the pool.
     """
 
@@ -153,6 +154,7 @@ class Test(NamedTuple):
     bounce: bool | None = True
     expect: Callable = nothing_more
     ours: bool = False
+    base: bool = False
     mib: int = 4
     group: str = "lean"
     ignore: tuple = ()
@@ -192,6 +194,13 @@ def confidential(name, make, expect, disks=("nvme",), **more):
     return Test(f"coco-{name}", more.pop("append", "swiotlb=512,dynamic"), vcpus=2,
                 disks=disks, group="coco", caller="dma-direct, confidential", make=make,
                 expect=expect, ignore=("swiotlb-full", *more.pop("ignore", ())), **more)
+
+
+def frames(name, append, failing=None, **more):
+    """Make a row for dma-bufs in User Mode Linux; @failing as in dmabuf.fails()."""
+    return Test(f"um-dmabuf-{name}", append, vcpus=2, memory_mib=1000, group=uml.ARCH,
+                scenario="dmabuf", disks=(), expect=dmabuf.fails(failing or {}),
+                caller="dma-buf", **more)
 
 
 # Rounds in which all CPUs go offline and online under load.
@@ -278,6 +287,9 @@ TESTS = (
                  coco.undone, ignore=coco.IGNORE, ours=True),
     confidential("violations", coco.control_spec(), coco.caught,
                  ignore=("warning", "trace", "atomic", "bug", "io-error")),
+    frames("grow", "swiotlb=dynamic,force", ours=True),
+    frames("256-mib", "swiotlb=131072,force", ours=True),
+    frames("base", "swiotlb=131072,force", dmabuf.BASE, base=True, ignore=("swiotlb-full",)),
 )
 
 
@@ -300,11 +312,14 @@ def specification(test, kernel):
     elif test.scenario == "kselftest":
         files = kselftest.files(mapbench.tool())
         devices = (mapbench.DEVICE,)
+    elif test.scenario == "dmabuf":
+        files = dmabuf.files()
+        conf.update(dmabuf.conf())
     return run.Spec(kernel, test.scenario, test.append, test.vcpus,
                     test.memory_mib, disks, conf, files,
                     timeout=240 if test.group == "lean" else 900,
                     devices=devices, ignore=test.ignore,
-                    arch=test.group if test.group in machine.ARCHES
+                    arch=test.group if test.group in (*machine.ARCHES, uml.ARCH)
                     else machine.HOST,
                     device_tree=test.tree)
 
@@ -353,7 +368,7 @@ def arguments():
 def main():
     args = arguments()
     chosen = [t for t in TESTS if t.name in args.name or
-              (not args.name and t.group == args.group)]
+              (not args.name and t.group == args.group and t.base <= args.base)]
     if args.list:
         print("\n".join(test.name for test in chosen))
         return 0

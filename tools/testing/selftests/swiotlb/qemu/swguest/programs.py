@@ -12,6 +12,7 @@ from . import paths
 SWIO = paths.QEMU_DIR / "swio.c"
 INSNS = paths.QEMU_DIR / "insns.c"
 HANDOVER = paths.QEMU_DIR / "handover.c"
+DMABUF = paths.QEMU_DIR / "dmabuf.c"
 COMPILER = {"x86_64": "gcc", "i386": "i686-linux-gnu-gcc",
             "arm64": "aarch64-linux-gnu-gcc"}
 PACKAGES = {"i686-linux-gnu-gcc": "gcc-i686-linux-gnu libc6-dev-i386-cross",
@@ -49,6 +50,11 @@ def insns(error):
 
 def handover(error):
     return _compiled(HANDOVER, "handover", "x86_64", ["-pthread"], error)
+
+
+def dmabuf(error):
+    """Return the program, for User Mode Linux on this host."""
+    return _compiled(DMABUF, "dmabuf", "x86_64", ["-static", "-D_FILE_OFFSET_BITS=64"], error)
 
 
 def busybox(arch, error):

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Frames in dma-bufs that a device reads in User Mode Linux: cases, files and results.
+
+dmabuf.c describes the cases, and drivers/dma-buf/dmabuf-reader.c the device.
+"""
+
+import re
+
+from . import initramfs, programs, run
+
+FRAMES = 60
+MIB = (8, 34)
+RESULT = re.compile(r"^(ok|not ok) \d+ (\S+)$")
+
+
+def cases(exporter, *modes):
+    return tuple(f"{exporter}:{mib}:{mode}" for mib in MIB for mode in modes)
+
+
+# Chunks of 1 MiB
+LARGE = cases("heap", "kept", "again", "part")
+# Chunks of a page
+SMALL = cases("udmabuf-1", "kept", "again", "part")
+# What fails in the base, and where: it has no room for more than 256 KiB in one piece, and
+# its udmabuf does not sync the mappings of importers.
+BASE = {**dict.fromkeys(LARGE, "import"),
+        **dict.fromkeys(cases("udmabuf-1", "kept"), "bytes are wrong")}
+
+
+def conf():
+    return {"CASES": " ".join((*LARGE, *SMALL)), "FRAMES": FRAMES}
+
+
+def files():
+    """Return the files for a boot."""
+    return {"bin/dmabuf": programs.dmabuf(initramfs.BuildError).read_bytes()}
+
+
+def results(text):
+    """Return {case: None if it passed, or why it failed}."""
+    found, said = {}, ""
+    for line in text.splitlines():
+        result = RESULT.match(line)
+        if result:
+            found[result[2]] = None if result[1] == "ok" else said
+        said = line
+    return found
+
+
+def wrong(text, failing):
+    """Check that exactly the @failing cases fail, and say why; return the problem or None."""
+    found = results(text)
+    for name in (*LARGE, *SMALL):
+        why = found.pop(name, "no result")
+        as_expected = why and failing[name] in why if name in failing else why is None
+        if not as_expected:
+            return text
+    return text if found else None
+
+
+def fails(failing):
+    """Return a check that all cases pass but those in @failing, {case: part of the reason}."""
+    def check(result):
+        values = result.values("swiotlb")
+        run.say(", ".join(f"{name} {values.get(f'events.{name}', 0)}"
+                          for name in ("grown", "freed", "large", "waited")))
+        if not failing and not int(values["events.large"]):
+            return "no large mapping"
+        return wrong(result.text("dmabuf"), failing)
+    return check
