@@ -303,6 +303,23 @@ TEST(large_mapping_waits_for_another_one)
 	unmap(other_dev, tlb, MIB(40), BOTH);
 }
 
+/*
+ *	limit 63 MiB: | boot | 40 MiB in use | 19 MiB, and a pool of 19 MiB has 20 |
+ */
+TEST(large_mapping_waits_for_whole_pieces)
+{
+	phys_addr_t tlb;
+
+	boot("2048,max=63M");
+	other_dev = new_device(0, 0);
+	other_tlb = map_large(other_dev, new_buffer(MIB(40), 0), MIB(40));
+	meanwhile = other_frame_ends;
+	tlb = map_large(other_dev, new_buffer(MIB(19), 0), MIB(19));
+	if (CHECK(tlb != MAP_FAILED_ADDR))
+		unmap(other_dev, tlb, MIB(19), BOTH);
+	CHECK_EQ(slots_event("waited"), 1);
+}
+
 /* Nor is there ever room for more than the limit: pools that are idle stay */
 TEST(large_mapping_above_the_limit_fails_at_once)
 {

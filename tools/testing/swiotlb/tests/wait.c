@@ -515,6 +515,22 @@ TEST(waiting_ends_with_a_new_pool)
 #endif
 }
 
+/* A large mapping has a pool of its own, and need not wait for room in others */
+TEST(waiting_fails_no_large_mapping)
+{
+	struct task small, large;
+
+	boot_growing("512,1");
+	start_waiter(&small, 1, PIECE);
+	shim_fail_none();
+	start_task(&large, 2, SZ_1M, DMA_ATTR_MAY_SLEEP);
+	while (!tasks_wait(2) && !has_ended(&large))
+		usleep(100);
+	unmap_three();
+	CHECK_EQ(end_task(&small), tlbs[3]);
+	CHECK(end_task(&large) != MAP_FAILED_ADDR);
+}
+
 static void begin_at_next_lock(void)
 {
 	shim_before_lock = begin_to_wait;
