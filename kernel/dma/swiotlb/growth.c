@@ -285,6 +285,7 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 		WRITE_ONCE(growth->busy, jiffies);
 	}
 	atomic_long_sub(planned, &growth->apart);
+	/* In the pool, or if there was no memory for it, within the limit. */
 	swiotlb_mem_made_room(mem);
 }
 

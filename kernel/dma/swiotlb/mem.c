@@ -40,7 +40,6 @@ void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	list_add_tail_rcu(&pool->node, &mem->pools.list);
 	if (swiotlb_pool_is_open(pool))
 		swiotlb_pools_count(mem, pool->nslots);
-	swiotlb_mem_made_room(mem);
 }
 
 static void swiotlb_queue_init(struct swiotlb_queue *queue)

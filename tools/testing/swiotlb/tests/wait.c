@@ -537,31 +537,31 @@ static void begin_at_next_lock(void)
 }
 
 /*
- * The worker has closed a pool, and drains. Of the boot pool, a page in each run of 64 is
- * mapped, but in the first one, some of which are in the magazine.
+ * The worker has closed a pool, which is not empty yet, and drains. Of the boot pool, a page
+ * in each run of 64 is mapped, but in the first one, some of which are in the magazine.
  */
 TEST(waiting_begins_while_the_worker_drains)
 {
-	unsigned int i;
+	unsigned int i, n;
 
-	boot("8192,1");
+	boot("4096,1");
 	start_with(new_device(0, 0));
-	map_pieces(130);
-	unmap_pieces(0, 130);
-	for (i = 0; i < 4096; i++)
-		tlbs[i] = map(dev, orig, 4096, DMA_TO_DEVICE);
-	for (i = 0; i < 4096; i++)
+	map_pieces(70);
+	unmap_pieces(0, 70);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	n = map_until_full(dev, orig, 4096, tlbs, MAX_PIECES);
+	for (i = 0; i < n; i++)
 		if (!i || i % 64)
 			unmap(dev, tlbs[i], 4096, DMA_TO_DEVICE);
 	shim_run_work();
-	shim_fail(SHIM_FAULT_PAGES, 0, -1);
-	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
 	other.size = SZ_256K;
 	shim_after_grace_period = begin_at_next_lock;
 	/* Until then; else the time of the wait is over */
 	for (i = 0; i < 12 && shim_after_grace_period; i++)
 		ticks(1);
 	CHECK(!shim_after_grace_period && !shim_before_lock);
+	CHECK_EQ(slots_event("freed"), 0);
 	CHECK_EQ(end_task(&other), tlbs[0]);
 }
 
