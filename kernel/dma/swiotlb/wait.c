@@ -214,15 +214,15 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 		if (tlb_addr != SWIOTLB_MAP_FULL ||
 		    (first && !swiotlb_wait_helps(mem, dev, req, reach)))
 			break;
-		left = end - jiffies;
-		gave_up = left <= 0;
+		gave_up = time_after_eq(jiffies, end);
 		if (gave_up)
 			break;
 		/* Each unmap wakes it: do not search for each of them. */
 		if (first && again)
-			left -= 1 - schedule_timeout_killable(1);
+			schedule_timeout_killable(1);
 		again = first;
-		ret = wait_for_completion_killable_timeout(&waiter.room, left);
+		left = end - jiffies;
+		ret = wait_for_completion_killable_timeout(&waiter.room, max(left, 0L));
 	} while (ret >= 0);
 	swiotlb_wait_end(mem, queue, &waiter, gave_up);
 	if (gave_up)
