@@ -99,6 +99,8 @@ TEST(large_mapping_keeps_the_offset_in_a_page)
 	check_mapping(new_device(PAGE_SIZE - 1, 0), MIB(3), 0);
 	check_mapping(new_device(PAGE_SIZE - 1, 0), MIB(3), 0x234);
 	check_mapping(new_device(PAGE_SIZE - 1, 0), MIB(3), PAGE_SIZE - 1);
+	/* 16 slots are in front of it: 2 MiB are not enough */
+	check_mapping(new_device(SZ_64K - 1, 0), MIB(2), SZ_32K);
 	/* More than the 2 MiB that pools begin on */
 	check_mapping(new_device(MIB(4) - 1, 0), MIB(3), MIB(1) + 5);
 }
@@ -219,6 +221,21 @@ TEST(chunks_of_a_buffer_share_pools)
 	CHECK(tlb[0] != MAP_FAILED_ADDR);
 	CHECK_EQ(slots_event("grown"), 2);
 	unmap(dev, tlb[0], MIB(2), BOTH);
+}
+
+/* A pool for frames is not for one chunk, which could keep it for ever */
+TEST(chunk_leaves_pools_of_frames_alone)
+{
+	phys_addr_t orig, tlb;
+	struct device *dev;
+
+	boot("2048");
+	dev = new_device(0, 0);
+	orig = new_buffer(MIB(40), 0);
+	unmap(dev, map_large(dev, orig, MIB(40)), MIB(40), BOTH);
+	tlb = map_large(dev, orig, MIB(1));
+	CHECK_EQ(pools_that_are("large"), 2);
+	unmap(dev, tlb, MIB(1), BOTH);
 }
 
 TEST(callers_that_cannot_sleep_get_no_large_mapping)
@@ -439,6 +456,11 @@ TEST(large_mapping_lies_in_reach)
 	CHECK(tlb != MAP_FAILED_ADDR);
 	CHECK(tlb + MIB(34) - 1 <= DMA_BIT_MASK(30));
 	unmap(dev, tlb, MIB(34), BOTH);
+	dev = device_below(DMA_BIT_MASK(24));
+	tlb = map_large(dev, orig, MIB(4));
+	CHECK(tlb != MAP_FAILED_ADDR);
+	CHECK(tlb + MIB(4) - 1 <= DMA_BIT_MASK(24));
+	unmap(dev, tlb, MIB(4), BOTH);
 	/* One that is idle above the mask of the next device is of no use to it */
 	dev = new_device(0, 0);
 	tlb = map_large(dev, orig, MIB(34));
