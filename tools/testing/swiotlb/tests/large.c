@@ -223,6 +223,30 @@ TEST(chunks_of_a_buffer_share_pools)
 	unmap(dev, tlb[0], MIB(2), BOTH);
 }
 
+/*
+ *	| a | b | c | d |   no run of two is free without a and c, then one is without b
+ */
+TEST(large_mapping_fits_when_neighbours_end)
+{
+	phys_addr_t orig, tlb[4], two;
+	struct device *dev;
+	unsigned int i;
+
+	boot("2048");
+	dev = new_device(0, 0);
+	orig = new_buffer(MIB(1), 0);
+	for (i = 0; i < 4; i++)
+		tlb[i] = map_large(dev, orig, SZ_512K);
+	CHECK_EQ(pools_that_are("large"), 1);
+	unmap(dev, tlb[0], SZ_512K, BOTH);
+	unmap(dev, tlb[2], SZ_512K, BOTH);
+	two = map_large(dev, orig, MIB(1));
+	CHECK_EQ(pools_that_are("large"), 2);
+	unmap(dev, tlb[1], SZ_512K, BOTH);
+	CHECK_EQ(map_large(dev, orig, MIB(1)), tlb[0]);
+	unmap(dev, two, MIB(1), BOTH);
+}
+
 /* A pool for frames is not for one chunk, which could keep it for ever */
 TEST(chunk_leaves_pools_of_frames_alone)
 {
