@@ -132,7 +132,7 @@ static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem,
 }
 
 /**
- * swiotlb_growth_create() - create a pool, and count the change of encryption
+ * swiotlb_growth_create() - make a pool that can be added
  * @mem:	Allocator.
  * @pages:	Memory that the pool needs.
  * @nareas:	Number of its areas.
@@ -144,17 +144,9 @@ struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
 					  struct swiotlb_pages *pages,
 					  unsigned int nareas)
 {
-	struct io_tlb_pool *pool;
-
 	if (swiotlb_index_prepare())
 		return ERR_PTR(-ENOMEM);
-
-	pool = swiotlb_pool_create(mem, pages, nareas);
-	if (pages->shared && pool != ERR_PTR(-ENOMEM))
-		swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
-	if (pool == ERR_PTR(-ENOTRECOVERABLE))
-		swiotlb_mem_lost(mem, pages->bytes >> IO_TLB_SHIFT);
-	return pool;
+	return swiotlb_pool_create(mem, pages, nareas);
 }
 
 /* Halve the size until contiguous memory can be allocated. */
@@ -183,8 +175,8 @@ static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem,
 /**
  * swiotlb_growth_destroy() - free a pool, and update the counters
  * @mem:	Allocator.
- * @pool:	A pool that no other code can reach. Its slots stay in @mem->growth.apart
- *		until the memory is freed, or for good if it is lost.
+ * @pool:	A pool that no other code can reach. Its slots are in @mem->growth.apart
+ *		until the memory is freed.
  *
  * Context: Process context, without locks.
  */
@@ -192,14 +184,12 @@ void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
 	unsigned long nslots = pool->nslots;
 	phys_addr_t start = pool->start, bytes = pool->end - pool->start;
+	bool lost = !swiotlb_pool_destroy(pool);
 
-	if (mem->pub.cc_shared)
-		swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
-	if (!swiotlb_pool_destroy(pool)) {
-		swiotlb_count(mem, SWIOTLB_LEAKED, bytes);
-		return;
-	}
 	atomic_long_sub(nslots, &mem->growth.apart);
+	if (lost)
+		return;
+
 	swiotlb_mem_made_room(mem);
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
 	trace_swiotlb_shrink(start, bytes, READ_ONCE(mem->pools.held));
@@ -256,6 +246,7 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 	struct swiotlb_growth *growth = &mem->growth;
 	struct io_tlb_pool *pool;
 	long planned;
+	int ret;
 
 	scoped_guard(mutex, &swiotlb_pools_lock) {
 		if (!swiotlb_growth_must(mem, demand, failed))
@@ -274,15 +265,16 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 	}
 
 	pool = swiotlb_growth_try(mem, planned);
-	if (IS_ERR(pool)) {
-		swiotlb_growth_failed(mem, pool != ERR_PTR(-ENOMEM));
-	} else if (swiotlb_growth_add(mem, pool)) {
-		planned -= pool->nslots;
-		swiotlb_growth_destroy(mem, pool);
-		swiotlb_growth_failed(mem, false);
-	} else {
+	ret = IS_ERR(pool) ? PTR_ERR(pool) : swiotlb_growth_add(mem, pool);
+	if (!ret) {
 		growth->backoff = 0;
 		WRITE_ONCE(growth->busy, jiffies);
+	} else if (ret != -EBUSY) {
+		swiotlb_growth_failed(mem, IS_ERR(pool) && ret != -ENOMEM);
+	}
+	if (ret && !IS_ERR(pool)) {
+		planned -= pool->nslots;
+		swiotlb_growth_destroy(mem, pool);
 	}
 	atomic_long_sub(planned, &growth->apart);
 	/* In the pool, or if there was no memory for it, within the limit. */

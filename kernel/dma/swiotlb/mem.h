@@ -296,13 +296,6 @@ static inline void swiotlb_mem_made_room(struct swiotlb_mem *mem)
 		swiotlb_queue_wake(&swiotlb_mem_low(mem)->limit_queue);
 }
 
-/* Slots that could not be encrypted again use up the limit for good. */
-static inline void swiotlb_mem_lost(struct swiotlb_mem *mem, unsigned long nslots)
-{
-	atomic_long_add(nslots, &mem->growth.apart);
-	swiotlb_count(mem, SWIOTLB_LEAKED, nslots << IO_TLB_SHIFT);
-}
-
 /*
  * The allocator that a device uses first, if it has pools, and if the device reaches all
  * of them. Else %NULL: then ask swiotlb_mem_reach().

@@ -143,6 +143,22 @@ static void swiotlb_range_widen(const struct io_tlb_pool *pool)
 		WRITE_ONCE(swiotlb_range.end_pfn, end);
 }
 
+/* The atomic coherent pools are decrypted already. */
+static void swiotlb_pool_count_change(struct swiotlb_mem *mem,
+				      const struct swiotlb_pages *pages)
+{
+	if (pages->shared && pages->source != SWIOTLB_FROM_ATOMIC)
+		swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
+}
+
+/* Slots that could not be encrypted again use up the limit for good. */
+static void swiotlb_pool_count_lost(struct swiotlb_mem *mem,
+				    const struct swiotlb_pages *pages)
+{
+	atomic_long_add(pages->bytes >> IO_TLB_SHIFT, &mem->growth.apart);
+	swiotlb_count(mem, SWIOTLB_LEAKED, pages->bytes);
+}
+
 /**
  * swiotlb_pool_create() - make a pool
  * @mem:	Allocator that it is made for.
@@ -171,6 +187,10 @@ struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
 		return ERR_PTR(-ENOMEM);
 
 	ret = swiotlb_pages_alloc(pages);
+	if (ret != -ENOMEM)
+		swiotlb_pool_count_change(mem, pages);
+	if (ret == -ENOTRECOVERABLE)
+		swiotlb_pool_count_lost(mem, pages);
 	if (ret) {
 		kvfree(pool);
 		return ERR_PTR(ret);
@@ -188,7 +208,7 @@ struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
  * @pool:	A pool of swiotlb_pool_create() that no other code knows of.
  *
  * Context: Process context if the memory is decrypted.
- * Return: %false if its memory is lost, see swiotlb_pages_free().
+ * Return: %false if its memory is lost, see swiotlb_pages_free(). It is counted then.
  */
 bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
 {
@@ -200,8 +220,14 @@ bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
 		.source = pool->source,
 	};
 
+	struct swiotlb_mem *mem = pool->mem;
+
 	kvfree(pool);
-	return swiotlb_pages_free(&pages);
+	swiotlb_pool_count_change(mem, &pages);
+	if (swiotlb_pages_free(&pages))
+		return true;
+	swiotlb_pool_count_lost(mem, &pages);
+	return false;
 }
 
 /**

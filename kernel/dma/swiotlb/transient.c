@@ -19,7 +19,7 @@ static void swiotlb_transient_count(struct swiotlb_mem *mem, long nslots, bool a
 		atomic_long_add(nslots, &mem->growth.atomic);
 }
 
-/* Its memory counts until it is free, and for good if it is lost. */
+/* Its memory counts until it is free. */
 static void swiotlb_transient_free_work(struct work_struct *work)
 {
 	struct io_tlb_pool *pool = container_of(to_rcu_work(work),
@@ -28,10 +28,7 @@ static void swiotlb_transient_free_work(struct work_struct *work)
 	struct swiotlb_mem *mem = pool->mem;
 	long nslots = pool->nslots;
 
-	if (mem->pub.cc_shared && !atomic)
-		swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
-	if (!swiotlb_pool_destroy(pool))
-		swiotlb_mem_lost(mem, nslots);
+	swiotlb_pool_destroy(pool);
 	swiotlb_transient_count(mem, -nslots, atomic);
 	swiotlb_mem_made_room(mem);
 }
@@ -85,13 +82,8 @@ static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem,
 
 	/* Other CPUs may have taken the room meanwhile. */
 	swiotlb_transient_count(mem, nslots, atomic);
-	if (swiotlb_transient_has_room(mem, 0, atomic)) {
+	if (swiotlb_transient_has_room(mem, 0, atomic))
 		pool = swiotlb_pool_create(mem, &pages, 1);
-		if (pages.shared && !atomic && pool != ERR_PTR(-ENOMEM))
-			swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
-		if (pool == ERR_PTR(-ENOTRECOVERABLE))
-			swiotlb_mem_lost(mem, nslots);
-	}
 	if (IS_ERR(pool)) {
 		swiotlb_transient_count(mem, -(long)nslots, atomic);
 		swiotlb_mem_made_room(mem);
