@@ -74,11 +74,10 @@ static inline void swiotlb_growth_init(struct swiotlb_growth *growth)
 	INIT_DELAYED_WORK(&growth->work, swiotlb_growth_work);
 }
 
-/* Is there no room within the limit for a pool that holds @nslots? */
-static inline bool swiotlb_limit_is_reached(const struct swiotlb_mem *mem,
-					    unsigned long nslots)
+/* Is there no room within the limit for the smallest pool? */
+static inline bool swiotlb_limit_is_reached(const struct swiotlb_mem *mem)
 {
-	return swiotlb_limit_room(mem) < (long)max(nslots, SWIOTLB_MIN_GROW_SLOTS);
+	return swiotlb_limit_room(mem) < (long)SWIOTLB_MIN_GROW_SLOTS;
 }
 
 struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,

@@ -27,21 +27,6 @@
  * it if they reach it. Callers sleep, so the lock of the lists protects the search.
  */
 
-/*
- * Pools begin and end on a multiple of 2 MiB. Within that, the slot to begin with is number
- * req->align, unless the device sees memory at another address.
- */
-static unsigned long swiotlb_large_nslots(struct device *dev,
-					  const struct swiotlb_request *req)
-{
-	unsigned long piece = SZ_2M >> IO_TLB_SHIFT;
-	bool moved = IS_ENABLED(CONFIG_ARCH_HAS_PHYS_TO_DMA) || dev->dma_range_map;
-
-	if (moved || req->align_mask >= piece)
-		return ALIGN((unsigned long)req->nslots + req->align_mask, piece);
-	return ALIGN((unsigned long)req->nslots + req->align, piece);
-}
-
 static phys_addr_t swiotlb_large_map_in(struct swiotlb_mem *mem, struct device *dev,
 					const struct swiotlb_request *req,
 					struct io_tlb_pool *pool)
@@ -137,32 +122,21 @@ static phys_addr_t swiotlb_large_add(struct swiotlb_mem *mem, struct device *dev
 	return tlb_addr;
 }
 
-static struct swiotlb_mem *swiotlb_large_mem(struct swiotlb_mem *mem,
-					     enum swiotlb_reach reach)
-{
-	return reach == SWIOTLB_REACH_WIDER ? mem->wider : mem;
-}
-
 /**
- * swiotlb_large_is_limited() - is it the limit that leaves no room for a large mapping?
+ * swiotlb_large_is_allowed() - is there room for a large mapping once all others end?
  * @mem:	Allocator of the device, which may grow.
  * @dev:	Device that will use the mapping.
  * @req:	The request.
  * @reach:	Pools that the device can use.
  *
  * Context: Any.
- * Return: %true if there is room for it once others end. %false if there is room now, but
- * no memory, or if it is larger than the limit.
+ * Return: %false if it is larger than the limit.
  */
-bool swiotlb_large_is_limited(struct swiotlb_mem *mem, struct device *dev,
+bool swiotlb_large_is_allowed(struct swiotlb_mem *mem, struct device *dev,
 			      const struct swiotlb_request *req, enum swiotlb_reach reach)
 {
-	const struct swiotlb_mem *widest = swiotlb_large_mem(mem, reach);
-	unsigned long nslots = swiotlb_large_nslots(dev, req);
-
-	return swiotlb_growth_is_enabled(mem) &&
-	       nslots + mem->boot_pool.nslots <= swiotlb_limit_nslots(widest) &&
-	       swiotlb_limit_room(widest) < (long)nslots;
+	return swiotlb_large_nslots(dev, req) + mem->boot_pool.nslots <=
+	       swiotlb_limit_nslots(swiotlb_mem_widest(mem, reach));
 }
 
 /**
@@ -180,7 +154,7 @@ phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
 			      const struct swiotlb_request *req,
 			      enum swiotlb_reach reach, struct io_tlb_pool **found)
 {
-	struct swiotlb_mem *from, *widest = swiotlb_large_mem(mem, reach);
+	struct swiotlb_mem *from, *widest = swiotlb_mem_widest(mem, reach);
 	unsigned long nslots = swiotlb_large_nslots(dev, req);
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 

@@ -200,6 +200,48 @@ enum swiotlb_reach {
 	SWIOTLB_REACH_WIDER,
 };
 
+/* The allocator that such a device uses first. */
+static inline struct swiotlb_mem *swiotlb_mem_widest(struct swiotlb_mem *mem,
+						     enum swiotlb_reach reach)
+{
+	return reach == SWIOTLB_REACH_WIDER ? mem->wider : mem;
+}
+
+/*
+ * Slots that a pool of its own needs for a request. If it begins on a multiple of the
+ * alignment, the slot to begin with is number @req->align. Where the device sees memory at
+ * another address, its alignment may begin anywhere.
+ */
+static inline unsigned long swiotlb_own_nslots(struct device *dev,
+					       const struct swiotlb_request *req)
+{
+	if (IS_ENABLED(CONFIG_ARCH_HAS_PHYS_TO_DMA) || dev->dma_range_map)
+		return (unsigned long)req->nslots + req->align_mask;
+	return (unsigned long)req->nslots + req->align;
+}
+
+/* The same for a large pool, which begins and ends on a multiple of 2 MiB. */
+static inline unsigned long swiotlb_large_nslots(struct device *dev,
+						 const struct swiotlb_request *req)
+{
+	unsigned long piece = SZ_2M >> IO_TLB_SHIFT, nslots = swiotlb_own_nslots(dev, req);
+
+	if (req->align_mask >= piece)
+		nslots = (unsigned long)req->nslots + req->align_mask;
+	return ALIGN(nslots, piece);
+}
+
+/* Is it the limit that leaves no room for a pool that would serve the request? */
+static inline bool swiotlb_mem_is_limited(struct swiotlb_mem *mem, struct device *dev,
+					  const struct swiotlb_request *req,
+					  enum swiotlb_reach reach)
+{
+	if (swiotlb_request_is_large(req))
+		return swiotlb_limit_room(swiotlb_mem_widest(mem, reach)) <
+		       (long)swiotlb_large_nslots(dev, req);
+	return swiotlb_limit_is_reached(mem);
+}
+
 /**
  * struct swiotlb_hit - where a map has found room
  * @pool:	The pool.

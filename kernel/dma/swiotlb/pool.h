@@ -104,12 +104,6 @@ static inline bool swiotlb_pool_is_open(const struct io_tlb_pool *pool)
 	return READ_ONCE(pool->state) == SWIOTLB_POOL_OPEN;
 }
 
-static inline bool swiotlb_pool_is_transient(const struct io_tlb_pool *pool)
-{
-	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&
-	       READ_ONCE(pool->state) == SWIOTLB_POOL_TRANSIENT;
-}
-
 /* No search looks into it: a transient or a large pool. */
 static inline bool swiotlb_pool_is_apart(const struct io_tlb_pool *pool)
 {

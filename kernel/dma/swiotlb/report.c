@@ -64,7 +64,7 @@ void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 	const char *why = "";
 
 	if (swiotlb_growth_is_enabled(mem)) {
-		bool limited = swiotlb_limit_is_reached(mem, req->nslots);
+		bool limited = swiotlb_mem_is_limited(mem, dev, req, reach);
 
 		swiotlb_count(mem, limited ? SWIOTLB_AT_LIMIT : SWIOTLB_NO_MEMORY, 1);
 		why = limited ? ": its limit is reached" :

@@ -42,14 +42,17 @@ static struct page *swiotlb_cma_take(const struct swiotlb_pages *pages)
 			 min(get_order(pages->bytes), get_order(SZ_2M)), true);
 }
 
-/* On a multiple of 2 MiB, which alloc_contig_pages() does for powers of two only. */
+/*
+ * On a multiple of its size, but of no more than 2 MiB: alloc_contig_pages() sees to that
+ * for powers of two only.
+ */
 static struct page *swiotlb_contig_take(const struct swiotlb_pages *pages, gfp_t gfp)
 {
-	unsigned long n = PFN_UP(pages->bytes), align = PFN_UP(SZ_2M);
-	unsigned long start, first;
+	unsigned long start, first, n = PFN_UP(pages->bytes);
+	unsigned long align = min(roundup_pow_of_two(n), PFN_UP(SZ_2M));
 	struct page *page;
 
-	if (is_power_of_2(n) || n < align)
+	if (is_power_of_2(n))
 		return alloc_contig_pages(n, gfp, pages->nid, NULL);
 	page = alloc_contig_pages(n + align, gfp, pages->nid, NULL);
 	if (!page)

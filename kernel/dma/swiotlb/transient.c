@@ -51,18 +51,11 @@ static bool swiotlb_transient_has_room(const struct swiotlb_mem *mem,
 	return room >= (long)nslots;
 }
 
-/*
- * A pool begins on a multiple of its size. Once that is not less than the
- * alignment, the slot to begin with is number req->align, and there must be
- * slots from there on. Where the device sees memory at another address, its
- * alignment may begin anywhere.
- */
+/* A pool begins on a multiple of its size, which must not be less than the alignment. */
 static unsigned long swiotlb_transient_size(struct device *dev,
 					    const struct swiotlb_request *req)
 {
-	if (IS_ENABLED(CONFIG_ARCH_HAS_PHYS_TO_DMA) || dev->dma_range_map)
-		return req->nslots + req->align_mask;
-	return max(req->nslots + req->align, req->align_mask + 1);
+	return max(swiotlb_own_nslots(dev, req), req->align_mask + 1UL);
 }
 
 static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem,

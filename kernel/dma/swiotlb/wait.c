@@ -51,7 +51,7 @@ static phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
 				  enum swiotlb_reach reach, bool waits,
 				  struct io_tlb_pool **pool)
 {
-	struct swiotlb_mem *widest = reach == SWIOTLB_REACH_WIDER ? mem->wider : mem;
+	struct swiotlb_mem *widest = swiotlb_mem_widest(mem, reach);
 	/* More of it would not help a device that reaches a part only. */
 	bool may_grow = reach > SWIOTLB_REACH_BOOT && swiotlb_growth_is_enabled(widest);
 	struct swiotlb_hit hit;
@@ -185,11 +185,12 @@ static bool swiotlb_wait_helps(struct swiotlb_mem *mem, struct device *dev,
 			       const struct swiotlb_request *req,
 			       enum swiotlb_reach reach)
 {
-	if (swiotlb_request_is_large(req))
-		return swiotlb_large_is_limited(mem, dev, req, reach);
-	if (reach == SWIOTLB_REACH_NONE)
+	if (swiotlb_request_is_large(req) &&
+	    !swiotlb_large_is_allowed(mem, dev, req, reach))
+		return false;
+	if (swiotlb_wait_is_for_limit(req, reach))
 		return swiotlb_growth_is_enabled(mem) &&
-		       swiotlb_limit_is_reached(mem, req->nslots);
+		       swiotlb_mem_is_limited(mem, dev, req, reach);
 	return swiotlb_growth_is_enabled(mem) ||
 	       req->nslots <= 1U << mem->boot_pool.area_shift;
 }

@@ -123,7 +123,7 @@ unsigned int map_until_full(struct device *dev, phys_addr_t orig, size_t size,
 /* Unmap all, in reverse order */
 void unmap_all(struct device *dev, size_t size, const phys_addr_t *tlbs,
 	       unsigned int n);
-/* Map a whole pool in pieces, check for overlaps, unmap all; returns their number */
+/* Map a whole pool part by part, check for overlaps, unmap all; return how many parts */
 long fill_and_drain(struct device *dev, phys_addr_t pool, size_t bytes,
 		    size_t piece);
 

@@ -93,7 +93,7 @@ static void without(const struct run *r, unsigned int from, unsigned int n,
 	       (r->nops - from - n) * sizeof(*r->ops));
 }
 
-/* Remove operations without which the list still fails, in pieces of halved sizes */
+/* Remove operations without which the list still fails: half of it at once, then less */
 static void shrink(struct run *r)
 {
 	struct run less = { .ops = malloc(r->nops * sizeof(*r->ops)) };

@@ -68,7 +68,7 @@ static void swiotlb_transient_one_test(struct kunit *test)
 
 	pool = swiotlb_find_pool(t->dev, addr);
 	KUNIT_ASSERT_NOT_NULL(test, pool);
-	KUNIT_EXPECT_TRUE(test, swiotlb_pool_is_transient(pool));
+	KUNIT_EXPECT_EQ(test, pool->state, SWIOTLB_POOL_TRANSIENT);
 	KUNIT_EXPECT_EQ(test, swiotlb_transient_nslots(t->mem), pool->nslots);
 	KUNIT_EXPECT_EQ(test, addr & 0xfff, 0x800);
 	KUNIT_EXPECT_EQ(test, 0, memcmp(swiotlb_test_bounce(t->dev, addr),
@@ -107,9 +107,8 @@ static void swiotlb_transient_align_test(struct kunit *test)
 			KUNIT_ASSERT_NE_MSG(test, addr, (phys_addr_t)DMA_MAPPING_ERROR,
 					    "%zu bytes at 0x%x", sizes[i], offset);
 			KUNIT_EXPECT_EQ(test, addr & 0xfff, offset);
-			KUNIT_EXPECT_TRUE(test,
-					  swiotlb_pool_is_transient(swiotlb_find_pool(t->dev,
-										      addr)));
+			KUNIT_EXPECT_EQ(test, swiotlb_find_pool(t->dev, addr)->state,
+					SWIOTLB_POOL_TRANSIENT);
 			swiotlb_tbl_unmap_single(t->dev, addr, sizes[i], DMA_TO_DEVICE, 0);
 		}
 		swiotlb_test_wait_for_transients(test, t->mem);
@@ -175,7 +174,7 @@ static void swiotlb_transient_narrow_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, t->mem->growth.failed);
 	if (addr != (phys_addr_t)DMA_MAPPING_ERROR) {
 		pool = swiotlb_find_pool(t->dev, addr);
-		KUNIT_EXPECT_TRUE(test, swiotlb_pool_is_transient(pool));
+		KUNIT_EXPECT_EQ(test, pool->state, SWIOTLB_POOL_TRANSIENT);
 		KUNIT_EXPECT_LE(test, pool->end - 1, last);
 		swiotlb_tbl_unmap_single(t->dev, addr, 700, DMA_TO_DEVICE, 0);
 	}

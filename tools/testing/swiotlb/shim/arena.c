@@ -272,7 +272,7 @@ struct page *alloc_contig_pages(unsigned long nr_pages, gfp_t gfp, int nid,
 	if (shim_should_fail(SHIM_FAULT_CONTIG, 0) || (gfp & __GFP_NORETRY))
 		return NULL;
 	pfn = zoned_run(gfp, nr_pages,
-			is_power_of_2(nr_pages) ? nr_pages : 1UL << pageblock_order);
+			is_power_of_2(nr_pages) ? nr_pages : 1);
 	if (!pfn)
 		return NULL;
 	fresh(pfn, nr_pages, gfp);

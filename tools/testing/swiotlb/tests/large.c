@@ -452,6 +452,21 @@ TEST(large_mapping_crosses_no_boundary)
 		unmap(dev, tlb[i], MIB(34), BOTH);
 }
 
+/* As above, but nothing ends: it is the limit, which has 19 MiB left */
+TEST(large_mapping_names_the_limit)
+{
+	phys_addr_t tlb;
+
+	boot("2048,max=63M");
+	other_dev = new_device(0, 0);
+	tlb = map_large(other_dev, new_buffer(MIB(40), 0), MIB(40));
+	shim_log_clear();
+	CHECK_EQ(map_large(other_dev, new_buffer(MIB(19), 0), MIB(19)), MAP_FAILED_ADDR);
+	CHECK(shim_log_has("limit is reached"));
+	CHECK_EQ(slots_event("at_limit"), 1);
+	unmap(other_dev, tlb, MIB(40), BOTH);
+}
+
 /* No unmap makes memory contiguous: that would be five seconds for nothing */
 TEST(large_mapping_does_not_wait_for_memory)
 {

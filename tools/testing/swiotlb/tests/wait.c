@@ -684,6 +684,25 @@ TEST(waiting_does_not_hold_up_large_mappings)
 	CHECK_EQ(jiffies - began, 2 * HZ);
 }
 
+/* Five pages for three, and for the bits of the address that the device needs */
+TEST(waiting_ends_with_a_pool_of_moved_memory_that_is_aligned)
+{
+	phys_addr_t buffer, tlb;
+	unsigned int i;
+
+	boot_growing("512,1");
+	dev = new_device(SZ_16K - 1, 0);
+	buffer = new_buffer(SZ_16K, SZ_8K);
+	shim_fail(SHIM_FAULT_CONTIG, 0, 0);
+	shim_no_kworkers = true;
+	shim_meanwhile = time_passes;
+	for (i = 0; i < 8; i++) {
+		tlb = map_full(dev, buffer, 12 << 10, 0, DMA_TO_DEVICE, DMA_ATTR_MAY_SLEEP);
+		if (CHECK(tlb != MAP_FAILED_ADDR))
+			CHECK_EQ(tlb & (SZ_16K - 1), buffer & (SZ_16K - 1));
+	}
+}
+
 /* Migrating pages may wait for I/O that only this caller can do */
 TEST(waiting_moves_no_memory_without_io)
 {
