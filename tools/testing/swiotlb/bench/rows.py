@@ -175,6 +175,8 @@ def _threads():
     section = "threads, 4 KiB if there is no other size"
     _add(section, "two threads over one, no copy", "threads2",
          "threads/shared/2-over-1", unit="x", better=HIGHER, limit=_at_least(1.8))
+    _add(section, "two threads over one, 6 KiB, no copy", "threads2",
+         "threads/areas/2-over-1", unit="x", better=HIGHER)
     _add(section, "eight threads on two cores over two, no copy", "threads8",
          "threads/many/8-over-2", unit="x", better=HIGHER, limit=_at_least(0.9))
     _add(section, "map here, unmap there, 256 deep, no copy", "ring", "ring/256",

@@ -76,7 +76,7 @@ static __always_inline bool go_on(struct worker *w)
 	return false;
 }
 
-static void map_and_unmap(struct worker *w)
+static __always_inline void pairs(struct worker *w, size_t size)
 {
 	struct device *dev = w->dev;
 	phys_addr_t src = w->src, tlb;
@@ -84,12 +84,23 @@ static void map_and_unmap(struct worker *w)
 
 	while (go_on(w)) {
 		for (i = 0; i < 32; i++) {
-			tlb = must_map(dev, src, SZ_4K, DMA_TO_DEVICE);
-			do_unmap(dev, tlb, SZ_4K, DMA_TO_DEVICE);
+			tlb = must_map(dev, src, size, DMA_TO_DEVICE);
+			do_unmap(dev, tlb, size, DMA_TO_DEVICE);
 		}
 		done += 32;
 	}
 	w->done = done;
+}
+
+static void map_and_unmap(struct worker *w)
+{
+	pairs(w, SZ_4K);
+}
+
+/* Three slots: no magazine has such buffers, they come from the area of the CPU */
+static void map_and_unmap_odd(struct worker *w)
+{
+	pairs(w, 3 * IO_TLB_SIZE);
 }
 
 /* Take only private locks, to measure the best possible scaling on this machine */
@@ -244,6 +255,7 @@ BENCH_GROUP(threads2, NULL, 2)
 	init_workers();
 	compare("alone", lock_and_unlock, counts, 2, 1, 0);
 	compare("shared", map_and_unmap, counts, 2, 1, 0);
+	compare("areas", map_and_unmap_odd, counts, 2, 1, 0);
 	own_devices();
 	compare("own", map_and_unmap, counts, 2, 1, 0);
 }
