@@ -18,13 +18,13 @@ void shim_threads_stop(void);
 unsigned int shim_run_work(void);
 bool shim_run_one_work(void);
 unsigned int shim_work_queued(void);
-/* What happens in each turn while this thread waits, in place of a short sleep */
+/* Called in each turn while this thread waits, in place of a short sleep */
 extern __thread void (*shim_meanwhile)(void);
 /* A fatal signal is pending for this thread */
 extern __thread bool shim_killed;
 /* Threads that wait for a completion */
 extern unsigned int shim_waiting;
-/* Delayed work, ever, whose timer ran out, and would have woken an idle CPU */
+/* Number of expired timers of delayed work, each of which would wake an idle CPU */
 extern unsigned long shim_wakeups;
 
 /* Memory is so short that no kworker can be created: only work with a rescuer runs */
