@@ -46,8 +46,8 @@ bool is_swiotlb_active(struct device *dev)
  * swiotlb_max_mapping_size() - size up to which a device can map from any context
  * @dev:	Device.
  *
- * A mapping of this size fits an empty area whatever its address: up to min_align_mask
- * bytes at the start of the area may be lost to alignment.
+ * A mapping of this size fits in an empty area for any original address: alignment may exclude
+ * up to min_align_mask bytes at the start of the area.
  *
  * Context: Any.
  * Return: Bytes.
@@ -129,7 +129,7 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 	req->align = (orig_addr >> IO_TLB_SHIFT) & keep_mask;
 	req->boundary_mask = dma_get_seg_boundary(dev) >> IO_TLB_SHIFT;
 
-	/* "Mapping records" in swiotlb/record.h says why. */
+	/* The record needs two words, see "Mapping records" in swiotlb/record.h. */
 	if (req->nslots == 1 && swiotlb_addr_is_long(orig_addr))
 		req->nslots = 2;
 

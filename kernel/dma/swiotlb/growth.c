@@ -514,7 +514,7 @@ device_initcall(swiotlb_growth_initcall);
  * @mem:	Allocator.
  * @last:	Highest physical address of new pools.
  * @nareas:	Number of areas that new pools should have.
- * @max_nslots:	The most slots in all pools together; 0 for a share of memory.
+ * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
  *
  * Memory that is hot-plugged above all other memory is not used.
  *

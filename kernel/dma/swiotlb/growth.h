@@ -24,7 +24,7 @@ struct swiotlb_pages;
  * struct swiotlb_growth - state of the worker of an allocator
  * @enabled:	Pools may be added.
  * @nareas:	Areas that a new pool should have.
- * @max_nslots:	The most slots in all pools; 0 for a share of memory.
+ * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
  * @apart:	Slots whose memory is in no list of pools: it is about to be added or
  *		freed, or could not be encrypted again and is lost.
  * @transient:	Slots of transient pools.

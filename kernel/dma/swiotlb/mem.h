@@ -32,8 +32,8 @@
  * pools.
  *
  * Behind an IOMMU the mask limits addresses of the IOMMU, and the device reaches all
- * memory. Where the platform has remapped the pool (Xen), only the platform knows what
- * devices reach.
+ * memory. Where the platform has remapped the pool (Xen), only the platform knows the
+ * reach of devices.
  */
 
 /**

@@ -16,7 +16,7 @@
  * @force:	Bounce all DMA.
  * @noforce:	Bounce no DMA.
  * @dynamic:	Boot with a small pool.
- * @max_nslots:	The most slots in all pools; 0 for a share of memory.
+ * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
  * @track_hiwater: Keep the peak of slots in use.
  *
  * Written at boot, by the parser and when the boot pool is made.

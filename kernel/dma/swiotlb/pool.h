@@ -93,7 +93,7 @@ bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool, unsigned int ind
 void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 			  unsigned int nslots, atomic_t *cell, int value);
 
-/* A pool keeps its number while any buffer of it is owned: see "Magazines". */
+/* A pool keeps its number while any of its slots is in use: see "Magazines". */
 static inline struct io_tlb_pool *swiotlb_pool_by_number(unsigned int id)
 {
 	return READ_ONCE(swiotlb_pool_table[id]);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The life of pools that are made at run time, and how they are found by a physical
- * address.
+ * The life of pools that are made at run time, and their lookup by physical address.
  */
 
 #include "mem.h"
@@ -177,7 +176,7 @@ struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
 	struct io_tlb_pool *pool;
 	int ret;
 
-	/* vmalloc() is not for interrupts, whatever the flags. */
+	/* vmalloc() must not be called in interrupts, not even with GFP_NOWAIT. */
 	pool = gfpflags_allow_blocking(pages->gfp) ?
 	       kvzalloc_node(bytes, pages->gfp, pages->nid) :
 	       kzalloc_node(bytes, pages->gfp, pages->nid);

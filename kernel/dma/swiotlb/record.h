@@ -22,8 +22,8 @@
  *	bits.
  * tail
  *	Bits 63 and 62 are 11. Follows a long record: bits 38..30 are the number
- *	of padding slots, bits 29..11 the size in bytes, bits 10..0 what the long
- *	record leaves out of the address. A large mapping has a second tail: bits 61..36
+ *	of padding slots, bits 29..11 the size in bytes, bits 10..0 the
+ *	lowest bits of the address. A large mapping has a second tail: bits 61..36
  *	are the number of slots, bits 35..0 the size in bytes.
  * free
  *	All bits set.

@@ -152,7 +152,7 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
  * @index:	First slot of the run.
  * @nslots:	Length of the run.
  *
- * Context: The area's lock is held since before swiotlb_slots_find().
+ * Context: The area's lock is held, without a break since swiotlb_slots_find().
  */
 void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index,
 			 unsigned int nslots)

@@ -85,7 +85,7 @@ extern int shim_mem_node;
 
 /* Allocate memory for buffers of a test, naturally aligned; not touched before use */
 phys_addr_t shim_take_ram(size_t bytes);
-/* The same; returns 0 if there is no such piece below @end */
+/* Allocate memory below @end for buffers of a test; returns 0 if there is none */
 phys_addr_t shim_take_ram_below(size_t bytes, phys_addr_t end);
 
 /* Call all shrinkers: returns the pages that they count; @freed: pages that they freed */

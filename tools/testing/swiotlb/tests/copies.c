@@ -181,7 +181,7 @@ TEST(unwritten_tail_keeps_original)
 	}
 }
 
-/* The same with swiotlb_map(), which the DMA API calls */
+/* Map with swiotlb_map(), which the DMA API calls */
 TEST(map_by_dma_address)
 {
 	size_t pool_bytes;

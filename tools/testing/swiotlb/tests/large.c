@@ -452,7 +452,7 @@ TEST(large_mapping_crosses_no_boundary)
 		unmap(dev, tlb[i], MIB(34), BOTH);
 }
 
-/* As above, but the other mapping does not end: 19 MiB are left of the limit */
+/* The other mapping does not end, and 19 MiB are left of the limit */
 TEST(large_mapping_names_the_limit)
 {
 	phys_addr_t tlb;
