@@ -24,7 +24,7 @@ struct page;
 /* Slots of the largest mapping, a power of two */
 #define IO_TLB_SEGSIZE	128
 
-/* Bytes of the default pool, unless "swiotlb=" says otherwise */
+/* Default size of the boot pool in bytes, without "swiotlb=" */
 #ifdef CONFIG_SWIOTLB
 #define IO_TLB_DEFAULT_SIZE ((unsigned long)CONFIG_SWIOTLB_DEFAULT_SIZE_MB << 20)
 #else
@@ -41,16 +41,16 @@ void __init swiotlb_update_mem_attributes(void);
 #ifdef CONFIG_SWIOTLB
 
 /**
- * struct io_tlb_mem - the part of an allocator that inline functions look at
+ * struct io_tlb_mem - the part of an allocator that inline functions use
  * @start:	Physical address of the pool made at boot.
  * @size:	Its size in bytes, 0 if there is none.
- * @pool:	That pool.
- * @nslabs:	Number of slots in its open pools, 0 if nothing can be mapped.
- * @force_bounce: Every mapping of the device is bounced.
- * @for_alloc:	Coherent memory of the device comes from here, too.
+ * @pool:	The pool made at boot.
+ * @nslabs:	Number of slots in open pools, 0 if nothing can be mapped.
+ * @force_bounce: Every mapping of its devices is bounced.
+ * @for_alloc:	Coherent memory of its devices also comes from the allocator.
  * @cc_shared:	The memory is shared with the hypervisor (decrypted).
  *
- * Not for drivers. Read mostly: nothing here changes at a map or unmap.
+ * Not for drivers. Maps and unmaps do not write to it.
  */
 struct io_tlb_mem {
 	phys_addr_t start;
@@ -64,9 +64,9 @@ struct io_tlb_mem {
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 /**
- * struct swiotlb_range - where all pools made at run time lie, or did
+ * struct swiotlb_range - range of addresses of all pools made at run time so far
  * @first_pfn:	First page.
- * @end_pfn:	Page behind the last one, 0 while there was no such pool.
+ * @end_pfn:	Page after the last one, 0 before there was such a pool.
  */
 struct swiotlb_range {
 	unsigned long first_pfn;
@@ -83,7 +83,7 @@ struct io_tlb_pool *__swiotlb_find_pool(phys_addr_t paddr);
  * @dev:	Device that the address was mapped for.
  * @paddr:	Physical address.
  *
- * This is also how to ask if @paddr lies in a bounce buffer.
+ * Also used to check if @paddr is in a bounce buffer.
  *
  * Context: Any.
  * Return: The pool, or %NULL if @paddr is not in a bounce buffer of @dev.

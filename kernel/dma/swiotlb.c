@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Software IO TLB: what the DMA API calls.
+ * Software IO TLB: the functions that the DMA API calls.
  *
- * A device that cannot reach a buffer, or must not, gets a bounce buffer instead, and
- * the data is copied. The layers in swiotlb/ find slots for it, see swiotlb/internal.h.
+ * A device that cannot reach a buffer, or must not access it, gets a bounce buffer, and the
+ * data is copied. The layers in swiotlb/ find slots for it, see swiotlb/internal.h.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
@@ -18,7 +18,7 @@
 #include <trace/events/swiotlb.h>
 
 /**
- * swiotlb_dev_init() - let a device use the default allocator
+ * swiotlb_dev_init() - make a device use the default allocator
  * @dev:	Device that is being initialized.
  *
  * Context: Any.
@@ -46,8 +46,8 @@ bool is_swiotlb_active(struct device *dev)
  * swiotlb_max_mapping_size() - size up to which a device can map from any context
  * @dev:	Device.
  *
- * A mapping of this size fits an empty area whatever its address: up to min_align_mask
- * bytes at the start of the area may be lost to alignment.
+ * A mapping of this size fits in an empty area for any original address: alignment may exclude
+ * up to min_align_mask bytes at the start of the area.
  *
  * Context: Any.
  * Return: Bytes.
@@ -60,9 +60,9 @@ size_t swiotlb_max_mapping_size(struct device *dev)
 }
 
 /*
- * A pool has one encryption state, and a device that needs the other must not
- * be given it. On a host that encrypts its memory (SME) all devices can use
- * decrypted memory, and there is no other.
+ * A pool is either encrypted or decrypted, and a device that needs the other state must not
+ * use it. On a host that encrypts its memory (SME), all pools are decrypted, and all devices
+ * can use them.
  */
 static bool swiotlb_mem_suits(const struct io_tlb_mem *mem, struct device *dev)
 {
@@ -77,7 +77,7 @@ static bool swiotlb_mem_suits(const struct io_tlb_mem *mem, struct device *dev)
 	return true;
 }
 
-/* Masks are 2^n - 1. If a driver's mask has holes, align to more. */
+/* Masks must be 2^n - 1. If the mask of a driver has holes, use the next larger one. */
 static inline unsigned int swiotlb_slot_mask(unsigned int byte_mask)
 {
 	unsigned int mask = byte_mask >> IO_TLB_SHIFT;
@@ -88,16 +88,16 @@ static inline unsigned int swiotlb_slot_mask(unsigned int byte_mask)
 }
 
 /*
- * From bytes and masks to slots::
+ * Convert bytes and masks to slots::
  *
  *	|<------------------- nslots ------------------->|
  *	| pad_slots |offset| buffer            | rounding|
  *	^           ^
  *	first slot  first slot with data
  *
- * The first slot has no bit of @alloc_align_mask set. Above these, its bits in the
- * device's min_align_mask equal those of the original address. The bits below are the
- * distance from the first slot to the buffer.
+ * In the address of the first slot, the bits of @alloc_align_mask are 0, and higher bits of
+ * the device's min_align_mask equal those of the original address. The lower bits of
+ * the original address in that mask are the distance from the first slot to the buffer.
  */
 static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 				 size_t bytes, unsigned int alloc_align_mask,
@@ -129,14 +129,14 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 	req->align = (orig_addr >> IO_TLB_SHIFT) & keep_mask;
 	req->boundary_mask = dma_get_seg_boundary(dev) >> IO_TLB_SHIFT;
 
-	/* "Mapping records" in swiotlb/record.h says why. */
+	/* The record needs two words, see "Mapping records" in swiotlb/record.h. */
 	if (req->nslots == 1 && swiotlb_addr_is_long(orig_addr))
 		req->nslots = 2;
 
 	return swiotlb_request_possible(req);
 }
 
-/* No pool can ever serve it. */
+/* Report a request that no pool can ever serve. */
 static void swiotlb_map_impossible(struct device *dev, size_t bytes,
 				   unsigned int alloc_align_mask, unsigned long attrs)
 {
@@ -152,8 +152,8 @@ static void swiotlb_map_impossible(struct device *dev, size_t bytes,
 }
 
 /*
- * Map when the CPU's magazine was not enough: from areas, or in a pool of its own. Report
- * a failure.
+ * Map when the magazine of the CPU has no buffer: from an area, or in a pool for this
+ * mapping only. Report a failure.
  */
 static noinline phys_addr_t
 swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
@@ -187,7 +187,7 @@ swiotlb_map_slots(struct swiotlb_mem *mem, struct device *dev,
 	struct swiotlb_mem *first = swiotlb_mem_first(mem, dev);
 	phys_addr_t tlb_addr;
 
-	/* A caller that can sleep does not pass one that waits. */
+	/* A caller that can sleep must not overtake callers that wait. */
 	if (likely(first && !(attrs & DMA_ATTR_MAY_SLEEP))) {
 		tlb_addr = swiotlb_mem_map_cached(first, dev, req, pool);
 		if (likely(tlb_addr != SWIOTLB_MAP_FULL))
@@ -201,23 +201,24 @@ swiotlb_map_slots(struct swiotlb_mem *mem, struct device *dev,
  * @dev:	Device.
  * @orig_addr:	Physical address of the buffer.
  * @mapping_size: Its size in bytes.
- * @alloc_align_mask: 2^n - 1: start and size of the allocation are multiples of this + 1
- *		bytes. So it may include padding before and after the buffer.
+ * @alloc_align_mask: 2^n - 1. Start and size of the allocation are multiples of 2^n bytes,
+ *		so it may include padding before and after the buffer.
  * @dir:	Direction of the DMA.
- * @attrs:	DMA attributes; %DMA_ATTR_CC_SHARED is set or cleared as the pool has it.
+ * @attrs:	DMA attributes. %DMA_ATTR_CC_SHARED is set if the pool is decrypted, and
+ *		cleared if not.
  *
- * The bounce buffer has the address bits of the device's min_align_mask in
- * common with @orig_addr, and does not cross its segment boundary. With neither
- * mask set, a buffer of a page or more begins on a page.
+ * The address bits in the device's min_align_mask are those of @orig_addr, and the bounce
+ * buffer does not cross the segment boundary of the device. With neither mask set, a buffer
+ * of a page or more begins on a page.
  *
- * The buffer is always copied. Even if the device will write: it may write less
- * than all, and what it leaves alone must still be there after the unmap. What
- * is allocated around the buffer is not initialized.
+ * The buffer is copied even if the device only writes: the device may write less than the
+ * whole buffer, and the rest must keep its contents after the unmap. Padding around the
+ * buffer is not initialized.
  *
- * Context: Any; process context with %DMA_ATTR_MAY_SLEEP. Then it may wait for room.
- * Return: Physical address of the bounce buffer, or DMA_MAPPING_ERROR. Then
- * swiotlb_failed is traced, and unless %DMA_ATTR_NO_WARN is set, the log says why,
- * at a limited rate.
+ * Context: Any. With %DMA_ATTR_MAY_SLEEP process context, and the caller may have to wait
+ * for room.
+ * Return: Physical address of the bounce buffer, or DMA_MAPPING_ERROR. A failure is traced
+ * as swiotlb_failed, and logged at a limited rate unless %DMA_ATTR_NO_WARN is set.
  */
 phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 				   size_t mapping_size, unsigned int alloc_align_mask,
@@ -244,7 +245,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	else
 		*attrs &= ~DMA_ATTR_CC_SHARED;
 
-	/* The pool begins on a page: room may be lost before the first slot. */
+	/* A pool is aligned to a page only: larger alignment may exclude its first slots. */
 	dev_WARN_ONCE(dev, alloc_align_mask > ~PAGE_MASK,
 		      "Alloc alignment may prevent fulfilling requests with max mapping_size\n");
 
@@ -258,7 +259,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL))
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 
-	/* From now on, syncs of this device must reach us. */
+	/* Syncs of this device must no longer be skipped. */
 	dma_reset_need_sync(dev);
 
 	swiotlb_copy(dev, pool, tlb_addr, orig_addr, mapping_size, DMA_TO_DEVICE);
@@ -268,8 +269,8 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 }
 
 /*
- * Look up the mapping at an address in @pool. A driver may pass an address that it has
- * already unmapped.
+ * Look up the mapping at an address in @pool. There is none if the driver has already
+ * unmapped it: report that.
  */
 static inline bool
 swiotlb_find_mapping(struct device *dev, const struct io_tlb_pool *pool,
@@ -288,8 +289,8 @@ swiotlb_find_mapping(struct device *dev, const struct io_tlb_pool *pool,
  * @tlb_addr:	Address that swiotlb_tbl_map_single() returned.
  * @mapping_size: Size that it was mapped with, in bytes.
  * @dir:	Direction that it was mapped with. Data from the device is copied back
- *		first.
- * @attrs:	With %DMA_ATTR_SKIP_CPU_SYNC, it is not.
+ *		before the buffer is freed.
+ * @attrs:	DMA attributes. With %DMA_ATTR_SKIP_CPU_SYNC nothing is copied back.
  * @pool:	The pool, from swiotlb_find_pool().
  *
  * Context: Any.
@@ -314,7 +315,7 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 		return;
 	}
 
-	/* The loser of a race must not copy: the buffer may have a new owner. */
+	/* The loser of a racing unmap must not copy: the buffer may have a new owner. */
 	if (!swiotlb_record_take(&pool->records[map.head], map.word)) {
 		swiotlb_driver_error(dev, "%pa was unmapped twice at once\n", tlb_addr);
 		return;
@@ -325,7 +326,7 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 		swiotlb_bounce(dev, pool, &map, tlb_addr, mapping_size,
 			       DMA_FROM_DEVICE);
 
-	/* Afterwards the pool may be freed. */
+	/* From the next call on, @pool may be freed. */
 	if (likely(!swiotlb_pool_is_apart(pool)))
 		swiotlb_mem_unmap(pool, &map);
 	else if (swiotlb_pool_is_large(pool))
@@ -334,7 +335,7 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 		swiotlb_transient_unmap(pool, map.nslots);
 }
 
-/* Sync a part that is not in the first slot, or that exceeds the mapping. */
+/* Sync a part that does not begin in the first slot, or that exceeds the mapping. */
 static noinline void swiotlb_sync_part(struct device *dev, phys_addr_t tlb_addr,
 				       size_t size, enum dma_data_direction dir,
 				       const struct io_tlb_pool *pool)
@@ -412,9 +413,9 @@ void __swiotlb_sync_single_for_cpu(struct device *dev, phys_addr_t tlb_addr,
  * @dir:	Direction of the DMA.
  * @attrs:	DMA attributes.
  *
- * Context: Any; process context with %DMA_ATTR_MAY_SLEEP. Then it may wait for room.
- * Return: Address of the bounce buffer as the device sees it, or
- * DMA_MAPPING_ERROR.
+ * Context: Any. With %DMA_ATTR_MAY_SLEEP process context, and the caller may have to wait
+ * for room.
+ * Return: DMA address of the bounce buffer, or DMA_MAPPING_ERROR.
  */
 dma_addr_t swiotlb_map(struct device *dev, phys_addr_t paddr, size_t size,
 		       enum dma_data_direction dir, unsigned long attrs)

@@ -283,7 +283,7 @@ class Measurement:
         self.samples.add(row, config.name, iops, (busy, usr, system), errors)
 
     def _take_cold(self, row, name, config, said):
-        """The same for the cold run before the turn."""
+        """Add the results of the cold run before the turn."""
 
     def _take_fio(self, name, config, said):
         """Return the results of fio under that name, and save its output in a file."""

@@ -49,7 +49,7 @@ class Row(NamedTuple):
         return f"{self.device}.{self.bs}.{self.depth}.{self.jobs}.{self.rw}"
 
     def counted_line(self, name, ios):
-        """The same as guest_line(), for a row in which each job does @ios I/Os."""
+        """Return the line of guest_line() for a row in which each job does @ios I/Os."""
         kib = int(self.bs.rstrip("k"))
         return (f"{name} {self.device} {self.bs} {self.depth} {self.jobs} "
                 f"{self.rw} {ios * kib << 10}")

@@ -624,7 +624,7 @@ class Xen(unittest.TestCase):
 
 
 class Coco(unittest.TestCase):
-    """How a confidential guest is booted, and what is said of what it has counted."""
+    """The boot of a confidential guest, and the verdict on its counters."""
 
     # When, seconds, calls; pages of swiotlb, atomic, coherent, other; of its pools, of the
     # atomic pools; slots in use, of transient pools

@@ -2,20 +2,20 @@
 /*
  * A confidential guest without the hardware.
  *
- * With "cocotest" on the command line, the kernel takes itself for a guest with encrypted
- * memory: every mapping of a device has to bounce, and pages change between private and
- * shared by set_memory_encrypted() and set_memory_decrypted(). What the hardware would do
- * is done here:
+ * With "cocotest" on the command line, the kernel behaves as in a guest with encrypted
+ * memory: every mapping of a device has to bounce, and set_memory_encrypted() and
+ * set_memory_decrypted() change pages between private and shared. This file emulates the
+ * effects of the hardware:
  *
  * - A change of a page destroys its contents.
  * - Devices reach shared pages only. They are behind an emulated IOMMU ("iommu=pt
  *   intel_iommu=on"), in one domain that maps the shared pages 1:1. The DMA API does not
- *   know of the domain: it goes on to map directly.
+ *   know the domain, and still maps directly.
  *
- * Each change is checked and counted, by what asked for it. debugfs has the counters in
- * coco/state, and beside it what makes changes fail, what fills free memory with a pattern
- * that is looked for in pages that become shared, and what switches bouncing off, so that
- * a test can show that all of this notices.
+ * Each change is checked, and counted by its caller. debugfs has the counters in coco/state,
+ * and files to make changes fail, to fill free memory with a pattern that must not be in
+ * pages that become shared, and to commit violations, so that a test can check that they are
+ * detected.
  */
 
 #define pr_fmt(fmt) "cocotest: " fmt
@@ -37,12 +37,12 @@
 #include <asm/coco.h>
 #include <asm/x86_init.h>
 
-/* Memory above is not checked; a test has less. */
+/* Memory above this is not checked; guests have less. */
 #define COCO_PAGES	(SZ_4G >> PAGE_SHIFT)
 #define COCO_POISON	0xc7
 #define COCO_CANARY	0x7365637265742121ULL
 
-/* What asked for pages to be shared */
+/* Callers that share pages */
 enum coco_owner {
 	COCO_SWIOTLB,
 	COCO_ATOMIC,
@@ -58,7 +58,7 @@ static const char *const coco_owner_names[] = {
 	[COCO_OTHER] = "other",
 };
 
-/* The innermost function of the stack whose name begins so tells the owner. */
+/* Prefixes of function names: the innermost match in the stack is the caller. */
 static const struct {
 	const char *prefix;
 	enum coco_owner owner;
@@ -72,13 +72,13 @@ static const struct {
 };
 
 /*
- * Calls:	@decrypts, @encrypts, those of them that swiotlb made, that were made to
- *		fail, and that were made where the caller must not sleep.
- * Pages:	@wrong_state: were in the state already. @freed_shared: were freed while
- *		shared. @reused: were lost, as they could not be encrypted, and came back.
- *		@canaries: became shared with private data in them; @swiotlb_canaries: for
- *		swiotlb. @most: most that were shared at once. @unmapped: are not in the
- *		domain as they should.
+ * Calls:	@decrypts, @encrypts, and how many of these swiotlb made, how many were made to
+ *		fail, and how many were made in atomic context.
+ * Pages:	@wrong_state: already in the requested state. @freed_shared: freed while
+ *		shared. @reused: lost, since they could not be encrypted, but used again.
+ *		@canaries: shared with private data in them; @swiotlb_canaries: of these,
+ *		for swiotlb. @most: maximum shared at once. @unmapped: shared, but not
+ *		mapped in the domain.
  */
 enum coco_counter {
 	COCO_DECRYPTS,
@@ -124,7 +124,7 @@ static const char *const coco_counter_names[] = {
 static bool coco_on __ro_after_init;
 bool coco_test_private_dma __read_mostly;
 
-/* Protects the domain and, but for the bitmap of shared pages, all below. */
+/* Protects the domain, and all variables below except the bitmap of shared pages. */
 static DEFINE_MUTEX(coco_lock);
 static struct iommu_domain *coco_domain;
 static DECLARE_BITMAP(coco_shared, COCO_PAGES);
@@ -133,11 +133,11 @@ static u8 coco_owners[COCO_PAGES];
 static unsigned long coco_pages[COCO_NR_OWNERS];
 static atomic_long_t coco_counters[COCO_NR_COUNTERS];
 
-/* How many changes are still to fail, and of how many pages at least. */
+/* Number of changes that must still fail, and their minimum number of pages. */
 static u32 coco_fail_decrypt;
 static u32 coco_fail_encrypt;
 static u32 coco_fail_pages = 1;
-/* The last range that was made to fail half way: its undo finds both states. */
+/* The last range whose change failed half way: its undo finds both states. */
 static unsigned long coco_half_pfn;
 static unsigned long coco_half_pages;
 
@@ -174,8 +174,8 @@ static bool coco_has_canary(const void *page)
 }
 
 /*
- * A page at a time: a mapping of the domain cannot be split. Reclaim must not be entered
- * with the lock held: a shrinker of swiotlb encrypts, and comes back here.
+ * Map page by page, since a mapping of the domain cannot be split. No reclaim with the lock
+ * held: the shrinker of swiotlb may encrypt pages, which takes the lock.
  */
 static void coco_map(unsigned long pfn)
 {
@@ -228,7 +228,7 @@ static bool coco_fails(u32 *times, unsigned long npages)
 	return true;
 }
 
-/* Half of the pages are shared when it fails: the caller cannot know. */
+/* Fail after half of the pages have changed. */
 static int coco_decrypt(unsigned long pfn, unsigned long npages)
 {
 	enum coco_owner owner = coco_find_owner();
@@ -278,7 +278,7 @@ static int coco_status_change(unsigned long vaddr, int npages, bool enc)
 {
 	unsigned long pfn = PHYS_PFN(__pa(vaddr));
 
-	/* Until the first task runs, preemption is off anyway. */
+	/* Before the first task runs, preemption is always off. */
 	if (system_state > SYSTEM_BOOTING && (!preemptible() || rcu_preempt_depth())) {
 		coco_count(COCO_IN_ATOMIC, 1);
 		WARN_ONCE(1, "change of encryption in atomic context\n");
@@ -292,8 +292,8 @@ static int coco_status_change(unsigned long vaddr, int npages, bool enc)
 
 /**
  * coco_test_free() - check pages that go to the page allocator
- * @pfn:	The first one.
- * @order:	Their number, as a power of two.
+ * @pfn:	First page.
+ * @order:	Binary logarithm of their number.
  *
  * Context: Any.
  */
@@ -346,7 +346,7 @@ static void coco_detach(struct iommu_group *group)
 	coco_count(COCO_DEVICES, -1);
 }
 
-/* The DMA API is set up by now, and nothing is mapped yet. */
+/* This runs after the set-up of the DMA API, and before the first map. */
 static int coco_notify(struct notifier_block *nb, unsigned long action, void *data)
 {
 	struct device *dev = data;
@@ -385,7 +385,7 @@ static int coco_state_show(struct seq_file *seq, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(coco_state);
 
-/* The pattern is in free memory afterwards, as private data is. */
+/* Leave the pattern in free memory, as private data would be. */
 static int coco_fill(void *unused, u64 mib)
 {
 	unsigned long want = mib << (20 - PAGE_SHIFT), got = 0, i;

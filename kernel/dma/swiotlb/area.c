@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One area: its lock, and the bitmaps behind it.
+ * One area: its lock, and the bitmaps that the lock protects.
  */
 
 #include "area.h"
@@ -36,7 +36,7 @@ void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots)
 /**
  * swiotlb_area_alloc() - allocate a run of slots
  * @area:	The area.
- * @fit:	What the run must satisfy.
+ * @fit:	Constraints on the run.
  *
  * Ask swiotlb_slots_may_fit() first: a full area need not be locked.
  *
@@ -62,12 +62,12 @@ unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
  * @area:	The area.
  * @index:	First slot of the run.
  * @nslots:	Length of the run.
- * @cell:	Cell of a magazine that holds the run, %NULL if the caller owns it.
- * @value:	Value of @cell that stands for the run.
+ * @cell:	Cell of a magazine that holds the run; %NULL if the caller owns the run.
+ * @value:	Value that @cell has while it holds the run.
  *
- * The run leaves @cell in the critical section that frees it: a search of the area
- * either finds the run or waits for the lock. If another CPU has taken the run out of
- * @cell meanwhile, nothing is changed.
+ * @cell is emptied in the critical section that frees the run: a search of the area either
+ * finds the run or waits for the lock. If another CPU has already taken the run out of
+ * @cell, nothing is changed.
  *
  * Context: Any, takes the area's lock.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One area: its lock, and the slots behind it.
+ * One area: its lock, and the slots that the lock protects.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_AREA_H
 #define _KERNEL_DMA_SWIOTLB_AREA_H
@@ -12,8 +12,8 @@
  * @lock:	See "Lock order".
  * @slots:	Protected by @lock.
  *
- * Padded to a cache line, so that CPUs that use different areas do not take each
- * other's lock out of their caches.
+ * Padded to a cache line, so that CPUs using different areas do not bounce each other's
+ * lock.
  */
 struct io_tlb_area {
 	/* protects @slots */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The default allocator: its set-up, early or late, and its end.
+ * The default allocator: early and late set-up, and tear-down.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
@@ -12,7 +12,7 @@
 struct swiotlb_mem swiotlb_default_mem;
 struct swiotlb_mem swiotlb_any_mem;
 
-/* Where there is memory above @last, devices that reach it get pools there. */
+/* If there is memory above @last, add pools there for devices that reach it. */
 static void swiotlb_default_enable_growth(u64 last)
 {
 	struct swiotlb_mem *low = &swiotlb_default_mem, *any = &swiotlb_any_mem;
@@ -47,7 +47,7 @@ void swiotlb_print_info(void)
 		pr_warn("No low mem\n");
 }
 
-/* Restore the state without a boot pool: swiotlb_init_late() may follow. */
+/* Restore the state before there was a boot pool: swiotlb_init_late() may follow. */
 static void __init swiotlb_drop_boot_pool(void)
 {
 	struct swiotlb_mem *mem = &swiotlb_default_mem;
@@ -86,11 +86,11 @@ static void __init swiotlb_drop_boot_pool(void)
 /**
  * swiotlb_update_mem_attributes() - decrypt the boot pool where devices need it
  *
- * The pool is made before an architecture can do that. If it fails there is no pool:
- * an unusable one would count as in use for ever.
+ * The pool is made before an architecture can decrypt memory. If decryption fails, the pool
+ * is removed: devices cannot use it.
  *
- * Context: Boot, before the first map. For a pool of swiotlb_init_late(), this
- * only tells whether to decrypt.
+ * Context: Boot, before the first map. If swiotlb_init_late() makes the pool, this function
+ * only sets whether the pool must be decrypted.
  */
 void __init swiotlb_update_mem_attributes(void)
 {
@@ -109,8 +109,8 @@ void __init swiotlb_update_mem_attributes(void)
 }
 
 /*
- * @tlb is clear and remapped, if it has to be; @meta is for @nareas. @last is the highest
- * address of pools that are added, 0 for none.
+ * @tlb is clear, and already remapped if that is necessary; @meta is large enough for
+ * @nareas. @last is the highest address of pools that may be added, 0 if none may.
  */
 static void swiotlb_set_boot_pool(void *tlb, void *meta, unsigned long nslots,
 				  unsigned int nareas, bool remapped, u64 last)
@@ -121,7 +121,7 @@ static void swiotlb_set_boot_pool(void *tlb, void *meta, unsigned long nslots,
 	if (last)
 		swiotlb_default_enable_growth(last);
 	swiotlb_pool_init(pool, meta, virt_to_phys(tlb), tlb, nslots, nareas);
-	/* Remapping makes each such segment contiguous for devices, but not neighbours. */
+	/* After remapping, only memory within one such segment is contiguous for devices. */
 	if (remapped)
 		pool->segment_mask = IO_TLB_SEGSIZE - 1;
 	swiotlb_mem_set_boot_pool(mem);
@@ -149,8 +149,8 @@ static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 }
 
 /*
- * Not more than a quarter of memory. Firmware may have taken some: a machine of
- * 256 MiB has a little less, and still gets 64 MiB.
+ * Limit the boot pool to a quarter of memory. Firmware may reserve some memory, so round
+ * up: a machine of 256 MiB gets 64 MiB.
  */
 static unsigned long __init swiotlb_boot_nslots(void)
 {
@@ -167,13 +167,13 @@ static unsigned long __init swiotlb_boot_nslots(void)
 
 /**
  * swiotlb_init_remap() - make the boot pool, early
- * @addressing_limit: Some device may not reach all memory.
+ * @addressing_limit: %true if some device may not reach all memory.
  * @flags:	%SWIOTLB_VERBOSE, %SWIOTLB_ANY, %SWIOTLB_FIXED.
- * @remap:	Called for the memory, to make it fit for devices; may be %NULL. With
- *		it, the pool is fixed.
+ * @remap:	Makes the memory accessible to devices; may be %NULL. If it is set, the
+ *		pool never grows.
  *
- * Does nothing if no device needs it. When memory is short, the pool gets half the
- * size, and so on down to 1 MiB.
+ * Does nothing if no device needs a pool. If the memory cannot be allocated, the size is
+ * halved, down to 1 MiB.
  *
  * Context: Boot, memblock.
  */
@@ -247,7 +247,7 @@ static u64 swiotlb_gfp_limit(gfp_t gfp_mask)
 	return virt_to_phys(high_memory - 1);
 }
 
-/* Halve *@bytes until the page allocator has memory that @remap takes. */
+/* Halve *@bytes until memory can be allocated and remapped. */
 static void *swiotlb_late_pages(gfp_t gfp_mask, size_t *bytes,
 				int (*remap)(void *tlb, unsigned long nslabs))
 {
@@ -268,14 +268,14 @@ static void *swiotlb_late_pages(gfp_t gfp_mask, size_t *bytes,
 }
 
 /**
- * swiotlb_init_late() - make the boot pool, when the page allocator is up
+ * swiotlb_init_late() - make the boot pool from the page allocator
  * @size:	Bytes wanted.
  * @gfp_mask:	As for __get_free_pages().
  * @remap:	As for swiotlb_init_remap().
  *
  * Context: Boot, process context, before the first map.
- * Return: 0, also if there is a pool already or there must be none; -ENOMEM; or
- * what @remap or the decryption returned.
+ * Return: 0, also if there already is a pool or swiotlb=noforce is set; -ENOMEM; or an
+ * error of @remap or of the decryption.
  */
 int swiotlb_init_late(size_t size, gfp_t gfp_mask,
 		      int (*remap)(void *tlb, unsigned long nslabs))
@@ -334,8 +334,8 @@ static int swiotlb_cpu_dead(unsigned int cpu)
 }
 
 /*
- * Before most drivers probe, but after an architecture may have called swiotlb_exit().
- * Maps before this use areas only.
+ * This runs before most drivers probe, but after an architecture may have called
+ * swiotlb_exit(). Earlier maps use areas only.
  */
 static int __init swiotlb_magazines_init(void)
 {
@@ -352,10 +352,10 @@ static int __init swiotlb_magazines_init(void)
 device_initcall(swiotlb_magazines_init);
 
 /**
- * swiotlb_exit() - free the boot pool again
+ * swiotlb_exit() - free the boot pool
  *
- * For architectures that find out late that no device needs it. With
- * swiotlb=force it stays.
+ * For architectures that find out late that no device needs it. With swiotlb=force the
+ * pool is kept.
  *
  * Context: Boot, before the first map.
  */
@@ -371,8 +371,9 @@ void __init swiotlb_exit(void)
 /**
  * default_swiotlb_base() - lowest address of the boot pool
  *
- * A platform that asks has windows for this range only: growth ends. It should pass
- * %SWIOTLB_FIXED to swiotlb_init() as well, or swiotlb=dynamic leaves it a small pool.
+ * A platform that calls this gives devices access to the boot pool only, so the allocator
+ * stops growing. The platform should also pass %SWIOTLB_FIXED to swiotlb_init(), or
+ * swiotlb=dynamic leaves it with a small pool.
  *
  * Context: Process context.
  * Return: Physical address, 0 without a pool.
@@ -388,8 +389,8 @@ phys_addr_t default_swiotlb_base(void)
  * default_swiotlb_limit() - highest address that a bounce buffer can have
  *
  * Context: Any.
- * Return: Physical address: of the boot pool's last byte, or the limit of pools
- * that may yet be added.
+ * Return: Physical address of the last byte of the boot pool, or, if pools may be added,
+ * the highest address that these may have.
  */
 phys_addr_t default_swiotlb_limit(void)
 {

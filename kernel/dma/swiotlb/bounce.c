@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The copy between a bounce buffer and the original: where it is not simple.
+ * The copy between a bounce buffer and the original: high memory, and errors.
  */
 
 #include "bounce.h"
 
 /**
- * swiotlb_copy_highmem() - copy where the original has no virtual address
+ * swiotlb_copy_highmem() - copy to or from an original without a virtual address
  * @bounce:	Virtual address in the bounce buffer.
  * @orig:	Physical address in the original.
  * @bytes:	Size.
@@ -34,7 +34,7 @@ void swiotlb_copy_highmem(void *bounce, phys_addr_t orig, size_t bytes,
 }
 
 /**
- * swiotlb_clamp_copy() - report a part that leaves its mapping
+ * swiotlb_clamp_copy() - report and shorten a part that exceeds its mapping
  * @dev:	Device that it is mapped for.
  * @mapped:	Size of the mapping.
  * @skip:	Bytes from the start of the mapping to the part.

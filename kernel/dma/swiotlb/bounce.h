@@ -13,9 +13,9 @@ size_t swiotlb_clamp_copy(struct device *dev, size_t mapped, phys_addr_t skip,
 			  size_t bytes);
 
 /*
- * Copy to or from a bounce buffer, by the owner of the mapping. What is copied to the
- * device may never have been written, since drivers map buffers that only the device
- * fills: KMSAN does not check it.
+ * Copy to or from a bounce buffer. The caller owns the mapping. Data that is copied to the
+ * device may be uninitialized, since drivers map buffers that only the device fills: KMSAN
+ * must not check it.
  */
 static inline void
 swiotlb_copy(struct device *dev, const struct io_tlb_pool *pool, phys_addr_t tlb_addr,
@@ -29,7 +29,7 @@ swiotlb_copy(struct device *dev, const struct io_tlb_pool *pool, phys_addr_t tlb
 		kmsan_unpoison_memory(bounce, bytes);
 	}
 
-	/* A buffer may begin below. */
+	/* Check the last byte: a buffer may begin in low memory and end in high memory. */
 	if (PhysHighMem(orig_addr + bytes - 1))
 		swiotlb_copy_highmem(bounce, orig_addr, bytes, dir);
 	else if (dir == DMA_TO_DEVICE)
@@ -38,7 +38,7 @@ swiotlb_copy(struct device *dev, const struct io_tlb_pool *pool, phys_addr_t tlb
 		memcpy(phys_to_virt(orig_addr), bounce, bytes);
 }
 
-/* Bytes from the start of the data of a mapping to an address in it. */
+/* Offset in bytes of an address from the start of the data of its mapping. */
 static inline phys_addr_t
 swiotlb_bounce_skip(struct device *dev, const struct io_tlb_pool *pool,
 		    const struct swiotlb_mapping *map, phys_addr_t tlb_addr)
@@ -47,7 +47,7 @@ swiotlb_bounce_skip(struct device *dev, const struct io_tlb_pool *pool,
 	       swiotlb_align_offset(dev, 0, map->orig_addr);
 }
 
-/* All of the part lies in the mapping. */
+/* Does the whole part lie in the mapping? */
 static inline bool swiotlb_bounce_is_inside(const struct swiotlb_mapping *map,
 					    phys_addr_t skip, size_t bytes)
 {
@@ -55,8 +55,8 @@ static inline bool swiotlb_bounce_is_inside(const struct swiotlb_mapping *map,
 }
 
 /*
- * Copy to or from a part of a mapping, by its owner. What lies outside of the mapping is
- * left alone, and reported once.
+ * Copy to or from a part of a mapping. The caller owns the mapping. Bytes outside of it are
+ * not copied, and reported once.
  */
 static inline void
 swiotlb_bounce(struct device *dev, const struct io_tlb_pool *pool,

@@ -13,47 +13,48 @@
  *
  * One rule: at most half of the slots of open pools are in use.
  *
- *  - When more are, the worker opens a closed pool, or adds one: as much as makes the
- *    whole a power of two and twice what is in use, within the limit. Pools double, so
- *    there are few. When memory is short, it adds a smaller pool; when there is none, it
- *    tries again after a time that doubles.
- *  - When the other pools alone would hold twice what is in use, and have for a quiet
- *    time, the youngest pool is closed, and freed once it is empty. Nothing is closed and
- *    opened in turn, since growth begins where this ends. When memory is short, the
- *    quiet time is a moment: a load of bursts must not have pools freed after each.
+ *  - When more are in use, the worker reopens a closed pool, or adds a pool. With the new
+ *    pool, the number of open slots is a power of two, and at least twice the number in
+ *    use, as far as the limit allows. Pools double, so there are few. If memory is short,
+ *    the worker adds a smaller pool. If it fails, it tries again after a delay, which
+ *    doubles each time.
+ *  - When the other pools alone have had twice the slots in use for a quiet time, the
+ *    youngest pool is closed, and freed once it is empty. Pools are not closed and reopened
+ *    in turn, since this is the condition to grow, negated. When memory is short, the quiet
+ *    time is shorter, but not 0: pools must not be freed after each burst of a load.
  *
- * Where pools have to be decrypted, the worker keeps a reserve while any are in use: a
- * burst in atomic context cannot wait for decryption, and has nothing else than the
- * atomic coherent pools, which drivers need.
+ * If pools have to be decrypted, the worker keeps a reserve while any slots are in use: a
+ * burst in atomic context cannot wait for decryption. It could use the atomic coherent pools
+ * only, which drivers need.
  *
- * A map only says that the worker should look: ahead of need when an area is half full,
- * or the CPU's area of an older pool was full, and at once when it found no room.
+ * A map only asks the worker to look: ahead of need when an area is half full, or when the
+ * CPU's area of an older pool was full; and at once when it found no room.
  *
- * Devices with more reach fall back to the narrower allocator. So for the wider one, the
- * slots of both count, in use and open: low memory made at boot is used before pools are
- * added above it, but only the wider one grows for these devices.
+ * Devices with more reach fall back to the narrower allocator. So in the wider allocator the
+ * slots of both count, in use and open. Low memory of the boot pool is used before pools are
+ * added above it, but only the wider allocator grows for these devices.
  */
 
-/* How often the worker looks while there are pools to free, in jiffies. */
+/* Interval between looks of the worker while there are pools to free, in jiffies. */
 #define SWIOTLB_TICK		HZ
-/* How long a pool must not have been needed before it is closed. */
+/* Quiet time: how long a pool must not have been needed before it is closed. */
 #define SWIOTLB_QUIET		(5 * HZ)
-/* The same while memory is short. */
+/* Quiet time while memory is short. */
 #define SWIOTLB_QUIET_PRESSED	(HZ / 2)
 /*
- * First delay after a failed allocation, in jiffies. It doubles with each failure, up to
- * 64 * this.
+ * Delay after a failed allocation, in jiffies. It doubles with each failure, up to
+ * 64 * SWIOTLB_BACKOFF.
  */
 #define SWIOTLB_BACKOFF		HZ
 
-/* Slots that are kept free where pools have to be decrypted. */
+/* Slots that are kept free if pools have to be decrypted. */
 #define SWIOTLB_RESERVE_SLOTS	(SZ_8M >> IO_TLB_SHIFT)
-/* Smallest pool to add, within the limit: smaller ones would be too many. */
+/* Smallest pool to add if the limit allows it, so that pools are few. */
 #define SWIOTLB_FIRST_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
 /* Largest pool to add: a magazine cell cannot hold the index of a slot beyond this. */
 #define SWIOTLB_LAST_SLOTS	BIT(SWIOTLB_CELL_INDEX_BITS)
 
-/* A range: @since may lie so far back that jiffies have wrapped. */
+/* Compare with a range: jiffies may have wrapped since @since. */
 static bool swiotlb_is_recent(unsigned long since, unsigned long time)
 {
 	return time_in_range_open(jiffies, since, since + time);
@@ -89,7 +90,7 @@ static struct io_tlb_pool *swiotlb_growth_find(struct swiotlb_mem *mem,
 	return NULL;
 }
 
-/* How many slots of open pools are enough. An allocator that is idle needs no reserve. */
+/* Number of open slots that are enough. An idle allocator needs no reserve. */
 static unsigned long swiotlb_growth_enough(const struct swiotlb_mem *mem,
 					   unsigned long demand)
 {
@@ -99,8 +100,8 @@ static unsigned long swiotlb_growth_enough(const struct swiotlb_mem *mem,
 }
 
 /*
- * Maps may fail while less than half is in use: no run is long enough, or a burst is over
- * already. While a pool is empty, a failed map is no reason to grow.
+ * A map may fail although less than half of the slots are in use now: no run was long
+ * enough, or a burst has already ended. While a pool is empty, this is no reason to grow.
  */
 static bool swiotlb_growth_must(struct swiotlb_mem *mem, unsigned long demand,
 				bool failed)
@@ -113,7 +114,7 @@ static bool swiotlb_growth_must(struct swiotlb_mem *mem, unsigned long demand,
 	return failed && !(pool && !swiotlb_pool_used(pool));
 }
 
-/* How large a pool to add, in slots; 0 for none. */
+/* Size of the pool to add, in slots; 0 for none. */
 static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem,
 					 unsigned long demand)
 {
@@ -132,13 +133,13 @@ static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem,
 }
 
 /**
- * swiotlb_growth_create() - make a pool that can be added
+ * swiotlb_growth_create() - make a pool for swiotlb_growth_add()
  * @mem:	Allocator.
- * @pages:	Memory that the pool needs.
+ * @pages:	Memory to allocate for the pool.
  * @nareas:	Number of its areas.
  *
  * Context: Process context, without locks: it may take seconds.
- * Return: As swiotlb_pool_create(), or -ENOMEM without an index.
+ * Return: As swiotlb_pool_create(); also -ENOMEM if the index cannot be allocated.
  */
 struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
 					  struct swiotlb_pages *pages,
@@ -162,9 +163,9 @@ static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem,
 	struct io_tlb_pool *pool = ERR_PTR(-ENOMEM);
 	unsigned int nareas;
 
-	/* If this memory cannot be decrypted, other memory cannot, either. */
+	/* Do not retry if decryption fails: it would fail for other memory, too. */
 	for (; nslots >= SWIOTLB_MIN_GROW_SLOTS && pool == ERR_PTR(-ENOMEM); nslots /= 2) {
-		/* An area must be larger than a mapping: its alignment may exclude slot 0. */
+		/* Areas of twice the largest mapping: alignment may exclude the first slots. */
 		nareas = swiotlb_limit_nareas(mem->growth.nareas, nslots / 2);
 		pages.bytes = nslots << IO_TLB_SHIFT;
 		pool = swiotlb_growth_create(mem, &pages, nareas);
@@ -175,7 +176,7 @@ static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem,
 /**
  * swiotlb_growth_destroy() - free a pool, and update the counters
  * @mem:	Allocator.
- * @pool:	A pool that no other code can reach. Its slots are in @mem->growth.apart
+ * @pool:	A pool that no other code can find. Its slots count in @mem->growth.apart
  *		until the memory is freed.
  *
  * Context: Process context, without locks.
@@ -199,7 +200,7 @@ void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 }
 
 /**
- * swiotlb_growth_add() - publish a pool, and say so
+ * swiotlb_growth_add() - publish a pool, count and log it
  * @mem:	Allocator.
  * @pool:	A pool of swiotlb_growth_create().
  *
@@ -232,14 +233,14 @@ static void swiotlb_growth_failed(struct swiotlb_mem *mem, bool crypt)
 	struct swiotlb_growth *growth = &mem->growth;
 
 	growth->tried = jiffies;
-	/* Decrypting that failed is likely to fail again. */
+	/* Decryption that failed is likely to fail again. */
 	growth->backoff = crypt ? longest :
 			  clamp(2 * growth->backoff, shortest, longest);
 	swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
 	pr_warn_ratelimited("Failed to allocate new pool\n");
 }
 
-/* Planned slots count at once: the worker of the other allocator shares the limit. */
+/* The planned slots count before they are allocated: two workers share the limit. */
 static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 				bool failed)
 {
@@ -277,11 +278,11 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 		swiotlb_growth_destroy(mem, pool);
 	}
 	atomic_long_sub(planned, &growth->apart);
-	/* In the pool, or if there was no memory for it, within the limit. */
+	/* There is room in the pool, or within the limit if less was added than planned. */
 	swiotlb_mem_made_room(mem);
 }
 
-/* The youngest first: older ones are searched first, so long-lived buffers are there. */
+/* Close the youngest first: older pools are searched first, and have long-lived buffers. */
 static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 				 unsigned long quiet)
 {
@@ -304,7 +305,8 @@ static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 }
 
 /*
- * An unused large pool is kept for the next large mapping, until the quiet time is over.
+ * Close the large pools that have not been used for the quiet time. Until then they are
+ * kept for the next large mapping.
  */
 static void swiotlb_growth_close_large(struct swiotlb_mem *mem, unsigned long quiet)
 {
@@ -320,8 +322,8 @@ static void swiotlb_growth_close_large(struct swiotlb_mem *mem, unsigned long qu
 }
 
 /*
- * Closed pools that are empty move to @empty, by a member that no reader of the list
- * follows.
+ * Move empty closed pools to @empty. That list uses @hash, since readers may still follow
+ * @node.
  */
 static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct hlist_head *empty)
 {
@@ -339,7 +341,7 @@ static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct hlist_head *em
 	}
 }
 
-/* What swiotlb_growth_remove() has found, without the lock. */
+/* Free the pools in @empty. Does not need the lock. */
 static void swiotlb_growth_free(struct swiotlb_mem *mem, struct hlist_head *empty)
 {
 	struct io_tlb_pool *pool;
@@ -367,8 +369,8 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 			/* (a) in "Life of a pool" */
 			synchronize_rcu();
 			/*
-			 * Magazines may hold more than the share that the smaller
-			 * allocator allows.
+			 * The allocator is smaller now: its magazines may hold more
+			 * than their share.
 			 */
 			swiotlb_magazines_drain(&mem->cache);
 			swiotlb_mem_freed(mem);
@@ -379,7 +381,7 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 }
 
 /**
- * swiotlb_growth_trim() - free large pools that are not in use, at once
+ * swiotlb_growth_trim() - free unused large pools now, not after the quiet time
  * @mem:	Allocator.
  *
  * Context: Process context, without locks.
@@ -396,8 +398,8 @@ void swiotlb_growth_trim(struct swiotlb_mem *mem)
 }
 
 /**
- * swiotlb_growth_work() - the worker
- * @work:	In &struct swiotlb_growth.
+ * swiotlb_growth_work() - the worker: add and free pools
+ * @work:	Member of &struct swiotlb_growth.
  *
  * Context: Process context.
  */
@@ -418,7 +420,7 @@ void swiotlb_growth_work(struct work_struct *work)
 		queue_delayed_work(system_dfl_wq, &growth->work, SWIOTLB_TICK);
 }
 
-/* At most once in a jiffy. */
+/* Run the worker now, but only once per jiffy. */
 static void swiotlb_growth_kick(struct swiotlb_mem *mem, struct device *dev)
 {
 	bool again = READ_ONCE(mem->growth.looked) == jiffies;
@@ -428,9 +430,9 @@ static void swiotlb_growth_kick(struct swiotlb_mem *mem, struct device *dev)
 }
 
 /**
- * swiotlb_growth_look() - look soon whether an allocator should grow
- * @mem:	Allocator that may, in which a map has found little room.
- * @dev:	Device that mapped.
+ * swiotlb_growth_look() - ask the worker to check if an allocator should grow
+ * @mem:	Allocator that may grow, in which a map has found little room.
+ * @dev:	Device of the map.
  *
  * Context: Any.
  */
@@ -443,7 +445,7 @@ void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev)
 /**
  * swiotlb_growth_want() - ask for another pool
  * @mem:	Allocator that may grow, in which a map has found no room.
- * @dev:	Device that wanted to map.
+ * @dev:	Device of the map.
  *
  * Context: Any.
  */
@@ -456,7 +458,7 @@ void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev)
 }
 
 /*
- * Pages in added open pools beyond the current need: an estimate of how much can be freed.
+ * Estimate how many pages can be freed: those of added open pools beyond the current need.
  */
 static unsigned long swiotlb_growth_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
@@ -469,7 +471,7 @@ static unsigned long swiotlb_growth_count(struct shrinker *shrinker,
 	return max(min(added, unneeded), 0L) >> (PAGE_SHIFT - IO_TLB_SHIFT);
 }
 
-/* The worker waits for grace periods, and encrypts: reclaim does not wait for it. */
+/* Only start the worker, since it waits for grace periods and encrypts memory. */
 static unsigned long swiotlb_growth_scan(struct shrinker *shrinker,
 					 struct shrink_control *sc)
 {
@@ -478,7 +480,7 @@ static unsigned long swiotlb_growth_scan(struct shrinker *shrinker,
 	if (!READ_ONCE(mem->growth.pressed)) {
 		WRITE_ONCE(mem->growth.pressed, true);
 		/*
-		 * Within the quiet time nothing can be closed: leave it to the next tick.
+		 * No pool can be closed before the quiet time is over: wait for the next tick.
 		 */
 		if (!swiotlb_is_recent(READ_ONCE(mem->growth.busy),
 				       SWIOTLB_QUIET_PRESSED))
@@ -511,10 +513,10 @@ device_initcall(swiotlb_growth_initcall);
  * swiotlb_growth_enable() - let an allocator grow
  * @mem:	Allocator.
  * @last:	Highest physical address of new pools.
- * @nareas:	Areas that they should have.
- * @max_nslots:	The most slots in all pools together; 0 for a share of memory.
+ * @nareas:	Number of areas that new pools should have.
+ * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
  *
- * Memory that is plugged in later above all other memory is not used.
+ * Memory that is hot-plugged above all other memory is not used.
  *
  * Context: Before the first map.
  */
@@ -531,7 +533,7 @@ void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last, unsigned int narea
  * swiotlb_growth_disable() - stop an allocator from growing
  * @mem:	Allocator; the wider one stops growing, too.
  *
- * Pools that it has are freed once they are not needed.
+ * Added pools are freed when they are no longer needed.
  *
  * Context: Process context, or boot.
  */

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Growth: when an allocator gets another pool, when it frees one, how much it may have.
+ * Growth: when an allocator adds a pool, when it frees one, and how much memory it may have.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_GROWTH_H
 #define _KERNEL_DMA_SWIOTLB_GROWTH_H
 
 #include "internal.h"
 
-/* Boot pool of swiotlb=dynamic, and the size at which halving it stops, in slots. */
+/* Size of the boot pool with swiotlb=dynamic, and smallest boot pool, in slots. */
 #define SWIOTLB_MIN_POOL_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
 /* Smallest pool made at run time, other than transient pools. */
 #define SWIOTLB_MIN_GROW_SLOTS	(SZ_2M >> IO_TLB_SHIFT)
 
-/* How soon the worker looks again because an area is half full. */
+/* Minimum interval between checks because an area is half full, in jiffies. */
 #define SWIOTLB_LOOK		(HZ / 16 ?: 1)
 
 struct device;
@@ -21,22 +21,22 @@ struct swiotlb_mem;
 struct swiotlb_pages;
 
 /**
- * struct swiotlb_growth - what the worker of an allocator knows
+ * struct swiotlb_growth - state of the worker of an allocator
  * @enabled:	Pools may be added.
  * @nareas:	Areas that a new pool should have.
- * @max_nslots:	The most slots in all pools; 0 for a share of memory.
+ * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
  * @apart:	Slots whose memory is in no list of pools: it is about to be added or
  *		freed, or could not be encrypted again and is lost.
  * @transient:	Slots of transient pools.
- * @atomic:	Of these, slots from the atomic coherent pools.
- * @demand:	Slots that were in use at the last look.
- * @looked:	Time of that, in jiffies.
+ * @atomic:	Slots of transient pools whose memory is from the atomic coherent pools.
+ * @demand:	Slots that were in use when the worker looked last.
+ * @looked:	When the worker looked last, in jiffies.
  * @busy:	When all open pools were needed last, in jiffies.
- * @tried:	When memory was short last, in jiffies.
- * @backoff:	How long not to try again then; 0 once a pool could be added.
- * @failed:	A map has found no room since the last look.
- * @pressed:	Memory is short, others ask for it.
- * @nid:	Node of the device that needed more the last time.
+ * @tried:	When adding a pool failed last, in jiffies.
+ * @backoff:	How long after @tried not to try again; 0 after a success.
+ * @failed:	A map has found no room since the worker looked last.
+ * @pressed:	Memory is short: the shrinker was called.
+ * @nid:	Node of the device that found little or no room last.
  * @work:	The worker.
  */
 struct swiotlb_growth {
@@ -63,7 +63,7 @@ void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev);
 unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem);
 long swiotlb_limit_room(const struct swiotlb_mem *mem);
 
-/* It does not grow until swiotlb_growth_enable(). */
+/* The allocator does not grow before swiotlb_growth_enable(). */
 static inline void swiotlb_growth_init(struct swiotlb_growth *growth)
 {
 	*growth = (struct swiotlb_growth){
@@ -74,7 +74,7 @@ static inline void swiotlb_growth_init(struct swiotlb_growth *growth)
 	INIT_DELAYED_WORK(&growth->work, swiotlb_growth_work);
 }
 
-/* Is there no room within the limit for the smallest pool? */
+/* Does the limit not even allow the smallest pool? */
 static inline bool swiotlb_limit_is_reached(const struct swiotlb_mem *mem)
 {
 	return swiotlb_limit_room(mem) < (long)SWIOTLB_MIN_GROW_SLOTS;

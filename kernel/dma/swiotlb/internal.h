@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Software IO TLB: words, layers, locks and barriers of the engine. Read this first.
+ * Software IO TLB: glossary, layers, locks and barriers of the engine. Read this first.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_INTERNAL_H
 #define _KERNEL_DMA_SWIOTLB_INTERNAL_H
@@ -17,7 +17,7 @@
  * pool
  *	One physically contiguous range, cut into areas.
  * mem
- *	An allocator: pools of one kind, and what belongs to them.
+ *	An allocator: pools of one kind, with their magazines, queues and statistics.
  * mapping
  *	One bounce buffer in use: its slots, its original address, its size and
  *	its padding.
@@ -30,8 +30,8 @@
  * waiter
  *	A caller that may sleep, and waits for room.
  * transient pool
- *	A pool for one mapping, made when all else is full, or when the device reaches
- *	no pool: at once by a caller that cannot sleep, after its wait by one that may.
+ *	A pool for one mapping, made when all other pools are full, or when the device
+ *	reaches none of them. A caller that can sleep waits for room first.
  * large pool
  *	A pool for mappings that are larger than any area.
  * reach
@@ -43,13 +43,13 @@
 /**
  * DOC: Layers
  *
- * From the ground up. A file calls only files above it in this list. What other files call
- * is declared in the header of the same name, or in pages.h (source.c), growth.h (limit.c)
- * and mem.h (stats.c)::
+ * The lowest layer is the first. A file calls only files above it in this list. Functions
+ * for other files are declared in the header of the same name, or in pages.h (source.c),
+ * growth.h (limit.c) and mem.h (stats.c)::
  *
  *	slots.c		bitmaps of one area: find, claim, release
  *	area.c		lock, slots and occupancy of one area
- *	request.h	a mapping that is wanted, in slots
+ *	request.h	the mapping that a caller asks for, in slots
  *	record.h	the word that a pool keeps for each mapping
  *	pool.c		areas and records of one range; pools by number
  *	pages.c		clear memory, decrypt it, encrypt it
@@ -68,14 +68,14 @@
  *	param.c		swiotlb=
  *	boot.c		set-up and tear-down of the default allocators
  *	restricted.c	device-tree pools			(DMA_RESTRICTED_POOL)
- *	../swiotlb.c	what the DMA API calls, the tracepoint
+ *	../swiotlb.c	functions for the DMA API, the tracepoints
  *
  * mem.h has struct swiotlb_mem, which all layers from mem.c on share. It embeds the
  * structures of pools.h, magazine.h and growth.h. Without SWIOTLB_DYNAMIC,
  * swiotlb_growth_is_enabled() is constant: calls that depend on it fold away.
  *
  * One call goes up: with track_hiwater, swiotlb_mem_account() calls __swiotlb_track() in
- * stats.c. That only counts.
+ * stats.c, which only counts.
  */
 
 /**
@@ -90,9 +90,10 @@
  * 4. area->lock: bitmaps, hints and occupancy of one area. Interrupts off.
  * 5. queue->lock: callers that wait. Interrupts off.
  *
- * Area locks nest in that of a depot, but not in each other; that of a queue nests in none
- * of 2 to 4. Nothing sleeps or allocates under 2 to 5. A magazine has no lock. The list of
- * pools is read under RCU, the index by the owner of a mapping: "Life of a pool" in pools.c.
+ * An area lock nests in a depot lock, but not in another area lock. A queue lock nests in
+ * none of 2 to 4. Nothing sleeps or allocates under 2 to 5. A magazine has no lock. The list
+ * of pools is read under RCU. The owner of a mapping reads the index without a lock: see
+ * "Life of a pool" in pools.c.
  */
 
 /**
@@ -110,13 +111,13 @@
  *	pools += pool (RCU)                              range, index[addr]
  *
  * A's store depends on the pointer that it read from the list. [1] pairs with
- * [2] in swiotlb_find_pool(): B cannot see the address and miss the index. [1]
- * is a full barrier since the order must hold through A (cumulativity). For a transient
- * pool C and A are the same CPU: [3] in swiotlb_transient_add() stands for [1], and the
- * driver's own store for the list.
+ * [2] in swiotlb_find_pool(): if B sees the address, it also sees the index. [1] is a full
+ * barrier since the order must hold through A (cumulativity). For a transient pool C and A
+ * are the same CPU: [3] in swiotlb_transient_add() takes the place of [1], and the store of
+ * the driver that of the list.
  *
- * The stores for the mapping itself must not come after the address either: B would
- * find nothing there, and never free it::
+ * The stores for the mapping itself must be visible before the address, too. Otherwise B
+ * would find no mapping, and never free it::
  *
  *	A (map)                          B (unmap, sync)
  *	------------------------------   -----------------------------------
@@ -125,11 +126,11 @@
  *	driver data = addr
  *
  * [4] pairs with the address dependency in swiotlb_pool_lookup(). If the buffer
- * came from a magazine, the head bit was set by another CPU, before [5], and A has
- * seen that by [6]: [4] has to hold for that store, too. It does where stores become
- * visible to all CPUs at once, and on powerpc, whose smp_wmb() is cumulative.
+ * came from a magazine, another CPU has set the head bit before [5], and A has seen that
+ * store by [6]: [4] must order that store, too. It does where a store becomes visible to
+ * all CPUs at once, and on powerpc, whose smp_wmb() is cumulative.
  *
- * A free buffer goes from CPU to CPU through a cell, which B fills and A empties::
+ * A free buffer moves from CPU to CPU through a cell, which B fills and A empties::
  *
  *	B (unmap)                          A (map)
  *	--------------------------------   -------------------------------
@@ -137,11 +138,11 @@
  *	copy from the buffer               record, copy to the buffer
  *	try_cmpxchg(cell)           [5]
  *
- * [5] pairs with [6]: A's writes cannot overtake B's reads. On the way through
- * the depot, its lock does the same.
+ * [5] pairs with [6]: A's writes cannot overtake B's reads. For a buffer that moves through
+ * a depot, the lock of the depot has the same effect.
  *
- * A drain visits the magazines on a list. A magazine that gets a buffer is on the list
- * afterwards, or the drain finds the buffer::
+ * A drain visits the magazines on a list. When a magazine gets a buffer, either the drain
+ * finds the buffer, or the magazine is put on the list again::
  *
  *	B (unmap)                          D (drain)
  *	--------------------------------   -------------------------------
@@ -150,7 +151,7 @@
  *
  * Both exchanges are full barriers.
  *
- * A caller that waits finds a buffer, or the CPU that makes room sees the waiter, and
+ * Either a caller that waits finds a buffer, or the CPU that frees it sees the waiter and
  * wakes it::
  *
  *	B (unmap)                          W (waiter)
@@ -159,16 +160,16 @@
  *	crowded?                           smp_mb()                  [11]
  *	                                   cell
  *
- * The cell stands for all that makes room. Where that is no exchange (a pool is added or
- * reopened, a large or a transient pool has room again, or the limit has), smp_mb() [11]
- * stands in swiotlb_mem_made_room(). Slots of other pools need none, since W locks each
- * area, even one that looks full: either it gets the lock after B, or B got it after W, and
- * then sees @crowded.
+ * The cell is one example of room. Where room is not made by an exchange (a pool is added
+ * or reopened, a large or a transient pool has room again, or the limit allows more),
+ * swiotlb_mem_made_room() has the smp_mb() [11]. Slots that are freed to an area need no
+ * barrier, since W locks each area, even one that looks full: either W gets the lock after
+ * B and finds the slots, or B gets it after W and sees @crowded.
  *
- * [7] publishes magazines, whose limits are set later, [8] in swiotlb_cache_cpu() is its
- * partner: cache->depot is read after it. [9] publishes the index, and a pool in it, to
- * callers of __swiotlb_find_pool() that ask for an address that was never bounced. For all
- * others [1] and [2] do.
+ * [7] publishes the magazines, whose limits are set later. It pairs with [8] in
+ * swiotlb_cache_cpu(): cache->depot is read after [8]. [9] publishes the index, and a pool
+ * in it, to callers of __swiotlb_find_pool() with an address that was never bounced. For
+ * bounced addresses [1] and [2] are sufficient.
  */
 
 #endif /* _KERNEL_DMA_SWIOTLB_INTERNAL_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings that are larger than any area, for callers that can sleep: in pools made for
- * them.
+ * Mappings that are larger than any area, in pools made for them. The caller must be able
+ * to sleep.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
@@ -13,18 +13,19 @@
  * DOC: Large mappings
  *
  * A frame buffer of many MiB must be contiguous for a device without an IOMMU, and no area
- * has room for it. So such a mapping gets a pool with one area. Its size is a multiple of
- * 2 MiB, so two mappings of 1 MiB can share one. The limit of the allocator holds for
- * these pools, too.
+ * has room for it. So such a mapping gets a pool with one area. The size of the pool is a
+ * multiple of 2 MiB, so two mappings of 1 MiB can share a pool. Large pools count towards
+ * the limit of the allocator.
  *
- * When the mapping ends, the pool stays for a while: the next frame has the same size, and
- * memory of that size is hard to find. The worker frees it after the quiet time of all
- * pools. A large map that does not fit within the limit frees idle pools at once.
+ * When the mapping ends, the pool is kept for a while: the next frame has the same size, and
+ * contiguous memory of that size is hard to find. The worker frees the pool after the quiet
+ * time, as other pools. A large map that does not fit within the limit frees idle large
+ * pools at once.
  *
- * The pool is in the list and in the index as all others, but no search for smaller
- * mappings looks into it, and its slots are not counted as in use: other pools must not
- * grow for them. It has to be in reach of the device that it was made for only; others use
- * it if they reach it. Callers sleep, so the lock of the lists protects the search.
+ * The pool is in the list and in the index like other pools. But searches for smaller
+ * mappings skip it, and its slots do not count as in use: no other pools must be added for
+ * them. The pool must be in reach of the device that it is made for. Other devices use it if
+ * they reach it. Callers can sleep, so swiotlb_pools_lock protects the search.
  */
 
 static phys_addr_t swiotlb_large_map_in(struct swiotlb_mem *mem, struct device *dev,
@@ -42,7 +43,7 @@ static phys_addr_t swiotlb_large_map_in(struct swiotlb_mem *mem, struct device *
 	return tlb_addr;
 }
 
-/* In a pool that has room. A much larger one is for another kind of mapping. */
+/* Map in an existing pool that has room, unless it is more than twice as large as needed. */
 static phys_addr_t swiotlb_large_reuse(struct swiotlb_mem *mem, struct device *dev,
 				       const struct swiotlb_request *req,
 				       struct io_tlb_pool **found)
@@ -64,7 +65,7 @@ static phys_addr_t swiotlb_large_reuse(struct swiotlb_mem *mem, struct device *d
 	return SWIOTLB_MAP_FULL;
 }
 
-/* Let it count in @apart until the pool is in the list. */
+/* Count the slots in @apart until the pool is in the list. */
 static bool swiotlb_large_reserve(struct swiotlb_mem *mem, unsigned long nslots)
 {
 	atomic_long_add(nslots, &mem->growth.apart);
@@ -105,7 +106,7 @@ static phys_addr_t swiotlb_large_create(struct swiotlb_mem *mem, struct device *
 	return SWIOTLB_MAP_FULL;
 }
 
-/* Within the limit. Pools that are idle make room. */
+/* Map in a new pool within the limit. Free idle large pools if that is necessary. */
 static phys_addr_t swiotlb_large_add(struct swiotlb_mem *mem, struct device *dev,
 				     const struct swiotlb_request *req,
 				     unsigned long nslots, struct io_tlb_pool **found)
@@ -123,14 +124,14 @@ static phys_addr_t swiotlb_large_add(struct swiotlb_mem *mem, struct device *dev
 }
 
 /**
- * swiotlb_large_is_allowed() - is there room for a large mapping once all others end?
+ * swiotlb_large_is_allowed() - would a large mapping fit if all others ended?
  * @mem:	Allocator of the device, which may grow.
  * @dev:	Device that will use the mapping.
  * @req:	The request.
  * @reach:	Pools that the device can use.
  *
  * Context: Any.
- * Return: %false if it is larger than the limit.
+ * Return: %false if the limit is too low for it.
  */
 bool swiotlb_large_is_allowed(struct swiotlb_mem *mem, struct device *dev,
 			      const struct swiotlb_request *req, enum swiotlb_reach reach)
@@ -143,9 +144,10 @@ bool swiotlb_large_is_allowed(struct swiotlb_mem *mem, struct device *dev,
  * swiotlb_large_map() - map in a pool of large mappings
  * @mem:	Allocator of the device, which may grow.
  * @dev:	Device that will use the mapping.
- * @req:	The request, swiotlb_request_possible(), of more than %SWIOTLB_MAX_SLOTS.
- * @reach:	Pools that the device can use. With little reach, one in its reach is made.
- * @found:	Filled in on success.
+ * @req:	The request, of more than %SWIOTLB_MAX_SLOTS; swiotlb_request_possible() is
+ *		%true for it.
+ * @reach:	Pools that the device can use. A new pool is made in reach of the device.
+ * @found:	Receives the pool on success.
  *
  * Context: Process context, takes swiotlb_pools_lock. It may take seconds.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
@@ -162,7 +164,7 @@ phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
 		tlb_addr = swiotlb_large_reuse(from, dev, req, found);
 	if (tlb_addr == SWIOTLB_MAP_FULL)
 		tlb_addr = swiotlb_large_add(widest, dev, req, nslots, found);
-	/* What has the size of a power of two begins on one, and crosses no boundary. */
+	/* A pool of 2^n slots is aligned to its size, so it does not cross a larger boundary. */
 	if (tlb_addr == SWIOTLB_MAP_FULL && !is_power_of_2(nslots) &&
 	    req->boundary_mask != ULONG_MAX >> IO_TLB_SHIFT)
 		tlb_addr = swiotlb_large_add(widest, dev, req, roundup_pow_of_two(nslots),

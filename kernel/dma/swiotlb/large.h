@@ -7,7 +7,7 @@
 
 #include "mem.h"
 
-/* The largest mapping of all: its size in bytes fits in 32 bits. */
+/* Size of the largest mapping: in bytes it must fit in 32 bits. */
 #define SWIOTLB_LARGEST_SLOTS	(SZ_1G >> IO_TLB_SHIFT)
 
 phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
@@ -17,7 +17,7 @@ bool swiotlb_large_is_allowed(struct swiotlb_mem *mem, struct device *dev,
 			      const struct swiotlb_request *req, enum swiotlb_reach reach);
 void swiotlb_large_unmap(struct io_tlb_pool *pool, const struct swiotlb_mapping *map);
 
-/* Slots of the largest mapping of a device, with these attributes. */
+/* Size in slots of the largest mapping that a device can ask for with these attributes. */
 static inline unsigned int swiotlb_most_slots(struct device *dev, unsigned long attrs)
 {
 	return attrs & DMA_ATTR_MAY_SLEEP &&

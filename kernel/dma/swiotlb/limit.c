@@ -6,9 +6,9 @@
 #include "mem.h"
 
 /*
- * Pools are for I/O in flight. Once the pools made at run time hold this share (one in
- * ...) of the memory that they may lie in, it is better to let the load wait: others
- * need the rest more. "swiotlb=max=" sets another limit.
+ * Added pools may take 1/SWIOTLB_LIMIT_SHARE of the memory that they may lie in. Pools hold
+ * data of I/O in flight. Beyond this share it is better to fail maps, so that drivers
+ * throttle: the rest of the system needs the memory more. "swiotlb=max=" sets another limit.
  */
 #define SWIOTLB_LIMIT_SHARE	4
 
@@ -17,8 +17,8 @@
  * @mem:	Allocator that may grow.
  *
  * Context: Any.
- * Return: Slots, those of its boot pool and of the allocator that its devices fall back
- * to included. The boot pool does not use up the share of memory.
+ * Return: Slots, including the boot pool and the pools of the narrower allocator. Without
+ * "swiotlb=max=" the boot pool does not count towards the share of memory.
  */
 unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem)
 {
@@ -29,7 +29,7 @@ unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem)
 	if (mem->growth.max_nslots)
 		return mem->growth.max_nslots;
 
-	/* Holes are not known, but for the one in front of all memory. */
+	/* Memory below the limit, without the hole at its start: other holes are not known. */
 	all = min(totalram_pages(), end - min(end, min_low_pfn));
 	all <<= PAGE_SHIFT - IO_TLB_SHIFT;
 	return boot + (all - min(all, boot)) / SWIOTLB_LIMIT_SHARE;
@@ -47,14 +47,14 @@ static long swiotlb_limit_room_of(const struct swiotlb_mem *mem)
 }
 
 /**
- * swiotlb_limit_room() - how much an allocator may still add
+ * swiotlb_limit_room() - number of slots that an allocator may still add
  * @mem:	Allocator that may grow.
  *
- * Pools, transient pools and lost memory count, and memory that is about to be added, or
- * freed. The limit of a wider allocator is for both.
+ * Pools, transient pools, lost memory, and memory that is about to be added or freed count.
+ * The limit of a wider allocator is for the slots of both.
  *
  * Context: Any.
- * Return: Slots, negative if it has more than it may.
+ * Return: Slots; negative if the limit is exceeded.
  */
 long swiotlb_limit_room(const struct swiotlb_mem *mem)
 {

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Magazines and depots: what happens when one is full or empty, how large they
- * may be, and how they are drained. "Magazines" in magazine.h is the overview.
+ * Magazines and depots: refill, overflow, size and drain. "Magazines" in magazine.h is the
+ * overview.
  */
 
 #include "magazine.h"
 
-/* No depot holds more than this many slots. */
+/* Maximum number of slots in a depot. */
 #define SWIOTLB_DEPOT_SLOTS	4096U
-/* How long nothing is kept after no area had room, in jiffies. */
+/* How long magazines keep nothing after no area had room, in jiffies. */
 #define SWIOTLB_CROWDED		1
 
 /*
- * One to sixteen cache lines each. Pages are mapped most: 250 of them are most of the
- * requests that a queue has in flight, and their magazine has the line
- * of the count in front of it.
+ * Magazines of one to sixteen cache lines. Buffers of a page (class 1) are mapped most:
+ * their magazine shares its first line with @used, and its 250 cells are enough for most of
+ * the requests that a queue has in flight.
  */
 const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES] = {
 	1024, sizeof(struct swiotlb_cpu_cache), 1536, 1792, 1920, 1984, 2048, 2112,
@@ -33,7 +33,7 @@ swiotlb_cpu_magazine(struct swiotlb_cpu_cache __percpu *cache, unsigned int cpu,
 	return (void *)per_cpu_ptr(cache, cpu) + swiotlb_magazine_offset[class];
 }
 
-/* @from: the cell that holds the buffer, %NULL if the caller owns it. */
+/* @from is the cell that holds the buffer, %NULL if the caller owns the buffer. */
 static void swiotlb_cell_release(u32 cell, unsigned int class, atomic_t *from)
 {
 	swiotlb_pool_release(swiotlb_cell_pool(cell), swiotlb_cell_index(cell),
@@ -41,17 +41,17 @@ static void swiotlb_cell_release(u32 cell, unsigned int class, atomic_t *from)
 }
 
 /**
- * swiotlb_cache_crowd() - say that no area has room
+ * swiotlb_cache_crowd() - set an allocator to crowded, since no area has room
  * @cache:	The magazines of an allocator.
  *
  * Context: Any.
- * Return: %true if that is news: then drain the magazines, and look again.
+ * Return: %true if it was not crowded: drain the magazines, and search again.
  */
 bool swiotlb_cache_crowd(struct swiotlb_cache *cache)
 {
 	if (!swiotlb_cache_cpu(cache) || swiotlb_cache_is_crowded(cache))
 		return false;
-	/* 0 would say that nothing is crowded. A caller may have begun to wait meanwhile. */
+	/* Never store 0, or overwrite %SWIOTLB_CROWDED_WAITED of a caller that begins to wait. */
 	return !cmpxchg(&cache->crowded, 0, (jiffies + SWIOTLB_CROWDED) | 1);
 }
 
@@ -60,13 +60,13 @@ bool swiotlb_cache_crowd(struct swiotlb_cache *cache)
  * @cache:	Its magazines. For swiotlb_cache_is_crowded() only.
  *
  * Context: Any.
- * Return: %false if the time is over.
+ * Return: %false if the deadline has passed.
  */
 bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
 {
 	unsigned long until = READ_ONCE(cache->crowded);
 
-	/* A range: @until may lie so far back that jiffies have wrapped. */
+	/* Compare with a range: jiffies may have wrapped since @until. */
 	if (until == SWIOTLB_CROWDED_WAITED ||
 	    time_in_range(jiffies, until - SWIOTLB_CROWDED - 1, until))
 		return true;
@@ -75,9 +75,9 @@ bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
 }
 
 /*
- * Seven eighths move between a magazine and the depot at once: few enough that the
- * next buffers to come or to go do not move them back, as many as can share the
- * cost of its lock.
+ * Seven eighths of a magazine move to or from the depot at once, to spread the cost of the
+ * depot's lock. An eighth remains, so that the next maps and unmaps do not move buffers
+ * back.
  */
 static unsigned int swiotlb_magazine_rest(unsigned int limit)
 {
@@ -87,10 +87,10 @@ static unsigned int swiotlb_magazine_rest(unsigned int limit)
 /**
  * swiotlb_magazine_refill() - get buffers from the depot, if there are any
  * @cache:	The magazines of the allocator.
- * @mag:	One of them, which is empty.
+ * @mag:	Magazine of the allocator, which is empty.
  *
  * Context: Any, takes the depot's lock if it is free.
- * Return: %true if there was one.
+ * Return: %true if @mag got a buffer.
  */
 bool swiotlb_magazine_refill(struct swiotlb_cache *cache,
 			     struct swiotlb_magazine *mag)
@@ -119,9 +119,9 @@ bool swiotlb_magazine_refill(struct swiotlb_cache *cache,
 /**
  * swiotlb_magazine_overflow() - put a buffer into a magazine that is full
  * @cache:	The magazines of the allocator.
- * @mag:	One of them. Buffers from its top move to the depot, as far as that has
- *		room.
- * @cell:	The buffer, which goes to its area if the depot is full or busy, too.
+ * @mag:	Magazine of the allocator. Buffers from its top move to the depot, as long
+ *		as the depot has room.
+ * @cell:	The buffer, which is freed to its area if the depot is full or locked.
  *
  * Context: Any, takes the depot's lock if it is free, or the area's.
  */
@@ -163,7 +163,7 @@ static void swiotlb_magazine_empty(struct swiotlb_magazine *mag,
 	u32 cell;
 
 	for (i = 0; i < swiotlb_magazine_ncells[mag->class]; i++) {
-		/* Other CPUs empty the cell, too: only RCU keeps its pool. */
+		/* Another CPU may empty the cell: only RCU prevents that its pool is freed. */
 		guard(rcu)();
 		cell = atomic_read(&mag->cell[i]);
 		if (swiotlb_cell_is_of(cell, pool))
@@ -171,7 +171,7 @@ static void swiotlb_magazine_empty(struct swiotlb_magazine *mag,
 	}
 }
 
-/* A few buffers at a time, from the end: interrupts are off under the lock. */
+/* Free at most 16 buffers under the lock, to limit the time with interrupts off. */
 static void swiotlb_depot_empty(struct swiotlb_depot *depot, unsigned int class,
 				const struct io_tlb_pool *pool)
 {
@@ -203,8 +203,8 @@ static void swiotlb_depots_empty(struct swiotlb_cache *cache,
 
 /**
  * swiotlb_magazines_drain() - free the buffers in all magazines and depots
- * @cache:	The magazines of an allocator, started or not. Those that got a buffer
- *		since the last time are visited.
+ * @cache:	The magazines of an allocator, started or not. Only magazines that got a
+ *		buffer since the last drain are visited.
  *
  * Context: Any, takes locks of depots, and of areas within them.
  */
@@ -225,10 +225,10 @@ void swiotlb_magazines_drain(struct swiotlb_cache *cache)
 }
 
 /**
- * swiotlb_magazines_drain_cpu() - free the buffers that a CPU keeps
+ * swiotlb_magazines_drain_cpu() - free the buffers in the magazines of a CPU
  * @cache:	The magazines of an allocator, started or not.
  * @cpu:	The CPU, which need not be online.
- * @pool:	Free those of this pool only; %NULL for all.
+ * @pool:	Free buffers of this pool only; %NULL for all.
  *
  * Context: Any, takes locks of areas.
  */
@@ -265,10 +265,11 @@ void swiotlb_magazines_drain_pool(struct swiotlb_cache *cache,
 }
 
 /**
- * swiotlb_magazines_resize() - set how much magazines and depots may hold
+ * swiotlb_magazines_resize() - set the limits of magazines and depots
  * @cache:	The magazines of an allocator, started or not.
- * @nslots:	Slots of the allocator. All magazines hold an eighth of them at most, all
- *		depots another one: with many CPUs none of the large classes may fit.
+ * @nslots:	Slots of the allocator. All magazines together may hold an eighth of them,
+ *		all depots another eighth. With many CPUs the share of a magazine of a
+ *		large class may be 0.
  *
  * Context: Process context.
  */
@@ -294,11 +295,11 @@ void swiotlb_magazines_resize(struct swiotlb_cache *cache, unsigned long nslots)
 
 /**
  * swiotlb_magazines_start() - give an allocator magazines
- * @cache:	To be started; nothing is done if it was.
+ * @cache:	Magazines to start. Does nothing if they are started already.
  * @nslots:	Slots of the allocator.
  *
  * Context: Process context, swiotlb_pools_lock is held.
- * Return: 0, or -ENOMEM: an allocator works without them, too.
+ * Return: 0, or -ENOMEM. The allocator also works without magazines.
  */
 int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots)
 {
@@ -337,10 +338,10 @@ int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots)
 }
 
 /**
- * swiotlb_magazines_stop() - take the magazines from an allocator
+ * swiotlb_magazines_stop() - free the magazines of an allocator
  * @cache:	Its magazines, started or not.
  *
- * Context: Process context, when nothing is mapped or unmapped any more.
+ * Context: Process context. No mapping is made or ended any more.
  */
 void swiotlb_magazines_stop(struct swiotlb_cache *cache)
 {

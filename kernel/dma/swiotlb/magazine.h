@@ -10,23 +10,21 @@
 /**
  * DOC: Magazines
  *
- * Each CPU keeps buffers that were unmapped on it, one magazine for each size
- * class: 1, 2, 4 ... slots. They are still in its caches, and the next mapping
- * of that size takes the last one. This is the magazine layer of J. Bonwick and
- * J. Adams, "Magazines and Vmem", USENIX 2001, but a magazine has no lock, and
- * interrupts stay on.
+ * Each CPU keeps buffers that were unmapped on it, in one magazine for each size class: 1,
+ * 2, 4 ... slots. These buffers are still in the caches of the CPU, and the next mapping of
+ * that size takes the last one. This is the magazine layer of J. Bonwick and J. Adams,
+ * "Magazines and Vmem", USENIX 2001, but a magazine has no lock, and interrupts stay on.
  *
- * A magazine is an array of cells. A cell is 0, or holds one free buffer, and
- * only an atomic exchange takes a buffer out or puts one into an empty cell. So
- * a buffer has one owner at any time: a cell, a depot, an area, or the code that maps
- * or unmaps it. An interrupt may work on the same cells, a task that was moved to
- * another CPU half way, or a CPU that drains the magazines of others.
+ * A magazine is an array of cells. A cell is 0, or holds one free buffer. Only an atomic
+ * exchange takes a buffer out of a cell, or puts one into an empty cell. So a buffer has one
+ * owner at any time: a cell, a depot, an area, or the code that maps or unmaps it. Several
+ * contexts may use the same cells at once: an interrupt, a task that was migrated to another
+ * CPU meanwhile, or a CPU that drains the magazines of other CPUs.
  *
- * @top says where the stack ends. It is a hint: a wrong one costs time, but loses
- * nothing. A map passes over an empty cell below @top, and a push over a buffer at or
- * above it.
+ * @top is the end of the stack. It is a hint: a wrong value costs time, but no buffer is
+ * lost. A take skips an empty cell below @top, and a push skips a full cell at or above it.
  *
- * States of a free buffer, and what leads from one to another::
+ * States of a buffer, and their transitions::
  *
  *	           refill                  take
  *	   depot ----------> magazine ------------------> mapped
@@ -37,23 +35,22 @@
  *	     +--------------> area -------------------------+ |
  *	                        ^-----------------------------+
  *
- * Outside of an area a buffer keeps its bits in the area's bitmaps, and its
- * record says free: unmapping it once more is noticed as ever.
+ * While a buffer is in a cell or a depot, its bits in the bitmaps of its area stay set. Its
+ * record is free, so a second unmap is detected.
  *
- * A magazine has a fixed size, as in drivers/iommu/iova.c; so has a depot. Together they
- * hold a quarter of the slots at most. When a magazine is full or empty, seven eighths
- * of it move to or from its depot under one lock.
+ * Magazines and depots have a fixed size, as in drivers/iommu/iova.c. Together they hold at
+ * most a quarter of the slots. When a magazine is full or empty, seven eighths of it move to
+ * or from its depot under one lock.
  *
- * Crowded: when no area has room for a map, the allocator is crowded for a moment.
- * Magazines keep nothing then, and the map that noticed it drains them, and looks
- * again. The maps that fail after it have nothing to drain. Each magazine that got a
- * buffer since the last drain is on a list, so a drain does not walk over CPUs. A buffer
- * that moves meanwhile, or that another CPU is about to free, counts as in use.
+ * Crowded: when no area has room for a map, the allocator is crowded for a short time, and
+ * magazines keep nothing. The map drains the magazines, and searches again. Other maps that
+ * fail in this time do not drain. Each magazine that got a buffer since the last drain is on
+ * a list, so a drain does not walk over CPUs. A drain may miss a buffer that is moved
+ * meanwhile, or that another CPU is about to free.
  *
- * A buffer keeps its pool: while it is in a cell, in a depot or owned by a caller,
- * its slots are in use, and such a pool is not freed. But other CPUs may empty a cell at
- * any time: code that looks from it at the pool takes the buffer out first, or is in an
- * RCU read section.
+ * While a buffer is in a cell, in a depot or owned by a caller, its slots are in use, so its
+ * pool is not freed. But other CPUs may empty a cell at any time: code that uses the pool of
+ * a buffer must take the buffer out of the cell first, or be in an RCU read-side section.
  *
  * A map and an unmap read the allocator, the table of pools and the pool, and write only
  * the record and one to three lines of the CPU's own cache.
@@ -70,8 +67,8 @@ static_assert(1 << (SWIOTLB_NR_CLASSES - 1) == SWIOTLB_MAX_SLOTS);
  * struct swiotlb_magazine - free buffers of one class, for one CPU
  * @filled:	Member of the list of magazines to drain.
  * @listed:	It is on that list.
- * @limit:	No cell is filled from this one on.
- * @top:	Number of the lowest cell that may be empty: a hint.
+ * @limit:	Number of cells that may be filled, from the first one on.
+ * @top:	Index of the lowest cell that may be empty: a hint.
  * @class:	Binary logarithm of the slots of each buffer.
  * @cell:	Each is 0 or a buffer, see swiotlb_cell().
  */
@@ -85,7 +82,7 @@ struct swiotlb_magazine {
 };
 
 /**
- * struct swiotlb_cpu_cache - what a CPU has of an allocator
+ * struct swiotlb_cpu_cache - per-CPU part of an allocator
  * @used:	Slots that were mapped on this CPU, less those that were unmapped.
  * @magazine:	The magazines, see swiotlb_magazine_offset.
  */
@@ -98,7 +95,7 @@ struct swiotlb_cpu_cache {
  * struct swiotlb_depot - free buffers of one class, for all CPUs
  * @lock:	Protects @count and @cells.
  * @count:	Number of buffers; read without the lock as an estimate.
- * @limit:	The most there may be; set without the lock.
+ * @limit:	Maximum of @count; set without the lock.
  * @cells:	The buffers.
  */
 struct swiotlb_depot {
@@ -111,13 +108,13 @@ struct swiotlb_depot {
 
 /**
  * struct swiotlb_cache - the magazines of an allocator
- * @cpu:	For each CPU, %NULL before they are started.
+ * @cpu:	The per-CPU magazines; %NULL before they are started.
  * @crowded:	Time in jiffies until which magazines keep nothing; 0 if not crowded;
  *		%SWIOTLB_CROWDED_WAITED while callers wait.
  * @depot:	One for each class, %NULL before @cpu is set.
  * @filled:	Magazines that may hold buffers.
  *
- * A map and an unmap that meet neither end of a magazine use the first two only.
+ * A map or an unmap uses only @cpu and @crowded unless a magazine is empty or full.
  */
 struct swiotlb_cache {
 	struct swiotlb_cpu_cache __percpu *cpu;
@@ -126,13 +123,13 @@ struct swiotlb_cache {
 	struct llist_head filled;
 };
 
-/* Callers wait for room: crowded until the last of them has left. Deadlines are odd. */
+/* Callers wait for room: crowded until the last waiter is done. A deadline is always odd. */
 #define SWIOTLB_CROWDED_WAITED	2UL
 
 /*
- * A buffer in one word that is not 0: a mark, the pool's number, the slot's. Small
- * words mean fewer cache lines when buffers go from CPU to CPU. What lies beyond
- * the first 4 GiB of a pool does not fit, and always goes to its area.
+ * A buffer in one word that is not 0: a mark, the number of its pool, the index of its first
+ * slot. With small words, fewer cache lines move from CPU to CPU. The index of a buffer
+ * beyond the first 4 GiB of a pool does not fit: such a buffer is always freed to its area.
  */
 #define SWIOTLB_CELL_MARK	BIT(31)
 #define SWIOTLB_CELL_INDEX_BITS	21
@@ -165,12 +162,12 @@ static inline unsigned int swiotlb_class(unsigned int nslots)
 	return is_power_of_2(nslots) ? ilog2(nslots) : SWIOTLB_NR_CLASSES;
 }
 
-/* Where the magazine of a class begins in &struct swiotlb_cpu_cache, in bytes, ... */
+/* Offset of the magazine of each class in &struct swiotlb_cpu_cache, in bytes. */
 extern const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES];
-/* ... and where the last one ends. */
+/* Size of &struct swiotlb_cpu_cache, including the magazines. */
 #define SWIOTLB_CPU_CACHE_BYTES	2176
 
-/* Any CPU's would be right: a task that is moved to another one does no harm. */
+/* Preemption may be enabled: the magazine of another CPU can be used as well. */
 static inline struct swiotlb_magazine *
 swiotlb_this_magazine(struct swiotlb_cpu_cache __percpu *cpu, unsigned int class)
 {
@@ -185,7 +182,7 @@ swiotlb_cache_cpu(const struct swiotlb_cache *cache)
 	return smp_load_acquire(&cache->cpu);
 }
 
-/* Take out the buffer that was put in last: the caller owns it then. 0 for none. */
+/* Take the buffer that was pushed last. The caller owns it. Returns 0 if there is none. */
 static inline u32 swiotlb_magazine_take(struct swiotlb_magazine *mag)
 {
 	unsigned int top = READ_ONCE(mag->top);
@@ -206,7 +203,7 @@ static inline u32 swiotlb_magazine_take(struct swiotlb_magazine *mag)
 	return 0;
 }
 
-/* Put a buffer in, if there is room. The caller must then call swiotlb_magazine_list(). */
+/* Push a buffer if there is room. The caller must call swiotlb_magazine_list() afterwards. */
 static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
 					 u32 cell)
 {
@@ -219,8 +216,8 @@ static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
 		if (unlikely(empty))
 			continue;
 		/*
-		 * [5] Pairs with swiotlb_magazine_take(), [10] with a drain, [11] with
-		 * a caller that begins to wait.
+		 * [5] Pairs with swiotlb_magazine_take(), [10] with
+		 * swiotlb_magazines_drain(), [11] with swiotlb_wait_begin().
 		 */
 		if (atomic_try_cmpxchg(&mag->cell[top], &empty, cell)) {
 			WRITE_ONCE(mag->top, top + 1);
@@ -231,7 +228,7 @@ static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
 	return false;
 }
 
-/* Let a drain visit a magazine, into which a buffer was put just now. */
+/* Put a magazine that has just got a buffer on the list for the next drain. */
 static inline void swiotlb_magazine_list(struct swiotlb_cache *cache,
 					 struct swiotlb_magazine *mag)
 {
@@ -254,7 +251,7 @@ bool swiotlb_magazine_refill(struct swiotlb_cache *cache,
 void swiotlb_magazine_overflow(struct swiotlb_cache *cache,
 			       struct swiotlb_magazine *mag, u32 cell);
 
-/* Has a map found no room a moment ago? Then magazines keep nothing. */
+/* Has a map just found no room, or do callers wait? Then magazines keep nothing. */
 static inline bool swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
 {
 	return unlikely(READ_ONCE(cache->crowded)) &&

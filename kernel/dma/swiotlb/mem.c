@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One allocator: which devices reach it, in which order its pools and areas are
- * searched, and how many slots are in use.
+ * One allocator: which devices reach it, the order in which its pools and areas are
+ * searched, and the number of slots in use.
  */
 
 #include "mem.h"
@@ -12,9 +12,9 @@ DEFINE_MUTEX(swiotlb_pools_lock);
 /**
  * swiotlb_pools_count() - count the slots of open pools
  * @mem:	Allocator, whose magazines may hold a share of them.
- * @nslots:	Slots of a pool that is open from now on, negative if it no longer is.
+ * @nslots:	Slots of a pool that is opened, negative if it is closed.
  *
- * Context: swiotlb_pools_lock is held, or boot, for a boot pool.
+ * Context: swiotlb_pools_lock is held, or boot, for the boot pool.
  */
 void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots)
 {
@@ -26,9 +26,9 @@ void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots)
 }
 
 /**
- * swiotlb_pools_list() - let a pool be searched
+ * swiotlb_pools_list() - add a pool to the list that maps search
  * @mem:	Allocator.
- * @pool:	A pool of it that can be found by address.
+ * @pool:	Pool of the allocator, which can already be found by address.
  *
  * Context: As for swiotlb_pools_count().
  */
@@ -88,10 +88,11 @@ void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem)
 
 /**
  * swiotlb_mem_start_magazines() - give an allocator magazines
- * @mem:	Allocator; nothing is done if it has no pool, or magazines already.
+ * @mem:	Allocator. Does nothing if it has no open pool, or already has magazines.
  *
  * Context: Process context, swiotlb_pools_lock is held.
- * Return: 0; -ENOMEM; or -ENOSPC for too many pools. It works without magazines, too.
+ * Return: 0; -ENOMEM; or -ENOSPC if there are too many pools. The allocator also works
+ * without magazines.
  */
 int swiotlb_mem_start_magazines(struct swiotlb_mem *mem)
 {
@@ -110,7 +111,7 @@ int swiotlb_mem_start_magazines(struct swiotlb_mem *mem)
  * @mem:	Allocator. Transient pools and buffers in magazines are not counted.
  *
  * Context: Process context: it walks over all CPUs.
- * Return: An estimate unless nothing is mapped or unmapped meanwhile.
+ * Return: Slots; an estimate if buffers are mapped or unmapped meanwhile.
  */
 unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem)
 {
@@ -127,12 +128,12 @@ unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem)
 /**
  * swiotlb_mem_claimed() - number of slots that are not free in their area
  * @mem:	Allocator.
- * @reach:	Pools that count.
- * @total:	Increased by their slots.
- * @used:	Increased by those in use. Buffers in magazines count as in use, but a
- *		failed map has just drained them.
+ * @reach:	Pools to count.
+ * @total:	Increased by the slots of these pools.
+ * @used:	Increased by their slots in use. Buffers in magazines count as in use, but
+ *		a failed map has just drained the magazines.
  *
- * Context: Any, for a line in the log: it walks over areas.
+ * Context: Any. For log messages only, since it walks over areas.
  */
 void swiotlb_mem_claimed(const struct swiotlb_mem *mem, enum swiotlb_reach reach,
 			 unsigned long *total, unsigned long *used)
@@ -154,12 +155,12 @@ void swiotlb_mem_claimed(const struct swiotlb_mem *mem, enum swiotlb_reach reach
 }
 
 /**
- * swiotlb_dev_last() - the highest memory that a device can use
- * @dev:	Device. Its bus may have windows: not all memory below is in reach.
+ * swiotlb_dev_last() - highest address of memory that a device can use
+ * @dev:	Device. If its bus has windows, it may not reach all memory below.
  *
  * Context: Any.
- * Return: Physical address, 0 if there is none; %U64_MAX behind an IOMMU, which maps any
- * memory.
+ * Return: Physical address, 0 if the device reaches no memory; %U64_MAX behind an IOMMU,
+ * which maps any memory.
  */
 u64 swiotlb_dev_last(struct device *dev)
 {
@@ -189,8 +190,8 @@ u64 swiotlb_dev_last(struct device *dev)
  * @last:	Physical address of the last byte.
  *
  * Context: Any.
- * Return: %true if it can. An address that its bus does not have is DMA_MAPPING_ERROR,
- * and a range in several windows may not be contiguous.
+ * Return: %true if it can. %false also if a part of the range is in no window of the bus, or
+ * if the range is in several windows that are not contiguous.
  */
 bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
 			 phys_addr_t first, phys_addr_t last)
@@ -207,7 +208,7 @@ bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
 static bool swiotlb_mem_is_reached(const struct swiotlb_mem *mem,
 				   struct device *dev)
 {
-	/* If no pool can be added, only the boot pool counts. */
+	/* If no pool can be added, the device must reach the boot pool only. */
 	phys_addr_t first = swiotlb_growth_is_enabled(mem) ?
 			    PFN_PHYS(min_low_pfn) : mem->boot_pool.start;
 
@@ -232,7 +233,7 @@ enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
 		return SWIOTLB_REACH_WIDER;
 	if (swiotlb_mem_is_reached(mem, dev))
 		return SWIOTLB_REACH_MEM;
-	/* Without growth there are no transient pools: a part of the boot pool must do. */
+	/* Without growth there are no transient pools: use the boot pool if a part is in reach. */
 	last = swiotlb_growth_is_enabled(mem) ?
 	       boot->end - 1 : boot->start + IO_TLB_SIZE - 1;
 	if (swiotlb_dev_reaches(mem, dev, boot->start, last))
@@ -240,7 +241,7 @@ enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
 	return SWIOTLB_REACH_NONE;
 }
 
-/* Nearly all pools have a power of two of areas, and a division is slow. */
+/* Avoid a division: in most pools the number of areas is a power of two. */
 static unsigned int swiotlb_area_of(const struct io_tlb_pool *pool,
 				    unsigned int number)
 {
@@ -255,9 +256,9 @@ static bool swiotlb_area_is_tight(const struct io_tlb_area *area)
 }
 
 /*
- * The CPU's own area of each pool comes first, the oldest pool in front, then
- * the next area of each: going through one pool after the other would send all
- * CPUs to the areas of the first. @surely: an area that looks full is locked, too.
+ * Search the CPU's own area of each pool, beginning with the oldest pool, then the next area
+ * of each pool. If one pool was searched after the other, all CPUs would use the areas of the
+ * first pool. With @surely, also lock and search areas that look full.
  */
 static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 				      struct device *dev,
@@ -302,13 +303,13 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 /**
  * swiotlb_mem_map() - allocate and record a mapping
  * @mem:	Allocator.
- * @dev:	Device that will use it.
- * @req:	The request, swiotlb_request_possible().
+ * @dev:	Device that will use the mapping.
+ * @req:	The request; swiotlb_request_possible() is %true for it.
  * @reach:	Pools that the device can use.
  * @hit:	Filled in on success.
  *
- * From the CPU's own magazine, or from an area. When no area has room, buffers in
- * magazines are freed, once while the allocator is crowded.
+ * The buffer comes from the CPU's magazine, or from an area. If no area has room and the
+ * allocator is not crowded yet, the magazines are drained, and the areas searched again.
  *
  * Context: Any, takes locks of areas and depots.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
@@ -343,13 +344,13 @@ phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 /**
  * swiotlb_mem_map_waiter() - allocate and record a mapping for a caller that waits
  * @mem:	Allocator.
- * @dev:	Device that will use it.
- * @req:	The request, swiotlb_request_possible().
+ * @dev:	Device that will use the mapping.
+ * @req:	The request; swiotlb_request_possible() is %true for it.
  * @reach:	Pools that the device can use.
  * @hit:	Filled in on success.
  *
- * Magazines are drained and each area is locked: slots that an unmap frees and that
- * are not found here are freed by a CPU that sees the waiter.
+ * Magazines are drained and each area is locked. If slots are freed too late to be found
+ * here, the CPU that frees them sees the waiter.
  *
  * Context: Any, takes locks of areas and depots.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
@@ -368,8 +369,8 @@ phys_addr_t swiotlb_mem_map_waiter(struct swiotlb_mem *mem, struct device *dev,
 }
 
 /**
- * swiotlb_queue_wake() - let the first caller that waits look for room
- * @queue:	A queue of an allocator in which there may be some.
+ * swiotlb_queue_wake() - wake the first caller that waits
+ * @queue:	Queue of an allocator that may have room.
  *
  * Context: Any, takes the lock of the queue.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * An allocator: the pools of one kind, and what belongs to them.
+ * An allocator: pools of one kind, with their magazines, queues and statistics.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_MEM_H
 #define _KERNEL_DMA_SWIOTLB_MEM_H
@@ -12,9 +12,9 @@
 /**
  * DOC: Allocators
  *
- * A device that uses an allocator can use every pool of it. So any buffer in a magazine
- * fits any device, and growth needs to know of one kind of memory only. A device that
- * differs uses another allocator:
+ * A device that uses an allocator can use each of its pools. So each buffer in a magazine
+ * fits each device, and the worker adds one kind of memory only. Devices with another reach
+ * use another allocator:
  *
  * LOW
  *	swiotlb_default_mem, with the pool made at boot. Its pools lie below the address
@@ -23,38 +23,39 @@
  *	swiotlb_any_mem: pools anywhere in memory, all made at run time. It exists where
  *	there is memory above LOW.
  * restricted
- *	The range that a device tree gives to some devices.
+ *	The range that a device tree assigns to some devices.
  *
- * At each map, since masks change, the limit of the device is compared with the highest
- * address of each allocator. It uses ANY first, then LOW: low memory is for devices that
- * need it. A device that reaches a part of LOW only (masks of 24 to 31 bits, buses with
- * windows) uses the boot pool, if that lies in its reach, or else transient pools.
+ * Each map compares the limit of the device with the highest address of each allocator,
+ * since drivers change masks. A device that reaches both uses ANY first, then LOW, to save
+ * low memory for devices that need it. A device that reaches only a part of LOW (masks of 24
+ * to 31 bits, buses with windows) uses the boot pool if it reaches that, or else transient
+ * pools.
  *
  * Behind an IOMMU the mask limits addresses of the IOMMU, and the device reaches all
- * memory. Where the platform has remapped the pool (Xen), only the platform knows what
- * devices reach.
+ * memory. Where the platform has remapped the pool (Xen), only the platform knows the
+ * reach of devices.
  */
 
 /**
  * enum swiotlb_event - a rare event that is counted for an allocator
  * @SWIOTLB_GROWN:	Pools that were added.
  * @SWIOTLB_GROW_FAILED: Failed attempts to add a pool.
- * @SWIOTLB_CLOSED:	Pools that were closed, ...
- * @SWIOTLB_REOPENED:	... opened again, ...
- * @SWIOTLB_FREED:	... and freed.
- * @SWIOTLB_TRANSIENT:	Mappings in a pool of their own.
- * @SWIOTLB_LARGE:	Mappings larger than an area.
- * @SWIOTLB_TOO_LARGE:	Requests that no pool can serve: for their size, ...
- * @SWIOTLB_MISALIGNED:	... for their alignment and boundary, ...
- * @SWIOTLB_OUT_OF_REACH: ... or since the device reaches no memory.
+ * @SWIOTLB_CLOSED:	Pools that were closed.
+ * @SWIOTLB_REOPENED:	Closed pools that were opened again.
+ * @SWIOTLB_FREED:	Pools that were freed.
+ * @SWIOTLB_TRANSIENT:	Mappings in a transient pool.
+ * @SWIOTLB_LARGE:	Mappings in a large pool.
+ * @SWIOTLB_TOO_LARGE:	Requests that are too large for any pool.
+ * @SWIOTLB_MISALIGNED:	Requests whose alignment and boundary exclude each other.
+ * @SWIOTLB_OUT_OF_REACH: Requests of devices that reach no memory.
  * @SWIOTLB_FULL:	Maps that found no room.
- * @SWIOTLB_AT_LIMIT:	Of these, with as much memory as there may be, ...
- * @SWIOTLB_NO_MEMORY:	... or without memory for more, in this context.
+ * @SWIOTLB_AT_LIMIT:	Maps that found no room because the limit was reached.
+ * @SWIOTLB_NO_MEMORY:	Maps that found no room, and no memory for another pool.
  * @SWIOTLB_LEAKED:	Bytes that could not be encrypted again, and are lost.
- * @SWIOTLB_SET_MEMORY:	Changes of encryption, of a pool each.
- * @SWIOTLB_WAITED:	Maps that waited for room, ...
- * @SWIOTLB_WAIT_TIMED_OUT: ... as long as they may, and found none.
- * @SWIOTLB_NR_EVENTS:	Number of all these.
+ * @SWIOTLB_SET_MEMORY:	Pools whose memory was decrypted or encrypted.
+ * @SWIOTLB_WAITED:	Maps that waited for room.
+ * @SWIOTLB_WAIT_TIMED_OUT: Maps that found no room until the timeout.
+ * @SWIOTLB_NR_EVENTS:	Number of events.
  */
 enum swiotlb_event {
 	SWIOTLB_GROWN,
@@ -81,8 +82,8 @@ enum swiotlb_event {
  * struct swiotlb_queue - callers that wait for room; see "Waiting" in wait.c
  * @lock:	Protects the other members.
  * @waiters:	&struct swiotlb_waiter, in order of arrival.
- * @gave_up:	A caller has waited as long as it may, and found no room, ...
- * @gave_up_at:	... at that time, in jiffies.
+ * @gave_up:	A caller has found no room until its timeout.
+ * @gave_up_at:	Time of the last timeout, in jiffies.
  */
 struct swiotlb_queue {
 	/* protects the other members */
@@ -95,7 +96,7 @@ struct swiotlb_queue {
 /**
  * struct swiotlb_waiter - a caller that waits for room
  * @node:	Member of the queue.
- * @room:	There may be room now, or it is the first one now.
+ * @room:	Completed when there may be room, or this waiter has become the first.
  */
 struct swiotlb_waiter {
 	struct list_head node;
@@ -104,27 +105,27 @@ struct swiotlb_waiter {
 
 /**
  * struct swiotlb_mem - an allocator
- * @pub:	The part that inline functions of <linux/swiotlb.h> look at.
- * @last:	Highest physical address that its pools may have; 0 if the platform
- *		alone knows what devices reach.
- * @first:	@wider while that has open pools, else this one.
+ * @pub:	The part that <linux/swiotlb.h> declares, for its inline functions.
+ * @last:	Highest physical address that its pools may have; 0 if only the platform
+ *		knows the reach of devices.
+ * @first:	@wider while that has open pools, else this allocator.
  * @cache:	The magazines.
- * @wider:	Allocator with more reach, of devices that have it; %NULL for none.
- * @narrower:	Allocator that devices of this one fall back to; %NULL for none.
+ * @wider:	Allocator for devices with more reach; %NULL for none.
+ * @narrower:	Allocator that devices of this allocator fall back to; %NULL for none.
  * @boot_pool:	The pool made at boot, or the range of a restricted pool.
  * @pools:	All pools.
- * @queue:	Callers that wait for slots in this allocator or the wider one. The queues of
- *		a wider allocator are not used.
+ * @queue:	Callers that wait for slots in this allocator or in @wider, whose own queues
+ *		are not used.
  * @limit_queue: Callers that wait for room within the limit.
- * @early_used:	Slots that were mapped, less those that were unmapped, while there were
- *		no magazines.
- * @growth:	When to add pools, and when to free them.
- * @debugfs:	Its directory.
+ * @early_used:	Slots that were mapped, less those that were unmapped, before there were
+ *		magazines.
+ * @growth:	State of the worker.
+ * @debugfs:	Directory of the allocator in debugfs.
  * @total_used:	Slots in use in all pools, kept only with track_hiwater.
  * @used_hiwater: Highest value of @total_used.
  * @events:	Counters, &enum swiotlb_event.
  *
- * The first cache line is all that a map and an unmap use most of the time.
+ * Most maps and unmaps use the first cache line only.
  */
 struct swiotlb_mem {
 	struct io_tlb_mem pub;
@@ -153,7 +154,7 @@ static inline struct swiotlb_mem *to_swiotlb_mem(struct io_tlb_mem *pub)
 	return container_of(pub, struct swiotlb_mem, pub);
 }
 
-/* Constant without SWIOTLB_DYNAMIC: calls that depend on it fold away. */
+/* Constant %false without SWIOTLB_DYNAMIC, so that the compiler drops dependent calls. */
 static inline bool swiotlb_growth_is_enabled(const struct swiotlb_mem *mem)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && READ_ONCE(mem->growth.enabled);
@@ -164,7 +165,7 @@ static inline unsigned long swiotlb_transient_nslots(struct swiotlb_mem *mem)
 	return atomic_long_read(&mem->growth.transient);
 }
 
-/* Node of memory for a device: near it, or near the CPU, which copies. */
+/* Preferred node for memory of a device: its own, or else that of the CPU, which copies. */
 static inline int swiotlb_dev_node(struct device *dev)
 {
 	int nid = dev_to_node(dev);
@@ -172,13 +173,13 @@ static inline int swiotlb_dev_node(struct device *dev)
 	return nid == NUMA_NO_NODE ? numa_mem_id() : nid;
 }
 
-/* The highest address that a device can use, as it counts. */
+/* The highest DMA address that a device can use. */
 static inline u64 swiotlb_dev_limit(struct device *dev)
 {
 	return min_not_zero(*dev->dma_mask, dev->bus_dma_limit);
 }
 
-/* Address of memory of an allocator as a device sees it. */
+/* DMA address of memory of an allocator. */
 static inline dma_addr_t swiotlb_dma_addr(const struct swiotlb_mem *mem,
 					  struct device *dev, phys_addr_t paddr)
 {
@@ -190,8 +191,8 @@ static inline dma_addr_t swiotlb_dma_addr(const struct swiotlb_mem *mem,
  * enum swiotlb_reach - which pools a device can use
  * @SWIOTLB_REACH_NONE:	None.
  * @SWIOTLB_REACH_BOOT:	The boot pool of its allocator.
- * @SWIOTLB_REACH_MEM:	All of its allocator.
- * @SWIOTLB_REACH_WIDER: These, and those of the wider allocator.
+ * @SWIOTLB_REACH_MEM:	All pools of its allocator.
+ * @SWIOTLB_REACH_WIDER: All pools of its allocator and of the wider allocator.
  */
 enum swiotlb_reach {
 	SWIOTLB_REACH_NONE,
@@ -200,7 +201,7 @@ enum swiotlb_reach {
 	SWIOTLB_REACH_WIDER,
 };
 
-/* The allocator that such a device uses first. */
+/* The allocator that a device with this reach uses first. */
 static inline struct swiotlb_mem *swiotlb_mem_widest(struct swiotlb_mem *mem,
 						     enum swiotlb_reach reach)
 {
@@ -208,9 +209,9 @@ static inline struct swiotlb_mem *swiotlb_mem_widest(struct swiotlb_mem *mem,
 }
 
 /*
- * Slots that a pool of its own needs for a request. If it begins on a multiple of the
- * alignment, the slot to begin with is number @req->align. Where the device sees memory at
- * another address, its alignment may begin anywhere.
+ * Slots that a pool for one request needs. If the pool begins on a multiple of the alignment,
+ * the mapping begins at slot @req->align. If DMA addresses differ from physical addresses, the
+ * mapping may begin at any slot up to the alignment.
  */
 static inline unsigned long swiotlb_own_nslots(struct device *dev,
 					       const struct swiotlb_request *req)
@@ -220,7 +221,7 @@ static inline unsigned long swiotlb_own_nslots(struct device *dev,
 	return (unsigned long)req->nslots + req->align;
 }
 
-/* The same for a large pool, which begins and ends on a multiple of 2 MiB. */
+/* Slots that a large pool for a request needs. It begins and ends on a multiple of 2 MiB. */
 static inline unsigned long swiotlb_large_nslots(struct device *dev,
 						 const struct swiotlb_request *req)
 {
@@ -231,7 +232,7 @@ static inline unsigned long swiotlb_large_nslots(struct device *dev,
 	return ALIGN(nslots, piece);
 }
 
-/* Is it the limit that leaves no room for a pool that would serve the request? */
+/* Does the limit prevent another pool for the request? */
 static inline bool swiotlb_mem_is_limited(struct swiotlb_mem *mem, struct device *dev,
 					  const struct swiotlb_request *req,
 					  enum swiotlb_reach reach)
@@ -243,9 +244,9 @@ static inline bool swiotlb_mem_is_limited(struct swiotlb_mem *mem, struct device
 }
 
 /**
- * struct swiotlb_hit - where a map has found room
+ * struct swiotlb_hit - result of a map that has found room
  * @pool:	The pool.
- * @tight:	There is not much left: look whether the allocator should grow.
+ * @tight:	Little room is left: the worker should check if the allocator must grow.
  */
 struct swiotlb_hit {
 	struct io_tlb_pool *pool;
@@ -283,7 +284,7 @@ static inline void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name
 }
 #endif
 
-/* Only with swiotlb=track_hiwater: the sum is one cache line that all CPUs write. */
+/* Only with swiotlb=track_hiwater, since all CPUs write the cache line of the sum. */
 static inline void swiotlb_track(struct swiotlb_mem *mem, long nslots)
 {
 	if (IS_ENABLED(CONFIG_DEBUG_FS) &&
@@ -298,8 +299,8 @@ static inline void swiotlb_count(struct swiotlb_mem *mem,
 }
 
 /*
- * Slots that were mapped, negative for unmapped. Each CPU counts for itself:
- * swiotlb_mem_used() has the sum, for workers and for readers of statistics.
+ * Count slots that were mapped, or unmapped if negative. Each CPU has a counter, and
+ * swiotlb_mem_used() adds them up for the worker and for statistics.
  */
 static inline void swiotlb_mem_account(struct swiotlb_mem *mem, long nslots)
 {
@@ -319,8 +320,9 @@ static inline struct swiotlb_mem *swiotlb_mem_low(struct swiotlb_mem *mem)
 }
 
 /*
- * Slots were freed under the lock of their area, or by an exchange of a cell: wake the
- * first caller that waits. A waiter that is not seen here finds them, see "Barriers".
+ * Wake the first caller that waits, after slots were freed under the lock of their area, or
+ * by an exchange of a cell. If this does not see the waiter, the waiter finds the slots: see
+ * "Barriers".
  */
 static inline void swiotlb_mem_freed(struct swiotlb_mem *mem)
 {
@@ -328,7 +330,7 @@ static inline void swiotlb_mem_freed(struct swiotlb_mem *mem)
 		swiotlb_queue_wake(&swiotlb_mem_low(mem)->queue);
 }
 
-/* The same for room that was made in another way, or is within the limit. */
+/* Wake the first callers that wait for slots and for the limit, after room was made. */
 static inline void swiotlb_mem_made_room(struct swiotlb_mem *mem)
 {
 	/* [11] Pairs with swiotlb_wait_begin(). */
@@ -339,8 +341,8 @@ static inline void swiotlb_mem_made_room(struct swiotlb_mem *mem)
 }
 
 /*
- * The allocator that a device uses first, if it has pools, and if the device reaches all
- * of them. Else %NULL: then ask swiotlb_mem_reach().
+ * The allocator that a device uses first, if the device reaches all of its pools. %NULL if it
+ * does not, or if only swiotlb_mem_reach() can tell.
  */
 static inline struct swiotlb_mem *swiotlb_mem_first(struct swiotlb_mem *mem,
 						    struct device *dev)
@@ -358,9 +360,9 @@ static inline struct swiotlb_mem *swiotlb_mem_first(struct swiotlb_mem *mem,
 /**
  * swiotlb_mem_map_cached() - map in a buffer of this CPU's magazine
  * @mem:	Allocator.
- * @dev:	Device that will use it, and reaches all pools of @mem.
- * @req:	The request, swiotlb_request_possible().
- * @found:	Receives the pool.
+ * @dev:	Device that will use the mapping, and reaches all pools of @mem.
+ * @req:	The request; swiotlb_request_possible() is %true for it.
+ * @found:	Receives the pool on success.
  *
  * Context: Any, takes the lock of a depot if it is free.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
@@ -384,13 +386,13 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 	cell = swiotlb_magazine_take(mag);
 	if (!cell && swiotlb_magazine_refill(&mem->cache, mag)) {
 		cell = swiotlb_magazine_take(mag);
-		/* The drain of a waiter may have missed what moved. */
+		/* A waiter may have missed buffers that have moved: wake it. */
 		swiotlb_mem_freed(mem);
 	}
 	if (!cell)
 		return SWIOTLB_MAP_FULL;
 
-	/* Only now: the pool may be freed unless we own the buffer. */
+	/* Use the pool only after taking the buffer, which prevents that the pool is freed. */
 	pool = swiotlb_cell_pool(cell);
 	index = swiotlb_cell_index(cell);
 	dma_start = swiotlb_dma_addr(mem, dev, pool->start);
@@ -408,9 +410,9 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 }
 
 /*
- * Free the slots of a mapping that swiotlb_pool_lookup() has found in @pool, and that the
- * caller has ended by swiotlb_record_take(). Takes the lock of an area or of a depot if
- * the CPU's own magazine is full.
+ * Free the slots of a mapping in @pool. The caller has looked it up with
+ * swiotlb_pool_lookup(), and taken it with swiotlb_record_take(). Takes the lock of a depot
+ * or of an area if the CPU's magazine is full.
  */
 static inline void swiotlb_mem_unmap(struct io_tlb_pool *pool,
 				     const struct swiotlb_mapping *map)
@@ -437,7 +439,7 @@ static inline void swiotlb_mem_unmap(struct io_tlb_pool *pool,
 	if (!swiotlb_magazine_push(mag, cell))
 		swiotlb_magazine_overflow(cache, mag, cell);
 	swiotlb_magazine_list(cache, mag);
-	/* Once more: a caller may have begun to wait before the buffer was there. */
+	/* A caller may have begun to wait, and missed the buffer: wake it. */
 	swiotlb_mem_freed(mem);
 }
 

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory of pools: clear it, share it with the hypervisor, and take it back.
+ * Memory of pools: clear it, decrypt it and encrypt it again.
  */
 
 #include "pages.h"
 
 /**
  * swiotlb_decrypt() - share memory with the hypervisor
- * @vaddr:	Virtual address, on a page.
- * @bytes:	Size, in whole pages.
+ * @vaddr:	Virtual address, page-aligned.
+ * @bytes:	Size, a multiple of the page size.
  *
- * Only this and swiotlb_encrypt() change the encryption of memory.
+ * Only this function and swiotlb_encrypt() change the encryption of memory.
  *
  * Context: Process context, or boot.
- * Return: 0 or an error; then the memory may be in any state.
+ * Return: 0 or an error. After an error, some of the pages may be decrypted.
  */
 int swiotlb_decrypt(void *vaddr, size_t bytes)
 {
@@ -23,11 +23,11 @@ int swiotlb_decrypt(void *vaddr, size_t bytes)
 
 /**
  * swiotlb_encrypt() - take memory back from the hypervisor
- * @vaddr:	Virtual address, on a page.
- * @bytes:	Size, in whole pages.
+ * @vaddr:	Virtual address, page-aligned.
+ * @bytes:	Size, a multiple of the page size.
  *
  * Context: Process context, or boot.
- * Return: 0 or an error; then the memory must not be used for anything else.
+ * Return: 0 or an error. After an error, the memory must not be used for anything else.
  */
 int swiotlb_encrypt(void *vaddr, size_t bytes)
 {
@@ -36,11 +36,13 @@ int swiotlb_encrypt(void *vaddr, size_t bytes)
 }
 
 /**
- * swiotlb_pages_prepare() - make memory fit for a pool
- * @vaddr:	Virtual address, on a page.
- * @bytes:	Size, in whole pages.
- * @shared:	Decrypt it. It is cleared first: neither a device nor the hypervisor may
- *		read its former contents, and decryption keeps them on some platforms.
+ * swiotlb_pages_prepare() - clear and decrypt memory for a pool
+ * @vaddr:	Virtual address, page-aligned.
+ * @bytes:	Size, a multiple of the page size.
+ * @shared:	Decrypt the memory.
+ *
+ * Memory is cleared before it is decrypted: neither a device nor the hypervisor may read its
+ * former contents, and decryption keeps these on some platforms.
  *
  * Context: Process context if @shared, or boot.
  * Return: 0, or an error of swiotlb_decrypt().

@@ -25,16 +25,16 @@ enum swiotlb_source {
  * struct swiotlb_pages - memory of a pool made at run time
  * @bytes:	Size.
  * @shared:	Decrypt it when it is allocated, encrypt it when it is freed.
- * @last:	Highest physical address that it may have.
- * @nid:	Node that is preferred.
+ * @last:	Highest physical address that the memory may have.
+ * @nid:	Preferred node.
  * @gfp:	As for alloc_pages(), without a zone.
  * @dev:	Device, for memory from the atomic pools. May be %NULL if the caller can
  *		sleep.
  * @start:	Physical address.
  * @vaddr:	Virtual address.
- * @source:	Where it came from.
+ * @source:	Where the memory came from.
  *
- * swiotlb_pages_alloc() fills in the last three.
+ * swiotlb_pages_alloc() sets @start, @vaddr and @source.
  */
 struct swiotlb_pages {
 	size_t bytes;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The swiotlb= parameter, and the size of the boot pool that follows from it.
+ * The swiotlb= parameter, and the resulting size of the boot pool.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
@@ -13,9 +13,9 @@ struct swiotlb_param swiotlb_param __ro_after_init = {
 	.nslots = IO_TLB_DEFAULT_SIZE >> IO_TLB_SHIFT,
 };
 
-/* A larger size must be a mistake: more than 64 GiB, or than 2 GiB on 32-bit. */
+/* Largest size that is accepted: 64 GiB, or 2 GiB on 32-bit. More must be a mistake. */
 #define SWIOTLB_MAX_PARAM_BYTES	(IS_ENABLED(CONFIG_64BIT) ? BIT_ULL(36) : (u64)SZ_2G)
-/* One area a CPU is the most that is of use. */
+/* Largest number of areas that is accepted. More areas than CPUs are useless. */
 #define SWIOTLB_MAX_PARAM_AREAS	roundup_pow_of_two(MAX(NR_CPUS, 64))
 
 static void swiotlb_param_log_size(const char *how)
@@ -27,8 +27,8 @@ static void swiotlb_param_log_size(const char *how)
 }
 
 /*
- * Where the size comes from, and how areas round it. All areas of a pool have the
- * same number of slots, and hold any mapping: a dynamic pool gets fewer instead.
+ * Choose the size of the boot pool, and round it up for its areas, which have the same size
+ * and room for the largest mapping. A dynamic pool is not rounded up, but gets fewer areas.
  */
 static void swiotlb_param_update(bool new_nareas)
 {
@@ -55,9 +55,9 @@ static void swiotlb_param_update(bool new_nareas)
 }
 
 /**
- * swiotlb_param_nareas() - how many areas the default pool should have
+ * swiotlb_param_nareas() - number of areas that the default pool should have
  *
- * One for each possible CPU, unless swiotlb= says otherwise.
+ * One area for each possible CPU, unless swiotlb= sets the number.
  *
  * Context: Boot.
  * Return: A power of two.
@@ -72,8 +72,8 @@ unsigned int swiotlb_param_nareas(void)
 }
 
 /*
- * Bytes, or an error. A number without a unit is one of 1 << @shift bytes. memparse()
- * does not notice that a number is too large.
+ * Returns the size in bytes, or an error. The unit of a number without a suffix is
+ * 1 << @shift bytes. Not memparse(), which does not detect an overflow.
  */
 static s64 __init swiotlb_param_bytes(char *token, unsigned int shift)
 {
@@ -142,7 +142,7 @@ static bool __init swiotlb_param_word(char *token)
 		pr_warn("swiotlb=: \"%s\" is not a size from 1M to %lluM, using a quarter of memory\n",
 			token, SWIOTLB_MAX_PARAM_BYTES >> 20);
 	else if (max)
-		/* With less than the boot pool has, no other is ever added. */
+		/* If this is less than the boot pool, no pool is ever added. */
 		swiotlb_param.max_nslots = bytes >> IO_TLB_SHIFT;
 	else if (!strcmp(token, "dynamic"))
 		swiotlb_param.dynamic = true;
@@ -160,9 +160,9 @@ static bool __init swiotlb_param_word(char *token)
 /*
  * [<slots>|<size>][,<areas>][,force|noforce|dynamic|track_hiwater|max=<size>]...
  *
- * Words may stand in any order, also before the numbers: the first number is
- * that of slots wherever it stands. An empty place counts for a number:
- * "swiotlb=,4" sets the areas alone. A later swiotlb= adds to an earlier one.
+ * Words may be in any order, also before the numbers: the first number is always the number
+ * of slots. An empty field counts as a number: "swiotlb=,4" sets only the areas. Settings of
+ * several swiotlb= are combined.
  */
 VISIBLE_IF_KUNIT int __init swiotlb_setup(char *str)
 {
@@ -195,9 +195,9 @@ VISIBLE_IF_KUNIT int __init swiotlb_setup(char *str)
 early_param("swiotlb", swiotlb_setup);
 
 /**
- * swiotlb_param_fixed_size() - the boot pool is all there will ever be
+ * swiotlb_param_fixed_size() - ignore swiotlb=dynamic, since the pool cannot grow
  *
- * A small pool to start from, as swiotlb=dynamic has it, would be too small.
+ * The small boot pool of swiotlb=dynamic would be too small.
  *
  * Context: Boot, before the pool is made.
  */
@@ -215,7 +215,7 @@ void __init swiotlb_param_fixed_size(void)
  * swiotlb_size_or_default() - size of the boot pool
  *
  * Context: Any.
- * Return: Bytes that it has, or will have if there is memory.
+ * Return: Bytes. If the pool is not made yet, it gets less if memory is short.
  */
 unsigned long swiotlb_size_or_default(void)
 {
@@ -226,8 +226,8 @@ unsigned long swiotlb_size_or_default(void)
  * swiotlb_adjust_size() - let an architecture choose the size of the boot pool
  * @size:	Bytes.
  *
- * Does nothing if this was called before. A size in swiotlb= takes precedence, and
- * so does "dynamic" where the pool can grow.
+ * Only the first call has an effect. A size in swiotlb= takes precedence, and so does
+ * "dynamic" if the pool can grow.
  *
  * Context: Boot, before the pool is made.
  */

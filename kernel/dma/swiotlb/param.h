@@ -8,15 +8,15 @@
 #include "internal.h"
 
 /**
- * struct swiotlb_param - what swiotlb= asks for
- * @nslots:	Slots of the boot pool, which follow from the rest.
- * @given_nslots: Slots that the command line asks for, 0 for none, ...
- * @arch_nslots: ... and that the architecture asks for.
- * @nareas:	Areas of a pool, a power of two; 0 for one a CPU.
+ * struct swiotlb_param - settings of swiotlb=
+ * @nslots:	Slots of the boot pool, computed from the other members.
+ * @given_nslots: Slots that the command line asks for, 0 for none.
+ * @arch_nslots: Slots that the architecture asks for, 0 for none.
+ * @nareas:	Areas of a pool, a power of two; 0 for one area per CPU.
  * @force:	Bounce all DMA.
- * @noforce:	Bounce none.
+ * @noforce:	Bounce no DMA.
  * @dynamic:	Boot with a small pool.
- * @max_nslots:	The most slots in all pools; 0 for a share of memory.
+ * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
  * @track_hiwater: Keep the peak of slots in use.
  *
  * Written at boot, by the parser and when the boot pool is made.
@@ -41,7 +41,7 @@ int swiotlb_setup(char *str);
 unsigned int swiotlb_param_nareas(void);
 void swiotlb_param_fixed_size(void);
 
-/* For lines of the log that end in MB: below 1 MiB they would say 0. */
+/* Size in the unit of swiotlb_log_unit(). In MB, sizes below 1 MiB would be logged as 0. */
 static inline unsigned long swiotlb_log_size(u64 bytes)
 {
 	return bytes >> (bytes < SZ_1M ? 10 : 20);

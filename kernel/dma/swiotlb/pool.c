@@ -5,12 +5,12 @@
 
 #include "pool.h"
 
-/* By number, which fits in a cell of a magazine. 0 is no number. */
+/* Pools by number. A cell of a magazine has room for the number only. 0 is not used. */
 struct io_tlb_pool *swiotlb_pool_table[SWIOTLB_MAX_POOLS] __read_mostly;
 
 /**
  * swiotlb_pool_number() - give a pool a number
- * @pool:	A pool without one, initialized.
+ * @pool:	An initialized pool without a number.
  *
  * Context: Any.
  * Return: 0, or -ENOSPC if there are too many pools.
@@ -29,11 +29,11 @@ int swiotlb_pool_number(struct io_tlb_pool *pool)
 }
 
 /**
- * swiotlb_pool_unnumber() - let another pool have the number of a pool
+ * swiotlb_pool_unnumber() - release the number of a pool
  * @pool:	The pool.
  *
- * Context: No magazine and no entry of the index has the number, and no reader of either
- * is still running.
+ * Context: No magazine and no entry of the index has the number, and a grace period has
+ * ended since then.
  */
 void swiotlb_pool_unnumber(struct io_tlb_pool *pool)
 {
@@ -42,8 +42,8 @@ void swiotlb_pool_unnumber(struct io_tlb_pool *pool)
 }
 
 /**
- * swiotlb_limit_nareas() - how many areas a pool can have that hold the largest mapping
- * @nareas:	How many are wanted; 0 counts as 1.
+ * swiotlb_limit_nareas() - limit the number of areas so that each holds the largest mapping
+ * @nareas:	Number of areas wanted; 0 counts as 1.
  * @nslots:	Slots of the pool.
  *
  * Context: Any.
@@ -63,7 +63,7 @@ static unsigned int swiotlb_area_shift(unsigned long nslots, unsigned int nareas
 }
 
 /**
- * swiotlb_pool_meta_bytes() - memory that areas and records of a pool take
+ * swiotlb_pool_meta_bytes() - size of the areas and records of a pool
  * @nslots:	Slots of the pool.
  * @nareas:	Areas wanted.
  *
@@ -81,17 +81,18 @@ size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas)
 }
 
 /**
- * swiotlb_pool_init() - make a pool of a range of memory
- * @pool:	To be initialized; members that are not set here are left alone.
- * @meta:	swiotlb_pool_meta_bytes() zeroed bytes, on a cache line.
- * @start:	Physical address of the range, on a page.
- * @vaddr:	Its virtual address.
- * @nslots:	Its slots.
- * @nareas:	Areas wanted, a power of two. Areas are a power of two in size, so
- *		a pool that is not may get fewer, and a last one that is smaller.
+ * swiotlb_pool_init() - initialize a pool for a range of memory
+ * @pool:	The pool. The caller sets the members that are not set here.
+ * @meta:	swiotlb_pool_meta_bytes() zeroed bytes, aligned to a cache line.
+ * @start:	Physical address of the range, page-aligned.
+ * @vaddr:	Virtual address of the range.
+ * @nslots:	Number of slots in the range.
+ * @nareas:	Areas wanted, a power of two. The size of an area is a power of two. So if
+ *		that of the pool is not, there may be fewer areas, and the last one may be
+ *		smaller.
  *
- * Context: @pool is not shared yet. Its memory is clear: a device must not read the
- * former contents.
+ * Context: @pool is not shared yet. The memory of the range is cleared: a device must not
+ * read its former contents.
  */
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 		       void *vaddr, unsigned long nslots, unsigned int nareas)
@@ -122,7 +123,7 @@ void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
  * @pool:	A pool.
  *
  * Context: Any.
- * Return: An estimate unless the pool stands still.
+ * Return: Slots; an estimate if slots are allocated or freed meanwhile.
  */
 unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
 {
@@ -139,8 +140,8 @@ unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
  * @pool:	A pool from which no more slots are allocated.
  *
  * Context: Any, takes locks of areas, one after the other, if the pool looks empty.
- * Return: %true if none is. Then all that other CPUs did with its buffers is visible to
- * the caller.
+ * Return: %true if none is in use. Then all accesses of other CPUs to its buffers are visible
+ * to the caller.
  */
 bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool)
 {
@@ -167,8 +168,8 @@ bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool)
  * @dma_start:	Address of @pool->start as the device sees it.
  *
  * Context: Any, takes the area's lock.
- * Return: Physical address of the bounce buffer, behind the padding, or
- * %SWIOTLB_MAP_FULL if nothing fits.
+ * Return: Physical address of the bounce buffer, after the padding, or %SWIOTLB_MAP_FULL if
+ * the area has no room.
  */
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,
@@ -202,7 +203,7 @@ phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
  * @index:	A slot at which no mapping begins.
  * @map:	Filled in on success.
  *
- * Context: Any, by the owner of the mapping.
+ * Context: Any. The caller owns the mapping.
  * Return: %false if there is no such mapping.
  */
 bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool, unsigned int index,
@@ -235,7 +236,7 @@ void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 	unsigned int area_index = index >> pool->area_shift;
 	unsigned int first = area_index << pool->area_shift;
 
-	/* With its last slot free, the pool may be freed: RCU keeps it until the end. */
+	/* Once its last slot is free, the pool may be freed: RCU delays that until the end. */
 	guard(rcu)();
 	swiotlb_area_free(swiotlb_pool_area(pool, area_index), index - first,
 			  nslots, cell, value);

@@ -8,15 +8,15 @@
 #include "area.h"
 #include "record.h"
 
-/* Pools of all allocators together; transient pools have no number. */
+/* Maximum number of pools in all allocators. Transient pools do not count. */
 #define SWIOTLB_MAX_POOLS	1024
 
 struct swiotlb_mem;
 
 /*
- * What a pool is used for. No search takes slots from a closed pool, but a map may still
- * take its buffers from a magazine until they are drained. A transient pool holds one
- * mapping, a large pool one or more large mappings.
+ * State of a pool. No search takes slots from a closed pool, but a map may still take its
+ * buffers from a magazine until they are drained. A transient pool holds one mapping, a large
+ * pool one or more large mappings.
  */
 enum swiotlb_pool_state {
 	SWIOTLB_POOL_OPEN,
@@ -36,17 +36,17 @@ enum swiotlb_pool_state {
  * @area_shift:	Binary logarithm of the slots in each area but the last.
  * @nareas:	Number of areas.
  * @nslots:	Number of slots, in all areas.
- * @id:		Number of the pool in swiotlb_pool_table, 0 if it has none.
+ * @id:		Number of the pool in swiotlb_pool_table, 0 for none.
  * @state:	&enum swiotlb_pool_state. Changed under swiotlb_pools_lock, read without.
- * @source:	&enum swiotlb_source of the memory, of a pool made at run time.
+ * @source:	&enum swiotlb_source, for a pool made at run time.
  * @late_alloc:	The memory of a boot pool came from the page allocator.
- * @end:	Physical address behind the last byte.
- * @segment_mask: 2^n - 1 in slots, from the pool's first slot on: for devices, memory is
- *		contiguous within a segment only. %SWIOTLB_NO_BOUNDARY where all is.
+ * @end:	Physical address after the last byte.
+ * @segment_mask: 2^n - 1 if memory is contiguous for devices only within segments of 2^n
+ *		slots from the first slot of the pool on; otherwise %SWIOTLB_NO_BOUNDARY.
  * @node:	Member of the list of its mem's pools.
  * @hash:	Member of the table of transient pools, or of pools about to be freed.
- * @idle:	When the last large mapping ended in it, in jiffies.
- * @free_work:	Frees a transient pool after readers of the table have gone.
+ * @idle:	When a large mapping in it ended last, in jiffies.
+ * @free_work:	Frees a transient pool after a grace period.
  *
  * Constant once the pool is published, except @state, @node, @hash, @idle and @free_work.
  */
@@ -72,7 +72,7 @@ struct io_tlb_pool {
 	struct rcu_work free_work;
 };
 
-/* Returned instead of the address of a bounce buffer. */
+/* Returned instead of an address if there is no room. */
 #define SWIOTLB_MAP_FULL	((phys_addr_t)-1)
 
 extern struct io_tlb_pool *swiotlb_pool_table[SWIOTLB_MAX_POOLS];
@@ -93,7 +93,7 @@ bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool, unsigned int ind
 void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 			  unsigned int nslots, atomic_t *cell, int value);
 
-/* The owner of a buffer keeps its pool, and so the number of the pool. */
+/* A pool keeps its number while any of its slots is in use: see "Magazines". */
 static inline struct io_tlb_pool *swiotlb_pool_by_number(unsigned int id)
 {
 	return READ_ONCE(swiotlb_pool_table[id]);
@@ -104,7 +104,7 @@ static inline bool swiotlb_pool_is_open(const struct io_tlb_pool *pool)
 	return READ_ONCE(pool->state) == SWIOTLB_POOL_OPEN;
 }
 
-/* No search looks into it: a transient or a large pool. */
+/* Is it a transient or a large pool? Searches for room skip these. */
 static inline bool swiotlb_pool_is_apart(const struct io_tlb_pool *pool)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&
@@ -135,7 +135,7 @@ swiotlb_pool_index(const struct io_tlb_pool *pool, phys_addr_t tlb_addr)
 	return (tlb_addr - pool->start) >> IO_TLB_SHIFT;
 }
 
-/* %false if no mapping begins at that slot. */
+/* Read the record of the mapping that begins at slot @head. %false if there is none. */
 static inline bool swiotlb_pool_lookup_head(const struct io_tlb_pool *pool,
 					    unsigned int head,
 					    struct swiotlb_mapping *map)
@@ -145,8 +145,8 @@ static inline bool swiotlb_pool_lookup_head(const struct io_tlb_pool *pool,
 }
 
 /*
- * The mapping that @tlb_addr lies in, %false if there is none. The caller owns the
- * mapping, and so needs no lock: nothing else may unmap it meanwhile.
+ * Find the mapping that contains @tlb_addr. Returns %false if there is none. The caller owns
+ * the mapping, so it needs no lock: no other code may unmap it meanwhile.
  */
 static inline bool swiotlb_pool_lookup(const struct io_tlb_pool *pool,
 				       phys_addr_t tlb_addr,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The life of pools that are made at run time, and how they are found by a physical
- * address.
+ * The life of pools that are made at run time, and their lookup by physical address.
  */
 
 #include "mem.h"
@@ -23,9 +22,9 @@
  * No search finds a closed pool. Its buffers are drained from magazines and depots,
  * and a buffer that is unmapped goes to its area.
  *
- * When may a pool be freed? Its buffers are in use, in a magazine or in a depot, and
- * then its areas count them; or they are free, and then only a search can find them.
- * So, with @used the sum of the counts of its areas::
+ * When may a pool be freed? A buffer that is mapped, in a magazine or in a depot is counted
+ * by its area; a buffer that is free in its area is only found by a search. So, with @used as
+ * the sum of the counts of all areas::
  *
  *	W (worker)                   M (map)                 U (unmap, drain)
  *	--------------------------   ---------------------   -----------------------
@@ -39,45 +38,43 @@
  *	synchronize_rcu()     (b)                            rcu_read_unlock()
  *	number, memory: free
  *
- * After (a) no CPU takes slots from an area of the pool: @used can only fall, and once it
- * was 0 it stays so, though the areas are looked at one by one. The locks also order the
- * cell: without them the new count could become visible before the empty cell, and a
- * reader that begins after (b) has begun could still follow the buffer from the cell into
- * a pool that is freed.
+ * After (a) no CPU takes slots from an area of the pool. @used can only fall, and stays 0 once
+ * it is 0, although the areas are read one by one. The locks also order the store to the cell.
+ * Without them the new count could become visible before the empty cell, and a reader that
+ * begins after (b) has begun could still use the buffer in the cell, whose pool is freed.
  *
- * After (b) U has left the area, and walks of the pool list have ended, as have drains
- * that look from a cell at the pool, see swiotlb_magazine_empty(). The owner of a buffer
- * needs no RCU: @used is not 0.
+ * After (b) U has left the area. Walks of the pool list have ended, and so have drains that
+ * use the pool of a buffer in a cell, see swiotlb_magazine_empty(). The owner of a buffer needs
+ * no RCU, since @used is not 0.
  *
- * __swiotlb_find_pool() reads the index without RCU. Its caller asks for an address
- * that it has mapped, which keeps the pool, or for one that is in no bounce buffer:
- * then the answer is %NULL, since the index is cleared long before the memory has a new
- * owner.
+ * __swiotlb_find_pool() reads the index without RCU. If its caller has mapped the address, the
+ * pool is not freed. If the address is in no bounce buffer, the result is %NULL, since the
+ * index is cleared long before the memory of a pool has a new owner.
  */
 
 /**
  * DOC: Index
  *
- * Pools made at run time begin and end on a multiple of 2 MiB. For each piece of memory
- * of that size the index has the number of its pool, and swiotlb_pool_table has the
- * pool: two loads, whatever the number of pools, without a lock. An xarray of such
- * pieces has three to four dependent loads below 64 GiB.
+ * Pools made at run time begin and end on a multiple of 2 MiB. For each piece of memory of
+ * that size the index has the number of its pool, and swiotlb_pool_table has the pool. A lookup
+ * takes two loads for any number of pools, and no lock. With an xarray it would take three or
+ * four dependent loads below 64 GiB.
  *
- * Boot pools are aligned to a page only: swiotlb_find_pool() compares their addresses.
- * Transient pools may begin anywhere, too, and are not larger than a piece: a hash table
- * has them by the piece in which they begin.
+ * Boot pools are only page-aligned: swiotlb_find_pool() compares their addresses. Transient
+ * pools are only page-aligned, too, and not larger than a piece: they are in a hash table, by
+ * the piece in which they begin.
  */
 #define SWIOTLB_INDEX_SHIFT	21
 #define SWIOTLB_INDEX_SIZE	BIT_ULL(SWIOTLB_INDEX_SHIFT)
 
-/* Buckets for transient pools, as a power of two. */
+/* Binary logarithm of the number of buckets for transient pools. */
 #define SWIOTLB_TRANSIENT_BITS	6
 
 static_assert(SWIOTLB_INDEX_SIZE <= (u64)SWIOTLB_MIN_GROW_SLOTS << IO_TLB_SHIFT);
-/* A transient pool may have twice the slots of its mapping, for the alignment. */
+/* A transient pool may need twice the slots of its mapping, because of the alignment. */
 static_assert(2 * SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_INDEX_SIZE);
 
-/* For each piece of memory the number of its pool, 0 for none. */
+/* @id has the number of the pool of each piece of memory, 0 for none. */
 struct swiotlb_index {
 	unsigned long npieces;
 	u16 id[] __counted_by(npieces);
@@ -95,10 +92,10 @@ static unsigned long swiotlb_index_piece(phys_addr_t paddr)
 }
 
 /**
- * swiotlb_index_prepare() - make the index, before the first pool at run time
+ * swiotlb_index_prepare() - allocate the index if there is none yet
  *
- * It has 2 bytes for each 2 MiB of memory. Memory that is plugged in later above all
- * other memory is not covered: swiotlb_growth_enable() does not let pools lie there.
+ * The index has 2 bytes for each 2 MiB of memory. It does not cover memory that is hot-plugged
+ * above all other memory: swiotlb_growth_enable() excludes pools there.
  *
  * Context: Process context.
  * Return: 0 or -ENOMEM.
@@ -126,11 +123,11 @@ static void swiotlb_index_set(const struct io_tlb_pool *pool, u16 id)
 	unsigned long i, end = swiotlb_index_piece(pool->end);
 
 	for (i = swiotlb_index_piece(pool->start); i < end; i++)
-		/* [9] as above, for the pool of that number. */
+		/* [9] Pairs as above; orders the entry in swiotlb_pool_table. */
 		smp_store_release(&swiotlb_index->id[i], id);
 }
 
-/* Most addresses that are asked for were never bounced: the range tells, and only grows. */
+/* Most addresses that are looked up were never bounced: the range excludes most of them. */
 static void swiotlb_range_widen(const struct io_tlb_pool *pool)
 {
 	unsigned long first = PHYS_PFN(pool->start);
@@ -143,7 +140,7 @@ static void swiotlb_range_widen(const struct io_tlb_pool *pool)
 		WRITE_ONCE(swiotlb_range.end_pfn, end);
 }
 
-/* The atomic coherent pools are decrypted already. */
+/* Do not count memory of the atomic coherent pools, which is already decrypted. */
 static void swiotlb_pool_count_change(struct swiotlb_mem *mem,
 				      const struct swiotlb_pages *pages)
 {
@@ -151,7 +148,7 @@ static void swiotlb_pool_count_change(struct swiotlb_mem *mem,
 		swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
 }
 
-/* Slots that could not be encrypted again use up the limit for good. */
+/* Memory that could not be encrypted again counts towards the limit forever. */
 static void swiotlb_pool_count_lost(struct swiotlb_mem *mem,
 				    const struct swiotlb_pages *pages)
 {
@@ -161,12 +158,12 @@ static void swiotlb_pool_count_lost(struct swiotlb_mem *mem,
 
 /**
  * swiotlb_pool_create() - make a pool
- * @mem:	Allocator that it is made for.
- * @pages:	Memory that it needs.
+ * @mem:	Allocator of the pool.
+ * @pages:	Memory to allocate for the pool.
  * @nareas:	Number of its areas.
  *
- * Context: As @pages->gfp says.
- * Return: The pool, which no other code knows of; -ENOMEM; or another error of
+ * Context: As for @pages->gfp.
+ * Return: The pool, which no other code can find yet; -ENOMEM; or another error of
  * swiotlb_pages_alloc().
  */
 struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
@@ -179,7 +176,7 @@ struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
 	struct io_tlb_pool *pool;
 	int ret;
 
-	/* vmalloc() is not for interrupts, whatever the flags. */
+	/* vmalloc() must not be called in interrupts, not even with GFP_NOWAIT. */
 	pool = gfpflags_allow_blocking(pages->gfp) ?
 	       kvzalloc_node(bytes, pages->gfp, pages->nid) :
 	       kzalloc_node(bytes, pages->gfp, pages->nid);
@@ -205,10 +202,10 @@ struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
 
 /**
  * swiotlb_pool_destroy() - free a pool
- * @pool:	A pool of swiotlb_pool_create() that no other code knows of.
+ * @pool:	A pool of swiotlb_pool_create() that no other code can find.
  *
  * Context: Process context if the memory is decrypted.
- * Return: %false if its memory is lost, see swiotlb_pages_free(). It is counted then.
+ * Return: %false if its memory is lost, see swiotlb_pages_free(). Lost memory is counted.
  */
 bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
 {
@@ -232,14 +229,15 @@ bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
 
 /**
  * swiotlb_pools_add() - publish a pool
- * @mem:	Allocator that it was made for.
+ * @mem:	Allocator of the pool.
  * @pool:	A pool whose memory begins and ends on a multiple of 2 MiB.
  *
- * It goes to the end of the list: older pools are used first, so the youngest fall idle.
+ * The pool is added at the end of the list. Older pools are searched first, so the youngest
+ * fall idle first.
  *
  * Context: Process context, swiotlb_pools_lock is held; after swiotlb_index_prepare().
- * Return: 0; -ENOSPC for too many pools; or -EINVAL for one that is not aligned, or lies
- * outside of the index.
+ * Return: 0; -ENOSPC if there are too many pools; or -EINVAL if the pool is not aligned, or
+ * lies outside of the index.
  */
 int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
@@ -277,9 +275,9 @@ void swiotlb_pools_close(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 }
 
 /**
- * swiotlb_pools_reopen() - let a pool be used again
+ * swiotlb_pools_reopen() - allow new mappings in a closed pool again
  * @mem:	Allocator.
- * @pool:	A pool that is closed.
+ * @pool:	A closed pool.
  *
  * Context: Process context, swiotlb_pools_lock is held.
  */
@@ -293,10 +291,10 @@ void swiotlb_pools_reopen(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 }
 
 /**
- * swiotlb_pools_remove() - take a pool from its allocator
+ * swiotlb_pools_remove() - remove a pool from its allocator
  * @mem:	Allocator.
- * @pool:	A pool that was closed a grace period ago, with no slot in use. After
- *		another one it may be destroyed.
+ * @pool:	A pool that was closed a grace period ago, with no slot in use. It may be
+ *		destroyed after another grace period.
  *
  * Context: Process context, swiotlb_pools_lock is held.
  */
@@ -309,8 +307,8 @@ void swiotlb_pools_remove(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 }
 
 /**
- * swiotlb_transient_add() - let a transient pool be found
- * @pool:	The pool, in which the caller has mapped something.
+ * swiotlb_transient_add() - make a transient pool visible to swiotlb_find_pool()
+ * @pool:	The pool, in which the caller has allocated a mapping.
  *
  * Context: Any, takes swiotlb_range_lock.
  */
@@ -326,8 +324,8 @@ void swiotlb_transient_add(struct io_tlb_pool *pool)
 }
 
 /**
- * swiotlb_transient_del() - let a transient pool no longer be found
- * @pool:	The pool. Readers may still see it until a grace period has ended.
+ * swiotlb_transient_del() - hide a transient pool from swiotlb_find_pool()
+ * @pool:	The pool. Readers may still use it until a grace period has ended.
  *
  * Context: Any, takes swiotlb_range_lock.
  */
@@ -352,8 +350,8 @@ static struct io_tlb_pool *swiotlb_transient_find(unsigned long piece,
  * __swiotlb_find_pool() - find a pool by an address that is not in a boot pool
  * @paddr:	Physical address. For swiotlb_find_pool() only.
  *
- * Context: Any. The pool stays as long as the mapping at @paddr does.
- * Return: The pool, or %NULL if @paddr is in none.
+ * Context: Any. The pool is not freed before the mapping at @paddr has ended.
+ * Return: The pool, or %NULL if @paddr is in no pool.
  */
 struct io_tlb_pool *__swiotlb_find_pool(phys_addr_t paddr)
 {

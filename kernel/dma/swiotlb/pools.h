@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which pools an allocator has, and which pool has an address.
+ * The pools of an allocator, and the lookup of a pool by address.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_POOLS_H
 #define _KERNEL_DMA_SWIOTLB_POOLS_H
@@ -11,9 +11,10 @@ struct swiotlb_pages;
 
 /**
  * struct swiotlb_pools - the pools of an allocator
- * @list:	All pools but transient ones, the oldest first. Changed under
+ * @list:	All pools except transient ones, the oldest first. Changed under
  *		swiotlb_pools_lock, read under RCU.
- * @held:	Slots of all pools in @list. Changed under the lock, read without it.
+ * @held:	Slots of all pools in @list. Changed under swiotlb_pools_lock, read
+ *		without it.
  * @max_nareas:	Highest number of areas that any pool has had.
  */
 struct swiotlb_pools {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a pool remembers of a mapping.
+ * The record that a pool keeps of each mapping.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_RECORD_H
 #define _KERNEL_DMA_SWIOTLB_RECORD_H
@@ -14,23 +14,24 @@
  * first slot, and the next one if it has more than one slot:
  *
  * short
- *	Bit 63 clear. Bits 62..11 are the original address, bits 10..0 the size
- *	in bytes less one. For a mapping of one slot, which has no padding.
+ *	For a mapping of one slot, which has no padding. Bit 63 is 0. Bits 62..11 are the
+ *	original address, bits 10..0 the size in bytes less one.
  * long
  *	Bits 63 and 62 are 10. Bits 61..53 are the number of slots less one, or all
  *	set for a large mapping, bits 52..0 the original address without its lowest 11
  *	bits.
  * tail
  *	Bits 63 and 62 are 11. Follows a long record: bits 38..30 are the number
- *	of padding slots, bits 29..11 the size in bytes, bits 10..0 what the long
- *	record leaves out of the address. Of a large mapping a second tail follows:
- *	bits 61..36 are the number of slots, bits 35..0 the size.
+ *	of padding slots, bits 29..11 the size in bytes, bits 10..0 the
+ *	lowest bits of the address. A large mapping has a second tail: bits 61..36
+ *	are the number of slots, bits 35..0 the size in bytes.
  * free
  *	All bits set.
  *
- * A word is short or long while a mapping begins there. All other words are free, or a
- * tail, which may be an old one. A record turns to free by an atomic exchange: if several
- * CPUs unmap one address, one of them succeeds, and owns the slots.
+ * A word is short or long while a mapping begins at its slot. All other words are free or a
+ * tail, which may be left over from an earlier mapping. An unmap sets the first word to free
+ * by an atomic exchange: if several CPUs unmap an address, one of them succeeds, and owns the
+ * slots.
  *
  * An original address of more than 63 - %IO_TLB_SHIFT bits, above 4 PiB, does not fit in
  * the short form: such a mapping gets a second slot.
@@ -51,8 +52,8 @@ static_assert(SWIOTLB_MAX_SLOTS - 1 < SWIOTLB_RECORD_NSLOTS_MASK);
 static_assert(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_RECORD_BYTES_MASK);
 
 /*
- * A mapping record, unpacked. @head is the index in the pool of the first slot, padding
- * included, @word the first word of the record. All others are as in
+ * An unpacked mapping record. @head is the index of the first slot in the pool, padding
+ * included; @word is the first word of the record. The other members are as in
  * &struct swiotlb_request.
  */
 struct swiotlb_mapping {
@@ -64,7 +65,7 @@ struct swiotlb_mapping {
 	u64 word;
 };
 
-/* Too many bits for the short form. */
+/* Does the address have too many bits for a short record? */
 static inline bool swiotlb_addr_is_long(phys_addr_t addr)
 {
 	return (u64)addr >> (63 - IO_TLB_SHIFT);
@@ -89,7 +90,7 @@ static inline void swiotlb_record_write(atomic64_t *record,
 		     addr >> IO_TLB_SHIFT);
 }
 
-/* Of a large mapping, once more after swiotlb_record_write(), which has no room for all. */
+/* Overwrite the record of a large mapping, whose size swiotlb_record_write() truncates. */
 static inline void swiotlb_record_write_large(atomic64_t *record,
 					      const struct swiotlb_request *req)
 {
@@ -105,7 +106,7 @@ static inline void swiotlb_record_write_large(atomic64_t *record,
 		     addr >> IO_TLB_SHIFT);
 }
 
-/* %false if no mapping begins there, or if it is unmapped meanwhile. */
+/* Returns %false if no mapping begins at the slot, or if it is being unmapped. */
 static inline bool swiotlb_record_read(const atomic64_t *record,
 				       struct swiotlb_mapping *map)
 {
@@ -123,7 +124,7 @@ static inline bool swiotlb_record_read(const atomic64_t *record,
 	}
 
 	tail = atomic64_read(record + 1);
-	/* The shift drops all but the address. */
+	/* The shift drops all higher bits of the record. */
 	map->orig_addr = word << IO_TLB_SHIFT | (tail & SWIOTLB_RECORD_LOW_MASK);
 	map->bytes = tail >> IO_TLB_SHIFT & SWIOTLB_RECORD_BYTES_MASK;
 	map->nslots = (word >> SWIOTLB_RECORD_NSLOTS_SHIFT &
@@ -137,7 +138,7 @@ static inline bool swiotlb_record_read(const atomic64_t *record,
 	return tail >= SWIOTLB_RECORD_TAIL && tail < SWIOTLB_RECORD_FREE;
 }
 
-/* End a mapping: the caller owns its slots. %false if another caller has ended it. */
+/* End a mapping. On %true the caller owns its slots, on %false another caller has ended it. */
 static inline bool swiotlb_record_take(atomic64_t *record, u64 word)
 {
 	s64 old = word;

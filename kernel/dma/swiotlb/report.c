@@ -25,8 +25,8 @@ static const struct {
  * @attrs:	DMA attributes.
  *
  * Context: Any.
- * Return: %true if the caller should log why: for each cause at a limited rate, and
- * never with %DMA_ATTR_NO_WARN.
+ * Return: %true if the caller should log the failure. The rate is limited for each cause, and
+ * with %DMA_ATTR_NO_WARN nothing is logged.
  */
 bool swiotlb_failed(struct device *dev, enum swiotlb_cause cause, size_t bytes,
 		    unsigned long attrs)
@@ -38,7 +38,7 @@ bool swiotlb_failed(struct device *dev, enum swiotlb_cause cause, size_t bytes,
 	};
 	enum swiotlb_event event = swiotlb_causes[cause].event;
 
-	/* No counter for the other causes: the device may have no allocator. */
+	/* Causes without an event have no counter: the device may have no allocator. */
 	if (event != SWIOTLB_NR_EVENTS)
 		swiotlb_count(to_swiotlb_mem(dev->dma_io_tlb_mem), event, 1);
 	trace_swiotlb_failed(dev, bytes, swiotlb_causes[cause].word);
@@ -46,13 +46,13 @@ bool swiotlb_failed(struct device *dev, enum swiotlb_cause cause, size_t bytes,
 }
 
 /**
- * swiotlb_failed_full() - report that there is no room
+ * swiotlb_failed_full() - report a map that found no room
  * @dev:	Device.
  * @req:	The request.
  * @reach:	Pools that the device can use.
  * @attrs:	DMA attributes.
  *
- * Monitors look for the first words, which are the same for coherent memory.
+ * The message begins with the same words in all cases, since monitors look for these.
  *
  * Context: Any.
  */

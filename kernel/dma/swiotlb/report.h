@@ -9,13 +9,13 @@
 
 /**
  * enum swiotlb_cause - why nothing could be mapped
- * @SWIOTLB_CAUSE_NO_POOL: The device has no allocator, or that has no pool.
- * @SWIOTLB_CAUSE_ENCRYPTION: The pools have the other state of encryption.
- * @SWIOTLB_CAUSE_TOO_LARGE: The request is larger than any mapping can be, ...
- * @SWIOTLB_CAUSE_MISALIGNED: ... or its alignment and boundary exclude each other.
+ * @SWIOTLB_CAUSE_NO_POOL: The device has no allocator, or its allocator has no pool.
+ * @SWIOTLB_CAUSE_ENCRYPTION: The pools are decrypted and must not be, or the reverse.
+ * @SWIOTLB_CAUSE_TOO_LARGE: The request is larger than any mapping can be.
+ * @SWIOTLB_CAUSE_MISALIGNED: The alignment and the boundary of the request exclude each other.
  * @SWIOTLB_CAUSE_OUT_OF_REACH: The device reaches no memory.
  * @SWIOTLB_CAUSE_FULL:	There is no room.
- * @SWIOTLB_NR_CAUSES:	Number of all these.
+ * @SWIOTLB_NR_CAUSES:	Number of causes.
  */
 enum swiotlb_cause {
 	SWIOTLB_CAUSE_NO_POOL,
@@ -33,10 +33,10 @@ void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 			 enum swiotlb_reach reach, unsigned long attrs);
 
 /*
- * A driver has unmapped, synced or freed an address that is not its own; @fmt has one %pa
- * for it. Nothing is harmed, so it must not panic with panic_on_warn, unless
- * CONFIG_DMA_API_DEBUG asks for such errors. With a copy of the address, the caller can
- * keep its own in a register.
+ * Report a driver that has unmapped, synced or freed an address that it has not mapped. @fmt
+ * has one %pa for the address. This is no WARN, which may panic, since no memory is corrupted;
+ * except with CONFIG_DMA_API_DEBUG, which is for finding such errors. The macro copies the
+ * address, so that the caller can keep its own in a register.
  */
 #define swiotlb_driver_error(dev, fmt, addr)				\
 do {									\

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a caller wants to have mapped, in slots.
+ * The mapping that a caller asks for, in slots.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_REQUEST_H
 #define _KERNEL_DMA_SWIOTLB_REQUEST_H
 
 #include "slots.h"
 
-/* The mapping is an allocation: it has no original, nothing is ever copied. */
+/* Original address of an allocation, which has no original and is never copied. */
 #define SWIOTLB_NO_ORIG_ADDR	((phys_addr_t)-1)
 
 /**
  * struct swiotlb_request - a mapping that a caller asks for
  * @orig_addr:	Physical address of the original buffer, or %SWIOTLB_NO_ORIG_ADDR.
  * @bytes:	Size of the buffer.
- * @offset:	Bytes from the start of the first slot that holds data to the data.
- * @pad_slots:	Slots in front of that one, for the alignment of the allocation.
- * @nslots:	Length of the run: padding, @offset, the buffer, and the
- *		rounding of the end.
- * @align_mask:	2^n - 1, in slots: mask of the bits of the first slot's DMA slot number
- *		that are prescribed, ...
- * @align:	... and their values.
+ * @offset:	Offset of the data in the first slot that holds data, in bytes.
+ * @pad_slots:	Slots before the first slot that holds data, for alignment.
+ * @nslots:	Length of the run: padding, @offset and the buffer, rounded up.
+ * @align_mask:	2^n - 1. These bits of the DMA address of the first slot, in slots, must
+ *		equal @align.
+ * @align:	See @align_mask.
  * @boundary_mask: Segment boundary in slots, 2^n - 1.
  */
 struct swiotlb_request {
@@ -35,9 +34,8 @@ struct swiotlb_request {
 };
 
 /*
- * Does any pool, however large and empty, have room for it? The lowest position inside a
- * segment that has the alignment is the one that has no higher bits set; if the run
- * crosses the boundary there, it does so everywhere.
+ * Can a pool of any size have room for the request? The lowest aligned position in a segment
+ * is that of @align. If a run crosses the boundary from there, it does so from all others.
  */
 static inline bool swiotlb_request_possible(const struct swiotlb_request *req)
 {
@@ -46,7 +44,7 @@ static inline bool swiotlb_request_possible(const struct swiotlb_request *req)
 	return req->nslots - 1 <= req->boundary_mask - lowest;
 }
 
-/* Are alignment and boundary right for a run from @dma_slot on, as the device counts? */
+/* Does a run that begins at DMA address @dma_slot, in slots, satisfy alignment and boundary? */
 static inline bool swiotlb_request_fits(const struct swiotlb_request *req,
 					unsigned long dma_slot)
 {
@@ -56,7 +54,7 @@ static inline bool swiotlb_request_fits(const struct swiotlb_request *req,
 	       req->nslots - 1 <= req->boundary_mask - pos;
 }
 
-/* Larger than any area: such a mapping needs a large pool. */
+/* Is the request larger than any area? Then it needs a large pool. */
 static inline bool swiotlb_request_is_large(const struct swiotlb_request *req)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&
@@ -68,13 +66,13 @@ static inline unsigned int swiotlb_nslots(u64 bytes)
 	return DIV_ROUND_UP_ULL(bytes, IO_TLB_SIZE);
 }
 
-/* For people who read it: the bytes of some pools exceed 32 bits. */
+/* KiB for messages and debugfs: the size of a pool in bytes may exceed 32 bits. */
 static inline unsigned long swiotlb_kib(unsigned long nslots)
 {
 	return nslots << (IO_TLB_SHIFT - 10);
 }
 
-/* Bytes from the start of an allocation to a buffer that came from @addr. */
+/* Offset in bytes of a buffer with original address @addr from the start of its allocation. */
 static inline unsigned int swiotlb_align_offset(struct device *dev,
 						unsigned int alloc_align_mask,
 						u64 addr)

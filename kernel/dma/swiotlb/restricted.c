@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Restricted pools: a device tree gives a device a range of memory, and all its
- * DMA must lie there, coherent allocations too.
+ * Restricted pools: a device tree assigns a range of memory to a device, and all DMA of the
+ * device must be in this range, including coherent allocations.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
@@ -14,7 +14,7 @@
  * swiotlb_free_from_pool() - free pages of a restricted pool
  * @dev:	Device that they were allocated for.
  * @tlb_addr:	Their physical address.
- * @pool:	What swiotlb_find_pool() has found.
+ * @pool:	The pool, from swiotlb_find_pool().
  *
  * Context: Any.
  */
@@ -37,9 +37,9 @@ void swiotlb_free_from_pool(struct device *dev, phys_addr_t tlb_addr,
  * @attrs:	__DMA_ATTR_ALLOC_CC_SHARED for decrypted memory.
  *
  * Context: Any.
- * Return: The first page, or %NULL if the pool is full, or not decrypted as
- * @attrs asks for. Then swiotlb_failed is traced, and unless %DMA_ATTR_NO_WARN is
- * set, the log says why, at a limited rate.
+ * Return: The first page, or %NULL if the pool is full, or if @attrs and the pool differ in
+ * encryption. A failure is traced as swiotlb_failed, and logged at a limited rate unless
+ * %DMA_ATTR_NO_WARN is set.
  */
 struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 {
@@ -78,8 +78,8 @@ struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 	}
 
 	/*
-	 * The DMA address is aligned. If the bus offset is not a multiple of the page
-	 * size, the physical address is not.
+	 * The DMA address is page-aligned. The physical address is not if the bus offset is
+	 * not a multiple of the page size.
 	 */
 	if (!PAGE_ALIGNED(tlb_addr)) {
 		swiotlb_failed(dev, SWIOTLB_CAUSE_MISALIGNED, size, DMA_ATTR_NO_WARN);
@@ -95,13 +95,13 @@ struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 }
 
 /**
- * swiotlb_free() - free pages of a restricted pool, if they are such
+ * swiotlb_free() - free pages if they are from a restricted pool
  * @dev:	Device that they were allocated for.
  * @page:	First page.
  * @size:	Bytes.
  *
  * Context: Any.
- * Return: %false if they are from somewhere else.
+ * Return: %false if they are not from a restricted pool.
  */
 bool swiotlb_free(struct device *dev, struct page *page, size_t size)
 {
@@ -113,7 +113,7 @@ bool swiotlb_free(struct device *dev, struct page *page, size_t size)
 	return pool;
 }
 
-/* One area: coherent allocations need long runs more than CPUs need locks. */
+/* Only one area, since coherent allocations need long runs. */
 static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 {
 	struct swiotlb_mem *mem __free(kfree) = kzalloc_obj(*mem);
@@ -155,7 +155,7 @@ static int swiotlb_rmem_device_init(struct reserved_mem *rmem,
 		return -EINVAL;
 	}
 
-	/* Devices may share the range: the first one sets it up. */
+	/* Devices may share the range: create the allocator for the first one. */
 	ret = rmem->priv ? 0 : swiotlb_rmem_create(rmem, dev);
 	if (ret)
 		return ret;
@@ -171,7 +171,7 @@ static void swiotlb_rmem_device_release(struct reserved_mem *rmem,
 	dev->dma_io_tlb_mem = &swiotlb_default_mem.pub;
 }
 
-/* Memory that others may use, or that the kernel does not map, will not do. */
+/* Properties of memory that others may use, or that the kernel does not map. */
 static const char * const swiotlb_rmem_excluded[] __initconst = {
 	"reusable", "no-map", "linux,cma-default", "linux,dma-default",
 };

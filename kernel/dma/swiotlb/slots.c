@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Slots of one area: find a free run, claim it, release it.
+ * Slots of one area: find, claim and release a run.
  */
 
 #include "slots.h"
@@ -8,31 +8,30 @@
 /**
  * DOC: First fit, with hints
  *
- * A search takes the lowest run that fits. That packs the area, and it reuses a
- * buffer that was just freed while it is still in a cache. So that it does not pass over
- * the same full words again and again, each area keeps, for each order o up to
- * %SWIOTLB_MAX_HINT_ORDER, a lower bound::
+ * A search takes the lowest run that fits. This packs the area, and reuses buffers that were
+ * freed recently and are still in a cache. To skip words without room, each area has a hint
+ * for each order o up to %SWIOTLB_MAX_HINT_ORDER, a lower bound::
  *
  *	no free, naturally aligned block of 2^o slots begins below hint[o]
  *
- * Claiming slots raises the bounds, releasing slots lowers them, and a search for such a
- * block sets its bound to the block that it found, or to the end of the area. Drivers
- * mostly map 1, 2, 4 or 8 slots: these take an aligned block if they can. Any run of n
- * slots holds an aligned block of 2^o slots if n >= 2^(o+1) - 1, and begins less than 2^o
- * slots before it: all other searches begin there.
+ * Claiming slots raises the hints, releasing slots lowers them. A search for an aligned block
+ * of 2^o slots sets hint[o] to the block that it found, or to the end of the area. Drivers
+ * mostly map 1, 2, 4 or 8 slots: these take an aligned block if possible. A run of n slots
+ * with n >= 2^(o+1) - 1 contains an aligned block of 2^o slots, and begins less than 2^o slots
+ * before that block. So all other searches begin 2^o - 1 slots before the lowest free block.
  *
  * A search that finds no run of n slots at all sets @longest to n - 1. Requests of n or
  * more slots then skip the area until a run long enough becomes free.
  */
 
 /*
- * The lowest free aligned block of 1 << @order slots, or the end of the area. Blocks of a
- * word are looked at together: this is how all searches pass over small holes.
+ * Find the lowest free aligned block of 1 << @order slots, or return the end of the area. All
+ * blocks of a word are checked at once, so small holes are skipped fast.
  */
 static unsigned int swiotlb_slots_find_block(struct swiotlb_slots *slots,
 					     unsigned int order)
 {
-	/* The first bit of each block. */
+	/* Masks of the first bit of each block. */
 	static const unsigned long firsts[SWIOTLB_MAX_HINT_ORDER + 1] = {
 		~0UL, ~0UL / 0x3, ~0UL / 0xf, ~0UL / 0xff,
 	};
@@ -54,7 +53,7 @@ static unsigned int swiotlb_slots_find_block(struct swiotlb_slots *slots,
 	return slots->hint[order];
 }
 
-/* @index, or the slot behind the boundary that a run from @index on would cross. */
+/* If a run that begins at @index crosses a boundary, return the first slot after that. */
 static unsigned int swiotlb_fit_skip(const struct swiotlb_fit *fit,
 				     unsigned int index)
 {
@@ -69,7 +68,7 @@ static unsigned int swiotlb_fit_skip(const struct swiotlb_fit *fit,
 	return index;
 }
 
-/* The lowest run from @index on that fits. */
+/* Find the lowest run at or after @index that fits. */
 static unsigned int swiotlb_slots_scan(const struct swiotlb_slots *slots,
 				       const struct swiotlb_fit *fit,
 				       unsigned int index)
@@ -88,8 +87,8 @@ static unsigned int swiotlb_slots_scan(const struct swiotlb_slots *slots,
 }
 
 /**
- * swiotlb_slots_init() - all slots of an area are free
- * @slots:	To be initialized.
+ * swiotlb_slots_init() - initialize the slots of an area, all free
+ * @slots:	Slots of one area.
  * @used:	Bitmap of at least @nslots bits, all zero.
  * @head:	Bitmap of at least @nslots bits, all zero.
  * @nslots:	Number of slots.
@@ -105,14 +104,14 @@ void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
 		.nslots = nslots,
 		.longest = UINT_MAX,
 	};
-	/* A search for a block looks at whole words. */
+	/* A search for a block reads whole words: the bits after the last slot must be set. */
 	bitmap_set(used, nslots, -nslots % BITS_PER_LONG);
 }
 
 /**
  * swiotlb_slots_find() - find a free run that fits
  * @slots:	Slots of one area.
- * @fit:	What the run must satisfy.
+ * @fit:	Constraints on the run.
  *
  * Context: The area's lock is held.
  * Return: Index of the run's first slot, or %SWIOTLB_NO_SLOT if there is none.
@@ -135,7 +134,7 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
 			return SWIOTLB_NO_SLOT;
 	}
 
-	/* Every run holds a block of this order, and begins less than a block before it. */
+	/* Each run contains a block of this order, and begins less than a block before it. */
 	order = min(ilog2(fit->nslots + 1) - 1, SWIOTLB_MAX_HINT_ORDER);
 	first = swiotlb_slots_find_block(slots, order);
 	first -= min(first, (1U << order) - 1);
@@ -148,12 +147,12 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
 }
 
 /**
- * swiotlb_slots_claim() - take a run that swiotlb_slots_find() has found
+ * swiotlb_slots_claim() - allocate a run that swiotlb_slots_find() has found
  * @slots:	Slots of one area.
  * @index:	First slot of the run.
  * @nslots:	Length of the run.
  *
- * Context: The area's lock is held, and was since the run was found.
+ * Context: The area's lock is held, without a break since swiotlb_slots_find().
  */
 void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index,
 			 unsigned int nslots)
@@ -169,7 +168,7 @@ void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index,
 			slots->hint[order] = index + nslots;
 }
 
-/* The free run around slots just freed may be the longest now. */
+/* The free run that contains the slots just freed may now be the longest. */
 static void swiotlb_slots_raise_longest(struct swiotlb_slots *slots,
 					unsigned int index, unsigned int nslots)
 {
@@ -193,7 +192,7 @@ static void swiotlb_slots_raise_longest(struct swiotlb_slots *slots,
  * @nslots:	Length of that run.
  *
  * Context: The area's lock is held.
- * Return: %false, and nothing is changed, if no run begins at @index.
+ * Return: %false if no run begins at @index. Then nothing is changed.
  */
 bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index,
 			   unsigned int nslots)
@@ -219,10 +218,10 @@ bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index,
  * @slots:	Slots of one area.
  * @index:	Any slot.
  *
- * Other bits may change meanwhile, but those from the head of the caller's own run up
- * to @index do not.
+ * The caller owns the run, so the head bits from the first slot of the run to @index do not
+ * change. Other head bits may.
  *
- * Context: Any. The owner of the run does not need the area's lock.
+ * Context: Any, without the area's lock.
  * Return: The nearest head at or below @index, or %SWIOTLB_NO_SLOT. If @index is free,
  * that is the head of another run.
  */

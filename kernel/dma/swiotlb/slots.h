@@ -8,23 +8,23 @@
 #include "internal.h"
 
 /*
- * The largest mapping in a shared pool, and so the smallest area that can serve all of
- * these. Larger ones: large.c.
+ * The largest mapping in a shared pool, and so the smallest area with room for each of them.
+ * For larger mappings see large.c.
  */
 #define SWIOTLB_MAX_SLOTS	IO_TLB_SEGSIZE
 #define SWIOTLB_NO_SLOT		UINT_MAX
 /* Hints are kept for blocks of 1, 2, 4 and 8 slots (16 KiB). */
 #define SWIOTLB_MAX_HINT_ORDER	3
 #define SWIOTLB_NO_BOUNDARY	ULONG_MAX
-/* A device has a boundary, and so has the memory of some platforms. */
+/* One boundary of the device, and one of the memory on some platforms. */
 #define SWIOTLB_NR_BOUNDARIES	2
 
 /**
  * struct swiotlb_slots - which slots of an area are in use
- * @used:	One bit a slot: in use.
- * @head:	One bit a slot: first of a mapping. Read without the lock, too.
+ * @used:	Bitmap of slots in use.
+ * @head:	Bitmap of slots that are the first of a run. Also read without the lock.
  * @nslots:	Number of slots, constant.
- * @nused:	Number of bits set in @used. Read without the lock as an estimate.
+ * @nused:	Number of slots in use. Read without the lock as an estimate.
  * @longest:	No free run is longer than this. Read without the lock as an estimate.
  * @hint:	For each order o, no free aligned block of 2^o slots begins below
  *		@hint[o].
@@ -41,8 +41,8 @@ struct swiotlb_slots {
 };
 
 /*
- * A run does not cross it if (@off + i) & ~@mask is the same for all its slots i. @mask is
- * 2^n - 1, or %SWIOTLB_NO_BOUNDARY.
+ * A run crosses a boundary unless (@off + i) & ~@mask is the same for all its slots i. @mask
+ * is 2^n - 1, or %SWIOTLB_NO_BOUNDARY.
  */
 struct swiotlb_boundary {
 	unsigned long mask;
@@ -50,11 +50,11 @@ struct swiotlb_boundary {
 };
 
 /**
- * struct swiotlb_fit - what a run must satisfy, in slots from the start of the area
+ * struct swiotlb_fit - constraints on a run; slots count from the start of the area
  * @nslots:	Length of the run, not 0.
  * @align_mask:	2^n - 1. For the first slot i, (@align_off + i) & @align_mask is 0.
  * @align_off:	See @align_mask.
- * @boundary:	The run crosses none of them.
+ * @boundary:	Boundaries that the run must not cross.
  */
 struct swiotlb_fit {
 	unsigned int nslots;
@@ -63,7 +63,7 @@ struct swiotlb_fit {
 	struct swiotlb_boundary boundary[SWIOTLB_NR_BOUNDARIES];
 };
 
-/* Is a search for such a run useful? An estimate unless the area's lock is held. */
+/* May the area have a free run of @nslots? An estimate unless the area's lock is held. */
 static inline bool swiotlb_slots_may_fit(const struct swiotlb_slots *slots,
 					 unsigned int nslots)
 {

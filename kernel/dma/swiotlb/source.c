@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where the memory of pools comes from at run time.
+ * Sources of memory for pools made at run time.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
@@ -8,8 +8,7 @@
 #include "pages.h"
 
 /*
- * The narrowest zone that contains all pages up to the limit. Some of its pages may lie
- * above.
+ * The smallest zone that contains all pages up to @last. It may also contain pages above.
  */
 static gfp_t swiotlb_zone(u64 last)
 {
@@ -18,7 +17,7 @@ static gfp_t swiotlb_zone(u64 last)
 	return last <= DMA_BIT_MASK(32) ? __GFP_DMA32 : 0;
 }
 
-/* Try a narrower zone when one gave a page above the limit. */
+/* Use the next smaller zone, since a page was above the limit. */
 static bool swiotlb_narrow_zone(gfp_t *zone)
 {
 	if (IS_ENABLED(CONFIG_ZONE_DMA32) && !*zone)
@@ -34,17 +33,17 @@ static struct page *swiotlb_cma_take(const struct swiotlb_pages *pages)
 {
 	struct cma *cma = dev_get_cma_area(NULL);
 
-	/* Migrating pages away from an area above the limit would be useless. */
+	/* Do not migrate pages if the whole area is above the limit. */
 	if (!cma || !cma_intersects(cma, 0, min_t(u64, pages->last, ULONG_MAX)))
 		return NULL;
-	/* Large pages of the linear mapping, and of the host, stay whole. */
+	/* Align to 2 MiB, so that large pages of the linear mapping and of the host stay whole. */
 	return cma_alloc(cma, PFN_UP(pages->bytes),
 			 min(get_order(pages->bytes), get_order(SZ_2M)), true);
 }
 
 /*
- * On a multiple of its size, but of no more than 2 MiB: alloc_contig_pages() sees to that
- * for powers of two only.
+ * Allocate memory that is aligned to its size, or to 2 MiB if it is larger.
+ * alloc_contig_pages() aligns powers of two only: for other sizes, free the excess.
  */
 static struct page *swiotlb_contig_take(const struct swiotlb_pages *pages, gfp_t gfp)
 {
@@ -73,7 +72,7 @@ static struct page *swiotlb_pages_take(const struct swiotlb_pages *pages, gfp_t 
 
 	if (pages->source == SWIOTLB_FROM_CMA)
 		return swiotlb_cma_take(pages);
-	/* It refuses __GFP_NORETRY. */
+	/* alloc_contig_pages() fails with __GFP_NORETRY. */
 	if (pages->source == SWIOTLB_FROM_CONTIG)
 		return swiotlb_contig_take(pages, gfp & ~__GFP_NORETRY);
 	if (order > MAX_PAGE_ORDER)
@@ -94,7 +93,7 @@ static void swiotlb_pages_put(const struct swiotlb_pages *pages, struct page *pa
 		__free_pages(page, get_order(pages->bytes));
 }
 
-/* The CPU copies through the linear mapping; an area of CMA may lie outside of it. */
+/* The copy needs memory in the linear mapping. A CMA area may be in high memory. */
 static struct page *swiotlb_pages_below(const struct swiotlb_pages *pages)
 {
 	gfp_t zone = swiotlb_zone(pages->last);
@@ -112,9 +111,9 @@ static struct page *swiotlb_pages_below(const struct swiotlb_pages *pages)
 }
 
 /*
- * CMA comes last: displays, cameras and coherent allocations have nothing else. All but
- * the page allocator migrate pages, which waits for their I/O; and CMA holds a lock
- * meanwhile, so that not even a caller that does not migrate may wait for it.
+ * Use CMA last, since displays, cameras and coherent allocations have no other source. All
+ * sources except the page allocator migrate pages, which waits for their I/O. CMA holds a
+ * lock meanwhile, so even a caller that migrates nothing may have to wait for that I/O.
  */
 static struct page *swiotlb_pages_find(struct swiotlb_pages *pages)
 {
@@ -149,12 +148,12 @@ static int swiotlb_pages_alloc_atomic(struct swiotlb_pages *pages)
 
 /**
  * swiotlb_pages_alloc() - allocate memory for a pool
- * @pages:	What is wanted; completed on success. The memory is cleared.
+ * @pages:	The request; the result is filled in on success.
  *
- * Decrypting sleeps. Where @pages->gfp forbids that, decrypted memory comes from the
- * atomic coherent pools.
+ * The memory is cleared. Decryption sleeps: if @pages->gfp forbids that, decrypted memory
+ * comes from the atomic coherent pools.
  *
- * Context: As @pages->gfp says.
+ * Context: As for @pages->gfp.
  * Return: 0; -ENOMEM; -EIO if memory could not be decrypted; or -ENOTRECOVERABLE if it
  * could then not be encrypted again, and is lost.
  */
@@ -174,17 +173,17 @@ int swiotlb_pages_alloc(struct swiotlb_pages *pages)
 	pages->vaddr = phys_to_virt(pages->start);
 	if (!swiotlb_pages_prepare(pages->vaddr, pages->bytes, pages->shared))
 		return 0;
-	/* Some of the pages may have been decrypted before it failed. */
+	/* Some of the pages may be decrypted: encrypt all. */
 	return swiotlb_pages_free(pages) ? -EIO : -ENOTRECOVERABLE;
 }
 
 /**
  * swiotlb_pages_free() - free memory of a pool
- * @pages:	As swiotlb_pages_alloc() has filled it in.
+ * @pages:	The memory, from swiotlb_pages_alloc().
  *
  * Context: Process context if @pages->shared.
- * Return: %false if the pages cannot be encrypted again. They must not be used for
- * anything else: they are lost, and the log says so.
+ * Return: %false if the pages cannot be encrypted again. They are not freed, since they must
+ * not be used for anything else, and the loss is logged.
  */
 bool swiotlb_pages_free(const struct swiotlb_pages *pages)
 {

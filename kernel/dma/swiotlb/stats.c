@@ -8,7 +8,7 @@
 
 DEFINE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
 
-/* Before the first driver maps anything: the sum must see every mapping. */
+/* This must run before the first map, since the sum must include each mapping. */
 static int __init swiotlb_hiwater_init(void)
 {
 	if (swiotlb_param.track_hiwater)
@@ -22,8 +22,8 @@ early_initcall(swiotlb_hiwater_init);
  * @mem:	Allocator.
  * @nslots:	Slots that were mapped, negative for unmapped.
  *
- * The sum of per-CPU peaks would exceed the real peak. The slots of a wider allocator
- * count for the narrower one, which has the files in debugfs.
+ * The sum of per-CPU peaks would exceed the real peak. The slots of a wider allocator count in
+ * the narrower one, which has the files in debugfs.
  *
  * Context: Any.
  */
@@ -39,7 +39,7 @@ void __swiotlb_track(struct swiotlb_mem *mem, long nslots)
 			break;
 }
 
-/* A file with a number: the sum of @expr for a mem and the wider one. */
+/* A file with the sum of @expr for an allocator and the wider one. */
 #define SWIOTLB_SUM_FILE(name, set, expr)				\
 static int swiotlb_##name##_get(void *data, u64 *val)			\
 {									\
@@ -52,7 +52,7 @@ static int swiotlb_##name##_get(void *data, u64 *val)			\
 }									\
 DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_##name##_fops, swiotlb_##name##_get, set, "%llu\n")
 
-/* A new measurement begins with 0; there is no other value to set it to. */
+/* Writing 0 starts a new measurement. Other values are refused. */
 static int swiotlb_peak_reset(void *data, u64 val)
 {
 	struct swiotlb_mem *mem = data;
@@ -107,7 +107,7 @@ static int swiotlb_events_show(struct seq_file *seq, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(swiotlb_events);
 
-/* Restricted pools may lie where there are no pages. */
+/* A restricted pool may lie in memory without struct pages. */
 static int swiotlb_pool_nid(const struct io_tlb_pool *pool)
 {
 	unsigned long pfn = PHYS_PFN(pool->start);
@@ -157,7 +157,7 @@ static void swiotlb_debugfs_files(struct swiotlb_mem *mem)
 	debugfs_create_file("io_tlb_used", 0400, dir, mem, &swiotlb_used_fops);
 	debugfs_create_file("pools", 0400, dir, mem, &swiotlb_pools_fops);
 	debugfs_create_file("events", 0400, dir, mem, &swiotlb_events_fops);
-	/* A file that always says 0 would be taken for a measurement. */
+	/* Without track_hiwater the file would always have 0, like a measurement of 0. */
 	if (static_branch_unlikely(&swiotlb_track_hiwater))
 		debugfs_create_file("io_tlb_used_hiwater", 0600, dir, mem, &swiotlb_peak_fops);
 	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
@@ -168,7 +168,7 @@ static void swiotlb_debugfs_files(struct swiotlb_mem *mem)
 /**
  * swiotlb_debugfs_add() - show the allocator of a restricted pool in debugfs
  * @mem:	Allocator.
- * @name:	Of its directory, below that of the default allocator.
+ * @name:	Name of its directory, below that of the default allocator.
  *
  * Context: Process context.
  */
@@ -178,7 +178,7 @@ void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name)
 	swiotlb_debugfs_files(mem);
 }
 
-/* Early: built-in drivers add restricted pools to this directory when they probe. */
+/* This runs early, since built-in drivers add restricted pools to this directory. */
 static int __init swiotlb_debugfs_dir_init(void)
 {
 	swiotlb_default_mem.debugfs = debugfs_create_dir("swiotlb", NULL);
@@ -186,7 +186,7 @@ static int __init swiotlb_debugfs_dir_init(void)
 }
 postcore_initcall(swiotlb_debugfs_dir_init);
 
-/* Late: only now is it known whether the default pool stays. */
+/* This runs late, since an architecture may free the default pool before. */
 static int __init swiotlb_debugfs_init(void)
 {
 	swiotlb_debugfs_files(&swiotlb_default_mem);

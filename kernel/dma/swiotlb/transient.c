@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Transient pools: made on the spot, for one mapping, when nothing else is left.
+ * Transient pools: made by a map, for one mapping, when no other pool has room.
  */
 
 #include "pages.h"
 #include "transient.h"
 
 /*
- * Where the caller cannot sleep, decrypted memory comes from the atomic coherent pools,
- * which drivers need, and which never shrink: no more than this is taken from them.
+ * Maximum number of slots from the atomic coherent pools. Maps that cannot sleep need these
+ * for decrypted memory, but drivers need them, too, and they never shrink.
  */
 #define SWIOTLB_ATOMIC_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
 
@@ -19,7 +19,7 @@ static void swiotlb_transient_count(struct swiotlb_mem *mem, long nslots, bool a
 		atomic_long_add(nslots, &mem->growth.atomic);
 }
 
-/* Its memory counts until it is free. */
+/* The memory of the pool counts until it is free. */
 static void swiotlb_transient_free_work(struct work_struct *work)
 {
 	struct io_tlb_pool *pool = container_of(to_rcu_work(work),
@@ -33,7 +33,7 @@ static void swiotlb_transient_free_work(struct work_struct *work)
 	swiotlb_mem_made_room(mem);
 }
 
-/* Walks through its bucket of the table may still look at the pool. */
+/* Free the pool after a grace period: readers of the hash table may still use it. */
 static void swiotlb_transient_free(struct io_tlb_pool *pool)
 {
 	INIT_RCU_WORK(&pool->free_work, swiotlb_transient_free_work);
@@ -51,7 +51,7 @@ static bool swiotlb_transient_has_room(const struct swiotlb_mem *mem,
 	return room >= (long)nslots;
 }
 
-/* A pool begins on a multiple of its size, which must not be less than the alignment. */
+/* A pool is aligned to its size, so the size must not be less than the alignment. */
 static unsigned long swiotlb_transient_size(struct device *dev,
 					    const struct swiotlb_request *req)
 {
@@ -73,7 +73,7 @@ static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem,
 	};
 	struct io_tlb_pool *pool = ERR_PTR(-ENOSPC);
 
-	/* Other CPUs may have taken the room meanwhile. */
+	/* Other CPUs may have used the room meanwhile: count first, then check again. */
 	swiotlb_transient_count(mem, nslots, atomic);
 	if (swiotlb_transient_has_room(mem, 0, atomic))
 		pool = swiotlb_pool_create(mem, &pages, 1);
@@ -87,15 +87,16 @@ static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem,
 }
 
 /**
- * swiotlb_transient_map() - map in a pool of its own
+ * swiotlb_transient_map() - map in a transient pool
  * @mem:	Allocator that is full, and may grow.
- * @dev:	Device that will use the mapping, swiotlb_transient_is_reached().
- * @req:	The request, swiotlb_request_possible().
- * @gfp:	As for alloc_pages(), but for the zone. If it may not sleep, decrypted memory
- *		comes from the atomic coherent pools.
- * @pool:	Filled in on success.
+ * @dev:	Device that will use the mapping; swiotlb_transient_is_reached() is %true for
+ *		it.
+ * @req:	The request; swiotlb_request_possible() is %true for it.
+ * @gfp:	As for alloc_pages(), without a zone. If it does not allow to sleep, decrypted
+ *		memory comes from the atomic coherent pools.
+ * @pool:	Receives the pool on success.
  *
- * Context: As @gfp says. The pool is freed in process context, after the unmap.
+ * Context: As for @gfp. The pool is freed in process context, after the unmap.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
  */
 phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,

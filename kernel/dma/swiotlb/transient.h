@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Transient pools. Where there are none, all calls fold away.
+ * Transient pools. Without SWIOTLB_DYNAMIC, the compiler drops all calls.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_TRANSIENT_H
 #define _KERNEL_DMA_SWIOTLB_TRANSIENT_H
@@ -12,7 +12,7 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 				  struct io_tlb_pool **pool);
 void swiotlb_transient_unmap(struct io_tlb_pool *pool, unsigned int nslots);
 
-/* Can a transient pool serve a device? It may reach no memory. */
+/* Does the device reach any memory in which a transient pool may be made? */
 static inline bool swiotlb_transient_is_reached(const struct swiotlb_mem *mem,
 						struct device *dev)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How a map gets room: it searches; it waits, if the caller can sleep; it makes a pool
- * of its own.
+ * Maps that find no buffer in a magazine: search areas, wait if the caller can sleep, make a
+ * transient pool.
  */
 
 #include "large.h"
@@ -11,32 +11,32 @@
 /**
  * DOC: Waiting
  *
- * A map with %DMA_ATTR_MAY_SLEEP that finds no room waits for it, once, for a bounded
- * time. Then it looks once more, makes a pool for its request, or fails. So it ends even
- * if the driver itself holds all that there is. Entries of a scatterlist are maps of their
- * own: for a moment after a caller has waited for the whole time, no map begins to wait.
+ * A map with %DMA_ATTR_MAY_SLEEP that finds no room waits for it, once, for a bounded time.
+ * Then it searches again, makes a transient pool, or fails. So it ends even if the driver that
+ * maps holds all buffers itself. Each entry of a scatterlist is a map: for a short time after
+ * a caller has waited until the timeout, no map begins to wait.
  *
- * Callers wait in order of arrival, in one queue for an allocator and the wider one. Only
- * the first one searches; a map that may sleep and finds others waiting queues behind
- * them before it searches. Maps that cannot sleep take no notice of the queue.
+ * Callers wait in order of arrival. An allocator and its wider allocator have one queue. Only
+ * the first caller in the queue searches. If the queue is not empty, a map that may sleep is
+ * queued before it searches. Maps that cannot sleep ignore the queue.
  *
- * Large mappings, and devices that reach no pool, have a queue of their own, as no search
- * of pools finds room for them: they wait until there is room within the limit.
+ * A search finds no room for large mappings, or for devices that reach no pool. Their callers
+ * wait in another queue, until the limit allows another pool.
  *
- * While callers wait for slots, the allocator is crowded: what is unmapped goes to its
- * area, and the unmap wakes the first caller. If no caller waits, the only cost to an unmap
- * is a second read of @crowded, which is in a cache line that maps do not write.
+ * While callers wait for slots, the allocator is crowded: an unmap frees the buffer to its
+ * area, and wakes the first caller. If no caller waits, an unmap only has to read @crowded a
+ * second time, in a cache line that maps do not write.
  *
- * No wake-up is lost. What was freed before @crowded was set is found by the search of
- * the waiter; what is freed later is freed by code that reads @crowded afterwards, and
- * wakes: [11] in "Barriers". A buffer that changes its place meanwhile may be missed by
- * the search, so code that moves buffers for itself (a drain, a refill) wakes, too.
+ * No wake-up is lost. If a buffer is freed before @crowded is set, the search of the waiter
+ * finds it; if later, the code that frees it sees @crowded, and wakes the waiter: see [11] in
+ * "Barriers". The search may miss a buffer that is moved meanwhile, so code that moves buffers
+ * for other reasons (a drain, a refill) also wakes the waiter.
  */
 
-/* How long a caller waits for room at most, in jiffies. */
+/* Longest time that a caller waits for room, in jiffies. */
 #define SWIOTLB_WAIT		(5 * HZ)
 
-/* How long after a caller gave up no other one begins to wait, in jiffies. */
+/* How long no caller begins to wait after a timeout, in jiffies. */
 #define SWIOTLB_WAIT_OVER	HZ
 
 /*
@@ -45,14 +45,14 @@
  */
 #define SWIOTLB_WAIT_GFP	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY)
 
-/* The wider allocator first, if it is reached: low memory is for devices that need it. */
+/* Search the wider allocator first, to save low memory for devices that need it. */
 static phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
 				  const struct swiotlb_request *req,
 				  enum swiotlb_reach reach, bool waits,
 				  struct io_tlb_pool **pool)
 {
 	struct swiotlb_mem *widest = swiotlb_mem_widest(mem, reach);
-	/* More of it would not help a device that reaches a part only. */
+	/* Another pool would not help a device that only reaches a part of the allocator. */
 	bool may_grow = reach > SWIOTLB_REACH_BOOT && swiotlb_growth_is_enabled(widest);
 	struct swiotlb_hit hit;
 	phys_addr_t tlb_addr;
@@ -84,13 +84,13 @@ static phys_addr_t swiotlb_map_own(struct swiotlb_mem *mem, struct device *dev,
 }
 
 /**
- * swiotlb_map_atomic() - map from areas, or in a pool of its own
+ * swiotlb_map_atomic() - map from areas, or in a transient pool
  * @mem:	Allocator of the device.
  * @dev:	Device.
- * @req:	The request, swiotlb_request_possible().
- * @reach:	Pools that the device can use. If none, it can reach memory for a transient
- *		pool.
- * @pool:	Filled in on success.
+ * @req:	The request; swiotlb_request_possible() is %true for it.
+ * @reach:	Pools that the device can use. With %SWIOTLB_REACH_NONE,
+ *		swiotlb_transient_is_reached() is %true for the device.
+ * @pool:	Receives the pool on success.
  *
  * Context: Any.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
@@ -107,14 +107,14 @@ phys_addr_t swiotlb_map_atomic(struct swiotlb_mem *mem, struct device *dev,
 	return tlb_addr;
 }
 
-/* Is there room for the map in no pool that a search could find? */
+/* Must the caller wait for the limit, since no search finds room for the map? */
 static bool swiotlb_wait_is_for_limit(const struct swiotlb_request *req,
 				      enum swiotlb_reach reach)
 {
 	return swiotlb_request_is_large(req) || reach == SWIOTLB_REACH_NONE;
 }
 
-/* From here on, code that makes room sees that a caller waits. */
+/* Queue a waiter. Afterwards, code that makes room sees that a caller waits. */
 static void swiotlb_wait_begin(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
 			       struct swiotlb_waiter *waiter)
 {
@@ -128,7 +128,7 @@ static void swiotlb_wait_begin(struct swiotlb_mem *mem, struct swiotlb_queue *qu
 	smp_mb();
 }
 
-/* May it search? Then what is freed from here on wakes it once more. */
+/* May the waiter search? Room that is made after this call wakes it again. */
 static bool swiotlb_wait_is_first(struct swiotlb_queue *queue,
 				  struct swiotlb_waiter *waiter)
 {
@@ -137,7 +137,7 @@ static bool swiotlb_wait_is_first(struct swiotlb_queue *queue,
 	return list_is_first(&waiter->node, &queue->waiters);
 }
 
-/* The next one has its turn: there may be room that was too small for this one. */
+/* Remove a waiter, and wake the next: there may be room that was too small for this one. */
 static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
 			     struct swiotlb_waiter *waiter, bool gave_up)
 {
@@ -178,8 +178,8 @@ static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
 }
 
 /*
- * Can another caller make room for it? No unmap makes memory contiguous, and none makes an
- * area larger.
+ * Can unmaps of other callers make room for the request? They do not make memory contiguous,
+ * or an area larger.
  */
 static bool swiotlb_wait_helps(struct swiotlb_mem *mem, struct device *dev,
 			       const struct swiotlb_request *req,
@@ -195,7 +195,7 @@ static bool swiotlb_wait_helps(struct swiotlb_mem *mem, struct device *dev,
 	       req->nslots <= 1U << mem->boot_pool.area_shift;
 }
 
-/* %SWIOTLB_MAP_FULL if there is no room in time, or a fatal signal ends the wait. */
+/* Wait for room. Returns %SWIOTLB_MAP_FULL after a timeout or a fatal signal. */
 static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
 				struct device *dev, const struct swiotlb_request *req,
 				enum swiotlb_reach reach, struct io_tlb_pool **pool)
@@ -218,7 +218,7 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 		gave_up = time_after_eq(jiffies, end);
 		if (gave_up)
 			break;
-		/* Each unmap wakes it: do not search for each of them. */
+		/* Each unmap wakes the waiter: do not search more than once per jiffy. */
 		if (first && again)
 			schedule_timeout_killable(1);
 		again = first;
@@ -232,15 +232,15 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 }
 
 /**
- * swiotlb_map_sleeping() - map when there is room, or in a pool of its own
+ * swiotlb_map_sleeping() - map when there is room, or in a transient pool
  * @mem:	Allocator of the device.
  * @dev:	Device.
- * @req:	The request, swiotlb_request_possible().
+ * @req:	The request; swiotlb_request_possible() is %true for it.
  * @reach:	As for swiotlb_map_atomic().
- * @pool:	Filled in on success.
+ * @pool:	Receives the pool on success.
  *
- * Context: Process context. It may wait for %SWIOTLB_WAIT, and then allocate memory as the
- * task may. A fatal signal ends the wait.
+ * Context: Process context. It may wait for %SWIOTLB_WAIT jiffies, and then allocate memory
+ * with %SWIOTLB_WAIT_GFP. A fatal signal ends the wait.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
  */
 phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
@@ -258,7 +258,7 @@ phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
 	if (tlb_addr == SWIOTLB_MAP_FULL && !swiotlb_wait_is_over(queue) &&
 	    (waited || swiotlb_wait_helps(mem, dev, req, reach)))
 		tlb_addr = swiotlb_wait(mem, queue, dev, req, reach, pool);
-	/* Others were in front of it all the time: there may be room for this one. */
+	/* Other waiters may have been first all the time, so this caller has not searched yet. */
 	if (tlb_addr == SWIOTLB_MAP_FULL && waited && !fatal_signal_pending(current))
 		tlb_addr = swiotlb_wait_try(mem, dev, req, reach, false, pool);
 	if (tlb_addr == SWIOTLB_MAP_FULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A map that finds no buffer in a magazine of its CPU.
+ * Maps that find no buffer in the magazine of their CPU.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_WAIT_H
 #define _KERNEL_DMA_SWIOTLB_WAIT_H

@@ -419,8 +419,8 @@ STRESS(stress_shrinking_encrypted, .arg = "4608,2", .threads = 12, .pressure = 2
 #ifdef ENGINE_ours
 
 /*
- * Threads that may sleep, and room for one of them: each unmap has to wake the next one.
- * No other one does if a wake-up is lost. Pages go to magazines, the odd size does not.
+ * Threads that may sleep, and room for one of them: each unmap has to wake the next thread.
+ * If a wake-up is lost, no other unmap follows. Pages go to magazines, the odd size does not.
  */
 #define SLEEPERS 4
 

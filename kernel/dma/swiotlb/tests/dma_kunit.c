@@ -275,7 +275,7 @@ static void swiotlb_dma_foreign_test(struct kunit *test)
 
 	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, pool->start), pool);
 	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, pool->end - 1), pool);
-	/* These addresses may belong to a pool of the machine. */
+	/* These addresses may be in a pool of the machine. */
 	KUNIT_EXPECT_PTR_NE(test, swiotlb_find_pool(dev, pool->start - 1), pool);
 	KUNIT_EXPECT_PTR_NE(test, swiotlb_find_pool(dev, pool->end), pool);
 	KUNIT_EXPECT_TRUE(test, is_swiotlb_active(dev));

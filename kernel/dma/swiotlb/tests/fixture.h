@@ -43,7 +43,7 @@ struct swiotlb_request;
 	KUNIT_EXPECT_LE(test, KUNIT_SUPPRESSED_WARNING_COUNT(), n)
 #endif
 
-/* The same for driver errors, which warn only with CONFIG_DMA_API_DEBUG. */
+/* Expect @n driver errors, which are warnings only with CONFIG_DMA_API_DEBUG. */
 #define SWIOTLB_TEST_EXPECT_DRIVER_ERRORS(test, n) \
 	SWIOTLB_TEST_EXPECT_WARNED(test, IS_ENABLED(CONFIG_DMA_API_DEBUG) ? (n) : 0)
 

@@ -13,7 +13,7 @@
 
 #define SWIOTLB_TEST_ALL	(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT)
 
-/* Size of the smallest pool that is added, in bytes ... */
+/* Size of the smallest pool that is added, in bytes. */
 #define SWIOTLB_TEST_POOL	SZ_2M
 #define SWIOTLB_TEST_POOL_SLOTS	(SWIOTLB_TEST_POOL >> IO_TLB_SHIFT)
 /* Size that is tried first, in bytes. */
@@ -690,7 +690,7 @@ static void swiotlb_growth_boot_only_test(struct kunit *test)
 	two = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_MEM, &hit);
 	KUNIT_EXPECT_NE(test, two, SWIOTLB_MAP_FULL);
 	KUNIT_EXPECT_PTR_NE(test, hit.pool, &mem->boot_pool);
-	/* The same for a buffer in a magazine. */
+	/* A device that reaches only the boot pool gets no buffer of a magazine. */
 	mem->cache.crowded = 0;
 	swiotlb_tbl_unmap_single(dev, two, 1, DMA_TO_DEVICE, 0);
 	mem->cache.crowded = (jiffies + 1) | 1;

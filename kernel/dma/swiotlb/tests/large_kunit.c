@@ -45,7 +45,7 @@ static void swiotlb_test_unmap_large(struct swiotlb_test_large *t, phys_addr_t a
 	swiotlb_tbl_unmap_single(t->dev, addr, SWIOTLB_TEST_LARGE, DMA_BIDIRECTIONAL, 0);
 }
 
-/* Every byte arrives, syncs reach any part, and the pool is kept for the next one. */
+/* Every byte is copied, syncs reach any part, and the pool is kept for the next mapping. */
 static void swiotlb_large_bytes_test(struct kunit *test)
 {
 	struct swiotlb_test_large *t = test->priv;
@@ -77,7 +77,7 @@ static void swiotlb_large_bytes_test(struct kunit *test)
 	swiotlb_test_end_growth(test, t->mem);
 }
 
-/* Its slots are no demand for other pools, and the pool stays while it is in use. */
+/* Slots of a large pool do not count as demand, and it is not freed while in use. */
 static void swiotlb_large_in_use_test(struct kunit *test)
 {
 	struct swiotlb_test_large *t = test->priv;

@@ -14,9 +14,9 @@
  * struct swiotlb_test_task - a thread that maps once
  * @mem:	Allocator.
  * @dev:	Device.
- * @pool:	Where it found room.
- * @tlb_addr:	What it got.
- * @done:	It has ended.
+ * @pool:	Pool of its mapping.
+ * @tlb_addr:	Address of its mapping.
+ * @done:	Completed when the thread has ended.
  */
 struct swiotlb_test_task {
 	struct swiotlb_mem *mem;
@@ -26,7 +26,7 @@ struct swiotlb_test_task {
 	struct completion done;
 };
 
-/* As much as a mapping can have: one in each area. */
+/* Map the largest size, so that an area has room for one mapping. */
 static phys_addr_t swiotlb_test_map_sleeping(struct swiotlb_mem *mem,
 					     struct device *dev,
 					     struct io_tlb_pool **pool)
@@ -90,7 +90,7 @@ static long swiotlb_test_event(struct swiotlb_mem *mem, enum swiotlb_event event
 	return atomic_long_read(&mem->events[event]);
 }
 
-/* They begin to wait one after the other. Each unmap is for the one that came first. */
+/* Tasks begin to wait one after the other. Each unmap makes room for the first waiter. */
 static void swiotlb_wait_order_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);
@@ -128,7 +128,7 @@ static void swiotlb_wait_order_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_test_event(mem, SWIOTLB_WAIT_TIMED_OUT), 0);
 }
 
-/* The pool has room for one, and it is the test that holds it: one wait, then the end. */
+/* If the caller itself holds the only mapping that fits, a map fails after one wait. */
 static void swiotlb_wait_bounded_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_MAX_SLOTS, 1);
@@ -159,7 +159,7 @@ static int swiotlb_test_rounds_fn(void *arg)
 		t->tlb_addr = swiotlb_test_map_sleeping(t->mem, t->dev, &pool);
 		if (t->tlb_addr == SWIOTLB_MAP_FULL)
 			break;
-		/* The others find nothing meanwhile, and wait. */
+		/* Meanwhile the other tasks find no room, and wait. */
 		schedule_timeout_uninterruptible(i % 64 ? 0 : 1);
 		swiotlb_test_unmap_from(pool, t->tlb_addr);
 	}
@@ -167,7 +167,7 @@ static int swiotlb_test_rounds_fn(void *arg)
 	return 0;
 }
 
-/* There is room for one. It only goes on because each unmap wakes the next caller. */
+/* There is room for one mapping, so all tasks end only if each unmap wakes the next one. */
 static void swiotlb_wait_rounds_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_MAX_SLOTS, 1);

@@ -59,7 +59,7 @@ run-bench-program: $(O)/bench/bench
 bench-profile: bench-programs
 	$(Q)python3 -B $(HERE)/bench/profile.py --programs '$(OUTPUT)' $(if $(ROWS),--rows '$(ROWS)')
 
-# What each mechanism buys, some two minutes
+# The gain from each mechanism; takes about two minutes
 bench-without:
 	$(Q)python3 -B $(HERE)/bench/without.py --engine '$(ENGINE_SRC)' --base '$(BASE_SRC)' \
 		--work '$(OUTPUT)/without'

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Take the mechanisms of without.list out of the engine, one at a time, and time what
-they are for with and without them.
+"""Remove the mechanisms of without.list from the engine, one at a time, and time the rows
+that should gain from each, with and without it.
 
-The results go to a directory of their own under results/without/; "latest" points to the
+The results are in a separate directory under results/without/; "latest" points to the
 newest.
 """
 
@@ -52,7 +52,7 @@ def mechanisms(path=HERE / "without.list"):
 
 
 def taken_out(tree, mechanism):
-    """The text of the file without the mechanism. Each expression must change it."""
+    """Return the text of the file without the mechanism. Each expression must change it."""
     text = (tree / mechanism.file).read_text()
     for expression in mechanism.expressions:
         changed = subprocess.run(["sed", "-E", expression], input=text, text=True,
@@ -72,7 +72,7 @@ def copied(engine, tree):
 
 
 def built(args, engine, source, copies):
-    """The program of an engine, in a directory that has those of one tree."""
+    """Build the program of an engine, and return its directory."""
     output = args.work / ("base" if engine == "base" else source.name)
     done = subprocess.run(["make", "--no-print-directory", "-C", str(HERE.parent),
                            f"ENGINE={engine}", f"ENGINE_SRC={source}", f"OUTPUT={output}",
@@ -84,7 +84,7 @@ def built(args, engine, source, copies):
 
 
 def timed(programs, row):
-    """Medians of what each engine needs for a row: they take turns."""
+    """Return the median of each engine for a row. The engines take turns."""
     found = {name: [] for name in programs}
     for _ in range(TURNS):
         for name, (engine, output) in programs.items():

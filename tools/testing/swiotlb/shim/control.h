@@ -18,13 +18,13 @@ void shim_threads_stop(void);
 unsigned int shim_run_work(void);
 bool shim_run_one_work(void);
 unsigned int shim_work_queued(void);
-/* What happens in each turn while this thread waits, in place of a short sleep */
+/* Called in each turn while this thread waits, in place of a short sleep */
 extern __thread void (*shim_meanwhile)(void);
 /* A fatal signal is pending for this thread */
 extern __thread bool shim_killed;
 /* Threads that wait for a completion */
 extern unsigned int shim_waiting;
-/* Delayed work, ever, whose timer ran out, and would have woken an idle CPU */
+/* Number of expired timers of delayed work, each of which would wake an idle CPU */
 extern unsigned long shim_wakeups;
 
 /* Memory is so short that no kworker can be created: only work with a rescuer runs */
@@ -85,7 +85,7 @@ extern int shim_mem_node;
 
 /* Allocate memory for buffers of a test, naturally aligned; not touched before use */
 phys_addr_t shim_take_ram(size_t bytes);
-/* The same; returns 0 if there is no such piece below @end */
+/* Allocate memory below @end for buffers of a test; returns 0 if there is none */
 phys_addr_t shim_take_ram_below(size_t bytes, phys_addr_t end);
 
 /* Call all shrinkers: returns the pages that they count; @freed: pages that they freed */

@@ -347,7 +347,7 @@ long wait_for_completion_killable_timeout(struct completion *x, unsigned long ti
 	return shim_killed ? -ERESTARTSYS : 0;
 }
 
-/* Where nothing lets time pass, it only lets other threads run */
+/* Without shim_meanwhile(), only let other threads run */
 long schedule_timeout_killable(long timeout)
 {
 	unsigned long end = jiffies + timeout;

@@ -116,7 +116,7 @@ extern unsigned long shim_jiffies;
 #define time_is_after_jiffies(a) time_before(jiffies, a)
 #define current ((struct task_struct *)shim_current())
 
-/* Who waits polls. Its thread, if it has this, goes on with something else meanwhile */
+/* A wait polls the count, and calls shim_meanwhile() if the thread has set it */
 struct completion { u32 done; };
 #define ERESTARTSYS 512
 #define init_completion(x) __atomic_store_n(&(x)->done, 0, __ATOMIC_RELAXED)

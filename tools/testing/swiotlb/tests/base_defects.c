@@ -266,7 +266,7 @@ TEST_BASE_FAILS(areas_do_not_share_cache_lines,
 	pool = swiotlb_find_pool(dev, map(dev, orig, 64, DMA_TO_DEVICE));
 	check_lines(dev, pool, orig);
 
-	/* The same for an added pool, with no room in the first */
+	/* Check an added pool, while the first one is full */
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	for (i = 0; i < 64; i++)
 		map_full(dev, orig, SZ_256K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);

@@ -76,7 +76,7 @@ TEST(iommu_device_bounces_above_its_mask)
 	CHECK_EQ(shim_reports[SHIM_NOTE], 0);
 }
 
-/* The same if pools may be added, and no memory is free below the mask */
+/* An untrusted 32-bit disk, growth, and no free memory below the mask */
 TEST(iommu_device_bounces_where_all_memory_lies_above_its_mask)
 {
 	struct device *dev;

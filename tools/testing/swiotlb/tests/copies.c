@@ -181,7 +181,7 @@ TEST(unwritten_tail_keeps_original)
 	}
 }
 
-/* The same with swiotlb_map(), which the DMA API calls */
+/* Map with swiotlb_map(), which the DMA API calls */
 TEST(map_by_dma_address)
 {
 	size_t pool_bytes;
@@ -380,7 +380,7 @@ TEST_BASE_FAILS(sync_beyond_the_end_padded,
 	sync_too_long(0xfff, 0xfff, 0x340);
 }
 
-/* All of it lies behind the buffer, in what its allocation was rounded up to */
+/* The whole sync lies behind the buffer, in slots that the allocation was rounded up to */
 TEST_BASE_FAILS(sync_behind_the_end,
 		"the rounding of the allocation counts as part of the mapping")
 {

@@ -102,7 +102,7 @@ TEST(failing_map_looks_at_no_other_cpu)
 	}
 }
 
-/* The same if there is no memory for more pools */
+/* A full pool, and no memory for another pool */
 static void fail_with_pools(const void *arg)
 {
 	unsigned int want = *(const unsigned int *)arg;

@@ -571,7 +571,7 @@ TEST(nothing_is_found_where_a_pool_was)
 	check_used(0);
 }
 
-/* The same if new pools have the numbers of the freed ones */
+/* An address of a freed pool is not found if a new pool has the number of that pool */
 TEST(nothing_is_found_where_a_pool_was_before_another)
 {
 	phys_addr_t taken[16];

@@ -173,7 +173,7 @@ TEST(pool_that_is_added_has_room_from_an_odd_slot_on)
 	CHECK(mapped);
 }
 
-/* Where pools have to be decrypted: 8 MiB are free while any is in use, none after that */
+/* If pools have to be decrypted, 8 MiB are kept free while any slot is in use */
 TEST(reserve_is_for_the_time_of_use)
 {
 	boot_encrypted("512,1");
@@ -189,7 +189,7 @@ TEST(reserve_is_for_the_time_of_use)
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
-/* Searches go through as many areas as the pool has that has most */
+/* A search covers as many areas as the pool with the most areas has */
 TEST(pool_with_fewer_areas_hides_none_of_others)
 {
 	unsigned int n;
@@ -202,7 +202,7 @@ TEST(pool_with_fewer_areas_hides_none_of_others)
 	CHECK_EQ(n * (PIECE / IO_TLB_SIZE), slots_total());
 }
 
-/* Not for want of slots: no run is long enough */
+/* There are enough free slots, but no run is long enough */
 TEST(grows_where_free_slots_are_fragmented)
 {
 	unsigned int i;
@@ -225,7 +225,7 @@ TEST(grows_where_free_slots_are_fragmented)
 	CHECK_EQ(slots_transient(), 0);
 }
 
-/* Below the limit, what a map lacks is memory, in its context */
+/* A map that fails below the limit reports that there is no memory in its context */
 TEST(shortage_of_memory_is_not_the_limit)
 {
 	start_full("512,1");
@@ -278,7 +278,7 @@ TEST(worker_looks_rarely)
 	CHECK_EQ(shim_work_queued(), 0);
 }
 
-/* However many maps fail: nothing changes within a jiffy */
+/* Any number of failed maps causes only one check per jiffy */
 TEST(worker_looks_once_in_a_jiffy)
 {
 	unsigned int i;
@@ -294,7 +294,7 @@ TEST(worker_looks_once_in_a_jiffy)
 	CHECK_EQ(shim_run_work(), 1);
 }
 
-/* ---- what happens meanwhile */
+/* ---- events while a pool is added */
 
 /* Fill all pools, then grow: @hook is called when the worker allocates memory */
 static void grow_with(void (*hook)(void))
@@ -349,7 +349,7 @@ TEST(pool_that_comes_too_late_is_not_added)
 	CHECK_EQ(shim_work_queued(), 0);
 }
 
-/* All numbers are taken: what is allocated is freed, and counts for nothing */
+/* All pool numbers are taken: the allocated pool is freed, and does not count */
 TEST(pools_without_a_number_do_not_widen_the_limit)
 {
 	static struct io_tlb_pool taken;
@@ -364,7 +364,7 @@ TEST(pools_without_a_number_do_not_widen_the_limit)
 	CHECK_EQ(fill_pools(), MIB_PIECES);
 	CHECK_EQ(slots_total(), MIB_SLOTS);
 	CHECK_EQ(shim_usage().pages, pages_before);
-	/* Nor is it tried at each look: numbers are short for a while */
+	/* The worker does not try again at each check */
 	failed = slots_event("grow_failed");
 	CHECK(failed > 0);
 	for (i = 0; i < 20; i++)
@@ -378,7 +378,7 @@ TEST(pools_without_a_number_do_not_widen_the_limit)
 	CHECK_EQ(slots_total(), 5 * MIB_SLOTS);
 }
 
-/* Wanted, but the platform ends growth before the worker runs */
+/* A pool was requested, but the platform disables growth before the worker runs */
 TEST(growth_that_has_ended_adds_nothing)
 {
 	start_full("512,1");
@@ -449,7 +449,7 @@ TEST(memory_that_goes_while_growth_is_planned_is_not_planned_with)
 	}
 }
 
-/* Other CPUs may take the room of a pool for one mapping: there is a second look */
+/* The limit is checked again after a transient pool is counted: another CPU may be faster */
 static void check_transient_room(const void *arg)
 {
 	unsigned int n;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings larger than any area, for callers that can sleep: a pool each.
+ * Mappings larger than any area, in large pools, for callers that can sleep.
  */
 #include <stdio.h>
 #include "harness.h"
@@ -99,9 +99,9 @@ TEST(large_mapping_keeps_the_offset_in_a_page)
 	check_mapping(new_device(PAGE_SIZE - 1, 0), MIB(3), 0);
 	check_mapping(new_device(PAGE_SIZE - 1, 0), MIB(3), 0x234);
 	check_mapping(new_device(PAGE_SIZE - 1, 0), MIB(3), PAGE_SIZE - 1);
-	/* 16 slots are in front of it: 2 MiB are not enough */
+	/* The offset adds 16 slots: a pool of 2 MiB is too small */
 	check_mapping(new_device(SZ_64K - 1, 0), MIB(2), SZ_32K);
-	/* More than the 2 MiB that pools begin on */
+	/* A larger alignment than the 2 MiB of pools */
 	check_mapping(new_device(MIB(4) - 1, 0), MIB(3), MIB(1) + 5);
 }
 
@@ -154,7 +154,7 @@ TEST(pool_of_a_large_mapping_is_freed_when_it_is_idle)
 	CHECK_EQ(shim_usage().pages, before.pages);
 }
 
-/* The platform ends growth: pools that are idle are freed at once */
+/* When a platform disables growth, idle large pools are freed at once */
 TEST(pool_of_large_mappings_goes_when_growth_ends)
 {
 	struct device *dev;
@@ -171,7 +171,7 @@ TEST(pool_of_large_mappings_goes_when_growth_ends)
 	CHECK_EQ(map_large(dev, orig, MIB(8)), MAP_FAILED_ADDR);
 }
 
-/* Two are in use at once: no byte of one lies in the other */
+/* Two large mappings at once have no byte in common */
 TEST(large_mappings_do_not_overlap)
 {
 	phys_addr_t orig, a, b;
@@ -192,7 +192,7 @@ TEST(large_mappings_do_not_overlap)
 /*
  * The chunks of a buffer of the system heap, two in each pool:
  *
- *	| a | b |   | c |   |     and the same again when they were unmapped
+ *	| a | b |   | c |   |     and the same again after they are unmapped
  */
 TEST(chunks_of_a_buffer_share_pools)
 {
@@ -216,7 +216,7 @@ TEST(chunks_of_a_buffer_share_pools)
 			unmap(dev, tlb[i], MIB(1), DMA_TO_DEVICE);
 	}
 	CHECK_EQ(slots_event("grown"), 2);
-	/* That 1 MiB did not fit once says nothing of later */
+	/* A pool that was full for 1 MiB is searched again later */
 	tlb[0] = map_large(dev, orig, MIB(2));
 	CHECK(tlb[0] != MAP_FAILED_ADDR);
 	CHECK_EQ(slots_event("grown"), 2);
@@ -224,7 +224,7 @@ TEST(chunks_of_a_buffer_share_pools)
 }
 
 /*
- *	| a | b | c | d |   no run of two is free without a and c, then one is without b
+ *	| a | b | c | d |   after a and c end, no run of two is free; after b ends, one is
  */
 TEST(large_mapping_fits_when_neighbours_end)
 {
@@ -247,7 +247,7 @@ TEST(large_mapping_fits_when_neighbours_end)
 	unmap(dev, two, MIB(1), BOTH);
 }
 
-/* A pool for frames is not for one chunk, which could keep it for ever */
+/* A chunk does not use the pool of a frame, which it could keep for a long time */
 TEST(chunk_leaves_pools_of_frames_alone)
 {
 	phys_addr_t orig, tlb;
@@ -305,7 +305,7 @@ TEST(limit_holds_for_large_mappings)
 	CHECK(shim_log_has("limit is reached"));
 	CHECK_EQ(slots_event("grown"), 1);
 
-	/* What is idle makes room for another size at once */
+	/* An idle large pool is freed at once if another size needs the room */
 	unmap(dev, tlb, MIB(40), BOTH);
 	tlb = map_large(dev, orig, MIB(10));
 	CHECK(tlb != MAP_FAILED_ADDR);
@@ -324,7 +324,7 @@ static void other_frame_ends(void)
 	unmap(other_dev, other_tlb, MIB(40), BOTH);
 }
 
-/* As long as another one is in use: then it has the pool, without more memory */
+/* It waits until the other mapping ends, and gets the pool of that one */
 TEST(large_mapping_waits_for_another_one)
 {
 	unsigned long began;
@@ -361,7 +361,7 @@ TEST(large_mapping_waits_for_whole_pieces)
 	CHECK_EQ(slots_event("waited"), 1);
 }
 
-/* Nor is there ever room for more than the limit: pools that are idle stay */
+/* A mapping above the limit never fits, so its caller does not wait */
 TEST(large_mapping_above_the_limit_fails_at_once)
 {
 	unsigned long began;
@@ -378,8 +378,8 @@ TEST(large_mapping_above_the_limit_fails_at_once)
 }
 
 /*
- * 4 MiB at boot, 16 MiB added for a load that has just ended, 40 MiB that are idle, and
- * now another large mapping, which is too large for these
+ * 4 MiB at boot, 16 MiB added for a load that has just ended, and an idle pool of 40 MiB, which
+ * is too small for the large mapping that follows: only the large pool is freed
  */
 TEST(large_mapping_closes_no_other_pools)
 {
@@ -408,7 +408,7 @@ TEST(large_mapping_closes_no_other_pools)
 	unmap(dev, tlb, MIB(50), BOTH);
 }
 
-/* Low memory, and its limit, are for devices that need them */
+/* A device that reaches all memory does not use up low memory */
 TEST(large_mapping_lies_above_if_the_device_reaches_that)
 {
 	struct device *dev;
@@ -421,7 +421,7 @@ TEST(large_mapping_lies_above_if_the_device_reaches_that)
 	CHECK(tlb != MAP_FAILED_ADDR);
 	CHECK(tlb >= SHIM_HIGH_START);
 	unmap(dev, tlb, MIB(34), BOTH);
-	/* A device with less reach cannot use what is idle there */
+	/* A device with less reach cannot use the idle pool there */
 	dev = device_below(DMA_BIT_MASK(32));
 	tlb = map_large(dev, orig, MIB(34));
 	CHECK(tlb + MIB(34) - 1 <= DMA_BIT_MASK(32));
@@ -452,7 +452,7 @@ TEST(large_mapping_crosses_no_boundary)
 		unmap(dev, tlb[i], MIB(34), BOTH);
 }
 
-/* As above, but nothing ends: it is the limit, which has 19 MiB left */
+/* The other mapping does not end, and 19 MiB are left of the limit */
 TEST(large_mapping_names_the_limit)
 {
 	phys_addr_t tlb;
@@ -467,7 +467,7 @@ TEST(large_mapping_names_the_limit)
 	unmap(other_dev, tlb, MIB(40), BOTH);
 }
 
-/* No unmap makes memory contiguous: that would be five seconds for nothing */
+/* Waiting would be useless: no unmap makes memory contiguous */
 TEST(large_mapping_does_not_wait_for_memory)
 {
 	unsigned long began;
@@ -500,7 +500,7 @@ TEST(large_mapping_lies_in_reach)
 	CHECK(tlb != MAP_FAILED_ADDR);
 	CHECK(tlb + MIB(4) - 1 <= DMA_BIT_MASK(24));
 	unmap(dev, tlb, MIB(4), BOTH);
-	/* One that is idle above the mask of the next device is of no use to it */
+	/* An idle pool above the mask of the next device is not used for it */
 	dev = new_device(0, 0);
 	tlb = map_large(dev, orig, MIB(34));
 	CHECK(tlb != MAP_FAILED_ADDR);
@@ -519,7 +519,7 @@ TEST(large_mapping_cannot_cross_a_boundary)
 	CHECK_EQ(slots_event("grown"), 0);
 }
 
-/* Demand is for smaller ones: 40 MiB in one mapping are not a reason to add pools */
+/* A mapping of 40 MiB does not count as demand for other pools */
 TEST(large_mapping_lets_no_other_pool_grow)
 {
 	struct device *dev;
@@ -556,7 +556,7 @@ TEST(large_mapping_ends_once_and_as_a_whole)
 	CHECK_EQ(pools_that_are("large"), 0);
 }
 
-/* No contiguous memory: the map fails, and says so, with nothing taken */
+/* Without contiguous memory the map fails with a message, and does not leak */
 TEST(large_mapping_without_memory_fails)
 {
 	struct shim_usage before;
@@ -609,7 +609,7 @@ TEST(large_mapping_is_decrypted_once_each_way)
 	CHECK_EQ(shim_usage().pages, before.pages);
 	CHECK_EQ(shim_usage().decrypted_pages, before.decrypted_pages);
 
-	/* Neither decrypted nor encrypted: what is lost counts, and stays within the limit */
+	/* If decryption fails, and encryption after it, the memory is lost and counted */
 	shim_fail(SHIM_FAULT_DECRYPT, 0, 1);
 	shim_fail(SHIM_FAULT_ENCRYPT, 0, 1);
 	CHECK_EQ(map_large(dev, orig, MIB(8)), MAP_FAILED_ADDR);

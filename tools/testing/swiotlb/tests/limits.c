@@ -328,7 +328,7 @@ TEST_BASE_FAILS(burst_takes_a_part_of_large_atomic_pools, "it takes all that the
 	CHECK_EQ(mapped, (SZ_1M + SZ_1M) / SZ_64K);
 }
 
-/* The worker runs once in 2 MiB: what is decrypted ahead lasts that long */
+/* The worker runs once per 2 MiB of maps: the decrypted reserve is large enough for that */
 TEST_BASE_FAILS(burst_in_interrupts_finds_decrypted_memory, "it has none ahead")
 {
 	struct device *dev;

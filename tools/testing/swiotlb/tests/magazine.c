@@ -162,7 +162,7 @@ TEST(magazines_hold_a_quarter_at_most)
 		in_child(check_quarter, &shapes[i], shapes[i].pool);
 }
 
-/* Where the pool is all there is, a device that reaches it reaches all */
+/* If no pools can be added, a device needs to reach the boot pool only */
 TEST(magazines_of_a_fixed_pool_are_for_all_that_reach_it)
 {
 	u64 before;
@@ -176,7 +176,7 @@ TEST(magazines_of_a_fixed_pool_are_for_all_that_reach_it)
 	CHECK_EQ(kept(), 2);
 }
 
-/* A buffer that is not where the device needs it goes to its area */
+/* A buffer that does not fit the alignment of the device is freed to its area */
 TEST(misaligned_buffer_is_handed_to_no_device_that_minds)
 {
 	struct device *plain, *nvme;
@@ -303,7 +303,7 @@ TEST(used_is_exact_whichever_cpu_unmaps)
 	check_used(0);
 }
 
-/* An unmap may be seen that is younger than the look at the CPU that mapped */
+/* The sum may include an unmap, but not the map before it on another CPU */
 TEST(used_is_never_negative)
 {
 	start(4, "4096,4");
@@ -491,7 +491,7 @@ TEST(nothing_is_kept_after_a_failed_map)
 	CHECK_EQ(kept(), 1);
 }
 
-/* One jiffy before its clock goes round, at 0, which would say that nothing is crowded */
+/* One jiffy before jiffies wrap: a deadline of 0 would mean that nothing is crowded */
 TEST(nothing_is_kept_while_jiffies_wrap)
 {
 	start(1, "512,1");
@@ -502,7 +502,7 @@ TEST(nothing_is_kept_while_jiffies_wrap)
 	CHECK_EQ(kept(), 0);
 }
 
-/* So long ago that a comparison of jiffies would say it lies ahead */
+/* A deadline so long ago that a wrapped comparison of jiffies puts it in the future */
 TEST(failed_map_of_long_ago_is_no_crowd)
 {
 	start(1, "512,1");

@@ -94,7 +94,7 @@ TEST(device_of_32_bits_makes_low_pools_grow)
 	CHECK_EQ(slots_event("transient"), 0);
 }
 
-/* Room above does not help a 32-bit device */
+/* Free slots above 4 GiB do not help a 32-bit device */
 TEST(each_device_has_room_where_it_reaches)
 {
 	struct device *wide, *narrow;
@@ -152,7 +152,7 @@ TEST(device_that_reaches_all_falls_back_to_low_pools)
 	check_used(0);
 }
 
-/* A low buffer that the CPU keeps is for devices that need it */
+/* A device that reaches all memory does not use a low buffer in the magazine */
 TEST(device_that_reaches_all_leaves_kept_low_buffers_to_others)
 {
 	struct device *narrow;
@@ -170,7 +170,7 @@ TEST(device_that_reaches_all_leaves_kept_low_buffers_to_others)
 	CHECK_EQ(map_page(narrow), low);
 }
 
-/* A map that fails for want of slots names those of pools in reach */
+/* The message of a failed map counts only the slots of pools in reach */
 static void check_total(struct device *device, long nslots)
 {
 	char total[40];
@@ -379,8 +379,8 @@ TEST(device_with_a_window_gets_nothing_of_other_pools)
 }
 
 /*
- * The end of LOW is in the window, the boot pool is not. A slot need not be aligned, so
- * nothing else than the window keeps the buffer from the device:
+ * The end of LOW is in the window, the boot pool is not. A slot need not be aligned, so only
+ * the window excludes the buffer:
  *
  *	RAM		----[ boot pool ]------------------------| 4 GiB
  *	window				     [-------------------|

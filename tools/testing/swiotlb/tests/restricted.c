@@ -357,7 +357,10 @@ TEST(restricted_alloc_is_not_synced)
 		return;
 	tlb = page_to_phys(p);
 	fill_pattern(phys_to_virt(tlb), 8192, 1);
-	/* In this order: a copy from nowhere is not what a copy to there has left */
+	/*
+	 * Sync for the device first: after a wrong copy to the missing original, a copy from
+	 * there would go unnoticed.
+	 */
 	swiotlb_sync_single_for_device(dev, tlb, 8192, DMA_BIDIRECTIONAL);
 	swiotlb_sync_single_for_device(dev, tlb + 4096, 100, DMA_BIDIRECTIONAL);
 	CHECK(has_pattern(phys_to_virt(tlb), 8192, 1));

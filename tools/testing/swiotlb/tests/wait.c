@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Callers that wait for room: DMA_ATTR_MAY_SLEEP. One thread is a task that waits, and
- * what others do meanwhile; where the order of tasks matters, each has a thread.
+ * Callers that wait for room: DMA_ATTR_MAY_SLEEP. One thread plays the task that waits, and
+ * what other tasks do meanwhile. If the order of tasks matters, each task has a thread.
  */
 #include <pthread.h>
 #include "pieces.h"
 
 #ifdef ENGINE_ours
 
-/* As long as a caller waits at most */
+/* The longest time that a caller waits */
 #define MOST (5 * HZ)
 #define NEVER ULONG_MAX
 
 static unsigned long began, when;
 static void (*what)(void);
 
-/* Time goes by, and workers run; at @when after the start, what another task does */
+/* Advance time and run workers. At @when after the start, play another task by what() */
 static void time_passes(void)
 {
 	void (*fn)(void) = what;
@@ -33,7 +33,7 @@ static phys_addr_t map_sleeping(size_t size)
 	return map_full(dev, orig, size, 0, DMA_TO_DEVICE, DMA_ATTR_MAY_SLEEP);
 }
 
-/* A task that maps a piece; after so many jiffies, @fn is what another one does */
+/* Map a piece, and wait if necessary. After @after jiffies, @fn plays another task */
 static phys_addr_t map_while(unsigned long after, void (*fn)(void))
 {
 	phys_addr_t tlb;
@@ -55,7 +55,7 @@ static void check_events(long waited, long timed_out)
 	CHECK_EQ(slots_event("wait_timed_out"), timed_out);
 }
 
-/* Nothing is left of the wait: a magazine keeps what is unmapped */
+/* The allocator is not crowded after the wait: a magazine keeps an unmapped buffer */
 static void check_magazines(void)
 {
 	long kept = 0;
@@ -96,7 +96,7 @@ TEST(waiting_ends_with_an_unmap)
 	check_used(0);
 }
 
-/* There is room: no one waits */
+/* A map that finds room does not wait */
 TEST(waiting_does_not_begin_while_there_is_room)
 {
 	boot_full();
@@ -113,7 +113,7 @@ static void unmap_odd(void)
 	unmap(dev, odd, 3 * IO_TLB_SIZE, DMA_TO_DEVICE);
 }
 
-/* A size that no magazine has is freed to its area, crowded or not */
+/* A buffer of a size without magazines is freed to its area, crowded or not */
 TEST(waiting_ends_with_an_unmap_of_an_odd_size)
 {
 	boot_full();
@@ -128,7 +128,7 @@ TEST(waiting_ends_with_an_unmap_of_an_odd_size)
 	CHECK_EQ(jiffies - began, HZ);
 }
 
-/* What the driver holds itself does not come: the map ends, after one wait */
+/* If the driver itself holds all buffers, the map fails after one wait */
 TEST(waiting_ends_when_the_driver_holds_all)
 {
 	boot_full();
@@ -162,7 +162,7 @@ TEST(waiting_does_not_begin_with_a_fatal_signal)
 	check_events(1, 0);
 }
 
-/* It cannot sleep: it takes what was freed for the one that waits */
+/* A map that cannot sleep takes the buffer that was freed for the waiter */
 static void unmap_and_map(void)
 {
 	unmap_three();
@@ -180,7 +180,7 @@ TEST(waiting_does_not_hold_up_callers_that_cannot)
 	check_events(1, 0);
 }
 
-/* The second one finds another one waiting, and does not take what was freed for it */
+/* A second caller is queued behind the waiter, and does not take the freed buffer */
 static void unmap_and_queue(void)
 {
 	phys_addr_t tlb;
@@ -208,7 +208,7 @@ static void map_in_interrupt(void)
 	shim_hardirq_exit();
 }
 
-/* Even if it would not have to wait: from an area, and from a magazine */
+/* It is reported even if an area or a magazine has room */
 TEST(waiting_in_an_interrupt_is_reported)
 {
 	phys_addr_t tlb;
@@ -260,7 +260,7 @@ static bool tasks_wait(unsigned int n)
 	return __atomic_load_n(&shim_waiting, __ATOMIC_RELAXED) == n;
 }
 
-/* Until it sleeps as number @n */
+/* Start a task, and return when it sleeps as waiter number @n */
 static void start_waiter(struct task *t, unsigned int n, size_t size)
 {
 	start_task(t, n, size, DMA_ATTR_MAY_SLEEP);
@@ -269,7 +269,7 @@ static void start_waiter(struct task *t, unsigned int n, size_t size)
 	CHECK(tasks_wait(n));
 }
 
-/* No time goes by until it has ended: if it was not woken, it fails in the end */
+/* Wait until the task has ended. If it is not woken, let its wait time out */
 static phys_addr_t end_task(struct task *t)
 {
 	unsigned int i;
@@ -299,7 +299,7 @@ TEST(waiting_is_in_order_of_arrival)
 	check_events(4, 0);
 }
 
-/* Room that is too little for the first one is not for the second one, either */
+/* The second waiter gets no room, either, while there is too little for the first one */
 TEST(waiting_is_in_order_whatever_the_size)
 {
 	struct task large, small;
@@ -320,7 +320,7 @@ TEST(waiting_is_in_order_whatever_the_size)
 	CHECK_EQ(end_task(&small), tlbs[5]);
 }
 
-/* The first one gives up, and what it left is enough for the second one */
+/* The first waiter times out. The room that was too small for it is enough for the second */
 TEST(waiting_goes_on_when_the_first_one_leaves)
 {
 	struct task large, small;
@@ -338,7 +338,7 @@ TEST(waiting_goes_on_when_the_first_one_leaves)
 	check_events(2, 1);
 }
 
-/* ---- buffers that change their place while a caller begins to wait */
+/* ---- buffers that are moved while a caller begins to wait */
 
 static struct task other;
 
@@ -352,7 +352,7 @@ static void check_woken(void)
 	CHECK(end_task(&other) != MAP_FAILED_ADDR);
 }
 
-/* All is mapped, in pages; nothing is crowded */
+/* The whole pool is mapped, page by page, and the allocator is no longer crowded */
 static void boot_full_of_pages(void)
 {
 	boot_fixed("8192,1", NULL);
@@ -367,7 +367,7 @@ static void unmap_page(unsigned int i)
 	unmap(dev, tlbs[i], 4096, DMA_TO_DEVICE);
 }
 
-/* The unmap has seen that nothing is crowded. Then the caller finds nothing, and sleeps */
+/* The unmap has read that nothing is crowded; then the caller finds no room, and sleeps */
 TEST(waiting_begins_before_a_buffer_is_in_a_magazine)
 {
 	boot_full_of_pages();
@@ -392,7 +392,7 @@ TEST(waiting_begins_during_a_refill)
 	unsigned int n;
 
 	boot_full_of_pages();
-	/* The last one moves 28 of 32 to the depot; the others are mapped again */
+	/* The last unmap moves 28 of 32 buffers to the depot; the other five are mapped again */
 	for (n = 0; n < 33; n++)
 		unmap_page(n);
 	for (n = 0; n < 5; n++)
@@ -411,13 +411,13 @@ TEST(waiting_begins_during_a_drain)
 	unmap_page(2);
 	shim_set_cpu(3);
 	shim_before_lock = begin_to_wait;
-	/* No buffer of that size: it drains */
+	/* There is no buffer of that size, so the map drains the magazines */
 	CHECK_EQ(map_full(dev, orig, PIECE, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN),
 		 MAP_FAILED_ADDR);
 	check_woken();
 }
 
-/* A map has taken a buffer from its magazine that is of no use for it */
+/* A map has taken a buffer from its magazine that does not fit its alignment */
 TEST(waiting_begins_before_a_misfit_is_in_its_area)
 {
 	struct device *nvme;
@@ -451,19 +451,19 @@ static void unmap_too_little(void)
 	what = count_locks;
 }
 
-/* Its lock alone orders what an unmap frees in an area: even one that looks full */
+/* A waiter must lock even an area that looks full: only the lock orders it after an unmap */
 TEST(waiting_takes_the_lock_of_each_area)
 {
 	boot_fixed("512,4", NULL);
 	start_with(new_device(0, 0));
 	CHECK_EQ(map_until_full(dev, orig, 4096, tlbs, MAX_PIECES), 256);
 	CHECK_EQ(map_while(HZ, unmap_too_little), MAP_FAILED_ADDR);
-	/* Besides those of the queue and of eight depots */
+	/* One lock of the queue, eight of depots, four of areas */
 	CHECK_EQ(locks, 1 + 8 + 4);
 }
 
 #ifdef CONFIG_DMA_RESTRICTED_POOL
-/* A restricted pool has no magazines, and a queue of its own */
+/* A restricted pool has no magazines, and a separate queue */
 TEST(waiting_for_a_restricted_pool)
 {
 	phys_addr_t base;
@@ -476,7 +476,7 @@ TEST(waiting_for_a_restricted_pool)
 	CHECK_EQ(jiffies - began, HZ);
 }
 
-/* It is larger than the pool, which never grows: no unmap helps */
+/* The mapping is larger than the pool, which never grows: no unmap helps */
 TEST(waiting_does_not_begin_for_more_than_the_pool)
 {
 	shim_init();
@@ -501,7 +501,7 @@ static void boot_growing(const char *arg)
 	CHECK_EQ(map_until_full(dev, orig, PIECE, tlbs + 7, 99), 9);
 }
 
-/* It does not make a pool of its own if it need not */
+/* No transient pool is made if a pool is added meanwhile */
 TEST(waiting_ends_with_a_new_pool)
 {
 	boot_growing("512,1");
@@ -515,7 +515,7 @@ TEST(waiting_ends_with_a_new_pool)
 #endif
 }
 
-/* A large mapping has a pool of its own, and need not wait for room in others */
+/* A large mapping gets a large pool, and does not wait for room in other pools */
 TEST(waiting_fails_no_large_mapping)
 {
 	struct task small, large;
@@ -537,8 +537,9 @@ static void begin_at_next_lock(void)
 }
 
 /*
- * The worker has closed a pool, which is not empty yet, and drains. Of the boot pool, a page
- * in each run of 64 is mapped, but in the first one, some of which are in the magazine.
+ * The worker has closed a pool, which is not empty yet, and drains. In the boot pool, a page
+ * is mapped in each run of 64 except for the first run, some pages of which are in the
+ * magazine.
  */
 TEST(waiting_begins_while_the_worker_drains)
 {
@@ -557,7 +558,7 @@ TEST(waiting_begins_while_the_worker_drains)
 	shim_run_work();
 	other.size = SZ_256K;
 	shim_after_grace_period = begin_at_next_lock;
-	/* Until then; else the time of the wait is over */
+	/* Stop when the wait has begun, or it would time out */
 	for (i = 0; i < 12 && shim_after_grace_period; i++)
 		ticks(1);
 	CHECK(!shim_after_grace_period && !shim_before_lock);
@@ -572,7 +573,7 @@ static void unmap_above(void)
 	unmap(dev, tlbs[above], PIECE, DMA_TO_DEVICE);
 }
 
-/* A device uses two allocators, and waits for either */
+/* A device that uses two allocators waits for room in either */
 TEST(waiting_ends_with_an_unmap_above_4_GiB)
 {
 	unsigned int n;
@@ -594,7 +595,7 @@ TEST(waiting_ends_with_an_unmap_above_4_GiB)
 	check_magazines();
 }
 
-/* Nothing but pools of two megabytes is too large for memory as it is */
+/* No free memory is large enough to add a pool, but there is some for transient pools */
 static void only_small_runs(void)
 {
 	shim_faults[SHIM_FAULT_PAGES].min_order = get_order(SZ_2M);
@@ -621,7 +622,7 @@ TEST(waiting_ends_with_a_pool_for_the_request)
 	CHECK_EQ(shim_usage().pages, pages);
 }
 
-/* One time for all entries of a scatterlist, even if each needs a pool of its own */
+/* Only one wait for all entries of a scatterlist, even if each needs a transient pool */
 TEST(waiting_is_not_repeated_at_once)
 {
 	struct task task;
@@ -636,7 +637,7 @@ TEST(waiting_is_not_repeated_at_once)
 		CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
 		CHECK_EQ(jiffies, began);
 	}
-	/* What is short for one is short for another one */
+	/* Another caller does not wait, either */
 	start_task(&task, 1, PIECE, DMA_ATTR_MAY_SLEEP);
 	CHECK(end_task(&task) != MAP_FAILED_ADDR);
 	check_events(1, 1);
@@ -647,7 +648,7 @@ TEST(waiting_is_not_repeated_at_once)
 	check_events(2, 2);
 }
 
-/* All is mapped and memory is short. An unmap is seen although no caller waits any more */
+/* The whole pool is mapped. After a timeout, a map still finds room that is freed later */
 TEST(waiting_that_is_over_does_not_end_searches)
 {
 	boot_full();
@@ -668,7 +669,7 @@ static void map_frame(void)
 	what = unmap_three;
 }
 
-/* There is an idle pool for the frame, which is of no use to the one that waits */
+/* An idle pool has room for the frame, but not for the caller that waits */
 TEST(waiting_does_not_hold_up_large_mappings)
 {
 	phys_addr_t frame, tlb;
@@ -684,7 +685,7 @@ TEST(waiting_does_not_hold_up_large_mappings)
 	CHECK_EQ(jiffies - began, 2 * HZ);
 }
 
-/* Five pages for three, and for the bits of the address that the device needs */
+/* A pool for three pages needs five, for the address bits that the device requires */
 TEST(waiting_ends_with_a_pool_of_moved_memory_that_is_aligned)
 {
 	phys_addr_t buffer, tlb;
@@ -703,7 +704,7 @@ TEST(waiting_ends_with_a_pool_of_moved_memory_that_is_aligned)
 	}
 }
 
-/* Migrating pages may wait for I/O that only this caller can do */
+/* A migration may wait for I/O that only this caller can complete */
 TEST(waiting_moves_no_memory_without_io)
 {
 	unsigned long calls;
@@ -721,20 +722,20 @@ TEST(waiting_moves_no_memory_without_io)
 	CHECK(shim_faults[SHIM_FAULT_CONTIG].calls > calls);
 }
 
-/* Memory is moved for it, which no caller in atomic context can have */
+/* Pages are migrated for the pool, which is not possible in atomic context */
 TEST(waiting_ends_with_a_pool_of_moved_memory)
 {
 	boot_growing("512,1");
 	shim_fail(SHIM_FAULT_CONTIG, 0, 0);
 	shim_contig_takes = 0;
-	/* The worker gets none */
+	/* The worker adds no pool */
 	shim_no_kworkers = true;
 	CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
 	CHECK_EQ(jiffies - began, MOST);
 	check_events(1, 1);
 }
 
-/* Mapped pieces fill the boot pool; one keeps a closed pool */
+/* The boot pool is full, and a mapping keeps a closed pool */
 TEST(waiting_ends_with_a_pool_that_is_reopened)
 {
 	boot("512,1");
@@ -753,7 +754,7 @@ TEST(waiting_ends_with_a_pool_that_is_reopened)
 #endif
 }
 
-/* The device reaches no pool. What it has uses up the limit */
+/* The device reaches no pool, and its transient pools use up the limit */
 TEST(waiting_ends_with_room_within_the_limit)
 {
 	boot("512,1,max=1280K");
@@ -764,7 +765,7 @@ TEST(waiting_ends_with_room_within_the_limit)
 	check_events(1, 0);
 }
 
-/* All of a boot pool is mapped, the atomic pools are empty, and only small runs free */
+/* The boot pool is full, no pool can be added, but memory for transient pools is free */
 static void boot_growing_encrypted(void)
 {
 	boot_encrypted("512,1");
@@ -777,7 +778,7 @@ static void boot_growing_encrypted(void)
 	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, 0);
 }
 
-/* It is decrypted by the caller. More of them than the atomic pools may give are none */
+/* The caller decrypts the pools, which together are larger than the atomic pools allow */
 TEST(waiting_ends_with_a_decrypted_pool)
 {
 	long pages, decrypted, changes = 0;
@@ -797,7 +798,7 @@ TEST(waiting_ends_with_a_decrypted_pool)
 	CHECK_EQ(shim_faults[SHIM_FAULT_ATOMIC_POOL].calls, 0);
 	CHECK_EQ(shim_usage().decrypted_pages - decrypted, 20 * PIECE >> PAGE_SHIFT);
 
-	/* A caller in atomic context finds the atomic pools as they were */
+	/* The atomic pools are unused, so a caller in atomic context gets its memory there */
 	tlbs[19] = map(dev, orig, PIECE, DMA_TO_DEVICE);
 	CHECK(tlbs[19] != MAP_FAILED_ADDR);
 	CHECK_EQ(shim_faults[SHIM_FAULT_ATOMIC_POOL].calls, 1);
@@ -811,7 +812,7 @@ TEST(waiting_ends_with_a_decrypted_pool)
 #endif
 }
 
-/* What cannot be encrypted again is lost, and counts for good */
+/* Memory that cannot be encrypted again is lost, and counts forever */
 TEST(waiting_ends_with_a_pool_that_is_lost)
 {
 	phys_addr_t tlb;
@@ -826,7 +827,7 @@ TEST(waiting_ends_with_a_pool_that_is_lost)
 #ifdef CONFIG_DEBUG_FS
 	CHECK_EQ(slots_event("leaked_bytes"), PIECE);
 	CHECK_EQ(slots_transient(), 0);
-	/* Neither can be changed */
+	/* Now decryption fails, too */
 	shim_fail(SHIM_FAULT_DECRYPT, 0, -1);
 	CHECK_EQ(map_while(NEVER, NULL), MAP_FAILED_ADDR);
 	CHECK_EQ(slots_event("leaked_bytes"), 2 * PIECE);
@@ -845,7 +846,7 @@ TEST(waiting_ends_at_the_limit)
 	CHECK(shim_log_has("swiotlb buffer is full (sz: 65536 bytes), total 512 (slots), used 512 (slots): its limit is reached"));
 	check_events(1, 1);
 #ifdef CONFIG_DEBUG_FS
-	/* The first one could not wait */
+	/* The first event is from the map that could not wait */
 	CHECK_EQ(slots_event("at_limit"), 2);
 	CHECK_EQ(slots_event("full"), 2);
 #endif

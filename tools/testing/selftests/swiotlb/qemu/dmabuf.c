@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Compare what a CPU writes to a dma-buf with what a device reads from it.
+ * Compare the data that a CPU writes to a dma-buf with the data that a device reads from it.
  *
  *	dmabuf [-n FRAMES] EXPORTER:MIB:MODE...
  *
@@ -212,7 +212,7 @@ static bool import(const struct buffer *buffer, unsigned int frame)
 	return true;
 }
 
-/* Compare all that the device sees. */
+/* Compare all data that the device sees. */
 static bool look(const struct buffer *buffer, unsigned int frame)
 {
 	size_t i, first = buffer->bytes, bytes = 0;

@@ -190,7 +190,7 @@ def confidential(name, make, expect, disks=("nvme",), **more):
     """A row for a confidential guest: both kernels, and figures of both. Where it begins
     with 1 MiB, the base needs the number: it ignores "dynamic" for the size there.
     """
-    # A map that finds no room says so, and is tried again: no I/O fails.
+    # A map that finds no room is logged and retried: no I/O fails.
     return Test(f"coco-{name}", more.pop("append", "swiotlb=512,dynamic"), vcpus=2,
                 disks=disks, group="coco", caller="dma-direct, confidential", make=make,
                 expect=expect, ignore=("swiotlb-full", *more.pop("ignore", ())), **more)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What must be true of a confidential guest, and what a run in one has shown.
+"""Checks of a confidential guest: its specifications, and the verdicts on its reports.
 
-The guest is one without the hardware: arch/x86/coco/cocotest.c counts what is shared and
-by what, and an emulated IOMMU keeps devices from the rest.
+The guest does not need the hardware: arch/x86/coco/cocotest.c counts shared pages by their
+user, and an emulated IOMMU keeps devices from all other pages.
 """
 
 import re
@@ -13,31 +13,31 @@ from . import growth, klog, machine, run
 PAGE = 4096
 MIB = 1 << 20
 PAGES_PER_MIB = MIB // PAGE
-# What must stay 0, whatever happens
+# Counters that must stay 0 in each run
 NEVER = {"faults": "accesses to private memory", "in_atomic": "conversions in atomic context",
          "wrong_state": "pages converted to the state that they had",
          "freed_shared": "pages freed while shared", "reused": "lost pages used again",
          "unmapped": "pages that the IOMMU does not have as it should"}
-# The driver gets the disk's data for so long that all of its queues are full.
+# Limit of the disk in bytes per second: so slow that all queues of the driver are full.
 BPS = 16 * MIB
 BURST_MIB = 32
 BURST_JOBS = 4
 REST = 60
-# Between conversion and the list of pools there is the making of a pool, or a grace
-# period: for so long they may differ, while nothing is converted.
+# Longest time in which the accounts may differ without a conversion: a pool is converted
+# before it is in the list of pools, or a grace period after it was removed.
 SECONDS_APART = 5
-# Transient pools may have 1 MiB of the atomic pools, which double when little is left.
+# Transient pools may take 1 MiB of the atomic pools, which double when little is left.
 MOST_ATOMIC_MIB = 4
-# What set_memory.c says of a conversion that was made to fail, and pool.c if the atomic
-# pools are exhausted, as the base does it
+# Warnings of an injected failure of a conversion, and of exhausted atomic pools, which the
+# base causes
 INJECTED = re.compile(r"WARNING: arch/x86/mm/pat/set_memory\.c")
 EXHAUSTED = re.compile(r"WARNING: kernel/dma/pool\.c")
-# Such lines and their stacks, of which _unexpected() has the rest
+# Signatures of these lines and their stacks. _unexpected() finds all other warnings.
 IGNORE = ("warning", "trace")
 
 
 class Line(NamedTuple):
-    """A line of coco_line() in guest/lib/coco.sh: pages but for @used and @transient."""
+    """A line of coco_line() in guest/lib/coco.sh: all in pages, except @used and @transient."""
 
     when: str
     seconds: float
@@ -56,7 +56,7 @@ class Line(NamedTuple):
         return self.swiotlb + self.atomic + self.coherent + self.other
 
     def closes(self, lost):
-        """Whether all that is shared belongs to something that says so itself."""
+        """Return whether the pools account for all shared pages."""
         return (self.swiotlb == self.pools + lost and self.atomic == self.dma_pools
                 and not self.other)
 
@@ -74,7 +74,7 @@ def counters(result):
 
 
 def is_base(result):
-    """It has no table of events."""
+    """Return whether the kernel is the base, which has no table of events."""
     return not growth.events(result)
 
 
@@ -89,7 +89,7 @@ def _never(values):
 # --- accounting -------------------------------------------------------------------
 
 def _open_end(found, lost):
-    """The longest that it did not close while nothing was converted, in seconds."""
+    """Return the longest time without a conversion in which a line does not close, in seconds."""
     longest, since = 0, None
     for line in found:
         if line.closes(lost):
@@ -102,7 +102,7 @@ def _open_end(found, lost):
 
 
 def accounting(found, lost=0):
-    """What is wrong with it. @lost: pages that could not be encrypted, in the end."""
+    """Yield the errors of the accounts. @lost: pages that are lost at the end."""
     first, last = found[0], found[-1]
     load = [line for line in found if line.when not in ("boot", "rest", "after")]
     closed = sum(line.closes(lost) or line.closes(0) for line in load)
@@ -157,7 +157,7 @@ def _told(wrong):
 
 
 def held(disks):
-    """All that was written is read again, and devices saw shared memory alone."""
+    """Return a check that all data is read back, and that devices saw only shared memory."""
     def check(result):
         values, found = counters(result), lines(result)
         run.say(f"{values['decrypts']} calls decrypt and {values['encrypts']} encrypt, "
@@ -182,7 +182,7 @@ def _status(result):
 
 
 def _unexpected(result, *expected):
-    """Lines of the log that are neither of a failure on demand, nor known of the base."""
+    """Return the findings in the log, except the expected ones and those known of the base."""
     expected += (EXHAUSTED,) if is_base(result) else ()
     found = klog.scan(result.log.read_text(errors="replace"), ("trace", "swiotlb-full"))
     return [str(finding) for finding in found
@@ -210,7 +210,9 @@ def _say_burst(result, found):
 
 
 def grew(result):
-    """It grew for the load and lost nothing; ours has its size at boot again."""
+    """Check that the pools grew for the load, that no page was lost, and that our pools have
+    their size at boot again.
+    """
     found, values = lines(result), counters(result)
     back = _say_burst(result, found)
     wrong = [*_status(result), *_never(values), *_unexpected(result), *accounting(found)]
@@ -226,8 +228,8 @@ def grew(result):
 
 
 def clean(result):
-    """No page became shared for swiotlb with private data in it, though free memory was
-    full of it. The atomic coherent pools, which are not ours, do not clear theirs.
+    """Check that no page with private data became shared for swiotlb, although free memory was
+    full of such data. The atomic coherent pools, which are not ours, do not clear pages.
     """
     values = counters(result)
     dirty = values["swiotlb_canaries"]
@@ -237,7 +239,7 @@ def clean(result):
     wrong = [*_status(result), *_never(values), *_unexpected(result)]
     if values["filled"] < 256 * PAGES_PER_MIB or values["most_swiotlb"] < 8 * PAGES_PER_MIB:
         wrong.append("too little was filled or shared: the test proves nothing")
-    # The base clears a pool when it is shared already: too late where that keeps contents.
+    # The base clears a pool only after sharing it.
     if dirty and not is_base(result):
         wrong.append(f"{dirty} pages became shared with private data")
     return _told(wrong)
@@ -264,25 +266,25 @@ def _injected(result, decrypts, encrypts):
 
 
 def undecrypted(result):
-    """All I/O ends well, and nothing is lost, though memory could not be shared."""
+    """Check that all I/O succeeds and no page is lost if decryption fails."""
     found, _, wrong = _injected(result, True, False)
     return _told([*wrong, *accounting(found)])
 
 
 def unencrypted(result):
-    """What could not be taken back is lost, counted, said and never used again."""
+    """Check that pages that cannot be encrypted are lost, counted, logged and not reused."""
     found, values, wrong = _injected(result, False, True)
     return _told([*wrong, *accounting(found, values["lost"])])
 
 
 def undone(result):
-    """Neither could memory be shared, nor taken back: half of it is shared."""
+    """Check the same if decryption fails half way and the undo fails: half stays shared."""
     found, values, wrong = _injected(result, True, True)
     return _told([*wrong, *accounting(found, values["lost"] // 2)])
 
 
 def caught(result):
-    """Each violation was noticed, and none before it."""
+    """Check that each violation was detected, and none before it was committed."""
     control, values = result.values("control"), counters(result)
     before, skipped, after = (control[f"{when}.data"] for when in ("before", "skipped", "after"))
     faults = {when: int(control[f"{when}.faults"]) for when in ("before", "skipped", "after")}

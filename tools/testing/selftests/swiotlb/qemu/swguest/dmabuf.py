@@ -21,8 +21,8 @@ def cases(exporter, *modes):
 LARGE = cases("heap", "kept", "again", "part")
 # Chunks of a page
 SMALL = cases("udmabuf-1", "kept", "again", "part")
-# What fails in the base, and where: it has no room for more than 256 KiB in one piece, and
-# its udmabuf does not sync the mappings of importers.
+# Cases that fail in the base, and where: it cannot map more than 256 KiB at once, and its
+# udmabuf does not sync the mappings of importers.
 BASE = {**dict.fromkeys(LARGE, "import"),
         **dict.fromkeys(cases("udmabuf-1", "kept"), "bytes are wrong")}
 

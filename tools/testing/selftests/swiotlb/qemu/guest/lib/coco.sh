@@ -1,8 +1,8 @@
-# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A confidential guest without the hardware: what arch/x86/coco/cocotest.c says, beside
-# what swiotlb and the atomic coherent pools say of themselves.
+# A confidential guest without the hardware: the counters of arch/x86/coco/cocotest.c, and
+# the statistics of swiotlb and of the atomic coherent pools.
 
 COCO=/sys/kernel/debug/coco
 ATOMIC=/sys/kernel/debug/dma_pools
@@ -21,7 +21,7 @@ coco_set()
 	echo "$2" > "$COCO/$1" || fail "coco/$1 does not take $2"
 }
 
-# coco_fill: private data in all memory that is free, but for what a guest needs to live.
+# coco_fill: fill free memory with private data, except for 64 MiB, which the guest needs.
 coco_fill()
 {
 	read -r _ mib _ << END
@@ -30,10 +30,10 @@ END
 	coco_set fill $((mib / 1024 - 64))
 }
 
-# coco_line WHEN: seconds since boot, changes of encryption, pages that are shared for
-# swiotlb, for the atomic pools, for coherent memory and for anything else; then pages of
-# all pools, those of the atomic pools, slots in use, and of transient pools. swguest/coco.py
-# reads it.
+# coco_line WHEN: print seconds since boot, changes of encryption, pages that are shared for
+# swiotlb, for the atomic pools, for coherent memory and for anything else, pages of all
+# pools, pages of the atomic pools, slots in use, and slots of transient pools.
+# swguest/coco.py reads this.
 coco_line()
 {
 	read -r now _ < /proc/uptime
@@ -53,7 +53,7 @@ coco_line()
 		pages=$((pages + bytes / 4096))
 	done
 	transient=0
-	# shellcheck disable=SC2153 # not the number of above
+	# shellcheck disable=SC2153 # not $swiotlb, the number of pages
 	[ ! -f "$SWIOTLB/io_tlb_transient_nslabs" ] ||
 		read -r transient < "$SWIOTLB/io_tlb_transient_nslabs"
 	read -r used < "$SWIOTLB/io_tlb_used"
@@ -61,7 +61,7 @@ coco_line()
 	echo "$1 $now $calls $swiotlb $atomic $coherent $other $((slots / 2)) $pages $used $transient"
 }
 
-# coco_watch WHEN FILE SECONDS: a line every SECONDS while FILE exists.
+# coco_watch WHEN FILE SECONDS: print a coco_line every SECONDS while FILE exists.
 coco_watch()
 {
 	while [ -e "$2" ]; do
@@ -70,8 +70,8 @@ coco_watch()
 	done
 }
 
-# coco_faults: how many accesses to private memory the IOMMU has refused. The kernel
-# does not log all of many.
+# coco_faults: print how many refused accesses to private memory are in the log. If there
+# are many, the kernel does not log all.
 coco_faults()
 {
 	dmesg | grep -c 'DMAR:.*fault addr'

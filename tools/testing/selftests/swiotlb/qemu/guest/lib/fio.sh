@@ -1,4 +1,4 @@
-# shellcheck shell=dash # what is sourced is in the guest
+# shellcheck shell=dash # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # fio as the comparison runs it. ENGINE and SIZE are in /etc/run.conf. If BATCH is set

@@ -1,4 +1,4 @@
-# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The verdict port: frames of base64 with a count, a length and a checksum, as

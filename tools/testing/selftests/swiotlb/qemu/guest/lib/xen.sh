@@ -1,4 +1,4 @@
-# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The machine addresses of the pool under Xen, and bounced mappings by size.

@@ -1,10 +1,11 @@
-# shellcheck shell=dash disable=SC1091,SC2154 # what is sourced is in the guest
+# shellcheck shell=dash disable=SC1091,SC2154 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Much in flight at once in a confidential guest, then REST seconds of nothing; what is
-# shared all the while. FILL: free memory has private data in it before. FAIL_DECRYPT,
-# FAIL_ENCRYPT: so many changes of FAIL_PAGES pages or more fail in the load, FAIL_REST:
-# so many encryptions after it. AGAIN: then the load a second time.
+# A load with many requests in flight in a confidential guest, then REST idle seconds; the
+# shared pages are recorded all the time. With FILL, free memory is filled with private data
+# before. FAIL_DECRYPT, FAIL_ENCRYPT: number of changes of at least FAIL_PAGES pages that fail
+# during the load; FAIL_REST: number of encryptions that fail after it. With AGAIN, the load
+# and the idle seconds are repeated.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -29,8 +30,8 @@ load()
 	cat /tmp/fio.err
 }
 
-# At least 20 s, so that the atomic pools have been seen for that long, too. Memory that
-# is lost is in no pool.
+# Record until the pools have their size at boot again, but for at least 20 s, to also see
+# the atomic pools. Lost memory is in no pool.
 rest()
 {
 	left=$REST

@@ -1,7 +1,7 @@
-# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What a confidential guest must not do is done, each once: the detectors have to notice.
+# Commit each violation of a confidential guest once: the detectors must find all of them.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -9,7 +9,7 @@
 . /lib/coco.sh
 . /etc/run.conf
 
-# read_back WHEN: the sum of what is on the disk, as far as it arrives, and the faults.
+# read_back WHEN: print the checksum of the data that arrives from the disk, and the faults.
 read_back()
 {
 	dd if="$node" of=/tmp/data bs=64k count=16 iflag=direct 2> /dev/null

@@ -1,8 +1,8 @@
-# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# lib/verify.sh on every disk of $DISKS in a confidential guest, one after the other, and
-# what memory is shared before, meanwhile and afterwards.
+# lib/verify.sh on every disk of $DISKS in a confidential guest, one after the other. The
+# shared pages are recorded before, meanwhile and afterwards.
 
 . /lib/report.sh
 . /lib/disk.sh

@@ -1,4 +1,4 @@
-# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Grow under dma_map_benchmark, with the options in /etc/maprows, and shrink by running

@@ -1,4 +1,4 @@
-# shellcheck shell=dash disable=SC1091,SC2153 # what is sourced is in the guest
+# shellcheck shell=dash disable=SC1091,SC2153 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # lib/verify.sh on all disks of $DISKS at once, while CPUs go offline and online: one at

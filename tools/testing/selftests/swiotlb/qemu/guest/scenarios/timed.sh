@@ -1,4 +1,4 @@
-# shellcheck shell=dash disable=SC1091,SC2154 # what is sourced is in the guest
+# shellcheck shell=dash disable=SC1091,SC2154 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # One fio run per line from the runner: NAME DISK BS DEPTH JOBS RW COLD_MS. RAMP is in

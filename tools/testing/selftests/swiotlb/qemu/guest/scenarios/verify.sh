@@ -1,4 +1,4 @@
-# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # lib/verify.sh on all disks of $DISKS, one after the other. Each of its jobs covers SIZE
