@@ -34,8 +34,6 @@ void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots)
  */
 void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
-	if (mem->pools.max_nareas < pool->nareas)
-		WRITE_ONCE(mem->pools.max_nareas, pool->nareas);
 	WRITE_ONCE(mem->pools.held, mem->pools.held + pool->nslots);
 	list_add_tail_rcu(&pool->node, &mem->pools.list);
 	if (swiotlb_pool_is_open(pool))
@@ -59,7 +57,6 @@ void swiotlb_mem_init(struct swiotlb_mem *mem)
 	mem->first = mem;
 	INIT_LIST_HEAD(&mem->pools.list);
 	mem->pools.held = 0;
-	mem->pools.max_nareas = 0;
 	init_llist_head(&mem->cache.filled);
 	swiotlb_queue_init(&mem->queue);
 	swiotlb_queue_init(&mem->limit_queue);
@@ -255,10 +252,37 @@ static bool swiotlb_area_is_tight(const struct io_tlb_area *area)
 	return READ_ONCE(area->slots.nused) > area->slots.nslots / 2;
 }
 
+/* Map in area number @n, counted round and round, of a pool. */
+static phys_addr_t swiotlb_mem_try(struct swiotlb_mem *mem, struct device *dev,
+				   const struct swiotlb_request *req,
+				   struct io_tlb_pool *pool, unsigned int n,
+				   bool surely, struct swiotlb_hit *hit)
+{
+	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
+	struct io_tlb_area *area;
+
+	n = swiotlb_area_of(pool, n);
+	area = swiotlb_pool_area(pool, n);
+	if (surely || swiotlb_slots_may_fit(&area->slots, req->nslots))
+		tlb_addr = swiotlb_pool_map(pool, n, req,
+					    swiotlb_dma_addr(mem, dev, pool->start));
+	hit->pool = pool;
+	hit->tight |= tlb_addr == SWIOTLB_MAP_FULL || swiotlb_area_is_tight(area);
+	return tlb_addr;
+}
+
+static bool swiotlb_mem_may_use(const struct swiotlb_mem *mem,
+				const struct io_tlb_pool *pool,
+				enum swiotlb_reach reach)
+{
+	return swiotlb_pool_is_open(pool) &&
+	       (reach != SWIOTLB_REACH_BOOT || pool == &mem->boot_pool);
+}
+
 /*
- * Search the CPU's own area of each pool, beginning with the oldest pool, then the next area
- * of each pool. If one pool was searched after the other, all CPUs would use the areas of the
- * first pool. With @surely, also lock and search areas that look full.
+ * Search the CPU's own area of each pool first, beginning with the oldest pool: if one pool
+ * was searched after the other, all CPUs would use the areas of the first pool. With @surely,
+ * also lock and search areas that look full.
  */
 static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 				      struct device *dev,
@@ -266,35 +290,24 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 				      enum swiotlb_reach reach, bool surely,
 				      struct swiotlb_hit *hit)
 {
-	unsigned int i, n, nareas = READ_ONCE(mem->pools.max_nareas);
-	unsigned int cpu = raw_smp_processor_id();
+	unsigned int i, cpu = raw_smp_processor_id();
 	struct io_tlb_pool *pool;
-	struct io_tlb_area *area;
 	phys_addr_t tlb_addr;
-	bool tight = false;
 
+	hit->tight = false;
 	guard(rcu)();
-	for (i = 0; i < nareas; i++) {
-		swiotlb_for_each_pool(pool, mem) {
-			n = swiotlb_area_of(pool, cpu + i);
-			area = swiotlb_pool_area(pool, n);
-			if (i >= pool->nareas || !swiotlb_pool_is_open(pool))
-				continue;
-			if (reach == SWIOTLB_REACH_BOOT && pool != &mem->boot_pool)
-				continue;
-			if (!surely && !swiotlb_slots_may_fit(&area->slots, req->nslots)) {
-				tight = true;
-				continue;
-			}
-
-			tlb_addr = swiotlb_pool_map(pool, n, req,
-						    swiotlb_dma_addr(mem, dev, pool->start));
-			if (tlb_addr != SWIOTLB_MAP_FULL) {
-				hit->pool = pool;
-				hit->tight = tight || swiotlb_area_is_tight(area);
+	swiotlb_for_each_pool(pool, mem) {
+		if (!swiotlb_mem_may_use(mem, pool, reach))
+			continue;
+		tlb_addr = swiotlb_mem_try(mem, dev, req, pool, cpu, surely, hit);
+		if (tlb_addr != SWIOTLB_MAP_FULL)
+			return tlb_addr;
+	}
+	swiotlb_for_each_pool(pool, mem) {
+		for (i = 1; i < pool->nareas && swiotlb_mem_may_use(mem, pool, reach); i++) {
+			tlb_addr = swiotlb_mem_try(mem, dev, req, pool, cpu + i, surely, hit);
+			if (tlb_addr != SWIOTLB_MAP_FULL)
 				return tlb_addr;
-			}
-			tight = true;
 		}
 	}
 	return SWIOTLB_MAP_FULL;

@@ -15,12 +15,10 @@ struct swiotlb_pages;
  *		swiotlb_pools_lock, read under RCU.
  * @held:	Slots of all pools in @list. Changed under swiotlb_pools_lock, read
  *		without it.
- * @max_nareas:	Highest number of areas that any pool has had.
  */
 struct swiotlb_pools {
 	struct list_head list;
 	unsigned long held;
-	unsigned int max_nareas;
 };
 
 #define swiotlb_for_each_pool(pool, mem) \

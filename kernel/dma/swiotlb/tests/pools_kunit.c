@@ -194,22 +194,6 @@ static void swiotlb_pools_life_test(struct kunit *test)
 	swiotlb_test_remove(mem, two);
 }
 
-/* The search covers as many areas as the pool with the most areas has. */
-static void swiotlb_pools_nareas_test(struct kunit *test)
-{
-	struct swiotlb_test_pools *t = swiotlb_test_pools(test);
-
-	t->mem->pools.max_nareas = 0;
-	t->pools[0]->nareas = 4;
-	KUNIT_ASSERT_EQ(test, 0, swiotlb_test_add(t->mem, t->pools[0]));
-	KUNIT_EXPECT_EQ(test, t->mem->pools.max_nareas, 4);
-	KUNIT_ASSERT_EQ(test, 0, swiotlb_test_add(t->mem, t->pools[1]));
-	KUNIT_EXPECT_EQ(test, t->mem->pools.max_nareas, 4);
-	swiotlb_test_remove(t->mem, t->pools[0]);
-	swiotlb_test_remove(t->mem, t->pools[1]);
-	t->pools[0]->nareas = 1;
-}
-
 /* ---------------------------------------------------- transient pools --- */
 
 /* Use a range of @pool as a transient pool, which needs no alignment. */
@@ -358,7 +342,6 @@ static struct kunit_case swiotlb_pools_cases[] = {
 	KUNIT_CASE(swiotlb_pools_find_test),
 	KUNIT_CASE(swiotlb_pools_refuse_test),
 	KUNIT_CASE(swiotlb_pools_life_test),
-	KUNIT_CASE(swiotlb_pools_nareas_test),
 	KUNIT_CASE(swiotlb_pools_transient_test),
 	KUNIT_CASE(swiotlb_pools_race_test),
 	KUNIT_CASE(swiotlb_pools_remove_race_test),
