@@ -26,9 +26,10 @@ void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots)
 }
 
 /**
- * swiotlb_pools_list() - add a pool to the list that maps search
+ * swiotlb_pools_list() - add a pool to the list of its allocator
  * @mem:	Allocator.
- * @pool:	Pool of the allocator, which can already be found by address.
+ * @pool:	The pool, which can already be found by address. From now on, maps search it
+ *		if it is open.
  *
  * Context: As for swiotlb_pools_count().
  */
@@ -257,8 +258,8 @@ static bool swiotlb_area_is_tight(const struct io_tlb_area *area)
 
 /*
  * Search the CPU's own area of each pool, beginning with the oldest pool, then the next area
- * of each pool. If one pool was searched after the other, all CPUs would use the areas of the
- * first pool. With @surely, also lock and search areas that look full.
+ * of each pool. If the pools were searched one after the other, all CPUs would use the areas
+ * of the first pool. With @surely, also lock and search areas that look full.
  */
 static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 				      struct device *dev,
