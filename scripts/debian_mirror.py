@@ -82,7 +82,7 @@ def release_names(os_release="/etc/os-release"):
 
 
 def rank(fields, names):
-    """Return how certain it is that an entry is Debian's own archive; 0: it is not."""
+    """Return how certain it is that an entry is Debian's own archive; 0 if it is not."""
     if "main" not in fields.get("components", "").split() \
             or not names & set(fields.get("suites", "").split()):
         return 0

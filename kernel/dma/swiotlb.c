@@ -152,8 +152,8 @@ static void swiotlb_map_impossible(struct device *dev, size_t bytes,
 }
 
 /*
- * Map when the magazine of the CPU has no buffer: from an area, or in a pool for this
- * mapping only. Report a failure.
+ * Map if the magazine of the CPU has no buffer, or the caller can sleep: from an area, or in
+ * a pool for this mapping. Report a failure.
  */
 static noinline phys_addr_t
 swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
@@ -269,8 +269,8 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 }
 
 /*
- * Look up the mapping at an address in @pool. There is none if the driver has already
- * unmapped it: report that.
+ * Look up the mapping at an address in @pool. If there is none, the driver has probably
+ * unmapped it already: report that.
  */
 static inline bool
 swiotlb_find_mapping(struct device *dev, const struct io_tlb_pool *pool,

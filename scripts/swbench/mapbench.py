@@ -145,7 +145,7 @@ class GuestBench(measure.Measurement):
 
 def _entry(name, unit, samples):
     """Make a line of table.csv from {configuration: list of numbers}. The spread is
-    the larger of both coefficients of variation."""
+    the larger of the two coefficients of variation."""
     base, ours = (median(samples[config]) for config in CONFIGS)
     spreads = [variation(samples[config]) for config in CONFIGS]
     return {"row": name, "base": base, "ours": ours, "unit": unit,

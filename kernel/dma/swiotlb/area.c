@@ -20,7 +20,7 @@ size_t swiotlb_area_bytes(unsigned int nslots)
 
 /**
  * swiotlb_area_init() - initialize an area whose slots are all free
- * @area:	At the start of swiotlb_area_bytes() zeroed bytes.
+ * @area:	The area; its bitmaps follow it. All swiotlb_area_bytes() are zero.
  * @nslots:	Number of slots.
  *
  * Context: @area is not shared yet.

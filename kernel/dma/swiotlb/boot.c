@@ -12,7 +12,7 @@
 struct swiotlb_mem swiotlb_default_mem;
 struct swiotlb_mem swiotlb_any_mem;
 
-/* If there is memory above @last, add pools there for devices that reach it. */
+/* Let the default allocator grow up to @last, and another one in memory above, if any. */
 static void swiotlb_default_enable_growth(u64 last)
 {
 	struct swiotlb_mem *low = &swiotlb_default_mem, *any = &swiotlb_any_mem;

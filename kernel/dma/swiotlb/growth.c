@@ -35,7 +35,7 @@
  * added above it, but only the wider allocator grows for these devices.
  */
 
-/* Interval between looks of the worker while there are pools to free, in jiffies. */
+/* Interval between runs of the worker while there are pools to free, in jiffies. */
 #define SWIOTLB_TICK		HZ
 /* Quiet time: how long a pool must not have been needed before it is closed. */
 #define SWIOTLB_QUIET		(5 * HZ)

@@ -164,7 +164,10 @@ phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
 		tlb_addr = swiotlb_large_reuse(from, dev, req, found);
 	if (tlb_addr == SWIOTLB_MAP_FULL)
 		tlb_addr = swiotlb_large_add(widest, dev, req, nslots, found);
-	/* A pool of 2^n slots is aligned to its size, so it does not cross a larger boundary. */
+	/*
+	 * The pool may cross the boundary. Except for CMA, memory of 2^n pages is aligned to
+	 * its size, so a pool of the next power of two crosses no boundary of that size or more.
+	 */
 	if (tlb_addr == SWIOTLB_MAP_FULL && !is_power_of_2(nslots) &&
 	    req->boundary_mask != ULONG_MAX >> IO_TLB_SHIFT)
 		tlb_addr = swiotlb_large_add(widest, dev, req, roundup_pow_of_two(nslots),

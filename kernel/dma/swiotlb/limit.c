@@ -29,7 +29,7 @@ unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem)
 	if (mem->growth.max_nslots)
 		return mem->growth.max_nslots;
 
-	/* Memory below the limit, without the hole at its start: other holes are not known. */
+	/* Memory up to @mem->last. Subtract the hole at its start; other holes are not known. */
 	all = min(totalram_pages(), end - min(end, min_low_pfn));
 	all <<= PAGE_SHIFT - IO_TLB_SHIFT;
 	return boot + (all - min(all, boot)) / SWIOTLB_LIMIT_SHARE;

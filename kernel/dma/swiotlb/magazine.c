@@ -41,7 +41,7 @@ static void swiotlb_cell_release(u32 cell, unsigned int class, atomic_t *from)
 }
 
 /**
- * swiotlb_cache_crowd() - set an allocator to crowded, since no area has room
+ * swiotlb_cache_crowd() - mark an allocator as crowded, since no area has room
  * @cache:	The magazines of an allocator.
  *
  * Context: Any.
@@ -51,7 +51,10 @@ bool swiotlb_cache_crowd(struct swiotlb_cache *cache)
 {
 	if (!swiotlb_cache_cpu(cache) || swiotlb_cache_is_crowded(cache))
 		return false;
-	/* Never store 0, or overwrite %SWIOTLB_CROWDED_WAITED of a caller that begins to wait. */
+	/*
+	 * A deadline is odd, so it is not 0. Do not overwrite %SWIOTLB_CROWDED_WAITED, which a
+	 * caller that begins to wait may just have stored.
+	 */
 	return !cmpxchg(&cache->crowded, 0, (jiffies + SWIOTLB_CROWDED) | 1);
 }
 

@@ -26,9 +26,10 @@ void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots)
 }
 
 /**
- * swiotlb_pools_list() - add a pool to the list that maps search
+ * swiotlb_pools_list() - add a pool to the list of its allocator
  * @mem:	Allocator.
- * @pool:	Pool of the allocator, which can already be found by address.
+ * @pool:	The pool, which can already be found by address. From now on, maps search it
+ *		if it is open.
  *
  * Context: As for swiotlb_pools_count().
  */
@@ -280,9 +281,9 @@ static bool swiotlb_mem_may_use(const struct swiotlb_mem *mem,
 }
 
 /*
- * Search the CPU's own area of each pool first, beginning with the oldest pool: if one pool
- * was searched after the other, all CPUs would use the areas of the first pool. With @surely,
- * also lock and search areas that look full.
+ * Search the CPU's own area of each pool first, beginning with the oldest pool: if the pools
+ * were searched one after the other, all CPUs would use the areas of the first pool. With
+ * @surely, also lock and search areas that look full.
  */
 static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 				      struct device *dev,

@@ -57,8 +57,8 @@
  *
  * Pools made at run time begin and end on a multiple of 2 MiB. For each piece of memory of
  * that size the index has the number of its pool, and swiotlb_pool_table has the pool. A lookup
- * takes two loads for any number of pools, and no lock. With an xarray it would take three or
- * four dependent loads below 64 GiB.
+ * takes three dependent loads (index, number, pool) for any number of pools, and no lock. With
+ * an xarray it would take three up to 8 GiB, four up to 512 GiB, and more above.
  *
  * Boot pools are only page-aligned: swiotlb_find_pool() compares their addresses. Transient
  * pools are only page-aligned, too, and not larger than a piece: they are in a hash table, by
@@ -216,7 +216,6 @@ bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
 		.vaddr = pool->vaddr,
 		.source = pool->source,
 	};
-
 	struct swiotlb_mem *mem = pool->mem;
 
 	kvfree(pool);

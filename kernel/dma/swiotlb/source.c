@@ -42,7 +42,7 @@ static struct page *swiotlb_cma_take(const struct swiotlb_pages *pages)
 }
 
 /*
- * Allocate memory that is aligned to its size, or to 2 MiB if it is larger.
+ * Allocate memory that is aligned to its size, or at least to 2 MiB if it is larger.
  * alloc_contig_pages() aligns powers of two only: for other sizes, free the excess.
  */
 static struct page *swiotlb_contig_take(const struct swiotlb_pages *pages, gfp_t gfp)

@@ -157,7 +157,7 @@ static void swiotlb_debugfs_files(struct swiotlb_mem *mem)
 	debugfs_create_file("io_tlb_used", 0400, dir, mem, &swiotlb_used_fops);
 	debugfs_create_file("pools", 0400, dir, mem, &swiotlb_pools_fops);
 	debugfs_create_file("events", 0400, dir, mem, &swiotlb_events_fops);
-	/* Without track_hiwater the file would always have 0, like a measurement of 0. */
+	/* Without track_hiwater the file would read 0, as if that had been measured. */
 	if (static_branch_unlikely(&swiotlb_track_hiwater))
 		debugfs_create_file("io_tlb_used_hiwater", 0600, dir, mem, &swiotlb_peak_fops);
 	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))

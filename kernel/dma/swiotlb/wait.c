@@ -20,8 +20,8 @@
  * the first caller in the queue searches. If the queue is not empty, a map that may sleep is
  * queued before it searches. Maps that cannot sleep ignore the queue.
  *
- * A search finds no room for large mappings, or for devices that reach no pool. Their callers
- * wait in another queue, until the limit allows another pool.
+ * Free slots do not help large mappings, or devices that reach no pool. Their callers wait in
+ * another queue, until the limit allows another pool, or a large mapping ends.
  *
  * While callers wait for slots, the allocator is crowded: an unmap frees the buffer to its
  * area, and wakes the first caller. If no caller waits, an unmap only has to read @crowded a
@@ -107,7 +107,7 @@ phys_addr_t swiotlb_map_atomic(struct swiotlb_mem *mem, struct device *dev,
 	return tlb_addr;
 }
 
-/* Must the caller wait for the limit, since no search finds room for the map? */
+/* Do free slots not help the map? Then it waits until the limit allows another pool. */
 static bool swiotlb_wait_is_for_limit(const struct swiotlb_request *req,
 				      enum swiotlb_reach reach)
 {

@@ -32,7 +32,7 @@ struct oracle_case {
 	enum oracle_family family;
 	u64 seed;
 	unsigned int nslots, nareas, ncpus;
-	unsigned int restricted_nslots[ORACLE_NMEMS];	/* by allocator, 0: none */
+	unsigned int restricted_nslots[ORACLE_NMEMS];	/* by allocator, 0 for none */
 	unsigned int odd_pages;	/* pages before the pool, which misalign it */
 	bool encrypted;
 	unsigned int sizes;	/* mix of sizes, see make_size() */

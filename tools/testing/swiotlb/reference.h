@@ -66,7 +66,7 @@ struct reference {
 	struct ref_area areas[REF_MAX_AREAS];
 	unsigned int nareas;
 	size_t used[REF_MAX_MEMS];
-	u16 *owner;		/* by physical slot number; 0: free */
+	u16 *owner;		/* by physical slot number; 0 if free */
 };
 
 void ref_init(struct reference *ref);

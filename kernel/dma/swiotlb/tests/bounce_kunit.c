@@ -144,7 +144,7 @@ static void swiotlb_bounce_part_test(struct kunit *test)
 	swiotlb_test_copy_end(t);
 }
 
-/* Bytes before the start or behind the end are reported, not copied. */
+/* Bytes before the start or after the end are reported, not copied. */
 static void swiotlb_bounce_clamp_test(struct kunit *test)
 {
 	struct swiotlb_test_copy *t = swiotlb_test_copy(test, 0, 0);

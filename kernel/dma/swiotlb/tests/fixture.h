@@ -109,13 +109,9 @@ struct swiotlb_magazine *swiotlb_test_cpu_magazine(struct swiotlb_mem *mem,
 						   unsigned int cpu,
 						   unsigned int class);
 
-/* Events are counted only with debugfs, where they can be read. */
-#ifdef CONFIG_DEBUG_FS
+/* Expect @n events. */
 #define SWIOTLB_TEST_EXPECT_EVENT(test, mem, event, n) \
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&(mem)->events[event]), n)
-#else
-#define SWIOTLB_TEST_EXPECT_EVENT(test, mem, event, n) do { } while (0)
-#endif
 
 /* Returns false if this kernel has no support for devices behind an IOMMU. */
 static inline bool swiotlb_test_set_iommu(struct device *dev, bool iommu)
@@ -133,7 +129,7 @@ static inline bool swiotlb_test_set_iommu(struct device *dev, bool iommu)
 /* Limit of an allocator that grows. */
 #define SWIOTLB_TEST_MAX_NSLOTS	(SZ_32M >> IO_TLB_SHIFT)
 
-/* Longer than the time without need after which a pool is closed. */
+/* Longer than the quiet time, after which a pool that is not needed is closed. */
 #define SWIOTLB_TEST_LONG_AGO	(6 * HZ)
 
 /**

@@ -35,7 +35,7 @@ static void swiotlb_test_allow(struct swiotlb_mem *mem)
 	mem->growth.tried = jiffies - mem->growth.backoff;
 }
 
-/* Grow by a pool of SWIOTLB_TEST_POOL, and return that pool. */
+/* Grow by a pool of SWIOTLB_TEST_POOL bytes, and return that pool. */
 static struct io_tlb_pool *swiotlb_test_add_pool(struct kunit *test,
 						 struct swiotlb_mem *mem)
 {

@@ -243,7 +243,7 @@ static void swiotlb_magazine_unfit_test(struct kunit *test)
 	swiotlb_tbl_unmap_single(t->dev, addr, t->bytes, DMA_FROM_DEVICE, 0);
 }
 
-/* All magazines together keep at most a quarter of the slots. */
+/* Magazines and depots together keep at most a quarter of the slots. */
 static void swiotlb_magazine_share_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -404,7 +404,7 @@ static void swiotlb_magazine_crowded_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, swiotlb_cache_is_crowded(cache));
 	cache->crowded = (jiffies + 1) | 1;
 	swiotlb_tbl_unmap_single(t->dev, t->addr[1], t->bytes, DMA_FROM_DEVICE, 0);
-	/* If the time is over, the unmap may have cleared the flag and kept the buffer. */
+	/* If the deadline has passed, the unmap may have cleared it and kept the buffer. */
 	if (READ_ONCE(cache->crowded))
 		swiotlb_test_expect_kept(test, t, 0);
 
@@ -416,7 +416,7 @@ static void swiotlb_magazine_crowded_test(struct kunit *test)
 	swiotlb_test_expect_kept(test, t, swiotlb_nslots(PAGE_SIZE));
 }
 
-/* A time long past must not seem to lie ahead when jiffies wrap. */
+/* A deadline that passed long ago must not seem to lie ahead when jiffies wrap. */
 static void swiotlb_magazine_crowded_wrap_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -428,7 +428,7 @@ static void swiotlb_magazine_crowded_wrap_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, swiotlb_cache_is_crowded(cache));
 }
 
-/* swiotlb_cache_crowd() returns true only once until the time is over. */
+/* swiotlb_cache_crowd() returns true only once until the deadline has passed. */
 static void swiotlb_magazine_crowd_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);

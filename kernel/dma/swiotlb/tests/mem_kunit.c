@@ -98,7 +98,7 @@ static void swiotlb_mem_own_area_test(struct kunit *test)
 	}
 }
 
-/* @tight is set if the own area is more than half full, or if another area is used. */
+/* @tight is set if the CPU's own area is over half full, or if another area is used. */
 static void swiotlb_mem_tight_test(struct kunit *test)
 {
 	unsigned int half = SWIOTLB_MAX_SLOTS / 2, own, index[3];
@@ -194,7 +194,7 @@ static void swiotlb_mem_drain_once_test(struct kunit *test)
 	until = (jiffies + 1) | 1;
 	t->mem->cache.crowded = until;
 	index[0] = swiotlb_test_mem_map(t, SWIOTLB_MAX_SLOTS, NULL);
-	/* If the time is over, the map may have cleared the flag and drained the magazine. */
+	/* If the deadline has passed, the map may have cleared it and drained the magazine. */
 	if (t->mem->cache.crowded == until) {
 		KUNIT_EXPECT_EQ(test, index[0], SWIOTLB_NO_SLOT);
 		KUNIT_EXPECT_EQ(test, swiotlb_test_kept(t->mem), 1);
@@ -248,7 +248,7 @@ static struct swiotlb_test_reach *swiotlb_test_reach(struct kunit *test)
 	return t;
 }
 
-/* Test @limit as DMA mask, then as bus limit: the lower of both decides. */
+/* Test @limit as DMA mask, then as bus limit: the lower of the two decides. */
 static void swiotlb_test_expect_reach(struct kunit *test, struct swiotlb_test_reach *t,
 				      u64 limit, enum swiotlb_reach reach)
 {

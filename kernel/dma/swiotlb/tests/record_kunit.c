@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mapping records: pack, unpack, and end by one of several callers.
+ * Mapping records: packed, unpacked, and ended by only one of several callers.
  */
 
 #include "../pool.h"

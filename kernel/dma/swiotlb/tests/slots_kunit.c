@@ -380,7 +380,7 @@ static void swiotlb_slots_longest_short_test(struct kunit *test)
 	unsigned int i;
 
 	swiotlb_test_one_hole(slots);
-	/* Behind the hole, every second slot is free. */
+	/* After the hole, every second slot is free. */
 	swiotlb_slots_release(slots, 60, SWIOTLB_TEST_AREA - 60);
 	for (i = 60; i < SWIOTLB_TEST_AREA; i += 2)
 		swiotlb_slots_claim(slots, i, 1);

@@ -98,7 +98,7 @@ BENCH_GROUP(apart_512, "524288,512", 512, true) { apart(); }
 
 /*
  * Every other slot of three quarters of the pool stays in use, as by the rings of a network
- * card; room for 4 KiB and more is behind them. A disk controller maps and unmaps there.
+ * card; room for 4 KiB and more is after them. A disk controller maps and unmaps there.
  */
 static struct device *bounded;
 

@@ -10,7 +10,7 @@
 struct pair {
 	size_t size;
 	enum dma_data_direction dir;
-	size_t stride;		/* from one source to the next, 0: the same */
+	size_t stride;		/* from one source to the next; 0 for one source */
 	phys_addr_t src;
 	unsigned long at;
 };

@@ -21,7 +21,7 @@ struct line {
 	u8 kind;
 };
 
-/* Lines in the order of their first access; table[]: their numbers by hash, 0: none */
+/* Lines in the order of their first access, from 1. @table has their numbers by hash, or 0 */
 static struct line *lines;
 /* Cache of the few lines that a step accesses repeatedly */
 static struct line *recent[64];

@@ -39,7 +39,8 @@
 
 extern char *shim_ram;
 extern struct page *shim_memmap;
-extern phys_addr_t shim_highmem_start;	/* from here on no linear mapping */
+/* Memory from this address on is not in the linear mapping */
+extern phys_addr_t shim_highmem_start;
 extern u64 zone_dma_limit;
 extern unsigned long min_low_pfn, max_pfn, max_low_pfn;
 
@@ -78,7 +79,7 @@ extern int shim_mem_node;
 extern unsigned long shim_totalram;	/* in pages */
 /* Report no memory from the read with this number on: 1 for the next read, 0 for never */
 extern unsigned int shim_totalram_ends;
-/* Lowest address of the coherent atomic pool, below 16 MiB; 0: aligned to its size */
+/* Lowest address of the coherent atomic pool, below 16 MiB; 0 to align it to its size */
 extern phys_addr_t shim_atomic_pool;
 /* Its size, 4 MiB at most */
 extern size_t shim_atomic_bytes;

@@ -207,7 +207,7 @@ static void map_out_of_reach(struct device *dev, phys_addr_t orig, size_t size)
 
 static void check_is_told(const char *mask, const char *limit)
 {
-	/* The message of ours, or that of the base */
+	/* The first message is that of the engine, the second that of the base */
 	CHECK(shim_log_has("out of reach") || shim_log_has("overflow"));
 	CHECK_MSG(shim_log_has(mask), "the log has no \"%s\"", mask);
 	CHECK_MSG(shim_log_has(limit), "the log has no \"%s\"", limit);
@@ -239,8 +239,8 @@ TEST(device_with_a_bus_limit_below_its_window_is_told_so)
 }
 
 /*
- * A fixed pool below the window. That it has no address on the bus is all ones, which
- * the mask allows:
+ * A fixed pool below the window. It has no address on the bus: the translation returns all
+ * ones, which the mask allows.
  *
  *	RAM	----[ pool ]------------------
  *	window			| 2 GiB | 1 GiB ]
@@ -263,7 +263,7 @@ TEST_BASE_FAILS(device_of_64_bits_that_does_not_see_the_pool_is_told_so,
 	check_used(0);
 }
 
-/* Nothing could serve it: nothing is tried, now or later, and no slot is touched */
+/* No memory would help the device: none is requested, now or later, and no slot is used */
 TEST(device_out_of_reach_makes_nothing_grow)
 {
 	struct device *xhci;

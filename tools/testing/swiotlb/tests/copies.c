@@ -347,7 +347,7 @@ TEST(partial_sync_at_slot_edges)
 			 sync_case_name(&large_syncs[i]));
 }
 
-/* A sync beyond the mapping is reported, and copies nothing behind its end */
+/* A sync beyond the mapping is reported, and copies nothing after its end */
 static void sync_too_long(unsigned int min_align_mask, unsigned int alloc_mask,
 			  unsigned int offset)
 {
@@ -380,7 +380,7 @@ TEST_BASE_FAILS(sync_beyond_the_end_padded,
 	sync_too_long(0xfff, 0xfff, 0x340);
 }
 
-/* The whole sync lies behind the buffer, in slots that the allocation was rounded up to */
+/* The whole sync lies after the buffer, in slots that the allocation was rounded up to */
 TEST_BASE_FAILS(sync_behind_the_end,
 		"the rounding of the allocation counts as part of the mapping")
 {

@@ -61,7 +61,7 @@ static void run_worker(void)
 {
 	unsigned long freed;
 
-	/* Time since pools were needed */
+	/* The quiet time under pressure passes */
 	shim_advance(HZ);
 	shim_shrink(&freed);
 	shim_run_work();

@@ -46,7 +46,7 @@ TEST_BASE_FAILS(sync_of_free_slot_is_reported, "it says nothing")
 	swiotlb_sync_single_for_device(dev, tlb + 2048, 100, DMA_BIDIRECTIONAL);
 	CHECK(has_pattern(phys_to_virt(orig), 4096, 4));
 	CHECK(all_bytes(phys_to_virt(tlb), 4096, 0x5a));
-	/* Free slots behind a mapping */
+	/* Free slots after a mapping */
 	tlb = map(dev, orig, 512, DMA_BIDIRECTIONAL);
 	fill_pattern(phys_to_virt(orig), 4096, 5);
 	swiotlb_sync_single_for_cpu(dev, tlb + 2048, 100, DMA_BIDIRECTIONAL);

@@ -4,7 +4,7 @@
 
 struct form {
 	const char *arg;
-	unsigned long nslots;		/* of the pool; 0: no pool; or ANY_SIZE */
+	unsigned long nslots;		/* of the pool; 0 for no pool; or ANY_SIZE */
 	bool force;
 	unsigned int cpus;		/* possible CPUs, 0: 4 */
 	const char *says;		/* expected in the log */
@@ -47,7 +47,7 @@ static const struct form good_forms[] = {
 #endif
 };
 
-/* The pool must be sane in any case; ours also logs the invalid part */
+/* The pool must be sane in any case. The engine also logs the invalid part, the base does not */
 static const struct form bad_forms[] = {
 	{ "banana", DEFAULT_SLOTS, .says = "\"banana\"", .ours_only = "silent" },
 	{ "512,1,forec", 512, .says = "\"forec\"", .ours_only = "silent" },

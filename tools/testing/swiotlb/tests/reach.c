@@ -337,7 +337,7 @@ TEST(device_of_24_bits_makes_nothing_grow)
 	CHECK_EQ(shim_work_queued(), 0);
 }
 
-/* The window of the bus covers the boot pool, and some memory behind it */
+/* The window of the bus covers the boot pool, and some memory after it */
 TEST(device_with_a_window_makes_nothing_grow)
 {
 	static struct bus_dma_region window[2];
@@ -432,8 +432,8 @@ TEST(device_with_two_windows_gets_nothing_between_them)
 }
 
 /*
- * A window that ends within the boot pool, behind its first MiB. An address that the bus
- * does not have is all ones, which a mask of 64 bits allows.
+ * A window that ends within the boot pool, after its first MiB. For an address outside of the
+ * window the translation returns all ones, which a mask of 64 bits allows.
  */
 static void check_part_of_pool(const void *mask)
 {
@@ -493,8 +493,8 @@ TEST(pool_is_where_a_bus_sees_it)
 }
 
 /*
- * A bus that moves memory by less than what the device aligns to: in a pool for one
- * mapping, no slot need be aligned at the start
+ * DMA addresses have an offset that is smaller than the alignment of the device. So the first
+ * slot of a pool for one mapping is not aligned for the device:
  *
  *	RAM	| 64 KiB        | 64 KiB        |
  *	bus	    | 64 KiB        | 64 KiB        |

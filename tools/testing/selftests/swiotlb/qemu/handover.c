@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Measure the time of a cache line from one CPU to another: handover CPU CPU.
+ * Measure how long a cache line takes from one CPU to another: handover CPU CPU.
  *
  * Two threads, bound to these CPUs, increment a counter in turn. Prints the nanoseconds
  * of one turn, as the median of short rounds, so that rounds in which the host ran

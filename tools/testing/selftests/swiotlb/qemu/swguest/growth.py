@@ -133,7 +133,7 @@ class Burst:
 
     def back_after(self, slots):
         """Return the seconds from the end of the load until there are at most @slots for
-        the rest of the time; None: never."""
+        the rest of the time; None if that never happens."""
         back = None
         for m in reversed(self.moments):
             if m.slots > slots or m.seconds < self.end:
