@@ -130,6 +130,19 @@ bool is_swiotlb_active(struct device *dev);
 void __init swiotlb_adjust_size(unsigned long size);
 phys_addr_t default_swiotlb_base(void);
 phys_addr_t default_swiotlb_limit(void);
+
+#ifdef CONFIG_SYSFS
+void swiotlb_dev_add(struct device *dev);
+void swiotlb_dev_release(struct device *dev);
+#else
+static inline void swiotlb_dev_add(struct device *dev)
+{
+}
+
+static inline void swiotlb_dev_release(struct device *dev)
+{
+}
+#endif
 #else /* !CONFIG_SWIOTLB */
 static inline struct io_tlb_pool *swiotlb_find_pool(struct device *dev,
 						    phys_addr_t paddr)
@@ -151,6 +164,14 @@ static inline void swiotlb_exit(void)
 }
 
 static inline void swiotlb_dev_init(struct device *dev)
+{
+}
+
+static inline void swiotlb_dev_add(struct device *dev)
+{
+}
+
+static inline void swiotlb_dev_release(struct device *dev)
 {
 }
 

@@ -328,11 +328,11 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 
 	/* From the next call on, @pool may be freed. */
 	if (likely(!swiotlb_pool_is_apart(pool)))
-		swiotlb_mem_unmap(pool, &map);
+		swiotlb_mem_unmap(dev, pool, &map);
 	else if (swiotlb_pool_is_large(pool))
 		swiotlb_large_unmap(pool, &map);
 	else
-		swiotlb_transient_unmap(pool, map.nslots);
+		swiotlb_transient_unmap(dev, pool, map.nslots);
 }
 
 /* Sync a part that does not begin in the first slot, or that exceeds the mapping. */

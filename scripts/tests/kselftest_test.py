@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The kselftest on a fake debugfs: which tests pass, fail and are skipped."""
+"""The kselftest on a fake debugfs and sysfs: which tests pass, fail and are skipped."""
 
 import os
 import re
@@ -18,6 +18,13 @@ FILES = {"io_tlb_nslabs": "2560\n", "io_tlb_used": "100\n", "io_tlb_used_hiwater
          "pools": "id start KiB node state areas used\n0 0x3e380000 1024 0 open 4 343\n"
                   "1 0x3c00000 4096 0 open 4 991\n2 0xc000000 4096 0 closed 4 0\n",
          "events": "grown 2\nleaked_bytes 0\n"}
+ALLOCATORS = {"low/total_bytes": "1048576\n", "low/used_bytes": "4096\n", "low/bounced_bytes": "123\n",
+              "low/pools": "1\n", "low/node_bytes": "1048576\n", "low/cc_shared": "0\n",
+              "low/last_address": "0xffffffff\n", "low/transient_bytes": "0\n", "low/events/full": "0\n",
+              "any/total_bytes": "4194304\n", "any/used_bytes": "0\n", "any/bounced_bytes": "0\n",
+              "any/pools": "2\n", "any/node_bytes": "4194304 0\n", "any/cc_shared": "1\n",
+              "any/events/full": "0\n"}
+PRIVATE = ("used_bytes", "bounced_bytes", "last_address", "transient_bytes", "full")
 
 
 def helpers():
@@ -41,6 +48,15 @@ class Kselftest(unittest.TestCase):
             shutil.copy(path, self.top / name)
         self.debugfs = self.top / "debug"
         self.put(**FILES)
+        self.sysfs = self.top / "sys"
+        self.put_allocators(**ALLOCATORS)
+
+    def put_allocators(self, **files):
+        for name, text in files.items():
+            path = self.sysfs / "kernel/mm/swiotlb" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            path.chmod(0o400 if path.name in PRIVATE else 0o444)
 
     def put(self, **files):
         for name, text in files.items():
@@ -53,17 +69,18 @@ class Kselftest(unittest.TestCase):
         env = {name: value for name, value in os.environ.items() if not name.startswith("SWIOTLB_")}
         done = subprocess.run(["sh", str(self.top / "swiotlb/swiotlb.sh")], text=True, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
-                              env={**env, "DEBUGFS": str(self.debugfs), **more})
+                              env={**env, "DEBUGFS": str(self.debugfs), "SYSFS": str(self.sysfs), **more})
         found = {name: "skip" if skipped else result for result, name, skipped in
                  re.findall(r"^(ok|not ok) \d+ (\w+) ?(# SKIP)?", done.stdout, re.M)}
-        self.assertIn("1..6\n", done.stdout)
-        self.assertEqual(len(found), 6, done.stdout)
+        self.assertIn("1..8\n", done.stdout)
+        self.assertEqual(len(found), 8, done.stdout)
         return found, done.stdout, done.returncode
 
     def test_statistics_pass_and_the_rest_is_skipped(self):
         found, text, status = self.run_it()
         self.assertEqual(found, {"files": "ok", "within_size": "ok", "pools": "ok", "events": "ok",
-                                 "map_benchmark": "skip", "fio_verify": "skip"}, text)
+                                 "sysfs": "ok", "map_benchmark": "skip", "fio_verify": "skip",
+                                 "devices": "skip"}, text)
         self.assertEqual(status, 0)
 
     def test_each_wrong_file_fails_its_test_alone(self):
@@ -82,24 +99,65 @@ class Kselftest(unittest.TestCase):
                 self.assertEqual([test for test, result in found.items() if result == "not ok"], [test], output)
                 self.assertEqual(status, 1)
 
+    def test_each_wrong_file_of_an_allocator_fails(self):
+        for name, text in (("low/total_bytes", "1 MiB\n"), ("low/total_bytes", "1048577\n"),
+                           ("low/used_bytes", "-1\n"), ("any/bounced_bytes", ""), ("low/pools", "1\n2\n"),
+                           ("any/node_bytes", "1,2\n"), ("low/cc_shared", "yes\n"),
+                           ("low/last_address", "4294967295\n"), ("low/transient_bytes", "x\n"),
+                           ("low/events/full", "full 0\n"), ("low/peak_bytes", "0\n")):
+            with self.subTest(name=name, text=text):
+                self.put_allocators(**{**ALLOCATORS, name: text})
+                found, output, status = self.run_it()
+                (self.sysfs / "kernel/mm/swiotlb/low/peak_bytes").unlink(missing_ok=True)
+                self.assertEqual([test for test, result in found.items() if result == "not ok"], ["sysfs"], output)
+                self.assertEqual(status, 1)
+
+    def test_what_tells_about_io_is_for_root(self):
+        for name in ("low/used_bytes", "any/bounced_bytes", "low/last_address", "low/events/full"):
+            with self.subTest(name=name):
+                self.put_allocators(**ALLOCATORS)
+                path = self.sysfs / "kernel/mm/swiotlb" / name
+                path.chmod(0o444)
+                self.assertEqual(self.run_it()[0]["sysfs"], "not ok")
+
+    def devices(self, **files):
+        """Return the result of the test of devices, with files of one device."""
+        for name, text in files.items():
+            path = self.sysfs / "devices/pci0/0000:00:04.0/swiotlb" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return self.run_it()
+
+    def test_devices(self):
+        # Files that are not those of a kernel accept any value.
+        found, text, _ = self.devices(used_bytes="0\n", peak_bytes="4096\n", failed="0\n")
+        self.assertEqual(found["devices"], "not ok")
+        self.assertIn('0000:00:04.0/swiotlb/peak_bytes accepts "1"', text)
+        found, text, _ = self.devices(used_bytes="all\n")
+        self.assertEqual(found["devices"], "not ok")
+        self.assertIn("used_bytes: not ", text)
+
     def test_transient_slots_count(self):
         self.put(io_tlb_used="2561\n", io_tlb_transient_nslabs="1\n")
         self.assertEqual(self.run_it()[0]["within_size"], "ok")
 
     def test_a_kernel_without_swiotlb_or_debugfs_skips_all(self):
         shutil.rmtree(self.debugfs)
+        shutil.rmtree(self.sysfs)
         found, _, status = self.run_it()
         self.assertEqual((set(found.values()), status), ({"skip"}, 0))
 
     def test_a_kernel_without_a_pool_skips_all(self):
         for name in FILES:
             (self.debugfs / "swiotlb" / name).unlink()
+        shutil.rmtree(self.sysfs / "kernel/mm/swiotlb/low")
         found, _, status = self.run_it()
         self.assertEqual((set(found.values()), status), ({"skip"}, 0))
 
     def test_a_kernel_with_the_former_swiotlb(self):
         for name in ("pools", "events"):
             (self.debugfs / "swiotlb" / name).unlink()
+        shutil.rmtree(self.sysfs)
         found, _, status = self.run_it()
         self.assertEqual((found["files"], found["pools"], found["events"], status), ("ok", "skip", "skip", 0))
 

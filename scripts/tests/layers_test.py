@@ -100,7 +100,8 @@ class LayersTest(unittest.TestCase):
 
     def test_makefile_has_every_file(self):
         text = (ENGINE / "Makefile").read_text(encoding="utf-8")
-        self.assertEqual(sorted(re.findall(r"\b(\w+)\.o\b", text)), sorted(s.removesuffix(".c") for s in SOURCES))
+        # Kbuild takes a file that two options name once.
+        self.assertEqual(sorted(set(re.findall(r"\b(\w+)\.o\b", text))), sorted(s.removesuffix(".c") for s in SOURCES))
 
 
 if __name__ == "__main__":

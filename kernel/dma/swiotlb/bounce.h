@@ -5,7 +5,7 @@
 #ifndef _KERNEL_DMA_SWIOTLB_BOUNCE_H
 #define _KERNEL_DMA_SWIOTLB_BOUNCE_H
 
-#include "pool.h"
+#include "mem.h"
 
 void swiotlb_copy_highmem(void *bounce, phys_addr_t orig, size_t bytes,
 			  enum dma_data_direction dir);
@@ -23,6 +23,7 @@ swiotlb_copy(struct device *dev, const struct io_tlb_pool *pool, phys_addr_t tlb
 {
 	void *bounce = pool->vaddr + (tlb_addr - pool->start);
 
+	swiotlb_mem_copied(pool->mem, bytes);
 	if (dir == DMA_FROM_DEVICE) {
 		if (!dev_is_dma_coherent(dev))
 			arch_sync_dma_flush();

@@ -34,6 +34,7 @@
 #include <linux/jiffies.h>
 #include <linux/jump_label.h>
 #include <linux/kernel.h>
+#include <linux/kobject.h>
 #include <linux/kmsan-checks.h>
 #include <linux/kstrtox.h>
 #include <linux/llist.h>
@@ -42,6 +43,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/of.h>
 #include <linux/of_fdt.h>
 #include <linux/of_reserved_mem.h>
@@ -61,6 +63,7 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/swiotlb.h>
+#include <linux/sysfs.h>
 #include <linux/topology.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>

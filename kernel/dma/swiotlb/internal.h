@@ -45,7 +45,7 @@
  *
  * The lowest layer is the first. A file calls only files above it in this list. Functions
  * for other files are declared in the header of the same name, or in pages.h (source.c),
- * growth.h (limit.c) and mem.h (stats.c)::
+ * growth.h (limit.c) and mem.h (stats.c, sysfs.c)::
  *
  *	slots.c		bitmaps of one area: find, claim, release
  *	area.c		lock, slots and occupancy of one area
@@ -64,7 +64,8 @@
  *	wait.c		search, wait, or a pool for one mapping
  *	bounce.c	the copy
  *	report.c	maps that fail, and errors of drivers
- *	stats.c		debugfs
+ *	stats.c		numbers of an allocator, debugfs
+ *	sysfs.c		the same in sysfs, and those of devices
  *	param.c		swiotlb=
  *	boot.c		set-up and tear-down of the default allocators
  *	restricted.c	device-tree pools			(DMA_RESTRICTED_POOL)

@@ -13,7 +13,7 @@
 
 /*
  * Magazines of one to sixteen cache lines. Buffers of a page (class 1) are mapped most:
- * their magazine shares its first line with @used, and its 250 cells are enough for most of
+ * their magazine shares its first line with the counts, and its 248 cells are enough for most of
  * the requests that a queue has in flight.
  */
 const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES] = {
@@ -21,10 +21,12 @@ const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES] = {
 };
 
 static const u8 swiotlb_magazine_ncells[SWIOTLB_NR_CLASSES] = {
-	124, 250, 60, 28, 12, 12, 12, 12,
+	124, 248, 60, 28, 12, 12, 12, 12,
 };
 
 static_assert(offsetof(struct swiotlb_magazine, cell) <= 4 * sizeof(atomic_t));
+/* The magazine of pages ends where the next one begins. */
+static_assert(sizeof(struct swiotlb_cpu_cache) + (4 + 248) * sizeof(atomic_t) <= 1024);
 
 static struct swiotlb_magazine *
 swiotlb_cpu_magazine(struct swiotlb_cpu_cache __percpu *cache, unsigned int cpu,

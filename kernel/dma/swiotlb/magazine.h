@@ -84,10 +84,12 @@ struct swiotlb_magazine {
 /**
  * struct swiotlb_cpu_cache - per-CPU part of an allocator
  * @used:	Slots that were mapped on this CPU, less those that were unmapped.
+ * @bounced:	Bytes that this CPU has copied to and from bounce buffers.
  * @magazine:	The magazines, see swiotlb_magazine_offset.
  */
 struct swiotlb_cpu_cache {
 	long used;
+	unsigned long bounced;
 	char magazine[] __aligned(sizeof(void *));
 };
 

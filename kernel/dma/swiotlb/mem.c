@@ -124,6 +124,25 @@ unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem)
 }
 
 /**
+ * swiotlb_mem_bounced() - number of bytes that were copied
+ * @mem:	Allocator. Copies to and from transient pools are counted as well.
+ *
+ * Context: Process context: it walks over all CPUs.
+ * Return: Bytes since boot, modulo %ULONG_MAX + 1.
+ */
+unsigned long swiotlb_mem_bounced(const struct swiotlb_mem *mem)
+{
+	struct swiotlb_cpu_cache __percpu *cache = swiotlb_cache_cpu(&mem->cache);
+	unsigned long bytes = atomic_long_read(&mem->early_bounced);
+	unsigned int cpu;
+
+	if (cache)
+		for_each_possible_cpu(cpu)
+			bytes += READ_ONCE(per_cpu_ptr(cache, cpu)->bounced);
+	return bytes;
+}
+
+/**
  * swiotlb_mem_claimed() - number of slots that are not free in their area
  * @mem:	Allocator.
  * @reach:	Pools to count.
@@ -351,7 +370,7 @@ phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 		swiotlb_mem_freed(mem);
 	}
 	if (tlb_addr != SWIOTLB_MAP_FULL)
-		swiotlb_mem_account(mem, req->nslots);
+		swiotlb_mem_account(mem, dev, swiotlb_cache_cpu(&mem->cache), req->nslots);
 	return tlb_addr;
 }
 
@@ -378,7 +397,7 @@ phys_addr_t swiotlb_mem_map_waiter(struct swiotlb_mem *mem, struct device *dev,
 	swiotlb_magazines_drain(&mem->cache);
 	tlb_addr = swiotlb_mem_search(mem, dev, req, reach, true, hit);
 	if (tlb_addr != SWIOTLB_MAP_FULL)
-		swiotlb_mem_account(mem, req->nslots);
+		swiotlb_mem_account(mem, dev, swiotlb_cache_cpu(&mem->cache), req->nslots);
 	return tlb_addr;
 }
 

@@ -119,6 +119,7 @@ struct swiotlb_waiter {
  * @limit_queue: Callers that wait for room within the limit.
  * @early_used:	Slots that were mapped, less those that were unmapped, before there were
  *		magazines.
+ * @early_bounced: Bytes that were copied before there were magazines.
  * @growth:	State of the worker.
  * @debugfs:	Directory of the allocator in debugfs.
  * @total_used:	Slots in use in all pools, kept only with track_hiwater.
@@ -139,6 +140,7 @@ struct swiotlb_mem {
 	struct swiotlb_queue queue;
 	struct swiotlb_queue limit_queue;
 	atomic_long_t early_used;
+	atomic_long_t early_bounced;
 	struct swiotlb_growth growth;
 	struct dentry *debugfs;
 	atomic_long_t total_used;
@@ -257,6 +259,7 @@ void swiotlb_mem_init(struct swiotlb_mem *mem);
 void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem);
 int swiotlb_mem_start_magazines(struct swiotlb_mem *mem);
 unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem);
+unsigned long swiotlb_mem_bounced(const struct swiotlb_mem *mem);
 void swiotlb_mem_claimed(const struct swiotlb_mem *mem, enum swiotlb_reach reach,
 			 unsigned long *total, unsigned long *used);
 u64 swiotlb_dev_last(struct device *dev);
@@ -272,11 +275,26 @@ phys_addr_t swiotlb_mem_map_waiter(struct swiotlb_mem *mem, struct device *dev,
 				   enum swiotlb_reach reach, struct swiotlb_hit *hit);
 void swiotlb_queue_wake(struct swiotlb_queue *queue);
 
+/**
+ * struct swiotlb_dev_stats - what a device has mapped, kept only with track_hiwater
+ * @used:	Slots in use.
+ * @peak:	Highest value of @used.
+ * @failed:	Maps that failed.
+ */
+struct swiotlb_dev_stats {
+	atomic_long_t used;
+	atomic_long_t peak;
+	atomic_long_t failed;
+};
+
 DECLARE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
 
-void __swiotlb_track(struct swiotlb_mem *mem, long nslots);
+void __swiotlb_track(struct swiotlb_mem *mem, struct device *dev, long nslots);
 
-#ifdef CONFIG_DEBUG_FS
+/* Statistics can be read: stats.c is there. */
+#define SWIOTLB_HAS_STATS (IS_ENABLED(CONFIG_DEBUG_FS) || IS_ENABLED(CONFIG_SYSFS))
+
+#if SWIOTLB_HAS_STATS
 void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name);
 #else
 static inline void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name)
@@ -284,12 +302,20 @@ static inline void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name
 }
 #endif
 
-/* Only with swiotlb=track_hiwater, since all CPUs write the cache line of the sum. */
-static inline void swiotlb_track(struct swiotlb_mem *mem, long nslots)
+#ifdef CONFIG_SYSFS
+void swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name);
+#else
+static inline void swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name)
 {
-	if (IS_ENABLED(CONFIG_DEBUG_FS) &&
+}
+#endif
+
+/* Only with swiotlb=track_hiwater, since all CPUs write the cache line of the sum. */
+static inline void swiotlb_track(struct swiotlb_mem *mem, struct device *dev, long nslots)
+{
+	if (SWIOTLB_HAS_STATS &&
 	    static_branch_unlikely(&swiotlb_track_hiwater))
-		__swiotlb_track(mem, nslots);
+		__swiotlb_track(mem, dev, nslots);
 }
 
 static inline void swiotlb_count(struct swiotlb_mem *mem,
@@ -299,18 +325,29 @@ static inline void swiotlb_count(struct swiotlb_mem *mem,
 }
 
 /*
- * Count slots that were mapped, or unmapped if negative. Each CPU has a counter, and
- * swiotlb_mem_used() adds them up for the worker and for statistics.
+ * Count slots that were mapped, or unmapped if negative. Each CPU has a counter, in @cpu
+ * of swiotlb_cache_cpu(), and swiotlb_mem_used() adds them up for the worker and for
+ * statistics.
  */
-static inline void swiotlb_mem_account(struct swiotlb_mem *mem, long nslots)
+static inline void swiotlb_mem_account(struct swiotlb_mem *mem, struct device *dev,
+				       struct swiotlb_cpu_cache __percpu *cpu, long nslots)
 {
-	struct swiotlb_cpu_cache __percpu *cpu = swiotlb_cache_cpu(&mem->cache);
-
 	if (likely(cpu))
 		this_cpu_add(cpu->used, nslots);
 	else
 		atomic_long_add(nslots, &mem->early_used);
-	swiotlb_track(mem, nslots);
+	swiotlb_track(mem, dev, nslots);
+}
+
+/* Bytes that are copied, in the same cache line: swiotlb_mem_bounced() has the sum. */
+static inline void swiotlb_mem_copied(struct swiotlb_mem *mem, size_t bytes)
+{
+	struct swiotlb_cpu_cache __percpu *cpu = swiotlb_cache_cpu(&mem->cache);
+
+	if (likely(cpu))
+		this_cpu_add(cpu->bounced, bytes);
+	else
+		atomic_long_add(bytes, &mem->early_bounced);
 }
 
 /* The allocator whose queues the callers of @mem use. */
@@ -404,7 +441,7 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 	}
 
 	swiotlb_record_write(&pool->records[index], req);
-	swiotlb_mem_account(mem, req->nslots);
+	swiotlb_mem_account(mem, dev, cpu, req->nslots);
 	*found = pool;
 	return swiotlb_slot_addr(pool, index + req->pad_slots) + req->offset;
 }
@@ -414,7 +451,7 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
  * swiotlb_pool_lookup(), and taken it with swiotlb_record_take(). Takes the lock of a depot
  * or of an area if the CPU's magazine is full.
  */
-static inline void swiotlb_mem_unmap(struct io_tlb_pool *pool,
+static inline void swiotlb_mem_unmap(struct device *dev, struct io_tlb_pool *pool,
 				     const struct swiotlb_mapping *map)
 {
 	struct swiotlb_mem *mem = pool->mem;
@@ -424,7 +461,7 @@ static inline void swiotlb_mem_unmap(struct io_tlb_pool *pool,
 	struct swiotlb_magazine *mag;
 	u32 cell;
 
-	swiotlb_mem_account(mem, -(long)map->nslots);
+	swiotlb_mem_account(mem, dev, cpu, -(long)map->nslots);
 	if (unlikely(!cpu) || class == SWIOTLB_NR_CLASSES ||
 	    map->head > SWIOTLB_CELL_INDEX_MASK || !swiotlb_pool_is_open(pool) ||
 	    swiotlb_cache_is_crowded(cache)) {

@@ -5,7 +5,7 @@
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
-#include "growth.h"
+#include "mem.h"
 #include "param.h"
 #include "request.h"
 
@@ -150,7 +150,7 @@ static bool __init swiotlb_param_word(char *token)
 		swiotlb_param.force = true;
 	else if (!strcmp(token, "noforce"))
 		swiotlb_param.noforce = true;
-	else if (!strcmp(token, "track_hiwater") && IS_ENABLED(CONFIG_DEBUG_FS))
+	else if (!strcmp(token, "track_hiwater") && SWIOTLB_HAS_STATS)
 		swiotlb_param.track_hiwater = true;
 	else
 		return false;

@@ -41,6 +41,8 @@ bool swiotlb_failed(struct device *dev, enum swiotlb_cause cause, size_t bytes,
 	/* Causes without an event have no counter: the device may have no allocator. */
 	if (event != SWIOTLB_NR_EVENTS)
 		swiotlb_count(to_swiotlb_mem(dev->dma_io_tlb_mem), event, 1);
+	if (dev->dma_io_tlb_stats)
+		atomic_long_inc(&dev->dma_io_tlb_stats->failed);
 	trace_swiotlb_failed(dev, bytes, swiotlb_causes[cause].word);
 	return !(attrs & DMA_ATTR_NO_WARN) && __ratelimit(&rates[cause]);
 }

@@ -27,7 +27,7 @@ void swiotlb_free_from_pool(struct device *dev, phys_addr_t tlb_addr,
 	    !swiotlb_record_take(&pool->records[map.head], map.word))
 		swiotlb_driver_error(dev, "%pa is free already\n", tlb_addr);
 	else
-		swiotlb_mem_unmap(pool, &map);
+		swiotlb_mem_unmap(dev, pool, &map);
 }
 
 /**
@@ -140,6 +140,7 @@ static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 	mem->pub.for_alloc = true;
 	swiotlb_mem_set_boot_pool(mem);
 	swiotlb_debugfs_add(mem, rmem->name);
+	swiotlb_sysfs_add(mem, rmem->name);
 	rmem->priv = no_free_ptr(mem);
 	return 0;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Statistics of allocators in debugfs.
+ * The numbers of an allocator that can be read, and their files in debugfs.
  */
 
-#include "mem.h"
 #include "param.h"
+#include "stats.h"
 
 DEFINE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
 
@@ -17,9 +17,20 @@ static int __init swiotlb_hiwater_init(void)
 }
 early_initcall(swiotlb_hiwater_init);
 
+static void swiotlb_track_peak(atomic_long_t *count, atomic_long_t *most, long nslots)
+{
+	long used = atomic_long_add_return(nslots, count);
+	long peak = atomic_long_read(most);
+
+	while (used > peak)
+		if (atomic_long_try_cmpxchg(most, &peak, used))
+			break;
+}
+
 /**
  * __swiotlb_track() - keep the exact number of slots in use, and its peak
  * @mem:	Allocator.
+ * @dev:	Device, which may have no statistics.
  * @nslots:	Slots that were mapped, negative for unmapped.
  *
  * The sum of per-CPU peaks would exceed the real peak. The slots of a wider allocator count in
@@ -27,69 +38,105 @@ early_initcall(swiotlb_hiwater_init);
  *
  * Context: Any.
  */
-void __swiotlb_track(struct swiotlb_mem *mem, long nslots)
+void __swiotlb_track(struct swiotlb_mem *mem, struct device *dev, long nslots)
 {
-	long used, peak;
+	struct swiotlb_dev_stats *stats = dev->dma_io_tlb_stats;
 
 	mem = mem->narrower ?: mem;
-	used = atomic_long_add_return(nslots, &mem->total_used);
-	peak = atomic_long_read(&mem->used_hiwater);
-	while (used > peak)
-		if (atomic_long_try_cmpxchg(&mem->used_hiwater, &peak, used))
-			break;
+	swiotlb_track_peak(&mem->total_used, &mem->used_hiwater, nslots);
+	if (stats)
+		swiotlb_track_peak(&stats->used, &stats->peak, nslots);
 }
 
-/* A file with the sum of @expr for an allocator and the wider one. */
-#define SWIOTLB_SUM_FILE(name, set, expr)				\
-static int swiotlb_##name##_get(void *data, u64 *val)			\
-{									\
-	struct swiotlb_mem *mem;					\
-									\
-	*val = 0;							\
-	for (mem = data; mem; mem = mem->wider)				\
-		*val += (expr);						\
-	return 0;							\
-}									\
-DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_##name##_fops, swiotlb_##name##_get, set, "%llu\n")
-
-/* Writing 0 starts a new measurement. Other values are refused. */
-static int swiotlb_peak_reset(void *data, u64 val)
+/**
+ * swiotlb_stat() - a number of an allocator
+ * @mem:	Allocator.
+ * @stat:	Which number.
+ *
+ * Context: Process context: it may walk over all CPUs.
+ * Return: Slots; bytes for %SWIOTLB_STAT_BOUNCED.
+ */
+unsigned long swiotlb_stat(struct swiotlb_mem *mem, enum swiotlb_stat stat)
 {
-	struct swiotlb_mem *mem = data;
+	switch (stat) {
+	case SWIOTLB_STAT_TOTAL:
+		return READ_ONCE(mem->pub.nslabs);
+	case SWIOTLB_STAT_USED:
+		return swiotlb_mem_used(mem);
+	case SWIOTLB_STAT_EXACT:
+		return atomic_long_read(&mem->total_used);
+	case SWIOTLB_STAT_PEAK:
+		return atomic_long_read(&mem->used_hiwater);
+	case SWIOTLB_STAT_TRANSIENT:
+		return swiotlb_transient_nslots(mem);
+	case SWIOTLB_STAT_BOUNCED:
+		return swiotlb_mem_bounced(mem);
+	}
+	return 0;
+}
 
+/**
+ * swiotlb_stat_reset_peak() - begin to measure a peak again
+ * @mem:	Allocator.
+ * @val:	0: there is no other value to set it to.
+ *
+ * Context: Any.
+ * Return: 0 or -EINVAL.
+ */
+int swiotlb_stat_reset_peak(struct swiotlb_mem *mem, u64 val)
+{
 	if (val)
 		return -EINVAL;
 	atomic_long_set(&mem->used_hiwater, 0);
 	return 0;
 }
 
-SWIOTLB_SUM_FILE(nslabs, NULL, READ_ONCE(mem->pub.nslabs));
-SWIOTLB_SUM_FILE(used, NULL, static_branch_unlikely(&swiotlb_track_hiwater) ?
-		 atomic_long_read(&mem->total_used) : swiotlb_mem_used(mem));
-SWIOTLB_SUM_FILE(peak, swiotlb_peak_reset, atomic_long_read(&mem->used_hiwater));
-SWIOTLB_SUM_FILE(transient, NULL, swiotlb_transient_nslots(mem));
-
-static const char *const swiotlb_event_names[] = {
-	[SWIOTLB_GROWN] = "grown",
-	[SWIOTLB_GROW_FAILED] = "grow_failed",
-	[SWIOTLB_CLOSED] = "closed",
-	[SWIOTLB_REOPENED] = "reopened",
-	[SWIOTLB_FREED] = "freed",
-	[SWIOTLB_TRANSIENT] = "transient",
-	[SWIOTLB_LARGE] = "large",
-	[SWIOTLB_TOO_LARGE] = "too_large",
-	[SWIOTLB_MISALIGNED] = "misaligned",
-	[SWIOTLB_OUT_OF_REACH] = "out_of_reach",
-	[SWIOTLB_FULL] = "full",
-	[SWIOTLB_AT_LIMIT] = "at_limit",
-	[SWIOTLB_NO_MEMORY] = "no_memory",
-	[SWIOTLB_LEAKED] = "leaked_bytes",
-	[SWIOTLB_SET_MEMORY] = "set_memory",
-	[SWIOTLB_WAITED] = "waited",
-	[SWIOTLB_WAIT_TIMED_OUT] = "wait_timed_out",
+/* Those that tell of mappings tell a user about the I/O of another one. */
+const struct swiotlb_event_info swiotlb_event_infos[] = {
+	[SWIOTLB_GROWN] = { "grown", 0444 },
+	[SWIOTLB_GROW_FAILED] = { "grow_failed", 0444 },
+	[SWIOTLB_CLOSED] = { "closed", 0444 },
+	[SWIOTLB_REOPENED] = { "reopened", 0444 },
+	[SWIOTLB_FREED] = { "freed", 0444 },
+	[SWIOTLB_TRANSIENT] = { "transient", 0400 },
+	[SWIOTLB_LARGE] = { "large", 0400 },
+	[SWIOTLB_TOO_LARGE] = { "too_large", 0400 },
+	[SWIOTLB_MISALIGNED] = { "misaligned", 0400 },
+	[SWIOTLB_OUT_OF_REACH] = { "out_of_reach", 0400 },
+	[SWIOTLB_FULL] = { "full", 0400 },
+	[SWIOTLB_AT_LIMIT] = { "at_limit", 0400 },
+	[SWIOTLB_NO_MEMORY] = { "no_memory", 0400 },
+	[SWIOTLB_LEAKED] = { "leaked_bytes", 0444 },
+	[SWIOTLB_SET_MEMORY] = { "set_memory", 0444 },
+	[SWIOTLB_WAITED] = { "waited", 0400 },
+	[SWIOTLB_WAIT_TIMED_OUT] = { "wait_timed_out", 0400 },
 };
 
-static_assert(ARRAY_SIZE(swiotlb_event_names) == SWIOTLB_NR_EVENTS);
+static_assert(ARRAY_SIZE(swiotlb_event_infos) == SWIOTLB_NR_EVENTS);
+
+/* A file with a number: the sum of @stat for a mem and the wider one. */
+#define SWIOTLB_SUM_FILE(name, set, stat)				\
+static int swiotlb_##name##_get(void *data, u64 *val)			\
+{									\
+	struct swiotlb_mem *mem;					\
+									\
+	*val = 0;							\
+	for (mem = data; mem; mem = mem->wider)				\
+		*val += swiotlb_stat(mem, stat);			\
+	return 0;							\
+}									\
+DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_##name##_fops, swiotlb_##name##_get, set, "%llu\n")
+
+static int swiotlb_peak_set(void *data, u64 val)
+{
+	return swiotlb_stat_reset_peak(data, val);
+}
+
+SWIOTLB_SUM_FILE(nslabs, NULL, SWIOTLB_STAT_TOTAL);
+SWIOTLB_SUM_FILE(used, NULL, static_branch_unlikely(&swiotlb_track_hiwater) ?
+		 SWIOTLB_STAT_EXACT : SWIOTLB_STAT_USED);
+SWIOTLB_SUM_FILE(peak, swiotlb_peak_set, SWIOTLB_STAT_PEAK);
+SWIOTLB_SUM_FILE(transient, NULL, SWIOTLB_STAT_TRANSIENT);
 
 static int swiotlb_events_show(struct seq_file *seq, void *unused)
 {
@@ -101,14 +148,20 @@ static int swiotlb_events_show(struct seq_file *seq, void *unused)
 		n = 0;
 		for (mem = seq->private; mem; mem = mem->wider)
 			n += atomic_long_read(&mem->events[i]);
-		seq_printf(seq, "%s %ld\n", swiotlb_event_names[i], n);
+		seq_printf(seq, "%s %ld\n", swiotlb_event_infos[i].name, n);
 	}
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(swiotlb_events);
 
-/* A restricted pool may lie in memory without struct pages. */
-static int swiotlb_pool_nid(const struct io_tlb_pool *pool)
+/**
+ * swiotlb_pool_nid() - node that a pool is on
+ * @pool:	The pool.
+ *
+ * Context: Any.
+ * Return: Its number; %NUMA_NO_NODE for a restricted pool where there are no pages.
+ */
+int swiotlb_pool_nid(const struct io_tlb_pool *pool)
 {
 	unsigned long pfn = PHYS_PFN(pool->start);
 

@@ -125,21 +125,23 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 	swiotlb_transient_add(new);
 	swiotlb_count(mem, SWIOTLB_TRANSIENT, 1);
 	trace_swiotlb_transient(dev, req->bytes, tlb_addr);
-	swiotlb_track(mem, req->nslots);
+	swiotlb_track(mem, dev, req->nslots);
 	*pool = new;
 	return tlb_addr;
 }
 
 /**
  * swiotlb_transient_unmap() - end the mapping of a transient pool
+ * @dev:	Device that it was mapped for.
  * @pool:	The pool, whose record the caller has taken.
  * @nslots:	Number of slots of the mapping.
  *
  * Context: Any. The memory is freed in process context.
  */
-void swiotlb_transient_unmap(struct io_tlb_pool *pool, unsigned int nslots)
+void swiotlb_transient_unmap(struct device *dev, struct io_tlb_pool *pool,
+			     unsigned int nslots)
 {
-	swiotlb_track(pool->mem, -(long)nslots);
+	swiotlb_track(pool->mem, dev, -(long)nslots);
 	swiotlb_transient_del(pool);
 	swiotlb_transient_free(pool);
 }

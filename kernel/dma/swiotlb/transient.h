@@ -10,7 +10,8 @@
 phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 				  const struct swiotlb_request *req, gfp_t gfp,
 				  struct io_tlb_pool **pool);
-void swiotlb_transient_unmap(struct io_tlb_pool *pool, unsigned int nslots);
+void swiotlb_transient_unmap(struct device *dev, struct io_tlb_pool *pool,
+			     unsigned int nslots);
 
 /* Does the device reach any memory in which a transient pool may be made? */
 static inline bool swiotlb_transient_is_reached(const struct swiotlb_mem *mem,

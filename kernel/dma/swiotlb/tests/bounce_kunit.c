@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The copy: which bytes it copies, and which it leaves unchanged.
+ * The copy: which bytes it copies and counts, and which it leaves unchanged.
  */
 
 #include "../bounce.h"
-#include "../pool.h"
 #include "fixture.h"
 
 #define SWIOTLB_TEST_BYTES	(IO_TLB_SIZE + 40)
@@ -23,7 +22,7 @@
  */
 struct swiotlb_test_copy {
 	struct device *dev;
-	struct io_tlb_mem mem;
+	struct swiotlb_mem *mem;
 	struct io_tlb_pool pool;
 	struct swiotlb_mapping map;
 	phys_addr_t tlb_addr;
@@ -42,7 +41,9 @@ swiotlb_test_copy(struct kunit *test, unsigned int offset,
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	swiotlb_test_init_pool(test, &t->pool, SWIOTLB_MAX_SLOTS, 1);
-	t->dev = swiotlb_test_device(test, &t->mem, min_align_mask);
+	t->mem = swiotlb_test_mem(test, 0, 1);
+	t->pool.mem = t->mem;
+	t->dev = swiotlb_test_device(test, &t->mem->pub, min_align_mask);
 	t->orig = swiotlb_test_buffer(test, 4 * PAGE_SIZE) + PAGE_SIZE + offset;
 	pool = &t->pool;
 
@@ -81,6 +82,7 @@ static bool swiotlb_test_copy_part(struct swiotlb_test_copy *t, size_t skip,
 {
 	u8 *from = dir == DMA_TO_DEVICE ? t->orig : t->bounce;
 	u8 *to = dir == DMA_TO_DEVICE ? t->bounce : t->orig;
+	unsigned long bounced = swiotlb_mem_bounced(t->mem);
 	size_t i;
 
 	memset(to - SWIOTLB_TEST_GUARD, SWIOTLB_TEST_POISON,
@@ -89,7 +91,8 @@ static bool swiotlb_test_copy_part(struct swiotlb_test_copy *t, size_t skip,
 		from[i] = i * 5 + (i >> 8) + 1;
 	swiotlb_bounce(t->dev, &t->pool, &t->map, t->tlb_addr + skip,
 		       bytes, dir);
-	return swiotlb_test_copied(to, from, skip, bytes);
+	return swiotlb_test_copied(to, from, skip, bytes) &&
+	       swiotlb_mem_bounced(t->mem) - bounced == bytes;
 }
 
 struct swiotlb_test_place_of {
@@ -168,6 +171,7 @@ static void swiotlb_bounce_clamp_test(struct kunit *test)
 			   t->orig + SWIOTLB_TEST_BYTES - 8, 8);
 	KUNIT_EXPECT_NULL(test, memchr_inv(t->bounce + SWIOTLB_TEST_BYTES,
 					   SWIOTLB_TEST_POISON, 64));
+	KUNIT_EXPECT_EQ(test, swiotlb_mem_bounced(t->mem), 8);
 	swiotlb_test_copy_end(t);
 }
 
@@ -183,6 +187,7 @@ static void swiotlb_bounce_no_original_test(struct kunit *test)
 		       SWIOTLB_TEST_BYTES, DMA_TO_DEVICE);
 	KUNIT_EXPECT_NULL(test, memchr_inv(t->bounce, SWIOTLB_TEST_POISON,
 					   SWIOTLB_TEST_BYTES));
+	KUNIT_EXPECT_EQ(test, swiotlb_mem_bounced(t->mem), 0);
 	swiotlb_test_copy_end(t);
 }
 

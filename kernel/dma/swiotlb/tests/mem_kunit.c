@@ -55,7 +55,7 @@ static bool swiotlb_test_mem_end(struct swiotlb_test_search *t, unsigned int ind
 	if (!swiotlb_pool_lookup(pool, swiotlb_slot_addr(pool, index), &map) ||
 	    !swiotlb_record_take(&pool->records[index], map.word))
 		return false;
-	swiotlb_mem_unmap(pool, &map);
+	swiotlb_mem_unmap(t->dev, pool, &map);
 	return true;
 }
 

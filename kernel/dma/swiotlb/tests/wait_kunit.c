@@ -36,13 +36,14 @@ static phys_addr_t swiotlb_test_map_sleeping(struct swiotlb_mem *mem,
 	return swiotlb_map_sleeping(mem, dev, &req, SWIOTLB_REACH_MEM, pool);
 }
 
-static void swiotlb_test_unmap_from(struct io_tlb_pool *pool, phys_addr_t tlb_addr)
+static void swiotlb_test_unmap_from(struct device *dev, struct io_tlb_pool *pool,
+				    phys_addr_t tlb_addr)
 {
 	struct swiotlb_mapping map;
 
 	if (swiotlb_pool_lookup(pool, tlb_addr, &map) &&
 	    swiotlb_record_take(&pool->records[map.head], map.word))
-		swiotlb_mem_unmap(pool, &map);
+		swiotlb_mem_unmap(dev, pool, &map);
 }
 
 static int swiotlb_test_task_fn(void *arg)
@@ -115,15 +116,16 @@ static void swiotlb_wait_order_test(struct kunit *test)
 	for (i = 0; i < SWIOTLB_TEST_NTASKS; i++) {
 		t = &tasks[i];
 		KUNIT_EXPECT_EQ(test, swiotlb_test_waiters(mem), SWIOTLB_TEST_NTASKS - i);
-		swiotlb_test_unmap_from(pool, tlb_addrs[i]);
+		swiotlb_test_unmap_from(dev, pool, tlb_addrs[i]);
 		wait_for_completion(&t->done);
 		KUNIT_EXPECT_EQ(test, t->tlb_addr, tlb_addrs[i]);
 	}
 
 	for (i = 0; i < SWIOTLB_TEST_NTASKS; i++)
 		if (tasks[i].tlb_addr != SWIOTLB_MAP_FULL)
-			swiotlb_test_unmap_from(tasks[i].pool, tasks[i].tlb_addr);
-	swiotlb_test_unmap_from(pool, tlb_addrs[i]);
+			swiotlb_test_unmap_from(dev, tasks[i].pool,
+						tasks[i].tlb_addr);
+	swiotlb_test_unmap_from(dev, pool, tlb_addrs[i]);
 	KUNIT_EXPECT_EQ(test, swiotlb_test_event(mem, SWIOTLB_WAITED), SWIOTLB_TEST_NTASKS);
 	KUNIT_EXPECT_EQ(test, swiotlb_test_event(mem, SWIOTLB_WAIT_TIMED_OUT), 0);
 }
@@ -144,7 +146,7 @@ static void swiotlb_wait_bounded_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_test_waiters(mem), 0);
 	KUNIT_EXPECT_FALSE(test, swiotlb_cache_is_waited(&mem->cache));
 	KUNIT_EXPECT_EQ(test, swiotlb_test_event(mem, SWIOTLB_WAIT_TIMED_OUT), 1);
-	swiotlb_test_unmap_from(pool, tlb_addr);
+	swiotlb_test_unmap_from(dev, pool, tlb_addr);
 }
 
 static int swiotlb_test_rounds_fn(void *arg)
@@ -161,7 +163,7 @@ static int swiotlb_test_rounds_fn(void *arg)
 			break;
 		/* Meanwhile the other tasks find no room, and wait. */
 		schedule_timeout_uninterruptible(i % 64 ? 0 : 1);
-		swiotlb_test_unmap_from(pool, t->tlb_addr);
+		swiotlb_test_unmap_from(t->dev, pool, t->tlb_addr);
 	}
 	complete(&t->done);
 	return 0;

@@ -14,6 +14,8 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 
 DEBUGFS=${DEBUGFS:-/sys/kernel/debug}
 SWIOTLB=$DEBUGFS/swiotlb
+SYSFS=${SYSFS:-/sys}
+ALLOCATORS=$SYSFS/kernel/mm/swiotlb
 BENCHMARK=$DEBUGFS/dma_map_benchmark
 DRIVER=/sys/bus/pci/drivers/dma_map_benchmark
 # Without a pool the directory is empty.
@@ -137,6 +139,101 @@ statistics()
 	done
 }
 
+# refuses FILE: check that only 0 can be written.
+refuses()
+{
+	for value in 1 -1 x "" 99999999999999999999; do
+		if echo "$value" 2> /dev/null > "$1"; then
+			echo "# $1 accepts \"$value\""
+			return 1
+		fi
+	done
+}
+
+# has FILE PATTERN: check that a file has one line, which matches.
+has()
+{
+	if [ "$(wc -l < "$1")" -ne 1 ] || ! grep -qE "^($2)\$" "$1"; then
+		echo "# $1: not $2: $(cat "$1")"
+		return 1
+	fi
+}
+
+# Check the form of each file of an allocator, and that other users cannot read what tells
+# them about I/O.
+allocator()
+{
+	for file in total_bytes used_bytes bounced_bytes pools; do
+		has "$1/$file" '[0-9]+' || return 1
+	done
+	has "$1/node_bytes" '[0-9]+( [0-9]+)*' && has "$1/cc_shared" '0|1' || return 1
+	[ ! -e "$1/last_address" ] || has "$1/last_address" '0x[0-9a-f]+' || return 1
+	[ ! -e "$1/transient_bytes" ] || has "$1/transient_bytes" '[0-9]+' || return 1
+	[ ! -e "$1/peak_bytes" ] || { has "$1/peak_bytes" '[0-9]+' && refuses "$1/peak_bytes"; } || return 1
+	for file in "$1"/events/*; do
+		has "$file" '[0-9]+' || return 1
+	done
+	for file in used_bytes bounced_bytes transient_bytes peak_bytes last_address events/full; do
+		case $(ls -l "$1/$file" 2> /dev/null) in
+		?r??------* | '') ;;
+		*) echo "# other users can read $1/$file"; return 1 ;;
+		esac
+	done
+}
+
+# Check each allocator, and that the default ones have as much as debugfs says. Pools may be
+# added or freed meanwhile, so this may need several attempts.
+sysfs()
+{
+	for dir in "$ALLOCATORS"/*/; do
+		allocator "${dir%/}" || return 1
+	done
+	[ -e "$SWIOTLB/io_tlb_nslabs" ] || return 0
+	for attempt in 1 2 3 4 5; do
+		slots=$(cat "$SWIOTLB/io_tlb_nslabs")
+		bytes=$(cat "$ALLOCATORS/low/total_bytes" "$ALLOCATORS/any/total_bytes" 2> /dev/null |
+			awk '{ bytes += $1 } END { printf "%.0f", bytes }')
+		echo "# attempt $attempt: $bytes bytes in sysfs, $slots slots in debugfs"
+		[ "$bytes" -ne $((slots * 2048)) ] || return 0
+	done
+	return 1
+}
+
+# Check the form of the files of devices, and that some device has used what was in use.
+devices()
+{
+	most=0
+	for file in $tracked; do
+		dir=${file%/used_bytes}
+		has "$dir/used_bytes" '[0-9]+' && has "$dir/peak_bytes" '[0-9]+' &&
+			has "$dir/failed" '[0-9]+' && refuses "$dir/peak_bytes" || return 1
+		peak=$(cat "$dir/peak_bytes")
+		[ "$peak" -eq 0 ] || echo "# ${dir#"$SYSFS/devices/"}: at most $peak bytes"
+		[ "$peak" -le "$most" ] || most=$peak
+	done
+	[ "$most" -gt 0 ] || [ "$(cat "$ALLOCATORS/low/peak_bytes")" -eq 0 ]
+}
+
+sysfs_files()
+{
+	if [ ! -d "$ALLOCATORS/low" ]; then
+		skip sysfs "no $ALLOCATORS/low: no pool, or a kernel without the layered allocator"
+	else
+		verdict sysfs
+	fi
+}
+
+# After all else: now devices have used the pool.
+sysfs_devices()
+{
+	tracked=$(find "$SYSFS/devices" -path '*/swiotlb/used_bytes' 2> /dev/null)
+	if [ -z "$tracked" ]; then
+		skip devices "no device has statistics: boot with swiotlb=track_hiwater"
+	else
+		verdict devices
+	fi
+}
+
 # bind: bind the benchmark to a device; set reason if there is none.
 bind()
 {
@@ -241,8 +338,10 @@ fio_verify()
 
 trap cleanup EXIT
 ktap_print_header
-ktap_set_plan 6
+ktap_set_plan 8
 statistics
+sysfs_files
 benchmark
 fio_verify
+sysfs_devices
 ktap_finished

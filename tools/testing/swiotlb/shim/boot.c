@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Shim: start-up, boot parameters, initcalls, device hooks, debugfs. */
+/* Shim: start-up, boot parameters, initcalls, device hooks, debugfs, sysfs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "private.h"
@@ -204,6 +204,176 @@ int shim_debugfs_write(const char *dir, const char *file, u64 val)
 	struct dentry *d = find_entry(dir, file);
 
 	return d && d->fops->set ? d->fops->set(d->data, val) : -ENOENT;
+}
+
+/* ---- sysfs */
+
+static struct kobject mm_dir = { .name = "mm" };
+struct kobject *mm_kobj = &mm_dir;
+static struct kobject *kobjects;
+
+int kobject_init_and_add(struct kobject *kobj, const struct kobj_type *type,
+			 struct kobject *parent, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(kobj->name, sizeof(kobj->name), fmt, args);
+	va_end(args);
+	kobj->parent = parent;
+	kobj->type = type;
+	kobj->next = kobjects;
+	kobjects = kobj;
+	return 0;
+}
+
+struct kobject *kobject_create_and_add(const char *name, struct kobject *parent)
+{
+	struct kobject *kobj = calloc(1, sizeof(*kobj));
+
+	kobject_init_and_add(kobj, NULL, parent, "%s", name);
+	return kobj;
+}
+
+void kobject_put(struct kobject *kobj)
+{
+	if (kobj->type)
+		kobj->type->release(kobj);
+}
+
+static int emit_at(char *buf, int at, const char *fmt, va_list args)
+{
+	int n = vsnprintf(buf + at, PAGE_SIZE - at, fmt, args);
+
+	return min(n, (int)PAGE_SIZE - at - 1);
+}
+
+int sysfs_emit_at(char *buf, int at, const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = emit_at(buf, at, fmt, args);
+	va_end(args);
+	return n;
+}
+
+int sysfs_emit(char *buf, const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = emit_at(buf, 0, fmt, args);
+	va_end(args);
+	return n;
+}
+
+/* Returns the file, if it is visible, and its directory in @kobj. */
+static struct attribute *find_attribute(const char *path, struct kobject **kobj, umode_t *mode)
+{
+	char dir[64], group[64] = "", name[64];
+	const struct attribute_group **groups;
+	struct attribute **attr;
+
+	if (sscanf(path, "%63[^/]/%63[^/]/%63s", dir, group, name) != 3) {
+		group[0] = 0;
+		if (sscanf(path, "%63[^/]/%63s", dir, name) != 2)
+			return NULL;
+	}
+	for (*kobj = kobjects; *kobj; *kobj = (*kobj)->next) {
+		if (strcmp((*kobj)->name, dir) || !(*kobj)->type ||
+		    strcmp((*kobj)->parent->name, "swiotlb"))
+			continue;
+		for (groups = (*kobj)->type->default_groups; *groups; groups++) {
+			if (strcmp((*groups)->name ?: "", group))
+				continue;
+			for (attr = (*groups)->attrs; *attr; attr++) {
+				if (strcmp((*attr)->name, name))
+					continue;
+				*mode = (*groups)->is_visible ?
+					(*groups)->is_visible(*kobj, *attr, 0) : (*attr)->mode;
+				return *mode ? *attr : NULL;
+			}
+		}
+	}
+	return NULL;
+}
+
+const char *shim_sysfs_read(const char *path)
+{
+	struct attribute *attr;
+	struct kobject *kobj;
+	ssize_t n;
+	umode_t mode;
+
+	attr = find_attribute(path, &kobj, &mode);
+	if (!attr || !(mode & 0400))
+		return NULL;
+	n = kobj->type->sysfs_ops->show(kobj, attr, read_buf);
+	if (n < 0)
+		return NULL;
+	read_buf[n] = 0;
+	return read_buf;
+}
+
+int shim_sysfs_write(const char *path, const char *text)
+{
+	struct attribute *attr;
+	struct kobject *kobj;
+	umode_t mode;
+
+	attr = find_attribute(path, &kobj, &mode);
+	if (!attr)
+		return -ENOENT;
+	/* The superuser passes the check of the mode, so the engine sees such a call. */
+	return kobj->type->sysfs_ops->store(kobj, attr, text, strlen(text));
+}
+
+int shim_sysfs_mode(const char *path)
+{
+	struct kobject *kobj;
+	umode_t mode;
+
+	return find_attribute(path, &kobj, &mode) ? mode : 0;
+}
+
+/* The group of all devices that have it */
+static const struct attribute_group *dev_group;
+
+int device_add_group(struct device *dev, const struct attribute_group *group)
+{
+	dev_group = group;
+	return 0;
+}
+
+static struct device_attribute *find_dev_attribute(const char *name)
+{
+	struct attribute **attr;
+
+	for (attr = dev_group ? dev_group->attrs : NULL; attr && *attr; attr++)
+		if (!strcmp((*attr)->name, name))
+			return container_of(*attr, struct device_attribute, attr);
+	return NULL;
+}
+
+const char *shim_dev_read(struct device *dev, const char *name)
+{
+	struct device_attribute *attr = find_dev_attribute(name);
+	ssize_t n = attr ? attr->show(dev, attr, read_buf) : -1;
+
+	if (n < 0)
+		return NULL;
+	read_buf[n] = 0;
+	return read_buf;
+}
+
+int shim_dev_write(struct device *dev, const char *name, const char *text)
+{
+	struct device_attribute *attr = find_dev_attribute(name);
+
+	return attr && attr->store ? attr->store(dev, attr, text, strlen(text)) : -EIO;
 }
 
 int (*shim_cpuhp_dead)(unsigned int cpu);

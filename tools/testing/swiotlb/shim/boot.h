@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shim: boot parameters, initcalls, reserved memory, static keys and calls, debugfs,
+ * Shim: boot parameters, initcalls, reserved memory, static keys and calls, debugfs, sysfs,
  * strings.
  */
 #ifndef SHIM_BOOT_H
@@ -21,7 +21,7 @@ typedef int (*initcall_t)(void);
 #define core_initcall(fn) SHIM_INITCALL(fn)
 /* The order within a section is undefined, so initcalls that others need are early. */
 #define postcore_initcall(fn) early_initcall(fn)
-#define arch_initcall(fn) SHIM_INITCALL(fn)
+#define arch_initcall(fn) early_initcall(fn)
 #define subsys_initcall(fn) SHIM_INITCALL(fn)
 #define fs_initcall(fn) SHIM_INITCALL(fn)
 #define device_initcall(fn) SHIM_INITCALL(fn)
@@ -114,11 +114,53 @@ void debugfs_remove(struct dentry *dentry);
 #define debugfs_remove_recursive debugfs_remove
 #define debugfs_create_file_unsafe debugfs_create_file
 
+struct kobject {
+	struct kobject *next, *parent;
+	const struct kobj_type *type;
+	char name[64];
+};
+struct attribute { const char *name; umode_t mode; };
+struct attribute_group {
+	const char *name;
+	umode_t (*is_visible)(struct kobject *kobj, struct attribute *attr, int n);
+	struct attribute **attrs;
+};
+struct sysfs_ops {
+	ssize_t (*show)(struct kobject *kobj, struct attribute *attr, char *buf);
+	ssize_t (*store)(struct kobject *kobj, struct attribute *attr, const char *buf,
+			 size_t len);
+};
+struct kobj_type {
+	void (*release)(struct kobject *kobj);
+	const struct sysfs_ops *sysfs_ops;
+	const struct attribute_group **default_groups;
+};
+struct device_attribute {
+	struct attribute attr;
+	ssize_t (*show)(struct device *dev, struct device_attribute *attr, char *buf);
+	ssize_t (*store)(struct device *dev, struct device_attribute *attr,
+			 const char *buf, size_t len);
+};
+#define DEVICE_ATTR_ADMIN_RO(n) \
+	struct device_attribute dev_attr_##n = { { #n, 0400 }, .show = n##_show }
+#define DEVICE_ATTR_ADMIN_RW(n) \
+	struct device_attribute dev_attr_##n = { { #n, 0600 }, .show = n##_show, .store = n##_store }
+int device_add_group(struct device *dev, const struct attribute_group *group);
+extern struct kobject *mm_kobj;
+#define nr_node_ids 2
+int kobject_init_and_add(struct kobject *kobj, const struct kobj_type *type,
+			 struct kobject *parent, const char *fmt, ...);
+struct kobject *kobject_create_and_add(const char *name, struct kobject *parent);
+void kobject_put(struct kobject *kobj);
+int sysfs_emit(char *buf, const char *fmt, ...);
+int sysfs_emit_at(char *buf, int at, const char *fmt, ...);
+
 unsigned long simple_strtoul(const char *s, char **end, unsigned int base);
 unsigned long long simple_strtoull(const char *s, char **end, unsigned int base);
 unsigned long long memparse(const char *s, char **end);
 int kstrtoul(const char *s, unsigned int base, unsigned long *res);
 int kstrtoull(const char *s, unsigned int base, u64 *res);
+#define kstrtou64 kstrtoull
 int kstrtouint(const char *s, unsigned int base, unsigned int *res);
 int kstrtobool(const char *s, bool *res);
 int match_string(const char *const *array, size_t n, const char *string);

@@ -104,5 +104,15 @@ const struct reserved_mem_ops *shim_rmem_ops(void);
  */
 const char *shim_debugfs_read(const char *dir, const char *file);
 int shim_debugfs_write(const char *dir, const char *file, u64 val);
+/*
+ * The same for /sys/kernel/mm/swiotlb, with paths as "low/events/full". The mode is 0 for a
+ * file that is not there.
+ */
+const char *shim_sysfs_read(const char *path);
+int shim_sysfs_write(const char *path, const char *text);
+int shim_sysfs_mode(const char *path);
+/* The same for the files of a device that was added */
+const char *shim_dev_read(struct device *dev, const char *name);
+int shim_dev_write(struct device *dev, const char *name, const char *text);
 
 #endif

@@ -18,6 +18,7 @@ struct device_dma_parameters {
 struct bus_dma_region;
 struct dma_map_ops;
 struct io_tlb_mem;
+struct swiotlb_dev_stats;
 
 struct device {
 #ifdef SHIM_BENCH
@@ -37,6 +38,9 @@ struct device {
 	char shim_dma_pools[24];
 #endif
 	struct io_tlb_mem *dma_io_tlb_mem;
+#ifndef ENGINE_base
+	struct swiotlb_dev_stats *dma_io_tlb_stats;
+#endif
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && (!defined(SHIM_BENCH) || defined(ENGINE_base))
 	struct list_head dma_io_tlb_pools;
 	spinlock_t dma_io_tlb_lock;
@@ -62,7 +66,7 @@ _Static_assert(offsetof(struct device, dma_uses_io_tlb) == 396, "struct device")
 _Static_assert(offsetof(struct device, of_node) == 400, "struct device");
 _Static_assert(sizeof(struct device) == 512, "struct device");
 #else
-_Static_assert(offsetof(struct device, of_node) == 376, "struct device");
+_Static_assert(offsetof(struct device, of_node) == 384, "struct device");
 #endif
 #endif
 

@@ -132,7 +132,12 @@ def map_rows(result):
 
 
 def kselftests(result):
-    return kselftest.wrong(result.text("kselftest"), 6)
+    return kselftest.wrong(result.text("kselftest"), 8)
+
+
+def kselftests_natively(result):
+    """There is no free device for the benchmark."""
+    return kselftest.wrong(result.text("kselftest"), 8, ("map_benchmark",))
 
 
 class Test(NamedTuple):
@@ -239,7 +244,7 @@ TESTS = (
     Test("mask-32", "", memory_mib=6144, disks=("am53c974",)),
     Test("mask-32-dynamic", "swiotlb=dynamic", memory_mib=6144,
          disks=("am53c974",), ours=True),
-    Test("kselftest", "swiotlb=dynamic,force", scenario="kselftest",
+    Test("kselftest", "swiotlb=dynamic,force,track_hiwater", scenario="kselftest",
          disks=("virtio-blk",), mib=8, expect=kselftests, ours=True),
     Test("track-hiwater", "swiotlb=force,track_hiwater", expect=hiwater),
     # With memory above 4 GiB there is a pool without any parameter.
@@ -288,6 +293,9 @@ TESTS = (
     confidential("violations", coco.control_spec(), coco.caught,
                  ignore=("warning", "trace", "atomic", "bug", "io-error")),
     frames("grow", "swiotlb=dynamic,force", ours=True),
+    Test("um-kselftest", "swiotlb=dynamic,force,track_hiwater", vcpus=2, memory_mib=512,
+         group=uml.ARCH, scenario="kselftest", disks=("dmablk",), mib=8,
+         expect=kselftests_natively, ours=True),
     frames("256-mib", "swiotlb=131072,force", ours=True),
     frames("base", "swiotlb=131072,force", dmabuf.BASE, base=True, ignore=("swiotlb-full",)),
 )

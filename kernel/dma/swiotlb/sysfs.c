@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Statistics of allocators, in /sys/kernel/mm/swiotlb, and of devices.
+ */
+
+#include "stats.h"
+
+/**
+ * DOC: Files in sysfs
+ *
+ * Each allocator has a directory: low, any, and one by name for each restricted pool. It
+ * lies beside cma/ and hugepages/, whose directories also say how much memory was set
+ * aside for some use. Numbers are those of stats.c, and sizes are in bytes.
+ *
+ * All pools of an allocator have the same reach and the same encryption, so these are
+ * files of the directory. Only the node differs: one file has the bytes on each node. A
+ * directory for each pool would have to be made and removed by the worker, and debugfs has
+ * a line for each.
+ *
+ * What tells of the memory of an allocator is readable by all. What counts mappings or
+ * bytes, which tells one user about the I/O of another, is readable by root only, as are
+ * addresses.
+ *
+ * With track_hiwater, each device that has a mask also has a directory. Its numbers are
+ * exact, so they are written by all CPUs that map for it. They are kept from the time when
+ * the device is added, before its driver can map anything, until it is released. A device
+ * with mappings in flight may be removed, but its driver holds it until they are unmapped.
+ * What is never unmapped is logged then. Without track_hiwater, a map and an unmap do
+ * nothing for this.
+ */
+
+/**
+ * struct swiotlb_dir - directory of an allocator
+ * @kobj:	The directory.
+ * @mem:	The allocator.
+ */
+struct swiotlb_dir {
+	struct kobject kobj;
+	struct swiotlb_mem *mem;
+};
+
+/**
+ * struct swiotlb_attr - file of an allocator
+ * @attr:	The file.
+ * @show:	Write its text to a page.
+ * @store:	Set it to a value, %NULL if there is none to set.
+ * @index:	Which number it has: &enum swiotlb_stat, or &enum swiotlb_event.
+ */
+struct swiotlb_attr {
+	struct attribute attr;
+	ssize_t (*show)(struct swiotlb_mem *mem, unsigned int index, char *buf);
+	int (*store)(struct swiotlb_mem *mem, u64 val);
+	unsigned int index;
+};
+
+static struct swiotlb_mem *swiotlb_kobj_mem(struct kobject *kobj)
+{
+	return container_of(kobj, struct swiotlb_dir, kobj)->mem;
+}
+
+static ssize_t swiotlb_sysfs_show(struct kobject *kobj, struct attribute *attr,
+				  char *buf)
+{
+	struct swiotlb_attr *file = container_of(attr, struct swiotlb_attr, attr);
+
+	return file->show(swiotlb_kobj_mem(kobj), file->index, buf);
+}
+
+static ssize_t swiotlb_sysfs_store(struct kobject *kobj, struct attribute *attr,
+				   const char *buf, size_t len)
+{
+	struct swiotlb_attr *file = container_of(attr, struct swiotlb_attr, attr);
+	u64 val;
+	int ret;
+
+	if (!file->store || kstrtou64(buf, 0, &val))
+		return -EINVAL;
+	ret = file->store(swiotlb_kobj_mem(kobj), val);
+	return ret ?: len;
+}
+
+static ssize_t swiotlb_slots_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", (u64)swiotlb_stat(mem, index) << IO_TLB_SHIFT);
+}
+
+static ssize_t swiotlb_bounced_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n", swiotlb_stat(mem, index));
+}
+
+static ssize_t swiotlb_event_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
+{
+	return sysfs_emit(buf, "%ld\n", atomic_long_read(&mem->events[index]));
+}
+
+/* Without swiotlb_pools_lock, which any user could then hold up. */
+static ssize_t swiotlb_npools_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
+{
+	struct io_tlb_pool *pool;
+	unsigned int n = 0;
+
+	scoped_guard(rcu)
+		swiotlb_for_each_pool(pool, mem)
+			n++;
+	return sysfs_emit(buf, "%u\n", n);
+}
+
+static u64 swiotlb_node_bytes(struct swiotlb_mem *mem, int nid)
+{
+	struct io_tlb_pool *pool;
+	u64 bytes = 0;
+
+	guard(rcu)();
+	swiotlb_for_each_pool(pool, mem)
+		if (swiotlb_pool_nid(pool) == nid)
+			bytes += pool->end - pool->start;
+	return bytes;
+}
+
+/* Values of one kind, as in the file "distance" of a node. */
+static ssize_t swiotlb_node_bytes_show(struct swiotlb_mem *mem, unsigned int index,
+				       char *buf)
+{
+	int nid, len = 0;
+
+	for (nid = 0; nid < nr_node_ids; nid++)
+		len += sysfs_emit_at(buf, len, "%s%llu", nid ? " " : "",
+				     swiotlb_node_bytes(mem, nid));
+	return len + sysfs_emit_at(buf, len, "\n");
+}
+
+static ssize_t swiotlb_last_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
+{
+	return sysfs_emit(buf, "%#llx\n", mem->last);
+}
+
+static ssize_t swiotlb_cc_shared_show(struct swiotlb_mem *mem, unsigned int index,
+				      char *buf)
+{
+	return sysfs_emit(buf, "%d\n", mem->pub.cc_shared);
+}
+
+#define SWIOTLB_ATTR(_name, _mode, ...)					\
+static struct swiotlb_attr swiotlb_##_name##_attr = {			\
+	.attr = { .name = __stringify(_name), .mode = _mode },		\
+	__VA_ARGS__							\
+}
+
+SWIOTLB_ATTR(total_bytes, 0444, .show = swiotlb_slots_show, .index = SWIOTLB_STAT_TOTAL);
+SWIOTLB_ATTR(used_bytes, 0400, .show = swiotlb_slots_show, .index = SWIOTLB_STAT_USED);
+SWIOTLB_ATTR(peak_bytes, 0600, .show = swiotlb_slots_show, .index = SWIOTLB_STAT_PEAK,
+	     .store = swiotlb_stat_reset_peak);
+SWIOTLB_ATTR(transient_bytes, 0400, .show = swiotlb_slots_show,
+	     .index = SWIOTLB_STAT_TRANSIENT);
+SWIOTLB_ATTR(bounced_bytes, 0400, .show = swiotlb_bounced_show,
+	     .index = SWIOTLB_STAT_BOUNCED);
+SWIOTLB_ATTR(pools, 0444, .show = swiotlb_npools_show);
+SWIOTLB_ATTR(node_bytes, 0444, .show = swiotlb_node_bytes_show);
+SWIOTLB_ATTR(last_address, 0400, .show = swiotlb_last_show);
+SWIOTLB_ATTR(cc_shared, 0444, .show = swiotlb_cc_shared_show);
+
+static struct attribute *swiotlb_mem_attrs[] = {
+	&swiotlb_total_bytes_attr.attr,
+	&swiotlb_used_bytes_attr.attr,
+	&swiotlb_peak_bytes_attr.attr,
+	&swiotlb_transient_bytes_attr.attr,
+	&swiotlb_bounced_bytes_attr.attr,
+	&swiotlb_pools_attr.attr,
+	&swiotlb_node_bytes_attr.attr,
+	&swiotlb_last_address_attr.attr,
+	&swiotlb_cc_shared_attr.attr,
+	NULL
+};
+
+/*
+ * A file that always says 0 would be taken for a measurement. The peak of a wider
+ * allocator is part of that of the narrower one. Where only the platform knows the reach,
+ * there is nothing to say.
+ */
+static umode_t swiotlb_mem_attr_mode(struct kobject *kobj, struct attribute *attr, int n)
+{
+	struct swiotlb_mem *mem = swiotlb_kobj_mem(kobj);
+	bool visible = true;
+
+	if (attr == &swiotlb_peak_bytes_attr.attr)
+		visible = static_key_enabled(&swiotlb_track_hiwater) && !mem->narrower;
+	else if (attr == &swiotlb_transient_bytes_attr.attr)
+		visible = swiotlb_growth_is_enabled(mem);
+	else if (attr == &swiotlb_last_address_attr.attr)
+		visible = mem->last;
+	return visible ? attr->mode : 0;
+}
+
+static const struct attribute_group swiotlb_mem_group = {
+	.attrs = swiotlb_mem_attrs,
+	.is_visible = swiotlb_mem_attr_mode,
+};
+
+/* Filled in from swiotlb_event_infos[]. */
+static struct swiotlb_attr swiotlb_events[SWIOTLB_NR_EVENTS];
+static struct attribute *swiotlb_event_attrs[SWIOTLB_NR_EVENTS + 1];
+
+static const struct attribute_group swiotlb_event_group = {
+	.name = "events",
+	.attrs = swiotlb_event_attrs,
+};
+
+static const struct attribute_group *swiotlb_mem_groups[] = {
+	&swiotlb_mem_group,
+	&swiotlb_event_group,
+	NULL
+};
+
+static void swiotlb_dir_release(struct kobject *kobj)
+{
+	kfree(container_of(kobj, struct swiotlb_dir, kobj));
+}
+
+static const struct sysfs_ops swiotlb_sysfs_ops = {
+	.show = swiotlb_sysfs_show,
+	.store = swiotlb_sysfs_store,
+};
+
+static const struct kobj_type swiotlb_dir_type = {
+	.release = swiotlb_dir_release,
+	.sysfs_ops = &swiotlb_sysfs_ops,
+	.default_groups = swiotlb_mem_groups,
+};
+
+static struct kobject *swiotlb_kobj;
+
+/**
+ * swiotlb_sysfs_add() - show an allocator in sysfs
+ * @mem:	Allocator, which is never freed.
+ * @name:	Of its directory.
+ *
+ * The allocator works without, too.
+ *
+ * Context: Process context, not before devices of a device tree are made.
+ */
+void swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name)
+{
+	struct swiotlb_dir *dir;
+
+	if (!swiotlb_kobj)
+		return;
+	dir = kzalloc_obj(*dir);
+	if (!dir)
+		return;
+	dir->mem = mem;
+	if (kobject_init_and_add(&dir->kobj, &swiotlb_dir_type, swiotlb_kobj, "%s", name))
+		kobject_put(&dir->kobj);
+}
+
+/* Before devices of a device tree are made, whose restricted pools are shown here, too. */
+static int __init swiotlb_sysfs_dir_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < SWIOTLB_NR_EVENTS; i++) {
+		swiotlb_events[i] = (struct swiotlb_attr){
+			.attr = {
+				.name = swiotlb_event_infos[i].name,
+				.mode = swiotlb_event_infos[i].mode,
+			},
+			.show = swiotlb_event_show,
+			.index = i,
+		};
+		swiotlb_event_attrs[i] = &swiotlb_events[i].attr;
+	}
+	swiotlb_kobj = kobject_create_and_add("swiotlb", mm_kobj);
+	return swiotlb_kobj ? 0 : -ENOMEM;
+}
+arch_initcall(swiotlb_sysfs_dir_init);
+
+/* Late: only now is it known whether the default pool stays. */
+static int __init swiotlb_sysfs_init(void)
+{
+	if (!swiotlb_default_mem.pub.nslabs)
+		return 0;
+	swiotlb_sysfs_add(&swiotlb_default_mem, "low");
+	if (swiotlb_default_mem.wider)
+		swiotlb_sysfs_add(swiotlb_default_mem.wider, "any");
+	return 0;
+}
+late_initcall(swiotlb_sysfs_init);
+
+static ssize_t swiotlb_dev_slots_show(const atomic_long_t *nslots, char *buf)
+{
+	/* What was mapped before the device was added is only unmapped here. */
+	u64 n = max(atomic_long_read(nslots), 0L);
+
+	return sysfs_emit(buf, "%llu\n", n << IO_TLB_SHIFT);
+}
+
+static ssize_t used_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return swiotlb_dev_slots_show(&dev->dma_io_tlb_stats->used, buf);
+}
+
+static ssize_t peak_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return swiotlb_dev_slots_show(&dev->dma_io_tlb_stats->peak, buf);
+}
+
+static ssize_t peak_bytes_store(struct device *dev, struct device_attribute *attr,
+				const char *buf, size_t len)
+{
+	u64 val;
+
+	if (kstrtou64(buf, 0, &val) || val)
+		return -EINVAL;
+	atomic_long_set(&dev->dma_io_tlb_stats->peak, 0);
+	return len;
+}
+
+static ssize_t failed_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%ld\n", atomic_long_read(&dev->dma_io_tlb_stats->failed));
+}
+
+static DEVICE_ATTR_ADMIN_RO(used_bytes);
+static DEVICE_ATTR_ADMIN_RW(peak_bytes);
+static DEVICE_ATTR_ADMIN_RO(failed);
+
+static struct attribute *swiotlb_dev_attrs[] = {
+	&dev_attr_used_bytes.attr,
+	&dev_attr_peak_bytes.attr,
+	&dev_attr_failed.attr,
+	NULL
+};
+
+static const struct attribute_group swiotlb_dev_group = {
+	.name = "swiotlb",
+	.attrs = swiotlb_dev_attrs,
+};
+
+/**
+ * swiotlb_dev_add() - keep statistics of a device, with track_hiwater
+ * @dev:	Device that is being added.
+ *
+ * The device works without, too.
+ *
+ * Context: Process context.
+ */
+void swiotlb_dev_add(struct device *dev)
+{
+	if (!static_branch_unlikely(&swiotlb_track_hiwater) || !dev->dma_mask)
+		return;
+	if (!dev->dma_io_tlb_stats)
+		dev->dma_io_tlb_stats = kzalloc_obj(*dev->dma_io_tlb_stats);
+	if (dev->dma_io_tlb_stats && device_add_group(dev, &swiotlb_dev_group))
+		dev_warn(dev, "no swiotlb statistics in sysfs\n");
+}
+
+/**
+ * swiotlb_dev_release() - end the statistics of a device
+ * @dev:	Device that is released: nothing maps or unmaps for it any more.
+ *
+ * Context: Any.
+ */
+void swiotlb_dev_release(struct device *dev)
+{
+	struct swiotlb_dev_stats *stats = dev->dma_io_tlb_stats;
+
+	if (!stats)
+		return;
+	if (atomic_long_read(&stats->used) > 0)
+		dev_warn(dev, "released with %ld swiotlb slots mapped\n",
+			 atomic_long_read(&stats->used));
+	dev->dma_io_tlb_stats = NULL;
+	kfree(stats);
+}
