@@ -65,7 +65,7 @@
  *	bounce.c	the copy
  *	report.c	maps that fail, and errors of drivers
  *	stats.c		numbers of an allocator, debugfs
- *	sysfs.c		the same in sysfs, and those of devices
+ *	sysfs.c		files of allocators and of devices in sysfs
  *	param.c		swiotlb=
  *	boot.c		set-up and tear-down of the default allocators
  *	restricted.c	device-tree pools			(DMA_RESTRICTED_POOL)

@@ -276,7 +276,7 @@ phys_addr_t swiotlb_mem_map_waiter(struct swiotlb_mem *mem, struct device *dev,
 void swiotlb_queue_wake(struct swiotlb_queue *queue);
 
 /**
- * struct swiotlb_dev_stats - what a device has mapped, kept only with track_hiwater
+ * struct swiotlb_dev_stats - slots and failures of a device, only with track_hiwater
  * @used:	Slots in use.
  * @peak:	Highest value of @used.
  * @failed:	Maps that failed.
@@ -339,7 +339,7 @@ static inline void swiotlb_mem_account(struct swiotlb_mem *mem, struct device *d
 	swiotlb_track(mem, dev, nslots);
 }
 
-/* Bytes that are copied, in the same cache line: swiotlb_mem_bounced() has the sum. */
+/* Count bytes that are copied, in the cache line of @used. swiotlb_mem_bounced() adds up. */
 static inline void swiotlb_mem_copied(struct swiotlb_mem *mem, size_t bytes)
 {
 	struct swiotlb_cpu_cache __percpu *cpu = swiotlb_cache_cpu(&mem->cache);

@@ -91,7 +91,7 @@ int swiotlb_stat_reset_peak(struct swiotlb_mem *mem, u64 val)
 	return 0;
 }
 
-/* Those that tell of mappings tell a user about the I/O of another one. */
+/* Counts of mappings would tell one user about the I/O of another. */
 const struct swiotlb_event_info swiotlb_event_infos[] = {
 	[SWIOTLB_GROWN] = { "grown", 0444 },
 	[SWIOTLB_GROW_FAILED] = { "grow_failed", 0444 },

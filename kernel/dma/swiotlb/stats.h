@@ -11,9 +11,9 @@
  * enum swiotlb_stat - a number of an allocator
  * @SWIOTLB_STAT_TOTAL:	Slots of open pools.
  * @SWIOTLB_STAT_USED:	Slots in use: a sum over CPUs, which map and unmap meanwhile.
- * @SWIOTLB_STAT_EXACT:	The exact number, those of transient pools and of the wider
- *		allocator included. Only with track_hiwater, as is ...
- * @SWIOTLB_STAT_PEAK:	... its peak.
+ * @SWIOTLB_STAT_EXACT:	The exact number, including slots of transient pools and of the
+ *		wider allocator. Only with track_hiwater.
+ * @SWIOTLB_STAT_PEAK:	Highest value of the exact number. Only with track_hiwater.
  * @SWIOTLB_STAT_TRANSIENT: Slots of transient pools.
  * @SWIOTLB_STAT_BOUNCED: Bytes that were copied.
  */

@@ -8,25 +8,24 @@
 /**
  * DOC: Files in sysfs
  *
- * Each allocator has a directory: low, any, and one by name for each restricted pool. It
- * lies beside cma/ and hugepages/, whose directories also say how much memory was set
- * aside for some use. Numbers are those of stats.c, and sizes are in bytes.
+ * Each allocator has a directory: low, any, and one for each restricted pool, with its
+ * name. The parent is /sys/kernel/mm, where cma/ and hugepages/ also show memory that is
+ * set aside. The numbers come from stats.c. Sizes are in bytes.
  *
- * All pools of an allocator have the same reach and the same encryption, so these are
- * files of the directory. Only the node differs: one file has the bytes on each node. A
- * directory for each pool would have to be made and removed by the worker, and debugfs has
- * a line for each.
+ * All pools of an allocator have the same reach and the same encryption, so the directory
+ * has one file for each. Pools may be on different nodes, so one file has the bytes on each
+ * node. A directory for each pool would have to be created and removed by the worker;
+ * debugfs has a line for each pool.
  *
- * What tells of the memory of an allocator is readable by all. What counts mappings or
- * bytes, which tells one user about the I/O of another, is readable by root only, as are
- * addresses.
+ * Every user can read how much memory there is. Only root can read counts of mappings and
+ * of bytes, which tell one user about the I/O of another, and addresses.
  *
- * With track_hiwater, each device that has a mask also has a directory. Its numbers are
- * exact, so they are written by all CPUs that map for it. They are kept from the time when
- * the device is added, before its driver can map anything, until it is released. A device
- * with mappings in flight may be removed, but its driver holds it until they are unmapped.
- * What is never unmapped is logged then. Without track_hiwater, a map and an unmap do
- * nothing for this.
+ * With track_hiwater, each device that has a DMA mask also has a directory. Its numbers are
+ * exact, so all CPUs that map for the device write them. They are allocated when the device
+ * is added, before its driver can map, and freed when it is released. A device may be
+ * removed with mappings in flight: its driver keeps a reference until it has unmapped them.
+ * If it never does, the release logs that. Without track_hiwater, map and unmap do no work
+ * for this.
  */
 
 /**
@@ -94,7 +93,7 @@ static ssize_t swiotlb_event_show(struct swiotlb_mem *mem, unsigned int index, c
 	return sysfs_emit(buf, "%ld\n", atomic_long_read(&mem->events[index]));
 }
 
-/* Without swiotlb_pools_lock, which any user could then hold up. */
+/* Under RCU: any user may read this, and must not delay others by swiotlb_pools_lock. */
 static ssize_t swiotlb_npools_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
 {
 	struct io_tlb_pool *pool;
@@ -118,7 +117,7 @@ static u64 swiotlb_node_bytes(struct swiotlb_mem *mem, int nid)
 	return bytes;
 }
 
-/* Values of one kind, as in the file "distance" of a node. */
+/* An array of values of one type, like the file "distance" of a node. */
 static ssize_t swiotlb_node_bytes_show(struct swiotlb_mem *mem, unsigned int index,
 				       char *buf)
 {
@@ -174,9 +173,9 @@ static struct attribute *swiotlb_mem_attrs[] = {
 };
 
 /*
- * A file that always says 0 would be taken for a measurement. The peak of a wider
- * allocator is part of that of the narrower one. Where only the platform knows the reach,
- * there is nothing to say.
+ * A file that always says 0 would be taken for a measurement. The peak of a wider allocator
+ * is included in the peak of the narrower one. If only the platform knows the reach, there is
+ * no last address.
  */
 static umode_t swiotlb_mem_attr_mode(struct kobject *kobj, struct attribute *attr, int n)
 {
@@ -288,7 +287,7 @@ late_initcall(swiotlb_sysfs_init);
 
 static ssize_t swiotlb_dev_slots_show(const atomic_long_t *nslots, char *buf)
 {
-	/* What was mapped before the device was added is only unmapped here. */
+	/* Mappings from before the device was added are not counted, but their unmaps are. */
 	u64 n = max(atomic_long_read(nslots), 0L);
 
 	return sysfs_emit(buf, "%llu\n", n << IO_TLB_SHIFT);
