@@ -293,18 +293,20 @@ static ssize_t swiotlb_dev_slots_show(const atomic_long_t *nslots, char *buf)
 	return sysfs_emit(buf, "%llu\n", n << IO_TLB_SHIFT);
 }
 
-static ssize_t used_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
+static ssize_t swiotlb_dev_used_show(struct device *dev, struct device_attribute *attr,
+				     char *buf)
 {
 	return swiotlb_dev_slots_show(&dev->dma_io_tlb_stats->used, buf);
 }
 
-static ssize_t peak_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
+static ssize_t swiotlb_dev_peak_show(struct device *dev, struct device_attribute *attr,
+				     char *buf)
 {
 	return swiotlb_dev_slots_show(&dev->dma_io_tlb_stats->peak, buf);
 }
 
-static ssize_t peak_bytes_store(struct device *dev, struct device_attribute *attr,
-				const char *buf, size_t len)
+static ssize_t swiotlb_dev_peak_store(struct device *dev, struct device_attribute *attr,
+				      const char *buf, size_t len)
 {
 	u64 val;
 
@@ -314,19 +316,23 @@ static ssize_t peak_bytes_store(struct device *dev, struct device_attribute *att
 	return len;
 }
 
-static ssize_t failed_show(struct device *dev, struct device_attribute *attr, char *buf)
+static ssize_t swiotlb_dev_failed_show(struct device *dev, struct device_attribute *attr,
+				       char *buf)
 {
 	return sysfs_emit(buf, "%ld\n", atomic_long_read(&dev->dma_io_tlb_stats->failed));
 }
 
-static DEVICE_ATTR_ADMIN_RO(used_bytes);
-static DEVICE_ATTR_ADMIN_RW(peak_bytes);
-static DEVICE_ATTR_ADMIN_RO(failed);
+static struct device_attribute swiotlb_dev_used_attr =
+	__ATTR(used_bytes, 0400, swiotlb_dev_used_show, NULL);
+static struct device_attribute swiotlb_dev_peak_attr =
+	__ATTR(peak_bytes, 0600, swiotlb_dev_peak_show, swiotlb_dev_peak_store);
+static struct device_attribute swiotlb_dev_failed_attr =
+	__ATTR(failed, 0400, swiotlb_dev_failed_show, NULL);
 
 static struct attribute *swiotlb_dev_attrs[] = {
-	&dev_attr_used_bytes.attr,
-	&dev_attr_peak_bytes.attr,
-	&dev_attr_failed.attr,
+	&swiotlb_dev_used_attr.attr,
+	&swiotlb_dev_peak_attr.attr,
+	&swiotlb_dev_failed_attr.attr,
 	NULL
 };
 

@@ -141,10 +141,7 @@ struct device_attribute {
 	ssize_t (*store)(struct device *dev, struct device_attribute *attr,
 			 const char *buf, size_t len);
 };
-#define DEVICE_ATTR_ADMIN_RO(n) \
-	struct device_attribute dev_attr_##n = { { #n, 0400 }, .show = n##_show }
-#define DEVICE_ATTR_ADMIN_RW(n) \
-	struct device_attribute dev_attr_##n = { { #n, 0600 }, .show = n##_show, .store = n##_store }
+#define __ATTR(n, m, s, st) { .attr = { #n, m }, .show = s, .store = st }
 int device_add_group(struct device *dev, const struct attribute_group *group);
 extern struct kobject *mm_kobj;
 #define nr_node_ids 2
