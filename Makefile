@@ -13,7 +13,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 
 .PHONY: help packages
 .PHONY: base compose kernels
-.PHONY: run native native-next native-map quick bench bench-profile bench-without bench-guest count-guest bench-dynamic
+.PHONY: run native native-next native-map quick bench bench-profile bench-without bench-guest count-guest count-cpus bench-dynamic
 .PHONY: test test-full kunit kunit-qemu
 .PHONY: figures series check-series check-fixes check-figures check-docs
 .PHONY: clean distclean
@@ -70,6 +70,9 @@ bench-without:		## Say what each mechanism of the engine buys, by taking it out:
 bench-guest: packages	## Time map, unmap and fio in QEMU, base and patched: results/bench-guest/latest
 	$(Q)scripts/kernel.sh base-mapbench ours
 	$(Q)$(PYTHON) scripts/bench_guest.py
+
+count-cpus:		## Count locks, cache lines and instructions on 1 to 512 CPUs, base and patched: results/cpus/latest
+	$(Q)$(MAKE) -C tools/testing/swiotlb count-cpus
 
 count-guest: packages kernels	## Count the instructions of an I/O in QEMU: results/count-guest/latest
 	$(Q)$(PYTHON) scripts/count_guest.py

@@ -104,7 +104,7 @@ class Programs:
 
     def _by_file(self, command, group):
         output, costs = callgrind.profile(self.valgrind, [*command, "-t", group],
-                                          COUNTED[group], LIMIT_SECONDS)
+                                          (COUNTED[group],), LIMIT_SECONDS)
         pairs = _values(output)["count/pairs"]
         return {name: number / pairs for name, number in costs.items()}
 
