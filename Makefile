@@ -19,7 +19,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 .PHONY: clean distclean
 
 #! Try it:     make compose, then build your own kernel of build/src-ours: README.md
-#! Measure:    make run (in QEMU, half an hour), make bench (natively, five minutes)
+#! Measure:    make run (guests, half an hour), make bench (the allocator alone, five minutes)
 #! Change it:  make check after an edit: the allocator in user space, half a minute
 #!             make test before a commit: also scripts, KUnit and guests, ten minutes
 #!             make test-full rarely: also other architectures, Xen, a confidential guest, KCSAN, mutants, hours
@@ -35,10 +35,12 @@ base:			## Fetch Linux 7.3 (KSRC=<tree or tarball>: use that), print where it is
 	$(Q)scripts/base.sh
 
 ##@ Measure
-run: packages kernels	## Compare base, patched and no bouncing in QEMU, half an hour: results/run/latest
+run: packages	## Compare base, patched and no bouncing, natively and in QEMU, half an hour: results/run/latest
+	$(Q)scripts/packages.sh um
+	$(Q)scripts/kernel.sh base-mapbench-um ours-um base ours
 	$(Q)$(PYTHON) scripts/compare.py
 
-native: packages	## The same natively, in User Mode Linux: results/native/latest
+native: packages	## The native part alone, with all rows, until each interval is short: results/native/latest
 	$(Q)scripts/packages.sh um
 	$(Q)scripts/kernel.sh base-mapbench-um ours-um
 	$(Q)$(PYTHON) scripts/compare.py --native
@@ -55,7 +57,7 @@ native-map: packages	## Time map and unmap natively, in User Mode Linux: results
 	$(Q)scripts/kernel.sh base-mapbench-um ours-um
 	$(Q)$(PYTHON) scripts/bench_guest.py --native
 
-quick: packages kernels	## The same in three minutes, for a developer
+quick: packages kernels	## The part in QEMU in three minutes, for a developer
 	$(Q)$(PYTHON) scripts/compare.py --quick
 
 bench:			## Compare base and patched natively, in five minutes: results/bench/latest (ROWS=text: some)

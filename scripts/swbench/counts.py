@@ -47,13 +47,13 @@ class Counted(measure.Measurement):
     def _row_seconds(self):
         return 2 * measure.ROW_SECONDS + 3.0
 
-    def _timed_guest(self, config, number):
+    def _timed_guest(self, config, number, vcpus):
         spec = self._spec(config, "counted", ("virtio-blk", "nvme"), plans.DISK_MIB,
                           {"SIZE": f"{self.plan.job_mib}m"}, {},
-                          measure.READY_SECONDS, driven=True)
+                          measure.READY_SECONDS, driven=True, vcpus=vcpus)
         spec.counted = True
         return driven.Driven(spec, self.accel,
-                             self.directory / "logs" / f"{config.name}.{number}.log",
+                             self.directory / "logs" / f"{config.name}.{vcpus}.{number}.log",
                              lambda frame: self._progress.tick())
 
     def _run(self, row, name, guest, ios):
