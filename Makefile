@@ -93,7 +93,7 @@ test:			## All but what takes hours; ends with "N passed, N failed", reports in 
 test-full:		## test, then KCSAN, Xen, coco (a confidential guest), i386, arm64, User Mode Linux, the long oracle, mutants (GROUP=xen: these guests alone)
 	$(Q)scripts/test.sh --full $(GROUP)
 
-kunit:			## Run the KUnit suites by the kernel's kunit.py in User Mode Linux (KUNIT=glob: some; KUNIT_ARGS=--kconfig_add CONFIG_KASAN=y)
+kunit:			## Run the KUnit suites by the kernel's kunit.py in User Mode Linux (KUNIT=glob: some; KUNIT_ARGS=--smp: on 2 CPUs, =--kasan: also with KASAN)
 	$(Q)scripts/kunit.sh $(KUNIT_ARGS) $(if $(KUNIT),'$(KUNIT)')
 
 kunit-qemu: packages	## The same in QEMU (KUNIT=swiotlb_pool: one; =swiotlb_pool.*lookup*: some)
