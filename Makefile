@@ -13,7 +13,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 
 .PHONY: help packages
 .PHONY: base compose kernels
-.PHONY: run native native-next native-map quick bench bench-profile bench-without bench-guest count-guest count-cpus bench-dynamic
+.PHONY: run native native-next native-map quick bench bench-profile bench-without bench-guest count-guest count-cpus net count-net bench-dynamic
 .PHONY: test test-full kunit kunit-qemu
 .PHONY: figures series check-series check-fixes check-figures check-docs
 .PHONY: clean distclean
@@ -78,6 +78,16 @@ count-cpus:		## Count locks, cache lines and instructions on 1 to 512 CPUs, base
 
 count-guest: packages kernels	## Count the instructions of an I/O in QEMU: results/count-guest/latest
 	$(Q)$(PYTHON) scripts/count_guest.py
+
+net:			## Requests a second of memcached, and iperf3, in QEMU over virtio-net: results/net/latest
+	$(Q)scripts/packages.sh net
+	$(Q)scripts/kernel.sh base-net ours-net
+	$(Q)$(PYTHON) scripts/net_guest.py
+
+count-net:		## Count the instructions of a request instead: results/count-net/latest
+	$(Q)scripts/packages.sh net
+	$(Q)scripts/kernel.sh base-net ours-net
+	$(Q)$(PYTHON) scripts/net_guest.py --count
 
 bench-dynamic: packages	## Measure growing and freeing, in QEMU: results/dynamic/latest
 	$(Q)scripts/kernel.sh base-mapbench ours ours-leak

@@ -14,7 +14,7 @@ from swguest import driven
 from . import measure, plan as plans, profiles, report, stats
 
 # Few and many I/Os, of all jobs together, by the size of an I/O.
-IOS = {"4k": (3000, 15000), "64k": (1000, 5000)}
+IOS = {"1k": (4000, 24000), "4k": (3000, 15000), "64k": (1000, 5000)}
 # How often to try a turn if the emulator loses the guest.
 TRIES = 3
 COLUMNS = ("row", "config", "insns_per_io", "cv", "against", "difference", "low", "high",

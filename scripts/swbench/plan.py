@@ -220,6 +220,23 @@ def counted(repeats):
                 repeats or 3, 2, 0.0, 1.0, 4, job_mib=DISK_MIB // 24)
 
 
+# Requests or blocks of 1 KiB: 16 instances of memcached with 4 connections each, of which
+# nine of ten requests are a get, and one stream of iperf3 to the guest, or from it.
+_NETWORK = (Row("virtio-net", "1k", 64, 16, "memcached"),
+            Row("virtio-net", "1k", 1, 1, "iperf3-in"),
+            Row("virtio-net", "1k", 1, 1, "iperf3-out"))
+
+
+def network(repeats):
+    return Plan("net", chosen(("base", "ours", "dynamic", "none")), _NETWORK, repeats or 3, 4,
+                0.0, 2.0, 0)
+
+
+def counted_network(repeats):
+    return Plan("count-net", chosen(("base", "ours", "dynamic", "none")), _NETWORK,
+                repeats or 3, 2, 0.0, 1.0, 0)
+
+
 def quick(repeats, names=None):
     rows = _rows("virtio-blk", (("4k", 1), ("4k", 4))) + \
         _rows("nvme", (("4k", 4),))
