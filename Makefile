@@ -13,13 +13,13 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 
 .PHONY: help packages
 .PHONY: base compose kernels
-.PHONY: run native native-next native-map quick bench bench-profile bench-without bench-guest count-guest bench-dynamic
+.PHONY: run native native-next native-map quick bench bench-profile bench-without bench-guest count-guest count-cpus net count-net bench-dynamic
 .PHONY: test test-full kunit kunit-qemu
 .PHONY: figures series check-series check-fixes check-figures check-docs
 .PHONY: clean distclean
 
 #! Try it:     make compose, then build your own kernel of build/src-ours: README.md
-#! Measure:    make run (in QEMU, half an hour), make bench (natively, five minutes)
+#! Measure:    make run (guests, half an hour), make bench (the allocator alone, five minutes)
 #! Change it:  make check after an edit: the allocator in user space, half a minute
 #!             make test before a commit: also scripts, KUnit and guests, ten minutes
 #!             make test-full rarely: also other architectures, Xen, a confidential guest, KCSAN, mutants, hours
@@ -35,10 +35,12 @@ base:			## Fetch Linux 7.3 (KSRC=<tree or tarball>: use that), print where it is
 	$(Q)scripts/base.sh
 
 ##@ Measure
-run: packages kernels	## Compare base, patched and no bouncing in QEMU, half an hour: results/run/latest
+run: packages	## Compare base, patched and no bouncing, natively and in QEMU, half an hour: results/run/latest
+	$(Q)scripts/packages.sh um
+	$(Q)scripts/kernel.sh base-mapbench-um ours-um base ours
 	$(Q)$(PYTHON) scripts/compare.py
 
-native: packages	## The same natively, in User Mode Linux: results/native/latest
+native: packages	## The native part alone, with all rows, until each interval is short: results/native/latest
 	$(Q)scripts/packages.sh um
 	$(Q)scripts/kernel.sh base-mapbench-um ours-um
 	$(Q)$(PYTHON) scripts/compare.py --native
@@ -55,7 +57,7 @@ native-map: packages	## Time map and unmap natively, in User Mode Linux: results
 	$(Q)scripts/kernel.sh base-mapbench-um ours-um
 	$(Q)$(PYTHON) scripts/bench_guest.py --native
 
-quick: packages kernels	## The same in three minutes, for a developer
+quick: packages kernels	## The part in QEMU in three minutes, for a developer
 	$(Q)$(PYTHON) scripts/compare.py --quick
 
 bench:			## Compare base and patched natively, in five minutes: results/bench/latest (ROWS=text: some)
@@ -71,8 +73,21 @@ bench-guest: packages	## Time map, unmap and fio in QEMU, base and patched: resu
 	$(Q)scripts/kernel.sh base-mapbench ours
 	$(Q)$(PYTHON) scripts/bench_guest.py
 
+count-cpus:		## Count locks, cache lines and instructions on 1 to 512 CPUs, base and patched: results/cpus/latest
+	$(Q)$(MAKE) -C tools/testing/swiotlb count-cpus
+
 count-guest: packages kernels	## Count the instructions of an I/O in QEMU: results/count-guest/latest
 	$(Q)$(PYTHON) scripts/count_guest.py
+
+net:			## Requests a second of memcached, and iperf3, in QEMU over virtio-net: results/net/latest
+	$(Q)scripts/packages.sh net
+	$(Q)scripts/kernel.sh base-net ours-net
+	$(Q)$(PYTHON) scripts/net_guest.py
+
+count-net:		## Count the instructions of a request instead: results/count-net/latest
+	$(Q)scripts/packages.sh net
+	$(Q)scripts/kernel.sh base-net ours-net
+	$(Q)$(PYTHON) scripts/net_guest.py --count
 
 bench-dynamic: packages	## Measure growing and freeing, in QEMU: results/dynamic/latest
 	$(Q)scripts/kernel.sh base-mapbench ours ours-leak
@@ -88,7 +103,7 @@ test:			## All but what takes hours; ends with "N passed, N failed", reports in 
 test-full:		## test, then KCSAN, Xen, coco (a confidential guest), i386, arm64, User Mode Linux, the long oracle, mutants (GROUP=xen: these guests alone)
 	$(Q)scripts/test.sh --full $(GROUP)
 
-kunit:			## Run the KUnit suites by the kernel's kunit.py in User Mode Linux (KUNIT=glob: some; KUNIT_ARGS=--kconfig_add CONFIG_KASAN=y)
+kunit:			## Run the KUnit suites by the kernel's kunit.py in User Mode Linux (KUNIT=glob: some; KUNIT_ARGS=--smp: on 2 CPUs, =--kasan: also with KASAN)
 	$(Q)scripts/kunit.sh $(KUNIT_ARGS) $(if $(KUNIT),'$(KUNIT)')
 
 kunit-qemu: packages	## The same in QEMU (KUNIT=swiotlb_pool: one; =swiotlb_pool.*lookup*: some)

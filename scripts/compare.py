@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Compare the base kernel's swiotlb, ours, and no bouncing, with fio in a guest.
 
-Every byte is verified first. Then all configurations are booted, REPEATS (3) times,
-and take turns at each row, seconds apart. The results are in a directory of their
-own under results/run/ (results/quick/ with --quick, results/native/
-with --native, results/next/ with --next); "latest" points to the newest good one.
+Every byte is verified first. Then all configurations are booted, REPEATS times (2 in QEMU,
+natively 1), and take turns at each row, seconds apart. Without an option, few rows are
+first measured natively, in User Mode Linux, then all in QEMU; both tables are at the end.
+
+The results are in a directory of their own under results/run-native/ and results/run/
+(results/quick/ with --quick, results/native/ with --native, results/next/ with --next);
+"latest" points to the newest good one.
 """
 
+import functools
 import pathlib
 import sys
 
@@ -20,21 +24,25 @@ from swbench import results, stats  # noqa: E402
 from swguest import run, uml  # noqa: E402
 
 NAMES = [config.name for config in plan.CONFIGS]
-# Images of the kernels, and the rows, by the kind of run.
-KINDS = {"run": ({"base": "base", "ours": "ours"}, plan.full),
-         "quick": ({"base": "base", "ours": "ours"}, plan.quick),
-         "native": ({"base": "base-mapbench-um", "ours": "ours-um"}, plan.native),
-         "next": ({"base": "base-mapbench-um", "ours": "ours-um"}, plan.next_buffer)}
+# Images of the kernels, and the rows, by the kind of measurement.
+QEMU, UML = {"base": "base", "ours": "ours"}, {"base": "base-mapbench-um", "ours": "ours-um"}
+KINDS = {"run": (QEMU, plan.full),
+         "run-native": (UML, plan.native_few),
+         "quick": (QEMU, plan.quick),
+         "native": (UML, plan.native),
+         "next": (UML, plan.next_buffer)}
+# What a command measures, in the order of its tables
+BOTH = ("run-native", "run")
 
 
 def arguments():
-    parser = command.parser(__doc__, ("base", "ours"), 3)
-    parser.set_defaults(kind="run")
-    parser.add_argument("--quick", action="store_const", dest="kind", const="quick",
+    parser = command.parser(__doc__, ("base", "ours"), "2 in QEMU, natively 1")
+    parser.set_defaults(kinds=BOTH)
+    parser.add_argument("--quick", action="store_const", dest="kinds", const=("quick",),
                         help="fewer rows, one repeat: about three minutes")
-    parser.add_argument("--native", action="store_const", dest="kind", const="native",
+    parser.add_argument("--native", action="store_const", dest="kinds", const=("native",),
                         help="in User Mode Linux, at the speed of this machine")
-    parser.add_argument("--next", action="store_const", dest="kind", const="next",
+    parser.add_argument("--next", action="store_const", dest="kinds", const=("next",),
                         help="the same for the policies of bench/next.patch")
     parser.add_argument("--only", type=lambda text: text.split(","),
                         metavar="CONFIG,...",
@@ -67,13 +75,14 @@ def write(directory, measured, env):
 
 
 def show(entries, measured, env, directory):
-    print()
+    print(f"\n{env['accelerator']}:\n")
     print(report.summary(entries, measured.samples, measured.plan, env))
     print(f"\n  {directory}/table.md  .csv  .svg  .png")
 
 
-def compare(args, directory):
-    images, rows = KINDS[args.kind]
+def compare(args, directory, kind, tables):
+    """Measure one kind, and append the arguments of show() to @tables."""
+    images, rows = KINDS[kind]
     sources = results.images(args.images, images)
     chosen = rows(args.repeats, args.only)
     env = environment.Environment(chosen, sources)
@@ -82,7 +91,7 @@ def compare(args, directory):
     measured.accel = uml.ARCH if chosen.guest.native else \
         run.choose_accel(measured.images["base"])
     if results.conduct(measured, env, directory):
-        show(write(directory, measured, env.data), measured, env.data, directory)
+        tables.append((write(directory, measured, env.data), measured, env.data, directory))
     else:
         print("\nverify failed: nothing was timed", file=sys.stderr)
     return command.conclude(measured, directory, not args.only)
@@ -90,7 +99,15 @@ def compare(args, directory):
 
 def main():
     args = arguments()
-    return command.main(args, args.kind, KINDS[args.kind][0], compare)
+    # A missing image must not stop a run in its middle.
+    for kind in args.kinds:
+        results.images(args.images, KINDS[kind][0])
+    tables = []
+    status = max([command.main(args, kind, KINDS[kind][0], functools.partial(
+        compare, kind=kind, tables=tables)) for kind in args.kinds])
+    for table in tables:
+        show(*table)
+    return status
 
 
 if __name__ == "__main__":

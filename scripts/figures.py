@@ -23,7 +23,7 @@ sys.dont_write_bytecode = True
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "scripts"))
 
-from swbench import figuretables, plan, plot, summary  # noqa: E402
+from swbench import cpus, figuretables, plan, plot, summary  # noqa: E402
 
 LIST = "measured/figures.list"
 RUNS = "measured/runs.csv"
@@ -327,6 +327,8 @@ def pictures(listed, repo):
         entries = figuretables.entries(lines["run"])
         found[repo / "measured/run.svg"] = (
             1100, 760, plot.script(entries, plan.full(None), "tcg", False))
+    if lines.get("cpus"):
+        found[repo / "measured/cpus.svg"] = (*cpus.SIZE, cpus.script(lines["cpus"]))
     return found
 
 

@@ -20,6 +20,9 @@ arm64)
 	need qemu-system-aarch64=qemu-system-arm dtc=device-tree-compiler \
 		aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu \
 		/usr/aarch64-linux-gnu/lib/libc.a=libc6-dev-arm64-cross ;;
+net)
+	"$0" x86_64
+	need memcached=memcached iperf3=iperf3 ldd=libc-bin gcc=gcc ;;
 um)
 	need qemu-storage-daemon=qemu-system-common taskset=util-linux gcc=gcc ;;
 xen)
@@ -29,5 +32,5 @@ xen)
 s390)
 	need s390x-linux-gnu-gcc=gcc-s390x-linux-gnu ;;
 *)
-	die "usage: ${0##*/} [i386|arm64|s390|um|x86_64|xen]" ;;
+	die "usage: ${0##*/} [i386|arm64|net|s390|um|x86_64|xen]" ;;
 esac

@@ -176,6 +176,8 @@ callers() {
 }
 
 full() {
+	step kunit-smp 60 "$TOP/scripts/kunit.sh" --smp --raw_output=kunit
+	step kunit-kasan 600 "$TOP/scripts/kunit.sh" --kasan --raw_output=kunit
 	kunit_qemu
 	group kcsan
 	group xen

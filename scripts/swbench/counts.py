@@ -14,7 +14,7 @@ from swguest import driven
 from . import measure, plan as plans, profiles, report, stats
 
 # Few and many I/Os, of all jobs together, by the size of an I/O.
-IOS = {"4k": (3000, 15000), "64k": (1000, 5000)}
+IOS = {"1k": (4000, 24000), "4k": (3000, 15000), "64k": (1000, 5000)}
 # How often to try a turn if the emulator loses the guest.
 TRIES = 3
 COLUMNS = ("row", "config", "insns_per_io", "cv", "against", "difference", "low", "high",
@@ -47,13 +47,13 @@ class Counted(measure.Measurement):
     def _row_seconds(self):
         return 2 * measure.ROW_SECONDS + 3.0
 
-    def _timed_guest(self, config, number):
+    def _timed_guest(self, config, number, vcpus):
         spec = self._spec(config, "counted", ("virtio-blk", "nvme"), plans.DISK_MIB,
                           {"SIZE": f"{self.plan.job_mib}m"}, {},
-                          measure.READY_SECONDS, driven=True)
+                          measure.READY_SECONDS, driven=True, vcpus=vcpus)
         spec.counted = True
         return driven.Driven(spec, self.accel,
-                             self.directory / "logs" / f"{config.name}.{number}.log",
+                             self.directory / "logs" / f"{config.name}.{vcpus}.{number}.log",
                              lambda frame: self._progress.tick())
 
     def _run(self, row, name, guest, ios):

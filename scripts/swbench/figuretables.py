@@ -3,7 +3,7 @@
 
 import re
 
-from . import plan as plans, report
+from . import cpus, plan as plans, report
 
 # Rows of make bench that run the same code in both columns
 BOUNDS = re.compile(r"bare memcpy |hand .* without mapping$|.* nothing else$")
@@ -109,5 +109,6 @@ def makers(tables, runs):
             "limits": lambda: _limits(lines("bench")),
             "count": lambda: _count(lines("count")),
             "next": lambda: _next(lines("next")),
+            "cpus": lambda: cpus.grid(lines("cpus")),
             "without": lambda: _without(lines("without")),
             "runs": lambda: _runs(runs)}

@@ -28,7 +28,8 @@ class Progress:
 
     EVERY = 10.0
 
-    def __init__(self, weight, terminal):
+    def __init__(self, weight, terminal, machine="QEMU"):
+        self._machine = machine
         self._weight, self._done = weight, 0.0
         self._started = self._spoken = time.monotonic()
         self._terminal = terminal
@@ -36,7 +37,7 @@ class Progress:
 
     def begin(self, what):
         self._what = what
-        print(f"  QEMU    {what}", flush=True)
+        print(f"  {self._machine:7} {what}", flush=True)
         self._spoken = time.monotonic()
 
     def done(self, weight):
@@ -115,7 +116,7 @@ class Measurement:
         # (name of the row, turn, nanoseconds) of each measurement
         self.handovers = []
         self.host = HostLoad()
-        self._progress = Progress(self._weight(), terminal)
+        self._progress = Progress(self._weight(), terminal, "UML" if plan.guest.native else "QEMU")
 
     def _row_seconds(self):
         return self.plan.ramp + self.plan.runtime + ROW_SECONDS

@@ -143,7 +143,7 @@ def chosen(names):
 
 def full(repeats, names=None):
     rows = _rows("virtio-blk", _FULL) + _rows("nvme", _FULL)
-    return Plan("run", chosen(names), rows, repeats or 3, 2, 0.3, 1.0, 24)
+    return Plan("run", chosen(names), rows, repeats or 2, 2, 0.3, 1.0, 24)
 
 
 # A guest at native speed: an I/O costs little besides the mapping, but a system call is expensive.
@@ -161,6 +161,13 @@ def native(repeats, names=None, devices=None):
     rows = tuple(row for row in rows if not devices or row.device in devices)
     return Plan("native", chosen(names), rows, repeats or 1, 4, 0.05, 0.3, 8,
                 job_mib=NATIVE.disk_mib // 4, guest=NATIVE, most=8)
+
+
+def native_few(repeats, names=None):
+    """The native part of make run: the same shapes as in QEMU, few turns."""
+    rows = _rows("dmablk-none", _FULL) + _rows("virtio-blk", _FULL)
+    return Plan("run-native", chosen(names), rows, repeats or 1, 4, 0.05, 0.3, 4,
+                job_mib=NATIVE.disk_mib // 4, guest=NATIVE)
 
 
 # The policies of bench/next.patch
@@ -211,6 +218,23 @@ def counted(repeats):
     rows = _rows("virtio-blk", _FULL) + _rows("nvme", _FULL) + _dynamic_rows()
     return Plan("count-guest", chosen(("base", "ours", "dynamic", "none")), rows,
                 repeats or 3, 2, 0.0, 1.0, 4, job_mib=DISK_MIB // 24)
+
+
+# Requests or blocks of 1 KiB: 16 instances of memcached with 4 connections each, of which
+# nine of ten requests are a get, and one stream of iperf3 to the guest, or from it.
+_NETWORK = (Row("virtio-net", "1k", 64, 16, "memcached"),
+            Row("virtio-net", "1k", 1, 1, "iperf3-in"),
+            Row("virtio-net", "1k", 1, 1, "iperf3-out"))
+
+
+def network(repeats):
+    return Plan("net", chosen(("base", "ours", "dynamic", "none")), _NETWORK, repeats or 3, 4,
+                0.0, 2.0, 0)
+
+
+def counted_network(repeats):
+    return Plan("count-net", chosen(("base", "ours", "dynamic", "none")), _NETWORK,
+                repeats or 3, 2, 0.0, 1.0, 0)
 
 
 def quick(repeats, names=None):

@@ -19,8 +19,9 @@ BUSY = {"base": 1.0, "ours": 0.0}
 QUIET = {"base": 0.0, "ours": 0.0}
 
 
-def row(key="a", better=plan.LOWER, limit=None):
-    return plan.Row("a row", "group", "copy", key, "ns", better, limit, "here")
+def row(key="a", better=plan.LOWER, limit=None, base_key=None):
+    return plan.Row("a row", "group", "copy", key, "ns", better, limit, "here",
+                    base_key or key)
 
 
 def series(*measured):
@@ -29,6 +30,14 @@ def series(*measured):
     for base, ours, others in measured:
         found.runs.append(runs.Run("group", "copy", {"base": base, "ours": ours}, others))
     return found
+
+
+class Values(unittest.TestCase):
+    def test_base_may_use_another_value(self):
+        found = series(({"a": 1.0, "b": 2.0}, {"a": 3.0, "b": 4.0}, QUIET))
+        self.assertEqual([found.value(row(), engine) for engine in runs.ENGINES], [1.0, 3.0])
+        self.assertEqual([found.value(row(base_key="b"), engine) for engine in runs.ENGINES],
+                         [2.0, 3.0])
 
 
 class Rows(unittest.TestCase):

@@ -6,6 +6,7 @@ import json
 import pathlib
 import sys
 import unittest
+from unittest import mock
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
@@ -61,6 +62,31 @@ class Measured(counts.Counted):
 
     def done(self, _weight):
         pass
+
+    begin = done
+
+    def clear(self):
+        pass
+
+    @property
+    def host(self):
+        return mock.Mock()
+
+
+class Boots(unittest.TestCase):
+    def test_guests_of_a_round_are_counted(self):
+        """measure.Measurement boots them; it also says with how many CPUs."""
+        measured = Measured(plan.counted(1)._replace(rows=(ROW,)))
+        measured.directory, measured.accel = pathlib.Path("results"), "tcg"
+        measured.images = collections.defaultdict(lambda: "image")
+        with mock.patch.object(counts.driven, "Driven") as guest, \
+             mock.patch.object(measured, "_turns") as turns, \
+             mock.patch.object(measured, "_ended"):
+            measured._repeat(1)
+        specs = [call.args[0] for call in guest.call_args_list]
+        self.assertEqual([(spec.counted, spec.vcpus) for spec in specs],
+                         [(True, plan.VCPUS)] * len(measured.plan.configs))
+        self.assertEqual(turns.call_count, 1)
 
 
 class Costs(unittest.TestCase):

@@ -16,6 +16,8 @@ sys.path.insert(0, str(TREE / "scripts"))
 
 from swbench import mapbench, measure, plan, plot, report, results, stats  # noqa: E402
 
+import compare  # noqa: E402
+
 ROW = plan.Row("nvme", "4k", 256, 4, "read")
 NAMES = [config.name for config in plan.CONFIGS]
 
@@ -184,12 +186,13 @@ class Fio(unittest.TestCase):
 
 class Plan(unittest.TestCase):
     def test_every_row_has_a_name_of_its_own(self):
-        for chosen in (plan.full(None), plan.quick(None), plan.native(None)):
+        for chosen in (plan.full(None), plan.quick(None), plan.native(None),
+                       plan.native_few(None)):
             names = [row.name for row in chosen.rows]
             self.assertEqual(len(names), len(set(names)))
 
     def test_repeats(self):
-        self.assertEqual(plan.full(None).repeats, 3)
+        self.assertEqual(plan.full(None).repeats, 2)
         self.assertEqual(plan.full(5).repeats, 5)
 
     def test_names_choose_configurations_in_order(self):
@@ -200,6 +203,38 @@ class Plan(unittest.TestCase):
     def test_only_one_configuration_does_not_bounce(self):
         self.assertEqual([c.name for c in plan.CONFIGS if not c.bounce],
                          ["none"])
+
+
+class Command(unittest.TestCase):
+    """compare.py, with measurements that take no time."""
+
+    def run_it(self, *words, failing=()):
+        measured, shown = [], []
+
+        def measure_one(_args, _directory, kind, tables):
+            measured.append(kind)
+            tables.append((kind,))
+            return int(kind in failing)
+
+        with mock.patch.object(compare.results, "images") as self.images, \
+             mock.patch.object(compare, "compare", measure_one), \
+             mock.patch.object(compare.command.results, "new_directory"), \
+             mock.patch.object(compare, "show", shown.append), \
+             mock.patch.object(sys, "argv", ["compare.py", *words]):
+            return compare.main(), measured, shown
+
+    def test_both_tables_are_at_the_end_the_native_one_first(self):
+        self.assertEqual(self.run_it(), (0, ["run-native", "run"], ["run-native", "run"]))
+        wanted = [call.args[1] for call in self.images.call_args_list[:2]]
+        self.assertEqual(wanted, [compare.UML, compare.QEMU])
+
+    def test_a_failure_does_not_stop_the_other_part(self):
+        for kind in compare.BOTH:
+            self.assertEqual(self.run_it(failing=(kind,))[:2], (1, list(compare.BOTH)))
+
+    def test_an_option_is_one_part(self):
+        for word in ("quick", "native", "next"):
+            self.assertEqual(self.run_it(f"--{word}"), (0, [word], [word]))
 
 
 class Native(unittest.TestCase):

@@ -156,11 +156,25 @@ count:
 	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=count count-build
 	$(Q)$(COUNT) -j $(JOBS) -v $(TEST)
 
-count-build:
+count-build cpus-build:
 	$(LOCKED)
 
 run-count-build: $(O)/count/count
 	@:
+
+run-cpus-build: $(O)/count/cpus
+	@:
+
+# One load on both engines, on 1 to 512 CPUs; some minutes with callgrind
+.PHONY: count-cpus cpus-build run-cpus-build
+CPUS_MAKE = $(MAKE) --no-print-directory -f $(HERE)/Makefile DYNAMIC=y DEBUGFS=y RESTRICTED=y BASE_SRC='$(BASE_SRC)'
+count-cpus:
+	$(if $(HAVE_BASE),,$(error the table compares with the base, where scripts/base.sh is))
+	+$(Q)for how in SAN=count BENCH=nocopy; do \
+		$(CPUS_MAKE) ENGINE=base ENGINE_SRC='$(BASE_SRC)' $$how cpus-build && \
+		$(CPUS_MAKE) ENGINE=ours $$how cpus-build || exit 1; \
+	done
+	$(Q)python3 -B $(HERE)/count/cpus.py --programs '$(OUTPUT)'
 
 basic: $(O)/test_basic
 	$(Q)$(O)/test_basic -j $(JOBS) $(if $(filter 1,$(V)),-v) \
@@ -184,6 +198,7 @@ help:
 	@echo '  check-long     the same with $(OPS_LONG) operations of the oracle, a minute a'
 	@echo '                 stress: about a quarter of an hour; SEED=n'
 	@echo '  count          locks and cache lines of up to 512 CPUs: the table'
+	@echo '  count-cpus     the same of one load, of the base and ours, and instructions'
 	@echo '  check-asan     with AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo '  check-tsan     with ThreadSanitizer'
 	@echo '  check-fuzz     libFuzzer on the oracle; SECONDS=n (60), fuzz-corpus keeps inputs'

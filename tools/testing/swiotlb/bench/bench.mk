@@ -3,7 +3,7 @@
 # The variant that measures: the lean form of the shim, with code generation as in the
 # kernel. There are two programs per engine: with its copies, and without.
 
-BENCH_C := main timing load pairs flight mixed pools threads meta parts failing
+BENCH_C := main timing load pairs flight mixed pools threads meta parts failing pinned
 
 ifneq ($(BENCH),)
   ifneq ($(filter-out copy nocopy,$(BENCH)),)

@@ -33,13 +33,13 @@ def costs(lines):
     return found
 
 
-def profile(valgrind, command, function, seconds):
-    """Return the output of @command, and costs() of @function with all that it calls."""
+def profile(valgrind, command, functions, seconds):
+    """Return the output of @command, and costs() of @functions with all that they call."""
     with tempfile.TemporaryDirectory() as scratch:
         out = os.path.join(scratch, "callgrind")
         done = subprocess.run(
-            [valgrind, "--tool=callgrind", f"--toggle-collect={function}",
-             f"--callgrind-out-file={out}", *command], check=True,
+            [valgrind, "--tool=callgrind", f"--callgrind-out-file={out}",
+             *(f"--toggle-collect={function}" for function in functions), *command], check=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             timeout=seconds)
         with open(out, encoding="ascii") as lines:

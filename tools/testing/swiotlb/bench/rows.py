@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The rows of the comparison, and their limits.
 
-A row uses one value of a group, or the quotient of two. Its ratio says how many times
-better ours is, whether a higher or a lower value is better.
+A row uses one value of a group, or the quotient of two; of the base it may use another
+value. Its ratio says how many times better ours is, whether a higher or a lower value is
+better.
 """
 
 import collections
 
 Limit = collections.namedtuple("Limit", "of op number")
 Row = collections.namedtuple(
-    "Row", "name group copies key unit better limit section")
+    "Row", "name group copies key unit better limit section base_key")
 
 LOWER, HIGHER = "lower", "higher"
 
@@ -42,9 +43,9 @@ _ROWS = []
 
 
 def _add(section, name, group, key, unit="ns", limit=None, copies=False,
-         better=LOWER):
+         better=LOWER, base_key=None):
     _ROWS.append(Row(name, group, "copy" if copies else "nocopy", key, unit,
-                     better, limit, section))
+                     better, limit, section, base_key or key))
 
 
 SIZES = ((512, "512 B"), (2048, "2 KiB"), (4096, "4 KiB"), (16384, "16 KiB"),
@@ -129,8 +130,15 @@ def _pools():
          ("pools/1000/find", "pools/16/find"), unit="x", limit=_at_most(1.5))
     for n in POOLS:
         _add(section, f"sync 64 B with {n:,} pools".replace(",", " "), "pools",
-             f"pools/{n}/sync", copies=True,
+             f"pools/{n}/sync/64", copies=True,
              limit=_faster(30) if n == 256 else None)
+    # The pages of a page_pool stay mapped, and are synced for each packet
+    for size in (64, 1500, 4096):
+        for n in POOLS:
+            pools = f"{n:,}".replace(",", " ")
+            _add(section, f"sync {size} B with {pools} pools, base with 1", "pools",
+                 f"pools/{n}/sync/{size}", base_key=f"pools/1/sync/{size}",
+                 copies=True, limit=_faster(1))
     for n in POOLS:
         _add(section, f"map+unmap 4 KiB without copy with {n:,} pools and room in the oldest"
              .replace(",", " "), "pools", f"pools/{n}/pair")
@@ -206,6 +214,15 @@ def _threads():
          "threads/shared/2-over-1", unit="x", copies=True, better=HIGHER)
 
 
+def _pinned():
+    section = "beside 8 rings of 256 pages of a network card that stay mapped, in 16 MiB, no copy"
+    for size, label in ((4096, "4 KiB"), (65536, "64 KiB")):
+        _add(section, f"map+unmap {label} beside rings", "pinned", f"pinned/{size}",
+             limit=_faster(1))
+    _add(section, "map 4 KiB beside rings to the last slot, with all it takes, and unmap",
+         "pinned", "pinned/fill", limit=_faster(1))
+
+
 def _counts():
     section = "counted"
     _add(section, "metadata a slot of 2 KiB", "meta", "meta/slot", unit="bytes",
@@ -214,12 +231,17 @@ def _counts():
          "instructions", unit="", limit=_at_most(400))
     _add(section, "instructions of map+unmap 4 KiB, pool half full",
          "count_half", "instructions", unit="", limit=_at_most(400))
+    _add(section, "instructions of map+unmap 4 KiB, beside rings", "count_pinned",
+         "instructions", unit="", limit=_at_most(400))
+    for n in (1, 64):
+        _add(section, f"instructions of sync without copy, {n} pools", f"count_sync_{n}",
+             "instructions", unit="", limit=_faster(1))
 
 
 def all_rows():
     if not _ROWS:
         for part in (_one_thread, _occupancy, _mixed, _pools, _failing, _apart,
-                     _boundary, _threads, _counts):
+                     _boundary, _pinned, _threads, _counts):
             part()
     return _ROWS
 

@@ -12,11 +12,13 @@ from swbench import measure
 
 ENGINES = ("base", "ours")
 # Groups with deterministic figures: one run is enough
-EXACT = ("first", "meta", "count_empty", "count_half")
+EXACT = ("first", "meta", "count_empty", "count_half", "count_pinned", "count_sync_1",
+         "count_sync_64")
 COUNTED = {"count_empty": "counted_pairs", "count_half": "counted_flight",
            "count_from": "counted_pairs", "count_64k": "counted_pairs",
            "count_256k": "counted_pairs", "count_ring": "counted_ring",
-           "count_sync": "counted_syncs"}
+           "count_sync": "counted_syncs", "count_sync_1": "counted_syncs",
+           "count_sync_64": "counted_syncs", "count_pinned": "counted_pinned"}
 
 # Number of undisturbed runs wanted, and limits of the runs and the time to get them
 WANTED, AT_LEAST, AT_MOST = 5, 3, 8
@@ -104,7 +106,7 @@ class Programs:
 
     def _by_file(self, command, group):
         output, costs = callgrind.profile(self.valgrind, [*command, "-t", group],
-                                          COUNTED[group], LIMIT_SECONDS)
+                                          (COUNTED[group],), LIMIT_SECONDS)
         pairs = _values(output)["count/pairs"]
         return {name: number / pairs for name, number in costs.items()}
 
@@ -202,7 +204,8 @@ class Series:
         found = []
         for run in self.counted((row.group, row.copies)):
             values = run.values[engine]
-            keys = row.key if isinstance(row.key, tuple) else (row.key,)
+            key = row.base_key if engine == "base" else row.key
+            keys = key if isinstance(key, tuple) else (key,)
             if any(key not in values for key in keys):
                 continue
             value = values[keys[0]]

@@ -71,6 +71,26 @@ static void print_fields(const struct count *c, unsigned long n)
 		       f[1].name ? "," : "\n");
 }
 
+/*
+ * A line counts once a step, also a record, which an unmap first reads and then writes. With
+ * as many nodes as CPUs, each other CPU is far.
+ */
+static void check_moved(const struct load *l, const struct count *c)
+{
+	unsigned long most = sum(c->taken) + sum(c->fetched);
+	unsigned int i;
+
+	if (c->fetched[KIND_RECORD])
+		most--;
+	CHECK_MSG(c->moved <= most && !c->moved == !most, "%lu lines moved, %lu at most",
+		  c->moved, most);
+	for (i = 0; i < NR_NODES; i++) {
+		CHECK(c->far[i] <= c->moved);
+		if (l->ncpus == count_nodes[i])
+			CHECK_EQ(c->far[i], c->moved);
+	}
+}
+
 /* Warm up, then count */
 static unsigned long measure(const struct load *l, struct count *c,
 			     unsigned long n)
@@ -81,6 +101,7 @@ static unsigned long measure(const struct load *l, struct count *c,
 	n = load_run(l, n);
 	count_into(NULL);
 	print_row(l, c, n);
+	check_moved(l, c);
 	load_end(l);
 	return n;
 }

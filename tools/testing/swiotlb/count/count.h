@@ -31,6 +31,10 @@ enum kind {
 
 #define MAX_FIELDS 40
 
+/* Numbers of nodes, each with the same number of CPUs in a row */
+#define NR_NODES 3
+extern const unsigned int count_nodes[NR_NODES];
+
 struct field_count {
 	const char *name;
 	unsigned long n;
@@ -43,6 +47,8 @@ struct field_count {
  * @lines:	Different lines read or written in each step.
  * @taken:	Lines written that another CPU wrote last.
  * @fetched:	Lines read that another CPU has written since the last read.
+ * @moved:	Lines in each step that another CPU wrote last: the first read or write of them.
+ * @far:	Those of @moved that a CPU of another node wrote last, by count_nodes[].
  * @most_lines:	Highest number of lines of metadata in one step.
  * @fields:	Fields that account for @taken; the last one has no name.
  */
@@ -52,6 +58,8 @@ struct count {
 	unsigned long lines[NR_KINDS];
 	unsigned long taken[NR_KINDS];
 	unsigned long fetched[NR_KINDS];
+	unsigned long moved;
+	unsigned long far[NR_NODES];
 	unsigned long most_lines;
 	struct field_count fields[MAX_FIELDS];
 };
@@ -63,14 +71,27 @@ void count_into(struct count *to);
 void step_begin(unsigned int cpu);
 void step_end(void);
 
-/* where.c */
+/* where.c, or plain.c, which has to be told where the pool is */
 enum kind where_kind(unsigned long addr);
-bool where_ignored(unsigned long addr);
 const char *where_field(unsigned long addr);
 void where_device(const struct device *dev);
+void where_pool(unsigned long start, unsigned long end);
 
-/* calls.c: the only file of the harness that is counted, because of its inline functions */
+static inline bool within(unsigned long addr, const void *p, size_t size)
+{
+	return addr - (unsigned long)p < size;
+}
+
+/* ignored.c */
+bool where_ignored(unsigned long addr);
+
+/*
+ * calls.c: the only file of the harness that is counted, because of its inline functions.
+ * The names of both pairs are for callgrind.
+ */
 phys_addr_t counted_map(struct device *dev, phys_addr_t orig, size_t size);
 void counted_unmap(struct device *dev, phys_addr_t tlb, size_t size);
+phys_addr_t warm_map(struct device *dev, phys_addr_t orig, size_t size);
+void warm_unmap(struct device *dev, phys_addr_t tlb, size_t size);
 
 #endif

@@ -13,10 +13,13 @@
 #define TABLE_SIZE (1U << TABLE_BITS)
 #define NOBODY 0xffff
 
+const unsigned int count_nodes[NR_NODES] = { 2, 4, 8 };
+
 struct line {
 	unsigned long nr;
 	u64 fresh[NR_CPUS / 64];	/* CPUs that have its latest content */
 	u64 step;			/* last step that accessed it */
+	u64 moved;			/* last step that got it from another CPU */
 	u16 writer;
 	u8 kind;
 };
@@ -85,12 +88,32 @@ static void note_step(struct line *line)
 		step_lines++;
 }
 
+static unsigned int node_of(unsigned int cpu, unsigned int nodes)
+{
+	return cpu * nodes / shim_nr_cpus;
+}
+
+static void note_moved(struct line *line, unsigned int cpu)
+{
+	unsigned int i;
+
+	if (line->moved == step)
+		return;
+	line->moved = step;
+	sums->moved++;
+	for (i = 0; i < NR_NODES; i++)
+		if (node_of(line->writer, count_nodes[i]) != node_of(cpu, count_nodes[i]))
+			sums->far[i]++;
+}
+
 static void note_read(struct line *line, unsigned int cpu)
 {
 	u64 bit = BIT_ULL(cpu % 64), *fresh = &line->fresh[cpu / 64];
 
-	if (!(*fresh & bit) && line->writer != NOBODY && line->writer != cpu)
+	if (!(*fresh & bit) && line->writer != NOBODY && line->writer != cpu) {
 		sums->fetched[line->kind]++;
+		note_moved(line, cpu);
+	}
 	*fresh |= bit;
 }
 
@@ -98,6 +121,7 @@ static void note_write(struct line *line, unsigned int cpu, unsigned long addr)
 {
 	if (line->writer != NOBODY && line->writer != cpu) {
 		sums->taken[line->kind]++;
+		note_moved(line, cpu);
 		add_field(addr);
 	}
 	line->writer = cpu;

@@ -77,11 +77,6 @@ static const char *name_at(const struct field *f, size_t offset)
 	return f->name;
 }
 
-static bool within(unsigned long addr, const void *p, size_t size)
-{
-	return addr - (unsigned long)p < size;
-}
-
 /* Returns the offset in the per-CPU data with the magazines; -1 if it is elsewhere */
 static long cpu_offset(unsigned long addr)
 {
@@ -145,39 +140,6 @@ enum kind where_kind(unsigned long addr)
 	if (addr - device_start < device_end - device_start)
 		return KIND_DEVICE;
 	return KIND_OTHER;
-}
-
-/* Ignore single variables, because their lines also have variables of the engine */
-bool where_ignored(unsigned long addr)
-{
-#define VAR(v) { &(v), sizeof(v) }
-	const struct {
-		const void *p;
-		size_t size;
-	} vars[] = {
-		VAR(shim_self), VAR(*shim_self), VAR(shim_nr_cpus),
-		VAR(shim_before_lock), VAR(shim_before_acquire),
-		VAR(shim_before_visit), VAR(shim_after_unlock),
-		VAR(shim_before_cmpxchg), VAR(shim_before_cmpxchg64),
-		VAR(shim_before_take), VAR(shim_after_take),
-		VAR(shim_before_push),
-		VAR(shim_pcpu_static), VAR(shim_jiffies), VAR(shim_cc),
-		VAR(shim_c_bit), VAR(shim_ram), VAR(shim_memmap),
-		VAR(shim_highmem_start), VAR(shim_traced),
-		VAR(shim_cause),
-		VAR(shim_arch_syncs), VAR(shim_arch_flushes),
-		/* A constant, but the compiler does not know, as it is in another file */
-		VAR(swiotlb_magazine_offset),
-#ifdef CONFIG_DEBUG_FS
-		VAR(swiotlb_track_hiwater),
-#endif
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(vars); i++)
-		if (within(addr, vars[i].p, vars[i].size))
-			return true;
-	return false;
 }
 
 const char *where_field(unsigned long addr)

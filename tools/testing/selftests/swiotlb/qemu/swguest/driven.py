@@ -94,6 +94,14 @@ class Driven:
             self._lost()
         return None
 
+    def during(self, load):
+        """Let the guest go on while @load() runs on this host; return what that returns."""
+        self._session.machine.resume()
+        try:
+            return load()
+        finally:
+            self._session.machine.pause()
+
     def insns(self):
         """Return {address: instructions executed so far}, while the guest is paused."""
         return self._session.machine.insns()

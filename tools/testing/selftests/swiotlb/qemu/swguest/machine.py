@@ -248,6 +248,8 @@ class Machine:
             arguments += _disk_arguments(self._spec, fds)
             arguments += ["-qmp", f"unix:{self.monitor},server=on,wait=off"]
             arguments += _other_devices(self._spec)
+            if self._spec.network:
+                arguments += self._spec.network.arguments()
             if self._spec.counted:
                 arguments += ["-plugin", f"{programs.insns(MachineError)},"
                                          f"counts={self._insns}"]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Programs for the guest, for QEMU or beside it that the host does not have: swio, the
-plugin that counts instructions and the program that times a hand-over are compiled; Xen
+plugin that counts instructions, the program that times a hand-over and the load for
+memcached are compiled; Xen
 and a static busybox for another architecture are from the cache.
 """
 
@@ -12,6 +13,7 @@ from . import paths
 SWIO = paths.QEMU_DIR / "swio.c"
 INSNS = paths.QEMU_DIR / "insns.c"
 HANDOVER = paths.QEMU_DIR / "handover.c"
+MEMLOAD = paths.QEMU_DIR / "memload.c"
 DMABUF = paths.QEMU_DIR / "dmabuf.c"
 COMPILER = {"x86_64": "gcc", "i386": "i686-linux-gnu-gcc",
             "arm64": "aarch64-linux-gnu-gcc"}
@@ -50,6 +52,11 @@ def insns(error):
 
 def handover(error):
     return _compiled(HANDOVER, "handover", "x86_64", ["-pthread"], error)
+
+
+def memload(error):
+    """Return the load for memcached, for this host."""
+    return _compiled(MEMLOAD, "memload", "x86_64", [], error)
 
 
 def dmabuf(error):

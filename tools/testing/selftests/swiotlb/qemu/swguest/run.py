@@ -18,7 +18,7 @@ class Spec:
 
     @conf: shell variables for the scenario; @files: additional files for it, by their path
     in the guest; @ignore: names of klog signatures that the scenario provokes on purpose;
-    @devices: QEMU's arguments for additional devices; @device_tree: source to add to the
+    @devices: QEMU's arguments for additional devices; @network: network.Ports; @device_tree: source to add to the
     device tree of the machine; @taint: bits that may taint the kernel; @driven: the
     scenario reads lines from the verdict port, see driven.py; @counted: QEMU counts the
     instructions that the guest executes.
@@ -27,7 +27,7 @@ class Spec:
     def __init__(self, kernel, scenario, append="", vcpus=8, memory_mib=2048,
                  disks=(), conf=None, files=None, timeout=120, ignore=(),
                  iothread=True, devices=(), arch=machine.HOST, device_tree="",
-                 taint=0, driven=False, counted=False):
+                 taint=0, driven=False, counted=False, network=None):
         self.kernel = pathlib.Path(kernel)
         self.scenario = scenario
         self.append = append
@@ -45,6 +45,7 @@ class Spec:
         self.taint = taint
         self.driven = driven
         self.counted = counted
+        self.network = network
 
     @property
     def uml(self):
