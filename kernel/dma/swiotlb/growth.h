@@ -25,6 +25,7 @@ struct swiotlb_pages;
  * @enabled:	Pools may be added.
  * @nareas:	Areas that a new pool should have.
  * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
+ * @arch_nslots: Slots that the architecture asks for, and the limit grants; 0 for none.
  * @apart:	Slots whose memory is in no list of pools: it is about to be added or
  *		freed, or could not be encrypted again and is lost.
  * @transient:	Slots of transient pools.
@@ -43,6 +44,7 @@ struct swiotlb_growth {
 	bool enabled;
 	unsigned int nareas;
 	unsigned long max_nslots;
+	unsigned long arch_nslots;
 	atomic_long_t apart;
 	atomic_long_t transient;
 	atomic_long_t atomic;

@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include "harness.h"
 
+#ifdef ENGINE_ours
+#include <engine/mem.h>
+#endif
+
 #define MOST 40000
 
 static phys_addr_t tlbs[MOST];
@@ -72,6 +76,105 @@ TEST(large_encrypted_guest_grows)
 	needs_growth();
 	boot_guest(SZ_1G);
 	check_grows(new_device(0, 0));
+}
+
+#if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(ENGINE_ours)
+struct guest {
+	const char *name;
+	u64 memory, asked, size;
+};
+
+/* What mem_encrypt_setup_arch() asks for, and what a guest boots with */
+static const struct guest guests[] = {
+	{ "2 GiB", 2ULL << 30, (2ULL << 30) * 6 / 100, SZ_64M },
+	{ "16 GiB", 16ULL << 30, (16ULL << 30) * 6 / 100, SZ_64M },
+	{ "64 GiB", 64ULL << 30, SZ_1G, SZ_64M },
+};
+
+static u64 limit_of(const struct swiotlb_mem *mem)
+{
+	return (u64)swiotlb_limit_nslots(mem) << IO_TLB_SHIFT;
+}
+
+/* Memory that counts for a limit, in bytes */
+static u64 memory_of(const struct swiotlb_mem *mem)
+{
+	u64 end = PAGE_ALIGN(mem->last) - PFN_PHYS(min_low_pfn);
+
+	return min_t(u64, PFN_PHYS(totalram_pages()), end);
+}
+
+static void check_guest(const void *arg)
+{
+	const struct swiotlb_mem *low = &swiotlb_default_mem;
+	const struct guest *g = arg;
+	u64 asked = ALIGN(g->asked, SZ_256K);
+
+	shim_totalram = PHYS_PFN(g->memory);
+	boot_guest(g->asked);
+	CHECK_EQ(swiotlb_size_or_default(), g->size);
+	CHECK_EQ(shim_usage().decrypted_pages, PHYS_PFN(g->size));
+	/* Not less than when all of it was taken at boot */
+	CHECK_EQ(limit_of(low), asked + (memory_of(low) - asked) / 4);
+	CHECK(low->wider);
+	CHECK_EQ(limit_of(low->wider), asked + (memory_of(low->wider) - asked) / 4);
+}
+
+TEST(encrypted_guest_is_small_at_boot_and_may_grow_as_before)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(guests); i++)
+		in_child(check_guest, &guests[i], guests[i].name);
+}
+
+static void check_given(const void *arg)
+{
+	shim_boot_param("swiotlb", arg);
+	boot_guest(SZ_1G);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_256M);
+	CHECK_EQ(shim_usage().decrypted_pages, PHYS_PFN(SZ_256M));
+}
+
+TEST(size_of_the_administrator_wins_in_an_encrypted_guest)
+{
+	in_child(check_given, "256M", "size");
+	in_child(check_given, "256M,dynamic", "size and word");
+	in_child(check_given, "131072", "slots");
+}
+
+TEST(limit_of_the_administrator_wins_over_that_of_the_platform)
+{
+	shim_boot_param("swiotlb", "max=128M");
+	boot_guest(SZ_1G);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
+	CHECK_EQ(limit_of(&swiotlb_default_mem), SZ_128M);
+}
+#endif
+
+/* Crash kernels, encrypted and not: what is left for the dump */
+static void check_crash_kernel(const void *arg)
+{
+	u64 memory = *(const u64 *)arg;
+	bool grows = IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && !IS_ENABLED(ENGINE_base);
+
+	shim_totalram = PHYS_PFN(memory);
+	/* As mem_encrypt_setup_arch() */
+	boot_guest(SZ_64M);
+	CHECK_MSG(swiotlb_size_or_default() <= memory / (grows ? 16 : 4),
+		  "%lu MiB of %llu", swiotlb_size_or_default() >> 20, memory >> 20);
+	CHECK(swiotlb_size_or_default() >= SZ_1M);
+	if (grows)
+		check_grows(new_device(0, 0));
+}
+
+TEST_BASE_FAILS(crash_kernel_gets_a_pool_that_fits, "half of 128 MiB")
+{
+	static const u64 sizes[] = { SZ_256M, SZ_128M, SZ_64M };
+
+	in_child(check_crash_kernel, &sizes[0], "256 MiB");
+	in_child(check_crash_kernel, &sizes[1], "128 MiB");
+	in_child(check_crash_kernel, &sizes[2], "64 MiB");
 }
 
 /* A crash kernel, which has the default pool, but little memory */
