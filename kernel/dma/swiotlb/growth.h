@@ -14,6 +14,8 @@
 
 /* Minimum interval between checks because an area is half full, in jiffies. */
 #define SWIOTLB_LOOK		(HZ / 16 ?: 1)
+/* The same where pools have to be decrypted: a burst must not use up the reserve meanwhile. */
+#define SWIOTLB_LOOK_SHARED	(HZ / 64 ?: 1)
 
 struct device;
 struct io_tlb_pool;
@@ -60,6 +62,7 @@ struct swiotlb_growth {
 };
 
 void swiotlb_growth_work(struct work_struct *work);
+bool swiotlb_growth_is_short(const struct swiotlb_mem *mem);
 void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev);
 void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev);
 unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem);

@@ -455,6 +455,110 @@ TEST_BASE_FAILS(burst_in_interrupts_finds_decrypted_memory, "it has none ahead")
 	CHECK_EQ(failed, 0);
 }
 
+struct burst {
+	const char *arg;
+	size_t boot, size;
+	/* How long the worker takes, in ms, each of which has 1 MiB to map */
+	unsigned int latency;
+};
+
+#define BURST_MAPS 4096
+
+/* 1 GiB/s in hard interrupts, on top of one slot that is in use for some time */
+static void check_burst(const void *arg)
+{
+	const struct burst *b = arg;
+	unsigned int i, ms = 0, failed = 0;
+	phys_addr_t orig, first;
+	struct device *dev;
+	size_t since = 0;
+
+	boot_encrypted(b->arg);
+	CHECK_EQ(slots_total(), b->boot / IO_TLB_SIZE);
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_256K, 0);
+	first = map_quiet(dev, orig, IO_TLB_SIZE);
+	ticks(20);
+	for (i = 0; i < BURST_MAPS; i++) {
+		shim_hardirq_enter();
+		tlbs[i] = map_quiet(dev, orig, b->size);
+		shim_hardirq_exit();
+		failed += tlbs[i] == MAP_FAILED_ADDR;
+		since += b->size;
+		if (since < SZ_1M)
+			continue;
+		since = 0;
+		shim_advance(1);
+		if (++ms % b->latency == 0)
+			shim_run_work();
+	}
+	CHECK_MSG(!failed, "%u of %u failed", failed, BURST_MAPS);
+
+	/* Nothing of it stays: neither what the burst needed, nor the reserve */
+	for (i = 0; i < BURST_MAPS; i++)
+		if (tlbs[i] != MAP_FAILED_ADDR)
+			unmap(dev, tlbs[i], b->size, DMA_TO_DEVICE);
+	unmap(dev, first, IO_TLB_SIZE, DMA_TO_DEVICE);
+	ticks(60);
+	CHECK_EQ(slots_total(), b->boot / IO_TLB_SIZE);
+}
+
+static void check_bursts(const char *arg, size_t boot)
+{
+	static const struct burst bursts[] = {
+		{ .size = SZ_4K, .latency = 32 },
+		{ .size = SZ_64K, .latency = 1 },
+		{ .size = SZ_64K, .latency = 32 },
+		{ .size = SZ_256K, .latency = 32 },
+	};
+	unsigned int i;
+	char name[40];
+
+	needs_growth();
+	for (i = 0; i < ARRAY_SIZE(bursts); i++) {
+		struct burst b = bursts[i];
+
+		b.arg = arg;
+		b.boot = boot;
+		snprintf(name, sizeof(name), "%zu KiB, worker of %u ms", b.size >> 10,
+			 b.latency);
+		in_child(check_burst, &b, name);
+	}
+}
+
+TEST_BASE_FAILS(burst_beyond_1_mib_is_served_from_the_reserve, "it has none")
+{
+	check_bursts("dynamic,max=2G", SZ_1M);
+}
+
+TEST_BASE_FAILS(burst_beyond_64_mib_is_served_from_the_reserve, "it has none")
+{
+	check_bursts("max=2G", SZ_64M);
+}
+
+/* A crash kernel has better uses for its memory than a reserve */
+static void check_small_reserve(const void *arg)
+{
+	u64 memory = *(const u64 *)arg;
+	struct device *dev;
+
+	shim_totalram = PHYS_PFN(memory);
+	boot_encrypted(NULL);
+	dev = new_device(0, 0);
+	CHECK(map_quiet(dev, new_buffer(SZ_64K, 0), SZ_64K) != MAP_FAILED_ADDR);
+	ticks(20);
+	CHECK_EQ(slots_total(), memory / 16 / IO_TLB_SIZE);
+}
+
+TEST_BASE_FAILS(reserve_of_a_crash_kernel_fits, "half of 128 MiB at boot")
+{
+	static const u64 sizes[] = { SZ_256M, SZ_128M };
+
+	needs_growth();
+	in_child(check_small_reserve, &sizes[0], "256 MiB");
+	in_child(check_small_reserve, &sizes[1], "128 MiB");
+}
+
 /* ---- memory is cleared before it is shared */
 
 static unsigned long stale;
