@@ -59,18 +59,6 @@ static void check_grows(struct device *dev)
 
 /* ---- the boot pool leaves room to grow */
 
-/* As mem_encrypt_setup_arch(): 6 % of memory, at most 1 GiB */
-static void boot_guest(unsigned long size)
-{
-	shim_cc[CC_ATTR_MEM_ENCRYPT] = true;
-	shim_cc[CC_ATTR_GUEST_MEM_ENCRYPT] = true;
-	shim_init();
-	swiotlb_adjust_size(size);
-	swiotlb_init(true, 0);
-	swiotlb_update_mem_attributes();
-	shim_initcalls_run();
-}
-
 TEST(large_encrypted_guest_grows)
 {
 	needs_growth();
@@ -474,7 +462,7 @@ static void check_burst(const void *arg)
 	size_t since = 0;
 
 	boot_encrypted(b->arg);
-	CHECK_EQ(slots_total(), b->boot / IO_TLB_SIZE);
+	CHECK_EQ(shim_usage().decrypted_pages, PHYS_PFN(b->boot));
 	dev = new_device(0, 0);
 	orig = new_buffer(SZ_256K, 0);
 	first = map_quiet(dev, orig, IO_TLB_SIZE);
@@ -500,7 +488,7 @@ static void check_burst(const void *arg)
 			unmap(dev, tlbs[i], b->size, DMA_TO_DEVICE);
 	unmap(dev, first, IO_TLB_SIZE, DMA_TO_DEVICE);
 	ticks(60);
-	CHECK_EQ(slots_total(), b->boot / IO_TLB_SIZE);
+	CHECK_EQ(shim_usage().decrypted_pages, PHYS_PFN(b->boot));
 }
 
 static void check_bursts(const char *arg, size_t boot)
@@ -547,7 +535,7 @@ static void check_small_reserve(const void *arg)
 	dev = new_device(0, 0);
 	CHECK(map_quiet(dev, new_buffer(SZ_64K, 0), SZ_64K) != MAP_FAILED_ADDR);
 	ticks(20);
-	CHECK_EQ(slots_total(), memory / 16 / IO_TLB_SIZE);
+	CHECK_EQ(shim_usage().decrypted_pages, PHYS_PFN(memory / 16));
 }
 
 TEST_BASE_FAILS(reserve_of_a_crash_kernel_fits, "half of 128 MiB at boot")
