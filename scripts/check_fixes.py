@@ -31,7 +31,8 @@ FIXES = TOP / "patches/fixes-7.3"
 HARNESS = TOP / "tools/testing/swiotlb"
 QEMU = TOP / "tools/testing/selftests/swiotlb/qemu"
 # Files that the harness takes from the tree of the engine
-ENGINE_FILES = ("kernel/dma/swiotlb.c", "include/linux/swiotlb.h", "arch/arm64/mm/init.c")
+ENGINE_FILES = ("kernel/dma/swiotlb.c", "include/linux/swiotlb.h", "arch/arm64/mm/init.c",
+                "kernel/dma/pool.c")
 # The command in a mail that runs its test
 COMMAND = re.compile(r"^  (make -C tools/testing/swiotlb basic ENGINE=base ENGINE_SRC=\$PWD"
                      r" +FIXED=y TEST=(\w+))$", re.MULTILINE)

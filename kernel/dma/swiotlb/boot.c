@@ -19,6 +19,7 @@ static void swiotlb_default_enable_growth(u64 last)
 	u64 highest = virt_to_phys(high_memory - 1);
 	unsigned int nareas = swiotlb_param_nareas();
 
+	low->growth.arch_nslots = swiotlb_param.arch_nslots;
 	swiotlb_growth_enable(low, last, nareas, swiotlb_param.max_nslots);
 	if (!swiotlb_growth_is_enabled(low) || highest <= last)
 		return;
@@ -149,19 +150,21 @@ static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 }
 
 /*
- * Limit the boot pool to a quarter of memory. Firmware may reserve some memory, so round
- * up: a machine of 256 MiB gets 64 MiB.
+ * Limit the boot pool to a quarter of memory, or to a sixteenth if pools can be added: a
+ * crash kernel of 256 MiB needs the memory for other things. Firmware may reserve some
+ * memory, so round up: a machine of 256 MiB gets 64 MiB or 16 MiB.
  */
 static unsigned long __init swiotlb_boot_nslots(void)
 {
-	unsigned long nslots = swiotlb_param.nslots;
-	u64 most = ALIGN((u64)memblock_phys_mem_size(), SZ_64M) >> (IO_TLB_SHIFT + 2);
+	u64 memory = ALIGN((u64)memblock_phys_mem_size(), SZ_64M) >> IO_TLB_SHIFT;
+	unsigned long most = memory / 4, nslots = swiotlb_param.nslots;
 
+	if (swiotlb_param_starts_small())
+		return min_t(u64, nslots, memory / 16);
 	if (nslots <= most)
 		return nslots;
 	pr_warn("%luMB are more than a quarter of memory, using %luMB\n",
-		nslots >> (20 - IO_TLB_SHIFT),
-		(unsigned long)most >> (20 - IO_TLB_SHIFT));
+		nslots >> (20 - IO_TLB_SHIFT), most >> (20 - IO_TLB_SHIFT));
 	return most;
 }
 
@@ -224,6 +227,9 @@ void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 	swiotlb_set_boot_pool(tlb, meta, nslots, nareas, remap, last);
 	if (flags & SWIOTLB_VERBOSE)
 		swiotlb_print_info();
+	if (swiotlb_growth_is_enabled(mem) && swiotlb_param.arch_nslots > nslots)
+		pr_info("the %luMB of this platform are for growth, not all are taken at boot\n",
+			swiotlb_param.arch_nslots >> (20 - IO_TLB_SHIFT));
 }
 
 /**

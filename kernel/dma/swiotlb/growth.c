@@ -25,7 +25,10 @@
  *
  * If pools have to be decrypted, the worker keeps a reserve while any slots are in use: a
  * burst in atomic context cannot wait for decryption. It could use the atomic coherent pools
- * only, which drivers need.
+ * only, which drivers need. No finite reserve serves every burst. This one serves a burst
+ * that, from one pass of the worker to the next, needs no more than the reserve or than the
+ * slots in use before, up to the limit. While no slots are in use, only the boot pool is
+ * there.
  *
  * A map only asks the worker to look: ahead of need when an area is half full, or when the
  * CPU's area of an older pool was full; and at once when it found no room.
@@ -47,8 +50,13 @@
  */
 #define SWIOTLB_BACKOFF		HZ
 
-/* Slots that are kept free if pools have to be decrypted. */
-#define SWIOTLB_RESERVE_SLOTS	(SZ_8M >> IO_TLB_SHIFT)
+/*
+ * Slots that are kept free if pools have to be decrypted. They must last until the worker
+ * has noticed a burst of 1 GiB/s, and has made a pool.
+ */
+#define SWIOTLB_RESERVE_SLOTS	(SZ_16M >> IO_TLB_SHIFT)
+/* Largest part of the limit (one in ...) to keep free: crash kernels have little memory. */
+#define SWIOTLB_RESERVE_SHARE	8
 /* Smallest pool to add if the limit allows it, so that pools are few. */
 #define SWIOTLB_FIRST_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
 /* Largest pool to add: a magazine cell cannot hold the index of a slot beyond this. */
@@ -90,13 +98,19 @@ static struct io_tlb_pool *swiotlb_growth_find(struct swiotlb_mem *mem,
 	return NULL;
 }
 
+static unsigned long swiotlb_growth_reserve(const struct swiotlb_mem *mem)
+{
+	if (!mem->pub.cc_shared)
+		return 0;
+	return min(SWIOTLB_RESERVE_SLOTS,
+		   swiotlb_limit_nslots(mem) / SWIOTLB_RESERVE_SHARE);
+}
+
 /* Number of open slots that are enough. An idle allocator needs no reserve. */
 static unsigned long swiotlb_growth_enough(const struct swiotlb_mem *mem,
 					   unsigned long demand)
 {
-	bool reserve = demand && mem->pub.cc_shared;
-
-	return demand + max(demand, reserve ? SWIOTLB_RESERVE_SLOTS : 0UL);
+	return demand + max(demand, demand ? swiotlb_growth_reserve(mem) : 0UL);
 }
 
 /*
@@ -420,6 +434,18 @@ void swiotlb_growth_work(struct work_struct *work)
 		queue_delayed_work(system_dfl_wq, &growth->work, SWIOTLB_TICK);
 }
 
+/**
+ * swiotlb_growth_is_short() - does an allocator hold less than its reserve?
+ * @mem:	Allocator that may grow, with slots in use.
+ *
+ * Context: Any.
+ * Return: %true if the worker should look, even if no area is half full.
+ */
+bool swiotlb_growth_is_short(const struct swiotlb_mem *mem)
+{
+	return swiotlb_growth_open(mem) < swiotlb_growth_reserve(mem);
+}
+
 /* Run the worker now, but only once per jiffy. */
 static void swiotlb_growth_kick(struct swiotlb_mem *mem, struct device *dev)
 {
@@ -438,7 +464,9 @@ static void swiotlb_growth_kick(struct swiotlb_mem *mem, struct device *dev)
  */
 void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev)
 {
-	if (!swiotlb_is_recent(READ_ONCE(mem->growth.looked), SWIOTLB_LOOK))
+	unsigned long pause = mem->pub.cc_shared ? SWIOTLB_LOOK_SHARED : SWIOTLB_LOOK;
+
+	if (!swiotlb_is_recent(READ_ONCE(mem->growth.looked), pause))
 		swiotlb_growth_kick(mem, dev);
 }
 

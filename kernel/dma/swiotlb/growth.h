@@ -14,6 +14,8 @@
 
 /* Minimum interval between checks because an area is half full, in jiffies. */
 #define SWIOTLB_LOOK		(HZ / 16 ?: 1)
+/* The same where pools have to be decrypted: a burst must not use up the reserve meanwhile. */
+#define SWIOTLB_LOOK_SHARED	(HZ / 64 ?: 1)
 
 struct device;
 struct io_tlb_pool;
@@ -25,6 +27,7 @@ struct swiotlb_pages;
  * @enabled:	Pools may be added.
  * @nareas:	Areas that a new pool should have.
  * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
+ * @arch_nslots: Slots that the architecture asks for, and the limit grants; 0 for none.
  * @apart:	Slots whose memory is in no list of pools: it is about to be added or
  *		freed, or could not be encrypted again and is lost.
  * @transient:	Slots of transient pools.
@@ -43,6 +46,7 @@ struct swiotlb_growth {
 	bool enabled;
 	unsigned int nareas;
 	unsigned long max_nslots;
+	unsigned long arch_nslots;
 	atomic_long_t apart;
 	atomic_long_t transient;
 	atomic_long_t atomic;
@@ -58,6 +62,7 @@ struct swiotlb_growth {
 };
 
 void swiotlb_growth_work(struct work_struct *work);
+bool swiotlb_growth_is_short(const struct swiotlb_mem *mem);
 void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev);
 void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev);
 unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem);

@@ -18,13 +18,14 @@
  *
  * Context: Any.
  * Return: Slots, including the boot pool and the pools of the narrower allocator. Without
- * "swiotlb=max=" the boot pool does not count towards the share of memory.
+ * "swiotlb=max=" neither the boot pool nor the size that the architecture asks for counts
+ * towards the share of memory.
  */
 unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem)
 {
 	const struct swiotlb_mem *low = mem->narrower ?: mem;
 	unsigned long end = PFN_UP(mem->last);
-	unsigned long boot = low->boot_pool.nslots, all;
+	unsigned long granted = max(low->boot_pool.nslots, low->growth.arch_nslots), all;
 
 	if (mem->growth.max_nslots)
 		return mem->growth.max_nslots;
@@ -32,7 +33,7 @@ unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem)
 	/* Memory up to @mem->last. Subtract the hole at its start; other holes are not known. */
 	all = min(totalram_pages(), end - min(end, min_low_pfn));
 	all <<= PAGE_SHIFT - IO_TLB_SHIFT;
-	return boot + (all - min(all, boot)) / SWIOTLB_LIMIT_SHARE;
+	return granted + (all - min(all, granted)) / SWIOTLB_LIMIT_SHARE;
 }
 
 static long swiotlb_limit_room_of(const struct swiotlb_mem *mem)

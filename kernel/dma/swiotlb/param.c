@@ -26,22 +26,46 @@ static void swiotlb_param_log_size(const char *how)
 		swiotlb_log_size(bytes), swiotlb_log_unit(bytes));
 }
 
+/**
+ * swiotlb_param_starts_small() - may the boot pool be small, since pools can be added?
+ *
+ * Context: Boot, before the pool is made.
+ * Return: %false if the pool cannot grow, or the administrator has chosen its size.
+ */
+bool swiotlb_param_starts_small(void)
+{
+	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && !swiotlb_param.fixed &&
+	       !swiotlb_param.given_nslots;
+}
+
+/*
+ * An architecture asks for the size that a busy guest needs. If pools can be added, that
+ * size is part of the limit instead, see swiotlb_limit_nslots(), so that an idle guest keeps
+ * its memory.
+ */
+static unsigned long swiotlb_param_choose(void)
+{
+	unsigned long standard = IO_TLB_DEFAULT_SIZE >> IO_TLB_SHIFT;
+
+	if (swiotlb_param.given_nslots)
+		return swiotlb_param.given_nslots;
+	if (swiotlb_param.dynamic)
+		return SWIOTLB_MIN_POOL_SLOTS;
+	if (!swiotlb_param.arch_nslots)
+		return standard;
+	return swiotlb_param_starts_small() ? min(swiotlb_param.arch_nslots, standard) :
+					      swiotlb_param.arch_nslots;
+}
+
 /*
  * Choose the size of the boot pool, and round it up for its areas, which have the same size
  * and room for the largest mapping. A dynamic pool is not rounded up, but gets fewer areas.
  */
 static void swiotlb_param_update(bool new_nareas)
 {
-	unsigned long nslots = IO_TLB_DEFAULT_SIZE >> IO_TLB_SHIFT;
+	unsigned long nslots = swiotlb_param_choose();
 	unsigned long min = (unsigned long)swiotlb_param.nareas *
 			    SWIOTLB_MAX_SLOTS;
-
-	if (swiotlb_param.given_nslots)
-		nslots = swiotlb_param.given_nslots;
-	else if (swiotlb_param.dynamic)
-		nslots = SWIOTLB_MIN_POOL_SLOTS;
-	else if (swiotlb_param.arch_nslots)
-		nslots = swiotlb_param.arch_nslots;
 
 	swiotlb_param.nslots = nslots;
 	if (swiotlb_param.nareas && !swiotlb_param.dynamic)
@@ -195,20 +219,25 @@ VISIBLE_IF_KUNIT int __init swiotlb_setup(char *str)
 early_param("swiotlb", swiotlb_setup);
 
 /**
- * swiotlb_param_fixed_size() - ignore swiotlb=dynamic, since the pool cannot grow
+ * swiotlb_param_fixed_size() - choose the size of a pool that cannot grow
  *
- * The small boot pool of swiotlb=dynamic would be too small.
+ * The small boot pool of swiotlb=dynamic would be too small, and so would a pool smaller
+ * than the architecture asks for.
  *
  * Context: Boot, before the pool is made.
  */
 void __init swiotlb_param_fixed_size(void)
 {
-	if (!swiotlb_param.dynamic || swiotlb_param.given_nslots)
-		return;
+	unsigned long nslots = swiotlb_param.nslots;
 
-	pr_warn("swiotlb=: the pool cannot grow on this platform, \"dynamic\" is ignored\n");
-	swiotlb_param.dynamic = false;
+	swiotlb_param.fixed = true;
+	if (swiotlb_param.dynamic && !swiotlb_param.given_nslots) {
+		pr_warn("swiotlb=: the pool cannot grow on this platform, \"dynamic\" is ignored\n");
+		swiotlb_param.dynamic = false;
+	}
 	swiotlb_param_update(false);
+	if (swiotlb_param.nslots != nslots)
+		swiotlb_param_log_size("adjusted");
 }
 
 /**
@@ -227,7 +256,8 @@ unsigned long swiotlb_size_or_default(void)
  * @size:	Bytes.
  *
  * Only the first call has an effect. A size in swiotlb= takes precedence, and so does
- * "dynamic" if the pool can grow.
+ * "dynamic" if the pool can grow. A pool that can grow is not made larger than the default:
+ * then @size only raises the limit.
  *
  * Context: Boot, before the pool is made.
  */
@@ -241,5 +271,6 @@ void __init swiotlb_adjust_size(unsigned long size)
 		return;
 
 	swiotlb_param_update(false);
-	swiotlb_param_log_size("adjusted");
+	if (swiotlb_param_choose() == swiotlb_param.arch_nslots)
+		swiotlb_param_log_size("adjusted");
 }

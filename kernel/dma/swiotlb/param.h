@@ -16,6 +16,7 @@
  * @force:	Bounce all DMA.
  * @noforce:	Bounce no DMA.
  * @dynamic:	Boot with a small pool.
+ * @fixed:	The pool cannot grow on this platform.
  * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
  * @track_hiwater: Keep the peak of slots in use.
  *
@@ -30,6 +31,7 @@ struct swiotlb_param {
 	bool force;
 	bool noforce;
 	bool dynamic;
+	bool fixed;
 	bool track_hiwater;
 };
 
@@ -39,6 +41,7 @@ extern struct swiotlb_param swiotlb_param;
 int swiotlb_setup(char *str);
 #endif
 unsigned int swiotlb_param_nareas(void);
+bool swiotlb_param_starts_small(void);
 void swiotlb_param_fixed_size(void);
 
 /* Size in the unit of swiotlb_log_unit(). In MB, sizes below 1 MiB would be logged as 0. */

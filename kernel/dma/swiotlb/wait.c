@@ -64,7 +64,7 @@ static phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
 				   swiotlb_mem_map(mem, dev, req, reach, &hit);
 		if (tlb_addr == SWIOTLB_MAP_FULL)
 			continue;
-		if (hit.tight && may_grow)
+		if (may_grow && (hit.tight || swiotlb_growth_is_short(widest)))
 			swiotlb_growth_look(widest, dev);
 		*pool = hit.pool;
 		return tlb_addr;

@@ -40,6 +40,17 @@ void boot_encrypted(const char *swiotlb_arg)
 	boot(swiotlb_arg);
 }
 
+void boot_guest(unsigned long size)
+{
+	shim_cc[CC_ATTR_MEM_ENCRYPT] = true;
+	shim_cc[CC_ATTR_GUEST_MEM_ENCRYPT] = true;
+	shim_init();
+	swiotlb_adjust_size(size);
+	swiotlb_init(true, 0);
+	swiotlb_update_mem_attributes();
+	shim_initcalls_run();
+}
+
 phys_addr_t boot_fixed(const char *swiotlb_arg, size_t *bytes)
 {
 	phys_addr_t start;

@@ -79,6 +79,8 @@ void boot(const char *swiotlb_arg);
 void boot_high(const char *arg);
 /* Boot as a guest with encrypted memory, in which all devices need shared memory */
 void boot_encrypted(const char *swiotlb_arg);
+/* ... and the architecture asks for @size, as mem_encrypt_setup_arch() of x86 does */
+void boot_guest(unsigned long size);
 /* Boot with a pool that cannot grow; returns its address */
 phys_addr_t boot_fixed(const char *swiotlb_arg, size_t *bytes);
 /* Statistics of the allocator with this directory in debugfs; -1 without debugfs */

@@ -64,7 +64,7 @@ check-asan:
 check-tsan:
 	+$(Q)$(MAKE) --no-print-directory -C $(HERE) SAN=thread SECONDS_EACH=1 check-threads
 
-.PHONY: check-threads check-configs oracle stress basic giveback
+.PHONY: check-threads check-configs oracle stress basic giveback guests guest-lines
 run-check-threads: $(O)/stress
 	$(Q)SECONDS_EACH=$(SECONDS_EACH) JOBS=1 V=$(V) STARTED=$(STARTED) \
 		$(RUN) '$(O)' stress
@@ -185,6 +185,20 @@ basic: $(O)/test_basic
 giveback: $(O)/test_basic
 	$(Q)$(O)/test_basic -v thousand_cycles
 
+# Write what confidential guests share, with both engines, to results/guests.csv
+GUESTS := $(TOP)/results/guests.csv
+guests:
+	$(Q)mkdir -p $(dir $(GUESTS)) && \
+	echo "engine,guest GiB,MiB at boot,MiB under load,MiB 60 s later,maps failed" > $(GUESTS)
+	$(Q)for engine in base ours; do \
+		$(MAKE) --no-print-directory -C $(HERE) ENGINE=$$engine guest-lines || exit 1; \
+	done
+	$(Q)cat $(GUESTS)
+
+guest-lines: $(O)/test_basic
+	$(Q)$(O)/test_basic -v guest_shares_little | \
+		sed -n 's/^# guest: /$(ENGINE),/p' >> $(GUESTS)
+
 stress: $(O)/stress
 	$(Q)SECONDS_EACH=$(SECONDS_EACH) $(O)/stress -j 1 -v $(TEST)
 
@@ -209,6 +223,7 @@ help:
 	@echo '  check-coverage lines and branches of the engine that the tests run, by gcov'
 	@echo '  check-configs  with each of DYNAMIC, DEBUGFS and RESTRICTED y and n'
 	@echo 'Measure:'
+	@echo '  guests         what confidential guests share at boot, under load and later: a csv'
 	@echo '  bench          base and ours in turn, all rows; ROWS=text runs some'
 	@echo '  bench-program  one engine, BENCH=copy or nocopy: lines of what was timed'
 	@echo '  bench-profile  what is in the rows that miss their limit (needs valgrind)'

@@ -183,6 +183,21 @@ static void __init swiotlb_param_adjust_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_param.nslots, 4096);
 }
 
+/* What it asks for beyond the default is not taken at boot, unless the pool is fixed. */
+static void __init swiotlb_param_platform_test(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
+		kunit_skip(test, "this kernel has no dynamic allocation");
+
+	swiotlb_adjust_size(SZ_1G);
+	KUNIT_EXPECT_EQ(test, swiotlb_param.nslots, SWIOTLB_TEST_DEFAULT);
+	KUNIT_EXPECT_EQ(test, swiotlb_param.arch_nslots, SZ_1G >> IO_TLB_SHIFT);
+	KUNIT_EXPECT_TRUE(test, swiotlb_param_starts_small());
+	swiotlb_param_fixed_size();
+	KUNIT_EXPECT_FALSE(test, swiotlb_param_starts_small());
+	KUNIT_EXPECT_EQ(test, swiotlb_size_or_default(), SZ_1G);
+}
+
 /* The suite runs before its functions are discarded. */
 static struct kunit_case __refdata swiotlb_param_cases[] = {
 	KUNIT_CASE_PARAM(swiotlb_param_parse_test, swiotlb_param_gen_params),
@@ -191,6 +206,7 @@ static struct kunit_case __refdata swiotlb_param_cases[] = {
 	KUNIT_CASE(swiotlb_param_fixed_test),
 	KUNIT_CASE(swiotlb_param_max_test),
 	KUNIT_CASE(swiotlb_param_adjust_test),
+	KUNIT_CASE(swiotlb_param_platform_test),
 	{}
 };
 

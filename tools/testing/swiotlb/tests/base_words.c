@@ -35,8 +35,8 @@ TEST(words_of_the_boot_pool)
 TEST(words_of_the_platform)
 {
 	shim_init();
-	swiotlb_adjust_size(SZ_256M);
-	says(MODULE "SWIOTLB bounce buffer size adjusted to 256MB");
+	swiotlb_adjust_size(SZ_32M);
+	says(MODULE "SWIOTLB bounce buffer size adjusted to 32MB");
 }
 
 TEST(words_of_short_memory)

@@ -257,12 +257,11 @@ TEST(map_that_fails_while_a_pool_is_made_has_that_pool)
 	CHECK_EQ(slots_event("grown"), 1);
 }
 
-/* While areas are tight, the worker checks only from time to time */
-TEST(worker_looks_rarely)
+/* Number of times that the worker runs in a second in which areas are tight */
+static unsigned int looks_in_a_second(void)
 {
 	unsigned int i, works = 0;
 
-	start("512,1");
 	map_pieces(MIB_PIECES / 2);
 	ticks(2);
 	for (i = 0; i < HZ; i++) {
@@ -272,10 +271,31 @@ TEST(worker_looks_rarely)
 		works += shim_run_work();
 	}
 	CHECK_EQ(slots_event("grown"), 0);
-	CHECK_MSG(works && works <= 18, "%u works in a second", works);
 	/* Without maps the worker does not run at all */
 	ticks(1);
 	CHECK_EQ(shim_work_queued(), 0);
+	return works;
+}
+
+/* While areas are tight, the worker checks only from time to time */
+TEST(worker_looks_rarely)
+{
+	unsigned int works;
+
+	start("512,1");
+	works = looks_in_a_second();
+	CHECK_MSG(works && works <= 18, "%u works in a second", works);
+}
+
+/* A burst must not use up decrypted memory between two looks */
+TEST(worker_looks_a_little_more_often_where_memory_is_encrypted)
+{
+	unsigned int works;
+
+	boot_encrypted("512,1,max=1M");
+	start_with(new_device(0, 0));
+	works = looks_in_a_second();
+	CHECK_MSG(works > 18 && works <= 66, "%u works in a second", works);
 }
 
 /* Any number of failed maps causes only one check per jiffy */

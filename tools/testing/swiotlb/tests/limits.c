@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include "harness.h"
 
+#ifdef ENGINE_ours
+#include <engine/mem.h>
+#endif
+
 #define MOST 40000
 
 static phys_addr_t tlbs[MOST];
@@ -55,23 +59,110 @@ static void check_grows(struct device *dev)
 
 /* ---- the boot pool leaves room to grow */
 
-/* As mem_encrypt_setup_arch(): 6 % of memory, at most 1 GiB */
-static void boot_guest(unsigned long size)
-{
-	shim_cc[CC_ATTR_MEM_ENCRYPT] = true;
-	shim_cc[CC_ATTR_GUEST_MEM_ENCRYPT] = true;
-	shim_init();
-	swiotlb_adjust_size(size);
-	swiotlb_init(true, 0);
-	swiotlb_update_mem_attributes();
-	shim_initcalls_run();
-}
-
 TEST(large_encrypted_guest_grows)
 {
 	needs_growth();
 	boot_guest(SZ_1G);
 	check_grows(new_device(0, 0));
+}
+
+#if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(ENGINE_ours)
+struct guest {
+	const char *name;
+	u64 memory, asked, size;
+};
+
+/* What mem_encrypt_setup_arch() asks for, and what a guest boots with */
+static const struct guest guests[] = {
+	{ "2 GiB", 2ULL << 30, (2ULL << 30) * 6 / 100, SZ_64M },
+	{ "16 GiB", 16ULL << 30, (16ULL << 30) * 6 / 100, SZ_64M },
+	{ "64 GiB", 64ULL << 30, SZ_1G, SZ_64M },
+};
+
+static u64 limit_of(const struct swiotlb_mem *mem)
+{
+	return (u64)swiotlb_limit_nslots(mem) << IO_TLB_SHIFT;
+}
+
+/* Memory that counts for a limit, in bytes */
+static u64 memory_of(const struct swiotlb_mem *mem)
+{
+	u64 end = PAGE_ALIGN(mem->last) - PFN_PHYS(min_low_pfn);
+
+	return min_t(u64, PFN_PHYS(totalram_pages()), end);
+}
+
+static void check_guest(const void *arg)
+{
+	const struct swiotlb_mem *low = &swiotlb_default_mem;
+	const struct guest *g = arg;
+	u64 asked = ALIGN(g->asked, SZ_256K);
+
+	shim_totalram = PHYS_PFN(g->memory);
+	boot_guest(g->asked);
+	CHECK_EQ(swiotlb_size_or_default(), g->size);
+	CHECK_EQ(shim_usage().decrypted_pages, PHYS_PFN(g->size));
+	/* Not less than when all of it was taken at boot */
+	CHECK_EQ(limit_of(low), asked + (memory_of(low) - asked) / 4);
+	CHECK(low->wider);
+	CHECK_EQ(limit_of(low->wider), asked + (memory_of(low->wider) - asked) / 4);
+}
+
+TEST(encrypted_guest_is_small_at_boot_and_may_grow_as_before)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(guests); i++)
+		in_child(check_guest, &guests[i], guests[i].name);
+}
+
+static void check_given(const void *arg)
+{
+	shim_boot_param("swiotlb", arg);
+	boot_guest(SZ_1G);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_256M);
+	CHECK_EQ(shim_usage().decrypted_pages, PHYS_PFN(SZ_256M));
+}
+
+TEST(size_of_the_administrator_wins_in_an_encrypted_guest)
+{
+	in_child(check_given, "256M", "size");
+	in_child(check_given, "256M,dynamic", "size and word");
+	in_child(check_given, "131072", "slots");
+}
+
+TEST(limit_of_the_administrator_wins_over_that_of_the_platform)
+{
+	shim_boot_param("swiotlb", "max=128M");
+	boot_guest(SZ_1G);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
+	CHECK_EQ(limit_of(&swiotlb_default_mem), SZ_128M);
+}
+#endif
+
+/* Crash kernels, encrypted and not: what is left for the dump */
+static void check_crash_kernel(const void *arg)
+{
+	u64 memory = *(const u64 *)arg;
+	bool grows = IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && !IS_ENABLED(ENGINE_base);
+
+	shim_totalram = PHYS_PFN(memory);
+	/* As mem_encrypt_setup_arch() */
+	boot_guest(SZ_64M);
+	CHECK_MSG(swiotlb_size_or_default() <= memory / (grows ? 16 : 4),
+		  "%lu MiB of %llu", swiotlb_size_or_default() >> 20, memory >> 20);
+	CHECK(swiotlb_size_or_default() >= SZ_1M);
+	if (grows)
+		check_grows(new_device(0, 0));
+}
+
+TEST_BASE_FAILS(crash_kernel_gets_a_pool_that_fits, "half of 128 MiB")
+{
+	static const u64 sizes[] = { SZ_256M, SZ_128M, SZ_64M };
+
+	in_child(check_crash_kernel, &sizes[0], "256 MiB");
+	in_child(check_crash_kernel, &sizes[1], "128 MiB");
+	in_child(check_crash_kernel, &sizes[2], "64 MiB");
 }
 
 /* A crash kernel, which has the default pool, but little memory */
@@ -350,6 +441,110 @@ TEST_BASE_FAILS(burst_in_interrupts_finds_decrypted_memory, "it has none ahead")
 		shim_run_work();
 	}
 	CHECK_EQ(failed, 0);
+}
+
+struct burst {
+	const char *arg;
+	size_t boot, size;
+	/* How long the worker takes, in ms, each of which has 1 MiB to map */
+	unsigned int latency;
+};
+
+#define BURST_MAPS 4096
+
+/* 1 GiB/s in hard interrupts, on top of one slot that is in use for some time */
+static void check_burst(const void *arg)
+{
+	const struct burst *b = arg;
+	unsigned int i, ms = 0, failed = 0;
+	phys_addr_t orig, first;
+	struct device *dev;
+	size_t since = 0;
+
+	boot_encrypted(b->arg);
+	CHECK_EQ(shim_usage().decrypted_pages, PHYS_PFN(b->boot));
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_256K, 0);
+	first = map_quiet(dev, orig, IO_TLB_SIZE);
+	ticks(20);
+	for (i = 0; i < BURST_MAPS; i++) {
+		shim_hardirq_enter();
+		tlbs[i] = map_quiet(dev, orig, b->size);
+		shim_hardirq_exit();
+		failed += tlbs[i] == MAP_FAILED_ADDR;
+		since += b->size;
+		if (since < SZ_1M)
+			continue;
+		since = 0;
+		shim_advance(1);
+		if (++ms % b->latency == 0)
+			shim_run_work();
+	}
+	CHECK_MSG(!failed, "%u of %u failed", failed, BURST_MAPS);
+
+	/* Nothing of it stays: neither what the burst needed, nor the reserve */
+	for (i = 0; i < BURST_MAPS; i++)
+		if (tlbs[i] != MAP_FAILED_ADDR)
+			unmap(dev, tlbs[i], b->size, DMA_TO_DEVICE);
+	unmap(dev, first, IO_TLB_SIZE, DMA_TO_DEVICE);
+	ticks(60);
+	CHECK_EQ(shim_usage().decrypted_pages, PHYS_PFN(b->boot));
+}
+
+static void check_bursts(const char *arg, size_t boot)
+{
+	static const struct burst bursts[] = {
+		{ .size = SZ_4K, .latency = 32 },
+		{ .size = SZ_64K, .latency = 1 },
+		{ .size = SZ_64K, .latency = 32 },
+		{ .size = SZ_256K, .latency = 32 },
+	};
+	unsigned int i;
+	char name[40];
+
+	needs_growth();
+	for (i = 0; i < ARRAY_SIZE(bursts); i++) {
+		struct burst b = bursts[i];
+
+		b.arg = arg;
+		b.boot = boot;
+		snprintf(name, sizeof(name), "%zu KiB, worker of %u ms", b.size >> 10,
+			 b.latency);
+		in_child(check_burst, &b, name);
+	}
+}
+
+TEST_BASE_FAILS(burst_beyond_1_mib_is_served_from_the_reserve, "it has none")
+{
+	check_bursts("dynamic,max=2G", SZ_1M);
+}
+
+TEST_BASE_FAILS(burst_beyond_64_mib_is_served_from_the_reserve, "it has none")
+{
+	check_bursts("max=2G", SZ_64M);
+}
+
+/* A crash kernel has better uses for its memory than a reserve */
+static void check_small_reserve(const void *arg)
+{
+	u64 memory = *(const u64 *)arg;
+	struct device *dev;
+
+	shim_totalram = PHYS_PFN(memory);
+	boot_encrypted(NULL);
+	dev = new_device(0, 0);
+	CHECK(map_quiet(dev, new_buffer(SZ_64K, 0), SZ_64K) != MAP_FAILED_ADDR);
+	ticks(20);
+	CHECK_EQ(shim_usage().decrypted_pages, PHYS_PFN(memory / 16));
+}
+
+TEST_BASE_FAILS(reserve_of_a_crash_kernel_fits, "half of 128 MiB at boot")
+{
+	static const u64 sizes[] = { SZ_256M, SZ_128M };
+
+	needs_growth();
+	in_child(check_small_reserve, &sizes[0], "256 MiB");
+	in_child(check_small_reserve, &sizes[1], "128 MiB");
 }
 
 /* ---- memory is cleared before it is shared */

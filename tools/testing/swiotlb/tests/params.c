@@ -217,14 +217,44 @@ TEST(size_or_default_before_boot)
 	CHECK_EQ(swiotlb_size_or_default(), SZ_8M);
 }
 
+/* Where the pool can grow, the platform need not take the whole size at boot */
+static bool pool_grows(void)
+{
+	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && !IS_ENABLED(ENGINE_base);
+}
+
 TEST(adjust_size_unless_given)
 {
 	shim_init();
-	swiotlb_adjust_size(SZ_256M);
-	CHECK_EQ(swiotlb_size_or_default(), SZ_256M);
 	swiotlb_adjust_size(SZ_32M);
-	CHECK_EQ(swiotlb_size_or_default(), SZ_256M);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_32M);
+	swiotlb_adjust_size(SZ_16M);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_32M);
 }
+
+TEST(adjust_size_is_not_taken_at_boot_where_the_pool_grows)
+{
+	shim_init();
+	swiotlb_adjust_size(SZ_256M);
+	CHECK_EQ(swiotlb_size_or_default(), pool_grows() ? SZ_64M : SZ_256M);
+	CHECK_EQ(shim_log_has("SWIOTLB bounce buffer size adjusted to 256MB"), !pool_grows());
+	swiotlb_init(true, 0);
+	CHECK_EQ(shim_log_has("the 256MB of this platform are for growth"), pool_grows());
+	CHECK_EQ(swiotlb_size_or_default(), pool_grows() ? SZ_64M : SZ_256M);
+}
+
+#ifdef SWIOTLB_FIXED
+/* A pool that cannot grow has the whole size, and the log says so when that is known */
+TEST(adjust_size_is_taken_where_the_pool_is_fixed)
+{
+	shim_init();
+	swiotlb_adjust_size(SZ_256M);
+	swiotlb_init(true, SWIOTLB_FIXED);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_256M);
+	CHECK_EQ(shim_log_count("SWIOTLB bounce buffer size adjusted to 256MB"), 1);
+	CHECK(!shim_log_has("are for growth"));
+}
+#endif
 
 TEST(adjust_size_does_not_overrule)
 {
@@ -238,8 +268,8 @@ TEST(adjust_size_rounds_up)
 {
 	shim_init();
 	shim_boot_param("swiotlb", ",4");
-	swiotlb_adjust_size(100 << 20);
-	CHECK_EQ(swiotlb_size_or_default(), SZ_128M);
+	swiotlb_adjust_size(50 << 20);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
 }
 
 TEST(adjust_size_makes_room_for_areas)
@@ -271,7 +301,15 @@ TEST_BASE_FAILS(boot_pool_takes_a_quarter_of_memory_at_most,
 	in_child(check_quarter, "512M,8", "size");
 }
 
-static void check_platform_quarter(const void *arg)
+/* Nobody asked for it where the pool grows: then it is small, without a warning */
+static void check_share(unsigned long quarter)
+{
+	CHECK_EQ(swiotlb_size_or_default(), pool_grows() ? quarter / 4 : quarter);
+	CHECK_EQ(shim_log_has("more than a quarter of memory"), !pool_grows());
+	CHECK_EQ(shim_reports[SHIM_NOTE], !pool_grows());
+}
+
+static void check_platform_share(const void *arg)
 {
 	shim_init();
 	shim_totalram = PHYS_PFN(SMALL_GUEST);
@@ -279,25 +317,26 @@ static void check_platform_quarter(const void *arg)
 		shim_boot_param("swiotlb", arg);
 	swiotlb_adjust_size(SZ_1G);
 	boot(NULL);
-	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
-	CHECK(shim_log_has("1024MB are more than a quarter of memory, using 64MB"));
+	check_share(SZ_64M);
+	CHECK(pool_grows() ||
+	      shim_log_has("1024MB are more than a quarter of memory, using 64MB"));
 }
 
 /* Words and areas do not set a size, so the architecture may set one */
-TEST_BASE_FAILS(adjust_size_takes_a_quarter_of_memory_at_most, "see above")
+TEST_BASE_FAILS(adjust_size_takes_a_share_of_memory_at_most,
+		"it halves the pool until there is memory for it")
 {
-	in_child(check_platform_quarter, NULL, "no swiotlb=");
-	in_child(check_platform_quarter, "force", "a word");
-	in_child(check_platform_quarter, ",8", "areas");
+	in_child(check_platform_share, NULL, "no swiotlb=");
+	in_child(check_platform_share, "force", "a word");
+	in_child(check_platform_share, ",8", "areas");
 }
 
-TEST_BASE_FAILS(default_size_takes_a_quarter_of_memory_at_most, "see above")
+TEST_BASE_FAILS(default_size_takes_a_share_of_memory_at_most, "see above")
 {
 	shim_init();
 	shim_totalram = PHYS_PFN(SZ_64M);
 	boot("force");
-	CHECK_EQ(swiotlb_size_or_default(), SZ_16M);
-	CHECK(shim_log_has("64MB are more than a quarter of memory, using 16MB"));
+	check_share(SZ_16M);
 }
 
 TEST(default_size_fits_in_a_small_guest)
@@ -305,6 +344,15 @@ TEST(default_size_fits_in_a_small_guest)
 	shim_init();
 	shim_totalram = PHYS_PFN(SMALL_GUEST);
 	boot(NULL);
-	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
+	CHECK_EQ(swiotlb_size_or_default(), pool_grows() ? SZ_16M : SZ_64M);
 	CHECK_EQ(shim_reports[SHIM_NOTE], 0);
+}
+
+/* From here on, the default fits everywhere */
+TEST(default_size_is_whole_with_one_gib)
+{
+	shim_init();
+	shim_totalram = PHYS_PFN(SZ_1G - SZ_32M);
+	boot(NULL);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
 }

@@ -647,7 +647,7 @@ static void check_bad_max(const void *arg)
 	boot(*s);
 	CHECK_MSG(shim_log_has(*s), "the log does not have %s", *s);
 	CHECK(shim_log_has("using a quarter of memory"));
-	CHECK_EQ(slots_total(), 16 * 512);
+	CHECK_EQ(slots_total(), 4 * 512);
 }
 
 TEST(max_must_be_a_size)

@@ -113,7 +113,7 @@ static void says_rounded_up(void)
 static void says_adjusted(void)
 {
 	shim_init();
-	swiotlb_adjust_size(SZ_256M);
+	swiotlb_adjust_size(SZ_32M);
 }
 
 /* Number of times that remapping still fails */
@@ -203,7 +203,7 @@ static const struct words base_words[] = {
 	{ "created restricted DMA pool at", says_restricted, true },
 	{ "Failed to decrypt restricted DMA pool", says_restricted_is_not_decrypted, true },
 	{ "SWIOTLB bounce buffer size roundup to 2MB", says_rounded_up },
-	{ "SWIOTLB bounce buffer size adjusted to 256MB", says_adjusted },
+	{ "SWIOTLB bounce buffer size adjusted to 32MB", says_adjusted },
 	{ "SWIOTLB bounce buffer size adjusted 32768 -> 16384 slabs",
 	  says_adjusted_to_memory },
 	{ "mapped [mem ", says_where },

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Forms of swiotlb= on the command line, and their effect on the kernel.
 
-Boots with 4 CPUs and 512 MiB, which every device reaches: without force there is no
+Boots with 4 CPUs and 1 GiB, which every device reaches: without force there is no
 pool.
 """
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 DEFAULT_SLOTS = 32768
 VCPUS = 4
-MEMORY_MIB = 512
+MEMORY_MIB = 1024
 
 _LINE = re.compile(r"^(?:\[ *\d+\.\d+\] ?)?software IO TLB: (.*)$", re.M)
 
@@ -106,10 +106,10 @@ FORMS = (
     Form("third-number", "swiotlb=2048,2,3,force", 2048,
          _pool(_not_understood("3"), areas=2)),
     # The limit is a quarter of memory
-    Form("more-than-memory", "swiotlb=524288,force", 65536,
+    Form("more-than-memory", "swiotlb=524288,force", 131072,
          ("area num 4.",
-          "1024MB are more than a quarter of memory, using 128MB",
-          "SWIOTLB bounce buffer size adjusted 524288 -> 65536 slabs")),
+          "1024MB are more than a quarter of memory, using 256MB",
+          "SWIOTLB bounce buffer size adjusted 524288 -> 131072 slabs")),
 )
 
 
