@@ -812,6 +812,26 @@ TEST(waiting_ends_with_a_decrypted_pool)
 #endif
 }
 
+static unsigned int shared, stale;
+
+static void look_for_stale(const void *vaddr, size_t bytes)
+{
+	shared++;
+	stale += !all_bytes(vaddr, bytes, 0);
+}
+
+/* A page is shared as a whole, even if the mapping has only one slot of it */
+TEST(waiting_shares_only_clear_memory)
+{
+	boot_growing_encrypted();
+	/* Soon after a wait that timed out, no map waits */
+	CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
+	shim_on_decrypt = look_for_stale;
+	CHECK(map_sleeping(512) != MAP_FAILED_ADDR);
+	CHECK_EQ(shared, 1);
+	CHECK_EQ(stale, 0);
+}
+
 /* Memory that cannot be encrypted again is lost, and counts forever */
 TEST(waiting_ends_with_a_pool_that_is_lost)
 {
