@@ -628,18 +628,29 @@ TEST(contiguous_area_is_used_where_it_is_in_reach)
 	in_child(check_cma, "above", "above it");
 }
 
+/* Map from a pool, then run the worker: no free block is larger than 4 MiB */
+static bool map_if_blocks_are_small(unsigned int i)
+{
+	bool mapped = map_from_pools(dev, i);
+
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_faults[SHIM_FAULT_PAGES].min_order = get_order(SZ_4M) + 1;
+	shim_advance(1);
+	shim_run_work();
+	return mapped;
+}
+
 /* If memory is available only in small pieces, add more and smaller pools */
 TEST(grows_in_smaller_pieces)
 {
 	unsigned int i;
 
 	start("dynamic");
-	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
-	for (i = 0; i < 400; i++) {
-		CHECK(map_pooled(i));
-		shim_fail(SHIM_FAULT_CONTIG, 0, -1);
-	}
+	for (i = 0; i < 400; i++)
+		CHECK(map_if_blocks_are_small(i) || map_if_blocks_are_small(i));
 	CHECK(slots_total() >= 400 * 32);
+	CHECK_EQ(largest_pool(), 4 * MIB_SLOTS);
 }
 
 static void check_node(const void *arg)

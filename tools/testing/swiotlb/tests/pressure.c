@@ -94,7 +94,7 @@ TEST(memory_counts_against_the_limit_until_it_is_free)
 {
 	shim_init();
 	start_encrypted("8192,1,max=48M");
-	pages_at_boot = shim_usage().pages - (slots_total() - 8192) / 2;
+	pages_at_boot = shim_usage().pages - (slots_total() - 8192) / PAGE_SLOTS;
 	shim_before_encrypt = load_meanwhile;
 	ticks(60);
 	CHECK_EQ(seen, 1);

@@ -7,7 +7,7 @@
 TEST(restricted_alloc_and_free)
 {
 	phys_addr_t base, prev = 0;
-	struct page *pages[64];
+	struct page *pages[SZ_256K / PAGE_SIZE];
 	struct device *dev;
 	unsigned int i;
 
@@ -20,8 +20,8 @@ TEST(restricted_alloc_and_free)
 	CHECK(is_swiotlb_force_bounce(dev));
 	CHECK(is_swiotlb_for_alloc(dev));
 	CHECK(is_swiotlb_active(dev));
-	for (i = 0; i < 64; i++) {
-		pages[i] = swiotlb_alloc(dev, 4096, 0);
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		pages[i] = swiotlb_alloc(dev, PAGE_SIZE, 0);
 		if (!CHECK(pages[i]))
 			return;
 		CHECK(page_to_phys(pages[i]) >= base &&
@@ -29,10 +29,10 @@ TEST(restricted_alloc_and_free)
 		CHECK(page_to_phys(pages[i]) != prev);
 		prev = page_to_phys(pages[i]);
 	}
-	CHECK(!swiotlb_alloc(dev, 4096, 0));
-	for (i = 0; i < 64; i++)
-		CHECK(swiotlb_free(dev, pages[i], 4096));
-	CHECK(!swiotlb_free(dev, pfn_to_page(1), 4096));
+	CHECK(!swiotlb_alloc(dev, PAGE_SIZE, 0));
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		CHECK(swiotlb_free(dev, pages[i], PAGE_SIZE));
+	CHECK(!swiotlb_free(dev, pfn_to_page(1), PAGE_SIZE));
 	pages[0] = swiotlb_alloc(dev, SZ_256K, 0);
 	CHECK(pages[0]);
 	CHECK(!swiotlb_alloc(dev, 2048, 0));
@@ -48,10 +48,10 @@ TEST(restricted_alloc_is_naturally_aligned)
 	size_t size;
 
 	boot("512,1");
-	base = shim_take_ram(SZ_1M);
-	dev = restricted_device(base, SZ_1M, "rmem");
+	base = shim_take_ram(SZ_4M);
+	dev = restricted_device(base, SZ_4M, "rmem");
 	tlb = map(dev, new_buffer(512, 0), 512, DMA_TO_DEVICE);
-	for (size = 1; size <= 65536; size = size * 2 + 1) {
+	for (size = 1; size <= SZ_256K; size = size * 2 + 1) {
 		page = swiotlb_alloc(dev, size, 0);
 		if (CHECK_MSG(page, "%zu bytes", size))
 			CHECK_EQ(page_to_phys(page) &
@@ -352,22 +352,22 @@ TEST(restricted_alloc_is_not_synced)
 	boot("512,1");
 	base = shim_take_ram(SZ_256K);
 	dev = restricted_device(base, SZ_256K, "rmem");
-	p = swiotlb_alloc(dev, 8192, 0);
+	p = swiotlb_alloc(dev, 2 * PAGE_SIZE, 0);
 	if (!CHECK(p))
 		return;
 	tlb = page_to_phys(p);
-	fill_pattern(phys_to_virt(tlb), 8192, 1);
+	fill_pattern(phys_to_virt(tlb), 2 * PAGE_SIZE, 1);
 	/*
 	 * Sync for the device first: after a wrong copy to the missing original, a copy from
 	 * there would go unnoticed.
 	 */
-	swiotlb_sync_single_for_device(dev, tlb, 8192, DMA_BIDIRECTIONAL);
-	swiotlb_sync_single_for_device(dev, tlb + 4096, 100, DMA_BIDIRECTIONAL);
-	CHECK(has_pattern(phys_to_virt(tlb), 8192, 1));
-	swiotlb_sync_single_for_cpu(dev, tlb, 8192, DMA_BIDIRECTIONAL);
-	swiotlb_sync_single_for_cpu(dev, tlb + 4096, 100, DMA_BIDIRECTIONAL);
-	CHECK(has_pattern(phys_to_virt(tlb), 8192, 1));
-	CHECK(swiotlb_free(dev, p, 8192));
+	swiotlb_sync_single_for_device(dev, tlb, 2 * PAGE_SIZE, DMA_BIDIRECTIONAL);
+	swiotlb_sync_single_for_device(dev, tlb + PAGE_SIZE, 100, DMA_BIDIRECTIONAL);
+	CHECK(has_pattern(phys_to_virt(tlb), 2 * PAGE_SIZE, 1));
+	swiotlb_sync_single_for_cpu(dev, tlb, 2 * PAGE_SIZE, DMA_BIDIRECTIONAL);
+	swiotlb_sync_single_for_cpu(dev, tlb + PAGE_SIZE, 100, DMA_BIDIRECTIONAL);
+	CHECK(has_pattern(phys_to_virt(tlb), 2 * PAGE_SIZE, 1));
+	CHECK(swiotlb_free(dev, p, 2 * PAGE_SIZE));
 }
 
 TEST(restricted_alloc_of_impossible_sizes)
