@@ -59,6 +59,8 @@ unsigned int check_failures(void);
 	__ok; })
 void end_process(int status) __attribute__((noreturn));
 void skip_test(const char *why) __attribute__((noreturn));
+/* Skip the test if there is no linear mapping of memory above 4 GiB, and so no pool there */
+void needs_pools_above(void);
 /* Expect exactly @n WARN reports since the start of the test */
 void expect_warns(unsigned long n);
 void expect_misuse(unsigned long n);

@@ -181,7 +181,7 @@ TEST(segment_boundary_is_not_crossed)
 				f.dev = new_device(mins[k], masks[i]);
 				f.size = sizes[j];
 				/* Mappings that cannot fit must fail, all others must succeed */
-				CHECK_MSG(!fill_pool(&f) == (f.size > masks[i] + 1),
+				CHECK_MSG(!fill_pool(&f) == (f.size - 1 > masks[i]),
 					  "size %zu, boundary 0x%lx", f.size, masks[i]);
 			}
 		}

@@ -442,22 +442,22 @@ TEST(highmem_originals)
 		n = cases[i].size;
 		if (n > swiotlb_max_mapping_size(dev))
 			n = swiotlb_max_mapping_size(dev);
-		orig = PFN_PHYS(page_to_pfn(alloc_contig_pages(128, GFP_KERNEL, 0, NULL))) +
+		orig = PFN_PHYS(page_to_pfn(alloc_contig_pages(128, GFP_HIGHUSER, 0, NULL))) +
 		       PAGE_SIZE + cases[i].offset;
 		if (!CHECK(orig >= SHIM_HIGH_START))
 			return;
 		shim_highmem_start = SHIM_HIGH_START;
-		fill_pattern(shim_ram + orig, n, 1);
+		fill_pattern(shim_at(orig), n, 1);
 		tlb = map(dev, orig, n, DMA_BIDIRECTIONAL);
 		if (!CHECK(tlb != MAP_FAILED_ADDR))
 			return;
 		CHECK(has_pattern(phys_to_virt(tlb), n, 1));
 		fill_pattern(phys_to_virt(tlb), n, 2);
-		memset(shim_ram + orig + n, 0xee, 32);
+		memset(shim_at(orig + n), 0xee, 32);
 		unmap(dev, tlb, n, DMA_BIDIRECTIONAL);
-		CHECK(has_pattern(shim_ram + orig, n, 2));
-		CHECK(all_bytes(shim_ram + orig + n, 32, 0xee));
-		shim_highmem_start = ~0ULL;
+		CHECK(has_pattern(shim_at(orig), n, 2));
+		CHECK(all_bytes(shim_at(orig + n), 32, 0xee));
+		shim_highmem_start = SHIM_HIGHMEM;
 	}
 	check_used(0);
 }
@@ -477,13 +477,13 @@ TEST(highmem_begins_within_a_buffer)
 	size = min(6 * PAGE_SIZE, swiotlb_max_mapping_size(dev));
 	orig = PFN_PHYS(page_to_pfn(alloc_contig_pages(128, GFP_KERNEL, 0, NULL)));
 	shim_highmem_start = orig + 3 * PAGE_SIZE;
-	fill_pattern(shim_ram + orig, size, 1);
+	fill_pattern(shim_at(orig), size, 1);
 	tlb = map(dev, orig, size, DMA_BIDIRECTIONAL);
 	CHECK(has_pattern(phys_to_virt(tlb), size, 1));
 	fill_pattern(phys_to_virt(tlb), size, 2);
 	unmap(dev, tlb, size, DMA_BIDIRECTIONAL);
-	CHECK(has_pattern(shim_ram + orig, size, 2));
-	shim_highmem_start = ~0ULL;
+	CHECK(has_pattern(shim_at(orig), size, 2));
+	shim_highmem_start = SHIM_HIGHMEM;
 }
 
 /* For a noncoherent device, map and unmap must flush the caches */

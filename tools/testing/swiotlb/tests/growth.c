@@ -330,10 +330,12 @@ static void *ask_for_base(void *unused)
 
 static void end_growth(void)
 {
+	phys_addr_t limit = default_swiotlb_limit();
+
 	pages_before = shim_usage().pages;
 	BUG_ON(pthread_create(&platform, NULL, ask_for_base, NULL));
 	/* The worker will find growth disabled */
-	while (default_swiotlb_limit() > ARCH_LOW_ADDRESS_LIMIT)
+	while (default_swiotlb_limit() == limit)
 		sched_yield();
 }
 
@@ -425,7 +427,8 @@ TEST(pools_are_freed_after_growth_has_ended)
 	static const u64 low = DMA_BIT_MASK(32), any = ~0ULL;
 
 	in_child(check_end_of_growth, &low, "low pools");
-	in_child(check_end_of_growth, &any, "pools above");
+	if (BITS_PER_LONG == 64)
+		in_child(check_end_of_growth, &any, "pools above");
 }
 
 /* Room for 2 MiB, less than needed, until the read from which on there is no room */

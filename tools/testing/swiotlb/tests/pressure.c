@@ -58,6 +58,7 @@ TEST(shrinker_sees_pools_above)
 {
 	unsigned long freed;
 
+	needs_pools_above();
 	boot("32768,1");
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
 	start_with(device_below(DMA_BIT_MASK(32)));

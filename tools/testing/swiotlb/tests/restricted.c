@@ -266,7 +266,7 @@ TEST(restricted_pool_in_highmem_is_refused)
 	boot("512,1");
 	shim_highmem_start = SHIM_HIGH_START;
 	CHECK_EQ(ops->device_init(&rmem, new_device(0, 0)), -EINVAL);
-	shim_highmem_start = ~0ULL;
+	shim_highmem_start = SHIM_HIGHMEM;
 	shim_flat_dt_reject = true;
 	CHECK_EQ(ops->node_init(0, &rmem), -EINVAL);
 }

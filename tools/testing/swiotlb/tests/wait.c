@@ -578,6 +578,7 @@ TEST(waiting_ends_with_an_unmap_above_4_GiB)
 {
 	unsigned int n;
 
+	needs_pools_above();
 	boot("512,1");
 	start_with(device_below(~0ULL));
 	map_pieces(20);
