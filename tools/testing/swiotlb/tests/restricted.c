@@ -217,6 +217,44 @@ TEST(restricted_pool_by_encryption_state)
 	CHECK(!swiotlb_alloc(dev, 4096, 0));
 }
 
+/*
+ * The range begins and ends within a page, the rest of which is not part of it:
+ *
+ *	pages	|   0   |   1   |  ...  |   7   |   8   |
+ *	range	    [ rmem                          ]
+ */
+TEST_BASE_FAILS(restricted_pool_shares_no_memory_of_others,
+		"it decrypts pages of which it has a part")
+{
+	phys_addr_t ram, tlb;
+	struct device *dev;
+	unsigned int n;
+
+	boot_encrypted("512,1");
+	ram = shim_take_ram(16 * PAGE_SIZE);
+	dev = restricted_device(ram + PAGE_SIZE / 2, 8 * PAGE_SIZE, "rmem");
+	for (n = 0; n <= 8; n++)
+		CHECK_EQ(shim_page_decrypted(ram + n * PAGE_SIZE), n && n < 8);
+	/* All slots that it has are decrypted */
+	for (n = 0; (tlb = map_full(dev, new_buffer(64, 0), 64, 0, DMA_TO_DEVICE,
+				    DMA_ATTR_NO_WARN)) != MAP_FAILED_ADDR; n++)
+		CHECK(shim_page_decrypted(tlb));
+	CHECK_EQ(n, 7 * PAGE_SLOTS);
+}
+
+TEST_BASE_FAILS(restricted_pool_without_a_whole_page_is_refused,
+		"it decrypts pages of which it has a part")
+{
+	const struct reserved_mem_ops *ops = shim_rmem_ops();
+	struct reserved_mem rmem = { .name = "part", .size = PAGE_SIZE };
+
+	boot_encrypted("512,1");
+	rmem.base = shim_take_ram(2 * PAGE_SIZE) + PAGE_SIZE / 2;
+	CHECK(ops->device_init(&rmem, new_device(0, 0)) < 0);
+	CHECK(!shim_page_decrypted(rmem.base));
+	CHECK(!shim_page_decrypted(rmem.base + PAGE_SIZE));
+}
+
 TEST(restricted_pool_that_cannot_be_decrypted)
 {
 	const struct reserved_mem_ops *ops = shim_rmem_ops();
