@@ -153,6 +153,11 @@ objects() {
 	step "objects-$1" 300 "$TOP/scripts/objects.sh" "$1"
 }
 
+# harness STEP VARIABLE=VALUE: run the checks in user space on another kind of machine.
+harness() {
+	step "harness-$1" 90 make -C "$TOP/tools/testing/swiotlb" V=1 "$2" check
+}
+
 # group NAME: run the guest tests of that group, after preparing all that they need.
 group() {
 	case $1 in
@@ -189,6 +194,9 @@ full() {
 	objects i386
 	# Big endian
 	objects s390
+	harness 16k-pages PAGE_SHIFT=14
+	harness 64k-pages PAGE_SHIFT=16
+	! can harness-32bit "$TOP/scripts/packages.sh" i386 || harness 32bit BITS=32
 	step check-long 7200 make -C "$TOP/tools/testing/swiotlb" V=1 check-long
 	step check-ledger 600 make -C "$TOP/tools/testing/swiotlb" V=1 check-ledger
 	step check-mutants 3600 make -C "$TOP/tools/testing/swiotlb" V=1 check-mutants

@@ -4,6 +4,7 @@
 
 import re
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -36,6 +37,14 @@ class MutantsTest(unittest.TestCase):
                                  ("kernel/dma/swiotlb.c", "s/return/RETURN/"),
                                  ("kernel/dma/none.c", "s/a/b/"), ("kernel/dma/swiotlb.c", "s/a")):
             self.assertEqual(len(list(stale([mutants.Mutant("x", file, expression)]))), 1)
+
+    def test_variables_of_make_stand_behind_the_name(self):
+        with tempfile.TemporaryDirectory() as work:
+            path = Path(work) / "mutants.list"
+            path.write_text("one A=1 B=2 | f.c | s/a/b/\ntwo | f.c | s/c|d/e/\n")
+            self.assertEqual(mutants.read_mutants(path),
+                             [mutants.Mutant("one", "f.c", "s/a/b/", ("A=1", "B=2")),
+                              mutants.Mutant("two", "f.c", "s/c|d/e/")])
 
     def test_ledger_names_faults_that_there_are(self):
         names = {mutant.name for mutant in mutants.read_mutants()}

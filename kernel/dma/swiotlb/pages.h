@@ -23,7 +23,7 @@ enum swiotlb_source {
 
 /**
  * struct swiotlb_pages - memory of a pool made at run time
- * @bytes:	Size.
+ * @bytes:	Size, in whole pages.
  * @shared:	Decrypt it when it is allocated, encrypt it when it is freed.
  * @last:	Highest physical address that the memory may have.
  * @nid:	Preferred node.

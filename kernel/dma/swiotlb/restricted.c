@@ -113,28 +113,48 @@ bool swiotlb_free(struct device *dev, struct page *page, size_t size)
 	return pool;
 }
 
+/*
+ * The usable part of the range. Memory is decrypted by pages, and the rest of the first and
+ * of the last page may belong to others.
+ */
+static size_t swiotlb_rmem_bytes(const struct reserved_mem *rmem, bool shared,
+				 phys_addr_t *start)
+{
+	phys_addr_t end = rmem->base + rmem->size;
+
+	*start = rmem->base;
+	if (shared) {
+		*start = PAGE_ALIGN(*start);
+		end = max(PAGE_ALIGN_DOWN(end), *start);
+	}
+	return end - *start;
+}
+
 /* Only one area, since coherent allocations need long runs. */
 static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 {
 	struct swiotlb_mem *mem __free(kfree) = kzalloc_obj(*mem);
-	unsigned long nslots = rmem->size >> IO_TLB_SHIFT;
+	bool shared = cc_platform_has(CC_ATTR_MEM_ENCRYPT);
+	phys_addr_t start;
+	size_t bytes = swiotlb_rmem_bytes(rmem, shared, &start);
+	unsigned long nslots = bytes >> IO_TLB_SHIFT;
 	void *meta __free(kvfree) = kvzalloc(swiotlb_pool_meta_bytes(nslots, 1),
 					     GFP_KERNEL);
-	void *vaddr = phys_to_virt(rmem->base);
+	void *vaddr = phys_to_virt(start);
 	int ret;
 
 	if (!mem || !meta)
 		return -ENOMEM;
 
-	mem->pub.cc_shared = cc_platform_has(CC_ATTR_MEM_ENCRYPT);
-	ret = swiotlb_pages_prepare(vaddr, rmem->size, mem->pub.cc_shared);
+	mem->pub.cc_shared = shared;
+	ret = nslots ? swiotlb_pages_prepare(vaddr, bytes, shared) : -EINVAL;
 	if (ret) {
 		dev_err(dev, "Failed to decrypt restricted DMA pool\n");
 		return ret;
 	}
 
 	swiotlb_mem_init(mem);
-	swiotlb_pool_init(&mem->boot_pool, no_free_ptr(meta), rmem->base, vaddr,
+	swiotlb_pool_init(&mem->boot_pool, no_free_ptr(meta), start, vaddr,
 			  nslots, 1);
 	mem->pub.force_bounce = true;
 	mem->pub.for_alloc = true;

@@ -55,7 +55,10 @@ static bool swiotlb_transient_has_room(const struct swiotlb_mem *mem,
 static unsigned long swiotlb_transient_size(struct device *dev,
 					    const struct swiotlb_request *req)
 {
-	return max(swiotlb_own_nslots(dev, req), req->align_mask + 1UL);
+	unsigned long nslots = max(swiotlb_own_nslots(dev, req), req->align_mask + 1UL);
+
+	/* Whole pages: all of a page is cleared if any of it is shared, and all counts. */
+	return ALIGN(nslots, PAGE_SIZE >> IO_TLB_SHIFT);
 }
 
 static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem,

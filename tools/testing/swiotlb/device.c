@@ -311,7 +311,13 @@ struct device *device_that_sees_nothing(void)
 
 phys_addr_t map_page(struct device *dev)
 {
-	return map_full(dev, new_buffer(4096, 0), 4096, 0, DMA_FROM_DEVICE,
+	return map_full(dev, new_buffer(PAGE_SIZE, 0), PAGE_SIZE, 0, DMA_FROM_DEVICE,
+			DMA_ATTR_NO_WARN);
+}
+
+phys_addr_t map_block(struct device *dev)
+{
+	return map_full(dev, new_buffer(BLOCK, 0), BLOCK, 0, DMA_FROM_DEVICE,
 			DMA_ATTR_NO_WARN);
 }
 

@@ -102,6 +102,12 @@ void skip_test(const char *why)
 	end_process(EXIT_SKIP);
 }
 
+void needs_pools_above(void)
+{
+	if (BITS_PER_LONG == 32)
+		skip_test("no pool lies above 4 GiB with 32 bits");
+}
+
 void expect_warns(unsigned long n)
 {
 	warns_expected = n;

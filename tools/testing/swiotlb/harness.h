@@ -59,6 +59,8 @@ unsigned int check_failures(void);
 	__ok; })
 void end_process(int status) __attribute__((noreturn));
 void skip_test(const char *why) __attribute__((noreturn));
+/* Skip the test if there is no linear mapping of memory above 4 GiB, and so no pool there */
+void needs_pools_above(void);
 /* Expect exactly @n WARN reports since the start of the test */
 void expect_warns(unsigned long n);
 void expect_misuse(unsigned long n);
@@ -111,12 +113,17 @@ bool all_bytes(const void *p, size_t size, u8 value);
 void ticks(unsigned int n);
 
 #define MAP_FAILED_ADDR ((phys_addr_t)DMA_MAPPING_ERROR)
+/* Slots of a page */
+#define PAGE_SLOTS ((unsigned int)(PAGE_SIZE >> IO_TLB_SHIFT))
+/* Bytes of a small buffer, of which magazines keep some even if the pool is small */
+#define BLOCK (2 * IO_TLB_SIZE)
 phys_addr_t map_full(struct device *dev, phys_addr_t orig, size_t size,
 		     unsigned int alloc_mask, enum dma_data_direction dir,
 		     unsigned long attrs);
 phys_addr_t map(struct device *dev, phys_addr_t orig, size_t size,
 		enum dma_data_direction dir);
 phys_addr_t map_page(struct device *dev);
+phys_addr_t map_block(struct device *dev);
 void unmap(struct device *dev, phys_addr_t tlb, size_t size,
 	   enum dma_data_direction dir);
 /* Map until a map fails or there are @most mappings; returns their number */

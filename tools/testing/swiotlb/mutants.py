@@ -36,6 +36,8 @@ class Mutant:
     name: str
     file: str
     expression: str
+    # For make: the kind of machine on which tests find it
+    variables: tuple = ()
 
 
 def read_mutants(path=HERE / "mutants.list"):
@@ -44,7 +46,8 @@ def read_mutants(path=HERE / "mutants.list"):
         if not line.strip() or line.startswith("#"):
             continue
         name, file, expression = line.split("|", 2)
-        mutants.append(Mutant(name.strip(), file.strip(), expression.strip()))
+        name, *variables = name.split()
+        mutants.append(Mutant(name, file.strip(), expression.strip(), tuple(variables)))
     names = [m.name for m in mutants]
     twice = {n for n in names if names.count(n) > 1}
     if twice:
@@ -113,6 +116,7 @@ class Builder:
         self.log = self.work / "log"
         self.log.mkdir(parents=True, exist_ok=True)
         self.process = None
+        self.variables = ()
 
     def run(self, command, log):
         """
@@ -144,11 +148,12 @@ class Builder:
 
     def build(self, program, log):
         """Return the path of the program, None if it does not compile."""
+        out = self.work / "-".join(("out", *self.variables))
         if not self.run(["make", "--no-print-directory", "-C", str(HERE),
-                         f"OUTPUT={self.work}/out", "SUFFIX=-mutant", *self.make_args,
+                         f"OUTPUT={out}", "SUFFIX=-mutant", *self.make_args, *self.variables,
                          f"mutant-{program.rpartition('/')[2]}"], log):
             return None
-        (found,) = self.work.glob(f"out/*-mutant/{program}")
+        (found,) = out.glob(f"*-mutant/{program}")
         return str(found)
 
 
@@ -176,6 +181,7 @@ class Workshop(Builder):
 
     def plant(self, mutant):
         (self.tree / mutant.file).write_text(planted(self.engine, mutant))
+        self.variables = mutant.variables
 
     def heal(self, mutant):
         # Write it now, so that it is newer than the object with the fault
@@ -218,19 +224,20 @@ class Unchanged:
         self.lock = threading.Lock()
         self.passed = set()
 
-    def passes(self, stage, test, late):
+    def passes(self, stage, test, late, variables):
         """Return whether a test passes. Run it only once, unless it timed out."""
         if stage == "oracle":
             # Random tests depend only on the seed
             return True
         with self.lock:
-            if test in self.passed and not late:
+            if (test, variables) in self.passed and not late:
                 return True
+            self.builder.variables = variables
             passed = run_test(self.builder, stage, test, self.builder.log / test)
             if passed is None:
                 raise SystemExit(f"the unchanged engine does not build: {self.builder.log / test}")
             if passed:
-                self.passed.add(test)
+                self.passed.add((test, variables))
             return passed
 
 
@@ -265,7 +272,7 @@ def killer_of(workshop, log, likely=None, unchanged=None):
     for stage, test in killers(workshop, log, likely or {}):
         name = test.split(" ")[0]
         if stage == "build" or not unchanged or not name or \
-           unchanged.passes(stage, name, test != name):
+           unchanged.passes(stage, name, test != name, workshop.variables):
             return f"{stage} {test}".strip()
     return ""
 

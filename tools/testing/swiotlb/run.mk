@@ -14,7 +14,7 @@ FAMILY ?=
 GCOV ?= gcov
 RUN := $(HERE)/run.sh
 # A separate build, which excludes other sanitizers
-COUNT := $(if $(and $(HAVE_COUNT),$(filter ours-none,$(ENGINE)-$(SAN))),$(OUTPUT)/ours-count-$(CONFIGS)/count/count)
+COUNT := $(if $(and $(HAVE_COUNT),$(filter 64,$(BITS)),$(filter ours-none,$(ENGINE)-$(SAN))),$(OUTPUT)/ours-count-$(CONFIGS)/count/count)
 
 # Fewer operations, because AddressSanitizer slows down by a factor of 5
 OPS_ASAN ?= 300000
@@ -241,6 +241,7 @@ help:
 	@echo '  BASE_SRC=      unpacked Linux 7.3 tree'
 	@echo '  DYNAMIC= DEBUGFS= RESTRICTED=   configuration, y (default) or n'
 	@echo '  PAGE_SHIFT=    12 (default), 14 or 16: pages of 4, 16 or 64 KiB'
+	@echo '  BITS=          64 (default) or 32: i386 with PAE (needs gcc-i686-linux-gnu)'
 	@echo '  SAN=           none (default), address, thread, coverage'
 	@echo '  CC=clang       another compiler'
 	@echo '  V=1            show commands, the kernel log and what tests print'

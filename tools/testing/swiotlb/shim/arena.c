@@ -13,8 +13,11 @@
 #endif
 
 char *shim_ram;
+#if BITS_PER_LONG == 32
+char *shim_highmem;
+#endif
 struct page *shim_memmap;
-phys_addr_t shim_highmem_start = ~0ULL;
+phys_addr_t shim_highmem_start = SHIM_HIGHMEM;
 u64 zone_dma_limit = SHIM_ZONE_DMA_END - 1;
 unsigned long min_low_pfn = PHYS_PFN(SHIM_RAM_START);
 unsigned long max_low_pfn = PHYS_PFN(SHIM_LOW_END);
@@ -58,7 +61,7 @@ phys_addr_t shim_virt_to_phys(const volatile void *addr)
 {
 	u64 off = (const volatile char *)addr - shim_ram;
 
-	if (off >= SHIM_PHYS_END)
+	if (off >= (BITS_PER_LONG == 64 ? SHIM_PHYS_END : SHIM_LOW_END))
 		shim_report(SHIM_MISUSE, NULL, "virt_to_phys of %px\n", addr);
 	return off;
 }
@@ -85,11 +88,17 @@ static void *reserve(size_t size)
 void shim_arena_init(void)
 {
 	/* Alignment of addresses and of physical addresses must agree */
-	char *p = reserve(SHIM_PHYS_END + (1UL << 30));
+#if BITS_PER_LONG == 64
+	const size_t size = SHIM_PHYS_END, align = SZ_1G;
+#else
+	const size_t size = SHIM_LOW_END, align = SZ_2M;
 
-	shim_ram = PTR_ALIGN(p, 1UL << 30);
+	shim_highmem = PTR_ALIGN((char *)reserve(SHIM_HIGH_END - SHIM_HIGH_START + align),
+				 align);
+#endif
+	shim_ram = PTR_ALIGN((char *)reserve(size + align), align);
 	/* The kernel maps all memory with large pages, too */
-	madvise(shim_ram, SHIM_PHYS_END, MADV_HUGEPAGE);
+	madvise(shim_ram, size, MADV_HUGEPAGE);
 	shim_memmap = reserve(NPAGES * sizeof(struct page));
 	owner = reserve(NPAGES);
 	decrypted = reserve(NPAGES);
@@ -98,7 +107,7 @@ void shim_arena_init(void)
 	       PHYS_PFN(SHIM_HIGH_START - SHIM_LOW_END));
 #ifndef SHIM_FUZZ
 	/* 768 MiB of shadow memory are too much to fork for each input */
-	shim_poison(shim_ram, SHIM_PHYS_END);
+	shim_poison(shim_ram, size);
 #endif
 }
 
@@ -154,19 +163,21 @@ static void put_run(unsigned long pfn, unsigned long n, unsigned char who)
 		*(who == PG_BUDDY ? &usage.pages : &usage.memblock_pages) -= 1;
 	}
 	/* Before another thread can take it */
-	shim_poison(shim_ram + PFN_PHYS(pfn), n * PAGE_SIZE);
+	shim_poison(shim_at(PFN_PHYS(pfn)), n * PAGE_SIZE);
 	pthread_mutex_unlock(&arena_lock);
 }
 
 static unsigned long zoned_run(gfp_t gfp, unsigned long n, unsigned long align)
 {
-	unsigned long pfn;
+	unsigned long pfn = 0;
 
 	if (gfp & __GFP_DMA)
 		return take_run(SHIM_RAM_START, SHIM_ZONE_DMA_END, n, align, PG_BUDDY);
 	if (gfp & __GFP_DMA32)
 		return take_run(SHIM_ZONE_DMA_END, SHIM_LOW_END, n, align, PG_BUDDY);
-	pfn = take_run(SHIM_HIGH_START, SHIM_HIGH_END, n, align, PG_BUDDY);
+	/* Highmem is for those that ask for it */
+	if (BITS_PER_LONG == 64 || (gfp & __GFP_HIGHMEM))
+		pfn = take_run(SHIM_HIGH_START, SHIM_HIGH_END, n, align, PG_BUDDY);
 	if (!pfn)
 		pfn = take_run(SHIM_ZONE_DMA_END, SHIM_LOW_END, n, align, PG_BUDDY);
 	return pfn;
@@ -174,7 +185,7 @@ static unsigned long zoned_run(gfp_t gfp, unsigned long n, unsigned long align)
 
 static void *fresh(unsigned long pfn, unsigned long n, gfp_t gfp)
 {
-	char *p = shim_ram + PFN_PHYS(pfn);
+	char *p = shim_at(PFN_PHYS(pfn));
 
 	shim_unpoison(p, n * PAGE_SIZE);
 	/* Stale contents must not be zero by chance */
@@ -188,7 +199,7 @@ phys_addr_t shim_take_ram_below(size_t bytes, phys_addr_t end)
 	unsigned long pfn = take_run(SHIM_ZONE_DMA_END, end, n, n, PG_BUDDY);
 
 	if (pfn)
-		shim_unpoison(shim_ram + PFN_PHYS(pfn), n * PAGE_SIZE);
+		shim_unpoison(shim_at(PFN_PHYS(pfn)), n * PAGE_SIZE);
 	return PFN_PHYS(pfn);
 }
 
@@ -341,13 +352,13 @@ static void *memblock_take(phys_addr_t size, phys_addr_t align, phys_addr_t limi
 	if (shim_should_fail(SHIM_FAULT_MEMBLOCK, 0))
 		return NULL;
 	align = PFN_UP(max_t(phys_addr_t, align, PAGE_SIZE));
-	if (limit > SHIM_HIGH_START)
+	if (BITS_PER_LONG == 64 && limit > SHIM_HIGH_START)
 		pfn = take_run(SHIM_HIGH_START, SHIM_HIGH_END, n, align, PG_MEMBLOCK);
 	if (!pfn)
 		pfn = take_run(SHIM_ZONE_DMA_END, SHIM_LOW_END, n, align, PG_MEMBLOCK);
 	if (!pfn)
 		return NULL;
-	p = shim_ram + PFN_PHYS(pfn);
+	p = shim_at(PFN_PHYS(pfn));
 	usage.memblock_bytes += size;
 	shim_unpoison(p, size);
 	memset(p, 0, size);
@@ -455,18 +466,18 @@ void shim_arena_usage(struct shim_usage *u)
 void memcpy_from_page(char *to, struct page *page, size_t offset, size_t len)
 {
 	BUG_ON(offset + len > PAGE_SIZE);
-	memcpy(to, shim_ram + page_to_phys(page) + offset, len);
+	memcpy(to, shim_at(page_to_phys(page)) + offset, len);
 }
 
 void memcpy_to_page(struct page *page, size_t offset, const char *from, size_t len)
 {
 	BUG_ON(offset + len > PAGE_SIZE);
-	memcpy(shim_ram + page_to_phys(page) + offset, from, len);
+	memcpy(shim_at(page_to_phys(page)) + offset, from, len);
 }
 
 void *kmap_local_page(struct page *page)
 {
-	return shim_ram + page_to_phys(page);
+	return shim_at(page_to_phys(page));
 }
 
 /* ---- the coherent atomic pool: below 16 MiB, shared from the start */
@@ -486,7 +497,7 @@ static void atomic_pool_init(void)
 			      ATOMIC_PAGES, shim_atomic_pool ? 1 : ATOMIC_PAGES,
 			      PG_ATOMIC);
 	usage.memblock_pages -= ATOMIC_PAGES;
-	shim_unpoison(shim_ram + PFN_PHYS(atomic_pfn), ATOMIC_PAGES * PAGE_SIZE);
+	shim_unpoison(shim_at(PFN_PHYS(atomic_pfn)), ATOMIC_PAGES * PAGE_SIZE);
 }
 
 struct page *dma_alloc_from_pool(struct device *dev, size_t size, void **vaddr,
@@ -507,7 +518,7 @@ struct page *dma_alloc_from_pool(struct device *dev, size_t size, void **vaddr,
 			continue;
 		memset(atomic_used + i, 1, n);
 		page = pfn_to_page(atomic_pfn + i);
-		*vaddr = shim_ram + page_to_phys(page);
+		*vaddr = shim_at(page_to_phys(page));
 	}
 	pthread_mutex_unlock(&arena_lock);
 	return page;

@@ -118,7 +118,7 @@ static __always_inline bool test_and_set_bit_lock(unsigned long nr,
 #define swab16(x) __builtin_bswap16(x)
 #define swab32(x) __builtin_bswap32(x)
 #define swab64(x) __builtin_bswap64(x)
-#define swab(x) __builtin_bswap64(x)
+#define swab(x) (BITS_PER_LONG == 64 ? swab64(x) : swab32(x))
 
 #define small_const_nbits(n) \
 	(__builtin_constant_p(n) && (n) <= BITS_PER_LONG && (n) > 0)

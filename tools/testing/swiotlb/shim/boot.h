@@ -10,7 +10,8 @@ struct shim_param { const char *name; int (*setup)(char *arg); };
 typedef int (*initcall_t)(void);
 
 #define SHIM_ENTRY(sec, type, id, ...)					\
-	static const type id __attribute__((section(#sec), used, aligned(8))) \
+	static const type id __attribute__((section(#sec), used,	\
+					 aligned(__alignof__(void *)))) \
 		= __VA_ARGS__
 #define early_param(name, fn) \
 	SHIM_ENTRY(shim_params, struct shim_param, shim_param_##fn, { name, fn })

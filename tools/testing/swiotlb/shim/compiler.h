@@ -64,7 +64,7 @@ typedef unsigned int slab_flags_t;
 typedef unsigned short umode_t;
 typedef unsigned long pgoff_t;
 typedef struct { int counter; } atomic_t;
-typedef struct { s64 counter; } atomic64_t;
+typedef struct { s64 counter __attribute__((aligned(8))); } atomic64_t;
 typedef struct { long counter; } atomic_long_t;
 
 struct list_head { struct list_head *next, *prev; };
@@ -77,7 +77,7 @@ struct rcu_head {
 #define callback_head rcu_head
 
 #define __KERNEL_DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
-#define BITS_PER_LONG 64
+#define BITS_PER_LONG (8 * __SIZEOF_LONG__)
 #define BITS_PER_LONG_LONG 64
 #define DECLARE_BITMAP(name, bits) \
 	unsigned long name[__KERNEL_DIV_ROUND_UP(bits, BITS_PER_LONG)]
@@ -257,6 +257,6 @@ struct rcu_head {
 #define div64_u64(a, b) ((u64)(a) / (u64)(b))
 #define div_u64(a, b) ((u64)(a) / (u32)(b))
 #define get_random_u32_below(n) ((u32)rand() % (n))
-#define mult_frac(x, n, d) ((typeof(x))(((unsigned __int128)(x) * (n)) / (d)))
+#define mult_frac(x, n, d) ((x) / (d) * (n) + (x) % (d) * (n) / (d))
 
 #endif

@@ -7,6 +7,12 @@
  *	16 MiB .. 3.5 GiB	ZONE_DMA32
  *	4 GiB .. 6 GiB		ZONE_NORMAL
  *
+ * With 32 bits, as on i386 with PAE, the linear mapping ends at 2 GiB. No kernel address
+ * belongs to the memory behind it:
+ *
+ *	16 MiB .. 2 GiB		ZONE_DMA32
+ *	4 GiB .. 4.5 GiB	ZONE_HIGHMEM
+ *
  * Free pages are poisoned under AddressSanitizer.
  */
 #ifndef SHIM_MM_H
@@ -30,14 +36,30 @@
 
 #define SHIM_RAM_START 0x100000ULL
 #define SHIM_ZONE_DMA_END 0x1000000ULL
-#define SHIM_LOW_END 0xe0000000ULL
 #define SHIM_HIGH_START 0x100000000ULL
+#if BITS_PER_LONG == 64
+#define SHIM_LOW_END 0xe0000000ULL
 #define SHIM_HIGH_END 0x180000000ULL
+/* Where memory without a linear mapping begins, unless a test changes that */
+#define SHIM_HIGHMEM (~0ULL)
+#else
+#define SHIM_LOW_END 0x80000000ULL
+#define SHIM_HIGH_END 0x120000000ULL
+#define SHIM_HIGHMEM SHIM_LOW_END
+#endif
 #define SHIM_PHYS_END SHIM_HIGH_END
 #define INVALID_PHYS_ADDR (~(phys_addr_t)0)
 #define ARCH_LOW_ADDRESS_LIMIT 0xffffffffUL
 
 extern char *shim_ram;
+/* Any memory: tests have an address for that without a linear mapping, too */
+#if BITS_PER_LONG == 64
+#define shim_at(p) (shim_ram + (p))
+#else
+extern char *shim_highmem;
+#define shim_at(p) ((p) < SHIM_LOW_END ? shim_ram + (p) : \
+		    shim_highmem + ((p) - SHIM_HIGH_START))
+#endif
 extern struct page *shim_memmap;
 /* Memory from this address on is not in the linear mapping */
 extern phys_addr_t shim_highmem_start;
@@ -108,6 +130,7 @@ unsigned long totalram_pages(void);
 #define __GFP_RECLAIM (__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)
 #define __GFP_BITS_SHIFT 26
 #define GFP_KERNEL (__GFP_RECLAIM | __GFP_IO | __GFP_FS)
+#define GFP_HIGHUSER (GFP_KERNEL | __GFP_HIGHMEM)
 #define GFP_NOIO __GFP_RECLAIM
 #define GFP_NOFS (__GFP_RECLAIM | __GFP_IO)
 /* Flags that this thread may not use: memalloc_noio_save() */

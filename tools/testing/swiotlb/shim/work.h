@@ -102,7 +102,12 @@ extern int (*shim_cpuhp_dead)(unsigned int cpu);
 #define HZ 1000
 extern unsigned long shim_jiffies;
 #define jiffies READ_ONCE(shim_jiffies)
+#if BITS_PER_LONG == 64
 #define INITIAL_JIFFIES 0x100000000UL
+#else
+/* They wrap soon */
+#define INITIAL_JIFFIES (-300UL * HZ)
+#endif
 #define msecs_to_jiffies(ms) ((unsigned long)(ms))
 #define jiffies_to_msecs(j) ((unsigned int)(j))
 #define secs_to_jiffies(s) ((unsigned long)(s) * HZ)

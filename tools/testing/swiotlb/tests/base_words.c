@@ -121,7 +121,7 @@ TEST(words_of_a_bad_restricted_pool)
 	shim_highmem_start = SHIM_HIGH_START;
 	CHECK(ops->device_init(&rmem, new_device(0, 0)));
 	says("test: Restricted DMA pool must be accessible within the linear mapping.");
-	shim_highmem_start = ~0ULL;
+	shim_highmem_start = SHIM_HIGHMEM;
 	rmem.base = shim_take_ram(SZ_1M);
 	shim_fail(SHIM_FAULT_DECRYPT, 0, 1);
 	CHECK(ops->device_init(&rmem, new_device(0, 0)));

@@ -55,7 +55,7 @@ TEST(late_pool_is_used)
 TEST(late_pool_shrinks_when_memory_is_short)
 {
 	shim_init();
-	shim_faults[SHIM_FAULT_PAGES].min_order = 10;
+	shim_faults[SHIM_FAULT_PAGES].min_order = get_order(SZ_4M);
 	shim_faults[SHIM_FAULT_PAGES].times = -1;
 	CHECK_EQ(swiotlb_init_late(SZ_4M, GFP_KERNEL | __GFP_DMA32, NULL), 0);
 	shim_fail_none();

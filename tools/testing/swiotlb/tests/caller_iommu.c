@@ -61,6 +61,7 @@ TEST(iommu_device_bounces_above_its_mask)
 	phys_addr_t orig, tlb;
 	unsigned long calls;
 
+	needs_pools_above();
 	boot_high("32768");
 	dev = behind_iommu(device_below(DMA_BIT_MASK(32)));
 	orig = new_buffer(SZ_4K, 512);
@@ -83,6 +84,7 @@ TEST(iommu_device_bounces_where_all_memory_lies_above_its_mask)
 	unsigned int i, failed = 0;
 	phys_addr_t orig;
 
+	needs_pools_above();
 	boot_all_high("4096");
 	dev = behind_iommu(device_below(DMA_BIT_MASK(32)));
 	orig = high_buffer(SZ_4K);
@@ -100,6 +102,7 @@ TEST_BASE_FAILS(iommu_device_has_transient_pools_above_its_mask,
 	struct device *dev;
 	phys_addr_t orig;
 
+	needs_pools_above();
 	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
 		skip_test("built without SWIOTLB_DYNAMIC");
 	boot_all_high("512,1");
@@ -118,6 +121,7 @@ TEST_BASE_FAILS(iommu_device_makes_any_memory_grow,
 	phys_addr_t orig;
 	unsigned int i, failed = 0;
 
+	needs_pools_above();
 	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
 		skip_test("built without SWIOTLB_DYNAMIC");
 	boot_all_high("512,1");
@@ -138,6 +142,7 @@ TEST(iommu_device_bounces_above_the_limit_of_its_bus)
 	struct device *dev;
 	phys_addr_t tlb;
 
+	needs_pools_above();
 	boot_high("4096");
 	dev = behind_iommu(device_below(~0ULL));
 	dev->bus_dma_limit = DMA_BIT_MASK(30);
@@ -165,6 +170,7 @@ TEST(iommu_device_is_told_full_and_not_out_of_reach)
 	static phys_addr_t tlbs[512];
 	struct device *dev;
 
+	needs_pools_above();
 	boot_high("512,1");
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
@@ -289,6 +295,7 @@ TEST_BASE_FAILS(shortage_counts_reachable_pools_only,
 	char total[64];
 	phys_addr_t orig;
 
+	needs_pools_above();
 	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
 		skip_test("built without SWIOTLB_DYNAMIC");
 	boot_high("4096,1");

@@ -429,8 +429,8 @@ TEST_BASE_FAILS(sync_before_the_start, "it copies what is before the buffer")
 TEST(highmem_originals)
 {
 	static const struct { size_t size; unsigned int offset; } cases[] = {
-		{ 1, 4095 }, { 512, 0 }, { 4096, 0 }, { 4096, 1 },
-		{ 10000, 3000 }, { 262144, 0 },
+		{ 1, PAGE_SIZE - 1 }, { 512, 0 }, { PAGE_SIZE, 0 }, { PAGE_SIZE, 1 },
+		{ 2 * PAGE_SIZE + 1808, 3000 }, { 262144, 0 },
 	};
 	phys_addr_t orig, tlb;
 	struct device *dev;
@@ -442,22 +442,22 @@ TEST(highmem_originals)
 		n = cases[i].size;
 		if (n > swiotlb_max_mapping_size(dev))
 			n = swiotlb_max_mapping_size(dev);
-		orig = PFN_PHYS(page_to_pfn(alloc_contig_pages(128, GFP_KERNEL, 0, NULL))) +
-		       4096 + cases[i].offset;
+		orig = PFN_PHYS(page_to_pfn(alloc_contig_pages(128, GFP_HIGHUSER, 0, NULL))) +
+		       PAGE_SIZE + cases[i].offset;
 		if (!CHECK(orig >= SHIM_HIGH_START))
 			return;
 		shim_highmem_start = SHIM_HIGH_START;
-		fill_pattern(shim_ram + orig, n, 1);
+		fill_pattern(shim_at(orig), n, 1);
 		tlb = map(dev, orig, n, DMA_BIDIRECTIONAL);
 		if (!CHECK(tlb != MAP_FAILED_ADDR))
 			return;
 		CHECK(has_pattern(phys_to_virt(tlb), n, 1));
 		fill_pattern(phys_to_virt(tlb), n, 2);
-		memset(shim_ram + orig + n, 0xee, 32);
+		memset(shim_at(orig + n), 0xee, 32);
 		unmap(dev, tlb, n, DMA_BIDIRECTIONAL);
-		CHECK(has_pattern(shim_ram + orig, n, 2));
-		CHECK(all_bytes(shim_ram + orig + n, 32, 0xee));
-		shim_highmem_start = ~0ULL;
+		CHECK(has_pattern(shim_at(orig), n, 2));
+		CHECK(all_bytes(shim_at(orig + n), 32, 0xee));
+		shim_highmem_start = SHIM_HIGHMEM;
 	}
 	check_used(0);
 }
@@ -470,18 +470,20 @@ TEST(highmem_begins_within_a_buffer)
 {
 	struct device *dev;
 	phys_addr_t orig, tlb;
+	size_t size;
 
 	boot_fixed("512,1", NULL);
 	dev = new_device(0xfff, 0);
+	size = min(6 * PAGE_SIZE, swiotlb_max_mapping_size(dev));
 	orig = PFN_PHYS(page_to_pfn(alloc_contig_pages(128, GFP_KERNEL, 0, NULL)));
 	shim_highmem_start = orig + 3 * PAGE_SIZE;
-	fill_pattern(shim_ram + orig, 6 * PAGE_SIZE, 1);
-	tlb = map(dev, orig, 6 * PAGE_SIZE, DMA_BIDIRECTIONAL);
-	CHECK(has_pattern(phys_to_virt(tlb), 6 * PAGE_SIZE, 1));
-	fill_pattern(phys_to_virt(tlb), 6 * PAGE_SIZE, 2);
-	unmap(dev, tlb, 6 * PAGE_SIZE, DMA_BIDIRECTIONAL);
-	CHECK(has_pattern(shim_ram + orig, 6 * PAGE_SIZE, 2));
-	shim_highmem_start = ~0ULL;
+	fill_pattern(shim_at(orig), size, 1);
+	tlb = map(dev, orig, size, DMA_BIDIRECTIONAL);
+	CHECK(has_pattern(phys_to_virt(tlb), size, 1));
+	fill_pattern(phys_to_virt(tlb), size, 2);
+	unmap(dev, tlb, size, DMA_BIDIRECTIONAL);
+	CHECK(has_pattern(shim_at(orig), size, 2));
+	shim_highmem_start = SHIM_HIGHMEM;
 }
 
 /* For a noncoherent device, map and unmap must flush the caches */

@@ -44,7 +44,7 @@ TEST(frees_what_it_has_added)
 {
 	struct shim_usage before;
 
-	start("512,4");
+	start("512,4,max=1G");
 	before = shim_usage();
 	map_pieces(4000);
 	CHECK(slots_total() >= 4000 * 32);
@@ -583,7 +583,7 @@ TEST(nothing_is_found_where_a_pool_was_before_another)
 	unmap_pieces(0, 512);
 	ticks(LONG);
 	for (i = 0; i < ARRAY_SIZE(taken); i++) {
-		page = alloc_pages(GFP_KERNEL | __GFP_DMA32, MAX_PAGE_ORDER);
+		page = alloc_pages(GFP_KERNEL | __GFP_DMA32, get_order(SZ_4M));
 		BUG_ON(!page);
 		taken[i] = page_to_phys(page);
 	}
@@ -810,6 +810,8 @@ TEST(thousand_cycles)
 	start_encrypted("8192,1");
 	/* Only small pools, two in each cycle */
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_faults[SHIM_FAULT_PAGES].min_order = get_order(SZ_4M) + 1;
 	nslots = slots_total();
 	for (cycles = 0; cycles <= 1000 && !check_failures(); cycles++) {
 		if (cycles == 1)

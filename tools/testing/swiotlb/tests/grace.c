@@ -86,7 +86,7 @@ static void fill_older_pools(void)
 /* Map from the youngest pool, then unmap all else */
 static void leave_one_in_the_youngest(void)
 {
-	big = map(dev, orig, PAGE_SIZE, DMA_TO_DEVICE);
+	big = map(dev, orig, BLOCK, DMA_TO_DEVICE);
 	youngest = swiotlb_find_pool(dev, big);
 	CHECK(youngest && youngest != swiotlb_find_pool(dev, tlbs[OLDER - 1]));
 	unmap_pieces(0, OLDER);
@@ -167,9 +167,9 @@ TEST(freeing_waits_for_a_drain_that_has_begun)
 {
 	fill_older_pools();
 	leave_one_in_the_youngest();
-	unmap(dev, big, PAGE_SIZE, DMA_TO_DEVICE);
+	unmap(dev, big, BLOCK, DMA_TO_DEVICE);
 	/* The buffer is kept in a magazine */
-	CHECK_EQ(slots_of_pool(youngest->id), PAGE_SIZE / IO_TLB_SIZE);
+	CHECK_EQ(slots_of_pool(youngest->id), BLOCK / IO_TLB_SIZE);
 
 	shim_after_grace_period = another_cpu_drains;
 	run_worker();
@@ -196,7 +196,7 @@ TEST(buffer_that_comes_late_to_a_magazine_does_not_hold_its_pool)
 	leave_one_in_the_youngest();
 	shim_set_cpu(1);
 	shim_before_cmpxchg = pools_are_closed;
-	unmap(dev, big, PAGE_SIZE, DMA_TO_DEVICE);
+	unmap(dev, big, BLOCK, DMA_TO_DEVICE);
 	shim_set_cpu(0);
 	CHECK(!shim_before_cmpxchg);
 	ticks(3);
@@ -249,7 +249,7 @@ TEST(removed_pool_leads_on_until_searches_have_left)
 	fill_older_pools();
 	leave_one_in_the_youngest();
 	nr_pools = walk(NULL);
-	unmap(dev, big, PAGE_SIZE, DMA_TO_DEVICE);
+	unmap(dev, big, BLOCK, DMA_TO_DEVICE);
 
 	shim_after_grace_period = another_cpu_walks;
 	run_worker();

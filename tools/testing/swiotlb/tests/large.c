@@ -414,6 +414,7 @@ TEST(large_mapping_lies_above_if_the_device_reaches_that)
 	struct device *dev;
 	phys_addr_t orig, tlb;
 
+	needs_pools_above();
 	boot("2048");
 	dev = device_below(~0ULL);
 	orig = new_buffer(MIB(34), 0);

@@ -204,8 +204,8 @@ TEST_BASE_FAILS(boot_pool_is_a_share_of_memory_at_most, "it takes all that membl
 
 /* ---- transient pools count */
 
-/* Peak of memory from the page allocator, in MiB, while @n buffers leak */
-static long leak(const char *arg, unsigned int n, bool with_worker)
+/* Peak of memory from the page allocator, in MiB, while @n buffers of @size leak */
+static long leak_of(const char *arg, unsigned int n, size_t size, bool with_worker)
 {
 	struct device *dev;
 	phys_addr_t orig;
@@ -214,10 +214,10 @@ static long leak(const char *arg, unsigned int n, bool with_worker)
 
 	boot(arg);
 	dev = new_device(0, 0);
-	orig = new_buffer(SZ_4K, 0);
+	orig = new_buffer(size, 0);
 	before = shim_usage().pages;
 	for (i = 0; i < n; i++) {
-		map_quiet(dev, orig, SZ_4K);
+		map_quiet(dev, orig, size);
 		most = max(most, shim_usage().pages - before);
 		if (with_worker && !(i % 16)) {
 			shim_advance(1);
@@ -227,10 +227,23 @@ static long leak(const char *arg, unsigned int n, bool with_worker)
 	return most >> (20 - PAGE_SHIFT);
 }
 
+static long leak(const char *arg, unsigned int n, bool with_worker)
+{
+	return leak_of(arg, n, SZ_4K, with_worker);
+}
+
 TEST_BASE_FAILS(leaked_buffers_end_at_the_limit, "there is no limit")
 {
 	needs_growth();
 	CHECK_MSG(leak("dynamic,max=8M", MOST, false) <= 8, "%ld MiB",
+		  shim_usage().pages >> (20 - PAGE_SHIFT));
+}
+
+/* A page for each: all of it counts, not only the slot in use */
+TEST_BASE_FAILS(leaked_buffers_of_one_slot_end_at_the_limit, "there is no limit")
+{
+	needs_growth();
+	CHECK_MSG(leak_of("dynamic,max=8M", MOST, 512, false) <= 8, "%ld MiB",
 		  shim_usage().pages >> (20 - PAGE_SHIFT));
 }
 
@@ -314,7 +327,7 @@ static size_t largest_left_of_cma(void)
 	return left;
 }
 
-/* Map up to @n pages, and run the worker after each */
+/* Map up to @n buffers of 4 KiB, and run the worker after each */
 static unsigned int fill(struct device *dev, unsigned int n)
 {
 	phys_addr_t orig = new_buffer(SZ_4K, 0);
@@ -615,7 +628,7 @@ TEST_BASE_FAILS(boot_pool_that_is_disabled_keeps_no_other_pool,
 		shim_advance(1);
 		shim_run_work();
 	}
-	CHECK(shim_usage().decrypted_pages - before > 2000);
+	CHECK(shim_usage().decrypted_pages - before > 2000 * SZ_4K / PAGE_SIZE);
 	unmap_all(dev, SZ_4K, tlbs, n);
 	ticks(120);
 	CHECK_EQ(shim_usage().decrypted_pages, before);

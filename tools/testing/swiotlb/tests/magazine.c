@@ -9,7 +9,7 @@
 #define MOST 4096
 /* Jiffies after which an allocator is no longer crowded */
 #define NOT_CROWDED 3
-#define PAGES_CLASS 1
+#define BLOCK_CLASS 1
 
 static struct swiotlb_mem *mem = &swiotlb_default_mem;
 static struct device *dev;
@@ -73,12 +73,12 @@ static unsigned long kept(void)
 static struct swiotlb_magazine *magazine(unsigned int cpu)
 {
 	return (void *)per_cpu_ptr(mem->cache.cpu, cpu) +
-	       swiotlb_magazine_offset[PAGES_CLASS];
+	       swiotlb_magazine_offset[BLOCK_CLASS];
 }
 
 static unsigned int depot_count(void)
 {
-	return READ_ONCE(mem->cache.depot[PAGES_CLASS].count);
+	return READ_ONCE(mem->cache.depot[BLOCK_CLASS].count);
 }
 
 /* Check that no slot leaks: the whole pool can be mapped, in the largest pieces */
@@ -104,20 +104,20 @@ TEST(magazine_hands_out_what_was_freed_last)
 	phys_addr_t other;
 
 	start(0, "4096,4");
-	map_n(3, PAGE_SIZE);
-	unmap_one(tlbs[0], PAGE_SIZE);
-	unmap_one(tlbs[2], PAGE_SIZE);
+	map_n(3, BLOCK);
+	unmap_one(tlbs[0], BLOCK);
+	unmap_one(tlbs[2], BLOCK);
 	CHECK_EQ(kept(), 4);
 
 	shim_set_cpu(1);
-	other = map_one(PAGE_SIZE);
+	other = map_one(BLOCK);
 	CHECK(other != tlbs[0] && other != tlbs[2]);
-	unmap_one(other, PAGE_SIZE);
+	unmap_one(other, BLOCK);
 	shim_set_cpu(0);
-	CHECK_EQ(map_one(PAGE_SIZE), tlbs[2]);
-	CHECK_EQ(map_one(PAGE_SIZE), tlbs[0]);
+	CHECK_EQ(map_one(BLOCK), tlbs[2]);
+	CHECK_EQ(map_one(BLOCK), tlbs[0]);
 	CHECK_EQ(kept(), 2);
-	unmap_range(0, 3, PAGE_SIZE);
+	unmap_range(0, 3, BLOCK);
 	check_all_there();
 }
 
@@ -169,9 +169,9 @@ TEST(magazines_of_a_fixed_pool_are_for_all_that_reach_it)
 
 	start(1, "4096,1");
 	dev = device_below(DMA_BIT_MASK(31));
-	churn(1, PAGE_SIZE);
+	churn(1, BLOCK);
 	before = shim_current()->taken;
-	churn(1, PAGE_SIZE);
+	churn(1, BLOCK);
 	CHECK_EQ(shim_current()->taken, before);
 	CHECK_EQ(kept(), 2);
 }
@@ -185,10 +185,11 @@ TEST(misaligned_buffer_is_handed_to_no_device_that_minds)
 	start(1, "4096,1");
 	plain = dev;
 	nvme = new_device(PAGE_SIZE - 1, 0);
-	/* Two slots that begin at an odd one: a size class, but not aligned to a page */
+	/* A page that begins at an odd slot: a size class, but not aligned to a page */
 	odd = map(nvme, orig + IO_TLB_SIZE, PAGE_SIZE, DMA_TO_DEVICE);
 	CHECK_EQ(odd & ~PAGE_MASK, IO_TLB_SIZE);
 	unmap(nvme, odd, PAGE_SIZE, DMA_TO_DEVICE);
+	CHECK_EQ(kept(), PAGE_SLOTS);
 	tlbs[0] = map(plain, orig, PAGE_SIZE, DMA_TO_DEVICE);
 	CHECK_EQ(tlbs[0] & ~PAGE_MASK, 0);
 	CHECK_EQ(kept(), 0);
@@ -292,12 +293,12 @@ TEST(used_is_exact_whichever_cpu_unmaps)
 	start(4, "4096,4");
 	for (i = 0; i < 64; i++) {
 		shim_set_cpu(i % 4);
-		tlbs[i] = map_one(PAGE_SIZE);
+		tlbs[i] = map_one(BLOCK);
 		CHECK_EQ(swiotlb_mem_used(mem), 2 * (i + 1));
 	}
 	for (i = 0; i < 64; i++) {
 		shim_set_cpu((i + 1 + i / 32) % 4);
-		unmap_one(tlbs[i], PAGE_SIZE);
+		unmap_one(tlbs[i], BLOCK);
 		CHECK_EQ(swiotlb_mem_used(mem), 2 * (63 - i));
 	}
 	check_used(0);
@@ -320,18 +321,18 @@ TEST(used_is_exact_from_the_first_map_on)
 	swiotlb_update_mem_attributes();
 	shim_early_initcalls_run();
 	dev = new_device(0, 0);
-	orig = new_buffer(PAGE_SIZE, 0);
-	map_n(20, PAGE_SIZE);
+	orig = new_buffer(BLOCK, 0);
+	map_n(20, BLOCK);
 	CHECK(!mem->cache.cpu);
-	unmap_range(0, 5, PAGE_SIZE);
+	unmap_range(0, 5, BLOCK);
 	CHECK_EQ(swiotlb_mem_used(mem), 30);
 	shim_initcalls_run();
 	CHECK(mem->cache.cpu);
 	CHECK_EQ(swiotlb_mem_used(mem), 30);
 	shim_set_cpu(1);
-	unmap_range(5, 20, PAGE_SIZE);
+	unmap_range(5, 20, BLOCK);
 	CHECK_EQ(swiotlb_mem_used(mem), 0);
-	map_n(3, PAGE_SIZE);
+	map_n(3, BLOCK);
 	CHECK_EQ(swiotlb_mem_used(mem), 6);
 }
 
@@ -345,20 +346,20 @@ TEST(depot_hands_buffers_on)
 
 	start(4, "32768,4");
 	first = default_swiotlb_base();
-	map_n(64, PAGE_SIZE);
+	map_n(64, BLOCK);
 	for (i = 0; i < 20000; i++) {
 		shim_set_cpu(1);
-		unmap_one(tlbs[i % 64], PAGE_SIZE);
+		unmap_one(tlbs[i % 64], BLOCK);
 		shim_set_cpu(0);
-		tlbs[i % 64] = map_one(PAGE_SIZE);
+		tlbs[i % 64] = map_one(BLOCK);
 		if (i >= 1000)
 			highest = max(highest, tlbs[i % 64]);
 	}
 	/* Buffers in flight, in two magazines, and in one batch between them */
-	settled = (highest - first) / PAGE_SIZE;
+	settled = (highest - first) / BLOCK;
 	CHECK_MSG(settled < 64 + 3 * magazine(0)->limit, "%u buffers are in use",
 		  settled);
-	unmap_range(0, 64, PAGE_SIZE);
+	unmap_range(0, 64, BLOCK);
 	check_all_there();
 }
 
@@ -377,10 +378,10 @@ static void check_pairs(const void *arg)
 				before = shim_current()->taken;
 			if (n >= 64) {
 				shim_set_cpu(2 * pair + 1);
-				unmap_one(ring[pair][n % 64], PAGE_SIZE);
+				unmap_one(ring[pair][n % 64], BLOCK);
 			}
 			shim_set_cpu(2 * pair);
-			ring[pair][n % 64] = map_one(PAGE_SIZE);
+			ring[pair][n % 64] = map_one(BLOCK);
 		}
 	}
 	locks = (double)(shim_current()->taken - before) / (500 * 32);
@@ -412,10 +413,10 @@ TEST(unload_leaves_what_another_takes)
 	start(4, "65536,4");
 	limit = magazine(0)->limit;
 	CHECK(limit > 16);
-	map_n(limit + 1, PAGE_SIZE);
-	unmap_range(0, limit, PAGE_SIZE);
+	map_n(limit + 1, BLOCK);
+	unmap_range(0, limit, BLOCK);
 	shim_before_cmpxchg = steal;
-	unmap_one(tlbs[limit], PAGE_SIZE);
+	unmap_one(tlbs[limit], BLOCK);
 	CHECK(stolen);
 	/* The buffer is not in the depot, either */
 	CHECK_EQ(depot_count(), limit * 7 / 8 - 1);
@@ -434,10 +435,10 @@ TEST(drain_of_a_pool_leaves_what_is_of_others)
 	shim_nr_cpus = 1;
 	boot("512,1");
 	dev = new_device(0, 0);
-	orig = new_buffer(PAGE_SIZE, 0);
+	orig = new_buffer(BLOCK, 0);
 	for (i = 0; i < 356; i++) {
 		shim_advance(1);
-		map_full(dev, orig, PAGE_SIZE, 0, DMA_TO_DEVICE, 0);
+		map_full(dev, orig, BLOCK, 0, DMA_TO_DEVICE, 0);
 		shim_run_work();
 	}
 	/* Unmap by address, from the boot pool and from another */
@@ -446,7 +447,7 @@ TEST(drain_of_a_pool_leaves_what_is_of_others)
 	for (i = 0; i < 200; i++) {
 		phys_addr_t start = i % 2 ? pool->start : mem->boot_pool.start;
 
-		unmap_one(start + i / 2 * PAGE_SIZE, PAGE_SIZE);
+		unmap_one(start + i / 2 * BLOCK, BLOCK);
 	}
 	CHECK(depot_count() > 20);
 
@@ -454,7 +455,7 @@ TEST(drain_of_a_pool_leaves_what_is_of_others)
 	CHECK_EQ(swiotlb_pool_used(pool), 0);
 	CHECK(depot_count() > 10);
 	for (i = 100; i < 256; i++)
-		unmap_one(mem->boot_pool.start + i * PAGE_SIZE, PAGE_SIZE);
+		unmap_one(mem->boot_pool.start + i * BLOCK, BLOCK);
 	swiotlb_magazines_drain(&mem->cache);
 	CHECK_EQ(pools_used(), 0);
 }
@@ -475,7 +476,7 @@ TEST(magazines_are_emptied_before_a_map_fails)
 	}
 	CHECK(kept() > 0);
 	check_used(0);
-	map_n(1024, PAGE_SIZE);
+	map_n(1024, BLOCK);
 }
 
 /* Freed slots return to their area, where they make longer runs */
@@ -554,7 +555,7 @@ TEST(map_finds_what_another_cpu_has_drained)
 	shim_cpu_dead(0);
 	unmap_range(0, 10, IO_TLB_SIZE);
 	shim_after_unlock = drain_on_another_cpu;
-	CHECK(map_one(PAGE_SIZE) != MAP_FAILED_ADDR);
+	CHECK(map_one(BLOCK) != MAP_FAILED_ADDR);
 }
 
 static phys_addr_t late;
@@ -607,15 +608,15 @@ TEST(buffers_from_the_depot_are_found_by_a_drain)
 	start(2, "4096,1");
 	total = mem->pub.nslabs / 2;
 	n = total / 8;
-	map_n(n, PAGE_SIZE);
-	unmap_range(0, n, PAGE_SIZE);
+	map_n(n, BLOCK);
+	unmap_range(0, n, BLOCK);
 	CHECK(depot_count() > 0);
 
 	shim_set_cpu(1);
-	CHECK(map_one(PAGE_SIZE) != MAP_FAILED_ADDR);
+	CHECK(map_one(BLOCK) != MAP_FAILED_ADDR);
 	CHECK(atomic_read(&magazine(1)->cell[0]) != 0);
 	shim_set_cpu(0);
-	CHECK_EQ(map_until_full(dev, orig, PAGE_SIZE, tlbs, MOST), total - 1);
+	CHECK_EQ(map_until_full(dev, orig, BLOCK, tlbs, MOST), total - 1);
 }
 
 /* ---- interrupts and other CPUs, in the middle of a map or unmap */
@@ -625,14 +626,14 @@ static phys_addr_t irq_tlb;
 static void irq_unmap(void)
 {
 	shim_hardirq_enter();
-	unmap_one(irq_tlb, PAGE_SIZE);
+	unmap_one(irq_tlb, BLOCK);
 	shim_hardirq_exit();
 }
 
 static void irq_map(void)
 {
 	shim_hardirq_enter();
-	irq_tlb = map_one(PAGE_SIZE);
+	irq_tlb = map_one(BLOCK);
 	shim_hardirq_exit();
 }
 
@@ -645,24 +646,24 @@ static void interrupt_test(void (**hook)(void), void (*in_irq)(void), bool in_ma
 {
 	phys_addr_t a, b, c;
 
-	a = map_one(PAGE_SIZE);
-	b = map_one(PAGE_SIZE);
-	irq_tlb = map_one(PAGE_SIZE);
-	unmap_one(a, PAGE_SIZE);
+	a = map_one(BLOCK);
+	b = map_one(BLOCK);
+	irq_tlb = map_one(BLOCK);
+	unmap_one(a, BLOCK);
 	if (in_irq == irq_map) {
-		unmap_one(irq_tlb, PAGE_SIZE);
+		unmap_one(irq_tlb, BLOCK);
 		irq_tlb = 0;
 	}
 	*hook = in_irq;
 	if (in_map) {
-		c = map_one(PAGE_SIZE);
+		c = map_one(BLOCK);
 		CHECK(c != b && (in_irq != irq_map || c != irq_tlb));
-		unmap_one(c, PAGE_SIZE);
+		unmap_one(c, BLOCK);
 	}
-	unmap_one(b, PAGE_SIZE);
+	unmap_one(b, BLOCK);
 	CHECK_MSG(!*hook, "the interrupt never came");
 	if (in_irq != irq_unmap)
-		unmap_one(irq_tlb, PAGE_SIZE);
+		unmap_one(irq_tlb, BLOCK);
 	check_used(0);
 	check_all_there();
 }
@@ -687,7 +688,7 @@ static void irq_takes_one_and_leaves_another(void)
 {
 	irq_map();
 	shim_hardirq_enter();
-	unmap_one(left, PAGE_SIZE);
+	unmap_one(left, BLOCK);
 	shim_hardirq_exit();
 }
 
@@ -697,17 +698,17 @@ TEST(magazine_cell_changes_under_a_map)
 	phys_addr_t one, two;
 
 	start(1, "4096,4");
-	map_n(2, PAGE_SIZE);
+	map_n(2, BLOCK);
 	left = tlbs[1];
-	unmap_one(tlbs[0], PAGE_SIZE);
+	unmap_one(tlbs[0], BLOCK);
 	shim_before_take = irq_takes_one_and_leaves_another;
-	one = map_one(PAGE_SIZE);
-	two = map_one(PAGE_SIZE);
+	one = map_one(BLOCK);
+	two = map_one(BLOCK);
 	CHECK_EQ(irq_tlb, tlbs[0]);
 	CHECK(one != two && one != irq_tlb && two != irq_tlb);
-	unmap_one(one, PAGE_SIZE);
-	unmap_one(two, PAGE_SIZE);
-	unmap_one(irq_tlb, PAGE_SIZE);
+	unmap_one(one, BLOCK);
+	unmap_one(two, BLOCK);
+	unmap_one(irq_tlb, BLOCK);
 	check_all_there();
 }
 
@@ -717,20 +718,20 @@ TEST(stranded_buffer_is_found_by_the_next_push)
 	struct swiotlb_magazine *mag;
 
 	start(1, "4096,1");
-	map_n(3, PAGE_SIZE);
-	unmap_range(0, 2, PAGE_SIZE);
+	map_n(3, BLOCK);
+	unmap_range(0, 2, BLOCK);
 	mag = magazine(0);
 	CHECK_EQ(mag->top, 2);
 	mag->top = 1;
-	unmap_one(tlbs[2], PAGE_SIZE);
+	unmap_one(tlbs[2], BLOCK);
 	CHECK_EQ(mag->top, 3);
 	CHECK_EQ(kept(), 6);
-	CHECK_EQ(map_one(PAGE_SIZE), tlbs[2]);
-	CHECK_EQ(map_one(PAGE_SIZE), tlbs[1]);
+	CHECK_EQ(map_one(BLOCK), tlbs[2]);
+	CHECK_EQ(map_one(BLOCK), tlbs[1]);
 
 	/* A hint that is too high is lowered */
 	mag->top = 20;
-	CHECK_EQ(map_one(PAGE_SIZE), tlbs[0]);
+	CHECK_EQ(map_one(BLOCK), tlbs[0]);
 	CHECK_EQ(mag->top, 0);
 }
 

@@ -12,6 +12,11 @@ struct form {
 };
 
 #define DEFAULT_SLOTS 32768
+#if BITS_PER_LONG == 64
+#define LARGEST "65536MB"
+#else
+#define LARGEST "2048MB"
+#endif
 #define ANY_SIZE 1		/* but a sane one */
 
 static const struct form good_forms[] = {
@@ -63,9 +68,9 @@ static const struct form bad_forms[] = {
 	{ "512x", DEFAULT_SLOTS, .says = "\"512x\" is neither", .ours_only = "taken as 512" },
 	{ "64MB", DEFAULT_SLOTS, .says = "\"64MB\" is neither", .ours_only = "taken as 64" },
 	{ "0xM", DEFAULT_SLOTS, .says = "\"0xM\" is neither", .ours_only = "taken as 0" },
-	{ "65G", DEFAULT_SLOTS, .says = "\"65G\" is more than 65536MB",
+	{ "65G", DEFAULT_SLOTS, .says = "\"65G\" is more than " LARGEST,
 	  .ours_only = "taken as 65" },
-	{ "18014398509481985K", DEFAULT_SLOTS, .says = "is more than 65536MB",
+	{ "18014398509481985K", DEFAULT_SLOTS, .says = "is more than " LARGEST,
 	  .ours_only = "taken at its word" },
 	{ "4096,8M", 4096, .says = "\"8M\" is not understood", .ours_only = "taken as 8" },
 	{ "512,1,1,force", 512, true, .says = "\"1\"",

@@ -58,6 +58,7 @@ TEST(shrinker_sees_pools_above)
 {
 	unsigned long freed;
 
+	needs_pools_above();
 	boot("32768,1");
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
 	start_with(device_below(DMA_BIT_MASK(32)));
@@ -94,7 +95,7 @@ TEST(memory_counts_against_the_limit_until_it_is_free)
 {
 	shim_init();
 	start_encrypted("8192,1,max=48M");
-	pages_at_boot = shim_usage().pages - (slots_total() - 8192) / 2;
+	pages_at_boot = shim_usage().pages - (slots_total() - 8192) / PAGE_SLOTS;
 	shim_before_encrypt = load_meanwhile;
 	ticks(60);
 	CHECK_EQ(seen, 1);

@@ -11,7 +11,7 @@
 
 #define MIB_SLOTS 512
 #define MIB_PIECES 16
-#define LOW_END (ARCH_LOW_ADDRESS_LIMIT + 1)
+#define LOW_END ((u64)ARCH_LOW_ADDRESS_LIMIT + 1)
 
 static bool is_low(phys_addr_t tlb)
 {
@@ -43,7 +43,7 @@ static unsigned int high_pools(void)
 
 static bool reaches(struct device *device, phys_addr_t tlb)
 {
-	return dma_capable(device, phys_to_dma_unencrypted(device, tlb), 4096, true, 0);
+	return dma_capable(device, phys_to_dma_unencrypted(device, tlb), BLOCK, true, 0);
 }
 
 /* ---- LOW and ANY */
@@ -53,6 +53,7 @@ TEST(device_that_reaches_all_makes_pools_above_grow)
 {
 	unsigned int i;
 
+	needs_pools_above();
 	boot("512,1");
 	start_with(device_below(~0ULL));
 	map_slowly(0, 400);
@@ -72,6 +73,7 @@ TEST(device_that_reaches_all_makes_pools_above_grow)
 /* The boot pool in low memory is used before pools are added above */
 TEST(room_below_counts_for_a_device_that_reaches_all)
 {
+	needs_pools_above();
 	boot("4096,1");
 	start_with(device_below(~0ULL));
 	map_slowly(0, 4 * MIB_PIECES);
@@ -100,6 +102,7 @@ TEST(each_device_has_room_where_it_reaches)
 	struct device *wide, *narrow;
 	unsigned int i, n = 20 * MIB_PIECES;
 
+	needs_pools_above();
 	boot("512,1");
 	wide = device_below(~0ULL);
 	narrow = device_below(DMA_BIT_MASK(32));
@@ -139,6 +142,7 @@ TEST(device_that_reaches_all_falls_back_to_low_pools)
 {
 	unsigned int i, n, low = 0;
 
+	needs_pools_above();
 	boot("4096,1");
 	start_with(device_below(~0ULL));
 	map_slowly(0, 5 * MIB_PIECES);
@@ -158,16 +162,17 @@ TEST(device_that_reaches_all_leaves_kept_low_buffers_to_others)
 	struct device *narrow;
 	phys_addr_t low;
 
+	needs_pools_above();
 	boot("4096,1");
 	start_with(device_below(~0ULL));
 	narrow = device_below(DMA_BIT_MASK(32));
 	map_slowly(0, 5 * MIB_PIECES);
 	CHECK_EQ(high_pools(), 1);
-	low = map_page(narrow);
+	low = map_block(narrow);
 	CHECK(is_low(low));
-	unmap(narrow, low, 4096, DMA_FROM_DEVICE);
-	CHECK(!is_low(map_page(dev)));
-	CHECK_EQ(map_page(narrow), low);
+	unmap(narrow, low, BLOCK, DMA_FROM_DEVICE);
+	CHECK(!is_low(map_block(dev)));
+	CHECK_EQ(map_block(narrow), low);
 }
 
 /* The message of a failed map counts only the slots of pools in reach */
@@ -186,6 +191,7 @@ static void check_total(struct device *device, long nslots)
 
 TEST(shortage_is_of_pools_in_reach)
 {
+	needs_pools_above();
 	boot("512,1");
 	start_with(device_below(~0ULL));
 	map_slowly(0, 3 * MIB_PIECES);
@@ -210,13 +216,14 @@ TEST(dead_cpu_frees_its_buffers_of_pools_above)
 {
 	phys_addr_t tlb;
 
+	needs_pools_above();
 	boot("512,1");
 	start_with(device_below(~0ULL));
 	map_slowly(0, 2 * MIB_PIECES);
 	shim_set_cpu(1);
-	tlb = map_page(dev);
+	tlb = map_block(dev);
 	CHECK(!is_low(tlb));
-	unmap(dev, tlb, 4096, DMA_FROM_DEVICE);
+	unmap(dev, tlb, BLOCK, DMA_FROM_DEVICE);
 	shim_set_cpu(0);
 	CHECK_EQ(slots_of_pools(), slots_used() + 2);
 	shim_cpu_dead(1);
@@ -226,6 +233,7 @@ TEST(dead_cpu_frees_its_buffers_of_pools_above)
 /* The mask may change between a map and its unmap, and between maps */
 TEST(reach_is_looked_at_for_each_map)
 {
+	needs_pools_above();
 	boot("512,1");
 	start_with(device_below(~0ULL));
 	map_slowly(0, 2 * MIB_PIECES);
@@ -264,14 +272,15 @@ TEST(device_below_the_boot_pool_has_pools_of_its_own)
 	unsigned int i;
 	phys_addr_t tlb;
 
+	needs_pools_above();
 	boot_high("4096,2");
 	dev = device_below(DMA_BIT_MASK(32));
 	CHECK(default_swiotlb_limit() > DMA_BIT_MASK(32));
 	for (i = 0; i < 100; i++) {
 		shim_advance(1);
-		tlb = map_page(dev);
+		tlb = map_block(dev);
 		CHECK(tlb != MAP_FAILED_ADDR && reaches(dev, tlb));
-		unmap(dev, tlb, 4096, DMA_FROM_DEVICE);
+		unmap(dev, tlb, BLOCK, DMA_FROM_DEVICE);
 		shim_run_work();
 	}
 	CHECK_EQ(slots_event("grown"), 0);
@@ -301,7 +310,7 @@ static void load_beyond_the_boot_pool(unsigned int *from_boot)
 	*from_boot = 0;
 	for (i = 0; i < 3 * MIB_SLOTS / 2; i++) {
 		shim_advance(HZ / 16);
-		tlb = map_page(dev);
+		tlb = map_block(dev);
 		if (tlb == MAP_FAILED_ADDR)
 			continue;
 		CHECK(reaches(dev, tlb));
@@ -316,7 +325,7 @@ TEST(device_that_reaches_the_boot_pool_makes_nothing_grow)
 	unsigned int from_boot;
 
 	boot("512,1");
-	start_with(device_below(DMA_BIT_MASK(31)));
+	start_with(device_below(DMA_BIT_MASK(30)));
 	load_beyond_the_boot_pool(&from_boot);
 	CHECK_EQ(from_boot, MIB_SLOTS / 2);
 	CHECK_EQ(slots_event("transient"), MIB_SLOTS);
@@ -345,7 +354,7 @@ TEST(device_with_a_window_makes_nothing_grow)
 
 	boot("512,1");
 	start_with(device_below(DMA_BIT_MASK(32)));
-	window[0].cpu_start = map_page(dev);
+	window[0].cpu_start = map_block(dev);
 	window[0].size = SZ_64M;
 	dev->dma_range_map = window;
 	load_beyond_the_boot_pool(&from_boot);
@@ -425,7 +434,7 @@ TEST(device_with_two_windows_gets_nothing_between_them)
 	dev = device_below(DMA_BIT_MASK(32));
 	dev->dma_range_map = windows;
 	for (i = 0; i < 8; i++) {
-		tlb = map_page(dev);
+		tlb = map_block(dev);
 		CHECK(tlb == MAP_FAILED_ADDR || reaches(dev, tlb));
 		shim_run_work();
 	}
@@ -445,12 +454,12 @@ static void check_part_of_pool(const void *mask)
 	boot("4096,1");
 	wide = device_below(~0ULL);
 	narrow = device_below(*(const u64 *)mask);
-	window[0].cpu_start = map_page(wide);
+	window[0].cpu_start = map_block(wide);
 	narrow->dma_range_map = window;
 	for (i = 0; i < 512; i++)
-		map_page(wide);
+		map_block(wide);
 	for (i = 0; i < 8; i++) {
-		tlb = map_page(narrow);
+		tlb = map_block(narrow);
 		CHECK(tlb == MAP_FAILED_ADDR || reaches(narrow, tlb));
 		shim_run_work();
 	}
@@ -484,7 +493,7 @@ TEST(pool_is_where_a_bus_sees_it)
 	dev->dma_range_map = shifted;
 	for (i = 0; i < 10; i++) {
 		shim_advance(1);
-		tlb = map_page(dev);
+		tlb = map_block(dev);
 		CHECK(tlb != MAP_FAILED_ADDR && reaches(dev, tlb));
 		shim_run_work();
 	}
@@ -552,7 +561,7 @@ TEST(device_that_sees_nothing_is_told_so)
 	dev = device_that_sees_nothing();
 	for (i = 0; i < 50; i++) {
 		shim_advance(1);
-		CHECK(map_page(dev) == MAP_FAILED_ADDR);
+		CHECK(map_block(dev) == MAP_FAILED_ADDR);
 		shim_run_work();
 	}
 	CHECK_EQ(slots_event("grown"), 0);
@@ -572,7 +581,7 @@ TEST(device_that_reaches_no_memory_does_not_hold_up_others)
 	never = device_below(SZ_1M - 1);
 	start_with(wide);
 	for (i = 0; i < 512; i++) {
-		CHECK(map_page(never) == MAP_FAILED_ADDR);
+		CHECK(map_block(never) == MAP_FAILED_ADDR);
 		map_slowly(i, i + 1);
 	}
 	CHECK_EQ(slots_event("transient"), 0);
@@ -592,19 +601,19 @@ TEST(boot_pools_of_two_allocators_are_told_apart)
 	base = shim_take_ram(SZ_1M);
 	restricted = restricted_device(base, SZ_1M, "restricted");
 	plain = new_device(0, 0);
-	a = map_page(restricted);
-	b = map_page(plain);
+	a = map_block(restricted);
+	b = map_block(plain);
 	CHECK(a >= base && a < base + SZ_1M);
 	CHECK(b < base || b >= base + SZ_1M);
 	CHECK(swiotlb_find_pool(restricted, a) != swiotlb_find_pool(plain, b));
 	CHECK(!swiotlb_find_pool(plain, a));
 	CHECK(!swiotlb_find_pool(restricted, b));
 	CHECK_EQ(slots_used(), 2);
-	unmap(plain, b, 4096, DMA_FROM_DEVICE);
+	unmap(plain, b, BLOCK, DMA_FROM_DEVICE);
 	CHECK_EQ(slots_used(), 0);
 	stats_dir = "restricted";
 	CHECK_EQ(slots_used(), 2);
-	unmap(restricted, a, 4096, DMA_FROM_DEVICE);
+	unmap(restricted, a, BLOCK, DMA_FROM_DEVICE);
 	CHECK_EQ(slots_used(), 0);
 }
 #endif
@@ -668,6 +677,7 @@ TEST(limit_is_for_both_allocators_together)
 {
 	unsigned int i, n = 0;
 
+	needs_pools_above();
 	boot("512,1,max=16M");
 	start_with(device_below(~0ULL));
 	for (i = 0; i < 2000; i++) {
@@ -698,6 +708,7 @@ TEST(limit_is_kept_while_both_grow_at_once)
 {
 	unsigned int i;
 
+	needs_pools_above();
 	boot("512,1,max=5M");
 	wide = device_below(~0ULL);
 	start_with(device_below(DMA_BIT_MASK(32)));

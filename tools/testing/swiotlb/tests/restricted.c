@@ -7,7 +7,7 @@
 TEST(restricted_alloc_and_free)
 {
 	phys_addr_t base, prev = 0;
-	struct page *pages[64];
+	struct page *pages[SZ_256K / PAGE_SIZE];
 	struct device *dev;
 	unsigned int i;
 
@@ -20,8 +20,8 @@ TEST(restricted_alloc_and_free)
 	CHECK(is_swiotlb_force_bounce(dev));
 	CHECK(is_swiotlb_for_alloc(dev));
 	CHECK(is_swiotlb_active(dev));
-	for (i = 0; i < 64; i++) {
-		pages[i] = swiotlb_alloc(dev, 4096, 0);
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		pages[i] = swiotlb_alloc(dev, PAGE_SIZE, 0);
 		if (!CHECK(pages[i]))
 			return;
 		CHECK(page_to_phys(pages[i]) >= base &&
@@ -29,10 +29,10 @@ TEST(restricted_alloc_and_free)
 		CHECK(page_to_phys(pages[i]) != prev);
 		prev = page_to_phys(pages[i]);
 	}
-	CHECK(!swiotlb_alloc(dev, 4096, 0));
-	for (i = 0; i < 64; i++)
-		CHECK(swiotlb_free(dev, pages[i], 4096));
-	CHECK(!swiotlb_free(dev, pfn_to_page(1), 4096));
+	CHECK(!swiotlb_alloc(dev, PAGE_SIZE, 0));
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		CHECK(swiotlb_free(dev, pages[i], PAGE_SIZE));
+	CHECK(!swiotlb_free(dev, pfn_to_page(1), PAGE_SIZE));
 	pages[0] = swiotlb_alloc(dev, SZ_256K, 0);
 	CHECK(pages[0]);
 	CHECK(!swiotlb_alloc(dev, 2048, 0));
@@ -48,10 +48,10 @@ TEST(restricted_alloc_is_naturally_aligned)
 	size_t size;
 
 	boot("512,1");
-	base = shim_take_ram(SZ_1M);
-	dev = restricted_device(base, SZ_1M, "rmem");
+	base = shim_take_ram(SZ_4M);
+	dev = restricted_device(base, SZ_4M, "rmem");
 	tlb = map(dev, new_buffer(512, 0), 512, DMA_TO_DEVICE);
-	for (size = 1; size <= 65536; size = size * 2 + 1) {
+	for (size = 1; size <= SZ_256K; size = size * 2 + 1) {
 		page = swiotlb_alloc(dev, size, 0);
 		if (CHECK_MSG(page, "%zu bytes", size))
 			CHECK_EQ(page_to_phys(page) &
@@ -217,6 +217,44 @@ TEST(restricted_pool_by_encryption_state)
 	CHECK(!swiotlb_alloc(dev, 4096, 0));
 }
 
+/*
+ * The range begins and ends within a page, the rest of which is not part of it:
+ *
+ *	pages	|   0   |   1   |  ...  |   7   |   8   |
+ *	range	    [ rmem                          ]
+ */
+TEST_BASE_FAILS(restricted_pool_shares_no_memory_of_others,
+		"it decrypts pages of which it has a part")
+{
+	phys_addr_t ram, tlb;
+	struct device *dev;
+	unsigned int n;
+
+	boot_encrypted("512,1");
+	ram = shim_take_ram(16 * PAGE_SIZE);
+	dev = restricted_device(ram + PAGE_SIZE / 2, 8 * PAGE_SIZE, "rmem");
+	for (n = 0; n <= 8; n++)
+		CHECK_EQ(shim_page_decrypted(ram + n * PAGE_SIZE), n && n < 8);
+	/* All slots that it has are decrypted */
+	for (n = 0; (tlb = map_full(dev, new_buffer(64, 0), 64, 0, DMA_TO_DEVICE,
+				    DMA_ATTR_NO_WARN)) != MAP_FAILED_ADDR; n++)
+		CHECK(shim_page_decrypted(tlb));
+	CHECK_EQ(n, 7 * PAGE_SLOTS);
+}
+
+TEST_BASE_FAILS(restricted_pool_without_a_whole_page_is_refused,
+		"it decrypts pages of which it has a part")
+{
+	const struct reserved_mem_ops *ops = shim_rmem_ops();
+	struct reserved_mem rmem = { .name = "part", .size = PAGE_SIZE };
+
+	boot_encrypted("512,1");
+	rmem.base = shim_take_ram(2 * PAGE_SIZE) + PAGE_SIZE / 2;
+	CHECK(ops->device_init(&rmem, new_device(0, 0)) < 0);
+	CHECK(!shim_page_decrypted(rmem.base));
+	CHECK(!shim_page_decrypted(rmem.base + PAGE_SIZE));
+}
+
 TEST(restricted_pool_that_cannot_be_decrypted)
 {
 	const struct reserved_mem_ops *ops = shim_rmem_ops();
@@ -266,7 +304,7 @@ TEST(restricted_pool_in_highmem_is_refused)
 	boot("512,1");
 	shim_highmem_start = SHIM_HIGH_START;
 	CHECK_EQ(ops->device_init(&rmem, new_device(0, 0)), -EINVAL);
-	shim_highmem_start = ~0ULL;
+	shim_highmem_start = SHIM_HIGHMEM;
 	shim_flat_dt_reject = true;
 	CHECK_EQ(ops->node_init(0, &rmem), -EINVAL);
 }
@@ -352,22 +390,22 @@ TEST(restricted_alloc_is_not_synced)
 	boot("512,1");
 	base = shim_take_ram(SZ_256K);
 	dev = restricted_device(base, SZ_256K, "rmem");
-	p = swiotlb_alloc(dev, 8192, 0);
+	p = swiotlb_alloc(dev, 2 * PAGE_SIZE, 0);
 	if (!CHECK(p))
 		return;
 	tlb = page_to_phys(p);
-	fill_pattern(phys_to_virt(tlb), 8192, 1);
+	fill_pattern(phys_to_virt(tlb), 2 * PAGE_SIZE, 1);
 	/*
 	 * Sync for the device first: after a wrong copy to the missing original, a copy from
 	 * there would go unnoticed.
 	 */
-	swiotlb_sync_single_for_device(dev, tlb, 8192, DMA_BIDIRECTIONAL);
-	swiotlb_sync_single_for_device(dev, tlb + 4096, 100, DMA_BIDIRECTIONAL);
-	CHECK(has_pattern(phys_to_virt(tlb), 8192, 1));
-	swiotlb_sync_single_for_cpu(dev, tlb, 8192, DMA_BIDIRECTIONAL);
-	swiotlb_sync_single_for_cpu(dev, tlb + 4096, 100, DMA_BIDIRECTIONAL);
-	CHECK(has_pattern(phys_to_virt(tlb), 8192, 1));
-	CHECK(swiotlb_free(dev, p, 8192));
+	swiotlb_sync_single_for_device(dev, tlb, 2 * PAGE_SIZE, DMA_BIDIRECTIONAL);
+	swiotlb_sync_single_for_device(dev, tlb + PAGE_SIZE, 100, DMA_BIDIRECTIONAL);
+	CHECK(has_pattern(phys_to_virt(tlb), 2 * PAGE_SIZE, 1));
+	swiotlb_sync_single_for_cpu(dev, tlb, 2 * PAGE_SIZE, DMA_BIDIRECTIONAL);
+	swiotlb_sync_single_for_cpu(dev, tlb + PAGE_SIZE, 100, DMA_BIDIRECTIONAL);
+	CHECK(has_pattern(phys_to_virt(tlb), 2 * PAGE_SIZE, 1));
+	CHECK(swiotlb_free(dev, p, 2 * PAGE_SIZE));
 }
 
 TEST(restricted_alloc_of_impossible_sizes)

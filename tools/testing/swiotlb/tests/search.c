@@ -77,10 +77,10 @@ TEST_BASE_FAILS(a_hole_of_the_right_size_is_found,
 	boot_full_pool();
 	for (i = 0; i < ARRAY_SIZE(lengths); i++)
 		for (k = 0; k < ARRAY_SIZE(places); k++)
-			open_hole(places[k], lengths[i], (i + k) % 3);
+			open_hole(ALIGN(places[k], PAGE_SLOTS), lengths[i], (i + k) % 3);
 	/* Holes at the end of the pool */
 	for (i = 0; i < ARRAY_SIZE(lengths); i++)
-		open_hole((NSLOTS - lengths[i]) & ~1U, lengths[i], UP);
+		open_hole(ALIGN_DOWN(NSLOTS - lengths[i], PAGE_SLOTS), lengths[i], UP);
 }
 
 /* A run that is long enough may be misaligned for one device, but not for another */
@@ -91,7 +91,7 @@ TEST_BASE_FAILS(a_hole_with_another_alignment_is_found,
 	unsigned int n, i;
 
 	boot_full_pool();
-	for (n = 3; n < 80; n += 7) {
+	for (n = PAGE_SLOTS + 1; n < 80; n += 7) {
 		for (i = 0; i < n; i++)
 			free_slot(101 + i);
 		/* The run begins at an odd slot, so it does not fit page-aligned mappings */
@@ -106,6 +106,7 @@ TEST_BASE_FAILS(a_hole_with_another_alignment_is_found,
 TEST(a_hole_is_found_from_the_start_on)
 {
 	const unsigned int n = SZ_64K / IO_TLB_SIZE;
+	const unsigned int at = ALIGN_DOWN(2000, PAGE_SLOTS);
 	unsigned int i;
 
 	boot_full_pool();
@@ -116,6 +117,6 @@ TEST(a_hole_is_found_from_the_start_on)
 	for (i = 0; i < n / 2; i++)
 		free_slot(i);
 	for (i = 0; i < n; i++)
-		free_slot(2000 + i);
-	CHECK_EQ(map_slots(dev, n), slot(2000));
+		free_slot(at + i);
+	CHECK_EQ(map_slots(dev, n), slot(at));
 }

@@ -62,11 +62,11 @@ static void check_magazines(void)
 	unsigned int id;
 
 	shim_advance(HZ);
-	unmap(dev, map_page(dev), 4096, DMA_FROM_DEVICE);
+	unmap(dev, map_block(dev), BLOCK, DMA_FROM_DEVICE);
 #ifdef CONFIG_DEBUG_FS
 	for (id = 1; id < 8; id++)
 		kept += max(slots_of_pool(id), 0L);
-	CHECK_EQ(kept - slots_used(), 4096 / IO_TLB_SIZE);
+	CHECK_EQ(kept - slots_used(), BLOCK / IO_TLB_SIZE);
 #endif
 	(void)kept;
 	(void)id;
@@ -188,7 +188,7 @@ static void unmap_and_queue(void)
 	unmap_three();
 	what = die;
 	when = 0;
-	tlb = map_sleeping(4096);
+	tlb = map_sleeping(BLOCK);
 	CHECK_EQ(tlb, MAP_FAILED_ADDR);
 	shim_killed = false;
 }
@@ -204,7 +204,7 @@ TEST(waiting_is_in_order_before_a_search)
 static void map_in_interrupt(void)
 {
 	shim_hardirq_enter();
-	CHECK(map_sleeping(4096) != MAP_FAILED_ADDR);
+	CHECK(map_sleeping(BLOCK) != MAP_FAILED_ADDR);
 	shim_hardirq_exit();
 }
 
@@ -216,8 +216,8 @@ TEST(waiting_in_an_interrupt_is_reported)
 	boot("512,1");
 	start_with(new_device(0, 0));
 	map_in_interrupt();
-	tlb = map_page(dev);
-	unmap(dev, tlb, 4096, DMA_FROM_DEVICE);
+	tlb = map_block(dev);
+	unmap(dev, tlb, BLOCK, DMA_FROM_DEVICE);
 	map_in_interrupt();
 	expect_misuse(2);
 }
@@ -307,7 +307,7 @@ TEST(waiting_is_in_order_whatever_the_size)
 
 	boot_full();
 	start_waiter(&large, 1, SZ_256K);
-	start_waiter(&small, 2, 4096);
+	start_waiter(&small, 2, BLOCK);
 	for (i = 0; i < 3; i++) {
 		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
 		usleep(2000);
@@ -328,7 +328,7 @@ TEST(waiting_goes_on_when_the_first_one_leaves)
 	boot_full();
 	start_waiter(&large, 1, SZ_256K);
 	shim_advance(HZ);
-	start_waiter(&small, 2, 4096);
+	start_waiter(&small, 2, BLOCK);
 	unmap_three();
 	usleep(2000);
 	CHECK(!has_ended(&small));
@@ -352,27 +352,27 @@ static void check_woken(void)
 	CHECK(end_task(&other) != MAP_FAILED_ADDR);
 }
 
-/* The whole pool is mapped, page by page, and the allocator is no longer crowded */
-static void boot_full_of_pages(void)
+/* The whole pool is mapped, block by block, and the allocator is no longer crowded */
+static void boot_full_of_blocks(void)
 {
 	boot_fixed("8192,1", NULL);
 	start_with(new_device(0, 0));
-	CHECK_EQ(map_until_full(dev, orig, 4096, tlbs, MAX_PIECES), 4096);
+	CHECK_EQ(map_until_full(dev, orig, BLOCK, tlbs, MAX_PIECES), 4096);
 	shim_advance(HZ);
-	other.size = 4096;
+	other.size = BLOCK;
 }
 
-static void unmap_page(unsigned int i)
+static void unmap_block(unsigned int i)
 {
-	unmap(dev, tlbs[i], 4096, DMA_TO_DEVICE);
+	unmap(dev, tlbs[i], BLOCK, DMA_TO_DEVICE);
 }
 
 /* The unmap has read that nothing is crowded; then the caller finds no room, and sleeps */
 TEST(waiting_begins_before_a_buffer_is_in_a_magazine)
 {
-	boot_full_of_pages();
+	boot_full_of_blocks();
 	shim_before_cmpxchg = begin_to_wait;
-	unmap_page(0);
+	unmap_block(0);
 	check_woken();
 }
 
@@ -391,24 +391,24 @@ TEST(waiting_begins_during_a_refill)
 {
 	unsigned int n;
 
-	boot_full_of_pages();
+	boot_full_of_blocks();
 	/* The last unmap moves 28 of 32 buffers to the depot; the other five are mapped again */
 	for (n = 0; n < 33; n++)
-		unmap_page(n);
+		unmap_block(n);
 	for (n = 0; n < 5; n++)
-		CHECK(map_page(dev) != MAP_FAILED_ADDR);
+		CHECK(map_block(dev) != MAP_FAILED_ADDR);
 	shim_set_cpu(3);
 	shim_after_unlock = begin_to_wait;
-	CHECK(map_page(dev) != MAP_FAILED_ADDR);
+	CHECK(map_block(dev) != MAP_FAILED_ADDR);
 	check_woken();
 }
 
 /* Another CPU has taken the magazine from the list, and is about to free the buffers */
 TEST(waiting_begins_during_a_drain)
 {
-	boot_full_of_pages();
-	unmap_page(0);
-	unmap_page(2);
+	boot_full_of_blocks();
+	unmap_block(0);
+	unmap_block(2);
 	shim_set_cpu(3);
 	shim_before_lock = begin_to_wait;
 	/* There is no buffer of that size, so the map drains the magazines */
@@ -445,7 +445,7 @@ static void count_locks(void)
 
 static void unmap_too_little(void)
 {
-	unmap_page(0);
+	unmap_block(0);
 	locks = shim_current()->taken;
 	when = 0;
 	what = count_locks;
@@ -456,7 +456,7 @@ TEST(waiting_takes_the_lock_of_each_area)
 {
 	boot_fixed("512,4", NULL);
 	start_with(new_device(0, 0));
-	CHECK_EQ(map_until_full(dev, orig, 4096, tlbs, MAX_PIECES), 256);
+	CHECK_EQ(map_until_full(dev, orig, BLOCK, tlbs, MAX_PIECES), 256);
 	CHECK_EQ(map_while(HZ, unmap_too_little), MAP_FAILED_ADDR);
 	/* One lock of the queue, eight of depots, four of areas */
 	CHECK_EQ(locks, 1 + 8 + 4);
@@ -537,8 +537,8 @@ static void begin_at_next_lock(void)
 }
 
 /*
- * The worker has closed a pool, which is not empty yet, and drains. In the boot pool, a page
- * is mapped in each run of 64 except for the first run, some pages of which are in the
+ * The worker has closed a pool, which is not empty yet, and drains. In the boot pool, a block
+ * is mapped in each run of 64 except for the first run, some blocks of which are in the
  * magazine.
  */
 TEST(waiting_begins_while_the_worker_drains)
@@ -551,10 +551,10 @@ TEST(waiting_begins_while_the_worker_drains)
 	unmap_pieces(0, 70);
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
-	n = map_until_full(dev, orig, 4096, tlbs, MAX_PIECES);
+	n = map_until_full(dev, orig, BLOCK, tlbs, MAX_PIECES);
 	for (i = 0; i < n; i++)
 		if (!i || i % 64)
-			unmap(dev, tlbs[i], 4096, DMA_TO_DEVICE);
+			unmap(dev, tlbs[i], BLOCK, DMA_TO_DEVICE);
 	shim_run_work();
 	other.size = SZ_256K;
 	shim_after_grace_period = begin_at_next_lock;
@@ -578,6 +578,7 @@ TEST(waiting_ends_with_an_unmap_above_4_GiB)
 {
 	unsigned int n;
 
+	needs_pools_above();
 	boot("512,1");
 	start_with(device_below(~0ULL));
 	map_pieces(20);
@@ -692,15 +693,15 @@ TEST(waiting_ends_with_a_pool_of_moved_memory_that_is_aligned)
 	unsigned int i;
 
 	boot_growing("512,1");
-	dev = new_device(SZ_16K - 1, 0);
-	buffer = new_buffer(SZ_16K, SZ_8K);
+	dev = new_device(4 * PAGE_SIZE - 1, 0);
+	buffer = new_buffer(4 * PAGE_SIZE, 2 * PAGE_SIZE);
 	shim_fail(SHIM_FAULT_CONTIG, 0, 0);
 	shim_no_kworkers = true;
 	shim_meanwhile = time_passes;
 	for (i = 0; i < 8; i++) {
-		tlb = map_full(dev, buffer, 12 << 10, 0, DMA_TO_DEVICE, DMA_ATTR_MAY_SLEEP);
+		tlb = map_full(dev, buffer, 3 * PAGE_SIZE, 0, DMA_TO_DEVICE, DMA_ATTR_MAY_SLEEP);
 		if (CHECK(tlb != MAP_FAILED_ADDR))
-			CHECK_EQ(tlb & (SZ_16K - 1), buffer & (SZ_16K - 1));
+			CHECK_EQ(tlb & (4 * PAGE_SIZE - 1), buffer & (4 * PAGE_SIZE - 1));
 	}
 }
 
@@ -810,6 +811,26 @@ TEST(waiting_ends_with_a_decrypted_pool)
 	CHECK_EQ(slots_transient(), 0);
 	CHECK_EQ(slots_event("set_memory") - changes, 40);
 #endif
+}
+
+static unsigned int shared, stale;
+
+static void look_for_stale(const void *vaddr, size_t bytes)
+{
+	shared++;
+	stale += !all_bytes(vaddr, bytes, 0);
+}
+
+/* A page is shared as a whole, even if the mapping has only one slot of it */
+TEST(waiting_shares_only_clear_memory)
+{
+	boot_growing_encrypted();
+	/* Soon after a wait that timed out, no map waits */
+	CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
+	shim_on_decrypt = look_for_stale;
+	CHECK(map_sleeping(512) != MAP_FAILED_ADDR);
+	CHECK_EQ(shared, 1);
+	CHECK_EQ(stale, 0);
 }
 
 /* Memory that cannot be encrypted again is lost, and counts forever */

@@ -166,7 +166,7 @@ static void says_not_allocated(void)
 static void says_late_is_smaller(void)
 {
 	shim_init();
-	shim_faults[SHIM_FAULT_PAGES].min_order = 10 - (PAGE_SHIFT - 12);
+	shim_faults[SHIM_FAULT_PAGES].min_order = get_order(SZ_4M);
 	shim_faults[SHIM_FAULT_PAGES].times = -1;
 	swiotlb_init_late(SZ_4M, GFP_KERNEL | __GFP_DMA32, NULL);
 }
@@ -428,8 +428,8 @@ TEST(double_unmap_is_an_error_and_no_warning)
 	boot_fixed("512,1", NULL);
 	dev = new_device(0, 0);
 	tlb = map_page(dev);
-	unmap(dev, tlb, SZ_4K, DMA_FROM_DEVICE);
-	unmap(dev, tlb, SZ_4K, DMA_FROM_DEVICE);
+	unmap(dev, tlb, PAGE_SIZE, DMA_FROM_DEVICE);
+	unmap(dev, tlb, PAGE_SIZE, DMA_FROM_DEVICE);
 	CHECK(shim_log_has("test: "));
 	CHECK_EQ(shim_reports[SHIM_WARN], 0);
 	CHECK(shim_reports[SHIM_NOTE] > 0);
@@ -484,18 +484,18 @@ TEST_BASE_FAILS(statistics_name_the_devices_that_hold_slots, "there is nothing o
 	wifi->name = "wifi0";
 	disk = new_device(0, 0);
 	disk->name = "disk0";
-	unmap(disk, map_page(disk), SZ_4K, DMA_FROM_DEVICE);
-	n = map_until_full(wifi, new_buffer(SZ_4K, 0), SZ_4K, tlbs, MOST);
-	CHECK(map_page(disk) == MAP_FAILED_ADDR);
-	unmap_all(wifi, SZ_4K, tlbs, n / 2);
+	unmap(disk, map_block(disk), BLOCK, DMA_FROM_DEVICE);
+	n = map_until_full(wifi, new_buffer(BLOCK, 0), BLOCK, tlbs, MOST);
+	CHECK(map_block(disk) == MAP_FAILED_ADDR);
+	unmap_all(wifi, BLOCK, tlbs, n / 2);
 	if (CHECK(device_line("wifi0", figures))) {
-		CHECK_EQ(figures[0], (n - n / 2) * SZ_4K);
-		CHECK_EQ(figures[1], n * SZ_4K);
+		CHECK_EQ(figures[0], (n - n / 2) * BLOCK);
+		CHECK_EQ(figures[1], n * BLOCK);
 		CHECK_EQ(figures[2], 1);
 	}
 	if (CHECK(device_line("disk0", figures))) {
 		CHECK_EQ(figures[0], 0);
-		CHECK_EQ(figures[1], SZ_4K);
+		CHECK_EQ(figures[1], BLOCK);
 		CHECK_EQ(figures[2], 1);
 	}
 }

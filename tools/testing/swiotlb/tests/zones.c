@@ -34,7 +34,7 @@ static void take_all_below(phys_addr_t end)
 }
 
 /* The first pages that the allocator finds lie above the reach of the device */
-static void check_pages_below_2_gib(const void *window)
+static void check_pages_below_1_gib(const void *window)
 {
 	struct device *dev;
 	phys_addr_t orig, tlb = 0;
@@ -44,15 +44,15 @@ static void check_pages_below_2_gib(const void *window)
 	boot("512,1");
 	dev = new_device(0, 0);
 	orig = new_buffer(2048, 0);
-	*dev->dma_mask = DMA_BIT_MASK(31);
+	*dev->dma_mask = DMA_BIT_MASK(30);
 	dev->dma_range_map = window;
-	take_all_below(SZ_2G);
+	take_all_below(SZ_1G);
 	pages = shim_usage().pages;
 	for (i = 0; i < 512 + 100; i++) {
 		tlb = map(dev, orig, 2048, DMA_TO_DEVICE);
 		if (!CHECK(tlb != MAP_FAILED_ADDR))
 			return;
-		CHECK(tlb + 2047 <= DMA_BIT_MASK(31));
+		CHECK(tlb + 2047 <= DMA_BIT_MASK(30));
 		shim_run_work();
 	}
 	CHECK_EQ(slots_event("transient"), 100);
@@ -61,15 +61,15 @@ static void check_pages_below_2_gib(const void *window)
 	CHECK_EQ(shim_usage().pages - pages, 100);
 }
 
-TEST(pages_below_2_gib_come_from_another_zone)
+TEST(pages_below_1_gib_come_from_another_zone)
 {
 	/* Wider than the mask */
 	static const struct bus_dma_region window[] = {
 		{ .size = SHIM_HIGH_START }, { }
 	};
 
-	in_child(check_pages_below_2_gib, NULL, "no window");
-	in_child(check_pages_below_2_gib, window, "with a window");
+	in_child(check_pages_below_1_gib, NULL, "no window");
+	in_child(check_pages_below_1_gib, window, "with a window");
 }
 
 /* Where there is enough, the first pages are the right ones */
@@ -174,7 +174,8 @@ TEST(late_pool_for_old_dma_grows_there)
 	CHECK_EQ(swiotlb_init_late(SZ_1M, GFP_KERNEL | __GFP_DMA, NULL), 0);
 	shim_early_initcalls_run();
 	shim_initcalls_run();
-	dev = new_device(0, 0);
+	/* It reaches all pools of the allocator, but not those of a wider one */
+	dev = device_below(DMA_BIT_MASK(30));
 	orig = new_buffer(2048, 0);
 	for (i = 0; i < ARRAY_SIZE(tlbs); i++) {
 		shim_advance(1);
@@ -199,7 +200,8 @@ TEST(default_limit_is_a_share_of_what_is_in_reach)
 	CHECK_EQ(swiotlb_init_late(SZ_1M, GFP_KERNEL | __GFP_DMA, NULL), 0);
 	shim_early_initcalls_run();
 	shim_initcalls_run();
-	dev = new_device(0, 0);
+	/* It reaches all pools of the allocator, but not those of a wider one */
+	dev = device_below(DMA_BIT_MASK(30));
 	orig = new_buffer(SZ_64K, 0);
 	for (i = 0; i < 200; i++) {
 		map_full(dev, orig, SZ_64K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
