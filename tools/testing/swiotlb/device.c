@@ -162,6 +162,15 @@ struct device *restricted_device(phys_addr_t base, size_t size, const char *name
 	return dev;
 }
 
+unsigned int restricted_areas(const struct device *dev)
+{
+#ifdef ENGINE_ours
+	return to_swiotlb_mem(dev->dma_io_tlb_mem)->boot_pool.nareas;
+#else
+	return 1;
+#endif
+}
+
 phys_addr_t new_buffer(size_t size, unsigned int offset)
 {
 	unsigned long first = offset >> PAGE_SHIFT;
