@@ -16,6 +16,7 @@
  * @force:	Bounce all DMA.
  * @noforce:	Bounce no DMA.
  * @dynamic:	Boot with a small pool.
+ * @own:	A device that bounces gets pools of its own.
  * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
  * @track_hiwater: Keep the peak of slots in use.
  *
@@ -30,6 +31,7 @@ struct swiotlb_param {
 	bool force;
 	bool noforce;
 	bool dynamic;
+	bool own;
 	bool track_hiwater;
 };
 

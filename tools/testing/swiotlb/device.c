@@ -144,6 +144,16 @@ struct device *new_device(unsigned int min_align_mask, unsigned long boundary)
 	return &t->dev;
 }
 
+#if defined(ENGINE_ours) && defined(CONFIG_SWIOTLB_DYNAMIC)
+void end_device(struct device *dev)
+{
+	struct io_tlb_mem *mem = swiotlb_dev_mem(dev);
+
+	memset(dev, 0x5b, sizeof(*dev));
+	swiotlb_mem_release(mem);
+}
+#endif
+
 struct device *restricted_device(phys_addr_t base, size_t size, const char *name)
 {
 	const struct reserved_mem_ops *ops = shim_rmem_ops();

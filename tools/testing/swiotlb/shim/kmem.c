@@ -158,7 +158,18 @@ struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...)
 	return kzalloc(sizeof(struct shrinker), GFP_KERNEL);
 }
 
-/* Called only at boot, so no other thread registers one meanwhile */
+/* Only one thread at a time registers and frees them, and tests do not shrink meanwhile */
+void shrinker_free(struct shrinker *shrinker)
+{
+	struct shrinker **p = &shrinkers;
+
+	while (*p && *p != shrinker)
+		p = &(*p)->next;
+	BUG_ON(!*p);
+	*p = shrinker->next;
+	kfree(shrinker);
+}
+
 void shrinker_register(struct shrinker *shrinker)
 {
 	shrinker->next = shrinkers;
