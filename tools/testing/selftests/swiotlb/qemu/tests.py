@@ -287,6 +287,8 @@ TESTS = (
                  coco.undone, ignore=coco.IGNORE, ours=True),
     confidential("violations", coco.control_spec(), coco.caught,
                  ignore=("warning", "trace", "atomic", "bug", "io-error")),
+    Test("um-own", "swiotlb=512,force,own", vcpus=2, memory_mib=1000, group=uml.ARCH,
+         scenario="own", disks=("virtio-blk",), ours=True),
     frames("grow", "swiotlb=dynamic,force", ours=True),
     frames("256-mib", "swiotlb=131072,force", ours=True),
     frames("base", "swiotlb=131072,force", dmabuf.BASE, base=True, ignore=("swiotlb-full",)),
