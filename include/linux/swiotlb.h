@@ -9,6 +9,7 @@
 #include <linux/limits.h>
 #include <linux/types.h>
 
+struct io_tlb_mem;
 struct io_tlb_pool;
 struct page;
 
@@ -45,7 +46,8 @@ void __init swiotlb_update_mem_attributes(void);
  * @start:	Physical address of the pool made at boot.
  * @size:	Its size in bytes, 0 if there is none.
  * @pool:	The pool made at boot.
- * @nslabs:	Number of slots in open pools, 0 if nothing can be mapped.
+ * @nslabs:	Number of slots in open pools, 0 if nothing can be mapped. A device's own
+ *		allocator may have none for a while: then the default one serves it.
  * @force_bounce: Every mapping of its devices is bounced.
  * @for_alloc:	Coherent memory of its devices also comes from the allocator.
  * @cc_shared:	The memory is shared with the hypervisor (decrypted).
@@ -91,7 +93,7 @@ struct io_tlb_pool *__swiotlb_find_pool(phys_addr_t paddr);
 static inline struct io_tlb_pool *swiotlb_find_pool(struct device *dev,
 						    phys_addr_t paddr)
 {
-	struct io_tlb_mem *mem = dev->dma_io_tlb_mem;
+	struct io_tlb_mem *mem = READ_ONCE(dev->dma_io_tlb_mem);
 	unsigned long __maybe_unused pfn = paddr >> PAGE_SHIFT;
 
 	if (!mem)
@@ -116,7 +118,7 @@ static inline struct io_tlb_pool *swiotlb_find_pool(struct device *dev,
 
 static inline bool is_swiotlb_force_bounce(struct device *dev)
 {
-	struct io_tlb_mem *mem = dev->dma_io_tlb_mem;
+	struct io_tlb_mem *mem = READ_ONCE(dev->dma_io_tlb_mem);
 
 	return mem && mem->force_bounce;
 }
@@ -124,6 +126,25 @@ static inline bool is_swiotlb_force_bounce(struct device *dev)
 void swiotlb_init(bool addressing_limited, unsigned int flags);
 void __init swiotlb_exit(void);
 void swiotlb_dev_init(struct device *dev);
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+void swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t bytes);
+void swiotlb_mem_release(struct io_tlb_mem *pub);
+#else
+static inline void swiotlb_device_allocate(struct device *dev, unsigned int nqueues,
+					   size_t bytes)
+{
+}
+
+static inline void swiotlb_mem_release(struct io_tlb_mem *pub)
+{
+}
+#endif
+
+static inline struct io_tlb_mem *swiotlb_dev_mem(struct device *dev)
+{
+	return dev->dma_io_tlb_mem;
+}
+
 size_t swiotlb_max_mapping_size(struct device *dev);
 bool is_swiotlb_allocated(void);
 bool is_swiotlb_active(struct device *dev);
@@ -172,6 +193,20 @@ static inline void swiotlb_dev_add(struct device *dev)
 }
 
 static inline void swiotlb_dev_release(struct device *dev)
+{
+}
+
+static inline void swiotlb_device_allocate(struct device *dev, unsigned int nqueues,
+					   size_t bytes)
+{
+}
+
+static inline struct io_tlb_mem *swiotlb_dev_mem(struct device *dev)
+{
+	return NULL;
+}
+
+static inline void swiotlb_mem_release(struct io_tlb_mem *pub)
 {
 }
 

@@ -10,6 +10,7 @@
 
 #include "swiotlb/bounce.h"
 #include "swiotlb/large.h"
+#include "swiotlb/owner.h"
 #include "swiotlb/report.h"
 #include "swiotlb/transient.h"
 #include "swiotlb/wait.h"
@@ -37,9 +38,7 @@ void swiotlb_dev_init(struct device *dev)
  */
 bool is_swiotlb_active(struct device *dev)
 {
-	struct io_tlb_mem *mem = dev->dma_io_tlb_mem;
-
-	return mem && READ_ONCE(mem->nslabs);
+	return swiotlb_mem_is_active(READ_ONCE(dev->dma_io_tlb_mem));
 }
 
 /**
@@ -155,10 +154,9 @@ static void swiotlb_map_impossible(struct device *dev, size_t bytes,
  * Map if the magazine of the CPU has no buffer, or the caller can sleep: from an area, or in
  * a pool for this mapping. Report a failure.
  */
-static noinline phys_addr_t
-swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
-		 const struct swiotlb_request *req, unsigned long attrs,
-		 struct io_tlb_pool **pool)
+static phys_addr_t swiotlb_map_shared(struct swiotlb_mem *mem, struct device *dev,
+				      const struct swiotlb_request *req,
+				      unsigned long attrs, struct io_tlb_pool **pool)
 {
 	enum swiotlb_reach reach = swiotlb_mem_reach(mem, dev);
 	phys_addr_t tlb_addr;
@@ -176,6 +174,22 @@ swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
 		tlb_addr = swiotlb_map_atomic(mem, dev, req, reach, pool);
 	if (tlb_addr == SWIOTLB_MAP_FULL)
 		swiotlb_failed_full(dev, req, reach, attrs);
+	return tlb_addr;
+}
+
+/* By the device's own allocator first, if it has one. Callers that may sleep queue. */
+static noinline phys_addr_t
+swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
+		 const struct swiotlb_request *req, unsigned long attrs,
+		 struct io_tlb_pool **pool)
+{
+	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
+
+	if (swiotlb_mem_is_own(mem) && !(attrs & DMA_ATTR_MAY_SLEEP))
+		tlb_addr = swiotlb_own_map(mem, dev, req, pool);
+	if (tlb_addr == SWIOTLB_MAP_FULL)
+		tlb_addr = swiotlb_map_shared(swiotlb_mem_shared(mem), dev, req, attrs,
+					      pool);
 	return tlb_addr;
 }
 
@@ -224,12 +238,13 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 				   size_t mapping_size, unsigned int alloc_align_mask,
 				   enum dma_data_direction dir, unsigned long *attrs)
 {
-	struct io_tlb_mem *pub = dev->dma_io_tlb_mem;
+	/* The device may get an allocator of its own meanwhile. */
+	struct io_tlb_mem *pub = READ_ONCE(dev->dma_io_tlb_mem);
 	struct swiotlb_request req;
 	struct io_tlb_pool *pool;
 	phys_addr_t tlb_addr;
 
-	if (unlikely(!pub || !READ_ONCE(pub->nslabs))) {
+	if (unlikely(!swiotlb_mem_is_active(pub))) {
 		if (swiotlb_failed(dev, SWIOTLB_CAUSE_NO_POOL, mapping_size, *attrs))
 			dev_warn(dev, "Can not allocate SWIOTLB buffer earlier and can't now provide you with the DMA bounce buffer\n");
 		return (phys_addr_t)DMA_MAPPING_ERROR;

@@ -135,6 +135,8 @@ static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem,
 	unsigned long nslots, open = swiotlb_growth_open(mem);
 	long room = swiotlb_limit_room(mem);
 
+	if (room < (long)SWIOTLB_MIN_GROW_SLOTS && mem->common)
+		return 0;
 	if (room < (long)SWIOTLB_MIN_GROW_SLOTS) {
 		pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
 			     swiotlb_kib(swiotlb_limit_nslots(mem)));
@@ -201,11 +203,11 @@ void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	phys_addr_t start = pool->start, bytes = pool->end - pool->start;
 	bool lost = !swiotlb_pool_destroy(pool);
 
-	atomic_long_sub(nslots, &mem->growth.apart);
+	swiotlb_mem_set_apart(mem, -(long)nslots);
 	if (lost)
 		return;
 
-	swiotlb_mem_made_room(mem);
+	swiotlb_mem_made_room(swiotlb_mem_shared(mem));
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
 	trace_swiotlb_shrink(start, bytes, READ_ONCE(mem->pools.held));
 	pr_info_ratelimited("pool of %lu KiB freed, %lu KiB are left\n",
@@ -276,7 +278,7 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 		planned = swiotlb_growth_size(mem, demand);
 		if (!planned)
 			return;
-		atomic_long_add(planned, &growth->apart);
+		swiotlb_mem_set_apart(mem, planned);
 	}
 
 	pool = swiotlb_growth_try(mem, planned);
@@ -291,9 +293,9 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 		planned -= pool->nslots;
 		swiotlb_growth_destroy(mem, pool);
 	}
-	atomic_long_sub(planned, &growth->apart);
+	swiotlb_mem_set_apart(mem, -planned);
 	/* There is room in the pool, or within the limit if less was added than planned. */
-	swiotlb_mem_made_room(mem);
+	swiotlb_mem_made_room(swiotlb_mem_shared(mem));
 }
 
 /* Close the youngest first: older pools are searched first, and have long-lived buffers. */
@@ -349,7 +351,7 @@ static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct hlist_head *em
 		swiotlb_magazines_drain_pool(&mem->cache, pool);
 		if (!swiotlb_pool_is_empty(pool))
 			continue;
-		atomic_long_add(pool->nslots, &mem->growth.apart);
+		swiotlb_mem_set_apart(mem, pool->nslots);
 		swiotlb_pools_remove(mem, pool);
 		hlist_add_head(&pool->hash, empty);
 	}
@@ -517,22 +519,33 @@ static unsigned long swiotlb_growth_scan(struct shrinker *shrinker,
 	return SHRINK_STOP;
 }
 
+/**
+ * swiotlb_growth_shrinker() - let an allocator know when memory is short
+ * @mem:	Allocator that may grow.
+ *
+ * Context: Process context.
+ * Return: Its shrinker, or %NULL without memory.
+ */
+struct shrinker *swiotlb_growth_shrinker(struct swiotlb_mem *mem)
+{
+	struct shrinker *shrinker = shrinker_alloc(0, "swiotlb");
+
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = swiotlb_growth_count;
+	shrinker->scan_objects = swiotlb_growth_scan;
+	shrinker->private_data = mem;
+	shrinker_register(shrinker);
+	return shrinker;
+}
+
 static int __init swiotlb_growth_initcall(void)
 {
 	struct swiotlb_mem *mem;
-	struct shrinker *shrinker;
 
-	for (mem = &swiotlb_default_mem; mem; mem = mem->wider) {
-		if (!swiotlb_growth_is_enabled(mem))
-			continue;
-		shrinker = shrinker_alloc(0, "swiotlb");
-		if (!shrinker)
+	for (mem = &swiotlb_default_mem; mem; mem = mem->wider)
+		if (swiotlb_growth_is_enabled(mem) && !swiotlb_growth_shrinker(mem))
 			return -ENOMEM;
-		shrinker->count_objects = swiotlb_growth_count;
-		shrinker->scan_objects = swiotlb_growth_scan;
-		shrinker->private_data = mem;
-		shrinker_register(shrinker);
-	}
 	return 0;
 }
 device_initcall(swiotlb_growth_initcall);

@@ -19,6 +19,7 @@
 
 struct device;
 struct io_tlb_pool;
+struct shrinker;
 struct swiotlb_mem;
 struct swiotlb_pages;
 
@@ -91,6 +92,7 @@ struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
 int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_growth_trim(struct swiotlb_mem *mem);
+struct shrinker *swiotlb_growth_shrinker(struct swiotlb_mem *mem);
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last, unsigned int nareas,

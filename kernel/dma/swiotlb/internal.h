@@ -36,6 +36,8 @@
  *	A pool for mappings that are larger than any area.
  * reach
  *	The memory that a device can use, on the path that its DMA takes.
+ * owner
+ *	The device that an allocator belongs to, if it belongs to one: its own.
  * boot pool
  *	The pool made at boot, or the range of a restricted pool.
  */
@@ -69,6 +71,7 @@
  *	param.c		swiotlb=
  *	boot.c		set-up and tear-down of the default allocators
  *	restricted.c	device-tree pools			(DMA_RESTRICTED_POOL)
+ *	owner.c		allocators of single devices		(SWIOTLB_DYNAMIC)
  *	../swiotlb.c	functions for the DMA API, the tracepoints
  *
  * mem.h has struct swiotlb_mem, which all layers from mem.c on share. It embeds the
@@ -170,7 +173,8 @@
  * [7] publishes the magazines, whose limits are set later. It pairs with [8] in
  * swiotlb_cache_cpu(): cache->depot is read after [8]. [9] publishes the index, and a pool
  * in it, to callers of __swiotlb_find_pool() with an address that was never bounced. For
- * bounced addresses [1] and [2] are sufficient.
+ * bounced addresses [1] and [2] are sufficient. [12] publishes the allocator of a
+ * device to its maps, which read dev->dma_io_tlb_mem first.
  */
 
 #endif /* _KERNEL_DMA_SWIOTLB_INTERNAL_H */

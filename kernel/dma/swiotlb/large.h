@@ -21,7 +21,7 @@ void swiotlb_large_unmap(struct io_tlb_pool *pool, const struct swiotlb_mapping 
 static inline unsigned int swiotlb_most_slots(struct device *dev, unsigned long attrs)
 {
 	return attrs & DMA_ATTR_MAY_SLEEP &&
-	       swiotlb_growth_is_enabled(to_swiotlb_mem(dev->dma_io_tlb_mem)) ?
+	       swiotlb_growth_is_enabled(swiotlb_dev_shared(dev)) ?
 	       SWIOTLB_LARGEST_SLOTS : SWIOTLB_MAX_SLOTS;
 }
 

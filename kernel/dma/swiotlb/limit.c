@@ -47,6 +47,16 @@ static long swiotlb_limit_room_of(const struct swiotlb_mem *mem)
 	return room;
 }
 
+/* The allocator of a device holds at most as much as it leaves to all others. */
+static long swiotlb_limit_room_of_own(const struct swiotlb_mem *mem)
+{
+	long left = swiotlb_limit_room(mem->common) - (long)READ_ONCE(mem->pools.held);
+
+	if (!swiotlb_growth_is_enabled(mem->common))
+		return 0;
+	return min(swiotlb_limit_room_of(mem), left / 2);
+}
+
 /**
  * swiotlb_limit_room() - number of slots that an allocator may still add
  * @mem:	Allocator that may grow.
@@ -61,6 +71,8 @@ long swiotlb_limit_room(const struct swiotlb_mem *mem)
 {
 	long room = LONG_MAX;
 
+	if (mem->common)
+		return swiotlb_limit_room_of_own(mem);
 	for (; mem; mem = mem->wider)
 		room = min(room, swiotlb_limit_room_of(mem));
 	return room;

@@ -139,7 +139,7 @@ void swiotlb_magazine_overflow(struct swiotlb_cache *cache,
 	unsigned long flags;
 	int moved;
 
-	if (READ_ONCE(depot->count) < room &&
+	if (i > rest && READ_ONCE(depot->count) < room &&
 	    spin_trylock_irqsave(&depot->lock, flags)) {
 		for (; i > rest && depot->count < room; i--) {
 			moved = atomic_read(&mag->cell[i - 1]);

@@ -54,8 +54,6 @@
  *
  * A map and an unmap read the allocator, the table of pools and the pool, and write only
  * the record and one to three lines of the CPU's own cache.
- *
- * Restricted pools have no magazines: coherent allocations need long runs there.
  */
 
 /* Classes of 1, 2, 4 ... 128 slots: 2 to 256 KiB */

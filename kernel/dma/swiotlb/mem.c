@@ -35,7 +35,7 @@ void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots)
  */
 void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
-	WRITE_ONCE(mem->pools.held, mem->pools.held + pool->nslots);
+	swiotlb_mem_hold(mem, pool->nslots);
 	list_add_tail_rcu(&pool->node, &mem->pools.list);
 	if (swiotlb_pool_is_open(pool))
 		swiotlb_pools_count(mem, pool->nslots);

@@ -24,6 +24,8 @@
  *	there is memory above LOW.
  * restricted
  *	The range that a device tree assigns to some devices.
+ * own
+ *	Pools of one device, all made at run time; see "A device's own" in owner.c.
  *
  * Each map compares the limit of the device with the highest address of each allocator,
  * since drivers change masks. A device that reaches both uses ANY first, then LOW, to save
@@ -112,6 +114,8 @@ struct swiotlb_waiter {
  * @cache:	The magazines.
  * @wider:	Allocator for devices with more reach; %NULL for none.
  * @narrower:	Allocator that devices of this allocator fall back to; %NULL for none.
+ * @common:	Of a device's own allocator: the common one with the same reach, whose
+ *		limit is for both. %NULL for all others.
  * @boot_pool:	The pool made at boot, or the range of a restricted pool.
  * @pools:	All pools.
  * @queue:	Callers that wait for slots in this allocator or in @wider, whose own queues
@@ -135,6 +139,7 @@ struct swiotlb_mem {
 	struct swiotlb_cache cache;
 	struct swiotlb_mem *wider;
 	struct swiotlb_mem *narrower;
+	struct swiotlb_mem *common;
 	struct io_tlb_pool boot_pool ____cacheline_aligned_in_smp;
 	struct swiotlb_pools pools;
 	struct swiotlb_queue queue;
@@ -354,6 +359,48 @@ static inline void swiotlb_mem_copied(struct swiotlb_mem *mem, size_t bytes)
 static inline struct swiotlb_mem *swiotlb_mem_low(struct swiotlb_mem *mem)
 {
 	return mem->narrower ?: mem;
+}
+
+/* Does it belong to one device? */
+static inline bool swiotlb_mem_is_own(const struct swiotlb_mem *mem)
+{
+	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && mem->common;
+}
+
+/* The allocator that maps fall back to if it is a device's own, else the allocator itself. */
+static inline struct swiotlb_mem *swiotlb_mem_shared(struct swiotlb_mem *mem)
+{
+	return swiotlb_mem_is_own(mem) ? swiotlb_mem_low(mem->common) : mem;
+}
+
+static inline struct swiotlb_mem *swiotlb_dev_shared(struct device *dev)
+{
+	return swiotlb_mem_shared(to_swiotlb_mem(READ_ONCE(dev->dma_io_tlb_mem)));
+}
+
+/* Does it serve a device, even while it has no pools? */
+static inline bool swiotlb_mem_is_active(struct io_tlb_mem *pub)
+{
+	return pub && (likely(READ_ONCE(pub->nslabs)) || swiotlb_mem_is_own(to_swiotlb_mem(pub)));
+}
+
+/*
+ * Slots in no list of pools that count within the limit. Those of a device's own
+ * allocator do so for the common one, too.
+ */
+static inline void swiotlb_mem_set_apart(struct swiotlb_mem *mem, long nslots)
+{
+	atomic_long_add(nslots, &mem->growth.apart);
+	if (swiotlb_mem_is_own(mem))
+		atomic_long_add(nslots, &mem->common->growth.apart);
+}
+
+/* Slots in the list of pools; negative if they no longer are. */
+static inline void swiotlb_mem_hold(struct swiotlb_mem *mem, long nslots)
+{
+	WRITE_ONCE(mem->pools.held, mem->pools.held + nslots);
+	if (swiotlb_mem_is_own(mem))
+		atomic_long_add(nslots, &mem->common->growth.apart);
 }
 
 /*

@@ -159,7 +159,8 @@ static bool __init swiotlb_param_word(char *token)
 	bool max = !strncmp(token, "max=", 4);
 	s64 bytes = max ? swiotlb_param_bytes(token + 4, 0) : 0;
 
-	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && (max || !strcmp(token, "dynamic")))
+	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&
+	    (max || !strcmp(token, "dynamic") || !strcmp(token, "own")))
 		pr_warn("swiotlb=: this kernel has no dynamic allocation, \"%s\" is ignored\n",
 			max ? "max=" : token);
 	else if (max && bytes < SZ_1M)
@@ -170,6 +171,8 @@ static bool __init swiotlb_param_word(char *token)
 		swiotlb_param.max_nslots = bytes >> IO_TLB_SHIFT;
 	else if (!strcmp(token, "dynamic"))
 		swiotlb_param.dynamic = true;
+	else if (!strcmp(token, "own"))
+		swiotlb_param.own = true;
 	else if (!strcmp(token, "force"))
 		swiotlb_param.force = true;
 	else if (!strcmp(token, "noforce"))
@@ -182,7 +185,7 @@ static bool __init swiotlb_param_word(char *token)
 }
 
 /*
- * [<slots>|<size>][,<areas>][,force|noforce|dynamic|track_hiwater|max=<size>]...
+ * [<slots>|<size>][,<areas>][,force|noforce|dynamic|own|track_hiwater|max=<size>]...
  *
  * Words may be in any order, also before the numbers: the first number is always the number
  * of slots. An empty field counts as a number: "swiotlb=,4" sets only the areas. Settings of

@@ -17,6 +17,7 @@
  * @noforce:	Bounce no DMA.
  * @dynamic:	Boot with a small pool.
  * @fixed:	The pool cannot grow on this platform.
+ * @own:	A device that bounces gets pools of its own.
  * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
  * @track_hiwater: Keep the peak of slots in use.
  *
@@ -32,6 +33,7 @@ struct swiotlb_param {
 	bool noforce;
 	bool dynamic;
 	bool fixed;
+	bool own;
 	bool track_hiwater;
 };
 

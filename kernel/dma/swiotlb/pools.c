@@ -152,7 +152,7 @@ static void swiotlb_pool_count_change(struct swiotlb_mem *mem,
 static void swiotlb_pool_count_lost(struct swiotlb_mem *mem,
 				    const struct swiotlb_pages *pages)
 {
-	atomic_long_add(pages->bytes >> IO_TLB_SHIFT, &mem->growth.apart);
+	swiotlb_mem_set_apart(mem, pages->bytes >> IO_TLB_SHIFT);
 	swiotlb_count(mem, SWIOTLB_LEAKED, pages->bytes);
 }
 
@@ -302,7 +302,7 @@ void swiotlb_pools_remove(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	lockdep_assert_held(&swiotlb_pools_lock);
 	swiotlb_index_set(pool, 0);
 	list_del_rcu(&pool->node);
-	WRITE_ONCE(mem->pools.held, mem->pools.held - pool->nslots);
+	swiotlb_mem_hold(mem, -(long)pool->nslots);
 }
 
 /**

@@ -40,7 +40,7 @@ bool swiotlb_failed(struct device *dev, enum swiotlb_cause cause, size_t bytes,
 
 	/* Causes without an event have no counter: the device may have no allocator. */
 	if (event != SWIOTLB_NR_EVENTS)
-		swiotlb_count(to_swiotlb_mem(dev->dma_io_tlb_mem), event, 1);
+		swiotlb_count(swiotlb_dev_shared(dev), event, 1);
 	if (dev->dma_io_tlb_stats)
 		atomic_long_inc(&dev->dma_io_tlb_stats->failed);
 	trace_swiotlb_failed(dev, bytes, swiotlb_causes[cause].word);
@@ -61,7 +61,7 @@ bool swiotlb_failed(struct device *dev, enum swiotlb_cause cause, size_t bytes,
 void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 			 enum swiotlb_reach reach, unsigned long attrs)
 {
-	struct swiotlb_mem *mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
+	struct swiotlb_mem *mem = swiotlb_dev_shared(dev);
 	unsigned long total = 0, used = 0;
 	const char *why = "";
 

@@ -130,7 +130,19 @@ static size_t swiotlb_rmem_bytes(const struct reserved_mem *rmem, bool shared,
 	return end - *start;
 }
 
-/* Only one area, since coherent allocations need long runs. */
+/*
+ * Areas of 1 MiB or more. Coherent memory is aligned to its size, so it never crosses a
+ * multiple of the largest mapping. If the pool begins on one, so does each area, and all
+ * coherent memory that fits in one area fits in several. Otherwise use one area.
+ */
+static unsigned int swiotlb_rmem_nareas(phys_addr_t start, unsigned long nslots)
+{
+	if (!IS_ALIGNED(start, SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT))
+		return 1;
+	return swiotlb_limit_nareas(swiotlb_param.nareas ?: num_possible_cpus(),
+				    nslots / (SWIOTLB_MIN_POOL_SLOTS / SWIOTLB_MAX_SLOTS));
+}
+
 static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 {
 	struct swiotlb_mem *mem __free(kfree) = kzalloc_obj(*mem);
@@ -138,7 +150,8 @@ static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 	phys_addr_t start;
 	size_t bytes = swiotlb_rmem_bytes(rmem, shared, &start);
 	unsigned long nslots = bytes >> IO_TLB_SHIFT;
-	void *meta __free(kvfree) = kvzalloc(swiotlb_pool_meta_bytes(nslots, 1),
+	unsigned int nareas = swiotlb_rmem_nareas(start, nslots);
+	void *meta __free(kvfree) = kvzalloc(swiotlb_pool_meta_bytes(nslots, nareas),
 					     GFP_KERNEL);
 	void *vaddr = phys_to_virt(start);
 	int ret;
@@ -155,10 +168,13 @@ static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 
 	swiotlb_mem_init(mem);
 	swiotlb_pool_init(&mem->boot_pool, no_free_ptr(meta), start, vaddr,
-			  nslots, 1);
+			  nslots, nareas);
 	mem->pub.force_bounce = true;
 	mem->pub.for_alloc = true;
 	swiotlb_mem_set_boot_pool(mem);
+	scoped_guard(mutex, &swiotlb_pools_lock)
+		if (swiotlb_mem_start_magazines(mem))
+			pr_warn("no memory for magazines\n");
 	swiotlb_debugfs_add(mem, rmem->name);
 	swiotlb_sysfs_add(mem, rmem->name);
 	rmem->priv = no_free_ptr(mem);

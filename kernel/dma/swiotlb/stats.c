@@ -203,9 +203,6 @@ static void swiotlb_debugfs_files(struct swiotlb_mem *mem)
 {
 	struct dentry *dir = mem->debugfs;
 
-	if (!mem->pub.nslabs)
-		return;
-
 	debugfs_create_file("io_tlb_nslabs", 0400, dir, mem, &swiotlb_nslabs_fops);
 	debugfs_create_file("io_tlb_used", 0400, dir, mem, &swiotlb_used_fops);
 	debugfs_create_file("pools", 0400, dir, mem, &swiotlb_pools_fops);
@@ -219,7 +216,7 @@ static void swiotlb_debugfs_files(struct swiotlb_mem *mem)
 }
 
 /**
- * swiotlb_debugfs_add() - show the allocator of a restricted pool in debugfs
+ * swiotlb_debugfs_add() - show an allocator other than the default one in debugfs
  * @mem:	Allocator.
  * @name:	Name of its directory, below that of the default allocator.
  *
@@ -242,7 +239,8 @@ postcore_initcall(swiotlb_debugfs_dir_init);
 /* This runs late, since an architecture may free the default pool before. */
 static int __init swiotlb_debugfs_init(void)
 {
-	swiotlb_debugfs_files(&swiotlb_default_mem);
+	if (swiotlb_default_mem.pub.nslabs)
+		swiotlb_debugfs_files(&swiotlb_default_mem);
 	return 0;
 }
 late_initcall(swiotlb_debugfs_init);

@@ -45,11 +45,24 @@
  */
 #define SWIOTLB_WAIT_GFP	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY)
 
-/* Search the wider allocator first, to save low memory for devices that need it. */
-static phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
-				  const struct swiotlb_request *req,
-				  enum swiotlb_reach reach, bool waits,
-				  struct io_tlb_pool **pool)
+/**
+ * swiotlb_search() - map from an allocator and those it falls back to
+ * @mem:	Allocator. The wider one comes first, if it is reached: low memory is for
+ *		devices that need it.
+ * @dev:	Device.
+ * @req:	The request, swiotlb_request_possible().
+ * @reach:	Pools that the device can use.
+ * @waits:	For a caller that waits: surely find what there is.
+ * @pool:	Filled in on success.
+ *
+ * Context: Any, takes locks of areas and depots.
+ * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL. Then more memory
+ * has been asked for, if that helps.
+ */
+phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
+			   const struct swiotlb_request *req,
+			   enum swiotlb_reach reach, bool waits,
+			   struct io_tlb_pool **pool)
 {
 	struct swiotlb_mem *widest = swiotlb_mem_widest(mem, reach);
 	/* Another pool would not help a device that only reaches a part of the allocator. */

@@ -155,6 +155,16 @@ struct device *new_device(unsigned int min_align_mask, unsigned long boundary)
 	return &t->dev;
 }
 
+#if defined(ENGINE_ours) && defined(CONFIG_SWIOTLB_DYNAMIC)
+void end_device(struct device *dev)
+{
+	struct io_tlb_mem *mem = swiotlb_dev_mem(dev);
+
+	memset(dev, 0x5b, sizeof(*dev));
+	swiotlb_mem_release(mem);
+}
+#endif
+
 struct device *restricted_device(phys_addr_t base, size_t size, const char *name)
 {
 	const struct reserved_mem_ops *ops = shim_rmem_ops();
@@ -171,6 +181,15 @@ struct device *restricted_device(phys_addr_t base, size_t size, const char *name
 	    !CHECK_EQ(ops->device_init(rmem, dev), 0))
 		return NULL;
 	return dev;
+}
+
+unsigned int restricted_areas(const struct device *dev)
+{
+#ifdef ENGINE_ours
+	return to_swiotlb_mem(dev->dma_io_tlb_mem)->boot_pool.nareas;
+#else
+	return 1;
+#endif
 }
 
 phys_addr_t new_buffer(size_t size, unsigned int offset)

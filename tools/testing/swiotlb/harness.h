@@ -101,7 +101,11 @@ struct device *new_device(unsigned int min_align_mask, unsigned long boundary);
 struct device *device_below(u64 mask);
 /* A device whose bus window contains no memory, so that no pool can serve it */
 struct device *device_that_sees_nothing(void);
+/* As device_release(): nothing may use it afterwards */
+void end_device(struct device *dev);
 struct device *restricted_device(phys_addr_t base, size_t size, const char *name);
+/* Areas of the range that it uses */
+unsigned int restricted_areas(const struct device *dev);
 
 /* Allocate a buffer at @offset in a separate page, with guard pages on both sides */
 phys_addr_t new_buffer(size_t size, unsigned int offset);

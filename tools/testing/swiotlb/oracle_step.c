@@ -458,10 +458,12 @@ static struct device *make_device(const struct oracle_case *c, unsigned int nr)
 		return dev;
 	}
 	base = shim_take_ram((size_t)nslots << IO_TLB_SHIFT);
+	dev = restricted_device(base, (size_t)nslots << IO_TLB_SHIFT,
+				mem ? mem_names[mem] : "oracle");
 	ref_add_pool(&ref, &(struct ref_pool){
-		.start = base, .nslots = nslots, .nareas = 1, .mem = mem });
-	return restricted_device(base, (size_t)nslots << IO_TLB_SHIFT,
-				 mem ? mem_names[mem] : "oracle");
+		.start = base, .nslots = nslots, .nareas = restricted_areas(dev),
+		.mem = mem });
+	return dev;
 }
 
 static void set_path(unsigned int nr, const struct oracle_dev *d)

@@ -12,16 +12,18 @@ void ref_init(struct reference *ref)
 void ref_add_pool(struct reference *ref, const struct ref_pool *pool)
 {
 	struct ref_pool *known = &ref->pools[ref->npools++];
-	phys_addr_t start = pool->start;
-	unsigned int i;
+	size_t first, nslots = DIV_ROUND_UP(pool->nslots, pool->nareas);
 
+	/* Areas have a power of two of slots, only the last one may be smaller */
+	if (pool->nareas > 1)
+		nslots = roundup_pow_of_two(nslots);
 	BUG_ON(ref->npools > REF_MAX_POOLS || pool->mem >= REF_MAX_MEMS);
 	*known = *pool;
-	for (i = 0; i < pool->nareas; i++) {
+	for (first = 0; first < pool->nslots; first += nslots) {
 		BUG_ON(ref->nareas == REF_MAX_AREAS);
 		ref->areas[ref->nareas++] = (struct ref_area){
-			start, pool->nslots / pool->nareas, known };
-		start += pool->nslots / pool->nareas * IO_TLB_SIZE;
+			pool->start + first * IO_TLB_SIZE,
+			min(nslots, pool->nslots - first), known };
 	}
 }
 

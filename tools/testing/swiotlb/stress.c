@@ -8,7 +8,11 @@
  * are freed too early, cause wrong data (or reports of a sanitizer).
  */
 #include <pthread.h>
+#include <stdlib.h>
 #include "harness.h"
+#ifdef ENGINE_ours
+#include <engine/mem.h>
+#endif
 
 #define MAX_THREADS 16
 #define SLOTS_PER_THREAD 256
@@ -47,6 +51,7 @@ struct scenario {
 	bool shrinking;		/* waves of load, memory pressure, CPUs go offline */
 	bool high;		/* pools above 4 GiB, which one device cannot reach */
 	bool must_fit;		/* a map that waits always finds room */
+	bool own;		/* two devices have pools of their own, others come and go */
 };
 
 static struct worker *workers;
@@ -267,6 +272,59 @@ static void *observer(void *arg)
 	return NULL;
 }
 
+#if defined(ENGINE_ours) && defined(CONFIG_SWIOTLB_DYNAMIC)
+/* Devices with pools of their own, which end while the worker may be adding some */
+static void *plug(void *arg)
+{
+	phys_addr_t orig = new_buffer(PAGE_SIZE, 0), tlb;
+	unsigned long *ended = arg;
+	struct device *dev;
+	unsigned int i;
+
+	/* One of those whose magazines are drained */
+	shim_set_cpu(scn->threads);
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		dev = new_device(0, 0);
+		swiotlb_device_allocate(dev, 1 + *ended % 4, SZ_2M);
+		for (i = 0; i < *ended % 32; i++) {
+			tlb = map_full(dev, orig, PAGE_SIZE, 0, DMA_TO_DEVICE,
+				       DMA_ATTR_NO_WARN);
+			unmap(dev, tlb, PAGE_SIZE, DMA_TO_DEVICE);
+			usleep(20);
+		}
+		end_device(dev);
+		free(dev);
+		++*ended;
+	}
+	return NULL;
+}
+
+static void give_own(void)
+{
+	swiotlb_device_allocate(shared_dev[0], 2, SZ_16M);
+	swiotlb_device_allocate(shared_dev[1], 4, SZ_4M);
+	CHECK(shared_dev[0]->dma_io_tlb_mem != shared_dev[2]->dma_io_tlb_mem);
+}
+
+/* All that devices had is given back: no slot counts twice, and none is lost */
+static void end_own(unsigned long ended)
+{
+	unsigned int i;
+
+	printf("# %lu devices ended\n", ended);
+	CHECK(ended > 0);
+	for (i = 0; i < 2; i++)
+		end_device(shared_dev[i]);
+	ticks(10);
+	CHECK_EQ(atomic_long_read(&swiotlb_default_mem.growth.apart), 0);
+	CHECK_EQ(atomic_long_read(&swiotlb_any_mem.growth.apart), 0);
+}
+#else
+static void *plug(void *arg) { return NULL; }
+static void give_own(void) { }
+static void end_own(unsigned long ended) { }
+#endif
+
 static useconds_t time_of_run(void)
 {
 	const char *s = getenv("SECONDS_EACH");
@@ -303,13 +361,13 @@ static void wait_for_enough(void)
 static void stress(const struct scenario *s)
 {
 	unsigned long maps = 0, unmaps = 0, failed = 0;
-	pthread_t fault_thread, observer_thread, reclaim_thread, neighbour_thread;
-	unsigned long asked = 0;
+	pthread_t fault_thread, observer_thread, reclaim_thread, neighbour_thread, plug_thread;
+	unsigned long asked = 0, ended = 0;
 	unsigned int i;
 	long total;
 
 	scn = s;
-	shim_nr_cpus = s->threads;
+	shim_nr_cpus = s->threads + s->own;
 	if (s->encrypted)
 		boot_encrypted(s->arg);
 	else if (s->high)
@@ -325,6 +383,8 @@ static void stress(const struct scenario *s)
 	shared_dev[2] = new_device(0x1ff, 0xffffffff);
 	for (i = 0; s->high && i < 2; i++)
 		*shared_dev[i]->dma_mask = ~0ULL;
+	if (s->own)
+		give_own();
 	workers = calloc(s->threads, sizeof(*workers));
 	pthread_barrier_init(&all_stopped, NULL, s->threads);
 	shim_threads_start();
@@ -342,6 +402,8 @@ static void stress(const struct scenario *s)
 		pthread_create(&reclaim_thread, NULL, reclaim, &asked);
 		pthread_create(&neighbour_thread, NULL, neighbour, NULL);
 	}
+	if (s->own)
+		pthread_create(&plug_thread, NULL, plug, &ended);
 	wait_for_enough();
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < s->threads; i++) {
@@ -357,6 +419,8 @@ static void stress(const struct scenario *s)
 		pthread_join(reclaim_thread, NULL);
 		pthread_join(neighbour_thread, NULL);
 	}
+	if (s->own)
+		pthread_join(plug_thread, NULL);
 	shim_fail_none();
 	shim_flush_all();
 	shim_threads_stop();
@@ -368,6 +432,8 @@ static void stress(const struct scenario *s)
 	check_used(0);
 	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && IS_ENABLED(CONFIG_DEBUG_FS))
 		CHECK_EQ(slots_transient(), 0);
+	if (s->own)
+		end_own(ended);
 	if (s->shrinking) {
 		printf("# memory was short %lu times; pools: %ld grown, %ld closed, %ld reopened, %ld freed\n",
 		       asked, slots_event("grown"), slots_event("closed"),
@@ -410,6 +476,11 @@ STRESS(stress_shrinking_at_the_limit, .arg = "512,2,max=12M", .threads = 4,
        .high = true)
 STRESS(stress_shrinking_with_faults, .arg = "512,2", .threads = 4, .pressure = 250,
        .max_size = 60000, .growing = true, .shrinking = true, .faults = true)
+STRESS(stress_pools_of_devices, .arg = "512,2,own,max=64M", .threads = 4,
+       .pressure = 250, .max_size = 60000, .growing = true, .shrinking = true, .own = true)
+STRESS(stress_pools_of_devices_encrypted, .arg = "512,2,own", .threads = 4,
+       .pressure = 250, .max_size = 60000, .growing = true, .own = true,
+       .encrypted = true)
 /* The boot pool has more slots than are kept in reserve */
 STRESS(stress_shrinking_encrypted, .arg = "4608,2", .threads = 12, .pressure = 250,
        .max_size = 60000, .growing = true, .shrinking = true, .encrypted = true)

@@ -210,6 +210,8 @@ def _threads():
          "threads/alone/2-over-1", unit="x", better=HIGHER)
     _add(section, "two threads over one, a device each, no copy", "threads2",
          "threads/own/2-over-1", unit="x", better=HIGHER)
+    _add(section, "restricted pool, two threads over one, no copy", "threads2",
+         "threads/restricted/2-over-1", unit="x", better=HIGHER, limit=_at_least(1.8))
     _add(section, "two threads over one, to device", "threads2",
          "threads/shared/2-over-1", unit="x", copies=True, better=HIGHER)
 

@@ -246,6 +246,16 @@ static void compare(const char *name, void (*fn)(struct worker *w),
 		emit(median_of(rates[i], reps), "threads/%s/%u", name, counts[i]);
 }
 
+static void restricted_device_for_all(void)
+{
+	phys_addr_t base = shim_take_ram(SZ_64M);
+	struct device *dev = restricted_device(base, SZ_64M, "bench");
+	unsigned int i;
+
+	for (i = 0; i < MAX_THREADS; i++)
+		workers[i].dev = dev;
+}
+
 BENCH_GROUP(threads2, NULL, 2)
 {
 	static const u8 counts[] = { 1, 2 };
@@ -258,6 +268,8 @@ BENCH_GROUP(threads2, NULL, 2)
 	compare("areas", map_and_unmap_odd, counts, 2, 1, 0);
 	own_devices();
 	compare("own", map_and_unmap, counts, 2, 1, 0);
+	restricted_device_for_all();
+	compare("restricted", map_and_unmap, counts, 2, 1, 0);
 }
 
 BENCH_GROUP(threads8, NULL, 8)

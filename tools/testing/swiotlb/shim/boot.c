@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Shim: start-up, boot parameters, initcalls, device hooks, debugfs, sysfs. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "private.h"
@@ -100,35 +101,36 @@ struct dentry {
 };
 static struct dentry *entries;
 static char read_buf[65536];
+/* Protects @entries, also while a file is read: its data may be freed after the removal */
+static pthread_mutex_t entries_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
-static struct dentry *add_entry(const char *name, struct dentry *parent)
+static struct dentry *add_entry(const char *name, struct dentry *parent, void *data,
+				const struct file_operations *fops)
 {
 	struct dentry *d = calloc(1, sizeof(*d));
 
+	d->data = data;
+	d->fops = fops;
+	d->dir = !fops;
 	snprintf(d->name, sizeof(d->name), "%s", name);
 	d->parent = parent;
+	pthread_mutex_lock(&entries_lock);
 	d->next = entries;
 	entries = d;
+	pthread_mutex_unlock(&entries_lock);
 	return d;
 }
 
 struct dentry *debugfs_create_dir(const char *name, struct dentry *parent)
 {
-	struct dentry *d = add_entry(name, parent);
-
-	d->dir = true;
-	return d;
+	return add_entry(name, parent, NULL, NULL);
 }
 
 struct dentry *debugfs_create_file(const char *name, umode_t mode,
 		struct dentry *parent, void *data,
 		const struct file_operations *fops)
 {
-	struct dentry *d = add_entry(name, parent);
-
-	d->data = data;
-	d->fops = fops;
-	return d;
+	return add_entry(name, parent, data, fops);
 }
 
 #define SHIM_DEBUGFS_VALUE(pfx, type)					\
@@ -169,15 +171,17 @@ void debugfs_remove(struct dentry *dentry)
 {
 	struct dentry **p;
 
+	pthread_mutex_lock(&entries_lock);
 	for (p = &entries; *p; ) {
 		if (*p == dentry || (*p)->parent == dentry)
 			*p = (*p)->next;
 		else
 			p = &(*p)->next;
 	}
+	pthread_mutex_unlock(&entries_lock);
 }
 
-const char *shim_debugfs_read(const char *dir, const char *file)
+static const char *read_entry(const char *dir, const char *file)
 {
 	struct dentry *d = find_entry(dir, file);
 	u64 val = 0;
@@ -197,6 +201,16 @@ const char *shim_debugfs_read(const char *dir, const char *file)
 			return NULL;
 	}
 	return read_buf;
+}
+
+const char *shim_debugfs_read(const char *dir, const char *file)
+{
+	const char *text;
+
+	pthread_mutex_lock(&entries_lock);
+	text = read_entry(dir, file);
+	pthread_mutex_unlock(&entries_lock);
+	return text;
 }
 
 int shim_debugfs_write(const char *dir, const char *file, u64 val)

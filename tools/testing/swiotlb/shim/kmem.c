@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Shim: kmalloc on malloc, slab caches, fault injection, usage. */
 #include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "private.h"
@@ -151,6 +152,8 @@ struct shim_usage shim_usage(void)
 /* ---- shrinkers */
 
 static struct shrinker *shrinkers;
+/* Protects the list, also while one is called */
+static pthread_mutex_t shrinkers_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...)
 {
@@ -158,26 +161,42 @@ struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...)
 	return kzalloc(sizeof(struct shrinker), GFP_KERNEL);
 }
 
-/* Called only at boot, so no other thread registers one meanwhile */
 void shrinker_register(struct shrinker *shrinker)
 {
+	pthread_mutex_lock(&shrinkers_lock);
 	shrinker->next = shrinkers;
-	__atomic_store_n(&shrinkers, shrinker, __ATOMIC_RELEASE);
+	shrinkers = shrinker;
+	pthread_mutex_unlock(&shrinkers_lock);
+}
+
+void shrinker_free(struct shrinker *shrinker)
+{
+	struct shrinker **p = &shrinkers;
+
+	pthread_mutex_lock(&shrinkers_lock);
+	while (*p && *p != shrinker)
+		p = &(*p)->next;
+	BUG_ON(!*p);
+	*p = shrinker->next;
+	pthread_mutex_unlock(&shrinkers_lock);
+	kfree(shrinker);
 }
 
 unsigned long shim_shrink(unsigned long *freed)
 {
-	struct shrinker *s = __atomic_load_n(&shrinkers, __ATOMIC_ACQUIRE);
+	struct shrinker *s;
 	struct shrink_control sc = { .nr_to_scan = 128 };
 	unsigned long count, total = 0, n;
 
 	*freed = 0;
-	for (; s; s = s->next) {
+	pthread_mutex_lock(&shrinkers_lock);
+	for (s = shrinkers; s; s = s->next) {
 		count = s->count_objects(s, &sc);
 		total += count;
 		n = count ? s->scan_objects(s, &sc) : 0;
 		if (n != SHRINK_STOP)
 			*freed += n;
 	}
+	pthread_mutex_unlock(&shrinkers_lock);
 	return total;
 }

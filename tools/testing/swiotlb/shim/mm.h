@@ -258,6 +258,7 @@ struct shrinker {
 #define SHRINK_STOP (~0UL)
 struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...);
 void shrinker_register(struct shrinker *shrinker);
+void shrinker_free(struct shrinker *shrinker);
 
 int set_memory_decrypted(unsigned long addr, int npages);
 int set_memory_encrypted(unsigned long addr, int npages);

@@ -215,18 +215,65 @@ TEST(misfit_is_not_lost)
 }
 
 #ifdef CONFIG_DMA_RESTRICTED_POOL
-/* Restricted pools need long free runs for coherent allocations */
-TEST(restricted_pool_has_no_magazines)
+/* What magazines of a restricted pool keep is free for coherent memory of any size */
+TEST(restricted_pool_drains_for_coherent_memory)
 {
+	struct page *pages[5];
+	unsigned int i;
+
 	boot("512,1");
 	dev = restricted_device(shim_take_ram(SZ_1M), SZ_1M, "restricted");
-	orig = new_buffer(PAGE_SIZE, 0);
-	churn(8, PAGE_SIZE);
-	CHECK(!to_swiotlb_mem(dev->dma_io_tlb_mem)->cache.cpu);
 	mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
-	CHECK_EQ(pools_used(), 0);
+	orig = new_buffer(PAGE_SIZE, 0);
+	map_n(SZ_1M / PAGE_SIZE, PAGE_SIZE);
+	for (i = 0; i < SZ_1M / PAGE_SIZE; i++) {
+		shim_set_cpu(i % 4);
+		unmap_one(tlbs[i], PAGE_SIZE);
+	}
+	shim_set_cpu(0);
+	CHECK(kept() > 0);
+	for (i = 0; i < 4; i++)
+		CHECK(pages[i] = swiotlb_alloc(dev, SZ_256K, 0));
+	CHECK(!swiotlb_alloc(dev, PAGE_SIZE, DMA_ATTR_NO_WARN));
+	for (i = 0; i < 4; i++)
+		CHECK(swiotlb_free(dev, pages[i], SZ_256K));
+	CHECK_EQ(swiotlb_mem_used(mem), 0);
+}
+
+/* A page of coherent memory that was freed twice is in one magazine once */
+TEST(restricted_pool_keeps_a_page_once)
+{
+	struct page *a, *b, *c;
+
+	boot("512,1");
+	dev = restricted_device(shim_take_ram(SZ_1M), SZ_1M, "restricted");
+	mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
+	a = swiotlb_alloc(dev, PAGE_SIZE, 0);
+	CHECK(swiotlb_free(dev, a, PAGE_SIZE));
+	swiotlb_free(dev, a, PAGE_SIZE);
+	CHECK_EQ(shim_log_count("is free already"), 1);
+	CHECK_EQ(kept(), PAGE_SIZE >> IO_TLB_SHIFT);
+	b = swiotlb_alloc(dev, PAGE_SIZE, 0);
+	CHECK(a == b);
+	c = swiotlb_alloc(dev, PAGE_SIZE, 0);
+	CHECK(c && c != a);
 }
 #endif
+
+/* With many CPUs, magazines of a small pool hold nothing: depots are of no use then */
+TEST(depot_is_left_alone_without_magazines)
+{
+	unsigned int taken;
+
+	start(64, "512,1");
+	map_n(1, PAGE_SIZE);
+	CHECK_EQ(magazine(0)->limit, 0);
+	CHECK(mem->cache.depot[PAGES_CLASS].limit > 0);
+	taken = shim_current()->taken;
+	unmap_one(tlbs[0], PAGE_SIZE);
+	/* That of the area */
+	CHECK_EQ(shim_current()->taken - taken, 1);
+}
 
 TEST(dead_cpu_frees_its_buffers)
 {

@@ -183,6 +183,103 @@ TEST(restricted_pool_stays_as_it_is)
 	      MAP_FAILED_ADDR);
 }
 
+/*
+ * Each CPU begins in an area of its own:
+ *
+ *	| CPU 0 | CPU 1 | CPU 2 | CPU 3 |
+ *	  1 MiB   1 MiB   1 MiB   1 MiB
+ */
+TEST_BASE_FAILS(restricted_pool_has_an_area_for_each_cpu, "it has one area")
+{
+	phys_addr_t base, orig, tlb;
+	struct device *dev;
+	unsigned int cpu;
+
+	boot("512");
+	base = shim_take_ram(SZ_4M);
+	dev = restricted_device(base, SZ_4M, "rmem");
+	orig = new_buffer(PAGE_SIZE, 0);
+	for (cpu = 0; cpu < 4; cpu++) {
+		shim_set_cpu(cpu);
+		tlb = map(dev, orig, PAGE_SIZE, DMA_TO_DEVICE);
+		CHECK_EQ((tlb - base) / SZ_1M, cpu);
+	}
+	shim_set_cpu(0);
+}
+
+/* The number in swiotlb= holds for these ranges, too */
+TEST(restricted_areas_as_swiotlb_says)
+{
+	phys_addr_t base;
+	struct device *dev;
+
+	boot("512,1");
+	base = shim_take_ram(SZ_4M);
+	dev = restricted_device(base, SZ_4M, "rmem");
+	shim_set_cpu(2);
+	CHECK_EQ(map(dev, new_buffer(PAGE_SIZE, 0), PAGE_SIZE, DMA_TO_DEVICE), base);
+	shim_set_cpu(0);
+	CHECK_EQ(restricted_areas(dev), 1);
+}
+
+/* Map the whole of a range with coherent memory of one size, return how often that works */
+static unsigned int coherent_pieces(struct device *dev, size_t size)
+{
+	static struct page *pages[SZ_4M / PAGE_SIZE];
+	unsigned int i, n = 0;
+
+	while (n < ARRAY_SIZE(pages) &&
+	       (pages[n] = swiotlb_alloc(dev, size, DMA_ATTR_NO_WARN)))
+		n++;
+	for (i = 0; i < n; i++)
+		CHECK(swiotlb_free(dev, pages[i], size));
+	return n;
+}
+
+/* As much coherent memory as in one area, also where the range begins on a page only */
+TEST_BASE_FAILS(restricted_areas_cost_no_coherent_memory,
+		"it counts segments of 128 slots from the first byte of the range")
+{
+	static const size_t sizes[] = { SZ_4K, 3 * SZ_4K, SZ_64K, 40 * SZ_4K, SZ_256K };
+	static const size_t skips[] = { 0, PAGE_SIZE, SZ_64K, SZ_128K };
+	phys_addr_t base, first;
+	struct device *dev;
+	size_t i, s, step;
+
+	boot("512");
+	for (i = 0; i < ARRAY_SIZE(skips); i++) {
+		base = shim_take_ram(SZ_8M) + skips[i];
+		dev = restricted_device(base, SZ_4M, "rmem");
+		for (s = 0; s < ARRAY_SIZE(sizes); s++) {
+			step = PAGE_SIZE << get_order(sizes[s]);
+			first = ALIGN(base, step);
+			CHECK_MSG(coherent_pieces(dev, sizes[s]) ==
+				  (base + SZ_4M - first) / step +
+				  ((base + SZ_4M - first) % step >= PAGE_ALIGN(sizes[s])),
+				  "range + %zu, pieces of %zu", skips[i], sizes[s]);
+		}
+	}
+}
+
+/* A small range is not cut: a page in each half of it leaves room for a large mapping */
+TEST(restricted_small_range_is_not_cut)
+{
+	phys_addr_t base, orig;
+	struct device *dev;
+	unsigned int cpu;
+
+	boot("512");
+	base = shim_take_ram(SZ_1M);
+	dev = restricted_device(base, SZ_1M, "rmem");
+	orig = new_buffer(SZ_256K, 0);
+	for (cpu = 0; cpu < 4; cpu++) {
+		shim_set_cpu(cpu);
+		CHECK(map(dev, orig, PAGE_SIZE, DMA_TO_DEVICE) - base < SZ_256K);
+	}
+	shim_set_cpu(0);
+	CHECK_EQ(map_until_full(dev, orig, SZ_256K, (phys_addr_t[4]){ }, 4), 3);
+}
+
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 #define L3_WHY "L3: the number of areas to search is that of the default pool: none"
 #else

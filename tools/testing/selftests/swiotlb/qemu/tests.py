@@ -292,6 +292,8 @@ TESTS = (
                  coco.undone, ignore=coco.IGNORE, ours=True),
     confidential("violations", coco.control_spec(), coco.caught,
                  ignore=("warning", "trace", "atomic", "bug", "io-error")),
+    Test("um-own", "swiotlb=512,force,own", vcpus=2, memory_mib=1000, group=uml.ARCH,
+         scenario="own", disks=("virtio-blk",), ours=True),
     frames("grow", "swiotlb=dynamic,force", ours=True),
     Test("um-kselftest", "swiotlb=dynamic,force,track_hiwater", vcpus=2, memory_mib=512,
          group=uml.ARCH, scenario="kselftest", disks=("dmablk",), mib=8,

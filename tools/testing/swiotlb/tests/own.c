@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Allocators of devices: when there is one, what it holds, and how it ends. */
+#include "harness.h"
+
+#if defined(ENGINE_ours) && defined(CONFIG_SWIOTLB_DYNAMIC)
+
+#include <engine/owner.h>
+
+#define MOST 16384
+#define MIB_SLOTS (SZ_1M / IO_TLB_SIZE)
+
+static struct swiotlb_mem *own_of(struct device *dev)
+{
+	struct swiotlb_mem *mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
+
+	return mem->common ? mem : NULL;
+}
+
+/* As dma_set_in_flight() of its subsystem */
+static struct device *device_with(unsigned int nqueues, size_t bytes)
+{
+	struct device *dev = new_device(0, 0);
+
+	swiotlb_device_allocate(dev, nqueues, bytes);
+	return dev;
+}
+
+static phys_addr_t page;
+
+static phys_addr_t map_it(struct device *dev)
+{
+	page = page ?: new_buffer(PAGE_SIZE, 0);
+	return map_full(dev, page, PAGE_SIZE, 0, DMA_FROM_DEVICE, DMA_ATTR_NO_WARN);
+}
+
+static void bounce_once(struct device *dev)
+{
+	unmap(dev, map_it(dev), PAGE_SIZE, DMA_FROM_DEVICE);
+}
+
+/* The same, after it has bounced */
+static struct device *owner(unsigned int nqueues, size_t bytes)
+{
+	struct device *dev = device_with(nqueues, bytes);
+
+	CHECK(own_of(dev));
+	bounce_once(dev);
+	shim_run_work();
+	return dev;
+}
+
+static bool is_in(const struct swiotlb_mem *mem, struct device *dev, phys_addr_t tlb)
+{
+	struct io_tlb_pool *pool = swiotlb_find_pool(dev, tlb);
+
+	return pool && pool->mem == mem;
+}
+
+static unsigned long held(const struct swiotlb_mem *mem)
+{
+	return mem->pools.held;
+}
+
+TEST(own_has_pools_when_the_device_bounces)
+{
+	struct device *dev, *other;
+	phys_addr_t early, tlb;
+
+	boot("512,own");
+	dev = new_device(0, 0);
+	other = new_device(0, 0);
+	early = map_it(dev);
+	swiotlb_device_allocate(dev, 2, SZ_1M);
+	if (!CHECK(own_of(dev)))
+		return;
+	CHECK_EQ(shim_log_count("bounce buffers of its own"), 1);
+	shim_run_work();
+	CHECK_EQ(held(own_of(dev)), 0);
+	/* Without a pool it uses those of all */
+	CHECK(is_swiotlb_active(dev));
+	tlb = map_it(dev);
+	CHECK(is_in(&swiotlb_default_mem, dev, tlb));
+	unmap(dev, tlb, PAGE_SIZE, DMA_FROM_DEVICE);
+	CHECK_EQ(held(own_of(dev)), 0);
+	shim_run_work();
+	tlb = map_it(dev);
+	CHECK(is_in(own_of(dev), dev, tlb));
+	CHECK_EQ(swiotlb_mem_used(own_of(dev)), PAGE_SIZE >> IO_TLB_SHIFT);
+	unmap(dev, tlb, PAGE_SIZE, DMA_FROM_DEVICE);
+	/* The next one comes from its magazine */
+	CHECK(is_in(own_of(dev), dev, map_it(dev)));
+	/* What was mapped before goes back where it came from */
+	check_used(PAGE_SIZE >> IO_TLB_SHIFT);
+	unmap(dev, early, PAGE_SIZE, DMA_FROM_DEVICE);
+	check_used(0);
+	CHECK(!own_of(other));
+	/* A second call changes nothing */
+	tlb = own_of(dev)->growth.max_nslots;
+	swiotlb_device_allocate(dev, 2, SZ_64M);
+	CHECK_EQ(own_of(dev)->growth.max_nslots, tlb);
+}
+
+static void no_own(const void *arg)
+{
+	boot(arg);
+	CHECK(!own_of(device_with(2, SZ_1M)));
+}
+
+TEST(own_is_for_those_that_ask)
+{
+	struct device *dev;
+
+	in_child(no_own, "512,dynamic", "not wanted");
+	in_child(no_own, "512,own,noforce", "no pool");
+	boot("512,own");
+	CHECK(!own_of(device_with(2, 0)));
+	/* One that does not reach all of the memory that it would get */
+	dev = new_device(0, 0);
+	*dev->dma_mask = DMA_BIT_MASK(30);
+	swiotlb_device_allocate(dev, 2, SZ_1M);
+	CHECK(!own_of(dev));
+	dev->dma_mask = NULL;
+	swiotlb_device_allocate(dev, 2, SZ_1M);
+	CHECK(!own_of(dev));
+	if (!shim_rmem_ops())
+		return;
+	dev = restricted_device(shim_take_ram(SZ_1M), SZ_1M, "rmem");
+	swiotlb_device_allocate(dev, 2, SZ_1M);
+	CHECK(!own_of(dev));
+}
+
+/* A platform whose devices reach the boot pool only */
+TEST(own_is_not_for_a_fixed_pool)
+{
+	struct device *dev;
+
+	boot_fixed("512,own", NULL);
+	dev = device_with(2, SZ_1M);
+	CHECK(!own_of(dev));
+}
+
+/* When growth ends, a device's own allocator does not grow, either */
+TEST(own_ends_to_grow_with_all)
+{
+	struct device *dev;
+	unsigned long before;
+
+	boot("512,own");
+	dev = owner(2, SZ_64M);
+	before = held(own_of(dev));
+	default_swiotlb_base();
+	CHECK(swiotlb_limit_room(own_of(dev)) <= 0);
+	map_until_full(dev, new_buffer(SZ_4K, 0), SZ_4K, (phys_addr_t[4096]){ }, 4096);
+	shim_run_work();
+	CHECK_EQ(held(own_of(dev)), before);
+}
+
+TEST(own_has_an_area_for_each_queue)
+{
+	struct device *four, *one;
+	phys_addr_t a, b;
+
+	boot("4096,own");
+	four = owner(4, SZ_64M);
+	one = owner(1, SZ_64M);
+	shim_set_cpu(0);
+	a = map_it(four);
+	shim_set_cpu(1);
+	b = map_it(four);
+	CHECK_EQ(b - a, SZ_1M);
+	a = map_it(one);
+	shim_set_cpu(0);
+	b = map_it(one);
+	CHECK(a - b < SZ_64K || b - a < SZ_64K);
+}
+
+TEST(own_memory_is_near_the_device)
+{
+	struct device *dev;
+
+	boot("512,own");
+	dev = device_with(2, SZ_1M);
+	dev->shim_node_plus_one = 1 + 1;
+	shim_mem_node = 0;
+	map_it(dev);
+	shim_asked_node = -1;
+	shim_run_work();
+	CHECK(held(own_of(dev)) > 0);
+	CHECK_EQ(shim_asked_node, 1);
+}
+
+/* No more than twice what it can have in flight, and then the pools of all */
+TEST(own_borrows_when_it_is_full)
+{
+	static phys_addr_t tlbs[MOST];
+	unsigned int n, in_own = 0, i;
+	struct device *dev;
+	phys_addr_t orig;
+
+	boot("4096,own");
+	dev = owner(1, SZ_2M);
+	orig = new_buffer(SZ_64K, 0);
+	for (n = 0; n < 128; n++) {
+		tlbs[n] = map_full(dev, orig, SZ_64K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+		CHECK(tlbs[n] != MAP_FAILED_ADDR);
+		shim_advance(2);
+		shim_run_work();
+	}
+	for (i = 0; i < n; i++)
+		in_own += is_in(own_of(dev), dev, tlbs[i]);
+	CHECK_EQ(held(own_of(dev)), 4 * MIB_SLOTS);
+	CHECK_EQ(in_own, SZ_4M / SZ_64K);
+	unmap_all(dev, SZ_64K, tlbs, n);
+	check_used(0);
+	CHECK_EQ(swiotlb_mem_used(own_of(dev)), 0);
+}
+
+/* Map until nothing is left, and pools can no longer be added; returns the mappings */
+static unsigned int hog(struct device *dev, phys_addr_t *tlbs)
+{
+	phys_addr_t orig = new_buffer(SZ_64K, 0);
+	unsigned int n = 0, idle = 0;
+
+	while (n < MOST && idle < 20) {
+		tlbs[n] = map_full(dev, orig, SZ_64K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+		if (tlbs[n] != MAP_FAILED_ADDR) {
+			n++;
+			idle = 0;
+			continue;
+		}
+		idle++;
+		shim_advance(2);
+		shim_run_work();
+	}
+	return n;
+}
+
+static phys_addr_t map_large(struct device *dev)
+{
+	return map_full(dev, new_buffer(SZ_64K, 0), SZ_64K, 0, DMA_TO_DEVICE,
+			DMA_ATTR_NO_WARN);
+}
+
+/* A device that fills everything does not starve one that has pools of its own */
+TEST(own_is_left_alone_by_a_hog)
+{
+	static phys_addr_t hogged[MOST];
+	struct device *disk, *net, *third;
+	unsigned int n, i;
+	phys_addr_t tlb;
+
+	boot("4096,1,own,max=64M");
+	disk = owner(1, SZ_1G);
+	net = owner(1, SZ_256K);
+	n = hog(disk, hogged);
+	CHECK(n > 100);
+	CHECK_EQ(map_large(disk), MAP_FAILED_ADDR);
+	for (i = 0; i < 64; i++) {
+		tlb = map_it(net);
+		CHECK(tlb != MAP_FAILED_ADDR);
+		CHECK(is_in(own_of(net), net, tlb));
+	}
+	/* Its own did not take all that there is */
+	CHECK(held(own_of(disk)) <= 32 * MIB_SLOTS);
+	CHECK(held(own_of(disk)) + held(own_of(net)) + swiotlb_default_mem.pools.held <=
+	      64 * MIB_SLOTS);
+	third = new_device(0, 0);
+	CHECK_EQ(map_large(third), MAP_FAILED_ADDR);
+	CHECK(slots_event("full") > 0 || !IS_ENABLED(CONFIG_DEBUG_FS));
+	unmap_all(disk, SZ_64K, hogged, n);
+	CHECK(map_large(third) != MAP_FAILED_ADDR);
+}
+
+/* The first pool of all makes the index, which stays */
+static struct shim_usage usage_before(void)
+{
+	end_device(owner(1, SZ_1M));
+	ticks(10);
+	return shim_usage();
+}
+
+/* An idle device gives back all, and gets pools again when it needs them */
+TEST(own_shrinks_to_nothing)
+{
+	struct shim_usage before;
+	struct device *dev;
+
+	boot("512,own");
+	before = usage_before();
+	dev = owner(1, SZ_1M);
+	CHECK(held(own_of(dev)) > 0);
+	CHECK_EQ(atomic_long_read(&own_of(dev)->common->growth.apart), held(own_of(dev)));
+	ticks(10);
+	CHECK_EQ(held(own_of(dev)), 0);
+	CHECK_EQ(shim_usage().pages, before.pages);
+	CHECK_EQ(atomic_long_read(&own_of(dev)->common->growth.apart), 0);
+	CHECK_EQ(atomic_long_read(&own_of(dev)->growth.apart), 0);
+	CHECK_EQ(shim_work_queued(), 0);
+	CHECK(is_swiotlb_active(dev));
+	CHECK(is_in(&swiotlb_default_mem, dev, map_it(dev)));
+	shim_run_work();
+	CHECK(is_in(own_of(dev), dev, map_it(dev)));
+}
+
+TEST(own_shrinks_under_pressure)
+{
+	struct device *dev;
+	unsigned long freed;
+
+	boot("512,own");
+	dev = owner(1, SZ_1M);
+	shim_advance(HZ);
+	CHECK(held(own_of(dev)) > 0);
+	CHECK(shim_shrink(&freed) > 0);
+	shim_run_work();
+	shim_advance(1);
+	shim_run_work();
+	CHECK_EQ(held(own_of(dev)), 0);
+}
+
+/* Everything that came with the allocator */
+static void check_all_ended(const struct shim_usage *before)
+{
+	ticks(10);
+	CHECK_EQ(shim_usage().kmallocs, before->kmallocs);
+	CHECK_EQ(shim_usage().pages, before->pages);
+	CHECK_EQ(shim_usage().pcpu_allocs, before->pcpu_allocs);
+	CHECK_EQ(shim_usage().decrypted_pages, before->decrypted_pages);
+	CHECK_EQ(atomic_long_read(&swiotlb_default_mem.growth.apart), 0);
+	CHECK_EQ(atomic_long_read(&swiotlb_any_mem.growth.apart), 0);
+	CHECK_EQ(shim_work_queued(), 0);
+	CHECK(!shim_debugfs_read("test", "events"));
+}
+
+static void ends(const void *encrypted)
+{
+	struct shim_usage before;
+	phys_addr_t tlbs[3];
+	struct device *dev;
+	unsigned int i;
+
+	if (encrypted)
+		boot_encrypted("512,own");
+	else
+		boot("512,own");
+	before = usage_before();
+	dev = owner(2, SZ_16M);
+	CHECK(shim_debugfs_read("test", "events") || !IS_ENABLED(CONFIG_DEBUG_FS));
+	/* Unplugged, but the driver has not unmapped all yet: a reference is left */
+	for (i = 0; i < 3; i++)
+		tlbs[i] = map_it(dev);
+	ticks(10);
+	for (i = 0; i < 3; i++) {
+		CHECK(is_in(own_of(dev), dev, tlbs[i]));
+		unmap(dev, tlbs[i], PAGE_SIZE, DMA_FROM_DEVICE);
+	}
+	end_device(dev);
+	check_all_ended(&before);
+}
+
+TEST(own_ends_with_the_device)
+{
+	in_child(ends, NULL, "plain");
+	in_child(ends, "", "encrypted");
+}
+
+/* Without a pool, ever */
+TEST(own_ends_unused)
+{
+	struct shim_usage before;
+	struct device *dev;
+
+	boot("512,own");
+	before = usage_before();
+	dev = device_with(1, SZ_1M);
+	end_device(dev);
+	check_all_ended(&before);
+	/* Nothing ends for a device that uses the common one */
+	end_device(new_device(0, 0));
+	dev = new_device(0, 0);
+	dev->dma_io_tlb_mem = NULL;
+	end_device(dev);
+	CHECK_EQ(shim_work_queued(), 0);
+	CHECK(map_it(new_device(0, 0)) != MAP_FAILED_ADDR);
+}
+
+static struct device *gone;
+
+static void end_gone(void)
+{
+	end_device(gone);
+}
+
+/* The device ends while the worker allocates memory for a pool of it */
+TEST(own_ends_while_it_grows)
+{
+	struct shim_usage before;
+
+	boot("512,own");
+	before = usage_before();
+	gone = device_with(2, SZ_16M);
+	bounce_once(gone);
+	shim_before_pages = end_gone;
+	shim_run_work();
+	CHECK(!shim_before_pages);
+	check_all_ended(&before);
+}
+
+/* Mappings that a driver has forgotten: the device may still write there */
+TEST(own_stays_while_something_is_mapped)
+{
+	struct swiotlb_mem *own;
+	struct io_tlb_pool *pool;
+	struct device *dev;
+	phys_addr_t tlb;
+
+	boot("512,own");
+	dev = owner(1, SZ_1M);
+	own = own_of(dev);
+	tlb = map_it(dev);
+	pool = swiotlb_find_pool(dev, tlb);
+	end_device(dev);
+	ticks(20);
+	CHECK(shim_page_allocated(tlb));
+	CHECK_EQ(pool->mem == own, 1);
+	CHECK_EQ(held(own), pool->nslots);
+}
+
+/* A device that no longer reaches its memory uses what it reaches */
+TEST(own_may_be_out_of_reach)
+{
+	struct device *dev;
+	phys_addr_t tlb;
+
+	boot("512,own");
+	dev = owner(1, SZ_1M);
+	CHECK(is_in(own_of(dev), dev, map_it(dev)));
+	dev->bus_dma_limit = swiotlb_default_mem.boot_pool.end - 1;
+	tlb = map_it(dev);
+	CHECK(tlb != MAP_FAILED_ADDR && !is_in(own_of(dev), dev, tlb));
+	dev->bus_dma_limit = 0;
+	CHECK(is_in(own_of(dev), dev, map_it(dev)));
+	/* Behind an IOMMU a mask does not matter */
+	*dev->dma_mask = DMA_BIT_MASK(24);
+	dev->dma_iommu = true;
+	CHECK(is_in(own_of(dev), dev, map_it(dev)));
+}
+
+/* Callers that may sleep have one queue, that of the common allocator */
+TEST(own_is_not_for_callers_that_sleep)
+{
+	struct device *dev;
+	phys_addr_t tlb;
+
+	boot("512,own");
+	dev = owner(1, SZ_1M);
+	tlb = map_full(dev, new_buffer(PAGE_SIZE, 0), PAGE_SIZE, 0, DMA_TO_DEVICE,
+		       DMA_ATTR_MAY_SLEEP);
+	CHECK(is_in(&swiotlb_default_mem, dev, tlb));
+	/* Larger than any area */
+	tlb = map_full(dev, new_buffer(SZ_1M, 0), SZ_1M, 0, DMA_TO_DEVICE,
+		       DMA_ATTR_MAY_SLEEP);
+	CHECK(tlb != MAP_FAILED_ADDR && is_in(&swiotlb_default_mem, dev, tlb));
+}
+
+/* Each allocation in turn fails: the device uses the common pools then */
+TEST(own_without_memory)
+{
+	struct device *dev;
+	unsigned int nth;
+
+	boot("512,own");
+	for (nth = 0; nth < 6; nth++) {
+		shim_fail(SHIM_FAULT_KMALLOC, nth, 1);
+		dev = device_with(1, SZ_1M);
+		CHECK_EQ(!own_of(dev), nth == 0);
+		bounce_once(dev);
+		shim_run_work();
+		shim_fail_none();
+		CHECK(map_it(dev) != MAP_FAILED_ADDR);
+	}
+}
+
+/* Only a small pool is left: it takes what it may, and does not warn */
+TEST(own_of_little_memory)
+{
+	struct device *dev;
+
+	boot("dynamic,own,max=6M");
+	dev = owner(1, SZ_64M);
+	CHECK_EQ(held(own_of(dev)), 2 * MIB_SLOTS);
+	CHECK_EQ(shim_log_count("max="), 0);
+	CHECK(is_in(own_of(dev), dev, map_it(dev)));
+}
+#endif
