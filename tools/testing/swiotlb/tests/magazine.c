@@ -268,7 +268,7 @@ TEST(depot_is_left_alone_without_magazines)
 	start(64, "512,1");
 	map_n(1, PAGE_SIZE);
 	CHECK_EQ(magazine(0)->limit, 0);
-	CHECK(mem->cache.depot[PAGES_CLASS].limit > 0);
+	CHECK(mem->cache.depot[swiotlb_class(PAGE_SIZE >> IO_TLB_SHIFT)].limit > 0);
 	taken = shim_current()->taken;
 	unmap_one(tlbs[0], PAGE_SIZE);
 	/* That of the area */
