@@ -10,7 +10,6 @@
 #define RING 256
 #define PINNED (QUEUES * RING)
 /* Slots of a page, and of all that stays mapped */
-#define PAGE_SLOTS (PAGE_SIZE >> IO_TLB_SHIFT)
 #define PINNED_SLOTS ((long)PINNED * PAGE_SLOTS)
 #define PIECE_SLOTS (PIECE >> IO_TLB_SHIFT)
 #define MAX_MAPS 65536
