@@ -37,7 +37,8 @@ disk_remove()
 }
 
 # disk_wait DISK NODE: wait for a disk, as probing is asynchronous. Skip the test if the
-# kernel lacks the driver; fail if the driver finds no disk. dmablk has no bus.
+# kernel lacks the driver; fail if the driver finds no disk. dmablk has no bus;
+# without a transfer in its name it stores the data.
 disk_wait()
 {
 	driver=$(disk_driver "$1")
@@ -49,6 +50,7 @@ disk_wait()
 	done
 	[ -b "/dev/$2" ] || fail "no disk $1 (/dev/$2)"
 	case $1 in
+	dmablk)		dmablk_set dmablk-store ;;
 	dmablk-*)	dmablk_set "$1" ;;
 	esac
 }

@@ -5,9 +5,11 @@
 
 BENCHMARK=/sys/kernel/debug/dma_map_benchmark
 
-# The device is QEMU's pci-testdev, 1b36:0005, or without PCI the device of dmablk.
+# testdev: print QEMU's pci-testdev, 1b36:0005, or nothing without PCI: then the device of
+# dmablk is used.
 testdev()
 {
+	[ -d /sys/bus/pci ] || return 0
 	for device in /sys/bus/pci/devices/*; do
 		read -r vendor < "$device/vendor"
 		read -r id < "$device/device"
