@@ -93,6 +93,11 @@ def _without(found):
                         for line in found])
 
 
+def _xarray(found):
+    return report.grid(["pools", "GiB of memory", "index, ns", "xarray, ns"],
+                       [[line["pools"], line["gib"], line["index"], line["xarray"]] for line in found])
+
+
 def _runs(found):
     return report.grid(["run", "command", "started", "commit", "host", "other load", "QEMU", "fio"],
                        [list(line.values()) for line in found])
@@ -110,5 +115,6 @@ def makers(tables, runs):
             "count": lambda: _count(lines("count")),
             "next": lambda: _next(lines("next")),
             "cpus": lambda: cpus.grid(lines("cpus")),
+            "xarray": lambda: _xarray(lines("xarray")),
             "without": lambda: _without(lines("without")),
             "runs": lambda: _runs(runs)}
