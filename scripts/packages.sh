@@ -20,6 +20,15 @@ arm64)
 	need qemu-system-aarch64=qemu-system-arm dtc=device-tree-compiler \
 		aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu \
 		/usr/aarch64-linux-gnu/lib/libc.a=libc6-dev-arm64-cross ;;
+arm)
+	need qemu-system-arm=qemu-system-arm arm-linux-gnueabihf-gcc=gcc-arm-linux-gnueabihf \
+		/usr/arm-linux-gnueabihf/lib/libc.a=libc6-dev-armhf-cross ;;
+riscv)
+	need qemu-system-riscv64=qemu-system-misc riscv64-linux-gnu-gcc=gcc-riscv64-linux-gnu \
+		/usr/riscv64-linux-gnu/lib/libc.a=libc6-dev-riscv64-cross ;;
+pc)
+	"$0" x86_64
+	need iasl=acpica-tools ;;
 um)
 	need qemu-storage-daemon=qemu-system-common taskset=util-linux gcc=gcc ;;
 xen)
@@ -27,7 +36,8 @@ xen)
 	need dpkg-deb=dpkg gzip=gzip
 	"$TOP/scripts/xen.sh" ;;
 s390)
-	need s390x-linux-gnu-gcc=gcc-s390x-linux-gnu ;;
+	need qemu-system-s390x=qemu-system-misc s390x-linux-gnu-gcc=gcc-s390x-linux-gnu \
+		/usr/s390x-linux-gnu/lib/libc.a=libc6-dev-s390x-cross ;;
 *)
-	die "usage: ${0##*/} [i386|arm64|s390|um|x86_64|xen]" ;;
+	die "usage: ${0##*/} [arm|arm64|i386|pc|riscv|s390|um|x86_64|xen]" ;;
 esac
