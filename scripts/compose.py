@@ -5,7 +5,7 @@
 <name> is ours for the whole series, ours-<number> for the series up to the entry with
 that number, base for none of it, or base-<subset> for the entries that
 patches/7.3/series.<subset> lists. A part of the name that has its own directory, as
-um has patches/um-7.3 and coco patches/coco-7.3, adds the entries of that directory, below the others.
+um, coco, pc and s390 have patches/um-7.3 and so on, adds the entries of that directory, below the others.
 
 The tree consists of hard links to the base. A changed file is always written to a new
 file that replaces the link, so that the base does not change. If the tree already
@@ -245,10 +245,10 @@ def main():
     parser.add_argument("--repo", type=Path, default=top, help="the checkout with our files")
     parser.add_argument("--series", type=Path, help="default: <repo>/patches/7.3")
     parser.add_argument("--build", type=Path, help="default: <repo>/build")
-    parser.add_argument("name", help="base (a plain copy), ours, ours-<number> or base-<subset>, with -um or -coco")
+    parser.add_argument("name", help="base (a plain copy), ours, ours-<number> or base-<subset>, with -um, -coco, -pc or -s390")
     args = parser.parse_args()
-    if not re.fullmatch("ours(-[0-9]{4})?(-um|-coco)?|base(-[a-z0-9]+)*", args.name):
-        parser.error(f"no such tree: {args.name} (base, ours, ours-<number> or base-<subset>, with -um or -coco)")
+    if not re.fullmatch("ours(-[0-9]{4})?(-um|-coco|-pc|-s390)?|base(-[a-z0-9]+)*", args.name):
+        parser.error(f"no such tree: {args.name} (base, ours, ours-<number> or base-<subset>, with -um, -coco, -pc or -s390)")
     repo, base = args.repo.resolve(), args.base.resolve()
     build = (args.build or repo / "build").resolve()
     with locked(build / f".src-{args.name}.lock", f"src-{args.name}"):

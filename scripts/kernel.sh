@@ -12,7 +12,8 @@
 #
 # A part that names one of arch/*.config stands for that architecture, which is
 # the host's otherwise: ours-arm64. If there are patches for a part, as patches/um-7.3
-# for User Mode Linux or patches/coco-7.3 for coco.config, they are applied before all others.
+# for User Mode Linux, patches/coco-7.3 for coco.config or patches/pc-7.3 for pc.config, they
+# are applied before all others.
 
 # shellcheck disable=SC2317 # functions are called by name, through run_logged
 set -euo pipefail

@@ -23,6 +23,9 @@ arm64)
 net)
 	"$0" x86_64
 	need memcached=memcached iperf3=iperf3 ldd=libc-bin gcc=gcc ;;
+pc)
+	"$0" x86_64
+	need iasl=acpica-tools ;;
 um)
 	need qemu-storage-daemon=qemu-system-common taskset=util-linux gcc=gcc ;;
 xen)
@@ -32,5 +35,5 @@ xen)
 s390)
 	need s390x-linux-gnu-gcc=gcc-s390x-linux-gnu ;;
 *)
-	die "usage: ${0##*/} [i386|arm64|net|s390|um|x86_64|xen]" ;;
+	die "usage: ${0##*/} [i386|arm64|net|pc|s390|um|x86_64|xen]" ;;
 esac

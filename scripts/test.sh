@@ -14,7 +14,7 @@ set -euo pipefail
 
 OUT=$TOP/build/test
 SELFTESTS=$TOP/tools/testing/selftests/swiotlb/qemu
-GUESTS="lean debug kcsan xen coco i386 arm64 um"
+GUESTS="lean debug kcsan xen coco pc i386 arm64 um"
 passed=0
 failed=0
 # The steps that boot guests
@@ -140,11 +140,11 @@ can() {
 	return 1
 }
 
-# foreign ARCH: boot a guest of that architecture, with Debian's busybox.
+# foreign ARCH GROUP: boot a guest of that architecture, with Debian's busybox.
 foreign() {
-	can "guest-$1" "$TOP/scripts/packages.sh" "$1" &&
-		can "guest-$1" "$TOP/scripts/busybox.sh" "$1" || return 0
-	guests 120 "$1"
+	can "guest-$2" "$TOP/scripts/packages.sh" "$1" &&
+		can "guest-$2" "$TOP/scripts/busybox.sh" "$1" || return 0
+	guests 120 "$2"
 }
 
 # objects ARCH: compile for that architecture in all its configurations.
@@ -163,7 +163,10 @@ group() {
 	case $1 in
 	debug | lean) guests 300 "$1" ;;
 	kcsan) guests 200 kcsan ;;
-	i386 | arm64) foreign "$1" ;;
+	i386 | arm64) foreign "$1" "$1" ;;
+	pc)
+		can guest-pc "$TOP/scripts/packages.sh" pc || return 0
+		guests 1200 pc ;;
 	xen)
 		can guest-xen "$TOP/scripts/packages.sh" xen || return 0
 		guests 60 base-xen xen ;;
@@ -187,6 +190,7 @@ full() {
 	group kcsan
 	group xen
 	group coco
+	group pc
 	group i386
 	group arm64
 	group um

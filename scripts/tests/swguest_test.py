@@ -5,6 +5,7 @@ import base64
 import gzip
 import hashlib
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ sys.path.insert(0, str(TREE / "tools/testing/selftests/swiotlb/qemu"))
 
 import tests  # noqa: E402
 from swguest import dmabuf, driven, initramfs, klog, kunit, mapbench, params  # noqa: E402
-from swguest import coco, machine, programs, run, uml, verdict, xen  # noqa: E402
+from swguest import acpi, coco, machine, pc, programs, run, uml, verdict, xen  # noqa: E402
 
 # For each signature, a line that a kernel really prints.
 BAD = {
@@ -460,10 +461,16 @@ class Table(unittest.TestCase):
             self.assertLessEqual(set(row.ignore), names, row.name)
 
     def test_each_group_has_its_configuration(self):
-        for group in {row.group for row in tests.TESTS} - {"lean"}:
+        for part in "-".join({row.group for row in tests.TESTS} - {"lean"}).split("-"):
             directory = tests.paths.QEMU_DIR
-            self.assertTrue((directory / f"{group}.config").is_file() or
-                            (directory / "arch" / f"{group}.config").is_file(), group)
+            self.assertTrue((directory / f"{part}.config").is_file() or
+                            (directory / "arch" / f"{part}.config").is_file(), part)
+
+    def test_make_test_full_has_each_group(self):
+        groups = " ".join(sorted({row.group for row in tests.TESTS}))
+        text = (TREE / "scripts/test.sh").read_text()
+        found = re.search(r'^GUESTS="(.*)"$', text, re.M)[1]
+        self.assertEqual(" ".join(sorted(found.split())), groups)
 
     def test_only_a_debug_kernel_looks_for_leaks(self):
         for row in tests.TESTS:
@@ -744,6 +751,104 @@ class Coco(unittest.TestCase):
             words = machine.command(spec, "tcg", "initrd", "log", pathlib.Path("port"))
         self.assertIn("intel-iommu", words)
         self.assertRegex(words[words.index("-append") + 1], "cocotest iommu=pt intel_iommu=on")
+
+
+class Pc(unittest.TestCase):
+    """Devices that are not trusted, other kernels, hibernation and memory that comes and goes."""
+
+    CASES = "".join(f"512 512 1 {way} 1 1 0 3584 0\n" for way in ("to", "from") * (pc.CASES // 2))
+
+    def ask(self, check, log="", **frames):
+        with tempfile.TemporaryDirectory() as directory:
+            answer = Xen.Answer({name.replace("_", "."): text for name, text in frames.items()})
+            answer.log = pathlib.Path(directory) / "log"
+            answer.log.write_text(log, encoding="utf-8")
+            with mock.patch.object(run, "say"):
+                return check(answer)
+
+    def hidden(self, old="", new=""):
+        return self.ask(pc.hidden, cases=self.CASES.replace(old, new, 1) if old else self.CASES)
+
+    def test_nothing_but_the_buffer(self):
+        self.assertIsNone(self.hidden())
+        self.assertIn("7 of 3584 bytes around it were seen", self.hidden(" 3584 0\n", " 3584 7\n"))
+        self.assertIn("bytes around it were changed", self.hidden(
+            "from 1 1 0 3584 0", "from 1 1 0 3584 1"))
+        self.assertIn("2 bytes are wrong", self.hidden("1 1 0 ", "1 1 2 "))
+        self.assertIn("was not bounced", self.hidden("1 1 0 ", "1 0 0 "))
+        self.assertIn("47 mappings", self.hidden("512 512 1 to 1 1 0 3584 0\n"))
+        never = self.CASES.replace("to 1", "to 0")
+        self.assertIn(pc.USELESS, self.ask(pc.hidden, cases=never))
+
+    def test_another_kernel(self):
+        both = {"swiotlb": "io_tlb_nslabs=32768\n", "next_swiotlb": "io_tlb_nslabs=512\n"}
+        self.assertIsNone(self.ask(pc.started(512), **both))
+        self.assertIn("512 slots, not 513", self.ask(pc.started(513), **both))
+        del both["next_swiotlb"]
+        self.assertIn("has not said", self.ask(pc.started(512), **both))
+
+    def test_a_crash(self):
+        both = {"swiotlb": "io_tlb_nslabs=32768\n", "next_swiotlb": "io_tlb_nslabs=512\n"}
+        panic = f"[ 9.0] {pc.PANIC}\n[ 9.0] Call Trace:\n"
+
+        def ask(log=panic, used=9):
+            return self.ask(pc.crashed(512), log, load=f"used={used}\n", **both)
+        self.assertIsNone(ask())
+        self.assertIn("did not crash", ask(CLEAN))
+        self.assertIn("Fatal exception", ask(panic + BAD["panic"]))
+        self.assertIn("nothing was bounced", ask(used=0))
+
+    def test_hibernation(self):
+        loaded = f"[ 1.0] PM: {pc.LOADED}\n" * pc.ROUNDS
+        rounds = "".join(f"{number + 1} 512 1536 1024\n" for number in range(pc.ROUNDS))
+        self.assertIsNone(self.ask(pc.hibernated, loaded, rounds=rounds))
+        self.assertIn("does not say", self.ask(pc.hibernated, rounds=rounds))
+        for gone in ("1 512 1536 512", "1 512 512 1024"):
+            self.assertIn(pc.USELESS, self.ask(
+                pc.hibernated, loaded, rounds=rounds.replace("1 512 1536 1024", gone)))
+        self.assertIn("rounds, not", self.ask(pc.hibernated, loaded, rounds=rounds[:15]))
+
+    def test_memory_that_stays(self):
+        rounds = "1 4 4 4\n2 4 4 4\n"
+        more = {"pools": "cycles=9\nmost=4096\n",
+                "swiotlb": "events.grown=3\nevents.freed=3\n"}
+        check = pc.plugged(2)
+        self.assertIsNone(self.ask(check, rounds=rounds, **more))
+        self.assertIn("3 of 4 blocks", self.ask(check, rounds="1 4 4 4\n2 4 4 3\n", **more))
+        self.assertIn("0 of 0 blocks", self.ask(check, rounds="1 4 4 4\n2 4 0 0\n", **more))
+        self.assertIn("1 rounds", self.ask(check, rounds="1 4 4 4\n", **more))
+        more["swiotlb"] = "events.grown=3\nevents.freed=0\n"
+        self.assertIn(pc.USELESS, self.ask(check, rounds=rounds, **more))
+
+    def words(self, spec):
+        with mock.patch.object(machine, "tool", str):
+            return machine.command(spec, "tcg", "initrd", "log", pathlib.Path("port"))
+
+    def test_what_is_booted(self):
+        hot = pc.memory_spec(("nvme",), 1)
+        with mock.patch.object(pc.mapbench, "tool", lambda: b""):
+            words = self.words(hot("bzImage", "swiotlb=force", 2, 1024, ()))
+            self.assertIn(f"1024M,slots=1,maxmem={1024 + machine.HOT_MIB}M", words)
+            self.assertIn("-no-reboot", words)
+            spec = pc.hibernate_spec(("nvme",), "virtio-blk")("bzImage", "swiotlb=force", 2, 1024, ())
+        self.assertNotIn("-no-reboot", self.words(spec))
+        self.assertIn(b"END=poweroff", spec.overlay())
+
+    def test_ports_are_where_the_table_says(self):
+        spec = run.Spec("x", "verify", disks=[machine.Disk(kind, 16) for kind in
+                                              ("nvme", "virtio-blk", "ahci")],
+                        external=True, arch="intel-iommu")
+        words = " ".join(machine._disk_arguments(spec, [3, 4, 5]))
+        for part in ("nvme,drive=disk0-raw,serial=disk0-raw,max_ioqpairs=8,bus=port0",
+                     "thread1,bus=port1", "ich9-ahci,id=disk2-raw-ahci,bus=port2",
+                     "bus=disk2-raw-ahci.0"):
+            self.assertIn(part, words)
+        self.assertIn("addr=0x11,", acpi.device(1))
+        self.assertIn("\\_SB.PCI0.S88,", acpi.source(2))
+        self.assertNotIn("S90", acpi.source(2))
+
+    def test_each_machine_has_its_programs(self):
+        self.assertEqual({arch.user for arch in machine.ARCHES.values()}, set(programs.COMPILER))
 
 
 if __name__ == "__main__":

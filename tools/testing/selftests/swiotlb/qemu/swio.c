@@ -32,7 +32,6 @@
 
 #define SECTOR		512
 #define WORDS		(SECTOR / sizeof(uint64_t))
-#define PAGE		4096
 #define MAX_THREADS	64
 
 /* The number of the last write known to have succeeded, and of the last one tried. */
@@ -55,7 +54,7 @@ static struct {
 	int fd;
 	bool errors;
 	unsigned int threads;
-	unsigned long mib, max_bytes, operations, seconds, alignment;
+	unsigned long mib, max_bytes, operations, seconds, alignment, page;
 	uint64_t seed;
 } opt = {
 	.threads = 8, .mib = 2, .max_bytes = 1 << 20, .operations = 200,
@@ -185,7 +184,7 @@ static void operate(struct worker *w)
 {
 	uint64_t total = (opt.mib << 20) / SECTOR;
 	uint64_t most = opt.max_bytes / SECTOR, n, at;
-	char *buffer = w->buffer + below(w, PAGE / opt.alignment) * opt.alignment;
+	char *buffer = w->buffer + below(w, opt.page / opt.alignment) * opt.alignment;
 
 	do
 		n = 1 + below(w, 1ULL << below(w, 12));
@@ -224,9 +223,9 @@ static void start(struct worker *w, unsigned int number)
 	w->random = mix(opt.seed * MAX_THREADS + number);
 	w->first = (uint64_t)number * (opt.mib << 20) / SECTOR;
 	w->sectors = calloc((opt.mib << 20) / SECTOR, sizeof(*w->sectors));
-	if (!w->sectors || posix_memalign((void **)&w->buffer, PAGE, opt.max_bytes + PAGE))
+	if (!w->sectors || posix_memalign((void **)&w->buffer, opt.page, opt.max_bytes + opt.page))
 		die("memory");
-	memset(w->buffer, 0, opt.max_bytes + PAGE);
+	memset(w->buffer, 0, opt.max_bytes + opt.page);
 	if (pthread_create(&w->thread, NULL, work, w))
 		die("thread");
 }
@@ -242,7 +241,7 @@ static void read_alignment(void)
 	snprintf(path, sizeof(path), "/sys/block/%s/queue/dma_alignment",
 		 name ? name + 1 : opt.device);
 	f = fopen(path, "r");
-	if (f && fscanf(f, "%lu", &mask) == 1 && mask < PAGE)
+	if (f && fscanf(f, "%lu", &mask) == 1 && mask < opt.page)
 		opt.alignment = mask + 1 < 4 ? 4 : mask + 1;
 	if (f)
 		fclose(f);
@@ -301,6 +300,7 @@ int main(int argc, char **argv)
 	unsigned int i;
 
 	parse(argc, argv);
+	opt.page = sysconf(_SC_PAGESIZE);
 	read_alignment();
 	opt.fd = open(opt.device, O_RDWR | O_DIRECT);
 	if (opt.fd < 0)

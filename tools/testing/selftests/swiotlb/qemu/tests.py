@@ -3,7 +3,7 @@
 """Guest tests of swiotlb: boot a kernel for each row of TESTS, print KTAP.
 
 The group of a row selects its kernel: lean, or a kernel with the fragment (debug, kcsan,
-xen, coco) or for the architecture (i386, um) of that name.
+xen, coco, pc) or for the architecture (i386, um) of that name.
 """
 
 import argparse
@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from swguest import coco, devicetree, dmabuf, growth, klog, kselftest, machine  # noqa: E402
-from swguest import mapbench, params, paths, run, uml, xen  # noqa: E402
+from swguest import mapbench, params, paths, pc, run, uml, xen  # noqa: E402
 
 DISKS = ("virtio-blk", "nvme", "ahci")
 DEFAULT_SLOTS = params.DEFAULT_SLOTS
@@ -168,6 +168,8 @@ class Test(NamedTuple):
     pool: str = ""
     make: Callable | None = None
     caller: str = "dma-direct"
+    arch: str = ""
+    external: bool = False
 
 
 def debug(name, append, **more):
@@ -201,6 +203,24 @@ def confidential(name, make, expect, disks=("nvme",), **more):
                 expect=expect, ignore=("swiotlb-full", *more.pop("ignore", ())), **more)
 
 
+def untrusted(name, append, **more):
+    """Make rows for disks that are not trusted behind an IOMMU, and for all that a device
+    sees of the pages around its buffers."""
+    for arch in ("intel-iommu", "virtio-iommu"):
+        yield Test(f"pc-{arch}-{name}", append, group="pc", arch=arch, external=True, mib=2,
+                   disks=PC_DISKS, caller=f"dma-iommu, untrusted, {arch}", **more)
+        yield Test(f"pc-{arch}-{name}-padding", append, vcpus=2, group="pc",
+                   disks=(), make=pc.padding_spec(arch), expect=pc.hidden,
+                   caller=f"dma-iommu, untrusted, {arch}", **more)
+
+
+def many(name, append, **more):
+    """Make a row with as many CPUs as the kernel for a PC has; they share few of the host,
+    so that one of them may not run for a while."""
+    return Test(f"pc-128-cpus-{name}", f"{append} {PATIENT}", vcpus=128, memory_mib=4096, mib=1,
+                group="pc", disks=PC_DISKS, caller="dma-direct, 128 CPUs", **more)
+
+
 def frames(name, append, failing=None, **more):
     """Make a row for dma-bufs in User Mode Linux; @failing as in dmabuf.fails()."""
     return Test(f"um-dmabuf-{name}", append, vcpus=2, memory_mib=1000, group=uml.ARCH,
@@ -210,6 +230,11 @@ def frames(name, append, failing=None, **more):
 
 # Rounds in which all CPUs go offline and online under load.
 HOTPLUG_ROUNDS = 3
+# No stall is reported that is one of the host. CPUs come one after the other, and none
+# calibrates a delay loop meanwhile.
+PATIENT = ("rcupdate.rcu_cpu_stall_timeout=300 nosoftlockup lpj=4000000 "
+           "cpuhp.parallel=0")
+PC_DISKS = ("virtio-blk", "nvme")
 COCO_DISKS = ("nvme", "virtio-blk")
 # Operations of each thread of swio on a disk.
 OPERATIONS = 12
@@ -292,6 +317,28 @@ TESTS = (
                  coco.undone, ignore=coco.IGNORE, ours=True),
     confidential("violations", coco.control_spec(), coco.caught,
                  ignore=("warning", "trace", "atomic", "bug", "io-error")),
+    *untrusted("force", "swiotlb=force"),
+    *untrusted("dynamic", "swiotlb=dynamic,force", ours=True),
+    Test("pc-intel-iommu-trusted", "swiotlb=force", group="pc", arch="intel-iommu", mib=1,
+         disks=PC_DISKS, bounce=False, caller="dma-iommu"),
+    Test("pc-kexec", "swiotlb=dynamic,force", group="pc", ours=True, disks=PC_DISKS,
+         make=pc.next_spec("kexec", PC_DISKS, "swiotlb=dynamic,force"),
+         expect=pc.started(growth.BOOT_SLOTS), caller="dma-direct, kexec"),
+    *(Test(f"pc-crash-{name}", "swiotlb=force crashkernel=256M", group="pc", disks=PC_DISKS,
+           make=pc.next_spec("crash", PC_DISKS, f"{append} nr_cpus=1"), ours=ours,
+           expect=pc.crashed(number), ignore=("panic", "trace"), caller="dma-direct, crash kernel")
+      for name, append, number, ours in (("1-mib", "swiotlb=512,1,force", 512, False),
+                                         ("dynamic", "swiotlb=dynamic,force", 512, True))),
+    Test("pc-hibernate", "swiotlb=dynamic,force", group="pc", ours=True,
+         disks=PC_DISKS, make=pc.hibernate_spec(("nvme",), "virtio-blk"), expect=pc.hibernated,
+         caller="dma-direct, hibernation"),
+    Test("pc-memory-hotplug", "swiotlb=dynamic,force", group="pc", ours=True, disks=PC_DISKS,
+         make=pc.memory_spec(PC_DISKS, HOTPLUG_ROUNDS), expect=pc.plugged(HOTPLUG_ROUNDS),
+         caller="dma-direct, memory hotplug"),
+    many("force", "swiotlb=force"),
+    many("dynamic", "swiotlb=dynamic,force", ours=True),
+    many("grow-and-give-back", "swiotlb=dynamic,force", ours=True,
+         make=growth.test_spec, expect=growth.gave_back),
     Test("um-own", "swiotlb=512,force,own", vcpus=2, memory_mib=1000, group=uml.ARCH,
          scenario="own", disks=("virtio-blk",), ours=True),
     frames("grow", "swiotlb=dynamic,force", ours=True),
@@ -301,6 +348,13 @@ TESTS = (
     frames("256-mib", "swiotlb=131072,force", ours=True),
     frames("base", "swiotlb=131072,force", dmabuf.BASE, base=True, ignore=("swiotlb-full",)),
 )
+
+
+def machine_of(test):
+    """Return the name of the machine that a row boots."""
+    if test.arch:
+        return test.arch
+    return test.group if test.group in (*machine.ARCHES, uml.ARCH) else machine.HOST
 
 
 def specification(test, kernel):
@@ -328,10 +382,8 @@ def specification(test, kernel):
     return run.Spec(kernel, test.scenario, test.append, test.vcpus,
                     test.memory_mib, disks, conf, files,
                     timeout=240 if test.group == "lean" else 900,
-                    devices=devices, ignore=test.ignore,
-                    arch=test.group if test.group in (*machine.ARCHES, uml.ARCH)
-                    else machine.HOST,
-                    device_tree=test.tree)
+                    devices=devices, ignore=test.ignore, arch=machine_of(test),
+                    device_tree=test.tree, external=test.external)
 
 
 def outcome(test, args, log):

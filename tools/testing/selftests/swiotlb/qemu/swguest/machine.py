@@ -12,11 +12,14 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from . import devicetree, paths, programs
+from . import acpi, devicetree, paths, programs
 
 PACKAGE = {"qemu-system-x86_64": "qemu-system-x86",
            "qemu-system-i386": "qemu-system-x86",
-           "qemu-system-aarch64": "qemu-system-arm", "setpriv": "util-linux"}
+           "qemu-system-aarch64": "qemu-system-arm",
+           "qemu-system-arm": "qemu-system-arm",
+           "qemu-system-riscv64": "qemu-system-misc",
+           "qemu-system-s390x": "qemu-system-misc", "setpriv": "util-linux"}
 
 # TCG executes rep movsb one byte at a time. If TCG offers FSRM (7.2 does not), the kernel
 # copies with rep movsb, and QEMU's string instructions would dominate the results.
@@ -29,7 +32,9 @@ CPU = {"kvm": "host", "tcg": "max,-fsrm,-la57"}
 class Arch(NamedTuple):
     """@port: QEMU's arguments for the second serial port, which is @verdict in the guest;
     the first one is @console. @xen: Xen boots first, and the kernel is its dom0.
-    @first: QEMU's arguments for devices that must come before the disks.
+    @first: QEMU's arguments for devices that must come before the disks. @user: the
+    architecture of its programs; only that of the host has fio. @virtio: the end of the
+    names of virtio devices, with their options.
     """
 
     qemu: str
@@ -41,6 +46,8 @@ class Arch(NamedTuple):
     append: str = ""
     xen: bool = False
     first: tuple = ()
+    user: str = "x86_64"
+    virtio: str = "pci,disable-legacy=on"
 
 
 X86_APPEND = "mitigations=off tsc=reliable no_timer_check"
@@ -49,10 +56,19 @@ ARCHES = {
                    ("-serial", "chardev:verdict"), X86_APPEND),
     # "max" is an Athlon, with which Linux uses only one CPU.
     "i386": Arch("qemu-system-i386", "q35,usb=off", {"tcg": "coreduo"},
-                 "ttyS0", "ttyS1", ("-serial", "chardev:verdict"), X86_APPEND),
-    "arm64": Arch("qemu-system-aarch64", "virt", {"tcg": "cortex-a57"},
-                  "ttyAMA0", "ttyS0",
-                  ("-device", "pci-serial,chardev=verdict")),
+                 "ttyS0", "ttyS1", ("-serial", "chardev:verdict"), X86_APPEND, user="i386"),
+    # The first CPU has no pages of 16 KiB.
+    **{name: Arch("qemu-system-aarch64", "virt", {"tcg": cpu}, "ttyAMA0", "ttyS0",
+                  ("-device", "pci-serial,chardev=verdict"), user="arm64")
+       for name, cpu in (("arm64", "cortex-a57"), ("arm64-16k", "cortex-a76"),
+                         ("arm64-64k", "cortex-a76"))},
+    "arm": Arch("qemu-system-arm", "virt", {"tcg": "cortex-a15"}, "ttyAMA0", "ttyS0",
+                ("-device", "pci-serial,chardev=verdict"), user="arm"),
+    "riscv": Arch("qemu-system-riscv64", "virt", {"tcg": "rv64"}, "ttyS0", "ttyS1",
+                  ("-device", "pci-serial,chardev=verdict"), user="riscv"),
+    "s390": Arch("qemu-system-s390x", "s390-ccw-virtio", {"tcg": "max"}, "ttyS1", "hvc0",
+                 ("-device", "virtio-serial-ccw", "-device", "virtconsole,chardev=verdict"),
+                 user="s390", virtio="ccw"),
     # Xen keeps the first port and provides it to dom0 as hvc0. With some features of
     # "max", the early code of Xen crashes under TCG.
     "xen": Arch("qemu-system-x86_64", "q35,usb=off", {"tcg": "qemu64"}, "hvc0",
@@ -63,6 +79,13 @@ ARCHES = {
                  "ttyS1", ("-serial", "chardev:verdict"),
                  f"{X86_APPEND} cocotest iommu=pt intel_iommu=on",
                  first=("-device", "intel-iommu")),
+    # A PC with an IOMMU that maps
+    "intel-iommu": Arch("qemu-system-x86_64", "q35,usb=off", {"tcg": CPU["tcg"]}, "ttyS0",
+                        "ttyS1", ("-serial", "chardev:verdict"),
+                        f"{X86_APPEND} intel_iommu=on", first=("-device", "intel-iommu")),
+    "virtio-iommu": Arch("qemu-system-x86_64", "q35,usb=off", {"tcg": CPU["tcg"]}, "ttyS0",
+                         "ttyS1", ("-serial", "chardev:verdict"), X86_APPEND,
+                         first=("-device", "virtio-iommu-pci")),
 }
 HOST = "x86_64"
 XEN_APPEND = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all"
@@ -73,6 +96,9 @@ XEN_APPEND = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all"
 APPEND = ("panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=60 "
           "watchdog_thresh=20 random.trust_cpu=on")
 
+
+# Memory that can be plugged, and unplugged
+HOT_MIB = 512
 
 # PLACES and NOWHERE of insns.c
 INSNS_PLACES = 1 << 16
@@ -96,14 +122,18 @@ class Disk:
         self.mib = mib
         self.bps = bps
 
-    def device(self, node, vcpus, iothread):
+    def device(self, node, vcpus, iothread, virtio, port):
+        """Return the devices: @virtio as in Arch; @port, if not empty, is the PCI bus."""
+        bus = f",bus={port}" if port else ""
         if self.kind == "virtio-blk":
             thread = f",iothread={iothread}" if iothread else ""
-            return [f"virtio-blk-pci,drive={node},disable-legacy=on,"
+            return [f"virtio-blk-{virtio},drive={node},"
                     f"iommu_platform=on,num-queues={vcpus},queue-size=256"
-                    f"{thread}"]
+                    f"{thread}{bus}"]
         if self.kind == "nvme":
-            return [f"nvme,drive={node},serial={node},max_ioqpairs={vcpus}"]
+            return [f"nvme,drive={node},serial={node},max_ioqpairs={vcpus}{bus}"]
+        if self.kind == "ahci" and port:
+            return [f"ich9-ahci,id={node}-ahci{bus}", f"ide-hd,drive={node},bus={node}-ahci.0"]
         if self.kind == "ahci":
             return [f"ide-hd,drive={node},bus=ide.0"]
         if self.kind == "am53c974":
@@ -128,10 +158,12 @@ def accel_argument(accel):
 def board(spec, accel):
     """Return the arguments for the machine without devices."""
     arch = ARCHES[spec.arch]
-    return [tool(arch.qemu), "-nodefaults", "-no-user-config", "-no-reboot",
+    more = f",slots=1,maxmem={spec.memory_mib + HOT_MIB}M" if spec.plugs else ""
+    return [tool(arch.qemu), "-nodefaults", "-no-user-config",
+            *(() if spec.reboots else ("-no-reboot",)),
             "-display", "none", "-machine", arch.machine,
             "-accel", accel_argument(accel), "-cpu", arch.cpu[accel],
-            "-smp", str(spec.vcpus), "-m", f"{spec.memory_mib}M", *arch.first]
+            "-smp", str(spec.vcpus), "-m", f"{spec.memory_mib}M{more}", *arch.first]
 
 
 def _verdict(spec, port):
@@ -192,13 +224,24 @@ def _disk_arguments(spec, fds):
             "-blockdev", f"driver=raw,node-name={node}-raw,file={node}-file"]
         arguments += _throttled(disk, node) if disk.bps else []
         node = node if disk.bps else f"{node}-raw"
-        for device in disk.device(node, spec.vcpus, thread):
+        port = acpi.port(number) if spec.external else ""
+        for device in disk.device(node, spec.vcpus, thread, ARCHES[spec.arch].virtio, port):
             arguments += ["-device", device]
     return arguments
 
 
 def _other_devices(spec):
     return [word for device in spec.devices for word in ("-device", device)]
+
+
+def _external_ports(spec, directory):
+    """Return the arguments for ports out of the machine: one for each disk, and one more."""
+    if not spec.external:
+        return []
+    number = len(spec.disks) + 1
+    table = acpi.build(number, directory / "ports.aml")
+    ports = [word for port in range(number) for word in ("-device", acpi.device(port))]
+    return ["-acpitable", f"file={table}", *ports]
 
 
 def _ask(stream, command, **arguments):
@@ -245,6 +288,7 @@ class Machine:
                 os.ftruncate(fds[-1], disk.mib << 20)
             arguments = command(self._spec, self._accel, self._initrd,
                                 self.console, self.port)
+            arguments += _external_ports(self._spec, self.console.parent)
             arguments += _disk_arguments(self._spec, fds)
             arguments += ["-qmp", f"unix:{self.monitor},server=on,wait=off"]
             arguments += _other_devices(self._spec)
@@ -292,6 +336,18 @@ class Machine:
                 if disk.bps:
                     _ask(stream, "qom-set", path=f"/objects/disk{number}-limit",
                          property="limits", value={"bps-read": 0})
+
+    def plug(self, name):
+        """Plug HOT_MIB of memory."""
+        with self._monitored() as stream:
+            _ask(stream, "object-add", **{"qom-type": "memory-backend-ram",
+                                          "id": f"ram{name}", "size": HOT_MIB << 20})
+            _ask(stream, "device_add", driver="pc-dimm", id=f"dimm{name}", memdev=f"ram{name}")
+
+    def unplug(self, name):
+        """Ask the guest to give this memory back; the guest knows when it is gone."""
+        with self._monitored() as stream:
+            _ask(stream, "device_del", id=f"dimm{name}")
 
     def pause(self):
         """Stop the guest and its clock."""

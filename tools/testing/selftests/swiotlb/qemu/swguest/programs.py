@@ -15,10 +15,15 @@ INSNS = paths.QEMU_DIR / "insns.c"
 HANDOVER = paths.QEMU_DIR / "handover.c"
 MEMLOAD = paths.QEMU_DIR / "memload.c"
 DMABUF = paths.QEMU_DIR / "dmabuf.c"
+KEXEC = paths.QEMU_DIR / "kexec.c"
 COMPILER = {"x86_64": "gcc", "i386": "i686-linux-gnu-gcc",
-            "arm64": "aarch64-linux-gnu-gcc"}
+            "arm": "arm-linux-gnueabihf-gcc", "arm64": "aarch64-linux-gnu-gcc",
+            "riscv": "riscv64-linux-gnu-gcc", "s390": "s390x-linux-gnu-gcc"}
 PACKAGES = {"i686-linux-gnu-gcc": "gcc-i686-linux-gnu libc6-dev-i386-cross",
+            "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross",
             "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+            "riscv64-linux-gnu-gcc": "gcc-riscv64-linux-gnu libc6-dev-riscv64-cross",
+            "s390x-linux-gnu-gcc": "gcc-s390x-linux-gnu libc6-dev-s390x-cross",
             "busybox": "busybox-static"}
 
 
@@ -62,6 +67,10 @@ def memload(error):
 def dmabuf(error):
     """Return the program, for User Mode Linux on this host."""
     return _compiled(DMABUF, "dmabuf", "x86_64", ["-static", "-D_FILE_OFFSET_BITS=64"], error)
+
+
+def kexec(error):
+    return _compiled(KEXEC, "kexec", "x86_64", ["-static"], error)
 
 
 def busybox(arch, error):

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from . import accel, devicetree, initramfs, klog, machine, paths, programs, uml, verdict
+from . import accel, acpi, devicetree, initramfs, klog, machine, paths, uml, verdict
 
 
 class Spec:
@@ -21,13 +21,16 @@ class Spec:
     @devices: QEMU's arguments for additional devices; @network: network.Ports; @device_tree: source to add to the
     device tree of the machine; @taint: bits that may taint the kernel; @driven: the
     scenario reads lines from the verdict port, see driven.py; @counted: QEMU counts the
-    instructions that the guest executes.
+    instructions that the guest executes; @external: its disks are outside of the machine,
+    at ports that make them untrusted; @plugs: the scenario asks for more memory; @reboots:
+    it boots more than once, and powers off at the end.
     """
 
     def __init__(self, kernel, scenario, append="", vcpus=8, memory_mib=2048,
                  disks=(), conf=None, files=None, timeout=120, ignore=(),
                  iothread=True, devices=(), arch=machine.HOST, device_tree="",
-                 taint=0, driven=False, counted=False, network=None):
+                 taint=0, driven=False, counted=False, network=None, external=False,
+                 plugs=False, reboots=False):
         self.kernel = pathlib.Path(kernel)
         self.scenario = scenario
         self.append = append
@@ -46,6 +49,9 @@ class Spec:
         self.driven = driven
         self.counted = counted
         self.network = network
+        self.external = external
+        self.plugs = plugs
+        self.reboots = reboots
 
     @property
     def uml(self):
@@ -55,11 +61,13 @@ class Spec:
     @property
     def user(self):
         """Return the architecture of its programs; only that of the host has fio."""
-        return self.arch if self.arch in programs.COMPILER else machine.HOST
+        return machine.HOST if self.uml else machine.ARCHES[self.arch].user
 
     def overlay(self):
         lines = [f"SCENARIO='{self.scenario}'",
                  f"VERDICT=/dev/{uml.VERDICT if self.uml else machine.ARCHES[self.arch].verdict}"]
+        if self.reboots:
+            lines.append("END=poweroff")
         for key, value in self.conf.items():
             quoted = str(value).replace("'", "'\\''")
             lines.append(f"{key}='{quoted}'")
@@ -122,6 +130,8 @@ def _without_waiting(path, flags):
 
 # The frame after which the limit of throttled disks is lifted.
 HELD = "held"
+# The begins of the names of frames after which memory is plugged or unplugged
+PLUG, UNPLUG = "plug.", "unplug."
 
 
 def _initrd(spec, directory):
@@ -144,7 +154,9 @@ def _judge(reader, log_text, spec):
         return problems
     end = reader.values("end")
     if end.get("status") != "0":
-        said = reader.frames.get("output", b"").decode(errors="replace")
+        # The last one: a scenario may have started another kernel.
+        said = [*(text for name, text in reader.frames.items()
+                  if name.endswith("output")), b""][0].decode(errors="replace")
         problems.insert(0, "scenario failed: " + (said.strip() or "no reason"))
     if end.get("tainted") != str(spec.taint) and not spec.ignore:
         problems.append(f"kernel is tainted ({end.get('tainted')})")
@@ -246,6 +258,10 @@ class Session:
             for name in self.reader.feed(self._port.read() or b""):
                 if name == HELD:
                     self.machine.release()
+                if name.startswith(PLUG):
+                    self.machine.plug(name.removeprefix(PLUG))
+                if name.startswith(UNPLUG):
+                    self.machine.unplug(name.removeprefix(UNPLUG))
                 self._progress(name)
             self._progress(None)
             if last in self.reader.frames:
@@ -296,7 +312,7 @@ def main(function):
     try:
         return function()
     except (machine.MachineError, initramfs.BuildError,
-            devicetree.TreeError, verdict.VerdictError) as err:
+            acpi.TableError, devicetree.TreeError, verdict.VerdictError) as err:
         print(f"error: {err}", file=sys.stderr)
         return 2
     except OSError as err:

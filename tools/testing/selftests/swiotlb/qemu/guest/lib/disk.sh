@@ -22,8 +22,15 @@ disk_node()
 disk_driver()
 {
 	case $1 in
-	virtio-blk)	[ -d /sys/bus/pci ] && echo virtio-pci || echo virtio-uml ;;
-	*)		echo "$1" ;;
+	virtio-blk)
+		if [ -d /sys/bus/pci ]; then
+			echo virtio-pci
+		elif [ -d /sys/bus/ccw ]; then
+			echo virtio_ccw
+		else
+			echo virtio-uml
+		fi ;;
+	*)	echo "$1" ;;
 	esac
 }
 
@@ -43,7 +50,8 @@ disk_wait()
 {
 	driver=$(disk_driver "$1")
 	[ -d "/sys/bus/pci/drivers/$driver" ] || [ -d "/sys/bus/platform/drivers/$driver" ] ||
-		[ -d "/sys/module/${driver%%-*}" ] || skip "kernel without $driver"
+		[ -d "/sys/bus/ccw/drivers/$driver" ] || [ -d "/sys/module/${driver%%-*}" ] ||
+		skip "kernel without $driver"
 	for _ in $(seq 100); do
 		[ -b "/dev/$2" ] && break
 		sleep 0.1

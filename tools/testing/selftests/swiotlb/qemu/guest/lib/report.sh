@@ -3,7 +3,8 @@
 #
 # The verdict port: frames of base64 with a count, a length and a checksum, as
 # swguest/verdict.py reads them. The sequence number is kept in a file, because
-# a scenario runs in another shell than init.
+# a scenario runs in another shell than init. A kernel that another one has started goes
+# on after the frame SEQUENCE_BEGIN, and its names begin with FRAMES, except that of the end.
 
 # This sets VERDICT, the port.
 . /etc/run.conf
@@ -12,7 +13,7 @@ SEQUENCE=/tmp/.sequence
 report_open()
 {
 	stty -F "$VERDICT" raw -echo 115200
-	echo 0 > "$SEQUENCE"
+	echo "${SEQUENCE_BEGIN:-0}" > "$SEQUENCE"
 }
 
 # report_frame NAME FILE ENCODING
@@ -22,8 +23,12 @@ report_frame()
 	seq=$((seq + 1))
 	echo "$seq" > "$SEQUENCE"
 	digest=$(md5sum < "$2")
+	case $1 in
+	end)	frame=end ;;
+	*)	frame=$FRAMES$1 ;;
+	esac
 	{
-		echo "SWV $seq $1 $3 $(wc -c < "$2") ${digest%% *}"
+		echo "SWV $seq $frame $3 $(wc -c < "$2") ${digest%% *}"
 		if [ "$3" = gzip ]; then
 			gzip -c "$2" | base64
 		else
