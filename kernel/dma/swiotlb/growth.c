@@ -427,10 +427,15 @@ void swiotlb_growth_work(struct work_struct *work)
 	bool failed = xchg(&growth->failed, false);
 	bool pressed = xchg(&growth->pressed, false);
 	unsigned long demand = swiotlb_growth_demand(mem);
+	unsigned long copied = swiotlb_mem_bounced(mem);
 
 	WRITE_ONCE(growth->demand, demand);
 	WRITE_ONCE(growth->looked, jiffies);
 	swiotlb_growth_grow(mem, demand, failed);
+	/* Mappings that came and went since the last look keep the last pool open. */
+	if (copied != growth->copied)
+		demand = max(demand, 1UL);
+	growth->copied = copied;
 	swiotlb_growth_shrink(mem, demand, pressed ? SWIOTLB_QUIET_PRESSED : SWIOTLB_QUIET);
 	if (READ_ONCE(mem->pools.held) > mem->boot_pool.nslots)
 		queue_delayed_work(system_dfl_wq, &growth->work, SWIOTLB_TICK);

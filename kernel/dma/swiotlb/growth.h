@@ -29,11 +29,12 @@ struct swiotlb_pages;
  * @nareas:	Areas that a new pool should have.
  * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
  * @arch_nslots: Slots that the architecture asks for, and the limit grants; 0 for none.
- * @apart:	Slots whose memory is in no list of pools: it is about to be added or
- *		freed, or could not be encrypted again and is lost.
+ * @apart:	Slots of memory that is about to be added or freed, or that could not be
+ *		encrypted again and is lost; and of the pools of single devices.
  * @transient:	Slots of transient pools.
  * @atomic:	Slots of transient pools whose memory is from the atomic coherent pools.
  * @demand:	Slots that were in use when the worker looked last.
+ * @copied:	Bytes that had been copied when the worker looked last.
  * @looked:	When the worker looked last, in jiffies.
  * @busy:	When all open pools were needed last, in jiffies.
  * @tried:	When adding a pool failed last, in jiffies.
@@ -52,6 +53,7 @@ struct swiotlb_growth {
 	atomic_long_t transient;
 	atomic_long_t atomic;
 	unsigned long demand;
+	unsigned long copied;
 	unsigned long looked;
 	unsigned long busy;
 	unsigned long tried;

@@ -85,6 +85,8 @@
 /**
  * DOC: Lock order
  *
+ * 0. swiotlb_own_lock, swiotlb_rmem_lock: set-up of the allocator of a device or of a range
+ *    of the device tree. Mutexes, held while memory is allocated.
  * 1. swiotlb_pools_lock: lists, states and counts of the pools of all allocators, and the
  *    sizes of magazines. A mutex, held during a grace period, but not while memory of a
  *    pool is allocated and decrypted, or encrypted and freed: that may take seconds.

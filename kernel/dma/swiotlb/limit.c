@@ -25,11 +25,15 @@ unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem)
 {
 	const struct swiotlb_mem *low = mem->narrower ?: mem;
 	unsigned long end = PFN_UP(mem->last);
-	unsigned long granted = max(low->boot_pool.nslots, low->growth.arch_nslots), all;
+	unsigned long most = totalram_pages() << (PAGE_SHIFT - IO_TLB_SHIFT);
+	unsigned long granted, all;
 
 	if (mem->growth.max_nslots)
 		return mem->growth.max_nslots;
 
+	/* As a boot pool of that size would be cut to. */
+	granted = min(low->growth.arch_nslots, most / 4);
+	granted = max(low->boot_pool.nslots, granted);
 	/* Memory up to @mem->last. Subtract the hole at its start; other holes are not known. */
 	all = min(totalram_pages(), end - min(end, min_low_pfn));
 	all <<= PAGE_SHIFT - IO_TLB_SHIFT;

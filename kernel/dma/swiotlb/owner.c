@@ -53,6 +53,9 @@
 /* How often to look whether leaked mappings have ended. */
 #define SWIOTLB_OWN_RETRY	HZ
 
+/* Two drivers may use one device: the first call counts. Taken before swiotlb_pools_lock. */
+static DEFINE_MUTEX(swiotlb_own_lock);
+
 /**
  * struct swiotlb_own - the allocator of a device
  * @mem:	The allocator.
@@ -70,6 +73,9 @@ static bool swiotlb_own_end(struct swiotlb_own *own)
 {
 	struct swiotlb_mem *mem = &own->mem;
 
+	/* Another device may soon have this name. */
+	debugfs_remove(mem->debugfs);
+	mem->debugfs = NULL;
 	if (swiotlb_growth_is_enabled(mem))
 		swiotlb_growth_disable(mem);
 	if (READ_ONCE(mem->pools.held))
@@ -80,7 +86,6 @@ static bool swiotlb_own_end(struct swiotlb_own *own)
 		shrinker_free(own->shrinker);
 	/* It may still be freeing the last pool. */
 	cancel_delayed_work_sync(&mem->growth.work);
-	debugfs_remove(mem->debugfs);
 	swiotlb_magazines_stop(&mem->cache);
 	kfree(own);
 	return true;
@@ -96,9 +101,9 @@ static void swiotlb_own_end_work(struct work_struct *work)
 }
 
 /* At most half of its slots should be in use, and no pool is smaller than that. */
-static unsigned long swiotlb_own_limit(size_t bytes)
+static unsigned long swiotlb_own_limit(const struct swiotlb_mem *common, size_t bytes)
 {
-	u64 most = (u64)swiotlb_limit_nslots(&swiotlb_default_mem) << IO_TLB_SHIFT;
+	u64 most = (u64)swiotlb_limit_nslots(common) << IO_TLB_SHIFT;
 
 	return max(2UL * swiotlb_nslots(min_t(u64, bytes, most)), SWIOTLB_MIN_GROW_SLOTS);
 }
@@ -124,14 +129,16 @@ static void swiotlb_own_init(struct swiotlb_mem *mem, struct swiotlb_mem *common
  *
  * Pools are added when the device bounces. The allocator ends with the device.
  *
- * Context: Process context. Calls for one device do not overlap.
+ * Context: Process context.
  */
 void swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t bytes)
 {
 	struct swiotlb_mem *low = &swiotlb_default_mem;
+	struct swiotlb_mem *common;
 	enum swiotlb_reach reach;
 	struct swiotlb_own *own;
 
+	guard(mutex)(&swiotlb_own_lock);
 	if (!swiotlb_param.own || !bytes || !swiotlb_growth_is_enabled(low) ||
 	    dev->dma_io_tlb_mem != &low->pub || !dev->dma_mask)
 		return;
@@ -142,8 +149,9 @@ void swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t by
 	own = kzalloc_obj(*own);
 	if (!own)
 		return;
-	swiotlb_own_init(&own->mem, swiotlb_mem_widest(low, reach),
-			 min(nqueues, low->growth.nareas), swiotlb_own_limit(bytes));
+	common = swiotlb_mem_widest(low, reach);
+	swiotlb_own_init(&own->mem, common, min(nqueues, low->growth.nareas),
+			 swiotlb_own_limit(common, bytes));
 	INIT_DELAYED_WORK(&own->end_work, swiotlb_own_end_work);
 	own->shrinker = swiotlb_growth_shrinker(&own->mem);
 	swiotlb_debugfs_add(&own->mem, dev_name(dev));

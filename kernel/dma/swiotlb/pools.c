@@ -156,7 +156,7 @@ static void swiotlb_pool_count_lost(struct swiotlb_mem *mem,
 				    const struct swiotlb_pages *pages)
 {
 	swiotlb_mem_set_apart(mem, pages->bytes >> IO_TLB_SHIFT);
-	swiotlb_count(mem, SWIOTLB_LEAKED, pages->bytes);
+	swiotlb_count(swiotlb_mem_shared(mem), SWIOTLB_LEAKED, pages->bytes);
 }
 
 /**

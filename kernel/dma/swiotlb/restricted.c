@@ -181,6 +181,9 @@ static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 	return 0;
 }
 
+/* Protects @priv of all ranges. Taken before swiotlb_pools_lock. */
+static DEFINE_MUTEX(swiotlb_rmem_lock);
+
 static int swiotlb_rmem_device_init(struct reserved_mem *rmem,
 				    struct device *dev)
 {
@@ -192,7 +195,8 @@ static int swiotlb_rmem_device_init(struct reserved_mem *rmem,
 		return -EINVAL;
 	}
 
-	/* Devices may share the range: create the allocator for the first one. */
+	/* Devices may share the range, and probe at the same time: create it for the first. */
+	guard(mutex)(&swiotlb_rmem_lock);
 	ret = rmem->priv ? 0 : swiotlb_rmem_create(rmem, dev);
 	if (ret)
 		return ret;

@@ -116,6 +116,14 @@ TEST(encrypted_guest_is_small_at_boot_and_may_grow_as_before)
 		in_child(check_guest, &guests[i], guests[i].name);
 }
 
+/* The architecture asks for 64 MiB at least, as a crash kernel has it, too */
+TEST(platform_gets_a_quarter_of_a_small_guest_at_most)
+{
+	shim_totalram = PHYS_PFN(SZ_128M);
+	boot_guest(SZ_64M);
+	CHECK_EQ(limit_of(&swiotlb_default_mem), SZ_32M + (SZ_128M - SZ_32M) / 4);
+}
+
 static void check_given(const void *arg)
 {
 	shim_boot_param("swiotlb", arg);

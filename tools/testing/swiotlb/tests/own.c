@@ -332,6 +332,26 @@ TEST(own_shrinks_to_nothing)
 	CHECK(is_in(own_of(dev), dev, map_it(dev)));
 }
 
+/* No slot is in use whenever the worker looks, but the pool is used */
+TEST(own_pool_of_a_light_device_stays)
+{
+	struct device *dev;
+	unsigned int i;
+	long grown;
+
+	boot("512,own");
+	dev = owner(1, SZ_1M);
+	grown = atomic_long_read(&own_of(dev)->events[SWIOTLB_GROWN]);
+	for (i = 0; i < 20; i++) {
+		bounce_once(dev);
+		ticks(1);
+		CHECK(held(own_of(dev)) > 0);
+	}
+	CHECK_EQ(atomic_long_read(&own_of(dev)->events[SWIOTLB_GROWN]), grown);
+	ticks(10);
+	CHECK_EQ(held(own_of(dev)), 0);
+}
+
 TEST(own_shrinks_under_pressure)
 {
 	struct device *dev;
