@@ -110,6 +110,8 @@ def makers(tables, runs):
     return {"iops": lambda: report.throughput(entries(lines("run"))),
             "ratios": lambda: report.ratios(entries(lines("run"))),
             "pairs": lambda: _pairs(lines("pairs")),
+            "native": lambda: report.throughput(entries(lines("native"))),
+            "nativepairs": lambda: _pairs(lines("nativepairs")),
             "weak": lambda: _bench(weak(lines("bench"))),
             "limits": lambda: _limits(lines("bench")),
             "count": lambda: _count(lines("count")),
