@@ -214,28 +214,31 @@ TEST(misfit_is_not_lost)
 	check_used(512);
 }
 
+/* Enough for magazines whatever the size of a page */
+#define POOL_BYTES (1024 * PAGE_SIZE)
+
 #ifdef CONFIG_DMA_RESTRICTED_POOL
 /* What magazines of a restricted pool keep is free for coherent memory of any size */
 TEST(restricted_pool_drains_for_coherent_memory)
 {
-	struct page *pages[5];
+	struct page *pages[POOL_BYTES / SZ_256K];
 	unsigned int i;
 
 	boot("512,1");
-	dev = restricted_device(shim_take_ram(SZ_1M), SZ_1M, "restricted");
+	dev = restricted_device(shim_take_ram(POOL_BYTES), POOL_BYTES, "restricted");
 	mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
 	orig = new_buffer(PAGE_SIZE, 0);
-	map_n(SZ_1M / PAGE_SIZE, PAGE_SIZE);
-	for (i = 0; i < SZ_1M / PAGE_SIZE; i++) {
+	map_n(POOL_BYTES / PAGE_SIZE, PAGE_SIZE);
+	for (i = 0; i < POOL_BYTES / PAGE_SIZE; i++) {
 		shim_set_cpu(i % 4);
 		unmap_one(tlbs[i], PAGE_SIZE);
 	}
 	shim_set_cpu(0);
 	CHECK(kept() > 0);
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
 		CHECK(pages[i] = swiotlb_alloc(dev, SZ_256K, 0));
 	CHECK(!swiotlb_alloc(dev, PAGE_SIZE, DMA_ATTR_NO_WARN));
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
 		CHECK(swiotlb_free(dev, pages[i], SZ_256K));
 	CHECK_EQ(swiotlb_mem_used(mem), 0);
 }
@@ -246,7 +249,7 @@ TEST(restricted_pool_keeps_a_page_once)
 	struct page *a, *b, *c;
 
 	boot("512,1");
-	dev = restricted_device(shim_take_ram(SZ_1M), SZ_1M, "restricted");
+	dev = restricted_device(shim_take_ram(POOL_BYTES), POOL_BYTES, "restricted");
 	mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
 	a = swiotlb_alloc(dev, PAGE_SIZE, 0);
 	CHECK(swiotlb_free(dev, a, PAGE_SIZE));
@@ -266,11 +269,11 @@ TEST(depot_is_left_alone_without_magazines)
 	unsigned int taken;
 
 	start(64, "512,1");
-	map_n(1, PAGE_SIZE);
+	map_n(1, SZ_4K);
 	CHECK_EQ(magazine(0)->limit, 0);
-	CHECK(mem->cache.depot[swiotlb_class(PAGE_SIZE >> IO_TLB_SHIFT)].limit > 0);
+	CHECK(mem->cache.depot[swiotlb_class(2)].limit > 0);
 	taken = shim_current()->taken;
-	unmap_one(tlbs[0], PAGE_SIZE);
+	unmap_one(tlbs[0], SZ_4K);
 	/* That of the area */
 	CHECK_EQ(shim_current()->taken - taken, 1);
 }

@@ -198,7 +198,7 @@ TEST(own_has_an_area_for_each_queue)
 	a = map_it(one);
 	shim_set_cpu(0);
 	b = map_it(one);
-	CHECK(a - b < SZ_64K || b - a < SZ_64K);
+	CHECK(a - b < SZ_1M || b - a < SZ_1M);
 }
 
 TEST(own_memory_is_near_the_device)
@@ -280,7 +280,7 @@ TEST(own_is_left_alone_by_a_hog)
 
 	boot("4096,1,own,max=64M");
 	disk = owner(1, SZ_1G);
-	net = owner(1, SZ_256K);
+	net = owner(1, 64 * PAGE_SIZE);
 	n = hog(disk, hogged);
 	CHECK(n > 100);
 	CHECK_EQ(map_large(disk), MAP_FAILED_ADDR);

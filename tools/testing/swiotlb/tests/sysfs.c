@@ -187,11 +187,12 @@ TEST(sysfs_shows_restricted_pools_by_name)
 	bounce_all_ways(dev, "pool@5000/bounced_bytes", &bytes);
 	reads("low/bounced_bytes", "0\n");
 	/* Coherent memory is not copied */
-	page = swiotlb_alloc(dev, 8192, 0);
-	reads("pool@5000/used_bytes", "8192\n");
-	reads("pool@5000/peak_bytes", "8192\n");
+	page = swiotlb_alloc(dev, 2 * PAGE_SIZE, 0);
+	snprintf(last, sizeof(last), "%lu\n", 2 * PAGE_SIZE);
+	reads("pool@5000/used_bytes", last);
+	reads("pool@5000/peak_bytes", last);
 	reads_number("pool@5000/bounced_bytes", bytes);
-	CHECK(swiotlb_free(dev, page, 8192));
+	CHECK(swiotlb_free(dev, page, 2 * PAGE_SIZE));
 	reads("low/peak_bytes", "0\n");
 }
 #endif
@@ -383,17 +384,19 @@ TEST(sysfs_counts_coherent_memory_for_its_device)
 {
 	struct device *dev;
 	struct page *page;
+	char text[16];
 
 	boot("512,1,force,track_hiwater");
 	dev = restricted_device(shim_take_ram(SZ_1M), SZ_1M, "rmem");
 	if (!dev)
 		return;
 	swiotlb_dev_add(dev);
-	page = swiotlb_alloc(dev, 8192, 0);
-	dev_reads(dev, "used_bytes", "8192\n");
-	CHECK(swiotlb_free(dev, page, 8192));
+	snprintf(text, sizeof(text), "%lu\n", PAGE_SIZE);
+	page = swiotlb_alloc(dev, PAGE_SIZE, 0);
+	dev_reads(dev, "used_bytes", text);
+	CHECK(swiotlb_free(dev, page, PAGE_SIZE));
 	dev_reads(dev, "used_bytes", "0\n");
-	dev_reads(dev, "peak_bytes", "8192\n");
+	dev_reads(dev, "peak_bytes", text);
 }
 #endif
 
