@@ -135,11 +135,10 @@ static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem,
 	unsigned long nslots, open = swiotlb_growth_open(mem);
 	long room = swiotlb_limit_room(mem);
 
-	if (room < (long)SWIOTLB_MIN_GROW_SLOTS && mem->common)
-		return 0;
 	if (room < (long)SWIOTLB_MIN_GROW_SLOTS) {
-		pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
-			     swiotlb_kib(swiotlb_limit_nslots(mem)));
+		if (!mem->common)
+			pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
+				     swiotlb_kib(swiotlb_limit_nslots(mem)));
 		return 0;
 	}
 	nslots = max(swiotlb_growth_enough(mem, demand), open + 1);

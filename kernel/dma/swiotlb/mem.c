@@ -142,6 +142,14 @@ unsigned long swiotlb_mem_bounced(const struct swiotlb_mem *mem)
 	return bytes;
 }
 
+static bool swiotlb_mem_may_use(const struct swiotlb_mem *mem,
+				const struct io_tlb_pool *pool,
+				enum swiotlb_reach reach)
+{
+	return swiotlb_pool_is_open(pool) &&
+	       (reach != SWIOTLB_REACH_BOOT || pool == &mem->boot_pool);
+}
+
 /**
  * swiotlb_mem_claimed() - number of slots that are not free in their area
  * @mem:	Allocator.
@@ -162,8 +170,7 @@ void swiotlb_mem_claimed(const struct swiotlb_mem *mem, enum swiotlb_reach reach
 	guard(rcu)();
 	for (; mem; mem = reach == SWIOTLB_REACH_WIDER ? mem->wider : NULL) {
 		swiotlb_for_each_pool(pool, mem) {
-			if (!swiotlb_pool_is_open(pool) ||
-			    (reach == SWIOTLB_REACH_BOOT && pool != &mem->boot_pool))
+			if (!swiotlb_mem_may_use(mem, pool, reach))
 				continue;
 			*total += pool->nslots;
 			*used += swiotlb_pool_used(pool);
@@ -289,14 +296,6 @@ static phys_addr_t swiotlb_mem_try(struct swiotlb_mem *mem, struct device *dev,
 	hit->pool = pool;
 	hit->tight |= tlb_addr == SWIOTLB_MAP_FULL || swiotlb_area_is_tight(area);
 	return tlb_addr;
-}
-
-static bool swiotlb_mem_may_use(const struct swiotlb_mem *mem,
-				const struct io_tlb_pool *pool,
-				enum swiotlb_reach reach)
-{
-	return swiotlb_pool_is_open(pool) &&
-	       (reach != SWIOTLB_REACH_BOOT || pool == &mem->boot_pool);
 }
 
 /*

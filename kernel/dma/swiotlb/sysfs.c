@@ -8,9 +8,10 @@
 /**
  * DOC: Files in sysfs
  *
- * Each allocator has a directory: low, any, and one for each restricted pool, with its
- * name. The parent is /sys/kernel/mm, where cma/ and hugepages/ also show memory that is
- * set aside. The numbers come from stats.c. Sizes are in bytes.
+ * The allocators low and any have a directory, and each restricted pool, with its name.
+ * Allocators of single devices, which come and go, are in debugfs only. The parent is
+ * /sys/kernel/mm, where cma/ and hugepages/ also show memory that is set aside. The numbers
+ * come from stats.c. Sizes are in bytes.
  *
  * All pools of an allocator have the same reach and the same encryption, so the directory
  * has one file for each. Pools may be on different nodes, so one file has the bytes on each

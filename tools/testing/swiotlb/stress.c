@@ -306,7 +306,7 @@ static void give_own(void)
 	CHECK(shared_dev[0]->dma_io_tlb_mem != shared_dev[2]->dma_io_tlb_mem);
 }
 
-/* All that devices had is given back: no slot counts twice, and none is lost */
+/* The devices have freed all memory: no slot is counted twice, and none is lost */
 static void end_own(unsigned long ended)
 {
 	unsigned int i;

@@ -123,7 +123,7 @@ TEST(sysfs_peak_since_it_was_reset)
 }
 
 /*
- * Each copy is counted, whoever makes it, and nothing else:
+ * Each copy is counted, on any path, and nothing else is:
  *
  *	map 5000, sync 100 to and 200 from the device, unmap 5000 from it
  */
