@@ -177,7 +177,10 @@ static phys_addr_t swiotlb_map_shared(struct swiotlb_mem *mem, struct device *de
 	return tlb_addr;
 }
 
-/* By the device's own allocator first, if it has one. Callers that may sleep queue. */
+/*
+ * Try the device's own allocator first, if it has one. A caller that can sleep does not: it
+ * waits in the queue of the shared allocator.
+ */
 static noinline phys_addr_t
 swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
 		 const struct swiotlb_request *req, unsigned long attrs,
@@ -260,7 +263,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	else
 		*attrs &= ~DMA_ATTR_CC_SHARED;
 
-	/* A pool is aligned to a page only: larger alignment may exclude its first slots. */
+	/* A pool is only page-aligned: larger alignment may exclude its first slots. */
 	dev_WARN_ONCE(dev, alloc_align_mask > ~PAGE_MASK,
 		      "Alloc alignment may prevent fulfilling requests with max mapping_size\n");
 

@@ -13,9 +13,9 @@ size_t swiotlb_clamp_copy(struct device *dev, size_t mapped, phys_addr_t skip,
 			  size_t bytes);
 
 /*
- * Copy to or from a bounce buffer. The caller owns the mapping. Data that is copied to the
- * device may be uninitialized, since drivers map buffers that only the device fills: KMSAN
- * must not check it.
+ * Copy to or from a bounce buffer. The caller owns the mapping. Drivers map buffers that only
+ * the device fills, so uninitialized data may be copied to the device. KMSAN does not see
+ * what the device writes: data from the device counts as initialized.
  */
 static inline void
 swiotlb_copy(struct device *dev, const struct io_tlb_pool *pool, phys_addr_t tlb_addr,

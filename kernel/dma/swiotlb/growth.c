@@ -20,8 +20,8 @@
  *    doubles each time.
  *  - When the other pools alone have had twice the slots in use for a quiet time, the
  *    youngest pool is closed, and freed once it is empty. Pools are not closed and reopened
- *    in turn, since this is the condition to grow, negated. When memory is short, the quiet
- *    time is shorter, but not 0: pools must not be freed after each burst of a load.
+ *    in turn, since this is the opposite of the condition to grow. When memory is short, the
+ *    quiet time is shorter, but not 0: pools must not be freed after each burst of a load.
  *
  * If pools have to be decrypted, the worker keeps a reserve while any slots are in use: a
  * burst in atomic context cannot wait for decryption. It could use the atomic coherent pools
@@ -55,7 +55,7 @@
  * has noticed a burst of 1 GiB/s, and has made a pool.
  */
 #define SWIOTLB_RESERVE_SLOTS	(SZ_16M >> IO_TLB_SHIFT)
-/* Largest part of the limit (one in ...) to keep free: crash kernels have little memory. */
+/* Keep at most one in so many slots of the limit free: crash kernels have little memory. */
 #define SWIOTLB_RESERVE_SHARE	8
 /* Smallest pool to add if the limit allows it, so that pools are few. */
 #define SWIOTLB_FIRST_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
@@ -115,7 +115,8 @@ static unsigned long swiotlb_growth_enough(const struct swiotlb_mem *mem,
 
 /*
  * A map may fail although less than half of the slots are in use now: no run was long
- * enough, or a burst has already ended. While a pool is empty, this is no reason to grow.
+ * enough, or a burst has already ended. While the youngest pool is empty, this is no reason to
+ * grow.
  */
 static bool swiotlb_growth_must(struct swiotlb_mem *mem, unsigned long demand,
 				bool failed)
@@ -180,7 +181,7 @@ static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem,
 
 	/* Do not retry if decryption fails: it would fail for other memory, too. */
 	for (; nslots >= SWIOTLB_MIN_GROW_SLOTS && pool == ERR_PTR(-ENOMEM); nslots /= 2) {
-		/* Areas of twice the largest mapping: alignment may exclude the first slots. */
+		/* Areas of at least two largest mappings: alignment may exclude the first slots. */
 		nareas = swiotlb_limit_nareas(mem->growth.nareas, nslots / 2);
 		pages.bytes = nslots << IO_TLB_SHIFT;
 		pool = swiotlb_growth_create(mem, &pages, nareas);

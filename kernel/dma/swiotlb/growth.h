@@ -12,7 +12,7 @@
 /* Smallest pool made at run time, other than transient pools. */
 #define SWIOTLB_MIN_GROW_SLOTS	(SZ_2M >> IO_TLB_SHIFT)
 
-/* Minimum interval between checks because an area is half full, in jiffies. */
+/* Minimum interval between runs of the worker because an area is half full, in jiffies. */
 #define SWIOTLB_LOOK		(HZ / 16 ?: 1)
 /* The same where pools have to be decrypted: a burst must not use up the reserve meanwhile. */
 #define SWIOTLB_LOOK_SHARED	(HZ / 64 ?: 1)

@@ -19,7 +19,7 @@
  *
  * When the mapping ends, the pool is kept for a while: the next frame has the same size, and
  * contiguous memory of that size is hard to find. The worker frees the pool after the quiet
- * time, as other pools. A large map that does not fit within the limit frees idle large
+ * time, like other pools. A large map that does not fit within the limit frees idle large
  * pools at once.
  *
  * The pool is in the list and in the index like other pools. But searches for smaller
@@ -65,7 +65,7 @@ static phys_addr_t swiotlb_large_reuse(struct swiotlb_mem *mem, struct device *d
 	return SWIOTLB_MAP_FULL;
 }
 
-/* Count the slots in @apart until the pool is in the list. */
+/* Count the slots in @apart until the pool is in the list. %false if the limit is exceeded. */
 static bool swiotlb_large_reserve(struct swiotlb_mem *mem, unsigned long nslots)
 {
 	atomic_long_add(nslots, &mem->growth.apart);

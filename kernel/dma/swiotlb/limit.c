@@ -31,7 +31,7 @@ unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem)
 	if (mem->growth.max_nslots)
 		return mem->growth.max_nslots;
 
-	/* As a boot pool of that size would be cut to. */
+	/* Cut the size that the architecture asks for as swiotlb_boot_nslots() does. */
 	granted = min(low->growth.arch_nslots, most / 4);
 	granted = max(low->boot_pool.nslots, granted);
 	/* Memory up to @mem->last. Subtract the hole at its start; other holes are not known. */

@@ -168,7 +168,7 @@ static void swiotlb_magazine_empty(struct swiotlb_magazine *mag,
 	u32 cell;
 
 	for (i = 0; i < swiotlb_magazine_ncells[mag->class]; i++) {
-		/* Another CPU may empty the cell: only RCU prevents that its pool is freed. */
+		/* Another CPU may empty the cell: then only RCU keeps the pool from being freed. */
 		guard(rcu)();
 		cell = atomic_read(&mag->cell[i]);
 		if (swiotlb_cell_is_of(cell, pool))
@@ -176,7 +176,7 @@ static void swiotlb_magazine_empty(struct swiotlb_magazine *mag,
 	}
 }
 
-/* Free at most 16 buffers under the lock, to limit the time with interrupts off. */
+/* Check at most 16 buffers at a time, to limit how long interrupts are off. */
 static void swiotlb_depot_empty(struct swiotlb_depot *depot, unsigned int class,
 				const struct io_tlb_pool *pool)
 {

@@ -232,7 +232,7 @@ bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
 static bool swiotlb_mem_is_reached(const struct swiotlb_mem *mem,
 				   struct device *dev)
 {
-	/* If no pool can be added, the device must reach the boot pool only. */
+	/* If no pool can be added, the device only has to reach the boot pool. */
 	phys_addr_t first = swiotlb_growth_is_enabled(mem) ?
 			    PFN_PHYS(min_low_pfn) : mem->boot_pool.start;
 
@@ -279,7 +279,7 @@ static bool swiotlb_area_is_tight(const struct io_tlb_area *area)
 	return READ_ONCE(area->slots.nused) > area->slots.nslots / 2;
 }
 
-/* Map in area number @n, counted round and round, of a pool. */
+/* Map in area @n of a pool, modulo the number of its areas. */
 static phys_addr_t swiotlb_mem_try(struct swiotlb_mem *mem, struct device *dev,
 				   const struct swiotlb_request *req,
 				   struct io_tlb_pool *pool, unsigned int n,
@@ -299,8 +299,8 @@ static phys_addr_t swiotlb_mem_try(struct swiotlb_mem *mem, struct device *dev,
 }
 
 /*
- * Search the CPU's own area of each pool first, beginning with the oldest pool: if the pools
- * were searched one after the other, all CPUs would use the areas of the first pool. With
+ * Search the CPU's own area of each pool first, beginning with the oldest pool, and only then
+ * the other areas: otherwise all CPUs would crowd into the areas of the first pool. With
  * @surely, also lock and search areas that look full.
  */
 static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,

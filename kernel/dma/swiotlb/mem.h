@@ -296,7 +296,7 @@ DECLARE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
 
 void __swiotlb_track(struct swiotlb_mem *mem, struct device *dev, long nslots);
 
-/* Statistics can be read: stats.c is there. */
+/* Is stats.c compiled? Otherwise statistics cannot be read. */
 #define SWIOTLB_HAS_STATS (IS_ENABLED(CONFIG_DEBUG_FS) || IS_ENABLED(CONFIG_SYSFS))
 
 #if SWIOTLB_HAS_STATS
@@ -330,9 +330,8 @@ static inline void swiotlb_count(struct swiotlb_mem *mem,
 }
 
 /*
- * Count slots that were mapped, or unmapped if negative. Each CPU has a counter, in @cpu
- * of swiotlb_cache_cpu(), and swiotlb_mem_used() adds them up for the worker and for
- * statistics.
+ * Count slots that were mapped, or unmapped if negative, in the counter of this CPU.
+ * swiotlb_mem_used() adds up all counters, for the worker and for statistics.
  */
 static inline void swiotlb_mem_account(struct swiotlb_mem *mem, struct device *dev,
 				       struct swiotlb_cpu_cache __percpu *cpu, long nslots)
@@ -344,7 +343,7 @@ static inline void swiotlb_mem_account(struct swiotlb_mem *mem, struct device *d
 	swiotlb_track(mem, dev, nslots);
 }
 
-/* Count bytes that are copied, in the cache line of @used. swiotlb_mem_bounced() adds up. */
+/* Count copied bytes, in the cache line of @used. swiotlb_mem_bounced() adds them up. */
 static inline void swiotlb_mem_copied(struct swiotlb_mem *mem, size_t bytes)
 {
 	struct swiotlb_cpu_cache __percpu *cpu = swiotlb_cache_cpu(&mem->cache);
@@ -361,7 +360,7 @@ static inline struct swiotlb_mem *swiotlb_mem_low(struct swiotlb_mem *mem)
 	return mem->narrower ?: mem;
 }
 
-/* Does it belong to one device? */
+/* Does the allocator belong to one device? */
 static inline bool swiotlb_mem_is_own(const struct swiotlb_mem *mem)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && mem->common;
@@ -378,15 +377,15 @@ static inline struct swiotlb_mem *swiotlb_dev_shared(struct device *dev)
 	return swiotlb_mem_shared(to_swiotlb_mem(READ_ONCE(dev->dma_io_tlb_mem)));
 }
 
-/* Does it serve a device, even while it has no pools? */
+/* Can maps succeed? A device's own allocator needs no pools: its maps fall back. */
 static inline bool swiotlb_mem_is_active(struct io_tlb_mem *pub)
 {
 	return pub && (likely(READ_ONCE(pub->nslabs)) || swiotlb_mem_is_own(to_swiotlb_mem(pub)));
 }
 
 /*
- * Slots in no list of pools that count within the limit. Those of a device's own
- * allocator do so for the common one, too.
+ * Count slots towards the limit that are in no list of pools, see @apart; negative if they no
+ * longer count. Those of a device's own allocator also count for the common one.
  */
 static inline void swiotlb_mem_set_apart(struct swiotlb_mem *mem, long nslots)
 {
@@ -395,7 +394,7 @@ static inline void swiotlb_mem_set_apart(struct swiotlb_mem *mem, long nslots)
 		atomic_long_add(nslots, &mem->common->growth.apart);
 }
 
-/* Slots in the list of pools; negative if they no longer are. */
+/* Count the slots of a pool that is added to the list, negative if it is removed. */
 static inline void swiotlb_mem_hold(struct swiotlb_mem *mem, long nslots)
 {
 	WRITE_ONCE(mem->pools.held, mem->pools.held + nslots);
@@ -476,7 +475,7 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 	if (!cell)
 		return SWIOTLB_MAP_FULL;
 
-	/* Use the pool only after taking the buffer, which prevents that the pool is freed. */
+	/* The pool may be used only now: the buffer that was taken keeps it from being freed. */
 	pool = swiotlb_cell_pool(cell);
 	index = swiotlb_cell_index(cell);
 	dma_start = swiotlb_dma_addr(mem, dev, pool->start);

@@ -55,7 +55,7 @@ int swiotlb_pages_alloc(struct swiotlb_pages *pages);
 bool swiotlb_pages_free(const struct swiotlb_pages *pages);
 
 #ifndef CONFIG_CONTIG_ALLOC
-/* <linux/gfp.h> declares these with the option only. */
+/* <linux/gfp.h> declares these only with the option. */
 static inline struct page *alloc_contig_pages(unsigned long npages, gfp_t gfp,
 					      int nid, nodemask_t *mask)
 {

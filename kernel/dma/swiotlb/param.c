@@ -247,7 +247,7 @@ void __init swiotlb_param_fixed_size(void)
  * swiotlb_size_or_default() - size of the boot pool
  *
  * Context: Any.
- * Return: Bytes. If the pool is not made yet, it gets less if memory is short.
+ * Return: Bytes. A pool that is not made yet may become smaller if memory is short.
  */
 unsigned long swiotlb_size_or_default(void)
 {

@@ -87,9 +87,8 @@ size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas)
  * @start:	Physical address of the range, page-aligned.
  * @vaddr:	Virtual address of the range.
  * @nslots:	Number of slots in the range.
- * @nareas:	Areas wanted, a power of two. The size of an area is a power of two. So if
- *		that of the pool is not, there may be fewer areas, and the last one may be
- *		smaller.
+ * @nareas:	Areas wanted, a power of two. The size of an area is a power of two, too:
+ *		a pool of another size may have fewer areas, and a smaller last one.
  *
  * Context: @pool is not shared yet. The memory of the range is cleared: a device must not
  * read its former contents.
@@ -236,7 +235,7 @@ void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 	unsigned int area_index = index >> pool->area_shift;
 	unsigned int first = area_index << pool->area_shift;
 
-	/* Once its last slot is free, the pool may be freed: RCU delays that until the end. */
+	/* Once its last slot is free, the pool may be freed: RCU delays that until the return. */
 	guard(rcu)();
 	swiotlb_area_free(swiotlb_pool_area(pool, area_index), index - first,
 			  nslots, cell, value);

@@ -34,9 +34,9 @@ void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 
 /*
  * Report a driver that has unmapped, synced or freed an address that it has not mapped. @fmt
- * has one %pa for the address. This is no WARN, which may panic, since no memory is corrupted;
- * except with CONFIG_DMA_API_DEBUG, which is for finding such errors. The macro copies the
- * address, so that the caller can keep its own in a register.
+ * has one %pa for the address. No memory is corrupted, so do not WARN, which may panic, except
+ * with CONFIG_DMA_API_DEBUG, which is for finding such errors. The macro copies the address,
+ * so that the caller can keep its own in a register.
  */
 #define swiotlb_driver_error(dev, fmt, addr)				\
 do {									\

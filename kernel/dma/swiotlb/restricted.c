@@ -195,7 +195,7 @@ static int swiotlb_rmem_device_init(struct reserved_mem *rmem,
 		return -EINVAL;
 	}
 
-	/* Devices may share the range, and probe at the same time: create it for the first. */
+	/* Devices may share the range, and probe at the same time: the first makes the pool. */
 	guard(mutex)(&swiotlb_rmem_lock);
 	ret = rmem->priv ? 0 : swiotlb_rmem_create(rmem, dev);
 	if (ret)

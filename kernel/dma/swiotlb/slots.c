@@ -53,7 +53,7 @@ static unsigned int swiotlb_slots_find_block(struct swiotlb_slots *slots,
 	return slots->hint[order];
 }
 
-/* If a run that begins at @index crosses a boundary, return the first slot after that. */
+/* If a run at @index crosses a boundary, return the first slot after it, otherwise @index. */
 static unsigned int swiotlb_fit_skip(const struct swiotlb_fit *fit,
 				     unsigned int index)
 {

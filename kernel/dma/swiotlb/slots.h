@@ -8,15 +8,15 @@
 #include "internal.h"
 
 /*
- * The largest mapping in a shared pool, and so the smallest area with room for each of them.
- * For larger mappings see large.c.
+ * Slots of the largest mapping, except in large pools. Only the last area of a pool, or its
+ * only one, may be smaller.
  */
 #define SWIOTLB_MAX_SLOTS	IO_TLB_SEGSIZE
 #define SWIOTLB_NO_SLOT		UINT_MAX
 /* Hints are kept for blocks of 1, 2, 4 and 8 slots (16 KiB). */
 #define SWIOTLB_MAX_HINT_ORDER	3
 #define SWIOTLB_NO_BOUNDARY	ULONG_MAX
-/* One boundary of the device, and one of the memory on some platforms. */
+/* The segment boundary of the device, and @segment_mask of the pool. */
 #define SWIOTLB_NR_BOUNDARIES	2
 
 /**

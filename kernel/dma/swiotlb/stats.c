@@ -236,7 +236,7 @@ static int __init swiotlb_debugfs_dir_init(void)
 }
 postcore_initcall(swiotlb_debugfs_dir_init);
 
-/* This runs late, since an architecture may free the default pool before. */
+/* This runs late: until then, an architecture may free the default pool. */
 static int __init swiotlb_debugfs_init(void)
 {
 	if (swiotlb_default_mem.pub.nslabs)

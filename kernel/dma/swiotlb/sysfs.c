@@ -25,8 +25,8 @@
  * exact, so all CPUs that map for the device write them. They are allocated when the device
  * is added, before its driver can map, and freed when it is released. A device may be
  * removed with mappings in flight: its driver keeps a reference until it has unmapped them.
- * If it never does, the release logs that. Without track_hiwater, map and unmap do no work
- * for this.
+ * The release logs mappings that are left. Without track_hiwater, map and unmap do no work for
+ * this.
  */
 
 /**
@@ -235,7 +235,7 @@ static struct kobject *swiotlb_kobj;
  * @mem:	Allocator, which is never freed.
  * @name:	Of its directory.
  *
- * The allocator works without, too.
+ * If this fails, the allocator works without files.
  *
  * Context: Process context, not before devices of a device tree are made.
  */
@@ -253,7 +253,7 @@ void swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name)
 		kobject_put(&dir->kobj);
 }
 
-/* Before devices of a device tree are made, whose restricted pools are shown here, too. */
+/* This runs before devices of a device tree, whose restricted pools are shown here, too. */
 static int __init swiotlb_sysfs_dir_init(void)
 {
 	unsigned int i;
@@ -274,7 +274,7 @@ static int __init swiotlb_sysfs_dir_init(void)
 }
 arch_initcall(swiotlb_sysfs_dir_init);
 
-/* Late: only now is it known whether the default pool stays. */
+/* This runs late: until then, an architecture may free the default pool. */
 static int __init swiotlb_sysfs_init(void)
 {
 	if (!swiotlb_default_mem.pub.nslabs)
@@ -346,7 +346,7 @@ static const struct attribute_group swiotlb_dev_group = {
  * swiotlb_dev_add() - keep statistics of a device, with track_hiwater
  * @dev:	Device that is being added.
  *
- * The device works without, too.
+ * If this fails, the device works without statistics.
  *
  * Context: Process context.
  */

@@ -19,7 +19,7 @@ static void swiotlb_transient_count(struct swiotlb_mem *mem, long nslots, bool a
 		atomic_long_add(nslots, &mem->growth.atomic);
 }
 
-/* The memory of the pool counts until it is free. */
+/* The memory of the pool counts towards the limit until it is free. */
 static void swiotlb_transient_free_work(struct work_struct *work)
 {
 	struct io_tlb_pool *pool = container_of(to_rcu_work(work),
@@ -57,7 +57,7 @@ static unsigned long swiotlb_transient_size(struct device *dev,
 {
 	unsigned long nslots = max(swiotlb_own_nslots(dev, req), req->align_mask + 1UL);
 
-	/* Whole pages: all of a page is cleared if any of it is shared, and all counts. */
+	/* Pages are cleared and decrypted as a whole, so they count as a whole. */
 	return ALIGN(nslots, PAGE_SIZE >> IO_TLB_SHIFT);
 }
 
@@ -95,8 +95,8 @@ static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem,
  * @dev:	Device that will use the mapping; swiotlb_transient_is_reached() is %true for
  *		it.
  * @req:	The request; swiotlb_request_possible() is %true for it.
- * @gfp:	As for alloc_pages(), without a zone. If it does not allow to sleep, decrypted
- *		memory comes from the atomic coherent pools.
+ * @gfp:	As for alloc_pages(), without a zone. If it forbids sleeping, decrypted memory
+ *		comes from the atomic coherent pools.
  * @pool:	Receives the pool on success.
  *
  * Context: As for @gfp. The pool is freed in process context, after the unmap.
