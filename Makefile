@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Everything that a person types. The work is done by what is in scripts/.
+# All commands of this repository; scripts/ has the programs that they run.
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help

@@ -6,7 +6,7 @@
 # "set -euo pipefail". All output is written to stderr, so that stdout stays free for
 # a result.
 
-# shellcheck disable=SC2034 # for those who source this file
+# shellcheck disable=SC2034 # used by the scripts that source this file
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 V=${V:-}
 HEARTBEAT_SECONDS=${HEARTBEAT_SECONDS:-10}

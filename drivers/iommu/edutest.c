@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Let QEMU's device "edu" look at, and write to, all that the IOMMU lets it reach of a
- * mapping: at the buffer, and at the rest of the first and of the last page.
+ * Let QEMU's device "edu" read and write all that the IOMMU lets it reach of a mapping: the
+ * buffer, and the rest of the first and of the last page.
  *
  * Reading debugfs edutest/cases maps a buffer for each of the cases, in both directions.
- * Before, other data of the kernel are put where the mapping will probably be. A line says
+ * First it puts other data where the mapping will probably be. The format of a line is
  *
  *	OFFSET SIZE KEPT DIRECTION REUSED BOUNCED WRONG PADDING LEFTOVER
  *
- * where OFFSET is from the begin of a page; KEPT is 1 if the driver asked that the device
- * sees the same offset (min_align_mask); REUSED is 1 if the mapping is where the other
- * data were, BOUNCED if the device got another address than that of the buffer, WRONG the
+ * where OFFSET is from the start of a page; KEPT is 1 if the driver has asked to preserve
+ * the offset (min_align_mask); REUSED is 1 if the mapping is where the other data were,
+ * BOUNCED is 1 if the device got another address than that of the buffer, WRONG the
  * number of bytes of the buffer that did not arrive, PADDING that of the bytes around it
  * that the device reached, and LEFTOVER how many of these held other data (TO), or were
  * changed in memory by the device (FROM).
@@ -94,7 +94,7 @@ static bool edu_inspected(unsigned int n, unsigned int pages)
 	return n < 2 || n + 2 >= pages;
 }
 
-/* Count the bytes from @at to @end, as far as they are in the page @page, that differ. */
+/* Count the bytes from @at to @end that lie in the page, at @first, and are not @value. */
 static unsigned int edu_differ(const u8 *page, unsigned long first, unsigned long at,
 			       unsigned long end, u8 value)
 {
@@ -113,7 +113,7 @@ struct edu_case {
 	bool kept, reused, bounced;
 };
 
-/* Have the device look at page @n of the mapping, or write to it. */
+/* Let the device read page @n of the mapping, or write to it. */
 static int edu_page(struct edu *edu, struct edu_case *c, dma_addr_t iova, unsigned int n,
 		    enum dma_data_direction dir)
 {

@@ -61,7 +61,7 @@ def _mib(slots):
 
 
 def _pair(bursts, value):
-    """Return @value of the base's burst and of ours, None for a missing burst."""
+    """Return value(burst) for the base and for ours, None if there is no such burst."""
     small, ours = plans.SMALL.name, "dynamic"
     return tuple(value(bursts[name]) if name in bursts else None
                  for name in (small, ours))

@@ -27,8 +27,8 @@
  * burst in atomic context cannot wait for decryption. It could use the atomic coherent pools
  * only, which drivers need. No finite reserve serves every burst. This one serves a burst
  * that, from one pass of the worker to the next, needs no more than the reserve or than the
- * slots in use before, up to the limit. While no slots are in use, only the boot pool is
- * there.
+ * slots in use before, up to the limit. While no slots are in use, only the boot pool
+ * remains.
  *
  * A map only asks the worker to look: ahead of need when an area is half full, or when the
  * CPU's area of an older pool was full; and at once when it found no room.

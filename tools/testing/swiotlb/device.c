@@ -197,7 +197,7 @@ phys_addr_t new_buffer(size_t size, unsigned int offset)
 	unsigned long first = offset >> PAGE_SHIFT;
 	size_t pages = first + PFN_UP(size + (offset & ~PAGE_MASK)) + 2;
 
-	/* Twice the size, aligned, so that low address bits in the middle come only from offset */
+	/* In the middle of an aligned block, the low address bits are those of @offset */
 	pages = roundup_pow_of_two(pages);
 	return shim_take_ram(2 * pages * PAGE_SIZE) + pages * PAGE_SIZE + offset;
 }
@@ -298,7 +298,7 @@ long fill_and_drain(struct device *dev, phys_addr_t pool, size_t bytes,
 			CHECK_MSG(!seen[i]++, "slot %zu is given out twice", i);
 	}
 	check_used(n * DIV_ROUND_UP(piece, IO_TLB_SIZE));
-	/* A stride that visits all mappings in an order far from that of mapping */
+	/* A stride that visits all mappings, in another order than they were mapped */
 	for (i = 0; i < n; i++)
 		unmap(dev, tlb[n % 7919 ? i * 7919 % n : i], piece,
 		      DMA_TO_DEVICE);

@@ -104,7 +104,7 @@ struct device *device_that_sees_nothing(void);
 /* As device_release(): nothing may use it afterwards */
 void end_device(struct device *dev);
 struct device *restricted_device(phys_addr_t base, size_t size, const char *name);
-/* Areas of the range that it uses */
+/* Returns the number of areas of its restricted pool */
 unsigned int restricted_areas(const struct device *dev);
 
 /* Allocate a buffer at @offset in a separate page, with guard pages on both sides */

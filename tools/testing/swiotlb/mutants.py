@@ -36,7 +36,7 @@ class Mutant:
     name: str
     file: str
     expression: str
-    # For make: the kind of machine on which tests find it
+    # Variables of make: the configuration in which tests find it
     variables: tuple = ()
 
 

@@ -10,7 +10,7 @@ enum oracle_family {
 	ORACLE_RESTRICTED,	/* a restricted pool of odd size, coherent too */
 	ORACLE_GROWING,		/* growth and transient pools, with failing allocations */
 	ORACLE_SEGMENTS,	/* a pool that the platform has remapped by segments */
-	ORACLE_REACH,		/* growing, with a boot pool above 4 GiB: reach by path */
+	ORACLE_REACH,		/* growth above 4 GiB; some devices are behind an IOMMU */
 	ORACLE_MEMS,		/* the default pool and two restricted ones */
 	ORACLE_NFAMILIES,
 };

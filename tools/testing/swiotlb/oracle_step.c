@@ -161,7 +161,7 @@ static void expect_no_room(const struct live *l)
 	if (!room)
 		return;
 	oracle_stats.spurious++;
-#ifndef ENGINE_base	/* fails for L4, and for runs across a multiple of 128 slots */
+#ifndef ENGINE_base	/* it ends its search too early, and splits runs at 128 slots */
 	check_failed(__FILE__, __LINE__,
 		     "%zu bytes of %llx (%zu slots, alloc_mask 0x%x, min_align 0x%x, boundary 0x%lx%s) fail, but fit at %llx",
 		     l->req.size, l->req.orig, l->shape.nslots, l->req.alloc_mask,

@@ -281,7 +281,7 @@ static void *plug(void *arg)
 	struct device *dev;
 	unsigned int i;
 
-	/* One of those whose magazines are drained */
+	/* A possible CPU, so that draining a pool includes its magazines */
 	shim_set_cpu(scn->threads);
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		dev = new_device(0, 0);

@@ -128,8 +128,8 @@ static bool swiotlb_test_map_one(void *arg)
 }
 
 /*
- * All CPUs need the only area that still has room: a map must not take an area whose
- * lock is held for a full one.
+ * All CPUs need the only area that still has room: a map must not treat an area whose lock
+ * is held as full.
  */
 static void swiotlb_mem_wait_test(struct kunit *test)
 {

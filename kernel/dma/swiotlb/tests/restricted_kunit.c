@@ -25,7 +25,7 @@ static int swiotlb_restricted_test_init(struct kunit *test)
 	return 0;
 }
 
-/* Number of slots that an allocation takes: pages are allocated whole. */
+/* Number of slots that an allocation takes: it is rounded up to whole pages. */
 static unsigned long swiotlb_test_whole(size_t bytes)
 {
 	return PAGE_ALIGN(bytes) >> IO_TLB_SHIFT;

@@ -201,7 +201,7 @@ static bool swiotlb_test_map_once(void *arg)
 	phys_addr_t addr;
 
 	addr = swiotlb_test_map(t->dev, t->buffer, 700, DMA_TO_DEVICE);
-	/* An interrupt can allocate only free memory, and there may be none. */
+	/* In an interrupt no memory can be reclaimed, so the map may fail. */
 	if (addr == (phys_addr_t)DMA_MAPPING_ERROR)
 		return true;
 	atomic_inc(&t->made);

@@ -17,8 +17,8 @@ ifneq ($(BENCH),)
   BENCH_CFLAGS := -DSHIM_BENCH=1 -fno-pie -ftls-model=local-exec -mno-red-zone \
 	$(if $(filter nocopy,$(BENCH)),-DSHIM_NO_COPY=1)
   BENCH_LDFLAGS := -no-pie
-  # Those flags of the kernel that change code. __NO_INLINE__: glibc has an inline function
-  # with a double, for which there is no register
+  # The flags of the kernel that affect code. __NO_INLINE__ hides an inline function of
+  # glibc that uses a double: these flags leave no register for it
   BENCH_KERNEL_CFLAGS := -mno-mmx -mno-sse -mno-sse2 -mno-3dnow -mno-avx -mno-80387 \
 	-D__NO_INLINE__ -fno-common -funsigned-char -fno-jump-tables \
 	-fcf-protection=branch -fno-asynchronous-unwind-tables \

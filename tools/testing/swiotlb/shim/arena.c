@@ -175,7 +175,7 @@ static unsigned long zoned_run(gfp_t gfp, unsigned long n, unsigned long align)
 		return take_run(SHIM_RAM_START, SHIM_ZONE_DMA_END, n, align, PG_BUDDY);
 	if (gfp & __GFP_DMA32)
 		return take_run(SHIM_ZONE_DMA_END, SHIM_LOW_END, n, align, PG_BUDDY);
-	/* Highmem is for those that ask for it */
+	/* High memory only on request */
 	if (BITS_PER_LONG == 64 || (gfp & __GFP_HIGHMEM))
 		pfn = take_run(SHIM_HIGH_START, SHIM_HIGH_END, n, align, PG_BUDDY);
 	if (!pfn)

@@ -52,7 +52,7 @@
 #define ARCH_LOW_ADDRESS_LIMIT 0xffffffffUL
 
 extern char *shim_ram;
-/* Any memory: tests have an address for that without a linear mapping, too */
+/* Pointer to any memory: tests can also access memory without a linear mapping */
 #if BITS_PER_LONG == 64
 #define shim_at(p) (shim_ram + (p))
 #else

@@ -58,8 +58,8 @@ static inline const char *pr_fmt(const char *fmt)
 
 struct ratelimit_state { unsigned int n; };
 /*
- * Not limited, unless a test sets shim_limit_rate, as most want to see each one. In a
- * storm, as in the bench, none is let by.
+ * Most tests must see each message, so there is no limit unless a test sets
+ * shim_limit_rate. The benchmark suppresses all messages.
  */
 #ifdef SHIM_BENCH
 #define __ratelimit(rs) ((void)(rs), false)

@@ -287,7 +287,7 @@ TEST(worker_looks_rarely)
 	CHECK_MSG(works && works <= 18, "%u works in a second", works);
 }
 
-/* A burst must not use up decrypted memory between two looks */
+/* A burst must not use up decrypted memory between two runs of the worker */
 TEST(worker_looks_a_little_more_often_where_memory_is_encrypted)
 {
 	unsigned int works;
@@ -451,7 +451,7 @@ TEST(pools_are_freed_after_growth_has_ended)
 		in_child(check_end_of_growth, &any, "pools above");
 }
 
-/* Room for 2 MiB, less than needed, until the read from which on there is no room */
+/* There is room for 2 MiB, less than needed, and none from the @arg-th read of memory on */
 static void check_room(const void *arg)
 {
 	shim_totalram = PHYS_PFN(4 * 3 * SZ_1M);

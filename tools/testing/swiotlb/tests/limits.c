@@ -116,7 +116,7 @@ TEST(encrypted_guest_is_small_at_boot_and_may_grow_as_before)
 		in_child(check_guest, &guests[i], guests[i].name);
 }
 
-/* The architecture asks for 64 MiB at least, as a crash kernel has it, too */
+/* The architecture asks for at least 64 MiB, even in a guest of 128 MiB */
 TEST(platform_gets_a_quarter_of_a_small_guest_at_most)
 {
 	shim_totalram = PHYS_PFN(SZ_128M);
@@ -247,7 +247,7 @@ TEST_BASE_FAILS(leaked_buffers_end_at_the_limit, "there is no limit")
 		  shim_usage().pages >> (20 - PAGE_SHIFT));
 }
 
-/* A page for each: all of it counts, not only the slot in use */
+/* Each buffer takes a page: the whole page counts, not only the slot in use */
 TEST_BASE_FAILS(leaked_buffers_of_one_slot_end_at_the_limit, "there is no limit")
 {
 	needs_growth();
@@ -467,7 +467,7 @@ TEST_BASE_FAILS(burst_in_interrupts_finds_decrypted_memory, "it has none ahead")
 struct burst {
 	const char *arg;
 	size_t boot, size;
-	/* How long the worker takes, in ms, each of which has 1 MiB to map */
+	/* How long the worker takes, in ms; 1 MiB is mapped in each */
 	unsigned int latency;
 };
 
@@ -503,7 +503,7 @@ static void check_burst(const void *arg)
 	}
 	CHECK_MSG(!failed, "%u of %u failed", failed, BURST_MAPS);
 
-	/* Nothing of it stays: neither what the burst needed, nor the reserve */
+	/* Afterwards all of it is freed, including the reserve */
 	for (i = 0; i < BURST_MAPS; i++)
 		if (tlbs[i] != MAP_FAILED_ADDR)
 			unmap(dev, tlbs[i], b->size, DMA_TO_DEVICE);

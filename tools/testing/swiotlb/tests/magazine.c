@@ -162,7 +162,7 @@ TEST(magazines_hold_a_quarter_at_most)
 		in_child(check_quarter, &shapes[i], shapes[i].pool);
 }
 
-/* If no pools can be added, a device needs to reach the boot pool only */
+/* If no pools can be added, a device only needs to reach the boot pool */
 TEST(magazines_of_a_fixed_pool_are_for_all_that_reach_it)
 {
 	u64 before;
@@ -218,7 +218,7 @@ TEST(misfit_is_not_lost)
 #define POOL_BYTES (1024 * PAGE_SIZE)
 
 #ifdef CONFIG_DMA_RESTRICTED_POOL
-/* What magazines of a restricted pool keep is free for coherent memory of any size */
+/* Coherent memory of any size can use buffers in the magazines of a restricted pool */
 TEST(restricted_pool_drains_for_coherent_memory)
 {
 	struct page *pages[POOL_BYTES / SZ_256K];

@@ -38,7 +38,7 @@ static void bounce_once(struct device *dev)
 	unmap(dev, map_it(dev), PAGE_SIZE, DMA_FROM_DEVICE);
 }
 
-/* The same, after it has bounced */
+/* A device with an allocator of its own, and with a pool, since it has bounced */
 static struct device *owner(unsigned int nqueues, size_t bytes)
 {
 	struct device *dev = device_with(nqueues, bytes);
@@ -76,7 +76,7 @@ TEST(own_has_pools_when_the_device_bounces)
 	CHECK_EQ(shim_log_count("bounce buffers of its own"), 1);
 	shim_run_work();
 	CHECK_EQ(held(own_of(dev)), 0);
-	/* Without a pool it uses those of all */
+	/* Without a pool of its own it uses the common ones */
 	CHECK(is_swiotlb_active(dev));
 	tlb = map_it(dev);
 	CHECK(is_in(&swiotlb_default_mem, dev, tlb));
@@ -89,7 +89,7 @@ TEST(own_has_pools_when_the_device_bounces)
 	unmap(dev, tlb, PAGE_SIZE, DMA_FROM_DEVICE);
 	/* The next one comes from its magazine */
 	CHECK(is_in(own_of(dev), dev, map_it(dev)));
-	/* What was mapped before goes back where it came from */
+	/* A mapping from before is freed to the pool that it came from */
 	check_used(PAGE_SIZE >> IO_TLB_SHIFT);
 	unmap(dev, early, PAGE_SIZE, DMA_FROM_DEVICE);
 	check_used(0);
@@ -114,7 +114,7 @@ TEST(own_is_for_those_that_ask)
 	in_child(no_own, "512,own,noforce", "no pool");
 	boot("512,own");
 	CHECK(!own_of(device_with(2, 0)));
-	/* One that does not reach all of the memory that it would get */
+	/* A device that does not reach all memory in which its pools could lie */
 	dev = new_device(0, 0);
 	*dev->dma_mask = DMA_BIT_MASK(30);
 	swiotlb_device_allocate(dev, 2, SZ_1M);
@@ -168,7 +168,7 @@ static void see_plan(void)
 	planned = atomic_long_read(&swiotlb_default_mem.growth.apart);
 }
 
-/* A pool that is being made for a device counts within the limit of all */
+/* A pool that is being made for a device counts towards the common limit */
 TEST(own_plan_counts_for_all)
 {
 	struct device *dev;
@@ -216,7 +216,7 @@ TEST(own_memory_is_near_the_device)
 	CHECK_EQ(shim_asked_node, 1);
 }
 
-/* No more than twice what it can have in flight, and then the pools of all */
+/* Its pools hold twice what it can have in flight; for more it uses the common ones */
 TEST(own_borrows_when_it_is_full)
 {
 	static phys_addr_t tlbs[MOST];
@@ -237,7 +237,7 @@ TEST(own_borrows_when_it_is_full)
 		in_own += is_in(own_of(dev), dev, tlbs[i]);
 	CHECK_EQ(held(own_of(dev)), 4 * MIB_SLOTS);
 	CHECK_EQ(in_own, SZ_4M / SZ_64K);
-	/* That is no reason to warn: there is room for all others */
+	/* The common limit is not reached, so nothing is logged */
 	CHECK_EQ(shim_log_count("can change that"), 0);
 	unmap_all(dev, SZ_64K, tlbs, n);
 	check_used(0);
@@ -291,7 +291,7 @@ TEST(own_is_left_alone_by_a_hog)
 		CHECK(tlb != MAP_FAILED_ADDR);
 		CHECK(is_in(own_of(net), net, tlb));
 	}
-	/* Its own did not take all that there is */
+	/* Its own pools take at most half of the limit */
 	CHECK(held(own_of(disk)) <= 32 * MIB_SLOTS);
 	CHECK(held(own_of(disk)) + held(own_of(net)) + swiotlb_default_mem.pools.held <=
 	      64 * MIB_SLOTS);
@@ -301,7 +301,7 @@ TEST(own_is_left_alone_by_a_hog)
 	CHECK(map_large(third) != MAP_FAILED_ADDR);
 }
 
-/* The first pool of all makes the index, which stays */
+/* The first pool allocates the index, which is never freed */
 static struct shim_usage usage_before(void)
 {
 	end_device(owner(1, SZ_1M));
@@ -309,7 +309,7 @@ static struct shim_usage usage_before(void)
 	return shim_usage();
 }
 
-/* An idle device gives back all, and gets pools again when it needs them */
+/* The pools of an idle device are freed, and added again when it needs them */
 TEST(own_shrinks_to_nothing)
 {
 	struct shim_usage before;
@@ -368,7 +368,7 @@ TEST(own_shrinks_under_pressure)
 	CHECK_EQ(held(own_of(dev)), 0);
 }
 
-/* Everything that came with the allocator */
+/* All memory of the allocator is freed, and none of it counts any more */
 static void check_all_ended(const struct shim_usage *before)
 {
 	ticks(10);
@@ -425,7 +425,7 @@ TEST(own_ends_unused)
 	dev = device_with(1, SZ_1M);
 	end_device(dev);
 	check_all_ended(&before);
-	/* Nothing ends for a device that uses the common one */
+	/* The end of a device does not affect the common allocator */
 	end_device(new_device(0, 0));
 	dev = new_device(0, 0);
 	dev->dma_io_tlb_mem = NULL;
@@ -441,7 +441,7 @@ static void end_gone(void)
 	end_device(gone);
 }
 
-/* The device ends while the worker allocates memory for a pool of it */
+/* The device ends while the worker allocates memory for one of its pools */
 TEST(own_ends_while_it_grows)
 {
 	struct shim_usage before;
@@ -531,7 +531,7 @@ TEST(own_without_memory)
 	}
 }
 
-/* Only a small pool is left: it takes what it may, and does not warn */
+/* The limit leaves room for a small pool only: that is added, and nothing is logged */
 TEST(own_of_little_memory)
 {
 	struct device *dev;

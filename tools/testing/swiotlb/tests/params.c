@@ -306,7 +306,7 @@ TEST_BASE_FAILS(boot_pool_takes_a_quarter_of_memory_at_most,
 	in_child(check_quarter, "512M,8", "size");
 }
 
-/* Nobody asked for it where the pool grows: then it is small, without a warning */
+/* Without swiotlb=, a pool that can grow is small, and there is no warning */
 static void check_share(unsigned long quarter)
 {
 	CHECK_EQ(swiotlb_size_or_default(), pool_grows() ? quarter / 4 : quarter);

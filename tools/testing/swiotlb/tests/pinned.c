@@ -36,7 +36,7 @@ static void arrive_all(void)
 		fill_pattern(phys_to_virt(ring[i]), PAGE_SIZE, i);
 }
 
-/* ... and that is what the driver gets, of the size of a packet */
+/* ... and the driver syncs and reads as much as a packet has */
 static void receive_all(void)
 {
 	unsigned int i;

@@ -139,7 +139,7 @@ static unsigned int press(unsigned int ms, void (*load)(void))
 	return n;
 }
 
-/* Pools that a load needs again soon are not freed all the time */
+/* Under pressure, pools that a load needs again soon are not freed after each burst */
 TEST(lasting_pressure_under_load_is_no_storm)
 {
 	boot("512,1");

@@ -288,7 +288,7 @@ TEST(device_below_the_boot_pool_has_pools_of_its_own)
 	check_used(0);
 }
 
-/* Memory ends there, too: pools can be anywhere, for a device of 31 bits */
+/* Memory ends there, too: a device with a mask of 31 bits reaches all of it */
 TEST(device_that_reaches_all_memory_that_there_is_makes_pools_grow)
 {
 	shim_highmem_start = SZ_2G;

@@ -207,7 +207,7 @@ TEST_BASE_FAILS(restricted_pool_has_an_area_for_each_cpu, "it has one area")
 	shim_set_cpu(0);
 }
 
-/* The number in swiotlb= holds for these ranges, too */
+/* The number of areas in swiotlb= applies to these ranges, too */
 TEST(restricted_areas_as_swiotlb_says)
 {
 	phys_addr_t base;
@@ -222,7 +222,7 @@ TEST(restricted_areas_as_swiotlb_says)
 	CHECK_EQ(restricted_areas(dev), 1);
 }
 
-/* Map the whole of a range with coherent memory of one size, return how often that works */
+/* Fill a range with coherent memory of one size, free all, return how often it fit */
 static unsigned int coherent_pieces(struct device *dev, size_t size)
 {
 	static struct page *pages[SZ_4M / PAGE_SIZE];

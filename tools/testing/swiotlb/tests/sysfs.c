@@ -67,7 +67,7 @@ TEST(sysfs_has_no_directory_without_a_pool)
 	is_absent("low/events/full");
 }
 
-/* What tells a user about the I/O of another one is for root */
+/* Only root can read counts that tell a user about the I/O of another one */
 TEST(sysfs_modes)
 {
 	static const char *const all[] = {
@@ -313,7 +313,7 @@ TEST(sysfs_has_no_device_that_does_no_dma)
 	CHECK(!dev->dma_io_tlb_stats);
 }
 
-/* Two devices use one pool: who holds the slots? */
+/* Two devices use one pool: the files show which of them holds the slots */
 TEST(sysfs_says_which_device_holds_the_slots)
 {
 	static const char *const bad[] = { "1\n", "", "x\n", "99999999999999999999\n" };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A guest with encrypted memory, and a device that it trusts (TDISP): the device reads
- * private memory, and must not be given shared one. Its allocator has private pools, beside
+ * private memory, and must not get shared memory. Its allocator has private pools, beside
  * the default one, whose pools are shared.
  *
  *	default, boot pool    shared     <- all other devices
@@ -159,8 +159,8 @@ TEST(trusted_device_maps_large_buffers_in_private_memory)
 
 /*
  * Both allocators grow and shrink in the same memory, on the same CPUs, so their magazines
- * hold buffers of the same sizes. What one frees, the other must never get. map_for() checks
- * each buffer.
+ * hold buffers of the same sizes. Neither must ever use a buffer of the other. map_for()
+ * checks each buffer.
  */
 TEST(shared_and_private_allocators_exchange_no_buffer)
 {
