@@ -106,7 +106,7 @@ def pairs_csv(samples, rows):
 
 
 def ratios_csv(samples, rows, configs):
-    """Each configuration to the base, by pairs of turns."""
+    """Ratios of each configuration to the base, by pairs of turns."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*plans.Row._fields, "config", "mean", "low", "high"])

@@ -20,7 +20,7 @@ LISTED = [name for name, _, _ in layers.layers()]
 ORDER = [name for name in LISTED if name.endswith(".c")]
 # The only call from a lower layer to a higher one, as internal.h documents
 UPWARD = {"__swiotlb_track"}
-# Headers that all files include, which are no layer
+# Headers that all files include: they do not belong to a layer
 COMMON = {"internal.h", "deps.h"}
 
 

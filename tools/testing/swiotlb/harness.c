@@ -53,7 +53,7 @@ const char *__tsan_default_options(void)
 	return "history_size=4";
 }
 
-/* Builds without optimization, and with counters or checks */
+/* Factor for time limits: coverage and sanitizers make a build slower */
 #if defined(SHIM_COVERAGE) || defined(SHIM_ASAN) || defined(SHIM_TSAN)
 #define SLOWER 5
 #else
@@ -459,7 +459,7 @@ int harness_main(int argc, char **argv)
 	for (i = 0; i < n; i++)
 		jobs[i].known_fault = harness_known_fault(jobs[i].test->name);
 	good_list = known_faults_are_tests();
-	/* Only once: the processes of tests share memory that they do not touch */
+	/* Here, not in each test: their processes share all pages that they do not write */
 	shim_init();
 	printf("KTAP version 1\n1..%u\n", n);
 	passed = run_jobs(jobs, n, parallel, verbose, stop_early);

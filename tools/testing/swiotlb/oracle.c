@@ -205,7 +205,7 @@ static bool run_family(enum oracle_family family, u64 seed, unsigned long ops,
 	return ok && sum.maps;
 }
 
-/* Without a list, skip families that are known to fail */
+/* With -q, skip families that are known to fail */
 static bool is_selected(enum oracle_family family, int only)
 {
 	return oracle_has_family(family) && (only < 0 || only == (int)family) &&

@@ -138,7 +138,7 @@ static u32 make_size(const struct oracle_case *c, struct rng *rng)
 {
 	u32 r = rng_below(rng, 100);
 
-	/* Similar sizes leave only one place in the end, which hints must find */
+	/* With similar sizes, a full pool has one last free place, which hints must find */
 	if (c->sizes == SMALL)
 		return r < 40 ? 2048 : r < 80 ? 4096 : 1 + rng_below(rng, 6144);
 	if (c->sizes == POWERS_OF_TWO)
@@ -174,7 +174,7 @@ static u8 make_kind(const struct oracle_case *c, struct rng *rng,
 {
 	u32 r = rng_below(rng, 100);
 
-	/* @full percent of maps and unmaps are maps */
+	/* Of all maps and unmaps, @full percent are maps */
 	if (r < 80) {
 		if (rng_below(rng, 100) >= full)
 			return OP_UNMAP;

@@ -156,7 +156,7 @@ static void expect_no_room(const struct live *l)
 	phys_addr_t room;
 
 	oracle_stats.full++;
-	/* The reference knows only some pools; others could not be added, or not in an interrupt */
+	/* The reference knows only pools made at boot: adding others may fail */
 	room = ref_room(&ref, &l->req);
 	if (!room)
 		return;

@@ -14,7 +14,7 @@ void ref_add_pool(struct reference *ref, const struct ref_pool *pool)
 	struct ref_pool *known = &ref->pools[ref->npools++];
 	size_t first, nslots = DIV_ROUND_UP(pool->nslots, pool->nareas);
 
-	/* Areas have a power of two of slots, only the last one may be smaller */
+	/* The number of slots of an area is a power of two, except in the last one */
 	if (pool->nareas > 1)
 		nslots = roundup_pow_of_two(nslots);
 	BUG_ON(ref->npools > REF_MAX_POOLS || pool->mem >= REF_MAX_MEMS);
@@ -136,7 +136,7 @@ static phys_addr_t room_in(const struct reference *ref,
 	phys_addr_t start = 0, at;
 	size_t i, run = 0;
 
-	/* From the end: compute the length of the free run that begins here */
+	/* Backwards, so that @run is the length of the free run that begins at slot i */
 	for (i = area->nslots; i--; ) {
 		run = owner[i] ? 0 : run + 1;
 		at = area->start + i * IO_TLB_SIZE;

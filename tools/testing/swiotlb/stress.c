@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Threads on one allocator: each maps, checks, syncs and unmaps. Some mappings are passed
- * to another thread, which unmaps them, as the interrupt of a driver does. Growth, transient
- * pools and RCU run in separate threads.
+ * to another thread, which unmaps them, as the interrupt of a driver does. Workers and RCU
+ * callbacks run in separate threads.
  *
  * Each thread must read back the data that it wrote: mappings that overlap, and pools that
  * are freed too early, cause wrong data (or reports of a sanitizer).
@@ -50,7 +50,7 @@ struct scenario {
 	bool growing, encrypted, faults;
 	bool shrinking;		/* waves of load, memory pressure, CPUs go offline */
 	bool high;		/* pools above 4 GiB, which one device cannot reach */
-	bool must_fit;		/* a map that waits always finds room */
+	bool must_fit;		/* no map may fail */
 	bool own;		/* two devices have pools of their own, others come and go */
 };
 
@@ -243,7 +243,7 @@ static void *neighbour(void *arg)
 	return NULL;
 }
 
-/* One run of the worker closes and drains unused pools, the next one frees them. */
+/* Let the worker of each allocator close and free its unused pools */
 static void shrink_to(long total)
 {
 	unsigned long freed;
@@ -257,7 +257,7 @@ static void shrink_to(long total)
 	CHECK_EQ(slots_total(), total);
 }
 
-/* Reads the statistics all the time; no other thread may do so */
+/* Reads the statistics all the time. Only one thread may: the shim has one buffer for them */
 static long pools_closed;
 
 static void *observer(void *arg)
@@ -343,7 +343,7 @@ static unsigned long maps_of_all(void)
 	return maps;
 }
 
-/* On a busy machine it may take long until there are maps, and a pool is closed */
+/* On a busy machine it may take long until there are enough maps, and a closed pool */
 static void wait_for_enough(void)
 {
 	useconds_t run = time_of_run();

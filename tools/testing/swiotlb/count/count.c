@@ -7,7 +7,7 @@
 
 /* Limit of locks, and of lines taken from other CPUs, per mapping */
 #define MOST_ACROSS_CPUS 0.1
-/* Smallest magazine for that limit: 7/8 of it move at once, with two locks and 16 cells a line */
+/* Cells of a magazine for that limit: 7/8 of them, 16 in a line, move at once by two locks */
 #define LEAST_ROOM 80
 /* Lines of metadata for a map and an unmap: allocator, table of pools, pool, record, magazine */
 #define MOST_LINES 5

@@ -83,7 +83,7 @@ static void fill_older_pools(void)
 	ticks(1);
 }
 
-/* Map from the youngest pool, then unmap all else */
+/* Map from the youngest pool, then unmap all other buffers */
 static void leave_one_in_the_youngest(void)
 {
 	big = map(dev, orig, BLOCK, DMA_TO_DEVICE);

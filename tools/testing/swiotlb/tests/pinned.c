@@ -93,8 +93,8 @@ static void disks_on_all_cpus(size_t size, unsigned int each)
 }
 
 /*
- * A ring in half of a pool that cannot grow: one CPU gets all of the rest, to the last
- * slot, whatever other CPUs have kept in their magazines, also after large pieces.
+ * A ring has half of the slots of a pool that cannot grow. One CPU can map all others, even
+ * those in the magazines of other CPUs, and again after a load of large buffers.
  */
 TEST(ring_leaves_all_else_to_any_cpu)
 {

@@ -7,8 +7,8 @@
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
 
 /*
- * Start with unused pools, whose memory will be encrypted. The boot pool has the slots
- * that are kept in reserve.
+ * Start with unused pools, whose memory is encrypted when they are freed. The boot pool is
+ * as large as the reserve.
  */
 static void start_encrypted(const char *arg)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Callers that wait for room: DMA_ATTR_MAY_SLEEP. One thread plays the task that waits, and
- * what other tasks do meanwhile. If the order of tasks matters, each task has a thread.
+ * Callers that wait for room: DMA_ATTR_MAY_SLEEP. One thread acts as the task that waits,
+ * and meanwhile as other tasks. If the order of tasks matters, each task has a thread.
  */
 #include <pthread.h>
 #include "pieces.h"
@@ -15,7 +15,7 @@
 static unsigned long began, when;
 static void (*what)(void);
 
-/* Advance time and run workers. At @when after the start, play another task by what() */
+/* Advance time and run workers. At @when after the start, call what() as another task */
 static void time_passes(void)
 {
 	void (*fn)(void) = what;
@@ -33,7 +33,7 @@ static phys_addr_t map_sleeping(size_t size)
 	return map_full(dev, orig, size, 0, DMA_TO_DEVICE, DMA_ATTR_MAY_SLEEP);
 }
 
-/* Map a piece, and wait if necessary. After @after jiffies, @fn plays another task */
+/* Map a piece, and wait if necessary. After @after jiffies, call @fn as another task */
 static phys_addr_t map_while(unsigned long after, void (*fn)(void))
 {
 	phys_addr_t tlb;

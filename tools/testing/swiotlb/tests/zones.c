@@ -211,7 +211,7 @@ TEST(default_limit_is_a_share_of_what_is_in_reach)
 	CHECK(slots_event("grown") > 0);
 	CHECK(slots_total() <= (SHIM_ZONE_DMA_END - SHIM_RAM_START) / 4 / IO_TLB_SIZE);
 	CHECK_EQ(shim_log_count("max="), 1);
-	/* 1 MiB, and a quarter of the 14 that the boot pool leaves of them */
+	/* 1 MiB, and a quarter of the 14 MiB beside the boot pool */
 	CHECK(shim_log_has("4608 KiB is all"));
 }
 
