@@ -21,6 +21,7 @@ from pathlib import Path
 
 import series
 
+CASE = re.compile(r"\tKUNIT_CASE\w*\((\w+)")
 HEAD = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+)")
 
 
@@ -90,22 +91,31 @@ def defined(line):
 
 
 def without(text, wanted):
-    """Return the text without the items of these names. Raise DoesNotApply if one is not
-    there, or not unique."""
+    """Return the text without the items of these names, and without the lines of KUnit test
+    cases that name them. Raise DoesNotApply if one is not there, or not unique."""
     lines = text.splitlines(keepends=True)
     gone = set()
     for name in wanted:
         found = [item for item in items(lines) if name in item.names]
         if len(found) != 1:
             raise series.DoesNotApply(f"Adds: {len(found)} items define {name}, not one")
-        item = found[0]
-        gone.update(range(item.start, item.end))
-        # One of the empty lines around it goes, too
-        if item.end < len(lines) and not lines[item.end].strip() and \
-                (item.start == 0 or not lines[item.start - 1].strip() or item.start - 1 in gone):
-            gone.add(item.end)
-    kept = "".join(line for n, line in enumerate(lines) if n not in gone)
-    return kept.rstrip("\n") + "\n" if gone else kept
+        gone.update(range(found[0].start, found[0].end))
+        gone.update(n for n, line in enumerate(lines) if CASE.match(line) and CASE.match(line)[1] == name)
+    return "".join(left(lines, gone))
+
+
+def left(lines, gone):
+    """Return the lines that are not gone, with one of the empty lines around what is gone."""
+    kept, gap = [], False
+    for n, line in enumerate(lines):
+        if n in gone:
+            gap = True
+        elif not (gap and not line.strip() and (not kept or not kept[-1].strip())):
+            kept.append(line)
+            gap = gap and not line.strip()
+    if gap and kept and not kept[-1].strip():
+        del kept[-1]
+    return kept
 
 
 # --- hunks ------------------------------------------------------------------------

@@ -92,6 +92,12 @@ class ItemsTest(unittest.TestCase):
     def test_a_macro_of_two_lines(self):
         self.assertIn("#define FIRST\t1\n\n/**\n * DOC", self.without("SECOND"))
 
+    def test_a_test_goes_with_its_case(self):
+        source = SOURCE + "\nvoid some_test(void)\n{\n}\n\nstatic cases[] = {\n\tKUNIT_CASE(some_test),\n\tKUNIT_CASE(x),\n};\n"
+        text = self.without("some_test", source=source)
+        self.assertNotIn("some_test", text)
+        self.assertIn("KUNIT_CASE(x)", text)
+
     def test_comment_structure_lock_and_stub(self):
         for name, gone in (("DOC:Two_words", "Text."), ("pair", "int b;"),
                            ("lock", "The lock"), ("stub", "CONFIG_X")):
