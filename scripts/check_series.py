@@ -8,6 +8,7 @@ Prints one line per patch. patches/7.3/remarks lists the remarks that are accept
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import time
 from pathlib import Path
 
 import compose
+import earlier
 import kbuild
 import mails
 import remarks
@@ -26,8 +28,13 @@ QEMU = TOP / "tools/testing/selftests/swiotlb/qemu"
 NOBODY = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
           for what, value in (("NAME", "check-series"), ("EMAIL", "check@series.invalid"),
                               ("DATE", "2026-01-01T00:00:00+00:00"))}
-# The kernels to boot: (name of the last entry, guest test).
-BOOTED = (("private", "force"), ("restricted", "force"), ("turn-over", "dynamic"))
+# From this entry on all code is in use with the entry that adds it.
+TURN_OVER = "turn-over"
+# The kernels to boot: (name of the last entry, guest test). Tests of User Mode Linux come
+# first, where a kernel boots in a second: those of each step that is in use.
+BOOTED = (("private", "um-force"), (TURN_OVER, "um-force"), (TURN_OVER, "um-dynamic"),
+          ("magazine", "um-dynamic"), ("stats", "um-dynamic"), ("device-stats", "um-dynamic"),
+          ("wait", "um-dynamic"), ("virtio-blk", "um-own"), (TURN_OVER, "dynamic"))
 CONFIGURATIONS = {
     "on": ("CONFIG_SWIOTLB_DYNAMIC=y", "CONFIG_DMA_RESTRICTED_POOL=y", "CONFIG_DEBUG_FS=y"),
     "off": ("CONFIG_SWIOTLB_DYNAMIC=n", "CONFIG_DMA_RESTRICTED_POOL=n", "CONFIG_DEBUG_FS=n",
@@ -91,7 +98,25 @@ def not_compiled(objects, state):
     return [p for p in sources if not objects.has(p.removesuffix(".c") + ".o")]
 
 
-def compile_patch(objects, state, before, known):
+def new_functions(state, before):
+    """Return the functions that an entry adds to the engine, and that other files can call."""
+    found = set()
+    for path, content in state.files.items():
+        if content and path.startswith("kernel/dma/swiotlb") and path.endswith(".c") and "/tests/" not in path:
+            old = before.files.get(path)
+            found |= functions(content[0]) - (functions(old[0]) if old else set())
+    return found
+
+
+def functions(data):
+    lines = data.decode(errors="replace").splitlines(keepends=True)
+    text = "".join(lines)
+    return {name for item in earlier.items(lines) for name in item.names
+            if re.search(rf"^(?:(?!static\b)\w.*\b)?{name}\(.*(?<!;)$", text, re.M)
+            and not re.search(rf"^static\b.*\n?.*\b{name}\(", text, re.M)}
+
+
+def compile_patch(objects, state, before, known, live):
     changed = touched_by(state, before)
     more = [p.removesuffix(".c") + ".o" for p in changed if p.startswith("arch/x86/") and p.endswith(".c")]
     for name, built in objects.items():
@@ -101,6 +126,9 @@ def compile_patch(objects, state, before, known):
         wrong = built.unlinkable("kernel/dma/built-in.a")
         if wrong:
             raise Failure(f"{state.entry.name}, {name}: the kernel would not link:", *wrong)
+        unused = built.uncalled(new_functions(state, before)) if live else []
+        if unused:
+            raise Failure(f"{state.entry.name}, {name}: nothing calls {' '.join(unused)}")
     missing = not_compiled(objects["on"], state)
     if missing:
         raise Failure(f"{state.entry.name}: not compiled: {' '.join(missing)}")
@@ -126,7 +154,7 @@ def configure(tree, name):
 
 def boot(number, test):
     """Build the kernel of the series so far and run one guest test on it."""
-    kernel = f"ours-{number}"
+    kernel = f"ours-{number}-um" if test.startswith("um-") else f"ours-{number}"
     subprocess.run([TOP / "scripts/kernel.sh", kernel], check=True)
     done = subprocess.run([sys.executable, "-B", QEMU / "tests.py", "--kernel",
                            TOP / f"build/kernels/{kernel}.bzImage", test],
@@ -152,7 +180,7 @@ def check(base, build, args):
     mails.base_repository(directory, base, paths, NOBODY)
     compose.compose("series", base, TOP / "build", {})
     objects = {} if args.no_build else {name: configure(tree, name) for name in CONFIGURATIONS}
-    before = None
+    before, live = None, False
     for state, mail in zip(found, exported):
         started = time.monotonic()
         apply(directory, mail, base, paths, state)
@@ -160,9 +188,9 @@ def check(base, build, args):
         if not args.no_tools:
             check_patch(tree, base, mail, state, before, known)
         if objects:
-            compile_patch(objects, state, before, known)
+            compile_patch(objects, state, before, known, live)
         say("PATCH", "%s (%d s)" % (state.entry.name.removesuffix(".patch"), time.monotonic() - started))
-        before = state
+        before, live = state, live or slug(state.entry) == TURN_OVER
     compose.compose("ours", base, TOP / "build", found[-1].files)
     check_sum(directory, TOP / "build/src-ours", paths)
     known.finish(not args.no_tools, bool(objects))

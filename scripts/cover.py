@@ -98,19 +98,46 @@ def repository(repo):
     return f"\n\t{url}\n" if url else "which is to be had from the sender of this mail,"
 
 
+def grown(state, before, suites):
+    """Return the lines that an entry adds to the engine, or to its suites."""
+    def count(found):
+        return sum(content[0].count(b"\n") for path, content in found.items() if content
+                   and path.startswith("kernel/dma/swiotlb/") and path.endswith((".c", ".h"))
+                   and ("/tests/" in path) == suites)
+    return count(state.files) - (count(before.files) if before else 0)
+
+
+def entries(found):
+    """Return a table of the patches that add to the engine: where it grows, and from where on
+    it is in use."""
+    lines, total, live = [], 0, None
+    for number, (state, before) in enumerate(zip(found, [None, *found]), 1):
+        slug = state.entry.name.partition("-")[2].removesuffix(".patch")
+        added, tests = (grown(state, before, suites) for suites in (False, True))
+        total += added
+        live = total if slug == "turn-over" else live
+        if added or tests:
+            lines.append([f"{number} {slug}", str(added), str(tests), "yes" if live is not None else "no"])
+    if live is not None:
+        lines.append([f"in use with the switch: {live} of {total} lines", "", "", ""])
+    return grid(["patch", "engine", "suites", "in use"], lines)
+
+
 MAKERS = {"guest": guest, "losing": losing, "native": native, "repository": repository}
 
 
-def letter(repo):
-    """Return (subject, text) of patches/7.3/cover-letter, with its tables."""
+def letter(repo, found=()):
+    """Return (subject, text) of patches/7.3/cover-letter, with its tables. @found: the states of
+    the series, for the table of them."""
     path = Path(repo) / "patches" / "7.3" / "cover-letter"
     head, _, text = path.read_text(encoding="utf-8").partition("\n\n")
     if not head.startswith("Subject: ") or "\n" in head or not text.strip():
         raise Failure(f"{path.name}: must begin with 'Subject: ' and an empty line, and have a text")
-    unknown = set(MARK.findall(text)) - MAKERS.keys()
+    makers = {**MAKERS, "entries": lambda _: entries(found)}
+    unknown = set(MARK.findall(text)) - makers.keys()
     if unknown:
         raise Failure(f"{path.name}: no such table: {', '.join(sorted(unknown))}")
-    return head.removeprefix("Subject: "), MARK.sub(lambda m: MAKERS[m[1]](Path(repo)), text).strip()
+    return head.removeprefix("Subject: "), MARK.sub(lambda m: makers[m[1]](Path(repo)), text).strip()
 
 
 if __name__ == "__main__":

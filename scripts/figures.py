@@ -63,6 +63,10 @@ class Row:
     def __getattr__(self, column):
         raise Failure(f"{self._name} has no column {column}")
 
+    def __getitem__(self, column):
+        """For columns that are no names in Python, as with."""
+        return getattr(self, column)
+
 
 class Table:
     """A csv; rows are found by the words of their key columns."""

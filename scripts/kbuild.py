@@ -12,7 +12,7 @@ from states import Failure
 SCRUBBED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CROSS_COMPILE", "KCFLAGS", "KCPPFLAGS")
 SPARSE = "sparse -D__typeof_unqual__=__typeof__"
 # The users of swiotlb on a PC.
-TARGETS = ("kernel/dma/", "drivers/iommu/dma-iommu.o", "drivers/xen/swiotlb-xen.o",
+TARGETS = ("kernel/dma/", "drivers/base/core.o", "drivers/iommu/dma-iommu.o", "drivers/xen/swiotlb-xen.o",
            "arch/x86/kernel/pci-dma.o", "arch/x86/mm/mem_encrypt.o", "arch/x86/mm/mem_encrypt_amd.o")
 # file:line: or file:line:column:, as gcc and sparse print it
 REMARK = re.compile(r"^(?:\.\./)*(?P<path>[\w./-]+\.[ch]):\d+:(?:\d+:)? (?P<kind>warning|error|note): (?P<text>.*)")
@@ -82,6 +82,18 @@ class Objects:
         missing = {name for kind, name in symbols if kind == "U"} - set(there)
         return [f"{name} is missing" for name in sorted(missing)] + \
             [f"{name} is there twice" for name in sorted({n for n in there if there.count(n) > 1})]
+
+    def uncalled(self, functions):
+        """Return those of the functions that are compiled, but called by no other object than
+        their own and the suites."""
+        objects = [path for target in TARGETS if not target.startswith("arch/")
+                   for path in ([self.out / target] if target.endswith(".o") else sorted((self.out / target).rglob("*.o")))
+                   if path.is_file() and "/tests/" not in str(path)]
+        done = subprocess.run(["nm", *map(str, objects)], capture_output=True, text=True, check=True)
+        symbols = [line.split()[-2:] for line in done.stdout.splitlines() if line.strip() and not line.endswith(":")]
+        there = {name for kind, name in symbols if kind in "Tt"}
+        called = {name for kind, name in symbols if kind == "U"}
+        return sorted(name for name in functions if name in there and name not in called)
 
     def has(self, path):
         return (self.out / path).is_file()

@@ -117,7 +117,7 @@ def fill_cover(mail, subject, text):
 
 def export(repo, base, found, directory, env):
     """Publish the mails of the series under their final name, all or none of them."""
-    subject, text = cover.letter(repo)
+    subject, text = cover.letter(repo, found)
     temp, scratch = directory.with_name(f".{directory.name}.tmp"), directory.with_name(f".{directory.name}.git")
     for path in (temp, scratch):
         shutil.rmtree(path, ignore_errors=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 LINKS = re.compile(r"^Links: (\S+)$\Z", re.M)
+SECTIONS = ("Owns:", "Adds:")
 NO_NEWLINE = b"\\ No newline at end of file"
 
 
@@ -40,6 +41,7 @@ class Entry:
     subject: str = ""
     body: str = ""
     owns: list = field(default_factory=list)
+    adds: list = field(default_factory=list)
     links: str = ""
     diffs: list = field(default_factory=list)
 
@@ -84,21 +86,35 @@ def parse_entry(name, data, problems):
         return entry
     entry.subject = lines[0][len("Subject: "):]
     rest = lines[2:]
-    at = rest.index("Owns:") if "Owns:" in rest else len(rest)
+    at = min([n for n, line in enumerate(rest) if line in SECTIONS], default=len(rest))
     entry.body = "\n".join(rest[:at]).strip()
     found = LINKS.search(entry.body)
     if found:
         entry.links, entry.body = found[1], entry.body[:found.start()].strip()
-    entry.owns = [line.strip() for line in rest[at + 1:] if line.strip()]
     if not entry.body:
         problems.append(f"{name}: has no body: say why")
-    for line in rest[at + 1:]:
-        if line.strip() and not line[0].isspace():
-            problems.append(f"{name}: under Owns: only indented paths may stand, not '{line}'")
+    parse_sections(entry, rest[at:], problems)
     entry.diffs = parse_diff(name, diff, problems)
-    if not entry.owns and not entry.diffs:
+    if not entry.owns and not entry.adds and not entry.diffs:
         problems.append(f"{name}: changes nothing")
     return entry
+
+
+def parse_sections(entry, lines, problems):
+    """Parse the lists of what an entry owns, and of what it adds to files of earlier ones."""
+    section = ""
+    for line in lines:
+        if line in SECTIONS:
+            section = line
+        elif line.strip() and not line[0].isspace():
+            problems.append(f"{entry.name}: under {section} only indented paths may stand, not '{line}'")
+        elif line.strip() and section == "Owns:":
+            entry.owns.append(line.strip())
+        elif line.strip():
+            path, _, wanted = line.strip().partition(": ")
+            if not wanted.split():
+                problems.append(f"{entry.name}: Adds: must have lines like 'path: name name', not '{line.strip()}'")
+            entry.adds.append((path, wanted.split()))
 
 
 def split_entry(data):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+import earlier
 import series
 
 # Directories of the base in which our files are not part of the series.
@@ -163,22 +164,38 @@ def content(repo, path):
     return (repo / path).read_bytes(), (repo / path).stat().st_mode & 0o777
 
 
+def our_versions(entries, repo, owner, problems):
+    """Return (versions of our files, see earlier.undo; {path: mode})."""
+    there = {path: content(repo, path) for path in owner if (repo / path).is_file()}
+    places = {entry.name: n for n, entry in enumerate(entries)}
+    for n, entry in enumerate(entries):
+        for path in sorted({path for path, _ in entry.adds}):
+            if path not in owner or places[owner[path].name] >= n:
+                problems.append(f"{entry.name}: Adds: to {path}, which no earlier entry owns")
+        for diff in entry.diffs:
+            if diff.path in owner and owner[diff.path] is entry:
+                problems.append(f"{entry.name}: has a hunk on {diff.path}, which it owns")
+            elif diff.deletes and diff.path in owner and places[owner[diff.path].name] < n:
+                problems.append(f"{entry.name}: deletes {diff.path}, which {owner[diff.path].name} owns")
+    versions = earlier.undo(entries, owner, places, {path: data for path, (data, _) in there.items()}, problems)
+    return versions, {path: mode for path, (_, mode) in there.items()}
+
+
 def build(entries, repo, base, lists, whole, problems):
     """Return the states after each entry."""
     files = candidates(repo, base) - (beside(repo, lists) if whole else set())
     owner = find_owners(entries, files, repo, whole, problems)
     links = find_links(entries, owner, problems)
-    places = {entry.name: n for n, entry in enumerate(entries)}
+    versions, modes = our_versions(entries, repo, owner, problems)
     found, files, makefiles = [], {}, {}
     for place, entry in enumerate(entries):
-        for path in [p for p in owner if owner[p] is entry and (repo / p).is_file()]:
-            files[path] = content(repo, path)
-            if path.startswith("kernel/") and path.endswith("/Makefile"):
-                makefiles[path] = files[path]
+        for path in versions:
+            if versions[path][0][0] <= place:
+                files[path] = (earlier.at(versions[path], place), modes[path])
+                if path.startswith("kernel/") and path.endswith("/Makefile"):
+                    makefiles[path] = files[path]
         for diff in entry.diffs:
-            if diff.path in owner and places[owner[diff.path].name] <= place:
-                problems.append(f"{entry.name}: has a hunk on {diff.path}, which {owner[diff.path].name} owns")
-            else:
+            if diff.path not in versions or versions[diff.path][0][0] > place:
                 apply_diff(entry, diff, files, base, problems)
         for path, (data, mode) in makefiles.items():
             files[path] = (grown(path, data.decode(), files, links, place).encode(), mode)
@@ -187,6 +204,22 @@ def build(entries, repo, base, lists, whole, problems):
         if whole and found[-1].files[path][0] != data:
             problems.append(f"{path}: names an object that has no source")
     return found
+
+
+def after(repo, base, name, path):
+    """Return (an entry, the bytes of one of our files after it). Its own hunks need not apply."""
+    problems = []
+    entries = series.read_series(repo / "patches" / "7.3", problems)
+    owner = find_owners(entries, candidates(repo, base), repo, False, [])
+    places = {entry.name: n for n, entry in enumerate(entries)}
+    if name not in places or path not in owner or places[owner[path].name] >= places[name]:
+        raise Failure(f"{path}: is not owned by an entry before {name}", *problems)
+    later = [entry for entry in entries if places[entry.name] > places[name]]
+    versions = earlier.undo(entries, {path: owner[path]}, places, {path: content(repo, path)[0]}, problems)
+    problems = [problem for problem in problems if problem.startswith(tuple(entry.name for entry in later))]
+    if problems:
+        raise Failure(*problems)
+    return entries[places[name]], earlier.at(versions[path], places[name])
 
 
 def beside(repo, lists):

@@ -327,11 +327,11 @@ class ComposeTest(unittest.TestCase):
         self.entry("0002-b.patch", ["kernel/dma/none/"])
         self.refuse("0002-b.patch", "kernel/dma/none/", "not there")
 
-    def test_hunk_on_a_file_that_is_owned_before(self):
+    def test_deletion_of_a_file_that_is_owned_before(self):
         self.file("kernel/old/gone.c", "ours\n")
         self.entry("0002-b.patch", ["kernel/old/gone.c"])
         self.entry("0003-c.patch", [], DELETION)
-        self.refuse("0003-c.patch", "kernel/old/gone.c", "0002-b.patch")
+        self.refuse("0003-c.patch", "deletes kernel/old/gone.c", "0002-b.patch")
 
     def test_hunk_on_a_file_that_is_owned_later(self):
         self.file("kernel/dma/Makefile", "all ours\n")

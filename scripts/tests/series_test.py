@@ -221,6 +221,26 @@ class ObjectsTest(unittest.TestCase):
             "0000000000000000 t swiotlb_static", "0000000000000000 t swiotlb_static"),
             ["swiotlb_none is missing", "swiotlb_map is there twice"])
 
+    def test_new_functions(self):
+        def state(text):
+            return states.State(None, {"kernel/dma/swiotlb/a.c": (text.encode(), 0), "kernel/dma/swiotlb/tests/t.c":
+                                       (b"void test(void)\n{\n}\n", 0)})
+        old = "int one(void)\n{\n}\n\nint declared(void);\n\nstatic int hidden(void)\n{\n}\n"
+        new = old + "\nstatic noinline int\nhidden_too(int a)\n{\n}\n\nstruct pool *\ntwo(int a,\n    int b)\n{\n}\n"
+        self.assertEqual(check_series.new_functions(state(new), state(old)), {"two"})
+        self.assertEqual(check_series.new_functions(state(old), states.State(None, {})), {"one"})
+
+    def test_nothing_calls(self):
+        for path in ("kernel/dma/swiotlb/a.o", "kernel/dma/swiotlb/tests/t.o", "kernel/dma/b.o"):
+            made = self.objects.out / path
+            made.parent.mkdir(parents=True, exist_ok=True)
+            made.touch()
+        done = subprocess.CompletedProcess((), 0, "\na.o:\n0000000000000000 T one\n0000000000000010 T two\n"
+                                           "0000000000000020 T three\n\nb.o:\n                 U one\n")
+        with mock.patch.object(subprocess, "run", return_value=done) as run:
+            self.assertEqual(self.objects.uncalled({"one", "two", "not_compiled"}), ["two"])
+        self.assertNotIn("tests", " ".join(run.call_args[0][0]))
+
     def test_not_compiled(self):
         state = states.State(None, {"kernel/dma/swiotlb/a.c": (b"", 0), "kernel/dma/swiotlb/b.c": (b"", 0)})
         made = self.objects.out / "kernel/dma/swiotlb/a.o"

@@ -117,7 +117,7 @@ struct swiotlb_magazine *swiotlb_test_cpu_magazine(struct swiotlb_mem *mem,
 static inline bool swiotlb_test_set_iommu(struct device *dev, bool iommu)
 {
 #ifdef CONFIG_IOMMU_DMA
-	dev->dma_iommu = iommu;
+	dev_assign_dma_iommu(dev, iommu);
 	return true;
 #else
 	return false;
