@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Check the exported series: each patch must apply, be clean and compile, kernels at a
-few points of the series must boot, and its sum must be the composed tree.
+"""Check the exported series: each patch must apply, be clean and compile, kernels at each
+step that is in use must boot, and its sum must be the composed tree.
 
 Prints one line per patch. patches/7.3/remarks lists the remarks that are accepted.
 """
