@@ -126,9 +126,9 @@ def compile_patch(objects, state, before, known, live):
         wrong = built.unlinkable("kernel/dma/built-in.a")
         if wrong:
             raise Failure(f"{state.entry.name}, {name}: the kernel would not link:", *wrong)
-        unused = built.uncalled(new_functions(state, before)) if live else []
-        if unused:
-            raise Failure(f"{state.entry.name}, {name}: nothing calls {' '.join(unused)}")
+    unused = objects["on"].uncalled(new_functions(state, before)) if live else []
+    if unused:
+        raise Failure(f"{state.entry.name}: nothing calls {' '.join(unused)}")
     missing = not_compiled(objects["on"], state)
     if missing:
         raise Failure(f"{state.entry.name}: not compiled: {' '.join(missing)}")
