@@ -110,7 +110,7 @@ kunit-qemu: packages	## The same in QEMU (KUNIT=swiotlb_pool: one; =swiotlb_pool
 	$(Q)scripts/kernel.sh ours-kunit
 	$(Q)$(PYTHON) $(GUEST)/kunit_guest.py --kernel build/kernels/ours-kunit.bzImage $(if $(KUNIT),--filter '$(KUNIT)')
 
-check-series: packages	## Apply, compile and read each patch of the series, boot kernels at three of them
+check-series: packages	## Apply, compile and read each patch of the series, boot kernels at each step
 	$(Q)scripts/check_series.sh
 
 check-fixes: packages	## Show each patch of patches/fixes-7.3 by a test, boot the fixed base (BOOT=0: do not)

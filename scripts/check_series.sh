@@ -9,5 +9,6 @@ set -euo pipefail
 
 need python3=python3 git=git gcc=gcc make=make /usr/include/stdio.h=libc6-dev bison=bison flex=flex \
 	bc=bc ccache=ccache perl=perl /usr/include/gelf.h=libelf-dev sparse=sparse codespell=codespell
+"$TOP/scripts/packages.sh" um
 base=$("$TOP/scripts/base.sh")
 exec python3 -B "$TOP/scripts/check_series.py" --base "$base" "$@"

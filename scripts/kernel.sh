@@ -98,7 +98,7 @@ fragments() {
 	echo "$CONFIGS/arch/$(arch_of "$1").config"
 	for part in "${parts[@]:1}"; do
 		[[ $part != "$(arch_of "$1")" ]] || continue
-		if [[ -f $CONFIGS/$part.config ]] || ! subsets "$1" | grep -qx "$part"; then
+		if [[ -f $CONFIGS/$part.config ]] || ! subsets "$1" | grep -x "$part" >/dev/null; then
 			echo "$CONFIGS/$part.config"
 		fi
 	done

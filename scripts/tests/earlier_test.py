@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a later entry adds to a file of an earlier one is taken out of it before."""
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ SCRIPTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(SCRIPTS))
 sys.dont_write_bytecode = True
 
+import carry  # noqa: E402
 import check_series  # noqa: E402
 import earlier  # noqa: E402
 import mails  # noqa: E402
@@ -206,6 +208,32 @@ class SeriesTest(unittest.TestCase):
         (self.repo / "patches/7.3/0003-c.patch").write_bytes(text)
         self.assertEqual(self.contents()[1], wanted)
         self.assertEqual(entry.name, "0003-c.patch")
+
+    def carried(self, source):
+        """Edit the file, and carry the hunks over that."""
+        old = self.top / "old"
+        shutil.copytree(self.repo, old)
+        self.put(self.repo / FILE, source)
+        return carry.carry(self.repo, old, self.base)
+
+    def test_hunks_are_carried_over_an_edit(self):
+        source = SOURCE.replace("/* first() comes first. */", "/* It comes first. */")
+        self.put(self.repo / FILE, source)
+        self.refused("0003-c.patch", "does not apply")
+        self.put(self.repo / FILE, SOURCE)
+        self.assertEqual(self.carried(source.replace("\treturn c;", "\tc++;\n\treturn c;")),
+                         [("0003-c.patch", FILE, False)])
+        self.assertIn("<<<<", (self.repo / "build/carry/0003-c.patch" / FILE).read_text())
+
+    def test_hunks_are_carried_over_an_edit_nearby(self):
+        source = SOURCE.replace("\tint c;\n", "\tlong c;\n")
+        self.put(self.repo / FILE, source)
+        self.refused("0003-c.patch", "does not apply")
+        self.put(self.repo / FILE, SOURCE)
+        self.assertEqual(self.carried(source), [("0003-c.patch", FILE, True)])
+        _, second, third = self.contents()
+        self.assertEqual(third, source)
+        self.assertEqual(second, source.replace("extern int third;\n", "").replace("\tc = first();\n", ""))
 
 
 if __name__ == "__main__":
