@@ -168,6 +168,17 @@ class MailsTest(SeriesCase):
         names = [line.split()[0] for line in cover.native(self.repo).splitlines()[1:]]
         self.assertEqual(names, ["slow", "same"])
 
+    def test_entries(self):
+        def state(name, **lines):
+            files = {f"kernel/dma/swiotlb/{path.replace('__', '/')}.c": (b"x\n" * n, 0) for path, n in lines.items()}
+            return states.State(states.series.Entry(name), files)
+        table = cover.entries([state("0001-none.patch"), state("0002-core.patch", a=5, tests__a=3),
+                               state("0003-turn-over.patch", a=6, tests__a=3),
+                               state("0004-more.patch", a=6, b=4, tests__a=3)])
+        self.assertEqual([line.split() for line in table.splitlines()[1:]], [
+            ["2", "core", "5", "3", "no"], ["3", "turn-over", "1", "0", "yes"], ["4", "more", "4", "0", "yes"],
+            "in use with the switch: 6 of 10 lines".split()])
+
     def test_address(self):
         for url, wanted in (("https://me:secret@host/x.git", "https://host/x.git"), ("/home/me/x", None),
                             ("git://host/x", "git://host/x"), ("", None)):
