@@ -20,11 +20,16 @@ cleanup() {
 
 # All code is in a function, which bash reads as a whole.
 main() {
-	local arch=${1:-} suite file
+	local arch=${1:-} debian suite file
 
+	suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 	case $arch in
-	i386 | arm64) ;;
-	*) die "usage: ${0##*/} i386|arm64" ;;
+	arm64 | i386) debian=$arch ;;
+	arm) debian=armhf ;;
+	# Debian 12 was not released for it.
+	riscv) debian=riscv64 suite=trixie ;;
+	s390) debian=s390x ;;
+	*) die "usage: ${0##*/} arm|arm64|i386|riscv|s390" ;;
 	esac
 	need python3=python3 flock=util-linux
 	CACHE=$(cache_dir)
@@ -35,10 +40,10 @@ main() {
 	lock "$CACHE/foreign/.lock" "busybox for $arch"
 	[[ ! -f $file ]] || exit 0
 
-	suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 	temp=$(mktemp -d "$CACHE/foreign/.tmp.XXXXXX")
-	fetch_deb "$arch" "$suite" "$PACKAGE"
-	dpkg-deb --fsys-tarfile "$temp"/*.deb | tar -xO ./bin/busybox >"$temp/busybox"
+	fetch_deb "$debian" "$suite" "$PACKAGE"
+	# In /bin or, from Debian 13 on, in /usr/bin
+	dpkg-deb --fsys-tarfile "$temp"/*.deb | tar -xO --wildcards './*bin/busybox' >"$temp/busybox"
 	chmod 755 "$temp/busybox"
 	publish "$temp/busybox" "$file"
 	exit

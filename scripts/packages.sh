@@ -9,17 +9,30 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
+# cross TRIPLE ARCH: the compiler and the C library for guests of Debian's architecture ARCH.
+cross() {
+	need "$1-gcc=gcc-$1" "/usr/$1/lib/libc.a=libc6-dev-$2-cross"
+}
+
 case ${1:-} in
 '' | x86_64)
 	need python3=python3 qemu-system-x86_64=qemu-system-x86 fio=fio busybox=busybox-static \
 		gnuplot=gnuplot-nox strip=binutils ;;
-i386)
-	need qemu-system-i386=qemu-system-x86 i686-linux-gnu-gcc=gcc-i686-linux-gnu \
-		/usr/i686-linux-gnu/lib/libc.a=libc6-dev-i386-cross ;;
+arm)
+	need qemu-system-arm=qemu-system-arm
+	cross arm-linux-gnueabihf armhf ;;
 arm64)
-	need qemu-system-aarch64=qemu-system-arm dtc=device-tree-compiler \
-		aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu \
-		/usr/aarch64-linux-gnu/lib/libc.a=libc6-dev-arm64-cross ;;
+	need qemu-system-aarch64=qemu-system-arm dtc=device-tree-compiler
+	cross aarch64-linux-gnu arm64 ;;
+i386)
+	need qemu-system-i386=qemu-system-x86
+	cross i686-linux-gnu i386 ;;
+riscv)
+	need qemu-system-riscv64=qemu-system-misc
+	cross riscv64-linux-gnu riscv64 ;;
+s390)
+	need qemu-system-s390x=qemu-system-misc
+	cross s390x-linux-gnu s390x ;;
 net)
 	"$0" x86_64
 	need memcached=memcached iperf3=iperf3 ldd=libc-bin gcc=gcc ;;
@@ -32,8 +45,6 @@ xen)
 	"$0" x86_64
 	need dpkg-deb=dpkg gzip=gzip
 	"$TOP/scripts/xen.sh" ;;
-s390)
-	need s390x-linux-gnu-gcc=gcc-s390x-linux-gnu ;;
 *)
-	die "usage: ${0##*/} [i386|arm64|net|pc|s390|um|x86_64|xen]" ;;
+	die "usage: ${0##*/} [arm|arm64|i386|net|pc|riscv|s390|um|x86_64|xen]" ;;
 esac

@@ -14,7 +14,7 @@ set -euo pipefail
 
 OUT=$TOP/build/test
 SELFTESTS=$TOP/tools/testing/selftests/swiotlb/qemu
-GUESTS="lean debug kcsan xen coco pc i386 arm64 um"
+GUESTS="lean debug kcsan xen coco pc i386 arm64 arm64-16k um"
 passed=0
 failed=0
 # The steps that boot guests
@@ -163,7 +163,7 @@ group() {
 	case $1 in
 	debug | lean) guests 300 "$1" ;;
 	kcsan) guests 200 kcsan ;;
-	i386 | arm64) foreign "$1" "$1" ;;
+	i386 | arm64*) foreign "${1%%-*}" "$1" ;;
 	pc)
 		can guest-pc "$TOP/scripts/packages.sh" pc || return 0
 		guests 1200 pc ;;
@@ -193,6 +193,7 @@ full() {
 	group pc
 	group i386
 	group arm64
+	group arm64-16k
 	group um
 	objects x86_64
 	objects i386

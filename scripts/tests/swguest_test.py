@@ -472,6 +472,14 @@ class Table(unittest.TestCase):
         found = re.search(r'^GUESTS="(.*)"$', text, re.M)[1]
         self.assertEqual(" ".join(sorted(found.split())), groups)
 
+    def test_the_page_on_callers_has_each_group(self):
+        text = (TREE / "Documentation/core-api/swiotlb.rst").read_text()
+        table = re.search(r"^Caller, or state.*\n(=+ =+ =+)\n((?:.*\n)*?)\1$", text, re.M)
+        first, second, _ = map(len, table[1].split(" "))
+        cells = (line[first + 1:first + 1 + second] for line in table[2].splitlines())
+        self.assertEqual({name for cell in cells for name in re.split("[, ]+", cell) if name},
+                         {row.group for row in tests.TESTS})
+
     def test_only_a_debug_kernel_looks_for_leaks(self):
         for row in tests.TESTS:
             self.assertEqual("kmemleak=on" in row.append, row.leaks, row.name)
