@@ -13,7 +13,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 
 .PHONY: help packages
 .PHONY: base compose kernels
-.PHONY: run native native-next native-map quick bench bench-profile bench-without bench-guest count-guest count-cpus net count-net bench-dynamic
+.PHONY: run native native-next native-map quick bench bench-profile bench-without bench-hog bench-guest count-guest count-cpus net count-net bench-dynamic
 .PHONY: test test-full kunit kunit-qemu
 .PHONY: figures series check-series check-fixes check-figures check-docs
 .PHONY: clean distclean
@@ -68,6 +68,9 @@ bench-profile:		## Say by instructions and times what is in the rows of bench th
 
 bench-without:		## Say what each mechanism of the engine buys, by taking it out: results/without/latest
 	$(Q)$(MAKE) -C tools/testing/swiotlb bench-without
+
+bench-hog:		## Time the maps of two devices beside a disk that fills all pools: results/hog/latest
+	$(Q)$(MAKE) -C tools/testing/swiotlb bench-hog
 
 bench-guest: packages	## Time map, unmap and fio in QEMU, base and patched: results/bench-guest/latest
 	$(Q)scripts/kernel.sh base-mapbench ours
