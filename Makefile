@@ -13,7 +13,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 
 .PHONY: help packages
 .PHONY: base compose kernels
-.PHONY: run native native-next native-map quick bench bench-profile bench-without bench-guest count-guest count-cpus net count-net bench-dynamic
+.PHONY: run native native-next native-map native-wait quick bench bench-profile bench-without bench-hog bench-guest count-guest count-cpus net count-net bench-dynamic
 .PHONY: test test-full kunit kunit-qemu
 .PHONY: figures series check-series check-fixes check-figures check-docs
 .PHONY: clean distclean
@@ -57,6 +57,11 @@ native-map: packages	## Time map and unmap natively, in User Mode Linux: results
 	$(Q)scripts/kernel.sh base-mapbench-um ours-um
 	$(Q)$(PYTHON) scripts/bench_guest.py --native
 
+native-wait: packages	## 64 threads that need 256 MiB, from 8 MiB: do maps fail or wait? In User Mode Linux: results/wait/latest
+	$(Q)scripts/packages.sh um
+	$(Q)scripts/kernel.sh base-mapbench-um ours-um
+	$(Q)$(PYTHON) scripts/wait_guest.py
+
 quick: packages kernels	## The part in QEMU in three minutes, for a developer
 	$(Q)$(PYTHON) scripts/compare.py --quick
 
@@ -68,6 +73,9 @@ bench-profile:		## Say by instructions and times what is in the rows of bench th
 
 bench-without:		## Say what each mechanism of the engine buys, by taking it out: results/without/latest
 	$(Q)$(MAKE) -C tools/testing/swiotlb bench-without
+
+bench-hog:		## Time the maps of two devices beside a disk that fills all pools: results/hog/latest
+	$(Q)$(MAKE) -C tools/testing/swiotlb bench-hog
 
 bench-guest: packages	## Time map, unmap and fio in QEMU, base and patched: results/bench-guest/latest
 	$(Q)scripts/kernel.sh base-mapbench ours

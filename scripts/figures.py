@@ -186,7 +186,7 @@ class List:
 
     def evaluate(self, expression, seen=()):
         """Evaluate an expression of names of the list, tables and arithmetic to a number."""
-        names = {"sum": sum, "len": len, "round": round, "lines": self.lines, "code": self.code, **self.tables}
+        names = {"sum": sum, "len": len, "round": round, "min": min, "lines": self.lines, "code": self.code, **self.tables}
         code = compile(expression.strip(), expression, "eval")
         for name in code.co_names:
             if name in self._names and name not in seen:

@@ -10,7 +10,6 @@
 
 #include "swiotlb/bounce.h"
 #include "swiotlb/large.h"
-#include "swiotlb/owner.h"
 #include "swiotlb/report.h"
 #include "swiotlb/transient.h"
 #include "swiotlb/wait.h"
@@ -154,14 +153,16 @@ static void swiotlb_map_impossible(struct device *dev, size_t bytes,
  * Map if the magazine of the CPU has no buffer, or the caller can sleep: from an area, or in
  * a pool for this mapping. Report a failure.
  */
-static phys_addr_t swiotlb_map_shared(struct swiotlb_mem *mem, struct device *dev,
-				      const struct swiotlb_request *req,
-				      unsigned long attrs, struct io_tlb_pool **pool)
+static noinline phys_addr_t
+swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
+		 const struct swiotlb_request *req, unsigned long attrs,
+		 struct io_tlb_pool **pool)
 {
-	enum swiotlb_reach reach = swiotlb_mem_reach(mem, dev);
+	struct swiotlb_mem *shared = swiotlb_mem_shared(mem);
+	enum swiotlb_reach reach = swiotlb_mem_reach(shared, dev);
 	phys_addr_t tlb_addr;
 
-	if (reach == SWIOTLB_REACH_NONE && !swiotlb_transient_is_reached(mem, dev)) {
+	if (reach == SWIOTLB_REACH_NONE && !swiotlb_transient_is_reached(shared, dev)) {
 		if (swiotlb_failed(dev, SWIOTLB_CAUSE_OUT_OF_REACH, req->bytes, attrs))
 			dev_warn(dev, "swiotlb is out of reach, overflow (sz: %zu bytes, mask %llx, bus limit %llx)\n",
 				 req->bytes, *dev->dma_mask, dev->bus_dma_limit);
@@ -169,30 +170,11 @@ static phys_addr_t swiotlb_map_shared(struct swiotlb_mem *mem, struct device *de
 	}
 
 	if (attrs & DMA_ATTR_MAY_SLEEP)
-		tlb_addr = swiotlb_map_sleeping(mem, dev, req, reach, pool);
+		tlb_addr = swiotlb_map_sleeping(shared, dev, req, reach, pool);
 	else
-		tlb_addr = swiotlb_map_atomic(mem, dev, req, reach, pool);
+		tlb_addr = swiotlb_map_atomic(shared, dev, req, reach, pool);
 	if (tlb_addr == SWIOTLB_MAP_FULL)
 		swiotlb_failed_full(dev, req, reach, attrs);
-	return tlb_addr;
-}
-
-/*
- * Try the device's own allocator first, if it has one. A caller that can sleep does not: it
- * waits in the queue of the shared allocator.
- */
-static noinline phys_addr_t
-swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
-		 const struct swiotlb_request *req, unsigned long attrs,
-		 struct io_tlb_pool **pool)
-{
-	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
-
-	if (swiotlb_mem_is_own(mem) && !(attrs & DMA_ATTR_MAY_SLEEP))
-		tlb_addr = swiotlb_own_map(mem, dev, req, pool);
-	if (tlb_addr == SWIOTLB_MAP_FULL)
-		tlb_addr = swiotlb_map_shared(swiotlb_mem_shared(mem), dev, req, attrs,
-					      pool);
 	return tlb_addr;
 }
 

@@ -3,7 +3,7 @@
 
 import re
 
-from . import cpus, plan as plans, report
+from . import cpus, plan as plans, report, waiting
 
 # Rows of make bench that run the same code in both columns
 BOUNDS = re.compile(r"bare memcpy |hand .* without mapping$|.* nothing else$")
@@ -98,6 +98,17 @@ def _xarray(found):
                        [[line["pools"], line["gib"], line["index"], line["xarray"]] for line in found])
 
 
+def hog(found):
+    """Return the table of make bench-hog."""
+    def share(line):
+        return f"{line['share']} % ({line['low']} to {line['high']})" if line["low"] else \
+            f"{line['share']} %" if line["share"] else ""
+    return report.grid(["", "device", "M maps/s alone", "beside the hog", "that is", "p99 alone, ns", "p99 beside, ns",
+                        "maps that fail"],
+                       [[line["setup"], line["device"], line["alone"], line["beside"], share(line), line["p99_alone"],
+                         line["p99_beside"], f"{line['failed']} %"] for line in found])
+
+
 def _runs(found):
     return report.grid(["run", "command", "started", "commit", "host", "other load", "QEMU", "fio"],
                        [list(line.values()) for line in found])
@@ -118,5 +129,7 @@ def makers(tables, runs):
             "next": lambda: _next(lines("next")),
             "cpus": lambda: cpus.grid(lines("cpus")),
             "xarray": lambda: _xarray(lines("xarray")),
+            "hog": lambda: hog(lines("hog")),
+            "wait": lambda: waiting.grid(lines("wait")),
             "without": lambda: _without(lines("without")),
             "runs": lambda: _runs(runs)}

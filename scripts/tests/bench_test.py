@@ -11,6 +11,7 @@ sys.path[:0] = [str(TREE / "scripts"),
                 str(TREE / "tools/testing/swiotlb/bench")]
 
 import callgrind  # noqa: E402
+import hog  # noqa: E402
 import rows as plan  # noqa: E402
 import runs  # noqa: E402
 import table  # noqa: E402
@@ -60,6 +61,36 @@ class Rows(unittest.TestCase):
     def test_what_was_not_measured_holds_nothing(self):
         self.assertIsNone(plan.holds(plan.Limit("ours", "<=", 5), None, None))
         self.assertIsNone(plan.holds(None, 1.0, 1.0))
+
+
+class Hog(unittest.TestCase):
+    SETUP = hog.SETUPS[0]
+
+    def entry(self, *turns):
+        """Make the line of a disk from the throughput of (alone, beside) in each turn."""
+        found = hog.Turns()
+        for number, (alone, beside) in enumerate(turns):
+            for how, rate in (("alone", alone), ("beside", beside)):
+                found.add({f"hog/disk/{how}/{number}/rate": rate,
+                           f"hog/disk/{how}/{number}/p99": 10.0,
+                           f"hog/disk/{how}/{number}/failed": 0.0 if rate else 100.0})
+        return hog.entry(self.SETUP, "disk", found)
+
+    def test_a_turn_is_compared_with_the_one_before(self):
+        line = self.entry((10.0, 9.0), (20.0, 18.0), (40.0, 36.0))
+        self.assertAlmostEqual(line["share"], 90)
+        self.assertAlmostEqual(line["low"], 90)
+        self.assertEqual((line["alone"], line["beside"], line["failed"]), (20.0, 18.0, 0.0))
+
+    def test_without_a_map_there_is_no_interval(self):
+        line = self.entry((10.0, 0.0), (10.0, 0.0))
+        self.assertEqual((line["share"], line["failed"]), (0, 100.0))
+        self.assertEqual([hog.cell(line, name) for name in ("low", "high")], ["", ""])
+
+    def test_a_missing_value_fails_the_check(self):
+        line = self.entry((10.0, 9.0), (20.0, 18.0))
+        self.assertEqual(hog.check([line]), 0)
+        self.assertEqual(hog.check([{**line, "p99_beside": None}]), 1)
 
 
 CALLGRIND = """\

@@ -14,7 +14,7 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TREE / "scripts"))
 
-from swbench import mapbench, measure, plan, plot, report, results, stats  # noqa: E402
+from swbench import mapbench, measure, plan, plot, report, results, stats, waiting  # noqa: E402
 
 import compare  # noqa: E402
 
@@ -149,6 +149,28 @@ class MapRows(unittest.TestCase):
         text = mapbench.script(self.entries(), "tcg")
         self.assertIn('0 50.00 25.00 "64-64k from device', text)
         self.assertIn('0 100.00 70.71 "nvme 4k read', text)
+
+
+class Waiting(unittest.TestCase):
+    TOOL = {"map_calls": "3000000", "elapsed_ns": "3000000000", "failures": "7", "map_p50_ns": "1500",
+            "map_p99_ns": "20000", "map_p999_ns": "300000", "map_max_ns": "5000000"}
+
+    def test_figures_have_units(self):
+        found = waiting.figures(self.TOOL, {"events.waited": "12", "io_tlb_used": "0"})
+        self.assertEqual(found, {"maps": 1000, "failed": 7, "waited": 12, "p50_us": 1.5,
+                                 "p99_us": 20, "p999_us": 300, "max_us": 5000})
+
+    def test_a_setup_has_medians_and_no_event_that_its_kernel_lacks(self):
+        base, _, sleeps = waiting.SETUPS
+        lines = waiting.entries({base: [{"maps": 1.0}, {"maps": 3.0}, {"maps": 9.0}],
+                                 sleeps: [{"maps": 2.25, "waited": 4}]})
+        self.assertEqual([waiting.cell(line, "maps") for line in lines], ["3", "", "2.2"])
+        self.assertEqual([waiting.cell(line, "waited") for line in lines], ["", "", "4"])
+        self.assertEqual(len(waiting.grid([{column: waiting.cell(line, column) for column in
+                                            waiting.COLUMNS} for line in lines]).splitlines()), 5)
+
+    def test_only_one_setup_sleeps(self):
+        self.assertEqual([setup.options for setup in waiting.SETUPS], ["", "", " -w"])
 
 
 class Results(unittest.TestCase):

@@ -136,12 +136,8 @@ static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem,
 	unsigned long nslots, open = swiotlb_growth_open(mem);
 	long room = swiotlb_limit_room(mem);
 
-	if (room < (long)SWIOTLB_MIN_GROW_SLOTS) {
-		if (!mem->common)
-			pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
-				     swiotlb_kib(swiotlb_limit_nslots(mem)));
+	if (room < (long)SWIOTLB_MIN_GROW_SLOTS)
 		return 0;
-	}
 	nslots = max(swiotlb_growth_enough(mem, demand), open + 1);
 	nslots = roundup_pow_of_two(nslots) - open;
 	nslots = roundup_pow_of_two(max(nslots, SWIOTLB_FIRST_SLOTS));
@@ -182,7 +178,8 @@ static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem,
 	/* Do not retry if decryption fails: it would fail for other memory, too. */
 	for (; nslots >= SWIOTLB_MIN_GROW_SLOTS && pool == ERR_PTR(-ENOMEM); nslots /= 2) {
 		/* Areas of at least two largest mappings: alignment may exclude the first slots. */
-		nareas = swiotlb_limit_nareas(mem->growth.nareas, nslots / 2);
+		nareas = swiotlb_limit_nareas(READ_ONCE(mem->growth.nareas),
+					      nslots / 2);
 		pages.bytes = nslots << IO_TLB_SHIFT;
 		pool = swiotlb_growth_create(mem, &pages, nareas);
 	}
@@ -477,6 +474,18 @@ void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev)
 		swiotlb_growth_kick(mem, dev);
 }
 
+/* Can the worker make room: by a closed pool, which is held but not open, or by another one? */
+static bool swiotlb_growth_may_help(const struct swiotlb_mem *mem)
+{
+	if (READ_ONCE(mem->pools.held) != READ_ONCE(mem->pub.nslabs) ||
+	    !swiotlb_limit_is_reached(mem))
+		return true;
+	if (!mem->common)
+		pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
+			     swiotlb_kib(swiotlb_limit_nslots(mem)));
+	return false;
+}
+
 /**
  * swiotlb_growth_want() - ask for another pool
  * @mem:	Allocator that may grow, in which a map has found no room.
@@ -486,7 +495,7 @@ void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev)
  */
 void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev)
 {
-	if (READ_ONCE(mem->growth.failed))
+	if (READ_ONCE(mem->growth.failed) || !swiotlb_growth_may_help(mem))
 		return;
 	WRITE_ONCE(mem->growth.failed, true);
 	swiotlb_growth_kick(mem, dev);

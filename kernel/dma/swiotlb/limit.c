@@ -28,8 +28,8 @@ unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem)
 	unsigned long most = totalram_pages() << (PAGE_SHIFT - IO_TLB_SHIFT);
 	unsigned long granted, all;
 
-	if (mem->growth.max_nslots)
-		return mem->growth.max_nslots;
+	if (READ_ONCE(mem->growth.max_nslots))
+		return READ_ONCE(mem->growth.max_nslots);
 
 	/* Cut the size that the architecture asks for as swiotlb_boot_nslots() does. */
 	granted = min(low->growth.arch_nslots, most / 4);

@@ -121,6 +121,8 @@ struct swiotlb_waiter {
  * @queue:	Callers that wait for slots in this allocator or in @wider, whose own queues
  *		are not used.
  * @limit_queue: Callers that wait for room within the limit.
+ * @nwaiters:	Of a device's own allocator: callers of the device that wait in the queue of
+ *		the common one, whose lock protects this.
  * @early_used:	Slots that were mapped, less those that were unmapped, before there were
  *		magazines.
  * @early_bounced: Bytes that were copied before there were magazines.
@@ -144,6 +146,7 @@ struct swiotlb_mem {
 	struct swiotlb_pools pools;
 	struct swiotlb_queue queue;
 	struct swiotlb_queue limit_queue;
+	unsigned int nwaiters;
 	atomic_long_t early_used;
 	atomic_long_t early_bounced;
 	struct swiotlb_growth growth;
@@ -410,7 +413,7 @@ static inline void swiotlb_mem_hold(struct swiotlb_mem *mem, long nslots)
 static inline void swiotlb_mem_freed(struct swiotlb_mem *mem)
 {
 	if (unlikely(swiotlb_cache_is_waited(&mem->cache)))
-		swiotlb_queue_wake(&swiotlb_mem_low(mem)->queue);
+		swiotlb_queue_wake(&swiotlb_mem_low(swiotlb_mem_shared(mem))->queue);
 }
 
 /* Wake the first callers that wait for slots and for the limit, after room was made. */

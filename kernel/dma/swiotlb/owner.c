@@ -5,9 +5,8 @@
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
-#include "owner.h"
+#include "mem.h"
 #include "param.h"
-#include "wait.h"
 
 /**
  * DOC: A device's own
@@ -20,8 +19,8 @@
  * It has no boot pool, and no pool until the device bounces. It grows and shrinks by the
  * rule of growth.c, from nothing to nothing. Its limit is twice what the device can have
  * in flight, and never more than it leaves within the limit of all. Its memory is on the
- * node of the device, and it has as many areas as the device has queues. Callers that may
- * sleep use the common allocator: there they wait in order of arrival.
+ * node of the device, and it has as many areas as the device has queues. If several hosts of
+ * a controller say what they have in flight, it is the sum that counts.
  *
  * Life::
  *
@@ -53,7 +52,7 @@
 /* How often to look whether leaked mappings have ended. */
 #define SWIOTLB_OWN_RETRY	HZ
 
-/* Two drivers may use one device: the first call counts. Taken before swiotlb_pools_lock. */
+/* Several drivers may use one device, and probe at once. Taken before swiotlb_pools_lock. */
 static DEFINE_MUTEX(swiotlb_own_lock);
 
 /**
@@ -119,13 +118,32 @@ static void swiotlb_own_init(struct swiotlb_mem *mem, struct swiotlb_mem *common
 	swiotlb_growth_enable(mem, common->last, nareas, max_nslots);
 }
 
+static void swiotlb_own_log(struct device *dev, const struct swiotlb_mem *mem)
+{
+	dev_info(dev, "bounce buffers of its own: at most %lu KiB, %u queues\n",
+		 swiotlb_kib(mem->growth.max_nslots), mem->growth.nareas);
+}
+
+/* Another driver, or another host of the controller, uses the device, too. */
+static void swiotlb_own_extend(struct device *dev, struct swiotlb_mem *mem,
+			       unsigned int nqueues, size_t bytes)
+{
+	unsigned long all = swiotlb_own_limit(mem->common, SIZE_MAX);
+	unsigned long more = swiotlb_own_limit(mem->common, bytes);
+
+	WRITE_ONCE(mem->growth.max_nslots, min(mem->growth.max_nslots + more, all));
+	WRITE_ONCE(mem->growth.nareas, min(mem->growth.nareas + nqueues,
+					   swiotlb_default_mem.growth.nareas));
+	swiotlb_own_log(dev, mem);
+}
+
 /**
  * swiotlb_device_allocate() - give a device an allocator of its own
- * @dev:	Device. Nothing is done if it has one, or a restricted pool, if it does not
- *		reach all pools that would be made for it, or if swiotlb= does not ask for
- *		that.
- * @nqueues:	Queues over which it maps.
- * @bytes:	The most that it will have mapped at one time.
+ * @dev:	Device. Nothing is done if it has a restricted pool, if it does not reach all
+ *		pools that would be made for it, or if swiotlb= does not ask for that.
+ * @nqueues:	Queues over which the caller maps.
+ * @bytes:	The most that the caller will have mapped at one time. If the device has an
+ *		allocator of its own, its limit is raised by that.
  *
  * Pools are added when the device bounces. The allocator ends with the device.
  *
@@ -140,7 +158,11 @@ void swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t by
 
 	guard(mutex)(&swiotlb_own_lock);
 	if (!swiotlb_param.own || !bytes || !swiotlb_growth_is_enabled(low) ||
-	    dev->dma_io_tlb_mem != &low->pub || !dev->dma_mask)
+	    !dev->dma_io_tlb_mem || !dev->dma_mask)
+		return;
+	if (swiotlb_mem_is_own(to_swiotlb_mem(dev->dma_io_tlb_mem)))
+		swiotlb_own_extend(dev, to_swiotlb_mem(dev->dma_io_tlb_mem), nqueues, bytes);
+	if (dev->dma_io_tlb_mem != &low->pub)
 		return;
 	reach = swiotlb_mem_reach(low, dev);
 	if (reach < SWIOTLB_REACH_MEM)
@@ -155,8 +177,7 @@ void swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t by
 	INIT_DELAYED_WORK(&own->end_work, swiotlb_own_end_work);
 	own->shrinker = swiotlb_growth_shrinker(&own->mem);
 	swiotlb_debugfs_add(&own->mem, dev_name(dev));
-	dev_info(dev, "bounce buffers of its own: at most %lu KiB, %u queues\n",
-		 swiotlb_kib(own->mem.growth.max_nslots), nqueues);
+	swiotlb_own_log(dev, &own->mem);
 	/* [12] Pairs with the address dependency in swiotlb_tbl_map_single(). */
 	smp_store_release(&dev->dma_io_tlb_mem, &own->mem.pub);
 }
@@ -175,24 +196,4 @@ void swiotlb_mem_release(struct io_tlb_mem *pub)
 		return;
 	own = container_of(to_swiotlb_mem(pub), struct swiotlb_own, mem);
 	queue_delayed_work(system_dfl_wq, &own->end_work, 0);
-}
-
-/**
- * swiotlb_own_map() - map by the allocator of a device
- * @own:	The allocator.
- * @dev:	Its device.
- * @req:	The request, swiotlb_request_possible().
- * @pool:	Filled in on success.
- *
- * Context: Any, takes locks of areas and depots.
- * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
- */
-phys_addr_t swiotlb_own_map(struct swiotlb_mem *own, struct device *dev,
-			    const struct swiotlb_request *req,
-			    struct io_tlb_pool **pool)
-{
-	/* Its mask may have changed. */
-	if (swiotlb_mem_reach(own, dev) != SWIOTLB_REACH_MEM)
-		return SWIOTLB_MAP_FULL;
-	return swiotlb_search(own, dev, req, SWIOTLB_REACH_MEM, false, pool);
 }

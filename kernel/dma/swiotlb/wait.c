@@ -18,7 +18,8 @@
  *
  * Callers wait in order of arrival. An allocator and its wider allocator have one queue. Only
  * the first caller in the queue searches. If the queue is not empty, a map that may sleep is
- * queued before it searches. Maps that cannot sleep ignore the queue.
+ * queued before it searches. Maps that cannot sleep ignore the queue. A device with an
+ * allocator of its own waits in the queue of the common one: room in either wakes it.
  *
  * Free slots do not help large mappings, or devices that reach no pool. Their callers wait in
  * another queue, until the limit allows another pool, or a large mapping ends.
@@ -45,24 +46,14 @@
  */
 #define SWIOTLB_WAIT_GFP	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY)
 
-/**
- * swiotlb_search() - map from an allocator and those it falls back to
- * @mem:	Allocator. The wider one comes first, if it is reached: low memory is for
- *		devices that need it.
- * @dev:	Device.
- * @req:	The request, swiotlb_request_possible().
- * @reach:	Pools that the device can use.
- * @waits:	For a caller that waits: surely find what there is.
- * @pool:	Filled in on success.
- *
- * Context: Any, takes locks of areas and depots.
- * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL. Then more memory
- * has been asked for, if that helps.
+/*
+ * Map from an allocator and those it falls back to. The wider one comes first, if it is
+ * reached: low memory is for devices that need it. If there is no room, ask for more memory.
  */
-phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
-			   const struct swiotlb_request *req,
-			   enum swiotlb_reach reach, bool waits,
-			   struct io_tlb_pool **pool)
+static phys_addr_t swiotlb_search_mem(struct swiotlb_mem *mem, struct device *dev,
+				      const struct swiotlb_request *req,
+				      enum swiotlb_reach reach, bool waits,
+				      struct io_tlb_pool **pool)
 {
 	struct swiotlb_mem *widest = swiotlb_mem_widest(mem, reach);
 	/* Another pool would not help a device that only reaches a part of the allocator. */
@@ -85,6 +76,34 @@ phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
 	if (may_grow)
 		swiotlb_growth_want(widest, dev);
 	return SWIOTLB_MAP_FULL;
+}
+
+/* The device's own allocator, if it has one and reaches it: its mask may have changed. */
+static struct swiotlb_mem *swiotlb_dev_own(struct device *dev)
+{
+	struct io_tlb_mem *pub = READ_ONCE(dev->dma_io_tlb_mem);
+
+	if (!pub || !swiotlb_mem_is_own(to_swiotlb_mem(pub)) ||
+	    swiotlb_mem_reach(to_swiotlb_mem(pub), dev) != SWIOTLB_REACH_MEM)
+		return NULL;
+	return to_swiotlb_mem(pub);
+}
+
+/* Map by the device's own allocator, if it has one, or else by the common one. */
+static phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
+				  const struct swiotlb_request *req,
+				  enum swiotlb_reach reach, bool waits,
+				  struct io_tlb_pool **pool)
+{
+	struct swiotlb_mem *own = swiotlb_dev_own(dev);
+	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
+
+	if (own)
+		tlb_addr = swiotlb_search_mem(own, dev, req, SWIOTLB_REACH_MEM, waits,
+					      pool);
+	if (tlb_addr == SWIOTLB_MAP_FULL)
+		tlb_addr = swiotlb_search_mem(mem, dev, req, reach, waits, pool);
+	return tlb_addr;
 }
 
 static phys_addr_t swiotlb_map_own(struct swiotlb_mem *mem, struct device *dev,
@@ -129,13 +148,15 @@ static bool swiotlb_wait_is_for_limit(const struct swiotlb_request *req,
 
 /* Queue a waiter. Afterwards, code that makes room sees that a caller waits. */
 static void swiotlb_wait_begin(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
-			       struct swiotlb_waiter *waiter)
+			       struct swiotlb_mem *own, struct swiotlb_waiter *waiter)
 {
 	init_completion(&waiter->room);
 	scoped_guard(spinlock_irqsave, &queue->lock) {
 		list_add_tail(&waiter->node, &queue->waiters);
 		for (; mem && queue == &swiotlb_mem_low(mem)->queue; mem = mem->wider)
 			WRITE_ONCE(mem->cache.crowded, SWIOTLB_CROWDED_WAITED);
+		if (own && !own->nwaiters++)
+			WRITE_ONCE(own->cache.crowded, SWIOTLB_CROWDED_WAITED);
 	}
 	/* [11] Pairs with swiotlb_magazine_push(), and swiotlb_mem_made_room(). */
 	smp_mb();
@@ -152,7 +173,8 @@ static bool swiotlb_wait_is_first(struct swiotlb_queue *queue,
 
 /* Remove a waiter, and wake the next: there may be room that was too small for this one. */
 static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
-			     struct swiotlb_waiter *waiter, bool gave_up)
+			     struct swiotlb_mem *own, struct swiotlb_waiter *waiter,
+			     bool gave_up)
 {
 	guard(spinlock_irqsave)(&queue->lock);
 	if (gave_up) {
@@ -160,6 +182,8 @@ static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_queue *queu
 		queue->gave_up_at = jiffies;
 	}
 	list_del(&waiter->node);
+	if (own && !--own->nwaiters)
+		WRITE_ONCE(own->cache.crowded, 0);
 	if (!list_empty(&queue->waiters)) {
 		waiter = list_first_entry(&queue->waiters, struct swiotlb_waiter, node);
 		complete(&waiter->room);
@@ -213,6 +237,7 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 				struct device *dev, const struct swiotlb_request *req,
 				enum swiotlb_reach reach, struct io_tlb_pool **pool)
 {
+	struct swiotlb_mem *own = queue == &mem->queue ? swiotlb_dev_own(dev) : NULL;
 	unsigned long end = jiffies + SWIOTLB_WAIT;
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct swiotlb_waiter waiter;
@@ -220,7 +245,7 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 	long left, ret;
 
 	swiotlb_count(mem, SWIOTLB_WAITED, 1);
-	swiotlb_wait_begin(mem, queue, &waiter);
+	swiotlb_wait_begin(mem, queue, own, &waiter);
 	do {
 		first = swiotlb_wait_is_first(queue, &waiter);
 		if (first)
@@ -238,7 +263,7 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 		left = end - jiffies;
 		ret = wait_for_completion_killable_timeout(&waiter.room, max(left, 0L));
 	} while (ret >= 0);
-	swiotlb_wait_end(mem, queue, &waiter, gave_up);
+	swiotlb_wait_end(mem, queue, own, &waiter, gave_up);
 	if (gave_up)
 		swiotlb_count(mem, SWIOTLB_WAIT_TIMED_OUT, 1);
 	return tlb_addr;

@@ -7,10 +7,6 @@
 
 #include "mem.h"
 
-phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
-			   const struct swiotlb_request *req,
-			   enum swiotlb_reach reach, bool waits,
-			   struct io_tlb_pool **pool);
 phys_addr_t swiotlb_map_atomic(struct swiotlb_mem *mem, struct device *dev,
 			       const struct swiotlb_request *req,
 			       enum swiotlb_reach reach, struct io_tlb_pool **pool);

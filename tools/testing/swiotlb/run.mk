@@ -227,6 +227,7 @@ help:
 	@echo '  bench          base and ours in turn, all rows; ROWS=text runs some'
 	@echo '  bench-program  one engine, BENCH=copy or nocopy: lines of what was timed'
 	@echo '  bench-profile  what is in the rows that miss their limit (needs valgrind)'
+	@echo '  bench-hog      maps of two devices beside a disk that fills all pools'
 	@echo '  check-bench    every row for an instant: is any missing?'
 	@echo 'One program:'
 	@echo '  basic          the named tests; TEST="words" runs those that contain one'

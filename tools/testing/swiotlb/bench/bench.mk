@@ -3,7 +3,7 @@
 # The variant that measures: the lean form of the shim, with code generation as in the
 # kernel. There are two programs per engine: with its copies, and without.
 
-BENCH_C := main timing load pairs flight mixed pools threads meta parts failing pinned
+BENCH_C := main timing load pairs flight mixed pools threads meta parts failing pinned hog
 
 ifneq ($(BENCH),)
   ifneq ($(filter-out copy nocopy,$(BENCH)),)
@@ -36,7 +36,7 @@ HAVE_BASE := $(wildcard $(TOP)/scripts/swbench)
 BENCH_MAKE = $(MAKE) --no-print-directory -f $(HERE)/Makefile SAN=none \
 	DYNAMIC=y DEBUGFS=y RESTRICTED=y BASE_SRC='$(BASE_SRC)'
 
-.PHONY: bench bench-profile bench-programs bench-without check-bench run-bench-program
+.PHONY: bench bench-profile bench-programs bench-without bench-hog check-bench run-bench-program
 bench: bench-programs
 	$(Q)python3 -B $(BENCH_PY) --programs '$(OUTPUT)' $(if $(ROWS),--rows '$(ROWS)')
 
@@ -64,6 +64,11 @@ bench-without:
 	$(Q)python3 -B $(HERE)/bench/without.py --engine '$(ENGINE_SRC)' --base '$(BASE_SRC)' \
 		--work '$(OUTPUT)/without'
 
+# Maps beside a disk that fills all pools; takes about three minutes
+bench-hog: bench-programs
+	$(Q)python3 -B $(HERE)/bench/hog.py --programs '$(OUTPUT)'
+
 # All rows of both engines, each only for an instant: nothing may be missing
 check-bench: bench-programs
 	$(Q)python3 -B $(BENCH_PY) --programs '$(OUTPUT)' --check
+	$(Q)python3 -B $(HERE)/bench/hog.py --programs '$(OUTPUT)' --check

@@ -179,6 +179,39 @@ static void own(unsigned int ncpus, unsigned long mib, bool shuffled)
 	}
 }
 
+/* Two queues of a device with an allocator of its own share nothing at all */
+static void one_queues(const void *arg)
+{
+	const struct shape *s = arg;
+	struct load l = {
+		.way = WAY_OWN, .mix = &mixes[s->mix], .ncpus = s->ncpus,
+		.depth = s->depth,
+	};
+	struct count c;
+
+	load_boot_own(s->ncpus);
+	if (!CHECK(load_is_cached(&l)))
+		return;
+	measure(&l, &c, max(l.depth, 8U));
+	CHECK(sum(c.lines) > 0);
+	CHECK_EQ(c.locks, 0);
+	CHECK_EQ(sum(c.taken), 0);
+	CHECK_EQ(c.moved, 0);
+}
+
+static void queues(unsigned int ncpus)
+{
+	struct shape s = { .ncpus = ncpus };
+
+	print_head();
+	for (s.mix = 0; s.mix < 2; s.mix++)
+		for (s.depth = 1; s.depth <= 8; s.depth *= 8)
+			in_child(one_queues, &s, mixes[s.mix].name);
+}
+
+TEST(queues_of_a_device_2_cpus) { queues(2); }
+TEST(queues_of_a_device_4_cpus) { queues(4); }
+
 /*
  * One CPU maps, another one unmaps. Both write the record, through which one CPU informs
  * the other: this takes one line per mapping, as any such record would. All other costs

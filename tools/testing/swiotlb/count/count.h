@@ -75,6 +75,9 @@ void step_end(void);
 enum kind where_kind(unsigned long addr);
 const char *where_field(unsigned long addr);
 void where_device(const struct device *dev);
+struct swiotlb_mem;
+struct io_tlb_pool;
+void where_allocator(const struct swiotlb_mem *of, const struct io_tlb_pool *its_pool);
 void where_pool(unsigned long start, unsigned long end);
 
 static inline bool within(unsigned long addr, const void *p, size_t size)

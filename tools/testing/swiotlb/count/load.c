@@ -18,6 +18,7 @@ struct queue {
 	unsigned long head, tail;	/* head: next to map, tail: next to unmap */
 };
 
+static struct swiotlb_mem *mem = &swiotlb_default_mem;
 static struct device *dev;
 static phys_addr_t orig;
 static struct queue *queues;
@@ -39,9 +40,29 @@ void load_boot(unsigned int ncpus, unsigned long pool_mib, unsigned int nareas)
 	orig = new_buffer(SZ_256K, 0);
 }
 
+void load_boot_own(unsigned int ncpus)
+{
+	phys_addr_t tlb;
+
+	shim_verbose = false;
+	count_init();
+	shim_nr_cpus = ncpus;
+	boot("2048,own");
+	dev = new_device(0, 0);
+	where_device(dev);
+	orig = new_buffer(SZ_256K, 0);
+	swiotlb_device_allocate(dev, ncpus, SZ_64M);
+	tlb = counted_map(dev, orig, SZ_4K);
+	counted_unmap(dev, tlb, SZ_4K);
+	shim_run_work();
+	mem = to_swiotlb_mem(dev->dma_io_tlb_mem);
+	BUG_ON(!mem->common || mem->pools.held != mem->pub.nslabs || !mem->pools.held);
+	where_allocator(mem, list_first_entry(&mem->pools.list, struct io_tlb_pool, node));
+}
+
 unsigned long load_total(void)
 {
-	return swiotlb_default_mem.pub.nslabs;
+	return mem->pub.nslabs;
 }
 
 static unsigned int load_queues(const struct load *l)
@@ -73,7 +94,7 @@ unsigned long load_slots(const struct load *l)
 
 unsigned int load_limit(unsigned int class)
 {
-	return swiotlb_this_magazine(swiotlb_default_mem.cache.cpu, class)->limit;
+	return swiotlb_this_magazine(mem->cache.cpu, class)->limit;
 }
 
 unsigned int load_first_cells(unsigned int class)

@@ -40,6 +40,8 @@ struct load {
 
 /* @nareas: number of areas, 0 for one per CPU */
 void load_boot(unsigned int ncpus, unsigned long pool_mib, unsigned int nareas);
+/* The device has an allocator of its own, with a queue for each CPU */
+void load_boot_own(unsigned int ncpus);
 /* Return the slots of the pool: more than requested if there are many areas */
 unsigned long load_total(void);
 unsigned long load_slots(const struct load *l);

@@ -4,6 +4,15 @@
 #include "count.h"
 
 static unsigned long device_start, device_end;
+/* The allocator, and its only pool that is used */
+static const struct swiotlb_mem *mem = &swiotlb_default_mem;
+static const struct io_tlb_pool *pool = &swiotlb_default_mem.boot_pool;
+
+void where_allocator(const struct swiotlb_mem *of, const struct io_tlb_pool *its_pool)
+{
+	mem = of;
+	pool = its_pool;
+}
 
 /* Offset of a field; the last one has no name */
 struct field {
@@ -80,7 +89,7 @@ static const char *name_at(const struct field *f, size_t offset)
 /* Returns the offset in the per-CPU data with the magazines; -1 if it is elsewhere */
 static long cpu_offset(unsigned long addr)
 {
-	const struct swiotlb_cache *cache = &swiotlb_default_mem.cache;
+	const struct swiotlb_cache *cache = &mem->cache;
 	unsigned long off = addr - (unsigned long)cache->cpu;
 
 	if (!cache->cpu || off >= NR_CPUS * SHIM_PCPU_UNIT)
@@ -103,7 +112,7 @@ static const char *cpu_field(unsigned int off)
 
 static const char *depot_field(unsigned long addr)
 {
-	const struct swiotlb_depot *depot = swiotlb_default_mem.cache.depot;
+	const struct swiotlb_depot *depot = mem->cache.depot;
 	unsigned int i;
 
 	if (!depot)
@@ -119,9 +128,6 @@ static const char *depot_field(unsigned long addr)
 
 enum kind where_kind(unsigned long addr)
 {
-	const struct swiotlb_mem *mem = &swiotlb_default_mem;
-	const struct io_tlb_pool *pool = &mem->boot_pool;
-
 	if (within(addr, shim_ram, SHIM_PHYS_END)) {
 		if (within(addr, pool->areas, (size_t)pool->nareas * pool->area_stride))
 			return KIND_AREA;
@@ -144,9 +150,6 @@ enum kind where_kind(unsigned long addr)
 
 const char *where_field(unsigned long addr)
 {
-	const struct swiotlb_mem *mem = &swiotlb_default_mem;
-	const struct io_tlb_pool *pool = &mem->boot_pool;
-
 	switch (where_kind(addr)) {
 	case KIND_MEM:
 		return name_at(mem_fields, addr - (unsigned long)mem);

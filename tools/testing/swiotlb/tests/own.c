@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Allocators of devices: when there is one, what it holds, and how it ends. */
+#include <pthread.h>
 #include "harness.h"
 
 #if defined(ENGINE_ours) && defined(CONFIG_SWIOTLB_DYNAMIC)
 
-#include <engine/owner.h>
+#include <engine/mem.h>
 
 #define MOST 16384
 #define MIB_SLOTS (SZ_1M / IO_TLB_SIZE)
@@ -94,10 +95,32 @@ TEST(own_has_pools_when_the_device_bounces)
 	unmap(dev, early, PAGE_SIZE, DMA_FROM_DEVICE);
 	check_used(0);
 	CHECK(!own_of(other));
-	/* A second call changes nothing */
-	tlb = own_of(dev)->growth.max_nslots;
-	swiotlb_device_allocate(dev, 2, SZ_64M);
-	CHECK_EQ(own_of(dev)->growth.max_nslots, tlb);
+}
+
+/* Each port of a controller is a host, with requests and queues of its own */
+TEST(own_of_several_hosts_adds_up)
+{
+	unsigned int areas, port;
+	struct swiotlb_mem *own;
+	struct device *dev;
+
+	boot("4096,own");
+	areas = swiotlb_default_mem.growth.nareas;
+	dev = device_with(1, SZ_16M);
+	own = own_of(dev);
+	CHECK_EQ(own->growth.max_nslots, 32 * MIB_SLOTS);
+	CHECK_EQ(own->growth.nareas, 1);
+	swiotlb_device_allocate(dev, 1, SZ_16M);
+	CHECK(own_of(dev) == own);
+	CHECK_EQ(own->growth.max_nslots, 64 * MIB_SLOTS);
+	CHECK_EQ(own->growth.nareas, min(areas, 2U));
+	swiotlb_device_allocate(dev, 2, 0);
+	CHECK_EQ(own->growth.max_nslots, 64 * MIB_SLOTS);
+	/* However many there are, and whatever they say */
+	for (port = 0; port < 100; port++)
+		swiotlb_device_allocate(dev, 7, SIZE_MAX);
+	CHECK_EQ(own->growth.max_nslots, 2 * swiotlb_limit_nslots(own->common));
+	CHECK_EQ(own->growth.nareas, areas);
 }
 
 static void no_own(const void *arg)
@@ -496,21 +519,188 @@ TEST(own_may_be_out_of_reach)
 	CHECK(is_in(own_of(dev), dev, map_it(dev)));
 }
 
-/* Callers that may sleep have one queue, that of the common allocator */
-TEST(own_is_not_for_callers_that_sleep)
+static phys_addr_t map_sleeping(struct device *dev, size_t bytes)
+{
+	return map_full(dev, new_buffer(bytes, 0), bytes, 0, DMA_TO_DEVICE,
+			DMA_ATTR_MAY_SLEEP | DMA_ATTR_NO_WARN);
+}
+
+TEST(own_is_for_callers_that_sleep)
 {
 	struct device *dev;
 	phys_addr_t tlb;
 
 	boot("512,own");
 	dev = owner(1, SZ_1M);
-	tlb = map_full(dev, new_buffer(PAGE_SIZE, 0), PAGE_SIZE, 0, DMA_TO_DEVICE,
-		       DMA_ATTR_MAY_SLEEP);
-	CHECK(is_in(&swiotlb_default_mem, dev, tlb));
+	tlb = map_sleeping(dev, PAGE_SIZE);
+	CHECK(is_in(own_of(dev), dev, tlb));
 	/* Larger than any area */
-	tlb = map_full(dev, new_buffer(SZ_1M, 0), SZ_1M, 0, DMA_TO_DEVICE,
-		       DMA_ATTR_MAY_SLEEP);
+	tlb = map_sleeping(dev, SZ_1M);
 	CHECK(tlb != MAP_FAILED_ADDR && is_in(&swiotlb_default_mem, dev, tlb));
+	/* One that no longer reaches it */
+	dev->bus_dma_limit = swiotlb_default_mem.boot_pool.end - 1;
+	CHECK(is_in(&swiotlb_default_mem, dev, map_sleeping(dev, PAGE_SIZE)));
+}
+
+static struct device *sleeper;
+static phys_addr_t in_own, in_common, *to_free;
+
+/* The first time, free a buffer of another device, or of this one */
+static void time_passes(void)
+{
+	shim_advance(1);
+	shim_run_work();
+	if (!to_free)
+		return;
+	unmap(sleeper, *to_free, SZ_64K, DMA_TO_DEVICE);
+	to_free = NULL;
+}
+
+/* All is full, and @tlb is freed while a caller waits: it must get that */
+static void waits_for(const void *tlb)
+{
+	static phys_addr_t tlbs[MOST];
+	unsigned int n, i;
+	phys_addr_t got;
+
+	boot("4096,1,own,max=16M");
+	sleeper = owner(1, SZ_2M);
+	n = hog(sleeper, tlbs);
+	/* The last ones are in transient pools */
+	for (i = n; i--; )
+		*(is_in(own_of(sleeper), sleeper, tlbs[i]) ? &in_own : &in_common) = tlbs[i];
+	CHECK(in_own && in_common);
+	to_free = (phys_addr_t *)tlb;
+	shim_meanwhile = time_passes;
+	got = map_sleeping(sleeper, SZ_64K);
+	shim_meanwhile = NULL;
+	/* There may be a little room beside it */
+	CHECK(got + SZ_64K > *(const phys_addr_t *)tlb &&
+	      got < *(const phys_addr_t *)tlb + SZ_64K);
+	CHECK_EQ(slots_event("waited"), 1);
+	CHECK_EQ(slots_event("wait_timed_out"), 0);
+	/* Nobody waits any more: magazines keep buffers */
+	CHECK_EQ(own_of(sleeper)->nwaiters, 0);
+	CHECK(!swiotlb_cache_is_waited(&own_of(sleeper)->cache));
+	CHECK(!swiotlb_cache_is_waited(&swiotlb_default_mem.cache));
+}
+
+TEST(own_wakes_callers_that_wait)
+{
+	in_child(waits_for, &in_own, "its own");
+	in_child(waits_for, &in_common, "the common one");
+}
+
+/*
+ * A caller of the device waits: one that comes later must not get what is freed first. In
+ * this thread the first one waits, and what it waits for is freed; the other comes then.
+ */
+static phys_addr_t late;
+
+static void late_comer(void)
+{
+	shim_advance(1);
+	if (!to_free)
+		return;
+	unmap(sleeper, *to_free, SZ_64K, DMA_TO_DEVICE);
+	to_free = NULL;
+	shim_killed = true;
+	late = map_sleeping(sleeper, SZ_64K);
+	shim_killed = false;
+}
+
+TEST(own_is_not_for_those_that_come_later)
+{
+	static phys_addr_t tlbs[MOST];
+	phys_addr_t got;
+
+	boot("4096,1,own,max=16M");
+	sleeper = owner(1, SZ_2M);
+	hog(sleeper, tlbs);
+	in_own = tlbs[0];
+	CHECK(is_in(own_of(sleeper), sleeper, in_own));
+	to_free = &in_own;
+	shim_meanwhile = late_comer;
+	got = map_sleeping(sleeper, SZ_64K);
+	shim_meanwhile = NULL;
+	CHECK_EQ(got, in_own);
+	CHECK_EQ(late, MAP_FAILED_ADDR);
+}
+
+/* At its limit the worker can do nothing: it must not be woken by each map that finds no room */
+TEST(own_at_its_limit_lets_the_worker_sleep)
+{
+	unsigned int n, jiffy, queued = 0;
+	phys_addr_t orig, tlb;
+	struct device *dev;
+
+	boot("16384,own");
+	dev = owner(1, SZ_2M);
+	orig = new_buffer(SZ_64K, 0);
+	for (n = 0; n < 128; n++) {
+		map_full(dev, orig, SZ_64K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+		shim_advance(2);
+		shim_run_work();
+	}
+	CHECK_EQ(held(own_of(dev)), 4 * MIB_SLOTS);
+	ticks(1);
+	for (jiffy = 0; jiffy < HZ / 2; jiffy++) {
+		tlb = map_full(dev, orig, SZ_64K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+		CHECK(is_in(&swiotlb_default_mem, dev, tlb));
+		unmap(dev, tlb, SZ_64K, DMA_TO_DEVICE);
+		shim_advance(1);
+		queued += READ_ONCE(own_of(dev)->growth.failed);
+		shim_run_work();
+	}
+	CHECK_EQ(queued, 0);
+	/* Once the limit allows more, it is woken again */
+	swiotlb_device_allocate(dev, 1, SZ_2M);
+	tlb = map_full(dev, orig, SZ_64K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+	CHECK(READ_ONCE(own_of(dev)->growth.failed));
+	shim_run_work();
+	CHECK_EQ(held(own_of(dev)), 8 * MIB_SLOTS);
+}
+
+#define PROBES 4
+#define RACES 300
+
+static pthread_barrier_t at_once;
+static struct device *probed[RACES];
+
+static void *probe(void *unused)
+{
+	unsigned int i;
+
+	for (i = 0; i < RACES; i++) {
+		pthread_barrier_wait(&at_once);
+		swiotlb_device_allocate(probed[i], 1, SZ_1M);
+	}
+	return NULL;
+}
+
+/* Hosts of one device are probed at once: there is one allocator, and all of them count */
+TEST(own_probes_race)
+{
+	struct shim_usage before;
+	pthread_t threads[PROBES];
+	unsigned int i;
+
+	boot("512,own");
+	before = usage_before();
+	for (i = 0; i < RACES; i++)
+		probed[i] = new_device(0, 0);
+	pthread_barrier_init(&at_once, NULL, PROBES);
+	for (i = 0; i < PROBES; i++)
+		BUG_ON(pthread_create(&threads[i], NULL, probe, NULL));
+	for (i = 0; i < PROBES; i++)
+		pthread_join(threads[i], NULL);
+	for (i = 0; i < RACES; i++) {
+		CHECK_EQ(own_of(probed[i])->growth.max_nslots, PROBES * 2 * MIB_SLOTS);
+		end_device(probed[i]);
+	}
+	ticks(3);
+	CHECK_EQ(shim_usage().kmallocs, before.kmallocs);
+	CHECK_EQ(shim_work_queued(), 0);
 }
 
 /* Each allocation in turn fails: the device uses the common pools then */
@@ -529,6 +719,50 @@ TEST(own_without_memory)
 		shim_fail_none();
 		CHECK(map_it(dev) != MAP_FAILED_ADDR);
 	}
+}
+
+static struct io_tlb_pool taken;
+
+/* Take all numbers of pools but one, or release them */
+static void take_numbers(bool take)
+{
+	unsigned int i, spared = 0;
+
+	for (i = 1; i < SWIOTLB_MAX_POOLS; i++) {
+		if (!take && swiotlb_pool_table[i] == &taken)
+			swiotlb_pool_table[i] = NULL;
+		else if (take && !swiotlb_pool_table[i] && spared++)
+			swiotlb_pool_table[i] = &taken;
+	}
+}
+
+/* Other devices have all the numbers: this one uses common pools, and then transient ones */
+TEST(own_of_more_devices_than_numbers)
+{
+	static phys_addr_t tlbs[MOST];
+	struct device *first, *dev;
+	unsigned int n;
+
+	boot("512,1,own,max=16M");
+	take_numbers(true);
+	first = owner(1, SZ_1M);
+	CHECK(held(own_of(first)) > 0);
+	dev = owner(1, SZ_1M);
+	CHECK_EQ(held(own_of(dev)), 0);
+	CHECK_EQ(atomic_long_read(&own_of(dev)->events[SWIOTLB_GROW_FAILED]), 1);
+	CHECK(shim_log_has("Failed to allocate new pool"));
+	n = hog(dev, tlbs);
+	CHECK(n > swiotlb_default_mem.boot_pool.nslots / (SZ_64K >> IO_TLB_SHIFT));
+	CHECK(slots_event("transient") > 0);
+	CHECK_EQ(slots_event("grown"), 0);
+	unmap_all(dev, SZ_64K, tlbs, n);
+	/* The first device ends, and its number is free */
+	end_device(first);
+	ticks(100);
+	bounce_once(dev);
+	shim_run_work();
+	CHECK(held(own_of(dev)) > 0);
+	take_numbers(false);
 }
 
 /* The limit leaves room for a small pool only: that is added, and nothing is logged */

@@ -19,8 +19,8 @@ FRAME = ".map"
 
 
 def _source():
-    """Return the directory of the tool, in this kernel tree or in the composed one."""
-    for tree in (paths.TREE, paths.build_dir() / "src-ours"):
+    """Return the directory of the tool, in this kernel tree or in a composed one."""
+    for tree in (paths.TREE, paths.build_dir() / "src-ours", paths.build_dir() / "src-ours-um"):
         if (tree / "tools/dma/dma_map_benchmark.c").is_file():
             return tree / "tools/dma"
     raise initramfs.BuildError("no source of dma_map_benchmark: make compose")

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Let 64 threads map 256 MiB with 8 MiB of bounce buffers at boot, in User Mode Linux.
+
+The base, the patched kernel with transient pools, and the patched kernel with maps that may
+sleep, in turn, REPEATS (5) times. The results are in results/wait/<time>; "latest" points
+to the newest good one.
+"""
+
+import csv
+import pathlib
+import sys
+
+sys.dont_write_bytecode = True
+TREE = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TREE / "scripts"))
+
+from swbench import command, environment, results, stats, waiting  # noqa: E402
+from swguest import mapbench, run, uml  # noqa: E402
+
+IMAGES = {"base": "base-mapbench-um", "ours": "ours-um"}
+
+
+def bench(args, directory):
+    sources = results.images(args.images, IMAGES)
+    measured = waiting.Waiting(args.repeats or 5, results.copies(sources, directory / ".images"),
+                               directory, sys.stdout.isatty(), mapbench.tool())
+    env = environment.Environment(measured.plan, sources)
+    env.data["command"] = "make native-wait"
+    env.data["plan"]["load"] = waiting.LOAD
+    env.data["configurations"] = {setup.name: {"kernel": setup.kernel, "append": setup.append}
+                                  for setup in waiting.SETUPS}
+    measured.accel = uml.ARCH
+    measured.verify = lambda: True
+    results.conduct(measured, env, directory)
+    (directory / "table.csv").write_text(stats.to_csv(
+        waiting.entries(measured.found), waiting.COLUMNS, waiting.cell))
+    with open(directory / "table.csv", encoding="utf-8", newline="") as file:
+        print("\n" + waiting.grid(list(csv.DictReader(file))))
+    print(f"\n  {directory}/table.csv")
+    return command.conclude(measured, directory)
+
+
+def main():
+    args = command.parser(__doc__, IMAGES.values(), 5).parse_args()
+    return command.main(args, "wait", IMAGES, bench)
+
+
+if __name__ == "__main__":
+    sys.exit(run.main(main))
