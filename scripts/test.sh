@@ -14,7 +14,7 @@ set -euo pipefail
 
 OUT=$TOP/build/test
 SELFTESTS=$TOP/tools/testing/selftests/swiotlb/qemu
-GUESTS="lean debug kcsan xen coco pc i386 arm64 arm64-16k um"
+GUESTS="lean debug kcsan xen coco pc i386 arm64 arm64-16k arm64-64k um"
 passed=0
 failed=0
 # The steps that boot guests
@@ -194,6 +194,7 @@ full() {
 	group i386
 	group arm64
 	group arm64-16k
+	group arm64-64k
 	group um
 	objects x86_64
 	objects i386

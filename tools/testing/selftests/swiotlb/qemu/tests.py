@@ -326,6 +326,7 @@ TESTS = (
           memory_mib=2048, expect=highmem),
     *arm64("arm64"),
     *arm64("arm64-16k"),
+    *arm64("arm64-64k"),
     # One disk per boot, because bounced mappings are counted for all devices together.
     *(dom0(disk, "swiotlb=force", scenario="xen", disks=(disk,),
            expect=xen.held((disk,))) for disk in ("nvme", "ahci")),
