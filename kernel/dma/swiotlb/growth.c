@@ -204,7 +204,7 @@ void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	if (lost)
 		return;
 
-	swiotlb_mem_made_room(swiotlb_mem_shared(mem));
+	swiotlb_mem_made_room(mem);
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
 	trace_swiotlb_shrink(start, bytes, READ_ONCE(mem->pools.held));
 	pr_info_ratelimited("pool of %lu KiB freed, %lu KiB are left\n",
@@ -292,7 +292,7 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 	}
 	swiotlb_mem_set_apart(mem, -planned);
 	/* There is room in the pool, or within the limit if less was added than planned. */
-	swiotlb_mem_made_room(swiotlb_mem_shared(mem));
+	swiotlb_mem_made_room(mem);
 }
 
 /* Close the youngest first: older pools are searched first, and have long-lived buffers. */

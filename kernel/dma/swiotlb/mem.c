@@ -415,3 +415,39 @@ void swiotlb_queue_wake(struct swiotlb_queue *queue)
 	if (first)
 		complete(&first->room);
 }
+
+/**
+ * swiotlb_own_first() - the first of the callers of a device that wait
+ * @own:	Allocator of the device. The lock of the common queue is held.
+ *
+ * Context: Any.
+ * Return: The waiter; callers of other devices may be before it. %NULL for none.
+ */
+struct swiotlb_waiter *swiotlb_own_first(struct swiotlb_mem *own)
+{
+	struct swiotlb_queue *queue = &swiotlb_mem_shared(own)->queue;
+	struct swiotlb_waiter *waiter;
+
+	lockdep_assert_held(&queue->lock);
+	list_for_each_entry(waiter, &queue->waiters, node)
+		if (waiter->own == own)
+			return waiter;
+	return NULL;
+}
+
+/**
+ * swiotlb_own_wake() - wake the first of the callers of a device that wait
+ * @own:	Allocator of the device, which may have room. No other device can use it, so
+ *		callers of others that have waited longer are not woken.
+ *
+ * Context: Any, takes the lock of the common queue.
+ */
+void swiotlb_own_wake(struct swiotlb_mem *own)
+{
+	struct swiotlb_waiter *first;
+
+	guard(spinlock_irqsave)(&swiotlb_mem_shared(own)->queue.lock);
+	first = swiotlb_own_first(own);
+	if (first)
+		complete(&first->room);
+}

@@ -99,10 +99,12 @@ struct swiotlb_queue {
  * struct swiotlb_waiter - a caller that waits for room
  * @node:	Member of the queue.
  * @room:	Completed when there may be room, or this waiter has become the first.
+ * @own:	Allocator of the device that is searched, too; %NULL for none.
  */
 struct swiotlb_waiter {
 	struct list_head node;
 	struct completion room;
+	struct swiotlb_mem *own;
 };
 
 /**
@@ -282,6 +284,8 @@ phys_addr_t swiotlb_mem_map_waiter(struct swiotlb_mem *mem, struct device *dev,
 				   const struct swiotlb_request *req,
 				   enum swiotlb_reach reach, struct swiotlb_hit *hit);
 void swiotlb_queue_wake(struct swiotlb_queue *queue);
+struct swiotlb_waiter *swiotlb_own_first(struct swiotlb_mem *own);
+void swiotlb_own_wake(struct swiotlb_mem *own);
 
 /**
  * struct swiotlb_dev_stats - slots and failures of a device, only with track_hiwater
@@ -412,18 +416,26 @@ static inline void swiotlb_mem_hold(struct swiotlb_mem *mem, long nslots)
  */
 static inline void swiotlb_mem_freed(struct swiotlb_mem *mem)
 {
-	if (unlikely(swiotlb_cache_is_waited(&mem->cache)))
-		swiotlb_queue_wake(&swiotlb_mem_low(swiotlb_mem_shared(mem))->queue);
+	if (likely(!swiotlb_cache_is_waited(&mem->cache)))
+		return;
+	if (swiotlb_mem_is_own(mem))
+		swiotlb_own_wake(mem);
+	else
+		swiotlb_queue_wake(&swiotlb_mem_low(mem)->queue);
 }
 
 /* Wake the first callers that wait for slots and for the limit, after room was made. */
 static inline void swiotlb_mem_made_room(struct swiotlb_mem *mem)
 {
+	struct swiotlb_mem *shared = swiotlb_mem_shared(mem);
+
 	/* [11] Pairs with swiotlb_wait_begin(). */
 	smp_mb();
 	swiotlb_mem_freed(mem);
-	if (!list_empty(&swiotlb_mem_low(mem)->limit_queue.waiters))
-		swiotlb_queue_wake(&swiotlb_mem_low(mem)->limit_queue);
+	if (shared != mem)
+		swiotlb_mem_freed(shared);
+	if (!list_empty(&swiotlb_mem_low(shared)->limit_queue.waiters))
+		swiotlb_queue_wake(&swiotlb_mem_low(shared)->limit_queue);
 }
 
 /*

@@ -19,7 +19,8 @@
  * Callers wait in order of arrival. An allocator and its wider allocator have one queue. Only
  * the first caller in the queue searches. If the queue is not empty, a map that may sleep is
  * queued before it searches. Maps that cannot sleep ignore the queue. A device with an
- * allocator of its own waits in the queue of the common one: room in either wakes it.
+ * allocator of its own waits in the queue of the common one: room in either wakes it. The
+ * first of its callers searches its own allocator, even if callers of others are before it.
  *
  * Free slots do not help large mappings, or devices that reach no pool. Their callers wait in
  * another queue, until the limit allows another pool, or a large mapping ends.
@@ -106,6 +107,17 @@ static phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
 	return tlb_addr;
 }
 
+/* While only callers of other devices wait: they cannot use the device's own allocator. */
+static phys_addr_t swiotlb_search_own(struct device *dev, const struct swiotlb_request *req,
+				      struct io_tlb_pool **pool)
+{
+	struct swiotlb_mem *own = swiotlb_dev_own(dev);
+
+	if (!own || READ_ONCE(own->nwaiters))
+		return SWIOTLB_MAP_FULL;
+	return swiotlb_search_mem(own, dev, req, SWIOTLB_REACH_MEM, false, pool);
+}
+
 static phys_addr_t swiotlb_map_own(struct swiotlb_mem *mem, struct device *dev,
 				   const struct swiotlb_request *req, gfp_t gfp,
 				   struct io_tlb_pool **pool)
@@ -150,13 +162,16 @@ static bool swiotlb_wait_is_for_limit(const struct swiotlb_request *req,
 static void swiotlb_wait_begin(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
 			       struct swiotlb_mem *own, struct swiotlb_waiter *waiter)
 {
+	waiter->own = own;
 	init_completion(&waiter->room);
 	scoped_guard(spinlock_irqsave, &queue->lock) {
 		list_add_tail(&waiter->node, &queue->waiters);
 		for (; mem && queue == &swiotlb_mem_low(mem)->queue; mem = mem->wider)
 			WRITE_ONCE(mem->cache.crowded, SWIOTLB_CROWDED_WAITED);
-		if (own && !own->nwaiters++)
+		if (own) {
+			WRITE_ONCE(own->nwaiters, own->nwaiters + 1);
 			WRITE_ONCE(own->cache.crowded, SWIOTLB_CROWDED_WAITED);
+		}
 	}
 	/* [11] Pairs with swiotlb_magazine_push(), and swiotlb_mem_made_room(). */
 	smp_mb();
@@ -173,17 +188,24 @@ static bool swiotlb_wait_is_first(struct swiotlb_queue *queue,
 
 /* Remove a waiter, and wake the next: there may be room that was too small for this one. */
 static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
-			     struct swiotlb_mem *own, struct swiotlb_waiter *waiter,
-			     bool gave_up)
+			     struct swiotlb_waiter *waiter, bool gave_up)
 {
+	struct swiotlb_mem *own = waiter->own;
+
 	guard(spinlock_irqsave)(&queue->lock);
 	if (gave_up) {
 		queue->gave_up = true;
 		queue->gave_up_at = jiffies;
 	}
 	list_del(&waiter->node);
-	if (own && !--own->nwaiters)
-		WRITE_ONCE(own->cache.crowded, 0);
+	if (own) {
+		WRITE_ONCE(own->nwaiters, own->nwaiters - 1);
+		waiter = swiotlb_own_first(own);
+		if (waiter)
+			complete(&waiter->room);
+		else
+			WRITE_ONCE(own->cache.crowded, 0);
+	}
 	if (!list_empty(&queue->waiters)) {
 		waiter = list_first_entry(&queue->waiters, struct swiotlb_waiter, node);
 		complete(&waiter->room);
@@ -191,6 +213,15 @@ static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_queue *queu
 	}
 	for (; mem && queue == &swiotlb_mem_low(mem)->queue; mem = mem->wider)
 		WRITE_ONCE(mem->cache.crowded, 0);
+}
+
+/* May the waiter search the device's own allocator, although it is not the first of all? */
+static bool swiotlb_wait_is_first_of_own(struct swiotlb_queue *queue, struct device *dev,
+					 struct swiotlb_waiter *waiter)
+{
+	guard(spinlock_irqsave)(&queue->lock);
+	return waiter->own && waiter->own == swiotlb_dev_own(dev) &&
+	       swiotlb_own_first(waiter->own) == waiter;
 }
 
 static bool swiotlb_wait_is_over(struct swiotlb_queue *queue)
@@ -241,15 +272,19 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 	unsigned long end = jiffies + SWIOTLB_WAIT;
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct swiotlb_waiter waiter;
-	bool first, again = false, gave_up = false;
+	bool first, of_own, again = false, gave_up = false;
 	long left, ret;
 
 	swiotlb_count(mem, SWIOTLB_WAITED, 1);
 	swiotlb_wait_begin(mem, queue, own, &waiter);
 	do {
 		first = swiotlb_wait_is_first(queue, &waiter);
+		of_own = !first && swiotlb_wait_is_first_of_own(queue, dev, &waiter);
 		if (first)
 			tlb_addr = swiotlb_wait_try(mem, dev, req, reach, true, pool);
+		else if (of_own)
+			tlb_addr = swiotlb_search_mem(own, dev, req, SWIOTLB_REACH_MEM,
+						      true, pool);
 		if (tlb_addr != SWIOTLB_MAP_FULL ||
 		    (first && !swiotlb_wait_helps(mem, dev, req, reach)))
 			break;
@@ -257,13 +292,13 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 		if (gave_up)
 			break;
 		/* Each unmap wakes the waiter: do not search more than once per jiffy. */
-		if (first && again)
+		if ((first || of_own) && again)
 			schedule_timeout_killable(1);
-		again = first;
+		again = first || of_own;
 		left = end - jiffies;
 		ret = wait_for_completion_killable_timeout(&waiter.room, max(left, 0L));
 	} while (ret >= 0);
-	swiotlb_wait_end(mem, queue, own, &waiter, gave_up);
+	swiotlb_wait_end(mem, queue, &waiter, gave_up);
 	if (gave_up)
 		swiotlb_count(mem, SWIOTLB_WAIT_TIMED_OUT, 1);
 	return tlb_addr;
@@ -293,6 +328,8 @@ phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
 	might_sleep();
 	if (!waited)
 		tlb_addr = swiotlb_wait_try(mem, dev, req, reach, false, pool);
+	else if (queue == &mem->queue)
+		tlb_addr = swiotlb_search_own(dev, req, pool);
 	if (tlb_addr == SWIOTLB_MAP_FULL && !swiotlb_wait_is_over(queue) &&
 	    (waited || swiotlb_wait_helps(mem, dev, req, reach)))
 		tlb_addr = swiotlb_wait(mem, queue, dev, req, reach, pool);

@@ -627,6 +627,178 @@ TEST(own_is_not_for_those_that_come_later)
 	CHECK_EQ(late, MAP_FAILED_ADDR);
 }
 
+/* A caller of another device waits, and the device of @sleeper maps meanwhile */
+static struct device *other;
+static unsigned long elapsed;
+static unsigned int step;
+static void (*meanwhile)(void);
+
+static void others_wait(void)
+{
+	unsigned long began = jiffies;
+
+	shim_advance(1);
+	shim_run_work();
+	if (step++ == 1)
+		meanwhile();
+	if (step > 1)
+		return;
+	step = 1;
+	late = map_sleeping(sleeper, SZ_64K);
+	elapsed = jiffies - began;
+	unmap(other, *to_free, SZ_64K, DMA_TO_DEVICE);
+}
+
+static void wait_behind_another(void (*fn)(void), phys_addr_t *tlb)
+{
+	to_free = tlb;
+	meanwhile = fn;
+	step = 0;
+	shim_meanwhile = others_wait;
+	CHECK(map_sleeping(other, SZ_64K) != MAP_FAILED_ADDR);
+	shim_meanwhile = NULL;
+	CHECK(is_in(own_of(sleeper), sleeper, late));
+	CHECK_EQ(slots_event("wait_timed_out"), 0);
+	CHECK_EQ(own_of(sleeper)->nwaiters, 0);
+	CHECK(!swiotlb_cache_is_waited(&own_of(sleeper)->cache));
+}
+
+static void do_nothing(void)
+{
+}
+
+/* Callers of other devices cannot use its buffers: one that can does not wait for them */
+TEST(own_room_is_used_while_others_wait)
+{
+	static phys_addr_t tlbs[MOST];
+
+	boot("4096,1,own,max=16M");
+	sleeper = owner(1, SZ_2M);
+	other = new_device(0, 0);
+	hog(other, tlbs);
+	wait_behind_another(do_nothing, tlbs);
+	CHECK_EQ(elapsed, 1);
+	CHECK_EQ(slots_event("waited"), 1);
+}
+
+static void free_in_own(void)
+{
+	unmap(sleeper, in_own, SZ_64K, DMA_TO_DEVICE);
+}
+
+/* A buffer of its own wakes the first caller of the device, even behind others */
+TEST(own_wakes_callers_behind_others)
+{
+	static phys_addr_t tlbs[MOST], hogged[MOST];
+
+	boot("4096,1,own,max=16M");
+	sleeper = owner(1, SZ_2M);
+	other = new_device(0, 0);
+	hog(sleeper, tlbs);
+	in_own = tlbs[0];
+	CHECK(is_in(own_of(sleeper), sleeper, in_own));
+	unmap(sleeper, tlbs[64], SZ_64K, DMA_TO_DEVICE);
+	CHECK(hog(other, hogged) > 0);
+	wait_behind_another(free_in_own, hogged);
+	CHECK_EQ(late, in_own);
+	CHECK(elapsed < HZ);
+	CHECK_EQ(slots_event("waited"), 2);
+}
+
+/* So does a new pool of its own. That of the common allocator waits for its next attempt */
+TEST(own_pool_wakes_callers_behind_others)
+{
+	static phys_addr_t hogged[MOST];
+
+	boot("4096,1,own");
+	sleeper = device_with(1, SZ_2M);
+	other = new_device(0, 0);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	CHECK(hog(other, hogged) > 0);
+	shim_fail_none();
+	wait_behind_another(do_nothing, hogged);
+	CHECK(elapsed < HZ / 2);
+	CHECK_EQ(slots_event("waited"), 2);
+}
+
+/* A caller that waits, in a thread of its own */
+struct caller {
+	pthread_t thread;
+	struct device *dev;
+	unsigned int cpu;
+	size_t bytes;
+	phys_addr_t orig, tlb;
+	bool ended;
+};
+
+static void *call(void *arg)
+{
+	struct caller *c = arg;
+
+	shim_set_cpu(c->cpu);
+	c->tlb = map_full(c->dev, c->orig, c->bytes, 0, DMA_TO_DEVICE,
+			  DMA_ATTR_MAY_SLEEP | DMA_ATTR_NO_WARN);
+	__atomic_store_n(&c->ended, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Return when it sleeps, as waiter number @n */
+static void start_caller(struct caller *c, unsigned int n, struct device *dev, size_t bytes)
+{
+	unsigned int i;
+
+	*c = (struct caller){ .dev = dev, .cpu = n, .bytes = bytes };
+	c->orig = new_buffer(bytes, 0);
+	BUG_ON(pthread_create(&c->thread, NULL, call, c));
+	for (i = 0; i < 20000 && __atomic_load_n(&shim_waiting, __ATOMIC_RELAXED) != n; i++)
+		usleep(1000);
+	CHECK_EQ(shim_waiting, n);
+}
+
+/* If it is not woken, let its wait time out */
+static phys_addr_t end_caller(struct caller *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < 5000 && !__atomic_load_n(&c->ended, __ATOMIC_ACQUIRE); i++)
+		usleep(1000);
+	if (!CHECK(__atomic_load_n(&c->ended, __ATOMIC_ACQUIRE)))
+		shim_advance(5 * HZ);
+	pthread_join(c->thread, NULL);
+	return c->tlb;
+}
+
+/* The first caller of the device leaves. What was too small for it is enough for the next */
+TEST(own_wakes_the_next_caller_behind_others)
+{
+	static phys_addr_t tlbs[MOST], hogged[MOST];
+	struct caller large, small, before, between;
+
+	boot("4096,1,own,max=16M");
+	sleeper = owner(1, SZ_2M);
+	other = new_device(0, 0);
+	hog(sleeper, tlbs);
+	unmap(sleeper, tlbs[64], SZ_64K, DMA_TO_DEVICE);
+	CHECK(hog(other, hogged) > 0);
+	start_caller(&before, 1, other, SZ_64K);
+	start_caller(&large, 2, sleeper, SZ_256K);
+	shim_advance(HZ);
+	start_caller(&between, 3, other, SZ_64K);
+	start_caller(&small, 4, sleeper, SZ_64K);
+	unmap(sleeper, tlbs[0], SZ_64K, DMA_TO_DEVICE);
+	usleep(20000);
+	CHECK(!small.ended && !large.ended);
+	shim_advance(4 * HZ);
+	CHECK_EQ(end_caller(&large), MAP_FAILED_ADDR);
+	CHECK_EQ(end_caller(&before), MAP_FAILED_ADDR);
+	CHECK_EQ(end_caller(&small), tlbs[0]);
+	CHECK(!between.ended);
+	unmap(other, hogged[0], SZ_64K, DMA_TO_DEVICE);
+	CHECK(end_caller(&between) != MAP_FAILED_ADDR);
+	CHECK_EQ(own_of(sleeper)->nwaiters, 0);
+}
+
 /* At its limit the worker can do nothing: it must not be woken by each map that finds no room */
 TEST(own_at_its_limit_lets_the_worker_sleep)
 {
