@@ -28,7 +28,7 @@ BASE = {**dict.fromkeys(LARGE, "import"),
 
 
 def conf():
-    return {"CASES": " ".join((*LARGE, *SMALL)), "FRAMES": FRAMES}
+    return {"CASES": " ".join((*LARGE, *SMALL)), "COUNT": FRAMES}
 
 
 def files():

@@ -10,7 +10,7 @@
 
 [ -c /dev/dmabuf_reader ] || skip "kernel without dmabuf_reader"
 # shellcheck disable=SC2086 # words
-dmabuf -n "$FRAMES" $CASES > /tmp/dmabuf
+dmabuf -n "$COUNT" $CASES > /tmp/dmabuf
 status=$?
 report_file dmabuf /tmp/dmabuf
 swiotlb_state | report_text swiotlb
