@@ -474,11 +474,10 @@ void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev)
 		swiotlb_growth_kick(mem, dev);
 }
 
-/* Can the worker make room: by a closed pool, which is held but not open, or by another one? */
+/* Can the worker make room: by a closed pool, or by another one? */
 static bool swiotlb_growth_may_help(const struct swiotlb_mem *mem)
 {
-	if (READ_ONCE(mem->pools.held) != READ_ONCE(mem->pub.nslabs) ||
-	    !swiotlb_limit_is_reached(mem))
+	if (READ_ONCE(mem->pools.closed) || !swiotlb_limit_is_reached(mem))
 		return true;
 	if (!mem->common)
 		pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",

@@ -272,6 +272,7 @@ void swiotlb_pools_close(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	lockdep_assert_held(&swiotlb_pools_lock);
 	if (swiotlb_pool_is_open(pool))
 		swiotlb_pools_count(mem, -(long)pool->nslots);
+	WRITE_ONCE(mem->pools.closed, mem->pools.closed + pool->nslots);
 	WRITE_ONCE(pool->state, SWIOTLB_POOL_CLOSED);
 	swiotlb_count(mem, SWIOTLB_CLOSED, 1);
 }
@@ -287,6 +288,7 @@ void swiotlb_pools_reopen(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
 	lockdep_assert_held(&swiotlb_pools_lock);
 	swiotlb_pools_count(mem, pool->nslots);
+	WRITE_ONCE(mem->pools.closed, mem->pools.closed - pool->nslots);
 	WRITE_ONCE(pool->state, SWIOTLB_POOL_OPEN);
 	swiotlb_count(mem, SWIOTLB_REOPENED, 1);
 	swiotlb_mem_made_room(mem);
@@ -305,6 +307,7 @@ void swiotlb_pools_remove(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	lockdep_assert_held(&swiotlb_pools_lock);
 	swiotlb_index_set(pool, 0);
 	list_del_rcu(&pool->node);
+	WRITE_ONCE(mem->pools.closed, mem->pools.closed - pool->nslots);
 	swiotlb_mem_hold(mem, -(long)pool->nslots);
 }
 

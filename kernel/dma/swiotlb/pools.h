@@ -15,10 +15,12 @@ struct swiotlb_pages;
  *		swiotlb_pools_lock, read under RCU.
  * @held:	Slots of all pools in @list. Changed under swiotlb_pools_lock, read
  *		without it.
+ * @closed:	Slots of closed pools among them, in the same way.
  */
 struct swiotlb_pools {
 	struct list_head list;
 	unsigned long held;
+	unsigned long closed;
 };
 
 #define swiotlb_for_each_pool(pool, mem) \

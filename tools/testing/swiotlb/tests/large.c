@@ -7,6 +7,8 @@
 
 #if defined(CONFIG_SWIOTLB_DYNAMIC) && defined(CONFIG_DEBUG_FS) && defined(ENGINE_ours)
 
+#include <engine/mem.h>
+
 #define MIB(n) ((size_t)(n) << 20)
 #define BOTH DMA_BIDIRECTIONAL
 
@@ -466,6 +468,35 @@ TEST(large_mapping_names_the_limit)
 	CHECK(shim_log_has("limit is reached"));
 	CHECK_EQ(slots_event("at_limit"), 1);
 	unmap(other_dev, tlb, MIB(40), BOTH);
+}
+
+/* A large pool is no room for others: at the limit the worker sleeps, and the log says why */
+TEST(large_mapping_does_not_hide_the_limit)
+{
+	struct swiotlb_mem *mem = &swiotlb_default_mem;
+	unsigned int i, queued = 0;
+	struct device *dev;
+	phys_addr_t orig;
+
+	boot("512,1,dynamic,max=16M");
+	dev = new_device(0, 0);
+	orig = new_buffer(MIB(2), 0);
+	CHECK(map_large(dev, orig, MIB(2)) != MAP_FAILED_ADDR);
+	for (i = 0; i < 400; i++) {
+		map_full(dev, orig, SZ_64K, 0, BOTH, DMA_ATTR_NO_WARN);
+		shim_advance(2);
+		shim_run_work();
+	}
+	CHECK_EQ(map_full(dev, orig, SZ_64K, 0, BOTH, DMA_ATTR_NO_WARN), MAP_FAILED_ADDR);
+	CHECK_EQ(shim_log_count("is all that swiotlb may have"), 1);
+	ticks(1);
+	for (i = 0; i < HZ / 2; i++) {
+		map_full(dev, orig, SZ_64K, 0, BOTH, DMA_ATTR_NO_WARN);
+		queued += READ_ONCE(mem->growth.failed);
+		shim_advance(1);
+		shim_run_work();
+	}
+	CHECK_EQ(queued, 0);
 }
 
 /* Waiting would be useless: no unmap makes memory contiguous */

@@ -833,6 +833,74 @@ TEST(own_at_its_limit_lets_the_worker_sleep)
 	CHECK_EQ(held(own_of(dev)), 8 * MIB_SLOTS);
 }
 
+static unsigned int wakes_at_the_limit(struct device *dev)
+{
+	phys_addr_t orig = new_buffer(SZ_64K, 0);
+	unsigned int jiffy, queued = 0;
+
+	for (jiffy = 0; jiffy < 50; jiffy++) {
+		CHECK_EQ(map_full(dev, orig, SZ_64K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN),
+			 MAP_FAILED_ADDR);
+		queued += READ_ONCE(swiotlb_default_mem.growth.failed);
+		shim_advance(1);
+		shim_run_work();
+	}
+	return queued;
+}
+
+/* Map until nothing is left. The worker runs after each map, so it is earlier than the need */
+static unsigned int fill(struct device *dev, phys_addr_t *tlbs)
+{
+	unsigned int n;
+
+	for (n = 0; n < MOST; n++) {
+		tlbs[n] = map_large(dev);
+		if (tlbs[n] == MAP_FAILED_ADDR)
+			break;
+		shim_advance(HZ / 8);
+		shim_run_work();
+	}
+	return n;
+}
+
+/* At the limit it can still open a closed pool, but only once */
+TEST(limit_lets_the_worker_open_a_closed_pool)
+{
+	struct swiotlb_mem *mem = &swiotlb_default_mem;
+	static phys_addr_t tlbs[MOST];
+	struct device *dev;
+	unsigned int n, i;
+
+	boot("512,1,dynamic,max=3M");
+	dev = new_device(0, 0);
+	n = fill(dev, tlbs);
+	CHECK_EQ(held(mem), 3 * MIB_SLOTS);
+	CHECK_EQ(wakes_at_the_limit(dev), 0);
+	/* The last one keeps the pool from being freed */
+	unmap_all(dev, SZ_64K, tlbs, n - 1);
+	ticks(10);
+	CHECK_EQ(mem->pub.nslabs, MIB_SLOTS);
+	CHECK_EQ(held(mem), 3 * MIB_SLOTS);
+	tlbs[0] = tlbs[n - 1];
+	for (i = 1; i < n; i++) {
+		tlbs[i] = map_large(dev);
+		if (tlbs[i] == MAP_FAILED_ADDR)
+			break;
+	}
+	CHECK(i < n && READ_ONCE(mem->growth.failed));
+	shim_advance(1);
+	shim_run_work();
+	CHECK_EQ(mem->pub.nslabs, 3 * MIB_SLOTS);
+	n = i + hog(dev, tlbs + i);
+	CHECK_EQ(wakes_at_the_limit(dev), 0);
+	unmap_all(dev, SZ_64K, tlbs, n);
+	ticks(20);
+	CHECK_EQ(held(mem), MIB_SLOTS);
+	fill(dev, tlbs);
+	CHECK_EQ(held(mem), 3 * MIB_SLOTS);
+	CHECK_EQ(wakes_at_the_limit(dev), 0);
+}
+
 #define PROBES 4
 #define RACES 300
 
