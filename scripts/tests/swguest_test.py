@@ -733,6 +733,32 @@ class Coco(unittest.TestCase):
         self.assertIn("512 pages are lost", self.ask(
             coco.unencrypted, self.BOOT + self.LOAD + self.END + self.AFTER, leaked=2 << 20, **lost, **said))
 
+    # 64 MiB at boot, 70 MiB in use, 128 MiB held
+    SMALL = {name: "{} {} 4 {pages} 160 44 0 {pages} 160 {used} 0\n".format(name, at, pages=pages, used=used)
+             for name, at, pages, used in (("boot", 1, 16384, 0), ("load", 2, 32768, 35840),
+                                           ("end", 3, 32768, 0), ("after", 9, 16384, 0))}
+
+    def small(self, check=coco.small_at_boot, full=0, **lines):
+        text = "".join({**self.SMALL, **lines}.values())
+        return self.ask(check, text, most_swiotlb=32768,
+                        swiotlb=f"events.full={full}\n")
+
+    def test_small_at_boot(self):
+        self.assertIsNone(self.small())
+        self.assertIn("128.0 MiB at boot", self.small(boot=self.SMALL["boot"].replace("16384", "32768")))
+        self.assertIn("proves nothing", self.small(load=self.SMALL["load"].replace("35840", "32768")))
+        self.assertIn("3 maps failed", self.small(full=3))
+        self.assertIsNone(self.small(coco.at_once, full=3))
+        self.assertIn("128.0 MiB at boot", self.small(
+            coco.at_once, boot=self.SMALL["boot"].replace("16384", "32768")))
+        self.assertIn("after the load", self.small(after=self.SMALL["end"].replace("end", "after")))
+
+    def test_base_that_is_large_at_boot(self):
+        kept = "".join(self.SMALL.values()).replace("16384", "32768")
+        self.assertIsNone(self.ask(coco.small_at_boot, kept, leaked=None,
+                                   klog="swiotlb buffer is full (sz: 1 bytes)\n"))
+        self.assertIn("fio", self.ask(coco.small_at_boot, kept, leaked=None, status="first=1\n"))
+
     NOTICED = ("in_atomic", "wrong_state", "freed_shared", "canaries", "other")
 
     def caught(self, lines=BOOT + LOAD + AFTER.replace("44 0", "44 1"), **control):

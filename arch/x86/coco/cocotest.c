@@ -37,8 +37,8 @@
 #include <asm/coco.h>
 #include <asm/x86_init.h>
 
-/* Memory above this is not checked; guests have less. */
-#define COCO_PAGES	(SZ_4G >> PAGE_SHIFT)
+/* Pages above this cannot be shared. A PC with 16 GiB ends below it. */
+#define COCO_PAGES	((5 * SZ_4G) >> PAGE_SHIFT)
 #define COCO_POISON	0xc7
 #define COCO_CANARY	0x7365637265742121ULL
 

@@ -20,9 +20,15 @@ NEVER = {"faults": "accesses to private memory", "in_atomic": "conversions in at
          "unmapped": "pages that the IOMMU does not have as it should"}
 # Limit of the disk in bytes per second: so slow that all queues of the driver are full.
 BPS = 16 * MIB
+# So slow that nearly all that a load reads is in flight for some ten seconds, on any host
+SLOW_BPS = 2 * MIB
+# Seconds from one job to the next, in which an emulated guest has converted a pool
+RAMP = 6
 BURST_MIB = 32
 BURST_JOBS = 4
 REST = 60
+# Documented size of the pool made at boot, if pools can be added
+BOOT_MIB = 64
 # Longest time in which the accounts may differ without a conversion: a pool is converted
 # before it is in the list of pools, or a grace period after it was removed.
 SECONDS_APART = 5
@@ -141,11 +147,16 @@ def verify_spec(disks, mib):
                  {"DISKS": " ".join(disks), "SIZE": mib})
 
 
-def burst_spec(**conf):
-    disk = machine.Disk("nvme", BURST_JOBS * BURST_MIB, BPS)
+def burst_spec(bps=BPS, **conf):
+    disk = machine.Disk("nvme", BURST_JOBS * BURST_MIB, bps)
     return _spec("coco-burst", [disk],
-                 {"DISKS": "nvme", "SIZE": BURST_MIB, "REST": REST, "FAIL_PAGES": 1,
-                  "FAIL_DECRYPT": 0, "FAIL_ENCRYPT": 0, "FAIL_REST": 0, **conf})
+                 {"DISKS": "nvme", "SIZE": BURST_MIB, "BS": "64k", "RAMP": 0, "REST": REST,
+                  "FAIL_PAGES": 1, "FAIL_DECRYPT": 0, "FAIL_ENCRYPT": 0, "FAIL_REST": 0, **conf})
+
+
+def sizes_spec(ramp):
+    """Specify a load that has twice as much in flight as the pool made at boot has room for."""
+    return burst_spec(SLOW_BPS, BS="128k", RAMP=ramp)
 
 
 def control_spec():
@@ -225,6 +236,51 @@ def grew(result):
     if found[-1].atomic - found[0].atomic > MOST_ATOMIC_MIB * PAGES_PER_MIB:
         wrong.append(f"the atomic pools keep {_mib(found[-1].atomic)}")
     return _told(wrong)
+
+
+def _failed_maps(result):
+    """Return the number of maps that failed; the base only logs some of them."""
+    counted = growth.events(result).get("full")
+    return result.text("klog").count("swiotlb buffer is full") if counted is None else counted
+
+
+def _sizes(result):
+    """Print a line for the table of sizes. Return (failed maps, errors).
+    """
+    found, values = lines(result), counters(result)
+    _say_burst(result, found)
+    boot, used = found[0].swiotlb, max(line.used for line in found) * growth.SLOT // PAGE
+    failed = _failed_maps(result)
+    run.say(f"sizes: {_mib(boot)} at boot, {_mib(used)} in use, {_mib(values['most_swiotlb'])} "
+            f"held, {_mib(found[-1].swiotlb)} at the end; {'logged' if is_base(result) else 'all'} "
+            f"failed maps: {failed}; {values['swiotlb_calls']} conversions")
+    wrong = [*_status(result), *_never(values), *_unexpected(result), *accounting(found)]
+    if is_base(result):
+        return failed, wrong
+    if boot != BOOT_MIB * PAGES_PER_MIB:
+        wrong.append(f"{_mib(boot)} at boot")
+    if used <= boot:
+        wrong.append("the load fits into the pool made at boot: the test proves nothing")
+    if found[-1].swiotlb != boot:
+        wrong.append(f"{_mib(found[-1].swiotlb)} {REST} s after the load")
+    return failed, wrong
+
+
+def small_at_boot(result):
+    """Check a guest with all defaults and, after a while, more in flight than the pool made at
+    boot has room for: no map fails, and afterwards there is only that pool again.
+    """
+    failed, wrong = _sizes(result)
+    if failed and not is_base(result):
+        wrong.append(f"{failed} maps failed")
+    return _told(wrong)
+
+
+def at_once(result):
+    """Check the same for a load that begins at once: before a pool is converted, which takes
+    seconds in an emulated guest, maps may fail. They are retried, and all I/O succeeds.
+    """
+    return _told(_sizes(result)[1])
 
 
 def clean(result):

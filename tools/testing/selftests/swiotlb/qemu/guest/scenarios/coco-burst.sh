@@ -13,17 +13,24 @@
 . /lib/coco.sh
 . /etc/run.conf
 
-# Each job writes its part of the disk once and reads it back with checksums.
+# Each job writes its part of the disk once and reads it back with checksums; it starts RAMP
+# seconds after the one before.
 load()
 {
 	touch /tmp/.load
 	coco_watch load /tmp/.load 0.1 >> /tmp/lines &
-	fio --name=burst --filename="/dev/$(disk_node "$DISKS")" --direct=1 \
-		--ioengine="$ENGINE" --rw=write --bs=64k --iodepth=256 --numjobs=4 \
-		--size="${SIZE}m" --offset_increment="${SIZE}m" --mem=malloc \
+	load=$1
+	set --
+	for job in 0 1 2 3; do
+		set -- "$@" --name="burst$job" --offset="$((job * SIZE))m" \
+			--startdelay="$((job * RAMP))"
+	done
+	fio --filename="/dev/$(disk_node "$DISKS")" --direct=1 \
+		--ioengine="$ENGINE" --rw=write --bs="$BS" --iodepth=256 \
+		--size="${SIZE}m" --mem=malloc \
 		--verify=crc32c --do_verify=1 --verify_fatal=1 --randrepeat=1 \
-		--group_reporting --output=/tmp/fio > /tmp/fio.err 2>&1
-	echo "$1=$?" >> /tmp/status
+		--group_reporting --output=/tmp/fio "$@" > /tmp/fio.err 2>&1
+	echo "$load=$?" >> /tmp/status
 	rm /tmp/.load
 	wait
 	coco_line end >> /tmp/lines
