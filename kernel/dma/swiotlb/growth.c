@@ -178,8 +178,7 @@ static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem,
 	/* Do not retry if decryption fails: it would fail for other memory, too. */
 	for (; nslots >= SWIOTLB_MIN_GROW_SLOTS && pool == ERR_PTR(-ENOMEM); nslots /= 2) {
 		/* Areas of at least two largest mappings: alignment may exclude the first slots. */
-		nareas = swiotlb_limit_nareas(READ_ONCE(mem->growth.nareas),
-					      nslots / 2);
+		nareas = swiotlb_limit_nareas(READ_ONCE(mem->growth.nareas), nslots / 2);
 		pages.bytes = nslots << IO_TLB_SHIFT;
 		pool = swiotlb_growth_create(mem, &pages, nareas);
 	}
@@ -474,17 +473,6 @@ void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev)
 		swiotlb_growth_kick(mem, dev);
 }
 
-/* Can the worker make room: by a closed pool, or by another one? */
-static bool swiotlb_growth_may_help(const struct swiotlb_mem *mem)
-{
-	if (READ_ONCE(mem->pools.closed) || !swiotlb_limit_is_reached(mem))
-		return true;
-	if (!mem->common)
-		pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
-			     swiotlb_kib(swiotlb_limit_nslots(mem)));
-	return false;
-}
-
 /**
  * swiotlb_growth_want() - ask for another pool
  * @mem:	Allocator that may grow, in which a map has found no room.
@@ -494,8 +482,15 @@ static bool swiotlb_growth_may_help(const struct swiotlb_mem *mem)
  */
 void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev)
 {
-	if (READ_ONCE(mem->growth.failed) || !swiotlb_growth_may_help(mem))
+	if (READ_ONCE(mem->growth.failed))
 		return;
+	/* At the limit, the worker can only open a closed pool again. */
+	if (!READ_ONCE(mem->pools.closed) && swiotlb_limit_is_reached(mem)) {
+		if (!mem->common)
+			pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
+				     swiotlb_kib(swiotlb_limit_nslots(mem)));
+		return;
+	}
 	WRITE_ONCE(mem->growth.failed, true);
 	swiotlb_growth_kick(mem, dev);
 }
