@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Print the path of a pristine tree of the base kernel, Linux 7.3.x; fetch it
-# first if the cache has none. KSRC=/path/to/tree-or-tarball overrides it.
+# first if the cache has none. KSRC=/path/to/tree-or-tarball overrides it. LINUX=6.12
+# and LINUX=6.1 are the long-term kernels of patches/fixes-6.12 and fixes-6.1.
 #
 # In the cache:
 #	base/<name>/		one tree, published by rename when it is complete
 #	base/<name>.sha256	the checksum of each of its files
 #	base/<name>.from	the archive it was unpacked from, with its checksum
-#	base/current		the name of the tree from Debian's package
+#	base/current		the name of the tree from Debian's package (current-6.12: of 6.12)
 #	apt/			a private apt root: own lists, cache and sources
 
 # shellcheck disable=SC2317 # functions are called by name, through run_logged
@@ -18,9 +19,16 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=apt.sh
 . "$(dirname "$0")/apt.sh"
 
-PACKAGE=linux-source-7.3
-SUITES=(trixie-backports sid)
-SERIES=7.3
+SERIES=${LINUX:-7.3}
+PACKAGE=linux-source-$SERIES
+case $SERIES in
+7.3)
+	SUITES=(trixie-backports sid)
+	CURRENT=current ;;
+*)
+	SUITES=(bookworm trixie)
+	CURRENT=current-$SERIES ;;
+esac
 temp=
 
 usage() {
@@ -142,19 +150,19 @@ fetch() {
 	sum=$(sha256sum "$deb")
 	version=$(dpkg-deb -f "$deb" Version)
 	unpack unpack_deb "$deb" "debian-$version-${sum:0:12}" "$PACKAGE $version sha256:${sum%% *}"
-	echo "debian-$version-${sum:0:12}" >"$BASES/.current"
-	publish "$BASES/.current" "$BASES/current"
+	echo "debian-$version-${sum:0:12}" >"$BASES/.$CURRENT"
+	publish "$BASES/.$CURRENT" "$BASES/$CURRENT"
 }
 
 from_debian() {
 	local name
 
-	name=$(cat "$BASES/current" 2>/dev/null || :)
+	name=$(cat "$BASES/$CURRENT" 2>/dev/null || :)
 	if [[ -z $name || ! -d $BASES/$name ]]; then
 		lock "$BASES/.lock" "the base in $BASES"
-		name=$(cat "$BASES/current" 2>/dev/null || :)
+		name=$(cat "$BASES/$CURRENT" 2>/dev/null || :)
 		[[ -n $name && -d $BASES/$name ]] || fetch
-		name=$(cat "$BASES/current")
+		name=$(cat "$BASES/$CURRENT")
 	fi
 	base=$BASES/$name
 }
