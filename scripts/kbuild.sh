@@ -19,6 +19,9 @@ set_arch() {
 	arm64)
 		boot_image=arch/arm64/boot/Image
 		CROSS=aarch64-linux-gnu- ;;
+	riscv)
+		boot_image=arch/riscv/boot/Image
+		CROSS=riscv64-linux-gnu- ;;
 	s390)
 		CROSS=s390x-linux-gnu- ;;
 	um)

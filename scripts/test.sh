@@ -14,7 +14,7 @@ set -euo pipefail
 
 OUT=$TOP/build/test
 SELFTESTS=$TOP/tools/testing/selftests/swiotlb/qemu
-GUESTS="lean debug kcsan xen coco pc i386 arm64 arm64-16k arm64-64k um"
+GUESTS="lean debug kcsan xen coco pc i386 arm64 arm64-16k arm64-64k riscv um"
 passed=0
 failed=0
 # The steps that boot guests
@@ -163,7 +163,7 @@ group() {
 	case $1 in
 	debug | lean) guests 300 "$1" ;;
 	kcsan) guests 200 kcsan ;;
-	i386 | arm64*) foreign "${1%%-*}" "$1" ;;
+	i386 | arm64* | riscv) foreign "${1%%-*}" "$1" ;;
 	pc)
 		can guest-pc "$TOP/scripts/packages.sh" pc || return 0
 		guests 1200 pc ;;
@@ -195,6 +195,7 @@ full() {
 	group arm64
 	group arm64-16k
 	group arm64-64k
+	group riscv
 	group um
 	objects x86_64
 	objects i386

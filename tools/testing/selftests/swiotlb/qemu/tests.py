@@ -327,6 +327,9 @@ TESTS = (
     *arm64("arm64"),
     *arm64("arm64-16k"),
     *arm64("arm64-64k"),
+    # The interrupt controller of QEMU 7.2 loses interrupts of NVMe, so that requests time out,
+    # and virtio-blk alone does not fill the pools.
+    *list(others("riscv", disks=("virtio-blk",)))[:2],
     # One disk per boot, because bounced mappings are counted for all devices together.
     *(dom0(disk, "swiotlb=force", scenario="xen", disks=(disk,),
            expect=xen.held((disk,))) for disk in ("nvme", "ahci")),
