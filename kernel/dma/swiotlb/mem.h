@@ -177,6 +177,13 @@ static inline unsigned long swiotlb_transient_nslots(struct swiotlb_mem *mem)
 	return atomic_long_read(&mem->growth.transient);
 }
 
+/* Is the limit reached, and not only by transient pools, which end soon? */
+static inline bool swiotlb_mem_is_at_limit(struct swiotlb_mem *mem)
+{
+	return swiotlb_limit_room(mem) + (long)swiotlb_transient_nslots(mem) <
+	       (long)SWIOTLB_MIN_GROW_SLOTS;
+}
+
 /* Preferred node for memory of a device: its own, or else that of the CPU, which copies. */
 static inline int swiotlb_dev_node(struct device *dev)
 {

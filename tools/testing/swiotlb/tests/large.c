@@ -499,6 +499,34 @@ TEST(large_mapping_does_not_hide_the_limit)
 	CHECK_EQ(queued, 0);
 }
 
+/*
+ * Transient pools take what the limit has left for one more pool:
+ *
+ *	|  boot, full, 1 MiB  |  transient, 1 MiB  |  room, 1 MiB  |
+ *
+ * They end soon, so the next map that finds no room wakes the worker.
+ */
+TEST(limit_reached_by_transient_pools_is_not_the_end)
+{
+	struct swiotlb_mem *mem = &swiotlb_default_mem;
+	phys_addr_t orig, tlbs[32];
+	struct device *dev;
+	unsigned int i;
+
+	boot("512,1,dynamic,max=3M");
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_64K, 0);
+	for (i = 0; i < ARRAY_SIZE(tlbs); i++)
+		tlbs[i] = map_full(dev, orig, SZ_64K, 0, BOTH, DMA_ATTR_NO_WARN);
+	CHECK_EQ(swiotlb_transient_nslots(mem), 16 * (SZ_64K >> IO_TLB_SHIFT));
+	/* The worker finds no room for a pool of 2 MiB */
+	shim_run_work();
+	CHECK_EQ(mem->pools.held, 512);
+	CHECK(!READ_ONCE(mem->growth.failed));
+	CHECK(map_full(dev, orig, SZ_64K, 0, BOTH, DMA_ATTR_NO_WARN) != MAP_FAILED_ADDR);
+	CHECK(READ_ONCE(mem->growth.failed));
+}
+
 /* Waiting would be useless: no unmap makes memory contiguous */
 TEST(large_mapping_does_not_wait_for_memory)
 {
