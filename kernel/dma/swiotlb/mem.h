@@ -180,8 +180,11 @@ static inline unsigned long swiotlb_transient_nslots(struct swiotlb_mem *mem)
 /* Is the limit reached, and not only by transient pools, which end soon? */
 static inline bool swiotlb_mem_is_at_limit(struct swiotlb_mem *mem)
 {
-	return swiotlb_limit_room(mem) + (long)swiotlb_transient_nslots(mem) <
-	       (long)SWIOTLB_MIN_GROW_SLOTS;
+	long room = swiotlb_limit_room(mem);
+
+	for (; mem; mem = mem->narrower)
+		room += swiotlb_transient_nslots(mem);
+	return room < (long)SWIOTLB_MIN_GROW_SLOTS;
 }
 
 /* Preferred node for memory of a device: its own, or else that of the CPU, which copies. */
