@@ -3,7 +3,7 @@
 
 import re
 
-from . import cpus, plan as plans, report, waiting
+from . import cpus, nodes, plan as plans, report, waiting
 
 # Rows of make bench that run the same code in both columns
 BOUNDS = re.compile(r"bare memcpy |hand .* without mapping$|.* nothing else$")
@@ -130,6 +130,7 @@ def makers(tables, runs):
             "cpus": lambda: cpus.grid(lines("cpus")),
             "xarray": lambda: _xarray(lines("xarray")),
             "hog": lambda: hog(lines("hog")),
+            "numa": lambda: nodes.grid(lines("numa")),
             "wait": lambda: waiting.grid(lines("wait")),
             "without": lambda: _without(lines("without")),
             "runs": lambda: _runs(runs)}
