@@ -670,6 +670,19 @@ class Coco(unittest.TestCase):
         self.assertIsNone(self.ask(coco.grew))
         self.assertIsNone(self.ask(coco.held(("load",))))
 
+    def carried(self, sent=coco.STREAMS * coco.ROUNDS * coco.STREAM_KIB << 10, **more):
+        lines = self.BOOT + self.LOAD.replace("load", "net") + self.AFTER
+        return self.ask(coco.carried, lines, net=f"sent={sent}\nreceived={sent}\n", **more)
+
+    def test_a_network_card(self):
+        self.assertIsNone(self.carried())
+        self.assertIn("proves nothing", self.carried(sent=1000))
+        self.assertIn("proves nothing", self.carried(devices=0))
+        self.assertIn("no page became shared", self.carried(most_swiotlb=256))
+        self.assertIn("3 pages became shared with private", self.carried(swiotlb_canaries=3))
+        self.assertIn("1 accesses to private memory", self.carried(faults=1))
+        self.assertIn("guestfwd=tcp:10.0.2.100:7-cmd:cat", network.Echo().arguments()[1])
+
     def test_what_must_never_happen(self):
         for name, what in coco.NEVER.items():
             for check in (coco.grew, coco.held(()), coco.clean, coco.undecrypted):

@@ -357,6 +357,7 @@ TESTS = (
                  COCO_DISKS, append=""),
     confidential("grow", coco.burst_spec(), coco.grew, ignore=coco.IGNORE),
     confidential("private-data", coco.burst_spec(FILL=1), coco.clean, ignore=coco.IGNORE),
+    confidential("virtio-net", coco.network_spec(), coco.carried, disks=(), ignore=coco.IGNORE),
     confidential("decrypt-fails", coco.burst_spec(FAIL_DECRYPT=1), coco.undecrypted,
                  ignore=coco.IGNORE),
     # The base never encrypts a pool again.
@@ -367,7 +368,7 @@ TESTS = (
     confidential("violations", coco.control_spec(), coco.caught,
                  ignore=("warning", "trace", "atomic", "bug", "io-error")),
     *(confidential(f"{gib}-gib", coco.sizes_spec(coco.RAMP), coco.small_at_boot, append="",
-                   memory_mib=gib << 10, ignore=coco.IGNORE) for gib in (2, 16)),
+                   memory_mib=gib << 10, ignore=coco.IGNORE) for gib in (2, 16, 64)),
     confidential("2-gib-at-once", coco.sizes_spec(0), coco.at_once, append="", memory_mib=2048,
                  ignore=coco.IGNORE),
     *untrusted("force", "swiotlb=force"),
