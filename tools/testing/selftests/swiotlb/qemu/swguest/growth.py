@@ -15,6 +15,8 @@ SLOT = 2048
 MIB = 1 << 20
 BOOT_SLOTS = MIB // SLOT
 LOAD_SECONDS = 120
+# Longest time that a CPU takes to come up, one after the other, on a busy host
+CPU_SECONDS = 4
 
 
 class Job(NamedTuple):
@@ -82,7 +84,7 @@ def burst_spec(kernel, append, vcpus, memory_mib, rest, jobs=BURST, until="",
                     {"ENGINE": "io_uring", "REST": rest, "UNTIL": until,
                      "LOAD_SECONDS": LOAD_SECONDS},
                     {"etc/jobs": "".join(job.line() for job in jobs)},
-                    timeout=60 + 2 * LOAD_SECONDS + rest, **more)
+                    timeout=60 + CPU_SECONDS * vcpus + 2 * LOAD_SECONDS + rest, **more)
 
 
 def exact_spec(kernel, append, vcpus, memory_mib, rest=0, rows=None, **more):
