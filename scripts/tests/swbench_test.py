@@ -32,6 +32,14 @@ def filled(values):
 
 
 class Arithmetic(unittest.TestCase):
+    def test_pairs_are_of_turns_that_both_took(self):
+        samples = stats.Samples()
+        for config, turns in (("ours", {"1": 2.0, "2": 3.0, "3": 8.0}), ("base", {"1": 1.0, "3": 4.0})):
+            for turn, value in turns.items():
+                samples.add(ROW, config, value, None, 0, turn)
+        self.assertEqual(samples.paired(ROW, "ours", "base"), ([2.0, 8.0], [1.0, 4.0]))
+        self.assertAlmostEqual(samples.difference(ROW, "ours", "base")[0], 1.0)
+
     def test_median(self):
         self.assertEqual(stats.median([9.0, 1.0, 5.0]), 5.0)
         self.assertEqual(stats.median([1.0, 2.0]), 1.5)
@@ -279,9 +287,24 @@ class Native(unittest.TestCase):
         found.samples = filled({"ours": ours, "base": [100.0] * len(ours)})
         return found
 
-    def test_a_row_ends_when_its_interval_is_narrow(self):
-        self.assertTrue(self.measured([101.0, 100.0, 101.0, 100.0])._precise(ROW))
-        self.assertFalse(self.measured([120.0, 90.0, 110.0, 100.0])._precise(ROW))
+    def test_a_row_ends_when_its_intervals_are_narrow(self):
+        narrow, wide = [101.0, 100.0, 101.0, 100.0], [120.0, 90.0, 110.0, 100.0]
+        self.assertTrue(self.measured(narrow)._precise(ROW))
+        self.assertFalse(self.measured(wide)._precise(ROW))
+        found = self.measured(narrow)
+        for value in wide:
+            found.samples.add(ROW, "dynamic", value, None, 0)
+        self.assertFalse(found._precise(ROW))
+
+    def test_only_pairs_take_more_turns(self):
+        found = self.measured([100.0])
+        with mock.patch.multiple(found, _turn=mock.DEFAULT, _hand_over=mock.DEFAULT,
+                                 _precise=lambda row: False) as calls:
+            found._turns(ROW, 1, [(config, None) for config in plan.CONFIGS])
+        asked = [call.args[1].name for call in calls["_turn"].call_args_list]
+        self.assertEqual({name: asked.count(name) for name in NAMES},
+                         {"base1": found.plan.turns, "base": found.plan.most, "ours": found.plan.most,
+                          "dynamic": found.plan.most, "none": found.plan.turns})
 
     def test_means_are_geometric_and_by_device(self):
         samples = filled({"ours": [200.0, 200.0], "base": [100.0, 100.0]})
