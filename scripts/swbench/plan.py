@@ -191,6 +191,14 @@ def next_buffer(repeats, names=None):
                 job_mib=NATIVE.disk_mib // 4, guest=NATIVE)
 
 
+def native_profile(repeats):
+    """The rows of make run on a guest with one CPU, with perf beside each turn."""
+    rows = _rows("dmablk-none", (("4k", 1), ("64k", 1))) + \
+        _rows("virtio-blk", (("4k", 1), ("64k", 1)))
+    return Plan("native-profile", chosen(("base", "ours", "dynamic", "none")), rows,
+                repeats or 1, 5, 0.05, 0.6, 4, job_mib=NATIVE.disk_mib // 4, guest=NATIVE)
+
+
 def native_map(repeats):
     """Only the map benchmark."""
     return Plan("native-map", chosen(("base", "ours")), (), repeats or 5, 1, 0, 0, 4,
