@@ -27,7 +27,7 @@
  *	P (probe)                        M (map, unmap)            R (device_release())
  *	------------------------------   -----------------------   ---------------------
  *	own = ...
- *	dev->dma_io_tlb_mem = own [12]   mem = dev->dma_io_...
+ *	dev->dma_io_tlb_mem = own [3]    mem = dev->dma_io_...
  *	                                 search mem, then common
  *
  *	W (worker of growth.c)           U (unmap, late)
@@ -178,7 +178,7 @@ void swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t by
 	own->shrinker = swiotlb_growth_shrinker(&own->mem);
 	swiotlb_debugfs_add(&own->mem, dev_name(dev));
 	swiotlb_own_log(dev, &own->mem);
-	/* [12] Pairs with the address dependency in swiotlb_tbl_map_single(). */
+	/* [3] Pairs with the address dependency in swiotlb_tbl_map_single(). */
 	smp_store_release(&dev->dma_io_tlb_mem, &own->mem.pub);
 }
 

@@ -319,13 +319,9 @@ void swiotlb_pools_remove(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
  */
 void swiotlb_transient_add(struct io_tlb_pool *pool)
 {
-	scoped_guard(spinlock_irqsave, &swiotlb_range_lock) {
-		hash_add_rcu(swiotlb_transients, &pool->hash,
-			     swiotlb_index_piece(pool->start));
-		swiotlb_range_widen(pool);
-	}
-	/* [3] Pairs with smp_rmb() in swiotlb_find_pool(). */
-	smp_mb();
+	guard(spinlock_irqsave)(&swiotlb_range_lock);
+	hash_add_rcu(swiotlb_transients, &pool->hash, swiotlb_index_piece(pool->start));
+	swiotlb_range_widen(pool);
 }
 
 /**
