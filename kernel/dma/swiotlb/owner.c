@@ -49,9 +49,6 @@
  * waits for it, and swiotlb_growth_add() refuses a pool that comes too late.
  */
 
-/* How often to look whether leaked mappings have ended. */
-#define SWIOTLB_OWN_RETRY	HZ
-
 /* Several drivers may use one device, and probe at once. Taken before swiotlb_pools_lock. */
 static DEFINE_MUTEX(swiotlb_own_lock);
 
@@ -95,8 +92,9 @@ static void swiotlb_own_end_work(struct work_struct *work)
 	struct swiotlb_own *own = container_of(to_delayed_work(work),
 					       struct swiotlb_own, end_work);
 
+	/* Look again whether leaked mappings have ended. */
 	if (!swiotlb_own_end(own))
-		queue_delayed_work(system_dfl_wq, &own->end_work, SWIOTLB_OWN_RETRY);
+		queue_delayed_work(system_dfl_wq, &own->end_work, SWIOTLB_TICK);
 }
 
 /* At most half of its slots should be in use, and no pool is smaller than that. */
