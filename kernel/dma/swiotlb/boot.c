@@ -332,26 +332,12 @@ int swiotlb_init_late(size_t size, gfp_t gfp_mask,
 	return 0;
 }
 
-static int swiotlb_cpu_dead(unsigned int cpu)
-{
-	swiotlb_magazines_drain_cpu(&swiotlb_default_mem.cache, cpu, NULL);
-	swiotlb_magazines_drain_cpu(&swiotlb_any_mem.cache, cpu, NULL);
-	return 0;
-}
-
 /*
  * This runs before most drivers probe, but after an architecture may have called
  * swiotlb_exit(). Earlier maps use areas only.
  */
 static int __init swiotlb_magazines_init(void)
 {
-	int ret;
-
-	ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "swiotlb:dead",
-					NULL, swiotlb_cpu_dead);
-	if (ret < 0)
-		return ret;
-
 	guard(mutex)(&swiotlb_pools_lock);
 	return swiotlb_mem_start_magazines(&swiotlb_default_mem);
 }
