@@ -413,18 +413,6 @@ void swiotlb_growth_work(struct work_struct *work)
 		queue_delayed_work(system_dfl_wq, &growth->work, SWIOTLB_TICK);
 }
 
-/**
- * swiotlb_growth_is_short() - does an allocator hold less than its reserve?
- * @mem:	Allocator that may grow, with slots in use.
- *
- * Context: Any.
- * Return: %true if the worker should look, even if no area is half full.
- */
-bool swiotlb_growth_is_short(const struct swiotlb_mem *mem)
-{
-	return swiotlb_growth_open(mem) < swiotlb_growth_reserve(mem);
-}
-
 /* Run the worker now, but only once per jiffy. */
 static void swiotlb_growth_kick(struct swiotlb_mem *mem, struct device *dev)
 {
@@ -436,16 +424,20 @@ static void swiotlb_growth_kick(struct swiotlb_mem *mem, struct device *dev)
 
 /**
  * swiotlb_growth_look() - ask the worker to check if an allocator should grow
- * @mem:	Allocator that may grow, in which a map has found little room.
+ * @mem:	Allocator that may grow, in which a map has found room.
  * @dev:	Device of the map.
+ * @tight:	Little room is left. Otherwise the worker looks if the allocator has less
+ *		than its reserve.
  *
  * Context: Any.
  */
-void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev)
+void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev, bool tight)
 {
 	/* Where pools have to be decrypted, a burst must not use up the reserve meanwhile. */
 	unsigned long pause = mem->pub.cc_shared ? SWIOTLB_LOOK / 4 : SWIOTLB_LOOK;
 
+	if (!tight && swiotlb_growth_open(mem) >= swiotlb_growth_reserve(mem))
+		return;
 	if (!swiotlb_is_recent(READ_ONCE(mem->growth.looked), pause))
 		swiotlb_growth_kick(mem, dev);
 }

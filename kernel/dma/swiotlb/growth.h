@@ -68,8 +68,7 @@ struct swiotlb_growth {
 };
 
 void swiotlb_growth_work(struct work_struct *work);
-bool swiotlb_growth_is_short(const struct swiotlb_mem *mem);
-void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev);
+void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev, bool tight);
 void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev);
 unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem);
 long swiotlb_limit_room(const struct swiotlb_mem *mem);
@@ -96,19 +95,8 @@ void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_growth_trim(struct swiotlb_mem *mem);
 struct shrinker *swiotlb_growth_shrinker(struct swiotlb_mem *mem);
 
-#ifdef CONFIG_SWIOTLB_DYNAMIC
 void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last, unsigned int nareas,
 			   unsigned long max_nslots);
 void swiotlb_growth_disable(struct swiotlb_mem *mem);
-#else
-static inline void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last,
-					 unsigned int nareas, unsigned long max_nslots)
-{
-}
-
-static inline void swiotlb_growth_disable(struct swiotlb_mem *mem)
-{
-}
-#endif
 
 #endif /* _KERNEL_DMA_SWIOTLB_GROWTH_H */
