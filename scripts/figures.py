@@ -374,7 +374,7 @@ def run(repo, check=False, fresh=False):
     if fresh:
         take(listed, repo)
         listed = List(repo)
-    makers = figuretables.makers({name: table.lines for name, table in listed.tables.items()}, read(repo / RUNS))
+    makers = figuretables.makers({name: table.lines for name, table in listed.tables.items()}, read(repo / RUNS), repo)
     stale, wrong, contents = [], [], {}
     for part in listed.sections:
         more, worse, texts = section(listed, part, repo, makers)

@@ -3,7 +3,7 @@
 
 import re
 
-from . import cpus, nativeprofile, plan as plans, report, waiting
+from . import cpus, mechanisms, nativeprofile, plan as plans, report, waiting
 
 # Rows of make bench that run the same code in both columns
 BOUNDS = re.compile(r"bare memcpy |hand .* without mapping$|.* nothing else$")
@@ -124,7 +124,7 @@ def _runs(found):
                        [list(line.values()) for line in found])
 
 
-def makers(tables, runs):
+def makers(tables, runs, repo):
     """Return {name of a table: function that makes it} from {name of a csv: its lines}."""
     def lines(name):
         return tables.get(name) or []
@@ -144,4 +144,5 @@ def makers(tables, runs):
             "hog": lambda: hog(lines("hog")),
             "wait": lambda: waiting.grid(lines("wait")),
             "without": lambda: _without(lines("without")),
+            "mechanisms": lambda: mechanisms.grid(lines("mechanisms"), lines("without"), lines("bench"), repo),
             "runs": lambda: _runs(runs)}

@@ -230,26 +230,6 @@ void swiotlb_magazines_drain(struct swiotlb_cache *cache)
 }
 
 /**
- * swiotlb_magazines_drain_cpu() - free the buffers in the magazines of a CPU
- * @cache:	The magazines of an allocator, started or not.
- * @cpu:	The CPU, which need not be online.
- * @pool:	Free buffers of this pool only; %NULL for all.
- *
- * Context: Any, takes locks of areas.
- */
-void swiotlb_magazines_drain_cpu(struct swiotlb_cache *cache, unsigned int cpu,
-				 const struct io_tlb_pool *pool)
-{
-	unsigned int class;
-
-	if (!swiotlb_cache_cpu(cache))
-		return;
-	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		swiotlb_magazine_empty(swiotlb_cpu_magazine(cache->cpu, cpu, class),
-				       pool);
-}
-
-/**
  * swiotlb_magazines_drain_pool() - free the buffers of one pool
  * @cache:	The magazines of an allocator, started or not.
  * @pool:	The pool. A buffer that moves meanwhile may be missed.
@@ -260,12 +240,14 @@ void swiotlb_magazines_drain_cpu(struct swiotlb_cache *cache, unsigned int cpu,
 void swiotlb_magazines_drain_pool(struct swiotlb_cache *cache,
 				  const struct io_tlb_pool *pool)
 {
-	unsigned int cpu;
+	unsigned int cpu, class;
 
 	if (!swiotlb_cache_cpu(cache))
 		return;
 	for_each_possible_cpu(cpu)
-		swiotlb_magazines_drain_cpu(cache, cpu, pool);
+		for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
+			swiotlb_magazine_empty(swiotlb_cpu_magazine(cache->cpu, cpu, class),
+					       pool);
 	swiotlb_depots_empty(cache, pool);
 }
 

@@ -28,7 +28,7 @@
  *	P (probe)                        M (map, unmap)            R (device_release())
  *	------------------------------   -----------------------   ---------------------
  *	own = ...
- *	dev->dma_io_tlb_mem = own [12]   mem = dev->dma_io_...
+ *	dev->dma_io_tlb_mem = own [3]    mem = dev->dma_io_...
  *	                                 search mem, then common
  *
  *	W (worker of growth.c)           U (unmap, late)
@@ -49,9 +49,6 @@
  * its pool belongs to. W may be making a pool when E begins: swiotlb_growth_disable()
  * waits for it, and swiotlb_growth_add() refuses a pool that comes too late.
  */
-
-/* How often to look whether leaked mappings have ended. */
-#define SWIOTLB_OWN_RETRY	HZ
 
 /* Several drivers may use one device, and probe at once. Taken before swiotlb_pools_lock. */
 static DEFINE_MUTEX(swiotlb_own_lock);
@@ -105,8 +102,9 @@ static void swiotlb_own_end_work(struct work_struct *work)
 	struct swiotlb_own *own = container_of(to_delayed_work(work),
 					       struct swiotlb_own, end_work);
 
+	/* Look again whether leaked mappings have ended. */
 	if (!swiotlb_own_end(own))
-		queue_delayed_work(system_dfl_wq, &own->end_work, SWIOTLB_OWN_RETRY);
+		queue_delayed_work(system_dfl_wq, &own->end_work, SWIOTLB_TICK);
 }
 
 /* At most half of its slots should be in use, and no pool is smaller than that. */
@@ -188,7 +186,7 @@ bool swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t by
 	swiotlb_own_count(own, nqueues, bytes >> IO_TLB_SHIFT);
 	dev_info(dev, "bounce buffers of its own: at most %lu KiB, %u queues\n",
 		 swiotlb_kib(own->mem.growth.max_nslots), own->mem.growth.nareas);
-	/* [12] Pairs with the address dependency in swiotlb_tbl_map_single(). */
+	/* [3] Pairs with the address dependency in swiotlb_tbl_map_single(). */
 	smp_store_release(&dev->dma_io_tlb_mem, &own->mem.pub);
 	return true;
 }

@@ -138,7 +138,7 @@ unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
  * swiotlb_pool_is_empty() - is no slot of a pool in use?
  * @pool:	A pool from which no more slots are allocated.
  *
- * Context: Any, takes locks of areas, one after the other, if the pool looks empty.
+ * Context: Any, takes locks of areas, one after the other.
  * Return: %true if none is in use. Then all accesses of other CPUs to its buffers are visible
  * to the caller.
  */
@@ -146,9 +146,6 @@ bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool)
 {
 	struct io_tlb_area *area;
 	unsigned int i;
-
-	if (swiotlb_pool_used(pool))
-		return false;
 
 	for (i = 0; i < pool->nareas; i++) {
 		area = swiotlb_pool_area(pool, i);

@@ -67,8 +67,8 @@ static phys_addr_t swiotlb_search_mem(struct swiotlb_mem *mem, struct device *de
 				   swiotlb_mem_map(mem, dev, req, reach, &hit);
 		if (tlb_addr == SWIOTLB_MAP_FULL)
 			continue;
-		if (may_grow && (hit.tight || swiotlb_growth_is_short(widest)))
-			swiotlb_growth_look(widest, dev);
+		if (may_grow)
+			swiotlb_growth_look(widest, dev, hit.tight);
 		*pool = hit.pool;
 		return tlb_addr;
 	}

@@ -390,10 +390,3 @@ int shim_dev_write(struct device *dev, const char *name, const char *text)
 	return attr && attr->store ? attr->store(dev, attr, text, strlen(text)) : -EIO;
 }
 
-int (*shim_cpuhp_dead)(unsigned int cpu);
-
-void shim_cpu_dead(unsigned int cpu)
-{
-	if (shim_cpuhp_dead)
-		shim_cpuhp_dead(cpu);
-}
