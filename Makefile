@@ -64,7 +64,7 @@ native-profile: packages	## Say what the time of an I/O is spent on, natively, b
 
 native-wait: packages	## 64 threads that need 256 MiB, from 8 MiB: do maps fail or wait? In User Mode Linux: results/wait/latest
 	$(Q)scripts/packages.sh um
-	$(Q)scripts/kernel.sh base-mapbench-um ours-um
+	$(Q)scripts/kernel.sh base-mapbench-um base-mapbench-nodynamic-um ours-um
 	$(Q)$(PYTHON) scripts/wait_guest.py
 
 quick: packages kernels	## The part in QEMU in three minutes, for a developer

@@ -160,25 +160,53 @@ class MapRows(unittest.TestCase):
 
 
 class Waiting(unittest.TestCase):
-    TOOL = {"map_calls": "3000000", "elapsed_ns": "3000000000", "failures": "7", "map_p50_ns": "1500",
+    TOOL = {"map_calls": "3000000", "elapsed_ns": "3000000000", "failures": "1000000", "map_p50_ns": "1500",
             "map_p99_ns": "20000", "map_p999_ns": "300000", "map_max_ns": "5000000"}
 
+    @staticmethod
+    def lines(samples):
+        return [{column: waiting.cell(line, column) for column in waiting.COLUMNS}
+                for line in waiting.entries(samples)]
+
     def test_figures_have_units(self):
-        found = waiting.figures(self.TOOL, {"events.waited": "12", "io_tlb_used": "0"})
-        self.assertEqual(found, {"maps": 1000, "failed": 7, "waited": 12, "p50_us": 1.5,
+        found = waiting.figures(self.TOOL, {"events.waited": "12", "events.wait_timed_out": "1", "io_tlb_used": "0"})
+        self.assertEqual(found, {"maps": 1000, "failed": 250, "waited": 12, "timed_out": 1, "p50_us": 1.5,
                                  "p99_us": 20, "p999_us": 300, "max_us": 5000})
 
     def test_a_setup_has_medians_and_no_event_that_its_kernel_lacks(self):
-        base, _, sleeps = waiting.SETUPS
-        lines = waiting.entries({base: [{"maps": 1.0}, {"maps": 3.0}, {"maps": 9.0}],
-                                 sleeps: [{"maps": 2.25, "waited": 4}]})
-        self.assertEqual([waiting.cell(line, "maps") for line in lines], ["3", "", "2.2"])
-        self.assertEqual([waiting.cell(line, "waited") for line in lines], ["", "", "4"])
-        self.assertEqual(len(waiting.grid([{column: waiting.cell(line, column) for column in
-                                            waiting.COLUMNS} for line in lines]).splitlines()), 5)
+        base, sleeps = waiting.SETUPS[0], waiting.SETUPS[-1]
+        lines = self.lines({base: [{"maps": 1.0}, {"maps": 3.0}, {"maps": 9.0}],
+                            sleeps: [{"maps": 2.25, "waited": 4}]})
+        self.assertEqual([line["maps"] for line in lines], ["3", *[""] * (len(lines) - 2), "2.2"])
+        self.assertEqual([line["waited"] for line in lines], [*[""] * (len(lines) - 1), "4"])
+        self.assertEqual(len(waiting.grid(lines).splitlines()), 2 + len(waiting.SETUPS))
 
-    def test_only_one_setup_sleeps(self):
-        self.assertEqual([setup.options for setup in waiting.SETUPS], ["", "", " -w"])
+    def test_a_failure_of_one_boot_is_not_hidden(self):
+        line = self.lines({waiting.SETUPS[0]: [{"failed": 0, "max_us": 7.0}, {"failed": 0.004, "max_us": 8.0},
+                                               {"failed": 0, "max_us": 900.0}]})[0]
+        self.assertEqual((line["failed"], line["max_us"]), ("0.004", "900"))
+
+    def test_loads_need_what_their_setups_say(self):
+        self.assertEqual((waiting.GROWS.needs, waiting.LIMITED.needs), (256, 12))
+        names = [setup.name for setup in waiting.SETUPS]
+        self.assertEqual(len({*names, *(setup.file for setup in waiting.SETUPS)}), 2 * len(names))
+        for setup in waiting.SETUPS:
+            self.assertTrue(setup.name.startswith(f"{setup.load.needs} "))
+
+    def test_some_thread_can_always_continue_at_the_limit(self):
+        load = waiting.LIMITED
+        self.assertLess(waiting.THREADS * (load.depth - 1) * load.kib, waiting.BOOT_MIB << 10)
+        self.assertLess(waiting.BOOT_MIB, load.needs)
+
+    def test_only_the_last_of_each_load_sleeps(self):
+        sleeps = [setup for setup in waiting.SETUPS if setup.options]
+        self.assertEqual([setup.load for setup in sleeps], [waiting.GROWS, waiting.LIMITED])
+        self.assertTrue(all(setup.options == " -w" and setup.kernel == "ours" for setup in sleeps))
+
+    def test_only_the_patched_kernel_gets_a_limit(self):
+        self.assertEqual({setup.append for setup in waiting.SETUPS if setup.kernel != "ours"}, {"swiotlb=4096,force"})
+        self.assertEqual({setup.append for setup in waiting.SETUPS if setup.kernel == "ours"},
+                         {"swiotlb=4096,force,max=512M", "swiotlb=4096,force,max=8M"})
 
 
 class Results(unittest.TestCase):
