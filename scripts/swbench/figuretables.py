@@ -3,7 +3,7 @@
 
 import re
 
-from . import cpus, mechanisms, nativeprofile, plan as plans, report, waiting
+from . import cpus, mechanisms, nativeprofile, nodes, plan as plans, report, waiting
 
 # Rows of make bench that run the same code in both columns
 BOUNDS = re.compile(r"bare memcpy |hand .* without mapping$|.* nothing else$")
@@ -142,6 +142,7 @@ def makers(tables, runs, repo):
             "cpus": lambda: cpus.grid(lines("cpus")),
             "xarray": lambda: _xarray(lines("xarray")),
             "hog": lambda: hog(lines("hog")),
+            "numa": lambda: nodes.grid(lines("numa")),
             "wait": lambda: waiting.grid(lines("wait")),
             "without": lambda: _without(lines("without")),
             "mechanisms": lambda: mechanisms.grid(lines("mechanisms"), lines("without"), lines("bench"), repo),

@@ -248,6 +248,12 @@ def counted_network(repeats):
                 repeats or 3, 2, 0.0, 1.0, 0)
 
 
+def nodes(repeats, memory_mib):
+    """Only bounces are counted, while fio verifies its data."""
+    return Plan("numa", chosen(("base", "ours")), (), repeats or 3, 1, 0, 0, 4,
+                guest=Guest(memory_mib=memory_mib, disks=("virtio-blk",)))
+
+
 def quick(repeats, names=None):
     rows = _rows("virtio-blk", (("4k", 1), ("4k", 4))) + \
         _rows("nvme", (("4k", 4),))

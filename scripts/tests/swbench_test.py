@@ -14,7 +14,9 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TREE / "scripts"))
 
-from swbench import mapbench, measure, plan, plot, report, results, stats, waiting  # noqa: E402
+from swbench import mapbench, measure, nodes, plan, plot, report, results, stats  # noqa: E402
+from swbench import waiting  # noqa: E402
+from swguest import numa  # noqa: E402
 
 import compare  # noqa: E402
 
@@ -207,6 +209,22 @@ class Waiting(unittest.TestCase):
         self.assertEqual({setup.append for setup in waiting.SETUPS if setup.kernel != "ours"}, {"swiotlb=4096,force"})
         self.assertEqual({setup.append for setup in waiting.SETUPS if setup.kernel == "ours"},
                          {"swiotlb=4096,force,max=512M", "swiotlb=4096,force,max=8M"})
+
+
+class Nodes(unittest.TestCase):
+    @staticmethod
+    def disk(node, here, there):
+        return numa.Disk("vda", node, {node: numa.Count(here, 9), 1 - node: numa.Count(there, 9)},
+                         0, numa.Count())
+
+    def test_shares_of_all_boots(self):
+        boots = [[self.disk(0, 90, 10), self.disk(1, 20, 80)],
+                 [self.disk(0, 300, 0), self.disk(1, 10, 90)]]
+        line, = nodes.entries({(2, nodes.SETUPS[0]): boots})
+        self.assertEqual([nodes.cell(line, column) for column in nodes.COLUMNS],
+                         ["2", "base", "600", "0.7000", "0.1500", "0.9750"])
+        self.assertIn("70.0 %", nodes.grid([{column: nodes.cell(line, column) for column in
+                                             nodes.COLUMNS}]))
 
 
 class Results(unittest.TestCase):
