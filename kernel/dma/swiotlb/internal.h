@@ -50,7 +50,7 @@
  * growth.h (limit.c) and mem.h (stats.c, sysfs.c)::
  *
  *	slots.c		bitmaps of one area: find, claim, release
- *	area.c		lock, slots and occupancy of one area
+ *	area.h		lock, slots and occupancy of one area
  *	request.h	the mapping that a caller asks for, in slots
  *	record.h	the word that a pool keeps for each mapping
  *	pool.c		areas and records of one range; pools by number

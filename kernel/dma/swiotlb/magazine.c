@@ -298,18 +298,19 @@ int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots)
 	if (cache->cpu)
 		return 0;
 
-	depot = kcalloc(SWIOTLB_NR_CLASSES, sizeof(*depot), GFP_KERNEL);
-	cells = kvcalloc(2 * SWIOTLB_DEPOT_SLOTS, sizeof(*cells), GFP_KERNEL);
+	/* The cells of all depots follow the depots. */
+	depot = kvzalloc(SWIOTLB_NR_CLASSES * sizeof(*depot) +
+			 2 * SWIOTLB_DEPOT_SLOTS * sizeof(*cells), GFP_KERNEL);
 	cpu_cache = (void __percpu *)__alloc_percpu(SWIOTLB_CPU_CACHE_BYTES,
 						    SMP_CACHE_BYTES);
-	if (!depot || !cells || !cpu_cache) {
+	if (!depot || !cpu_cache) {
 		free_percpu(cpu_cache);
-		kvfree(cells);
-		kfree(depot);
+		kvfree(depot);
 		return -ENOMEM;
 	}
 
 	cache->depot = depot;
+	cells = (u32 *)(depot + SWIOTLB_NR_CLASSES);
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++, depot++) {
 		spin_lock_init(&depot->lock);
 		depot->cells = cells;
@@ -337,8 +338,7 @@ void swiotlb_magazines_stop(struct swiotlb_cache *cache)
 
 	swiotlb_magazines_drain(cache);
 	free_percpu(cache->cpu);
-	kvfree(cache->depot->cells);
-	kfree(cache->depot);
+	kvfree(cache->depot);
 	cache->cpu = NULL;
 	cache->depot = NULL;
 }

@@ -29,19 +29,6 @@ int swiotlb_pool_number(struct io_tlb_pool *pool)
 }
 
 /**
- * swiotlb_pool_unnumber() - release the number of a pool
- * @pool:	The pool.
- *
- * Context: No magazine and no entry of the index has the number, and a grace period has
- * ended since then.
- */
-void swiotlb_pool_unnumber(struct io_tlb_pool *pool)
-{
-	WRITE_ONCE(swiotlb_pool_table[pool->id], NULL);
-	pool->id = 0;
-}
-
-/**
  * swiotlb_limit_nareas() - limit the number of areas so that each holds the largest mapping
  * @nareas:	Number of areas wanted; 0 counts as 1.
  * @nslots:	Slots of the pool.
