@@ -14,8 +14,8 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TREE / "scripts"))
 
-from swbench import mapbench, measure, nodes, plan, plot, report, results, stats  # noqa: E402
-from swbench import waiting  # noqa: E402
+from swbench import figuretables, mapbench, measure, nodes, plan, plot, report, results  # noqa: E402
+from swbench import stats, waiting  # noqa: E402
 from swguest import numa  # noqa: E402
 
 import compare  # noqa: E402
@@ -182,6 +182,13 @@ class Waiting(unittest.TestCase):
         self.assertEqual([line["maps"] for line in lines], ["3", *[""] * (len(lines) - 2), "2.2"])
         self.assertEqual([line["waited"] for line in lines], [*[""] * (len(lines) - 1), "4"])
         self.assertEqual(len(waiting.grid(lines).splitlines()), 2 + len(waiting.SETUPS))
+
+    def test_results_have_the_table_of_the_run(self):
+        lines = self.lines({setup: [{"maps": 1.0}] for setup in waiting.SETUPS})
+        made = figuretables.makers({"wait": lines}, [])["wait"]()
+        self.assertEqual(made, waiting.grid(lines))
+        self.assertEqual([row.split("|")[1].strip() for row in made.splitlines()[2:]],
+                         [setup.name for setup in waiting.SETUPS])
 
     def test_a_failure_of_one_boot_is_not_hidden(self):
         line = self.lines({waiting.SETUPS[0]: [{"failed": 0, "max_us": 7.0}, {"failed": 0.004, "max_us": 8.0},
