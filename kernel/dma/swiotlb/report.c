@@ -3,8 +3,6 @@
  * Maps that fail: each is counted and traced, and logged at a limited rate.
  */
 
-#define pr_fmt(fmt) "software IO TLB: " fmt
-
 #include "report.h"
 
 static const struct {
@@ -66,10 +64,10 @@ void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 	struct swiotlb_mem *mem = swiotlb_dev_shared(dev);
 	unsigned long total = 0, used = 0;
 	const char *why = "";
-	bool limited = false;
 
 	if (swiotlb_growth_is_enabled(mem)) {
-		limited = swiotlb_mem_is_limited(mem, dev, req, reach);
+		bool limited = swiotlb_mem_is_limited(mem, dev, req, reach);
+
 		swiotlb_count(mem, limited ? SWIOTLB_AT_LIMIT : SWIOTLB_NO_MEMORY, 1);
 		why = limited ? ": its limit is reached" :
 				": no memory for more in this context";
@@ -77,9 +75,6 @@ void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 	if (!swiotlb_failed(dev, SWIOTLB_CAUSE_FULL, req->bytes, attrs))
 		return;
 
-	if (limited)
-		pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
-			     swiotlb_kib(swiotlb_limit_nslots(swiotlb_mem_widest(mem, reach))));
 	swiotlb_mem_claimed(mem, reach, &total, &used);
 	if (req->orig_addr == SWIOTLB_NO_ORIG_ADDR)
 		dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots), coherent memory needs %u in a row\n",
