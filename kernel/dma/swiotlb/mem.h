@@ -326,9 +326,15 @@ static inline void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name
 #endif
 
 #ifdef CONFIG_SYSFS
-void swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name);
+struct kobject *swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name);
+void swiotlb_sysfs_del(struct kobject *kobj);
 #else
-static inline void swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name)
+static inline struct kobject *swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name)
+{
+	return NULL;
+}
+
+static inline void swiotlb_sysfs_del(struct kobject *kobj)
 {
 }
 #endif

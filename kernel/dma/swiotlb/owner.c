@@ -59,6 +59,7 @@ static DEFINE_MUTEX(swiotlb_own_lock);
  * @nqueues:	Queues over which the device maps. With @nslots protected by swiotlb_own_lock.
  * @nslots:	Slots that the device may have in flight.
  * @shrinker:	Called when memory is short; may be %NULL.
+ * @kobj:	Directory of the allocator in sysfs; may be %NULL.
  * @end_work:	Frees it, when the device no longer exists.
  */
 struct swiotlb_own {
@@ -66,6 +67,7 @@ struct swiotlb_own {
 	unsigned int nqueues;
 	unsigned long nslots;
 	struct shrinker *shrinker;
+	struct kobject *kobj;
 	struct delayed_work end_work;
 };
 
@@ -82,6 +84,8 @@ static bool swiotlb_own_end(struct swiotlb_own *own)
 	/* Another device may soon have this name. */
 	debugfs_remove(mem->debugfs);
 	mem->debugfs = NULL;
+	swiotlb_sysfs_del(own->kobj);
+	own->kobj = NULL;
 	if (swiotlb_growth_is_enabled(mem))
 		swiotlb_growth_disable(mem);
 	if (READ_ONCE(mem->pools.held))
@@ -132,6 +136,18 @@ static void swiotlb_own_init(struct swiotlb_mem *mem, struct swiotlb_mem *common
 	swiotlb_growth_enable(mem, common->last, 1, SWIOTLB_MIN_GROW_SLOTS);
 }
 
+/* Devices of different buses may have the same name: a number keeps directories apart. */
+static void swiotlb_own_show(struct swiotlb_own *own, const char *name)
+{
+	static unsigned int number;
+	char dir[64];
+
+	lockdep_assert_held(&swiotlb_own_lock);
+	swiotlb_debugfs_add(&own->mem, name);
+	snprintf(dir, sizeof(dir), "own%u:%s", number++, name);
+	own->kobj = swiotlb_sysfs_add(&own->mem, dir);
+}
+
 static struct swiotlb_own *swiotlb_own_create(struct device *dev, enum swiotlb_reach reach)
 {
 	struct swiotlb_own *own = kzalloc_obj(*own);
@@ -141,7 +157,7 @@ static struct swiotlb_own *swiotlb_own_create(struct device *dev, enum swiotlb_r
 	swiotlb_own_init(&own->mem, swiotlb_mem_widest(&swiotlb_default_mem, reach));
 	INIT_DELAYED_WORK(&own->end_work, swiotlb_own_end_work);
 	own->shrinker = swiotlb_growth_shrinker(&own->mem);
-	swiotlb_debugfs_add(&own->mem, dev_name(dev));
+	swiotlb_own_show(own, dev_name(dev));
 	return own;
 }
 
