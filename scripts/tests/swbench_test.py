@@ -185,7 +185,7 @@ class Waiting(unittest.TestCase):
 
     def test_results_have_the_table_of_the_run(self):
         lines = self.lines({setup: [{"maps": 1.0}] for setup in waiting.SETUPS})
-        made = figuretables.makers({"wait": lines}, [])["wait"]()
+        made = figuretables.makers({"wait": lines}, [], None)["wait"]()
         self.assertEqual(made, waiting.grid(lines))
         self.assertEqual([row.split("|")[1].strip() for row in made.splitlines()[2:]],
                          [setup.name for setup in waiting.SETUPS])
