@@ -269,10 +269,10 @@ def many(name, append, **more):
                 group="pc", disks=PC_DISKS, caller="dma-direct, 128 CPUs", **more)
 
 
-def frames(name, append, failing=None, **more):
-    """Make a row for dma-bufs in User Mode Linux; @failing as in dmabuf.fails()."""
+def frames(name, append, failing=None, large=True, **more):
+    """Make a row for dma-bufs in User Mode Linux; @failing, @large as in dmabuf.fails()."""
     return Test(f"um-dmabuf-{name}", append, vcpus=2, memory_mib=1000, group=uml.ARCH,
-                scenario="dmabuf", disks=(), expect=dmabuf.fails(failing or {}),
+                scenario="dmabuf", disks=(), expect=dmabuf.fails(failing or {}, large),
                 caller="dma-buf", **more)
 
 
@@ -406,7 +406,10 @@ TESTS = (
          group=uml.ARCH, scenario="kselftest", disks=("dmablk",), mib=8,
          expect=kselftests_natively, ours=True),
     frames("256-mib", "swiotlb=131072,force", ours=True),
-    frames("base", "swiotlb=131072,force", dmabuf.BASE, base=True, ignore=("swiotlb-full",)),
+    # There is nothing left for large pools
+    frames("split", "swiotlb=131072,max=256M,force", large=False, ours=True),
+    frames("base", "swiotlb=131072,force", dmabuf.BASE, large=False, base=True,
+           ignore=("swiotlb-full",)),
 )
 
 
