@@ -116,11 +116,15 @@ def functions(data):
             and not re.search(rf"^static\b.*\n?.*\b{name}\(", text, re.M)}
 
 
+def users(state):
+    """Return the objects of the files that the series has changed so far outside of the engine."""
+    return [p.removesuffix(".c") + ".o" for p, content in sorted(state.files.items())
+            if content and p.startswith(("arch/x86/", "drivers/")) and p.endswith(".c")]
+
+
 def compile_patch(objects, state, before, known, live):
-    changed = touched_by(state, before)
-    more = [p.removesuffix(".c") + ".o" for p in changed if p.startswith("arch/x86/") and p.endswith(".c")]
     for name, built in objects.items():
-        for path, text in built.compile([*kbuild.TARGETS, *more]):
+        for path, text in built.compile([*kbuild.TARGETS, *users(state)]):
             if path in state.files:
                 known.meet("build", path, text, f"{state.entry.name}, {name}")
         wrong = built.unlinkable("kernel/dma/built-in.a")

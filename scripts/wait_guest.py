@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Let 64 threads map 256 MiB with 8 MiB of bounce buffers at boot, in User Mode Linux.
 
-The base, the patched kernel with transient pools, and the patched kernel with maps that may
-sleep, in turn, REPEATS (5) times. The results are in results/wait/<time>; "latest" points
-to the newest good one.
+The base without and with SWIOTLB_DYNAMIC, the patched kernel, and that with maps that may
+sleep, in turn, REPEATS (5) times: with room to grow, and at the limit. The results are in
+results/wait/<time>; "latest" points to the newest good one.
 """
 
 import csv
@@ -18,7 +18,7 @@ sys.path.insert(0, str(TREE / "scripts"))
 from swbench import command, environment, results, stats, waiting  # noqa: E402
 from swguest import mapbench, run, uml  # noqa: E402
 
-IMAGES = {"base": "base-mapbench-um", "ours": "ours-um"}
+IMAGES = {"fixed": "base-mapbench-nodynamic-um", "base": "base-mapbench-um", "ours": "ours-um"}
 
 
 def bench(args, directory):
@@ -27,9 +27,9 @@ def bench(args, directory):
                                directory, sys.stdout.isatty(), mapbench.tool())
     env = environment.Environment(measured.plan, sources)
     env.data["command"] = "make native-wait"
-    env.data["plan"]["load"] = waiting.LOAD
-    env.data["configurations"] = {setup.name: {"kernel": setup.kernel, "append": setup.append}
-                                  for setup in waiting.SETUPS}
+    env.data["configurations"] = {
+        setup.name: {"kernel": setup.kernel, "append": setup.append, "load": setup.load.options + setup.options}
+        for setup in waiting.SETUPS}
     measured.accel = uml.ARCH
     measured.verify = lambda: True
     results.conduct(measured, env, directory)

@@ -14,7 +14,9 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TREE / "scripts"))
 
-from swbench import mapbench, measure, plan, plot, report, results, stats, waiting  # noqa: E402
+from swbench import figuretables, mapbench, measure, nodes, plan, plot, report, results  # noqa: E402
+from swbench import stats, waiting  # noqa: E402
+from swguest import numa  # noqa: E402
 
 import compare  # noqa: E402
 
@@ -32,6 +34,14 @@ def filled(values):
 
 
 class Arithmetic(unittest.TestCase):
+    def test_pairs_are_of_turns_that_both_took(self):
+        samples = stats.Samples()
+        for config, turns in (("ours", {"1": 2.0, "2": 3.0, "3": 8.0}), ("base", {"1": 1.0, "3": 4.0})):
+            for turn, value in turns.items():
+                samples.add(ROW, config, value, None, 0, turn)
+        self.assertEqual(samples.paired(ROW, "ours", "base"), ([2.0, 8.0], [1.0, 4.0]))
+        self.assertAlmostEqual(samples.difference(ROW, "ours", "base")[0], 1.0)
+
     def test_median(self):
         self.assertEqual(stats.median([9.0, 1.0, 5.0]), 5.0)
         self.assertEqual(stats.median([1.0, 2.0]), 1.5)
@@ -152,25 +162,76 @@ class MapRows(unittest.TestCase):
 
 
 class Waiting(unittest.TestCase):
-    TOOL = {"map_calls": "3000000", "elapsed_ns": "3000000000", "failures": "7", "map_p50_ns": "1500",
+    TOOL = {"map_calls": "3000000", "elapsed_ns": "3000000000", "failures": "1000000", "map_p50_ns": "1500",
             "map_p99_ns": "20000", "map_p999_ns": "300000", "map_max_ns": "5000000"}
 
+    @staticmethod
+    def lines(samples):
+        return [{column: waiting.cell(line, column) for column in waiting.COLUMNS}
+                for line in waiting.entries(samples)]
+
     def test_figures_have_units(self):
-        found = waiting.figures(self.TOOL, {"events.waited": "12", "io_tlb_used": "0"})
-        self.assertEqual(found, {"maps": 1000, "failed": 7, "waited": 12, "p50_us": 1.5,
+        found = waiting.figures(self.TOOL, {"events.waited": "12", "events.wait_timed_out": "1", "io_tlb_used": "0"})
+        self.assertEqual(found, {"maps": 1000, "failed": 250, "waited": 12, "timed_out": 1, "p50_us": 1.5,
                                  "p99_us": 20, "p999_us": 300, "max_us": 5000})
 
     def test_a_setup_has_medians_and_no_event_that_its_kernel_lacks(self):
-        base, _, sleeps = waiting.SETUPS
-        lines = waiting.entries({base: [{"maps": 1.0}, {"maps": 3.0}, {"maps": 9.0}],
-                                 sleeps: [{"maps": 2.25, "waited": 4}]})
-        self.assertEqual([waiting.cell(line, "maps") for line in lines], ["3", "", "2.2"])
-        self.assertEqual([waiting.cell(line, "waited") for line in lines], ["", "", "4"])
-        self.assertEqual(len(waiting.grid([{column: waiting.cell(line, column) for column in
-                                            waiting.COLUMNS} for line in lines]).splitlines()), 5)
+        base, sleeps = waiting.SETUPS[0], waiting.SETUPS[-1]
+        lines = self.lines({base: [{"maps": 1.0}, {"maps": 3.0}, {"maps": 9.0}],
+                            sleeps: [{"maps": 2.25, "waited": 4}]})
+        self.assertEqual([line["maps"] for line in lines], ["3", *[""] * (len(lines) - 2), "2.2"])
+        self.assertEqual([line["waited"] for line in lines], [*[""] * (len(lines) - 1), "4"])
+        self.assertEqual(len(waiting.grid(lines).splitlines()), 2 + len(waiting.SETUPS))
 
-    def test_only_one_setup_sleeps(self):
-        self.assertEqual([setup.options for setup in waiting.SETUPS], ["", "", " -w"])
+    def test_results_have_the_table_of_the_run(self):
+        lines = self.lines({setup: [{"maps": 1.0}] for setup in waiting.SETUPS})
+        made = figuretables.makers({"wait": lines}, [], None)["wait"]()
+        self.assertEqual(made, waiting.grid(lines))
+        self.assertEqual([row.split("|")[1].strip() for row in made.splitlines()[2:]],
+                         [setup.name for setup in waiting.SETUPS])
+
+    def test_a_failure_of_one_boot_is_not_hidden(self):
+        line = self.lines({waiting.SETUPS[0]: [{"failed": 0, "max_us": 7.0}, {"failed": 0.004, "max_us": 8.0},
+                                               {"failed": 0, "max_us": 900.0}]})[0]
+        self.assertEqual((line["failed"], line["max_us"]), ("0.004", "900"))
+
+    def test_loads_need_what_their_setups_say(self):
+        self.assertEqual((waiting.GROWS.needs, waiting.LIMITED.needs), (256, 12))
+        names = [setup.name for setup in waiting.SETUPS]
+        self.assertEqual(len({*names, *(setup.file for setup in waiting.SETUPS)}), 2 * len(names))
+        for setup in waiting.SETUPS:
+            self.assertTrue(setup.name.startswith(f"{setup.load.needs} "))
+
+    def test_some_thread_can_always_continue_at_the_limit(self):
+        load = waiting.LIMITED
+        self.assertLess(waiting.THREADS * (load.depth - 1) * load.kib, waiting.BOOT_MIB << 10)
+        self.assertLess(waiting.BOOT_MIB, load.needs)
+
+    def test_only_the_last_of_each_load_sleeps(self):
+        sleeps = [setup for setup in waiting.SETUPS if setup.options]
+        self.assertEqual([setup.load for setup in sleeps], [waiting.GROWS, waiting.LIMITED])
+        self.assertTrue(all(setup.options == " -w" and setup.kernel == "ours" for setup in sleeps))
+
+    def test_only_the_patched_kernel_gets_a_limit(self):
+        self.assertEqual({setup.append for setup in waiting.SETUPS if setup.kernel != "ours"}, {"swiotlb=4096,force"})
+        self.assertEqual({setup.append for setup in waiting.SETUPS if setup.kernel == "ours"},
+                         {"swiotlb=4096,force,max=512M", "swiotlb=4096,force,max=8M"})
+
+
+class Nodes(unittest.TestCase):
+    @staticmethod
+    def disk(node, here, there):
+        return numa.Disk("vda", node, {node: numa.Count(here, 9), 1 - node: numa.Count(there, 9)},
+                         0, numa.Count())
+
+    def test_shares_of_all_boots(self):
+        boots = [[self.disk(0, 90, 10), self.disk(1, 20, 80)],
+                 [self.disk(0, 300, 0), self.disk(1, 10, 90)]]
+        line, = nodes.entries({(2, nodes.SETUPS[0]): boots})
+        self.assertEqual([nodes.cell(line, column) for column in nodes.COLUMNS],
+                         ["2", "base", "600", "0.7000", "0.1500", "0.9750"])
+        self.assertIn("70.0 %", nodes.grid([{column: nodes.cell(line, column) for column in
+                                             nodes.COLUMNS}]))
 
 
 class Results(unittest.TestCase):
@@ -279,9 +340,24 @@ class Native(unittest.TestCase):
         found.samples = filled({"ours": ours, "base": [100.0] * len(ours)})
         return found
 
-    def test_a_row_ends_when_its_interval_is_narrow(self):
-        self.assertTrue(self.measured([101.0, 100.0, 101.0, 100.0])._precise(ROW))
-        self.assertFalse(self.measured([120.0, 90.0, 110.0, 100.0])._precise(ROW))
+    def test_a_row_ends_when_its_intervals_are_narrow(self):
+        narrow, wide = [101.0, 100.0, 101.0, 100.0], [120.0, 90.0, 110.0, 100.0]
+        self.assertTrue(self.measured(narrow)._precise(ROW))
+        self.assertFalse(self.measured(wide)._precise(ROW))
+        found = self.measured(narrow)
+        for value in wide:
+            found.samples.add(ROW, "dynamic", value, None, 0)
+        self.assertFalse(found._precise(ROW))
+
+    def test_only_pairs_take_more_turns(self):
+        found = self.measured([100.0])
+        with mock.patch.multiple(found, _turn=mock.DEFAULT, _hand_over=mock.DEFAULT,
+                                 _precise=lambda row: False) as calls:
+            found._turns(ROW, 1, [(config, None) for config in plan.CONFIGS])
+        asked = [call.args[1].name for call in calls["_turn"].call_args_list]
+        self.assertEqual({name: asked.count(name) for name in NAMES},
+                         {"base1": found.plan.turns, "base": found.plan.most, "ours": found.plan.most,
+                          "dynamic": found.plan.most, "none": found.plan.turns})
 
     def test_means_are_geometric_and_by_device(self):
         samples = filled({"ours": [200.0, 200.0], "base": [100.0, 100.0]})

@@ -454,12 +454,8 @@ void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev)
 	if (READ_ONCE(mem->growth.failed))
 		return;
 	/* At the limit, the worker can only open a closed pool again. */
-	if (!READ_ONCE(mem->pools.closed) && swiotlb_mem_is_at_limit(mem)) {
-		if (!mem->common)
-			pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
-				     swiotlb_kib(swiotlb_limit_nslots(mem)));
+	if (!READ_ONCE(mem->pools.closed) && swiotlb_mem_is_at_limit(mem))
 		return;
-	}
 	WRITE_ONCE(mem->growth.failed, true);
 	swiotlb_growth_kick(mem, dev);
 }

@@ -600,6 +600,10 @@ TEST(growth_ends_at_max)
 	/* Pools are powers of two of at least 2 MiB, so 1 MiB of the limit is left */
 	CHECK_EQ(slots_total(), 23 * MIB_SLOTS);
 	CHECK(slots_event("at_limit") > 0);
+	CHECK_EQ(shim_log_count("max="), 0);
+	map_until_full(dev, orig, PIECE, tlbs, MAX_PIECES);
+	CHECK_EQ(shim_log_count("max="), 0);
+	CHECK_EQ(map(dev, orig, PIECE, DMA_TO_DEVICE), MAP_FAILED_ADDR);
 	CHECK_EQ(shim_log_count("max="), 1);
 	CHECK_EQ(slots_event("grow_failed"), 0);
 }
