@@ -31,6 +31,24 @@ TEST(no_pool_if_devices_reach_all_memory)
 	CHECK(!shim_log_has("tearing down"));
 }
 
+TEST(forced_pool_is_made_and_kept_though_no_device_needs_it)
+{
+	shim_init();
+	shim_boot_param("swiotlb", "force");
+	swiotlb_init(false, 0);
+	CHECK(is_swiotlb_allocated());
+	swiotlb_exit();
+	CHECK(is_swiotlb_allocated());
+}
+
+TEST(noforce_makes_no_late_pool)
+{
+	shim_init();
+	shim_boot_param("swiotlb", "noforce");
+	CHECK_EQ(swiotlb_init_late(SZ_4M, GFP_KERNEL, NULL), 0);
+	CHECK(!is_swiotlb_allocated());
+}
+
 TEST(late_pool_and_exit_leave_nothing)
 {
 	struct shim_usage before, after;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* All forms of swiotlb=, valid and invalid, and the size of the pool. */
+#include <stdio.h>
 #include "harness.h"
 
 struct form {
@@ -175,6 +176,32 @@ TEST_BASE_FAILS(params_in_any_order, "it has no such word")
 	for (i = 0; i < ARRAY_SIZE(same_size); i++)
 		in_child(check_order, same_size[i], same_size[i][0]);
 }
+
+#if defined(ENGINE_ours) && !defined(CONFIG_SWIOTLB_DYNAMIC)
+/* The argument, and the word of it that the log names */
+static void check_without_growth(const void *arg)
+{
+	const char * const *words = arg;
+	char says[80];
+
+	boot(words[0]);
+	snprintf(says, sizeof(says), "no dynamic allocation, \"%s\" is ignored", words[1]);
+	CHECK_EQ(shim_log_count(says), 1);
+	CHECK_EQ(swiotlb_size_or_default(), SZ_1M);
+}
+
+TEST(words_about_growth_are_ignored_where_nothing_grows)
+{
+	static const char * const words[][2] = {
+		{ "512,1,dynamic", "dynamic" }, { "512,1,own", "own" },
+		{ "512,1,max=64M", "max=" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		in_child(check_without_growth, words[i], words[i][0]);
+}
+#endif
 
 static const char * const both[][2] = {
 	{ "force,noforce" }, { "noforce,force" }, { "noforce", "force" },

@@ -78,6 +78,7 @@ static unsigned int map_below(struct device *dev, phys_addr_t orig, u64 limit)
 	phys_addr_t tlb;
 	unsigned int i;
 
+	*dev->dma_mask = ~0ULL;
 	dev->bus_dma_limit = limit;
 	for (i = 0; i < 150; i++) {
 		tlb = map(dev, orig, 2048, DMA_TO_DEVICE);
