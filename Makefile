@@ -13,7 +13,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 
 .PHONY: help packages
 .PHONY: base compose kernels
-.PHONY: run native native-next native-map native-wait quick bench bench-profile bench-without bench-hog bench-guest count-guest count-cpus net count-net bench-dynamic
+.PHONY: run native native-next native-map native-profile native-wait quick bench bench-profile bench-without bench-hog bench-guest count-guest count-cpus count-numa net count-net bench-dynamic
 .PHONY: test test-full kunit kunit-qemu
 .PHONY: figures series check-series check-fixes check-figures check-docs
 .PHONY: clean distclean
@@ -57,6 +57,11 @@ native-map: packages	## Time map and unmap natively, in User Mode Linux: results
 	$(Q)scripts/kernel.sh base-mapbench-um ours-um
 	$(Q)$(PYTHON) scripts/bench_guest.py --native
 
+native-profile: packages	## Say what the time of an I/O is spent on, natively, by perf: results/native-profile/latest
+	$(Q)scripts/packages.sh perf
+	$(Q)scripts/kernel.sh base-mapbench-um ours-um
+	$(Q)$(PYTHON) scripts/native_profile.py
+
 native-wait: packages	## 64 threads that need 256 MiB, from 8 MiB: do maps fail or wait? In User Mode Linux: results/wait/latest
 	$(Q)scripts/packages.sh um
 	$(Q)scripts/kernel.sh base-mapbench-um base-mapbench-nodynamic-um ours-um
@@ -83,6 +88,11 @@ bench-guest: packages	## Time map, unmap and fio in QEMU, base and patched: resu
 
 count-cpus:		## Count locks, cache lines and instructions on 1 to 512 CPUs, base and patched: results/cpus/latest
 	$(Q)$(MAKE) -C tools/testing/swiotlb count-cpus
+
+count-numa:		## Count the bounces on the node of the device, on 2 and 4 NUMA nodes in QEMU: results/numa/latest
+	$(Q)scripts/packages.sh pc
+	$(Q)scripts/kernel.sh base-pc ours-pc
+	$(Q)$(PYTHON) scripts/numa_guest.py
 
 count-guest: packages kernels	## Count the instructions of an I/O in QEMU: results/count-guest/latest
 	$(Q)$(PYTHON) scripts/count_guest.py

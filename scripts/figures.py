@@ -23,7 +23,7 @@ sys.dont_write_bytecode = True
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "scripts"))
 
-from swbench import cpus, figuretables, plan, plot, summary  # noqa: E402
+from swbench import cpus, figuretables, mechanisms, plan, plot, summary  # noqa: E402
 
 LIST = "measured/figures.list"
 RUNS = "measured/runs.csv"
@@ -374,7 +374,7 @@ def run(repo, check=False, fresh=False):
     if fresh:
         take(listed, repo)
         listed = List(repo)
-    makers = figuretables.makers({name: table.lines for name, table in listed.tables.items()}, read(repo / RUNS))
+    makers = figuretables.makers({name: table.lines for name, table in listed.tables.items()}, read(repo / RUNS), repo)
     stale, wrong, contents = [], [], {}
     for part in listed.sections:
         more, worse, texts = section(listed, part, repo, makers)
@@ -405,7 +405,7 @@ def main():
         parser.error("--check changes nothing, --take does")
     try:
         complaints = run(args.repo, args.check, args.take)
-    except (Failure, plot.PlotError, OSError) as error:
+    except (Failure, mechanisms.Missing, plot.PlotError, OSError) as error:
         sys.exit(f"error: {error}")
     for complaint in complaints:
         print(complaint, file=sys.stderr)

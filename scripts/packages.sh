@@ -36,6 +36,9 @@ s390)
 net)
 	"$0" x86_64
 	need memcached=memcached iperf3=iperf3 ldd=libc-bin gcc=gcc ;;
+perf)
+	"$0" um
+	need perf=linux-perf ;;
 pc)
 	"$0" x86_64
 	need iasl=acpica-tools ;;
@@ -46,5 +49,5 @@ xen)
 	need dpkg-deb=dpkg gzip=gzip
 	"$TOP/scripts/xen.sh" ;;
 *)
-	die "usage: ${0##*/} [arm|arm64|i386|net|pc|riscv|s390|um|x86_64|xen]" ;;
+	die "usage: ${0##*/} [arm|arm64|i386|net|pc|perf|riscv|s390|um|x86_64|xen]" ;;
 esac

@@ -126,25 +126,6 @@ static inline bool is_swiotlb_force_bounce(struct device *dev)
 void swiotlb_init(bool addressing_limited, unsigned int flags);
 void __init swiotlb_exit(void);
 void swiotlb_dev_init(struct device *dev);
-#ifdef CONFIG_SWIOTLB_DYNAMIC
-void swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t bytes);
-void swiotlb_mem_release(struct io_tlb_mem *pub);
-#else
-static inline void swiotlb_device_allocate(struct device *dev, unsigned int nqueues,
-					   size_t bytes)
-{
-}
-
-static inline void swiotlb_mem_release(struct io_tlb_mem *pub)
-{
-}
-#endif
-
-static inline struct io_tlb_mem *swiotlb_dev_mem(struct device *dev)
-{
-	return dev->dma_io_tlb_mem;
-}
-
 size_t swiotlb_max_mapping_size(struct device *dev);
 bool is_swiotlb_allocated(void);
 bool is_swiotlb_active(struct device *dev);
@@ -196,20 +177,6 @@ static inline void swiotlb_dev_release(struct device *dev)
 {
 }
 
-static inline void swiotlb_device_allocate(struct device *dev, unsigned int nqueues,
-					   size_t bytes)
-{
-}
-
-static inline struct io_tlb_mem *swiotlb_dev_mem(struct device *dev)
-{
-	return NULL;
-}
-
-static inline void swiotlb_mem_release(struct io_tlb_mem *pub)
-{
-}
-
 static inline size_t swiotlb_max_mapping_size(struct device *dev)
 {
 	return SIZE_MAX;
@@ -239,6 +206,37 @@ static inline phys_addr_t default_swiotlb_limit(void)
 	return 0;
 }
 #endif /* CONFIG_SWIOTLB */
+
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+bool swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t bytes);
+void swiotlb_device_reduce(struct device *dev, unsigned int nqueues, size_t bytes);
+void swiotlb_mem_release(struct io_tlb_mem *pub);
+
+static inline struct io_tlb_mem *swiotlb_dev_mem(struct device *dev)
+{
+	return dev->dma_io_tlb_mem;
+}
+#else
+static inline bool swiotlb_device_allocate(struct device *dev, unsigned int nqueues,
+					   size_t bytes)
+{
+	return false;
+}
+
+static inline void swiotlb_device_reduce(struct device *dev, unsigned int nqueues,
+					 size_t bytes)
+{
+}
+
+static inline void swiotlb_mem_release(struct io_tlb_mem *pub)
+{
+}
+
+static inline struct io_tlb_mem *swiotlb_dev_mem(struct device *dev)
+{
+	return NULL;
+}
+#endif
 
 phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 				   size_t mapping_size,

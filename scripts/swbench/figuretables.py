@@ -3,7 +3,7 @@
 
 import re
 
-from . import cpus, plan as plans, report, waiting
+from . import cpus, mechanisms, nativeprofile, nodes, plan as plans, report, waiting
 
 # Rows of make bench that run the same code in both columns
 BOUNDS = re.compile(r"bare memcpy |hand .* without mapping$|.* nothing else$")
@@ -75,16 +75,26 @@ def _pairs(found):
                               for line in found])
 
 
-def _next(found):
+def _by_row(found, header, names):
+    """Return a table of ratios with their intervals: a line for each row, a column for each name."""
     rows = {}
     for line in found:
         row = tuple(line[name] for name in plans.Row._fields)
         rows.setdefault(row, {})[line["config"]] = \
             f"{float(line['mean']):.2f} ({float(line['low']):.2f} to {float(line['high']):.2f})"
-    return report.grid(["to the base", "last", "last, nt", "ring", "lowest", "next fit"],
-                       [[report.row_name([*row[:3], int(row[3]), row[4]]),
-                         *(cells.get(name, "-") for name in ("ours", "lifo-nt", "ring", "lowest", "fit"))]
-                        for row, cells in rows.items()])
+    return report.grid(header, [[report.row_name([*row[:3], int(row[3]), row[4]]),
+                                 *(cells.get(name, "-") for name in names)]
+                                for row, cells in rows.items()])
+
+
+def _next(found):
+    return _by_row(found, ["to the base", "last", "last, nt", "ring", "lowest", "next fit"],
+                   ("ours", "lifo-nt", "ring", "lowest", "fit"))
+
+
+def _native_ratios(found):
+    return _by_row(found, ["by pairs of turns", "patched / base", "dynamic / base", "dynamic / patched",
+                           "patched / none"], ("ours", "dynamic", "dynamic/ours", "ours/none"))
 
 
 def _without(found):
@@ -114,7 +124,7 @@ def _runs(found):
                        [list(line.values()) for line in found])
 
 
-def makers(tables, runs):
+def makers(tables, runs, repo):
     """Return {name of a table: function that makes it} from {name of a csv: its lines}."""
     def lines(name):
         return tables.get(name) or []
@@ -123,6 +133,8 @@ def makers(tables, runs):
             "pairs": lambda: _pairs(lines("pairs")),
             "native": lambda: report.throughput(entries(lines("native"))),
             "nativepairs": lambda: _pairs(lines("nativepairs")),
+            "nativeratios": lambda: _native_ratios(lines("nativeratios")),
+            "nativeprofile": lambda: nativeprofile.grid(lines("nativeprofile")),
             "weak": lambda: _bench(weak(lines("bench"))),
             "limits": lambda: _limits(lines("bench")),
             "count": lambda: _count(lines("count")),
@@ -130,6 +142,8 @@ def makers(tables, runs):
             "cpus": lambda: cpus.grid(lines("cpus")),
             "xarray": lambda: _xarray(lines("xarray")),
             "hog": lambda: hog(lines("hog")),
+            "numa": lambda: nodes.grid(lines("numa")),
             "wait": lambda: waiting.grid(lines("wait")),
             "without": lambda: _without(lines("without")),
+            "mechanisms": lambda: mechanisms.grid(lines("mechanisms"), lines("without"), lines("bench"), repo),
             "runs": lambda: _runs(runs)}

@@ -11,7 +11,7 @@ import time
 from swguest import driven, machine, run, uml
 
 from . import plan as plans
-from .stats import Samples, difference, median
+from .stats import Samples, median
 
 # Seconds that a boot and a row take beyond their configured time. Only the first
 # estimate of the time left uses them; later ones use the measured times.
@@ -128,10 +128,13 @@ class Measurement:
         return VERIFY_SECONDS * (0.4 + self.plan.verify_mib / 40)
 
     def _weight(self):
-        timed = BOOT_SECONDS * len(self.plan.groups()) + len(self.plan.rows) * (
-            self._most() * self._row_seconds() + self._cold_seconds())
+        plan = self.plan
+        timed = BOOT_SECONDS * len(plan.groups()) + len(plan.rows) * (
+            plan.turns * self._row_seconds() + self._cold_seconds())
+        more = len(self._paired([(config, None) for config in plan.configs])) \
+            * len(plan.rows) * (self._most() - plan.turns) * self._row_seconds()
         checked = BOOT_SECONDS + 3 * self._verify_seconds()
-        return (self.plan.repeats * len(self.plan.configs) * timed
+        return (plan.repeats * (len(plan.configs) * timed + more)
                 + len(self._verified()) * checked)
 
     def _most(self):
@@ -241,6 +244,8 @@ class Measurement:
     def _turns(self, row, number, guests):
         """Reverse the order in every other turn, so that drift affects all alike."""
         for turn in range(self._most()):
+            if turn == self.plan.turns:
+                guests = self._paired(guests)
             if turn >= self.plan.turns and self._precise(row):
                 self._progress.done(len(guests) * self._row_seconds()
                                     * (self._most() - turn))
@@ -249,6 +254,12 @@ class Measurement:
             cold = self.plan.cold if turn == 0 else 0
             for config, guest in guests[::-1 if turn % 2 else 1]:
                 self._turn(row, config, f"{number}.{turn + 1}", guest, cold)
+
+    @staticmethod
+    def _paired(guests):
+        """Return those of the guests that take more turns for a precise interval."""
+        names = {name for pair in plans.PRECISE for name in pair}
+        return [(config, guest) for config, guest in guests if config.name in names]
 
     def _hand_over(self, row, turn):
         """Record the time of a cache line between two CPUs. It decides the cost of rows in
@@ -260,8 +271,8 @@ class Measurement:
 
     def _precise(self, row):
         """Return whether @row is precise enough without another turn."""
-        found = difference(self.samples.iops(row, "ours"), self.samples.iops(row, "base"))
-        return not found or found[2] - found[1] <= 2 * self.plan.precision
+        found = [self.samples.difference(row, *pair) for pair in plans.PRECISE]
+        return all(not one or one[2] - one[1] <= 2 * self.plan.precision for one in found)
 
     def _turn(self, row, config, number, guest, cold):
         name = f"{row.name}.{number}"
@@ -281,7 +292,7 @@ class Measurement:
         """Add the results that the guest of @config has @said for a turn @name of @row."""
         iops, usr, system, errors = self._take_fio(name, config, said)
         busy = read_busy(said.values(f"{name}.sample"), self.plan.guest.vcpus(row))
-        self.samples.add(row, config.name, iops, (busy, usr, system), errors)
+        self.samples.add(row, config.name, iops, (busy, usr, system), errors, name)
 
     def _take_cold(self, row, name, config, said):
         """Add the results of the cold run before the turn."""

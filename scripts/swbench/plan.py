@@ -30,6 +30,9 @@ CONFIGS = (
 # that do not fit the pool.
 SMALL = Config("small", "base, 1 MiB", "base", "swiotlb=512,force", True)
 
+# The ratios whose intervals decide how many turns a row takes.
+PRECISE = (("ours", "base"), ("dynamic", "ours"))
+
 # Data is verified on these configurations before anything is timed.
 VERIFIED = ("base", "ours", "dynamic")
 VERIFY_DISKS = ("virtio-blk", "nvme", "ahci")
@@ -100,8 +103,8 @@ class Guest(NamedTuple):
 class Plan(NamedTuple):
     """The amount of work: @repeats boots, in each @turns of every row. Times are in seconds
     per turn. With @cold, each row also runs for @cold seconds once per boot, before the
-    pools have grown. With @most, a row takes up to @most turns, until the interval of ours
-    against base is no wider than +-@precision.
+    pools have grown. With @most, a row takes up to @most turns, until no interval of PRECISE
+    is wider than +-@precision; after @turns, only the configurations of PRECISE take part.
     """
 
     kind: str
@@ -159,8 +162,8 @@ def native(repeats, names=None, devices=None):
     rows = _rows("dmablk-none", shapes) + \
         _rows("dmablk-touch-remote", (("4k", 1), ("64k", 1))) + _rows("virtio-blk", shapes)
     rows = tuple(row for row in rows if not devices or row.device in devices)
-    return Plan("native", chosen(names), rows, repeats or 1, 4, 0.05, 0.3, 8,
-                job_mib=NATIVE.disk_mib // 4, guest=NATIVE, most=8)
+    return Plan("native", chosen(names), rows, repeats or 1, 5, 0.05, 0.3, 8,
+                job_mib=NATIVE.disk_mib // 4, guest=NATIVE, most=48)
 
 
 def native_few(repeats, names=None):
@@ -186,6 +189,14 @@ def next_buffer(repeats, names=None):
     return Plan("next", tuple(c for c in configs if not names or c.name in names),
                 tuple(rows), repeats or 1, 8, 0.05, 0.3, 8,
                 job_mib=NATIVE.disk_mib // 4, guest=NATIVE)
+
+
+def native_profile(repeats):
+    """The rows of make run on a guest with one CPU, with perf beside each turn."""
+    rows = _rows("dmablk-none", (("4k", 1), ("64k", 1))) + \
+        _rows("virtio-blk", (("4k", 1), ("64k", 1)))
+    return Plan("native-profile", chosen(("base", "ours", "dynamic", "none")), rows,
+                repeats or 1, 5, 0.05, 0.6, 4, job_mib=NATIVE.disk_mib // 4, guest=NATIVE)
 
 
 def native_map(repeats):
@@ -235,6 +246,12 @@ def network(repeats):
 def counted_network(repeats):
     return Plan("count-net", chosen(("base", "ours", "dynamic", "none")), _NETWORK,
                 repeats or 3, 2, 0.0, 1.0, 0)
+
+
+def nodes(repeats, memory_mib):
+    """Only bounces are counted, while fio verifies its data."""
+    return Plan("numa", chosen(("base", "ours")), (), repeats or 3, 1, 0, 0, 4,
+                guest=Guest(memory_mib=memory_mib, disks=("virtio-blk",)))
 
 
 def quick(repeats, names=None):

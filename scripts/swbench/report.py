@@ -7,7 +7,7 @@ import math
 import statistics
 
 from . import plan as plans
-from .stats import difference, median
+from .stats import median
 
 CPU_COLUMNS = ("device", "bs", "depth", "jobs", "rw", "config", "cpus_busy",
                "fio_usr", "fio_sys", "cpu_us_per_io")
@@ -92,7 +92,7 @@ def pairs(samples, rows):
     """Return [(row, mean, low, high, verdict)]: ratios of the patched kernel to the base, by
     pairs of adjacent turns; without rows that have less than two turns of each.
     """
-    found = [(row, difference(samples.iops(row, "ours"), samples.iops(row, "base"))) for row in rows]
+    found = [(row, samples.difference(row, "ours", "base")) for row in rows]
     return [(row, *(1 + share for share in it), _verdict(*it[1:])) for row, it in found if it]
 
 
@@ -106,15 +106,21 @@ def pairs_csv(samples, rows):
 
 
 def ratios_csv(samples, rows, configs):
-    """Ratios of each configuration to the base, by pairs of turns."""
+    """Ratios by pairs of turns: each configuration to the base, and those of NATIVE_PAIRS.
+    The number of pairs is in the last column.
+    """
+    names = [config.name for config in configs]
+    wanted = [(name, name, "base") for name in names if name != "base"] + \
+        [(f"{one}/{other}", one, other) for one, other in NATIVE_PAIRS if other != "base"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*plans.Row._fields, "config", "mean", "low", "high"])
+    writer.writerow([*plans.Row._fields, "config", "mean", "low", "high", "turns"])
     for row in rows:
-        for config in configs:
-            found = difference(samples.iops(row, config.name), samples.iops(row, "base"))
-            if config.name != "base" and found:
-                writer.writerow([*row, config.name, *(f"{1 + share:.3f}" for share in found)])
+        for name, one, other in wanted:
+            found = samples.difference(row, one, other)
+            if found:
+                writer.writerow([*row, name, *(f"{1 + share:.3f}" for share in found),
+                                 len(samples.paired(row, one, other)[0])])
     return text.getvalue()
 
 
@@ -130,7 +136,7 @@ def _pair(samples, row, one, other):
     """Return the cells of the mean ratio, its interval and the verdict; None with less
     than two turns of each.
     """
-    found = difference(samples.iops(row, one), samples.iops(row, other))
+    found = samples.difference(row, one, other)
     if not found:
         return None
     mean, low, high = found
@@ -156,7 +162,7 @@ NATIVE_PAIRS = (("ours", "base"), ("dynamic", "base"), ("dynamic", "ours"),
 
 def mean_ratio(samples, rows, one, other):
     """Return the geometric mean of the ratios of all rows, None if there are none."""
-    found = [difference(samples.iops(row, one), samples.iops(row, other)) for row in rows]
+    found = [samples.difference(row, one, other) for row in rows]
     logs = [math.log1p(ratio[0]) for ratio in found if ratio]
     return math.exp(statistics.fmean(logs)) if logs else None
 

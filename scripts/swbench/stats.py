@@ -77,11 +77,15 @@ class Samples:
     """All measured values: IOPS and CPU by row and configuration."""
 
     def __init__(self):
+        self._turns = {}
         self._iops = {}
         self._cpu = {}
         self._errors = {}
 
-    def add(self, row, config, iops, cpu, errors):
+    def add(self, row, config, iops, cpu, errors, turn=None):
+        """Add a sample; without a name of its @turn it has its number."""
+        turns = self._turns.setdefault((row, config), [])
+        turns.append(len(turns) if turn is None else turn)
         self._iops.setdefault((row, config), []).append(iops)
         self._cpu.setdefault((row, config), []).append(cpu)
         self.add_errors(row, config, errors)
@@ -92,6 +96,17 @@ class Samples:
 
     def iops(self, row, config):
         return self._iops.get((row, config), [])
+
+    def paired(self, row, one, other):
+        """Return the IOPS of two configurations, as two lists, in the turns of both."""
+        found = [dict(zip(self._turns.get((row, config), []), self.iops(row, config)))
+                 for config in (one, other)]
+        turns = [turn for turn in found[0] if turn in found[1]]
+        return tuple([values[turn] for turn in turns] for values in found)
+
+    def difference(self, row, one, other):
+        """Return how far @one is above @other in that row, in the form of interval()."""
+        return difference(*self.paired(row, one, other))
 
     def cpu(self, row, config):
         return self._cpu.get((row, config), [])

@@ -4,12 +4,13 @@
 import pathlib
 import sys
 import unittest
+from unittest import mock
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TREE / "scripts"))
 
-from swbench import plan, profiles  # noqa: E402
+from swbench import nativeprofile, plan, profiles  # noqa: E402
 
 SYMBOLS = profiles.Symbols("""\
 ffff000000001000 T first
@@ -65,6 +66,51 @@ class Tables(unittest.TestCase):
         self.assertRegex(groups, r"(?m)^\| user space +\| +9 \| +0 \|$")
         self.assertRegex(functions, r"(?m)^\| swiotlb_map +\| +300 \| +100 \|$")
         self.assertNotIn(USER, functions)
+
+
+REPORT = """\
+          1200 | [.] memcpy
+           300 | [.] swiotlb_tbl_map_single
+           100 | [k] syscall_return_via_sysret
+            20 | [.] swiotlb_copy.isra.0
+
+"""
+
+
+class Native(unittest.TestCase):
+    def measured(self):
+        row = plan.Row("virtio-blk", "4k", 256, 1, "read")
+        found = nativeprofile.functions(REPORT)
+        return mock.Mock(profiles={(row, "ours"): [
+            {name: 2.0 * count for name, count in found.items()}]})
+
+    def test_samples_are_read_by_function(self):
+        self.assertEqual(nativeprofile.functions(REPORT)["memcpy"], 1200)
+        self.assertEqual(sum(nativeprofile.functions(REPORT).values()), 1620)
+
+    def test_groups_add_up(self):
+        lines = {line["group"]: line for line in nativeprofile.entries(self.measured())}
+        self.assertEqual({name: line["ns_per_io"] for name, line in lines.items()},
+                         {"copies": "2440", "swiotlb": "600", "DMA API": "0", "locks": "0",
+                          profiles.REST: "200", "all": "3240"})
+        self.assertEqual(lines["copies"]["percent"], "75.3")
+
+    def test_a_table_has_a_line_for_each_kernel(self):
+        shown = nativeprofile.grid(nativeprofile.entries(self.measured())).splitlines()
+        self.assertEqual(len(shown), 3)
+        self.assertIn("virtio-blk 4k read, 1 job, depth 256 | patched |   2440 |     600 |", shown[2])
+
+    def test_the_functions_that_take_most_are_named(self):
+        text = nativeprofile.top(self.measured(), 2)
+        self.assertIn("`memcpy`", text)
+        self.assertNotIn("syscall_return_via_sysret", text)
+
+    def test_without_permission_it_says_why(self):
+        done = mock.Mock(returncode=255, stderr="Access to performance monitoring is limited\n")
+        with mock.patch.object(nativeprofile.machine, "tool", return_value="perf"), \
+                mock.patch.object(nativeprofile.subprocess, "run", return_value=done), \
+                self.assertRaisesRegex(nativeprofile.ProfileError, "limited"):
+            nativeprofile.perf()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TREE / "scripts"))
 
-from swbench import figuretables, mapbench, measure, plan, plot, report, results, stats, waiting  # noqa: E402
+from swbench import figuretables, mapbench, measure, nodes, plan, plot, report, results  # noqa: E402
+from swbench import stats, waiting  # noqa: E402
+from swguest import numa  # noqa: E402
 
 import compare  # noqa: E402
 
@@ -33,6 +35,14 @@ def filled(values):
 
 
 class Arithmetic(unittest.TestCase):
+    def test_pairs_are_of_turns_that_both_took(self):
+        samples = stats.Samples()
+        for config, turns in (("ours", {"1": 2.0, "2": 3.0, "3": 8.0}), ("base", {"1": 1.0, "3": 4.0})):
+            for turn, value in turns.items():
+                samples.add(ROW, config, value, None, 0, turn)
+        self.assertEqual(samples.paired(ROW, "ours", "base"), ([2.0, 8.0], [1.0, 4.0]))
+        self.assertAlmostEqual(samples.difference(ROW, "ours", "base")[0], 1.0)
+
     def test_median(self):
         self.assertEqual(stats.median([9.0, 1.0, 5.0]), 5.0)
         self.assertEqual(stats.median([1.0, 2.0]), 1.5)
@@ -176,7 +186,7 @@ class Waiting(unittest.TestCase):
 
     def test_results_have_the_table_of_the_run(self):
         lines = self.lines({setup: [{"maps": 1.0}] for setup in waiting.SETUPS})
-        made = figuretables.makers({"wait": lines}, [])["wait"]()
+        made = figuretables.makers({"wait": lines}, [], None)["wait"]()
         self.assertEqual(made, waiting.grid(lines))
         self.assertEqual([row.split("|")[1].strip() for row in made.splitlines()[2:]],
                          [setup.name for setup in waiting.SETUPS])
@@ -225,6 +235,22 @@ class Waiting(unittest.TestCase):
         self.assertEqual({setup.append for setup in waiting.SETUPS if setup.kernel != "ours"}, {"swiotlb=4096,force"})
         self.assertEqual({setup.append for setup in waiting.SETUPS if setup.kernel == "ours"},
                          {"swiotlb=4096,force,max=512M", "swiotlb=4096,force,max=8M"})
+
+
+class Nodes(unittest.TestCase):
+    @staticmethod
+    def disk(node, here, there):
+        return numa.Disk("vda", node, {node: numa.Count(here, 9), 1 - node: numa.Count(there, 9)},
+                         0, numa.Count())
+
+    def test_shares_of_all_boots(self):
+        boots = [[self.disk(0, 90, 10), self.disk(1, 20, 80)],
+                 [self.disk(0, 300, 0), self.disk(1, 10, 90)]]
+        line, = nodes.entries({(2, nodes.SETUPS[0]): boots})
+        self.assertEqual([nodes.cell(line, column) for column in nodes.COLUMNS],
+                         ["2", "base", "600", "0.7000", "0.1500", "0.9750"])
+        self.assertIn("70.0 %", nodes.grid([{column: nodes.cell(line, column) for column in
+                                             nodes.COLUMNS}]))
 
 
 class Results(unittest.TestCase):
@@ -333,9 +359,24 @@ class Native(unittest.TestCase):
         found.samples = filled({"ours": ours, "base": [100.0] * len(ours)})
         return found
 
-    def test_a_row_ends_when_its_interval_is_narrow(self):
-        self.assertTrue(self.measured([101.0, 100.0, 101.0, 100.0])._precise(ROW))
-        self.assertFalse(self.measured([120.0, 90.0, 110.0, 100.0])._precise(ROW))
+    def test_a_row_ends_when_its_intervals_are_narrow(self):
+        narrow, wide = [101.0, 100.0, 101.0, 100.0], [120.0, 90.0, 110.0, 100.0]
+        self.assertTrue(self.measured(narrow)._precise(ROW))
+        self.assertFalse(self.measured(wide)._precise(ROW))
+        found = self.measured(narrow)
+        for value in wide:
+            found.samples.add(ROW, "dynamic", value, None, 0)
+        self.assertFalse(found._precise(ROW))
+
+    def test_only_pairs_take_more_turns(self):
+        found = self.measured([100.0])
+        with mock.patch.multiple(found, _turn=mock.DEFAULT, _hand_over=mock.DEFAULT,
+                                 _precise=lambda row: False) as calls:
+            found._turns(ROW, 1, [(config, None) for config in plan.CONFIGS])
+        asked = [call.args[1].name for call in calls["_turn"].call_args_list]
+        self.assertEqual({name: asked.count(name) for name in NAMES},
+                         {"base1": found.plan.turns, "base": found.plan.most, "ours": found.plan.most,
+                          "dynamic": found.plan.most, "none": found.plan.turns})
 
     def test_means_are_geometric_and_by_device(self):
         samples = filled({"ours": [200.0, 200.0], "base": [100.0, 100.0]})

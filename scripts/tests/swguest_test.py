@@ -19,7 +19,8 @@ sys.path.insert(0, str(TREE / "tools/testing/selftests/swiotlb/qemu"))
 
 import tests  # noqa: E402
 from swguest import dmabuf, driven, initramfs, klog, kunit, mapbench, params  # noqa: E402
-from swguest import acpi, coco, machine, pc, programs, run, uml, verdict, xen  # noqa: E402
+from swguest import acpi, coco, machine, network, numa, pc, programs, run  # noqa: E402
+from swguest import uml, verdict, xen  # noqa: E402
 
 # For each signature, a line that a kernel really prints.
 BAD = {
@@ -669,6 +670,19 @@ class Coco(unittest.TestCase):
         self.assertIsNone(self.ask(coco.grew))
         self.assertIsNone(self.ask(coco.held(("load",))))
 
+    def carried(self, sent=coco.STREAMS * coco.ROUNDS * coco.STREAM_KIB << 10, **more):
+        lines = self.BOOT + self.LOAD.replace("load", "net") + self.AFTER
+        return self.ask(coco.carried, lines, net=f"sent={sent}\nreceived={sent}\n", **more)
+
+    def test_a_network_card(self):
+        self.assertIsNone(self.carried())
+        self.assertIn("proves nothing", self.carried(sent=1000))
+        self.assertIn("proves nothing", self.carried(devices=0))
+        self.assertIn("no page became shared", self.carried(most_swiotlb=256))
+        self.assertIn("3 pages became shared with private", self.carried(swiotlb_canaries=3))
+        self.assertIn("1 accesses to private memory", self.carried(faults=1))
+        self.assertIn("guestfwd=tcp:10.0.2.100:7-cmd:cat", network.Echo().arguments()[1])
+
     def test_what_must_never_happen(self):
         for name, what in coco.NEVER.items():
             for check in (coco.grew, coco.held(()), coco.clean, coco.undecrypted):
@@ -785,6 +799,65 @@ class Coco(unittest.TestCase):
             words = machine.command(spec, "tcg", "initrd", "log", pathlib.Path("port"))
         self.assertIn("intel-iommu", words)
         self.assertRegex(words[words.index("-append") + 1], "cocotest iommu=pt intel_iommu=on")
+
+
+class Numa(unittest.TestCase):
+    """The verdict on histograms of the kernel, and the machine with several nodes."""
+
+    BLOCK = 1 << 27
+    DISKS = "vda 0000:41:00.0 0\nvdb 0000:61:00.0 1\n"
+    BLOCKS = "bytes 134217728\n0 0\n0 1\n1 32\n1 33\n"
+    # (device, block, mappings, bytes)
+    MAPPED = (("41", 0, 97, 970), ("41", 33, 3, 30), ("61", 32, 100, 400))
+    BOUNCED = (("41", None, 100, 1000), ("61", None, 100, 400))
+
+    def histogram(self, name, lines, dropped=0):
+        """Return a histogram as the kernel prints it."""
+        text = f"# event histogram\n#\n# trigger info: hist:keys={name}:vals=hitcount,size [active]\n#\n\n"
+        for device, block, maps, size in lines:
+            first = "" if block is None else \
+                f", dma_addr: ~ {block * self.BLOCK}-{(block + 1) * self.BLOCK - 1}"
+            text += f"{{ {name}: {f'0000:{device}:00.0':50}{first} }} hitcount: {maps:10}  size: {size:10}\n"
+        return text + f"\nTotals:\n    Hits: 9\n    Entries: 3\n    Dropped: {dropped}\n"
+
+    def ask(self, check, mapped=MAPPED, bounced=BOUNCED, dropped=0, **frames):
+        answer = Xen.Answer({"disks": self.DISKS, "blocks": self.BLOCKS,
+                             "mapped": self.histogram("device", mapped, dropped),
+                             "bounced": self.histogram("dev_name", bounced), **frames})
+        with mock.patch.object(run, "say"):
+            return check(answer)
+
+    def test_enough_is_on_the_node(self):
+        self.assertIsNone(self.ask(numa.counted(2, 0.95)))
+        self.assertIn("vda: 97.0 %, not 98 %", self.ask(numa.counted(2, 0.98)))
+
+    def test_few_but_large_ones_elsewhere(self):
+        mapped = (("41", 0, 97, 500), *self.MAPPED[1:])
+        self.assertIn("vda: 94.3 %", self.ask(numa.counted(2, 0.95), mapped))
+
+    def test_a_measurement_that_does_not_close(self):
+        check = numa.counted(2)
+        self.assertIn("99 mappings, but 100", self.ask(check, (("41", 0, 99, 9), *self.MAPPED[2:])))
+        self.assertIn("vdb did not bounce", self.ask(check, self.MAPPED[:2], self.BOUNCED[:1]))
+        self.assertIn("in no block of a node", self.ask(check, blocks=self.BLOCKS + "0 33\n"))
+        self.assertIn("on the nodes [0, 0]", self.ask(check, disks=self.DISKS.replace(" 1\n", " 0\n")))
+        with self.assertRaisesRegex(machine.MachineError, "not complete"):
+            self.ask(check, dropped=1)
+
+    def test_maps_that_fail_are_no_bounces(self):
+        failed = ("41", numa.TOP // self.BLOCK - 1, 7, 70)
+        bounced = (("41", None, 107, 1070), self.BOUNCED[1])
+        self.assertIsNone(self.ask(numa.counted(2, 0.95), (*self.MAPPED, failed), bounced))
+
+    def test_each_disk_is_on_its_node(self):
+        spec = numa.spec(2)("bzImage", "swiotlb=force", 4, 8192, ())
+        with mock.patch.object(machine, "tool", str):
+            words = " ".join(machine.command(spec, "tcg", "initrd", "log", pathlib.Path("port")))
+        self.assertIn("id=node1,size=4096M", words)
+        self.assertIn("node,nodeid=1,memdev=node1,cpus=2-3", words)
+        self.assertIn("id=port1,bus=bridge1,", " ".join(machine._node_ports(spec)))
+        self.assertIn("id=bridge1,bus=pcie.0,bus_nr=96,numa_node=1", " ".join(machine._node_ports(spec)))
+        self.assertIn("bus=port1", " ".join(machine._disk_arguments(spec, [3, 4])))
 
 
 class Pc(unittest.TestCase):

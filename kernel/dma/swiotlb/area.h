@@ -21,11 +21,57 @@ struct io_tlb_area {
 	struct swiotlb_slots slots;
 } ____cacheline_aligned_in_smp;
 
-size_t swiotlb_area_bytes(unsigned int nslots);
-void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots);
-unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
-				const struct swiotlb_fit *fit);
-void swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
-		       unsigned int nslots, atomic_t *cell, int value);
+/* Bytes for an area of @nslots slots and its bitmaps, in whole cache lines. */
+static inline size_t swiotlb_area_bytes(unsigned int nslots)
+{
+	return ALIGN(sizeof(struct io_tlb_area) + 2 * bitmap_size(nslots),
+		     SMP_CACHE_BYTES);
+}
+
+/* Initialize an area whose slots are all free. All its swiotlb_area_bytes() are zero. */
+static inline void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots)
+{
+	void *maps = area + 1;
+
+	spin_lock_init(&area->lock);
+	swiotlb_slots_init(&area->slots, maps, maps + bitmap_size(nslots), nslots);
+}
+
+/*
+ * Allocate a run of slots. Returns its first slot, or %SWIOTLB_NO_SLOT if nothing fits. Ask
+ * swiotlb_slots_may_fit() first: a full area need not be locked.
+ */
+static inline unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
+					      const struct swiotlb_fit *fit)
+{
+	unsigned long flags;
+	unsigned int index;
+
+	spin_lock_irqsave(&area->lock, flags);
+	index = swiotlb_slots_find(&area->slots, fit);
+	if (index != SWIOTLB_NO_SLOT)
+		swiotlb_slots_claim(&area->slots, index, fit->nslots);
+	spin_unlock_irqrestore(&area->lock, flags);
+	return index;
+}
+
+/*
+ * Free a run of slots. If a cell of a magazine holds it, @cell is that cell, and @value the
+ * value that it has meanwhile; if the caller owns the run, @cell is %NULL.
+ *
+ * @cell is emptied in the critical section that frees the run: a search of the area either
+ * finds the run or waits for the lock. If another CPU has already taken the run out of
+ * @cell, nothing is changed.
+ */
+static inline void swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
+				     unsigned int nslots, atomic_t *cell, int value)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&area->lock, flags);
+	if (!cell || atomic_try_cmpxchg(cell, &value, 0))
+		WARN_ON_ONCE(!swiotlb_slots_release(&area->slots, index, nslots));
+	spin_unlock_irqrestore(&area->lock, flags);
+}
 
 #endif /* _KERNEL_DMA_SWIOTLB_AREA_H */

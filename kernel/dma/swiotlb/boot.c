@@ -21,7 +21,7 @@ static void swiotlb_default_enable_growth(u64 last)
 
 	low->growth.arch_nslots = swiotlb_param.arch_nslots;
 	swiotlb_growth_enable(low, last, nareas, swiotlb_param.max_nslots);
-	if (!swiotlb_growth_is_enabled(low) || highest <= last)
+	if (highest <= last)
 		return;
 
 	swiotlb_mem_init(any);
@@ -57,7 +57,8 @@ static void __init swiotlb_drop_boot_pool(void)
 	size_t bytes = PAGE_ALIGN(pool->end - pool->start);
 	bool lost;
 
-	swiotlb_growth_disable(mem);
+	if (swiotlb_growth_is_enabled(mem))
+		swiotlb_growth_disable(mem);
 	swiotlb_magazines_stop(&mem->cache);
 	if (pool->id)
 		swiotlb_pool_unnumber(pool);
@@ -119,7 +120,7 @@ static void swiotlb_set_boot_pool(void *tlb, void *meta, unsigned long nslots,
 	struct swiotlb_mem *mem = &swiotlb_default_mem;
 	struct io_tlb_pool *pool = &mem->boot_pool;
 
-	if (last)
+	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && last)
 		swiotlb_default_enable_growth(last);
 	swiotlb_pool_init(pool, meta, virt_to_phys(tlb), tlb, nslots, nareas);
 	/* After remapping, only memory within one such segment is contiguous for devices. */
@@ -332,26 +333,12 @@ int swiotlb_init_late(size_t size, gfp_t gfp_mask,
 	return 0;
 }
 
-static int swiotlb_cpu_dead(unsigned int cpu)
-{
-	swiotlb_magazines_drain_cpu(&swiotlb_default_mem.cache, cpu, NULL);
-	swiotlb_magazines_drain_cpu(&swiotlb_any_mem.cache, cpu, NULL);
-	return 0;
-}
-
 /*
  * This runs before most drivers probe, but after an architecture may have called
  * swiotlb_exit(). Earlier maps use areas only.
  */
 static int __init swiotlb_magazines_init(void)
 {
-	int ret;
-
-	ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "swiotlb:dead",
-					NULL, swiotlb_cpu_dead);
-	if (ret < 0)
-		return ret;
-
 	guard(mutex)(&swiotlb_pools_lock);
 	return swiotlb_mem_start_magazines(&swiotlb_default_mem);
 }
@@ -386,7 +373,7 @@ void __init swiotlb_exit(void)
  */
 phys_addr_t default_swiotlb_base(void)
 {
-	if (is_swiotlb_allocated())
+	if (is_swiotlb_allocated() && swiotlb_growth_is_enabled(&swiotlb_default_mem))
 		swiotlb_growth_disable(&swiotlb_default_mem);
 	return swiotlb_default_mem.boot_pool.start;
 }

@@ -18,7 +18,6 @@
 #include <linux/cc_platform.h>
 #include <linux/cma.h>
 #include <linux/completion.h>
-#include <linux/cpuhotplug.h>
 #include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/device.h>

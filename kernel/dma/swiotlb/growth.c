@@ -38,17 +38,11 @@
  * added above it, but only the wider allocator grows for these devices.
  */
 
-/* Interval between runs of the worker while there are pools to free, in jiffies. */
-#define SWIOTLB_TICK		HZ
-/* Quiet time: how long a pool must not have been needed before it is closed. */
-#define SWIOTLB_QUIET		(5 * HZ)
-/* Quiet time while memory is short. */
-#define SWIOTLB_QUIET_PRESSED	(HZ / 2)
 /*
- * Delay after a failed allocation, in jiffies. It doubles with each failure, up to
- * 64 * SWIOTLB_BACKOFF.
+ * Quiet time: how long a pool must not have been needed before it is closed, in jiffies. A
+ * tenth of it is enough while memory is short.
  */
-#define SWIOTLB_BACKOFF		HZ
+#define SWIOTLB_QUIET		(5 * SWIOTLB_TICK)
 
 /*
  * Slots that are kept free if pools have to be decrypted. They must last until the worker
@@ -144,24 +138,6 @@ static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem,
 	return min3(nslots, rounddown_pow_of_two(room), SWIOTLB_LAST_SLOTS);
 }
 
-/**
- * swiotlb_growth_create() - make a pool for swiotlb_growth_add()
- * @mem:	Allocator.
- * @pages:	Memory to allocate for the pool.
- * @nareas:	Number of its areas.
- *
- * Context: Process context, without locks: it may take seconds.
- * Return: As swiotlb_pool_create(); also -ENOMEM if the index cannot be allocated.
- */
-struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
-					  struct swiotlb_pages *pages,
-					  unsigned int nareas)
-{
-	if (swiotlb_index_prepare())
-		return ERR_PTR(-ENOMEM);
-	return swiotlb_pool_create(mem, pages, nareas);
-}
-
 /* Halve the size until contiguous memory can be allocated. */
 static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem,
 					      unsigned long nslots)
@@ -180,7 +156,7 @@ static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem,
 		/* Areas of at least two largest mappings: alignment may exclude the first slots. */
 		nareas = swiotlb_limit_nareas(READ_ONCE(mem->growth.nareas), nslots / 2);
 		pages.bytes = nslots << IO_TLB_SHIFT;
-		pool = swiotlb_growth_create(mem, &pages, nareas);
+		pool = swiotlb_pool_create(mem, &pages, nareas);
 	}
 	return pool;
 }
@@ -214,7 +190,7 @@ void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 /**
  * swiotlb_growth_add() - publish a pool, count and log it
  * @mem:	Allocator.
- * @pool:	A pool of swiotlb_growth_create().
+ * @pool:	A pool of swiotlb_pool_create().
  *
  * Context: Process context, takes swiotlb_pools_lock.
  * Return: 0; -EBUSY if the allocator may no longer grow; or an error of
@@ -241,7 +217,7 @@ int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 
 static void swiotlb_growth_failed(struct swiotlb_mem *mem, bool crypt)
 {
-	const unsigned long shortest = SWIOTLB_BACKOFF, longest = 64 * shortest;
+	const unsigned long shortest = SWIOTLB_TICK, longest = 64 * shortest;
 	struct swiotlb_growth *growth = &mem->growth;
 
 	growth->tried = jiffies;
@@ -432,21 +408,9 @@ void swiotlb_growth_work(struct work_struct *work)
 	if (copied != growth->copied)
 		demand = max(demand, 1UL);
 	growth->copied = copied;
-	swiotlb_growth_shrink(mem, demand, pressed ? SWIOTLB_QUIET_PRESSED : SWIOTLB_QUIET);
+	swiotlb_growth_shrink(mem, demand, pressed ? SWIOTLB_QUIET / 10 : SWIOTLB_QUIET);
 	if (READ_ONCE(mem->pools.held) > mem->boot_pool.nslots)
 		queue_delayed_work(system_dfl_wq, &growth->work, SWIOTLB_TICK);
-}
-
-/**
- * swiotlb_growth_is_short() - does an allocator hold less than its reserve?
- * @mem:	Allocator that may grow, with slots in use.
- *
- * Context: Any.
- * Return: %true if the worker should look, even if no area is half full.
- */
-bool swiotlb_growth_is_short(const struct swiotlb_mem *mem)
-{
-	return swiotlb_growth_open(mem) < swiotlb_growth_reserve(mem);
 }
 
 /* Run the worker now, but only once per jiffy. */
@@ -460,15 +424,20 @@ static void swiotlb_growth_kick(struct swiotlb_mem *mem, struct device *dev)
 
 /**
  * swiotlb_growth_look() - ask the worker to check if an allocator should grow
- * @mem:	Allocator that may grow, in which a map has found little room.
+ * @mem:	Allocator that may grow, in which a map has found room.
  * @dev:	Device of the map.
+ * @tight:	Little room is left. Otherwise the worker looks if the allocator has less
+ *		than its reserve.
  *
  * Context: Any.
  */
-void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev)
+void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev, bool tight)
 {
-	unsigned long pause = mem->pub.cc_shared ? SWIOTLB_LOOK_SHARED : SWIOTLB_LOOK;
+	/* Where pools have to be decrypted, a burst must not use up the reserve meanwhile. */
+	unsigned long pause = mem->pub.cc_shared ? SWIOTLB_LOOK / 4 : SWIOTLB_LOOK;
 
+	if (!tight && swiotlb_growth_open(mem) >= swiotlb_growth_reserve(mem))
+		return;
 	if (!swiotlb_is_recent(READ_ONCE(mem->growth.looked), pause))
 		swiotlb_growth_kick(mem, dev);
 }
@@ -485,12 +454,8 @@ void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev)
 	if (READ_ONCE(mem->growth.failed))
 		return;
 	/* At the limit, the worker can only open a closed pool again. */
-	if (!READ_ONCE(mem->pools.closed) && swiotlb_mem_is_at_limit(mem)) {
-		if (!mem->common)
-			pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
-				     swiotlb_kib(swiotlb_limit_nslots(mem)));
+	if (!READ_ONCE(mem->pools.closed) && swiotlb_mem_is_at_limit(mem))
 		return;
-	}
 	WRITE_ONCE(mem->growth.failed, true);
 	swiotlb_growth_kick(mem, dev);
 }
@@ -520,8 +485,7 @@ static unsigned long swiotlb_growth_scan(struct shrinker *shrinker,
 		/*
 		 * No pool can be closed before the quiet time is over: wait for the next tick.
 		 */
-		if (!swiotlb_is_recent(READ_ONCE(mem->growth.busy),
-				       SWIOTLB_QUIET_PRESSED))
+		if (!swiotlb_is_recent(READ_ONCE(mem->growth.busy), SWIOTLB_QUIET / 10))
 			mod_delayed_work(system_dfl_wq, &mem->growth.work, 0);
 	}
 	return SHRINK_STOP;

@@ -12,10 +12,13 @@
 /* Smallest pool made at run time, other than transient pools. */
 #define SWIOTLB_MIN_GROW_SLOTS	(SZ_2M >> IO_TLB_SHIFT)
 
+/*
+ * Interval between runs of the worker while there are pools to free, and delay after an
+ * allocation has failed, which doubles with each failure; in jiffies.
+ */
+#define SWIOTLB_TICK		HZ
 /* Minimum interval between runs of the worker because an area is half full, in jiffies. */
-#define SWIOTLB_LOOK		(HZ / 16 ?: 1)
-/* The same where pools have to be decrypted: a burst must not use up the reserve meanwhile. */
-#define SWIOTLB_LOOK_SHARED	(HZ / 64 ?: 1)
+#define SWIOTLB_LOOK		(HZ / 16)
 
 struct device;
 struct io_tlb_pool;
@@ -65,8 +68,7 @@ struct swiotlb_growth {
 };
 
 void swiotlb_growth_work(struct work_struct *work);
-bool swiotlb_growth_is_short(const struct swiotlb_mem *mem);
-void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev);
+void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev, bool tight);
 void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev);
 unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem);
 long swiotlb_limit_room(const struct swiotlb_mem *mem);
@@ -88,27 +90,13 @@ static inline bool swiotlb_limit_is_reached(const struct swiotlb_mem *mem)
 	return swiotlb_limit_room(mem) < (long)SWIOTLB_MIN_GROW_SLOTS;
 }
 
-struct io_tlb_pool *swiotlb_growth_create(struct swiotlb_mem *mem,
-					  struct swiotlb_pages *pages,
-					  unsigned int nareas);
 int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_growth_trim(struct swiotlb_mem *mem);
 struct shrinker *swiotlb_growth_shrinker(struct swiotlb_mem *mem);
 
-#ifdef CONFIG_SWIOTLB_DYNAMIC
 void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last, unsigned int nareas,
 			   unsigned long max_nslots);
 void swiotlb_growth_disable(struct swiotlb_mem *mem);
-#else
-static inline void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last,
-					 unsigned int nareas, unsigned long max_nslots)
-{
-}
-
-static inline void swiotlb_growth_disable(struct swiotlb_mem *mem)
-{
-}
-#endif
 
 #endif /* _KERNEL_DMA_SWIOTLB_GROWTH_H */

@@ -50,7 +50,7 @@
  * growth.h (limit.c) and mem.h (stats.c, sysfs.c)::
  *
  *	slots.c		bitmaps of one area: find, claim, release
- *	area.c		lock, slots and occupancy of one area
+ *	area.h		lock, slots and occupancy of one area
  *	request.h	the mapping that a caller asks for, in slots
  *	record.h	the word that a pool keeps for each mapping
  *	pool.c		areas and records of one range; pools by number
@@ -119,8 +119,8 @@
  * A's store depends on the pointer that it read from the list. [1] pairs with
  * [2] in swiotlb_find_pool(): if B sees the address, it also sees the index. [1] is a full
  * barrier since the order must hold through A (cumulativity). For a transient pool C and A
- * are the same CPU: [3] in swiotlb_transient_add() takes the place of [1], and the store of
- * the driver that of the list.
+ * are the same CPU: [4] takes the place of [1], and the store of the driver that of the
+ * list. If another CPU has widened the range, the lock of the range orders that before A.
  *
  * The stores for the mapping itself must be visible before the address, too. Otherwise B
  * would find no mapping, and never free it::
@@ -175,7 +175,7 @@
  * [7] publishes the magazines, whose limits are set later. It pairs with [8] in
  * swiotlb_cache_cpu(): cache->depot is read after [8]. [9] publishes the index, and a pool
  * in it, to callers of __swiotlb_find_pool() with an address that was never bounced. For
- * bounced addresses [1] and [2] are sufficient. [12] publishes the allocator of a
+ * bounced addresses [1] and [2] are sufficient. [3] publishes the allocator of a
  * device to its maps, which read dev->dma_io_tlb_mem first.
  */
 

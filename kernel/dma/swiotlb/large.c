@@ -89,7 +89,7 @@ static phys_addr_t swiotlb_large_create(struct swiotlb_mem *mem, struct device *
 		.nid = swiotlb_dev_node(dev),
 		.gfp = GFP_KERNEL | __GFP_NOWARN,
 	};
-	struct io_tlb_pool *pool = swiotlb_growth_create(mem, &pages, 1);
+	struct io_tlb_pool *pool = swiotlb_pool_create(mem, &pages, 1);
 	phys_addr_t tlb_addr;
 
 	if (IS_ERR(pool))

@@ -230,26 +230,6 @@ void swiotlb_magazines_drain(struct swiotlb_cache *cache)
 }
 
 /**
- * swiotlb_magazines_drain_cpu() - free the buffers in the magazines of a CPU
- * @cache:	The magazines of an allocator, started or not.
- * @cpu:	The CPU, which need not be online.
- * @pool:	Free buffers of this pool only; %NULL for all.
- *
- * Context: Any, takes locks of areas.
- */
-void swiotlb_magazines_drain_cpu(struct swiotlb_cache *cache, unsigned int cpu,
-				 const struct io_tlb_pool *pool)
-{
-	unsigned int class;
-
-	if (!swiotlb_cache_cpu(cache))
-		return;
-	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		swiotlb_magazine_empty(swiotlb_cpu_magazine(cache->cpu, cpu, class),
-				       pool);
-}
-
-/**
  * swiotlb_magazines_drain_pool() - free the buffers of one pool
  * @cache:	The magazines of an allocator, started or not.
  * @pool:	The pool. A buffer that moves meanwhile may be missed.
@@ -260,12 +240,14 @@ void swiotlb_magazines_drain_cpu(struct swiotlb_cache *cache, unsigned int cpu,
 void swiotlb_magazines_drain_pool(struct swiotlb_cache *cache,
 				  const struct io_tlb_pool *pool)
 {
-	unsigned int cpu;
+	unsigned int cpu, class;
 
 	if (!swiotlb_cache_cpu(cache))
 		return;
 	for_each_possible_cpu(cpu)
-		swiotlb_magazines_drain_cpu(cache, cpu, pool);
+		for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
+			swiotlb_magazine_empty(swiotlb_cpu_magazine(cache->cpu, cpu, class),
+					       pool);
 	swiotlb_depots_empty(cache, pool);
 }
 
@@ -316,18 +298,19 @@ int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots)
 	if (cache->cpu)
 		return 0;
 
-	depot = kcalloc(SWIOTLB_NR_CLASSES, sizeof(*depot), GFP_KERNEL);
-	cells = kvcalloc(2 * SWIOTLB_DEPOT_SLOTS, sizeof(*cells), GFP_KERNEL);
+	/* The cells of all depots follow the depots. */
+	depot = kvzalloc(SWIOTLB_NR_CLASSES * sizeof(*depot) +
+			 2 * SWIOTLB_DEPOT_SLOTS * sizeof(*cells), GFP_KERNEL);
 	cpu_cache = (void __percpu *)__alloc_percpu(SWIOTLB_CPU_CACHE_BYTES,
 						    SMP_CACHE_BYTES);
-	if (!depot || !cells || !cpu_cache) {
+	if (!depot || !cpu_cache) {
 		free_percpu(cpu_cache);
-		kvfree(cells);
-		kfree(depot);
+		kvfree(depot);
 		return -ENOMEM;
 	}
 
 	cache->depot = depot;
+	cells = (u32 *)(depot + SWIOTLB_NR_CLASSES);
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++, depot++) {
 		spin_lock_init(&depot->lock);
 		depot->cells = cells;
@@ -355,8 +338,7 @@ void swiotlb_magazines_stop(struct swiotlb_cache *cache)
 
 	swiotlb_magazines_drain(cache);
 	free_percpu(cache->cpu);
-	kvfree(cache->depot->cells);
-	kfree(cache->depot);
+	kvfree(cache->depot);
 	cache->cpu = NULL;
 	cache->depot = NULL;
 }

@@ -46,7 +46,8 @@
  * magazines keep nothing. The map drains the magazines, and searches again. Other maps that
  * fail in this time do not drain. Each magazine that got a buffer since the last drain is on
  * a list, so a drain does not walk over CPUs. A drain may miss a buffer that is moved
- * meanwhile, or that another CPU is about to free.
+ * meanwhile, or that another CPU is about to free. A CPU that goes offline keeps its buffers
+ * until a drain: there are few.
  *
  * While a buffer is in a cell, in a depot or owned by a caller, its slots are in use, so its
  * pool is not freed. But other CPUs may empty a cell at any time: code that uses the pool of
@@ -240,8 +241,6 @@ int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots);
 void swiotlb_magazines_stop(struct swiotlb_cache *cache);
 void swiotlb_magazines_resize(struct swiotlb_cache *cache, unsigned long nslots);
 void swiotlb_magazines_drain(struct swiotlb_cache *cache);
-void swiotlb_magazines_drain_cpu(struct swiotlb_cache *cache, unsigned int cpu,
-				 const struct io_tlb_pool *pool);
 void swiotlb_magazines_drain_pool(struct swiotlb_cache *cache,
 				  const struct io_tlb_pool *pool);
 bool swiotlb_cache_crowd(struct swiotlb_cache *cache);

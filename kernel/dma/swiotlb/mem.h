@@ -80,19 +80,20 @@ enum swiotlb_event {
 	SWIOTLB_NR_EVENTS,
 };
 
+#define SWIOTLB_QUEUE_TASK_BITS	4
+
 /**
  * struct swiotlb_queue - callers that wait for room; see "Waiting" in wait.c
- * @lock:	Protects the other members.
+ * @lock:	Protects the list.
  * @waiters:	&struct swiotlb_waiter, in order of arrival.
- * @gave_up:	A caller has found no room until its timeout.
- * @gave_up_at:	Time of the last timeout, in jiffies.
+ * @until:	By a hash of a task that has timed out: time until which it does not wait
+ *		again, in jiffies; 0 for none.
  */
 struct swiotlb_queue {
-	/* protects the other members */
+	/* protects the list */
 	spinlock_t lock;
 	struct list_head waiters;
-	bool gave_up;
-	unsigned long gave_up_at;
+	unsigned long until[1 << SWIOTLB_QUEUE_TASK_BITS];
 };
 
 /**
@@ -325,9 +326,15 @@ static inline void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name
 #endif
 
 #ifdef CONFIG_SYSFS
-void swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name);
+struct kobject *swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name);
+void swiotlb_sysfs_del(struct kobject *kobj);
 #else
-static inline void swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name)
+static inline struct kobject *swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name)
+{
+	return NULL;
+}
+
+static inline void swiotlb_sysfs_del(struct kobject *kobj)
 {
 }
 #endif

@@ -13,21 +13,22 @@
  *
  * A disk with a deep queue can fill all pools, and then a network card beside it finds no
  * room. With swiotlb=own, a device gets an allocator of its own, if the core of its
- * subsystem says by dma_set_in_flight() how much it may have in flight. Its maps search
+ * subsystem says by dmam_set_in_flight() how much it may have in flight. Its maps search
  * there first, and then as those of all other devices do. Drivers do not know about it.
  *
  * It has no boot pool, and no pool until the device bounces. It grows and shrinks by the
  * rule of growth.c, from nothing to nothing. Its limit is twice what the device can have
  * in flight, and never more than it leaves within the limit of all. Its memory is on the
  * node of the device, and it has as many areas as the device has queues. If several hosts of
- * a controller say what they have in flight, it is the sum that counts.
+ * a controller say what they have in flight, it is the sum that counts, until a host is
+ * removed.
  *
  * Life::
  *
  *	P (probe)                        M (map, unmap)            R (device_release())
  *	------------------------------   -----------------------   ---------------------
  *	own = ...
- *	dev->dma_io_tlb_mem = own [12]   mem = dev->dma_io_...
+ *	dev->dma_io_tlb_mem = own [3]    mem = dev->dma_io_...
  *	                                 search mem, then common
  *
  *	W (worker of growth.c)           U (unmap, late)
@@ -49,23 +50,31 @@
  * waits for it, and swiotlb_growth_add() refuses a pool that comes too late.
  */
 
-/* How often to look whether leaked mappings have ended. */
-#define SWIOTLB_OWN_RETRY	HZ
-
 /* Several drivers may use one device, and probe at once. Taken before swiotlb_pools_lock. */
 static DEFINE_MUTEX(swiotlb_own_lock);
 
 /**
  * struct swiotlb_own - the allocator of a device
  * @mem:	The allocator.
+ * @nqueues:	Queues over which the device maps. With @nslots protected by swiotlb_own_lock.
+ * @nslots:	Slots that the device may have in flight.
  * @shrinker:	Called when memory is short; may be %NULL.
+ * @kobj:	Directory of the allocator in sysfs; may be %NULL.
  * @end_work:	Frees it, when the device no longer exists.
  */
 struct swiotlb_own {
 	struct swiotlb_mem mem;
+	unsigned int nqueues;
+	unsigned long nslots;
 	struct shrinker *shrinker;
+	struct kobject *kobj;
 	struct delayed_work end_work;
 };
+
+static struct swiotlb_own *to_swiotlb_own(struct io_tlb_mem *pub)
+{
+	return container_of(to_swiotlb_mem(pub), struct swiotlb_own, mem);
+}
 
 /* %false while it has pools: the worker of growth.c frees their memory. */
 static bool swiotlb_own_end(struct swiotlb_own *own)
@@ -75,6 +84,8 @@ static bool swiotlb_own_end(struct swiotlb_own *own)
 	/* Another device may soon have this name. */
 	debugfs_remove(mem->debugfs);
 	mem->debugfs = NULL;
+	swiotlb_sysfs_del(own->kobj);
+	own->kobj = NULL;
 	if (swiotlb_growth_is_enabled(mem))
 		swiotlb_growth_disable(mem);
 	if (READ_ONCE(mem->pools.held))
@@ -95,46 +106,73 @@ static void swiotlb_own_end_work(struct work_struct *work)
 	struct swiotlb_own *own = container_of(to_delayed_work(work),
 					       struct swiotlb_own, end_work);
 
+	/* Look again whether leaked mappings have ended. */
 	if (!swiotlb_own_end(own))
-		queue_delayed_work(system_dfl_wq, &own->end_work, SWIOTLB_OWN_RETRY);
+		queue_delayed_work(system_dfl_wq, &own->end_work, SWIOTLB_TICK);
 }
 
 /* At most half of its slots should be in use, and no pool is smaller than that. */
-static unsigned long swiotlb_own_limit(const struct swiotlb_mem *common, size_t bytes)
+static void swiotlb_own_count(struct swiotlb_own *own, int nqueues, long nslots)
 {
-	u64 most = (u64)swiotlb_limit_nslots(common) << IO_TLB_SHIFT;
+	struct swiotlb_mem *mem = &own->mem;
+	unsigned long most;
 
-	return max(2UL * swiotlb_nslots(min_t(u64, bytes, most)), SWIOTLB_MIN_GROW_SLOTS);
+	lockdep_assert_held(&swiotlb_own_lock);
+	own->nqueues += nqueues;
+	own->nslots += nslots;
+	most = min(own->nslots, swiotlb_limit_nslots(mem->common));
+	WRITE_ONCE(mem->growth.max_nslots, max(2 * most, SWIOTLB_MIN_GROW_SLOTS));
+	WRITE_ONCE(mem->growth.nareas, clamp(own->nqueues, 1U,
+					     swiotlb_default_mem.growth.nareas));
 }
 
 /* The device finds the common boot pool by @start: it may have mappings there. */
-static void swiotlb_own_init(struct swiotlb_mem *mem, struct swiotlb_mem *common,
-			     unsigned int nareas, unsigned long max_nslots)
+static void swiotlb_own_init(struct swiotlb_mem *mem, struct swiotlb_mem *common)
 {
 	swiotlb_mem_init(mem);
 	mem->pub = swiotlb_mem_low(common)->pub;
 	mem->pub.nslabs = 0;
 	mem->common = common;
-	swiotlb_growth_enable(mem, common->last, nareas, max_nslots);
+	swiotlb_growth_enable(mem, common->last, 1, SWIOTLB_MIN_GROW_SLOTS);
 }
 
-static void swiotlb_own_log(struct device *dev, const struct swiotlb_mem *mem)
+/* Devices of different buses may have the same name: a number keeps directories apart. */
+static void swiotlb_own_show(struct swiotlb_own *own, const char *name)
 {
-	dev_info(dev, "bounce buffers of its own: at most %lu KiB, %u queues\n",
-		 swiotlb_kib(mem->growth.max_nslots), mem->growth.nareas);
+	static unsigned int number;
+	char dir[64];
+
+	lockdep_assert_held(&swiotlb_own_lock);
+	swiotlb_debugfs_add(&own->mem, name);
+	snprintf(dir, sizeof(dir), "own%u:%s", number++, name);
+	own->kobj = swiotlb_sysfs_add(&own->mem, dir);
 }
 
-/* Another driver, or another host of the controller, uses the device, too. */
-static void swiotlb_own_extend(struct device *dev, struct swiotlb_mem *mem,
-			       unsigned int nqueues, size_t bytes)
+static struct swiotlb_own *swiotlb_own_create(struct device *dev, enum swiotlb_reach reach)
 {
-	unsigned long all = swiotlb_own_limit(mem->common, SIZE_MAX);
-	unsigned long more = swiotlb_own_limit(mem->common, bytes);
+	struct swiotlb_own *own = kzalloc_obj(*own);
 
-	WRITE_ONCE(mem->growth.max_nslots, min(mem->growth.max_nslots + more, all));
-	WRITE_ONCE(mem->growth.nareas, min(mem->growth.nareas + nqueues,
-					   swiotlb_default_mem.growth.nareas));
-	swiotlb_own_log(dev, mem);
+	if (!own)
+		return NULL;
+	swiotlb_own_init(&own->mem, swiotlb_mem_widest(&swiotlb_default_mem, reach));
+	INIT_DELAYED_WORK(&own->end_work, swiotlb_own_end_work);
+	own->shrinker = swiotlb_growth_shrinker(&own->mem);
+	swiotlb_own_show(own, dev_name(dev));
+	return own;
+}
+
+/* Another driver, or another host of the controller, may use the device, too. */
+static struct swiotlb_own *swiotlb_own_get(struct device *dev)
+{
+	struct swiotlb_mem *low = &swiotlb_default_mem;
+	enum swiotlb_reach reach;
+
+	if (swiotlb_mem_is_own(to_swiotlb_mem(dev->dma_io_tlb_mem)))
+		return to_swiotlb_own(dev->dma_io_tlb_mem);
+	if (dev->dma_io_tlb_mem != &low->pub)
+		return NULL;
+	reach = swiotlb_mem_reach(low, dev);
+	return reach < SWIOTLB_REACH_MEM ? NULL : swiotlb_own_create(dev, reach);
 }
 
 /**
@@ -148,38 +186,42 @@ static void swiotlb_own_extend(struct device *dev, struct swiotlb_mem *mem,
  * Pools are added when the device bounces. The allocator ends with the device.
  *
  * Context: Process context.
+ * Return: %true if the caller counts, until swiotlb_device_reduce().
  */
-void swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t bytes)
+bool swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t bytes)
 {
-	struct swiotlb_mem *low = &swiotlb_default_mem;
-	struct swiotlb_mem *common;
-	enum swiotlb_reach reach;
 	struct swiotlb_own *own;
 
 	guard(mutex)(&swiotlb_own_lock);
-	if (!swiotlb_param.own || !bytes || !swiotlb_growth_is_enabled(low) ||
+	if (!swiotlb_param.own || !bytes || !swiotlb_growth_is_enabled(&swiotlb_default_mem) ||
 	    !dev->dma_io_tlb_mem || !dev->dma_mask)
-		return;
-	if (swiotlb_mem_is_own(to_swiotlb_mem(dev->dma_io_tlb_mem)))
-		swiotlb_own_extend(dev, to_swiotlb_mem(dev->dma_io_tlb_mem), nqueues, bytes);
-	if (dev->dma_io_tlb_mem != &low->pub)
-		return;
-	reach = swiotlb_mem_reach(low, dev);
-	if (reach < SWIOTLB_REACH_MEM)
-		return;
-
-	own = kzalloc_obj(*own);
+		return false;
+	own = swiotlb_own_get(dev);
 	if (!own)
-		return;
-	common = swiotlb_mem_widest(low, reach);
-	swiotlb_own_init(&own->mem, common, min(nqueues, low->growth.nareas),
-			 swiotlb_own_limit(common, bytes));
-	INIT_DELAYED_WORK(&own->end_work, swiotlb_own_end_work);
-	own->shrinker = swiotlb_growth_shrinker(&own->mem);
-	swiotlb_debugfs_add(&own->mem, dev_name(dev));
-	swiotlb_own_log(dev, &own->mem);
-	/* [12] Pairs with the address dependency in swiotlb_tbl_map_single(). */
+		return false;
+	swiotlb_own_count(own, nqueues, bytes >> IO_TLB_SHIFT);
+	dev_info(dev, "bounce buffers of its own: at most %lu KiB, %u queues\n",
+		 swiotlb_kib(own->mem.growth.max_nslots), own->mem.growth.nareas);
+	/* [3] Pairs with the address dependency in swiotlb_tbl_map_single(). */
 	smp_store_release(&dev->dma_io_tlb_mem, &own->mem.pub);
+	return true;
+}
+
+/**
+ * swiotlb_device_reduce() - a caller of swiotlb_device_allocate() has ended
+ * @dev:	Device, which has an allocator of its own.
+ * @nqueues:	As in that call, which has returned %true.
+ * @bytes:	As in that call.
+ *
+ * The allocator stays, and its pools until they are not needed.
+ *
+ * Context: Process context.
+ */
+void swiotlb_device_reduce(struct device *dev, unsigned int nqueues, size_t bytes)
+{
+	guard(mutex)(&swiotlb_own_lock);
+	swiotlb_own_count(to_swiotlb_own(dev->dma_io_tlb_mem), -(int)nqueues,
+			  -(long)(bytes >> IO_TLB_SHIFT));
 }
 
 /**
@@ -190,10 +232,6 @@ void swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t by
  */
 void swiotlb_mem_release(struct io_tlb_mem *pub)
 {
-	struct swiotlb_own *own;
-
-	if (!pub || !swiotlb_mem_is_own(to_swiotlb_mem(pub)))
-		return;
-	own = container_of(to_swiotlb_mem(pub), struct swiotlb_own, mem);
-	queue_delayed_work(system_dfl_wq, &own->end_work, 0);
+	if (pub && swiotlb_mem_is_own(to_swiotlb_mem(pub)))
+		queue_delayed_work(system_dfl_wq, &to_swiotlb_own(pub)->end_work, 0);
 }

@@ -29,19 +29,6 @@ int swiotlb_pool_number(struct io_tlb_pool *pool)
 }
 
 /**
- * swiotlb_pool_unnumber() - release the number of a pool
- * @pool:	The pool.
- *
- * Context: No magazine and no entry of the index has the number, and a grace period has
- * ended since then.
- */
-void swiotlb_pool_unnumber(struct io_tlb_pool *pool)
-{
-	WRITE_ONCE(swiotlb_pool_table[pool->id], NULL);
-	pool->id = 0;
-}
-
-/**
  * swiotlb_limit_nareas() - limit the number of areas so that each holds the largest mapping
  * @nareas:	Number of areas wanted; 0 counts as 1.
  * @nslots:	Slots of the pool.
@@ -138,7 +125,7 @@ unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
  * swiotlb_pool_is_empty() - is no slot of a pool in use?
  * @pool:	A pool from which no more slots are allocated.
  *
- * Context: Any, takes locks of areas, one after the other, if the pool looks empty.
+ * Context: Any, takes locks of areas, one after the other.
  * Return: %true if none is in use. Then all accesses of other CPUs to its buffers are visible
  * to the caller.
  */
@@ -146,9 +133,6 @@ bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool)
 {
 	struct io_tlb_area *area;
 	unsigned int i;
-
-	if (swiotlb_pool_used(pool))
-		return false;
 
 	for (i = 0; i < pool->nareas; i++) {
 		area = swiotlb_pool_area(pool, i);

@@ -78,7 +78,6 @@ struct io_tlb_pool {
 extern struct io_tlb_pool *swiotlb_pool_table[SWIOTLB_MAX_POOLS];
 
 int swiotlb_pool_number(struct io_tlb_pool *pool);
-void swiotlb_pool_unnumber(struct io_tlb_pool *pool);
 unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots);
 size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas);
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
@@ -92,6 +91,16 @@ bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool, unsigned int ind
 				struct swiotlb_mapping *map);
 void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 			  unsigned int nslots, atomic_t *cell, int value);
+
+/*
+ * Release the number of a pool. No magazine and no entry of the index has the number, and a
+ * grace period has ended since then.
+ */
+static inline void swiotlb_pool_unnumber(struct io_tlb_pool *pool)
+{
+	WRITE_ONCE(swiotlb_pool_table[pool->id], NULL);
+	pool->id = 0;
+}
 
 /* A pool keeps its number while any of its slots is in use: see "Magazines". */
 static inline struct io_tlb_pool *swiotlb_pool_by_number(unsigned int id)

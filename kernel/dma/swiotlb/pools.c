@@ -94,21 +94,16 @@ static unsigned long swiotlb_index_piece(phys_addr_t paddr)
 	return paddr >> SWIOTLB_INDEX_SHIFT;
 }
 
-/**
- * swiotlb_index_prepare() - allocate the index if there is none yet
- *
- * The index has 2 bytes for each 2 MiB of memory. It does not cover memory that is hot-plugged
- * above all other memory: swiotlb_growth_enable() excludes pools there.
- *
- * Context: Process context.
- * Return: 0 or -ENOMEM.
+/*
+ * Allocate the index, with the first pool. It has 2 bytes for each 2 MiB of memory. It does not
+ * cover memory that is hot-plugged above all other memory: swiotlb_growth_enable() excludes
+ * pools there.
  */
-int swiotlb_index_prepare(void)
+static int swiotlb_index_prepare(void)
 {
 	unsigned long n = swiotlb_index_piece(virt_to_phys(high_memory - 1)) + 1;
 	struct swiotlb_index *index;
 
-	guard(mutex)(&swiotlb_pools_lock);
 	if (swiotlb_index)
 		return 0;
 
@@ -237,13 +232,15 @@ bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
  * The pool is added at the end of the list. Older pools are searched first, so the youngest
  * fall idle first.
  *
- * Context: Process context, swiotlb_pools_lock is held; after swiotlb_index_prepare().
- * Return: 0; -ENOSPC if there are too many pools; or -EINVAL if the pool is not aligned, or
- * lies outside of the index.
+ * Context: Process context, swiotlb_pools_lock is held.
+ * Return: 0; -ENOMEM if the index cannot be allocated; -ENOSPC if there are too many pools;
+ * or -EINVAL if the pool is not aligned, or lies outside of the index.
  */
 int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
 	lockdep_assert_held(&swiotlb_pools_lock);
+	if (swiotlb_index_prepare())
+		return -ENOMEM;
 	if (WARN_ON_ONCE((pool->start | pool->end) & (SWIOTLB_INDEX_SIZE - 1)) ||
 	    WARN_ON_ONCE(swiotlb_index_piece(pool->end) > swiotlb_index->npieces))
 		return -EINVAL;
@@ -319,13 +316,9 @@ void swiotlb_pools_remove(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
  */
 void swiotlb_transient_add(struct io_tlb_pool *pool)
 {
-	scoped_guard(spinlock_irqsave, &swiotlb_range_lock) {
-		hash_add_rcu(swiotlb_transients, &pool->hash,
-			     swiotlb_index_piece(pool->start));
-		swiotlb_range_widen(pool);
-	}
-	/* [3] Pairs with smp_rmb() in swiotlb_find_pool(). */
-	smp_mb();
+	guard(spinlock_irqsave)(&swiotlb_range_lock);
+	hash_add_rcu(swiotlb_transients, &pool->hash, swiotlb_index_piece(pool->start));
+	swiotlb_range_widen(pool);
 }
 
 /**

@@ -3,6 +3,8 @@
  * Maps that fail: each is counted and traced, and logged at a limited rate.
  */
 
+#define pr_fmt(fmt) "software IO TLB: " fmt
+
 #include "report.h"
 
 static const struct {
@@ -71,6 +73,9 @@ void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 		swiotlb_count(mem, limited ? SWIOTLB_AT_LIMIT : SWIOTLB_NO_MEMORY, 1);
 		why = limited ? ": its limit is reached" :
 				": no memory for more in this context";
+		if (limited && !(attrs & DMA_ATTR_NO_WARN))
+			pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
+				     swiotlb_kib(swiotlb_limit_nslots(swiotlb_mem_widest(mem, reach))));
 	}
 	if (!swiotlb_failed(dev, SWIOTLB_CAUSE_FULL, req->bytes, attrs))
 		return;

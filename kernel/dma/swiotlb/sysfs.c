@@ -8,10 +8,10 @@
 /**
  * DOC: Files in sysfs
  *
- * The allocators low and any have a directory, and each restricted pool, with its name.
- * Allocators of single devices, which come and go, are in debugfs only. The parent is
- * /sys/kernel/mm, where cma/ and hugepages/ also show memory that is set aside. The numbers
- * come from stats.c. Sizes are in bytes.
+ * The allocators low and any have a directory, and each restricted pool, with its name. That
+ * of a single device has one until the device ends. The parent is /sys/kernel/mm, where cma/
+ * and hugepages/ also show memory that is set aside. The numbers come from stats.c. Sizes are
+ * in bytes.
  *
  * All pools of an allocator have the same reach and the same encryption, so the directory
  * has one file for each. Pools may be on different nodes, so one file has the bytes on each
@@ -186,7 +186,7 @@ static umode_t swiotlb_mem_attr_mode(struct kobject *kobj, struct attribute *att
 	if (attr == &swiotlb_peak_bytes_attr.attr)
 		visible = static_key_enabled(&swiotlb_track_hiwater) && !mem->narrower;
 	else if (attr == &swiotlb_transient_bytes_attr.attr)
-		visible = swiotlb_growth_is_enabled(mem);
+		visible = swiotlb_growth_is_enabled(mem) && !swiotlb_mem_is_own(mem);
 	else if (attr == &swiotlb_last_address_attr.attr)
 		visible = mem->last;
 	return visible ? attr->mode : 0;
@@ -201,9 +201,19 @@ static const struct attribute_group swiotlb_mem_group = {
 static struct swiotlb_attr swiotlb_events[SWIOTLB_NR_EVENTS];
 static struct attribute *swiotlb_event_attrs[SWIOTLB_NR_EVENTS + 1];
 
+/* Maps, and memory that outlives the device, are counted for the common allocator. */
+static umode_t swiotlb_event_mode(struct kobject *kobj, struct attribute *attr, int n)
+{
+	if (swiotlb_mem_is_own(swiotlb_kobj_mem(kobj)) &&
+	    (attr->mode == 0400 || attr == &swiotlb_events[SWIOTLB_LEAKED].attr))
+		return 0;
+	return attr->mode;
+}
+
 static const struct attribute_group swiotlb_event_group = {
 	.name = "events",
 	.attrs = swiotlb_event_attrs,
+	.is_visible = swiotlb_event_mode,
 };
 
 static const struct attribute_group *swiotlb_mem_groups[] = {
@@ -232,25 +242,38 @@ static struct kobject *swiotlb_kobj;
 
 /**
  * swiotlb_sysfs_add() - show an allocator in sysfs
- * @mem:	Allocator, which is never freed.
+ * @mem:	Allocator, which is not freed before swiotlb_sysfs_del().
  * @name:	Of its directory.
  *
- * If this fails, the allocator works without files.
- *
  * Context: Process context, not before devices of a device tree are made.
+ * Return: The directory, or %NULL: then the allocator works without files.
  */
-void swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name)
+struct kobject *swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name)
 {
 	struct swiotlb_dir *dir;
 
 	if (!swiotlb_kobj)
-		return;
+		return NULL;
 	dir = kzalloc_obj(*dir);
 	if (!dir)
-		return;
+		return NULL;
 	dir->mem = mem;
-	if (kobject_init_and_add(&dir->kobj, &swiotlb_dir_type, swiotlb_kobj, "%s", name))
-		kobject_put(&dir->kobj);
+	if (!kobject_init_and_add(&dir->kobj, &swiotlb_dir_type, swiotlb_kobj, "%s", name))
+		return &dir->kobj;
+	kobject_put(&dir->kobj);
+	return NULL;
+}
+
+/**
+ * swiotlb_sysfs_del() - remove the directory of an allocator
+ * @kobj:	Directory; may be %NULL.
+ *
+ * Context: Process context: it waits for readers.
+ */
+void swiotlb_sysfs_del(struct kobject *kobj)
+{
+	kobject_del(kobj);
+	kobject_put(kobj);
 }
 
 /* This runs before devices of a device tree, whose restricted pools are shown here, too. */

@@ -13,8 +13,9 @@
  *
  * A map with %DMA_ATTR_MAY_SLEEP that finds no room waits for it, once, for a bounded time.
  * Then it searches again, makes a transient pool, or fails. So it ends even if the driver that
- * maps holds all buffers itself. Each entry of a scatterlist is a map: for a short time after
- * a caller has waited until the timeout, no map begins to wait.
+ * maps holds all buffers itself. Each entry of a scatterlist is a map: a task that has waited
+ * until the timeout does not wait again for the same time. Other tasks do, except for the few
+ * that have the same hash.
  *
  * Callers wait in order of arrival. An allocator and its wider allocator have one queue. Only
  * the first caller in the queue searches. If the queue is not empty, a map that may sleep is
@@ -37,9 +38,6 @@
 
 /* Longest time that a caller waits for room, in jiffies. */
 #define SWIOTLB_WAIT		(5 * HZ)
-
-/* How long no caller begins to wait after a timeout, in jiffies. */
-#define SWIOTLB_WAIT_OVER	HZ
 
 /*
  * The calling task allocates this pool, not a worker: the task may be in a
@@ -69,8 +67,8 @@ static phys_addr_t swiotlb_search_mem(struct swiotlb_mem *mem, struct device *de
 				   swiotlb_mem_map(mem, dev, req, reach, &hit);
 		if (tlb_addr == SWIOTLB_MAP_FULL)
 			continue;
-		if (may_grow && (hit.tight || swiotlb_growth_is_short(widest)))
-			swiotlb_growth_look(widest, dev);
+		if (may_grow)
+			swiotlb_growth_look(widest, dev, hit.tight);
 		*pool = hit.pool;
 		return tlb_addr;
 	}
@@ -188,15 +186,11 @@ static bool swiotlb_wait_is_first(struct swiotlb_queue *queue,
 
 /* Remove a waiter, and wake the next: there may be room that was too small for this one. */
 static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
-			     struct swiotlb_waiter *waiter, bool gave_up)
+			     struct swiotlb_waiter *waiter)
 {
 	struct swiotlb_mem *own = waiter->own;
 
 	guard(spinlock_irqsave)(&queue->lock);
-	if (gave_up) {
-		queue->gave_up = true;
-		queue->gave_up_at = jiffies;
-	}
 	list_del(&waiter->node);
 	if (own) {
 		WRITE_ONCE(own->nwaiters, own->nwaiters - 1);
@@ -224,13 +218,23 @@ static bool swiotlb_wait_is_first_of_own(struct swiotlb_queue *queue, struct dev
 	       swiotlb_own_first(waiter->own) == waiter;
 }
 
+static unsigned long *swiotlb_wait_until(struct swiotlb_queue *queue)
+{
+	return &queue->until[hash_ptr(current, SWIOTLB_QUEUE_TASK_BITS)];
+}
+
+static void swiotlb_wait_time_out(struct swiotlb_mem *mem, struct swiotlb_queue *queue)
+{
+	WRITE_ONCE(*swiotlb_wait_until(queue), (jiffies + SWIOTLB_WAIT) ?: 1);
+	swiotlb_count(mem, SWIOTLB_WAIT_TIMED_OUT, 1);
+}
+
+/* Has the task timed out? Compare with a range: jiffies may have wrapped since then. */
 static bool swiotlb_wait_is_over(struct swiotlb_queue *queue)
 {
-	guard(spinlock_irqsave)(&queue->lock);
-	if (queue->gave_up)
-		queue->gave_up = time_in_range(jiffies, queue->gave_up_at,
-					       queue->gave_up_at + SWIOTLB_WAIT_OVER);
-	return queue->gave_up;
+	unsigned long until = READ_ONCE(*swiotlb_wait_until(queue));
+
+	return until && time_in_range_open(jiffies, until - SWIOTLB_WAIT, until);
 }
 
 static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
@@ -298,9 +302,9 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 		left = end - jiffies;
 		ret = wait_for_completion_killable_timeout(&waiter.room, max(left, 0L));
 	} while (ret >= 0);
-	swiotlb_wait_end(mem, queue, &waiter, gave_up);
+	swiotlb_wait_end(mem, queue, &waiter);
 	if (gave_up)
-		swiotlb_count(mem, SWIOTLB_WAIT_TIMED_OUT, 1);
+		swiotlb_wait_time_out(mem, queue);
 	return tlb_addr;
 }
 

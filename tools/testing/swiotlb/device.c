@@ -183,6 +183,15 @@ struct device *restricted_device(phys_addr_t base, size_t size, const char *name
 	return dev;
 }
 
+/* Free all buffers in magazines, like a map that finds no room */
+void drain_magazines(void)
+{
+#ifdef ENGINE_ours
+	swiotlb_magazines_drain(&swiotlb_default_mem.cache);
+	swiotlb_magazines_drain(&swiotlb_any_mem.cache);
+#endif
+}
+
 unsigned int restricted_areas(const struct device *dev)
 {
 #ifdef ENGINE_ours

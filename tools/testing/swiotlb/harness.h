@@ -96,6 +96,7 @@ unsigned int pools_that_are(const char *state);
 /* Returns the slots of pool number @id that are in use or in magazines */
 long slots_of_pool(unsigned int id);
 void check_used(long nslots);
+void drain_magazines(void);
 
 struct device *new_device(unsigned int min_align_mask, unsigned long boundary);
 struct device *device_below(u64 mask);

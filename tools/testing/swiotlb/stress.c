@@ -198,8 +198,8 @@ static void *faults(void *arg)
 }
 
 /*
- * In one half of each 40 ms there are few mappings, so that pools can be freed. Also take
- * CPUs offline, and advance the time.
+ * In one half of each 40 ms there are few mappings, so that pools can be freed. Also drain
+ * magazines, and advance the time.
  */
 static void *reclaim(void *arg)
 {
@@ -211,7 +211,7 @@ static void *reclaim(void *arg)
 		WRITE_ONCE(pressure_now, turn / 10 % 2 ? scn->pressure : 3);
 		*asked += !!shim_shrink(&freed);
 		if (!(turn % 4))
-			shim_cpu_dead(turn / 4 % scn->threads);
+			drain_magazines();
 		/* The worker responds to reclaim at most once in this time */
 		shim_advance(HZ);
 		usleep(2000);

@@ -257,7 +257,7 @@ static void swiotlb_growth_ask_test(struct kunit *test)
 
 	/* The last check was now, so no check is due. */
 	mem->growth.looked = jiffies;
-	swiotlb_growth_look(mem, dev);
+	swiotlb_growth_look(mem, dev, true);
 	if (time_before(jiffies, mem->growth.looked + HZ / 32))
 		KUNIT_EXPECT_FALSE(test, delayed_work_pending(&mem->growth.work));
 	mem->growth.failed = true;
@@ -266,7 +266,7 @@ static void swiotlb_growth_ask_test(struct kunit *test)
 
 	mem->growth.failed = false;
 	mem->growth.looked = jiffies - HZ;
-	swiotlb_growth_look(mem, dev);
+	swiotlb_growth_look(mem, dev, true);
 	flush_delayed_work(&mem->growth.work);
 	KUNIT_EXPECT_TRUE(test, time_in_range(mem->growth.looked, jiffies - HZ / 2, jiffies));
 	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, SWIOTLB_TEST_NSLOTS);

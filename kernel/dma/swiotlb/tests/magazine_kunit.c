@@ -260,27 +260,6 @@ static void swiotlb_magazine_share_test(struct kunit *test)
 	KUNIT_EXPECT_GT(test, swiotlb_test_kept(t->mem), 0);
 }
 
-/* Draining one CPU frees the buffers of that CPU only, from whichever CPU it runs on. */
-static void swiotlb_magazine_drain_cpu_test(struct kunit *test)
-{
-	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
-	unsigned int cpu, left = 0;
-
-	for_each_online_cpu(cpu) {
-		swiotlb_test_pin(test, cpu);
-		/* Two mappings, so that no buffer comes from another CPU. */
-		swiotlb_test_map_n(test, t, 2);
-		swiotlb_test_unmap_n(t, 2);
-		left += 2 * swiotlb_nslots(PAGE_SIZE);
-		swiotlb_test_expect_kept(test, t, left);
-	}
-	for_each_online_cpu(cpu) {
-		swiotlb_magazines_drain_cpu(&t->mem->cache, cpu, NULL);
-		left -= 2 * swiotlb_nslots(PAGE_SIZE);
-		swiotlb_test_expect_kept(test, t, left);
-	}
-}
-
 static unsigned int swiotlb_test_listed(struct swiotlb_test_keep *t)
 {
 	struct llist_node *node = t->mem->cache.filled.first;
@@ -473,7 +452,6 @@ static struct kunit_case swiotlb_magazine_cases[] = {
 	KUNIT_CASE(swiotlb_magazine_not_kept_test),
 	KUNIT_CASE(swiotlb_magazine_unfit_test),
 	KUNIT_CASE(swiotlb_magazine_share_test),
-	KUNIT_CASE(swiotlb_magazine_drain_cpu_test),
 	KUNIT_CASE(swiotlb_magazine_list_test),
 	KUNIT_CASE(swiotlb_magazine_drain_listed_test),
 	KUNIT_CASE(swiotlb_magazine_depot_test),

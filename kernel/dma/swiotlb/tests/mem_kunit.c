@@ -239,8 +239,10 @@ static struct swiotlb_test_reach *swiotlb_test_reach(struct kunit *test)
 	t->any = swiotlb_test_mem(test, 0, 1);
 	t->any->narrower = t->low;
 	t->low->wider = t->any;
-	swiotlb_growth_enable(t->low, U64_MAX, 1, 0);
-	swiotlb_growth_enable(t->any, U64_MAX, 1, 0);
+	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC)) {
+		swiotlb_growth_enable(t->low, U64_MAX, 1, 0);
+		swiotlb_growth_enable(t->any, U64_MAX, 1, 0);
+	}
 	t->grows = swiotlb_growth_is_enabled(t->low);
 	/* No memory needs to exist there. */
 	t->low->last = end + SWIOTLB_TEST_ABOVE_LOW - 1;

@@ -61,7 +61,6 @@ static struct swiotlb_test_pools *swiotlb_test_pools(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, t->mem);
 	swiotlb_mem_init(t->mem);
 	t->dev = swiotlb_test_device(test, &t->mem->pub, 0);
-	KUNIT_ASSERT_EQ(test, 0, swiotlb_index_prepare());
 	for (i = 0; i < SWIOTLB_TEST_POOLS; i++)
 		t->pools[i] = swiotlb_test_create_pool(test, t->mem,
 						       SWIOTLB_TEST_PIECE << i % 2);

@@ -225,6 +225,7 @@ int shim_debugfs_write(const char *dir, const char *file, u64 val)
 static struct kobject mm_dir = { .name = "mm" };
 struct kobject *mm_kobj = &mm_dir;
 static struct kobject *kobjects;
+static pthread_mutex_t kobjects_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 int kobject_init_and_add(struct kobject *kobj, const struct kobj_type *type,
 			 struct kobject *parent, const char *fmt, ...)
@@ -236,9 +237,24 @@ int kobject_init_and_add(struct kobject *kobj, const struct kobj_type *type,
 	va_end(args);
 	kobj->parent = parent;
 	kobj->type = type;
+	pthread_mutex_lock(&kobjects_mutex);
 	kobj->next = kobjects;
 	kobjects = kobj;
+	pthread_mutex_unlock(&kobjects_mutex);
 	return 0;
+}
+
+void kobject_del(struct kobject *kobj)
+{
+	struct kobject **at;
+
+	pthread_mutex_lock(&kobjects_mutex);
+	for (at = &kobjects; *at; at = &(*at)->next)
+		if (*at == kobj) {
+			*at = kobj->next;
+			break;
+		}
+	pthread_mutex_unlock(&kobjects_mutex);
 }
 
 struct kobject *kobject_create_and_add(const char *name, struct kobject *parent)
@@ -251,7 +267,7 @@ struct kobject *kobject_create_and_add(const char *name, struct kobject *parent)
 
 void kobject_put(struct kobject *kobj)
 {
-	if (kobj->type)
+	if (kobj && kobj->type)
 		kobj->type->release(kobj);
 }
 
@@ -390,10 +406,3 @@ int shim_dev_write(struct device *dev, const char *name, const char *text)
 	return attr && attr->store ? attr->store(dev, attr, text, strlen(text)) : -EIO;
 }
 
-int (*shim_cpuhp_dead)(unsigned int cpu);
-
-void shim_cpu_dead(unsigned int cpu)
-{
-	if (shim_cpuhp_dead)
-		shim_cpuhp_dead(cpu);
-}

@@ -149,6 +149,7 @@ extern struct kobject *mm_kobj;
 int kobject_init_and_add(struct kobject *kobj, const struct kobj_type *type,
 			 struct kobject *parent, const char *fmt, ...);
 struct kobject *kobject_create_and_add(const char *name, struct kobject *parent);
+void kobject_del(struct kobject *kobj);
 void kobject_put(struct kobject *kobj);
 int sysfs_emit(char *buf, const char *fmt, ...);
 int sysfs_emit_at(char *buf, int at, const char *fmt, ...);

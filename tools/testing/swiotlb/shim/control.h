@@ -9,8 +9,6 @@ void shim_init(void);
 void shim_set_cpu(unsigned int cpu);
 void shim_hardirq_enter(void);
 void shim_hardirq_exit(void);
-/* Run the callbacks for a CPU that has gone offline */
-void shim_cpu_dead(unsigned int cpu);
 
 /* Work, RCU callbacks and time: run only by the test, or in threads */
 void shim_threads_start(void);

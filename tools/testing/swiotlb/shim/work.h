@@ -93,12 +93,6 @@ void shim_flush_all(void);
 #define work_pending(w) (!!READ_ONCE((w)->pending))
 #define delayed_work_pending(w) work_pending(&(w)->work)
 
-/* One state; shim_cpu_dead() acts as a CPU that goes offline */
-enum cpuhp_state { CPUHP_BP_PREPARE_DYN };
-extern int (*shim_cpuhp_dead)(unsigned int cpu);
-#define cpuhp_setup_state_nocalls(state, name, up, dead) \
-	((void)(state), (void)(name), shim_cpuhp_dead = (dead), 0)
-
 #define HZ 1000
 extern unsigned long shim_jiffies;
 #define jiffies READ_ONCE(shim_jiffies)

@@ -17,6 +17,20 @@ TEST(early_pool_and_exit_leave_nothing)
 	CHECK(shim_log_has("MB)"));
 }
 
+/* No device needs a pool, so there is none to free later */
+TEST(no_pool_if_devices_reach_all_memory)
+{
+	struct shim_usage before;
+
+	shim_init();
+	before = shim_usage();
+	swiotlb_init(false, SWIOTLB_VERBOSE);
+	CHECK(!is_swiotlb_allocated());
+	swiotlb_exit();
+	CHECK_EQ(shim_usage().memblock_pages, before.memblock_pages);
+	CHECK(!shim_log_has("tearing down"));
+}
+
 TEST(late_pool_and_exit_leave_nothing)
 {
 	struct shim_usage before, after;

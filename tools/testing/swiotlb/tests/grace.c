@@ -144,11 +144,11 @@ static void stop_reader_of_pool(void)
 		end_process(1);
 }
 
-static void *drain_cpu0(void *unused)
+static void *drain_on_cpu1(void *unused)
 {
 	shim_set_cpu(1);
 	shim_before_lock = stop_reader_of_pool;
-	shim_cpu_dead(0);
+	drain_magazines();
 	set(&reader_done);
 	return unused;
 }
@@ -158,7 +158,7 @@ static pthread_t drainer;
 /* Called in the worker: the pool is closed, and a grace period has ended since */
 static void another_cpu_drains(void)
 {
-	drainer = start_reader(drain_cpu0);
+	drainer = start_reader(drain_on_cpu1);
 	shim_before_grace_period = worker_begins_to_wait;
 }
 

@@ -278,21 +278,6 @@ TEST(depot_is_left_alone_without_magazines)
 	CHECK_EQ(shim_current()->taken - taken, 1);
 }
 
-TEST(dead_cpu_frees_its_buffers)
-{
-	start(4, "4096,4");
-	shim_set_cpu(3);
-	churn(1, SZ_8K);
-	churn(1, 512);
-	shim_set_cpu(0);
-	CHECK_EQ(kept(), 5);
-	shim_cpu_dead(2);
-	CHECK_EQ(kept(), 5);
-	shim_cpu_dead(3);
-	CHECK_EQ(kept(), 0);
-	check_all_there();
-}
-
 /* All functions work without magazines, including those that would drain them */
 TEST(no_memory_for_magazines)
 {
@@ -317,8 +302,8 @@ TEST(no_memory_for_magazines)
 		CHECK_EQ(shim_usage().kmallocs, before.kmallocs);
 		CHECK_EQ(shim_usage().pcpu_allocs, before.pcpu_allocs);
 	}
-	/* Allocations of the depots, their cells, and the magazines */
-	CHECK_EQ(nth, 3);
+	/* Allocations of the depots and the magazines */
+	CHECK_EQ(nth, 2);
 
 	dev = new_device(0, 0);
 	orig = new_buffer(IO_TLB_SIZE, 0);
@@ -328,7 +313,7 @@ TEST(no_memory_for_magazines)
 	CHECK(!mem->cache.cpu);
 	CHECK_EQ(pools_used(), 0);
 	map_n(512, IO_TLB_SIZE);
-	swiotlb_magazines_drain_cpu(&mem->cache, 1, NULL);
+	swiotlb_magazines_drain_pool(&mem->cache, NULL);
 	swiotlb_magazines_resize(&mem->cache, 512);
 	unmap_range(0, 512, IO_TLB_SIZE);
 	CHECK_EQ(pools_used(), 0);
@@ -602,7 +587,7 @@ TEST(map_finds_what_another_cpu_has_drained)
 	/* Free single slots in the area, so that it is searched, but has no room */
 	for (i = 30; i < 38; i += 2)
 		unmap_one(tlbs[i], IO_TLB_SIZE);
-	shim_cpu_dead(0);
+	drain_magazines();
 	unmap_range(0, 10, IO_TLB_SIZE);
 	shim_after_unlock = drain_on_another_cpu;
 	CHECK(map_one(BLOCK) != MAP_FAILED_ADDR);
@@ -687,9 +672,9 @@ static void irq_map(void)
 	shim_hardirq_exit();
 }
 
-static void irq_dead(void)
+static void irq_drain(void)
 {
-	swiotlb_magazines_drain_cpu(&mem->cache, 0, NULL);
+	swiotlb_magazines_drain(&mem->cache);
 }
 
 static void interrupt_test(void (**hook)(void), void (*in_irq)(void), bool in_map)
@@ -720,7 +705,7 @@ static void interrupt_test(void (**hook)(void), void (*in_irq)(void), bool in_ma
 
 TEST(magazine_is_safe_against_interrupts)
 {
-	static void (*const irqs[])(void) = { irq_unmap, irq_map, irq_dead };
+	static void (*const irqs[])(void) = { irq_unmap, irq_map, irq_drain };
 	unsigned int i;
 
 	start(1, "4096,1");

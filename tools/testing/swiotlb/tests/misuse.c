@@ -109,12 +109,12 @@ static void stale_unmap_while_mapping(size_t old_size, unsigned int slot,
 	phys_addr_t first, last, tlb;
 
 	race.size = new_size;
-	shim_cpu_dead(0);
+	drain_magazines();
 	/* An old mapping that begins at or before the slot */
 	first = map(race.dev, race.orig, old_size, DMA_TO_DEVICE);
 	unmap(race.dev, first, old_size, DMA_TO_DEVICE);
 	if (!magazine)
-		shim_cpu_dead(0);
+		drain_magazines();
 	/* Map the slots below, so that the next map gets this slot */
 	last = slot ? map(race.dev, race.orig, slot * IO_TLB_SIZE, DMA_TO_DEVICE) : 0;
 	race.tlb = first + slot * IO_TLB_SIZE;

@@ -17,7 +17,7 @@ static struct swiotlb_mem *own_of(struct device *dev)
 	return mem->common ? mem : NULL;
 }
 
-/* As dma_set_in_flight() of its subsystem */
+/* As dmam_set_in_flight() of its subsystem */
 static struct device *device_with(unsigned int nqueues, size_t bytes)
 {
 	struct device *dev = new_device(0, 0);
@@ -121,6 +121,80 @@ TEST(own_of_several_hosts_adds_up)
 		swiotlb_device_allocate(dev, 7, SIZE_MAX);
 	CHECK_EQ(own->growth.max_nslots, 2 * swiotlb_limit_nslots(own->common));
 	CHECK_EQ(own->growth.nareas, areas);
+}
+
+/* A driver is unbound and bound again, or hosts are removed and others added */
+TEST(own_limit_does_not_rise_by_probing_again)
+{
+	struct swiotlb_mem *own;
+	struct device *dev;
+	unsigned int i;
+
+	boot("4096,own");
+	dev = device_with(1, SZ_8M);
+	own = own_of(dev);
+	for (i = 0; i < 100; i++) {
+		CHECK(swiotlb_device_allocate(dev, 2, SZ_1M));
+		CHECK_EQ(own->growth.max_nslots, 18 * MIB_SLOTS);
+		swiotlb_device_reduce(dev, 2, SZ_1M);
+	}
+	CHECK_EQ(own->growth.max_nslots, 16 * MIB_SLOTS);
+	CHECK_EQ(own->growth.nareas, 1);
+	/* One that has said more than there can be */
+	swiotlb_device_allocate(dev, 1, SIZE_MAX);
+	CHECK_EQ(own->growth.max_nslots, 2 * swiotlb_limit_nslots(own->common));
+	swiotlb_device_reduce(dev, 1, SIZE_MAX);
+	CHECK_EQ(own->growth.max_nslots, 16 * MIB_SLOTS);
+	/* The last one: what is still mapped may stay, and a light load has room */
+	swiotlb_device_reduce(dev, 1, SZ_8M);
+	CHECK_EQ(own->growth.max_nslots, 2 * MIB_SLOTS);
+	CHECK(own->growth.nareas > 0);
+	bounce_once(dev);
+	shim_run_work();
+	CHECK(is_in(own, dev, map_it(dev)));
+}
+
+/* What did not count must not be subtracted */
+TEST(own_counts_only_those_that_are_told)
+{
+	struct device *dev;
+
+	boot("4096,own");
+	dev = new_device(0, 0);
+	*dev->dma_mask = DMA_BIT_MASK(30);
+	CHECK(!swiotlb_device_allocate(dev, 1, SZ_1M));
+	*dev->dma_mask = DMA_BIT_MASK(32);
+	CHECK(!swiotlb_device_allocate(dev, 1, 0));
+	CHECK(swiotlb_device_allocate(dev, 1, SZ_1M));
+	dev->dma_io_tlb_mem = NULL;
+	CHECK(!swiotlb_device_allocate(dev, 1, SZ_1M));
+}
+
+/* The limit becomes lower than what it holds: nothing is added, and idle pools are freed */
+TEST(own_may_hold_more_than_its_limit)
+{
+	static phys_addr_t tlbs[MOST];
+	phys_addr_t orig;
+	struct device *dev;
+	unsigned int n;
+
+	boot("4096,own");
+	dev = owner(1, SZ_8M);
+	orig = new_buffer(SZ_64K, 0);
+	for (n = 0; n < 128; n++) {
+		tlbs[n] = map_full(dev, orig, SZ_64K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+		shim_advance(HZ / 8);
+		shim_run_work();
+	}
+	CHECK_EQ(held(own_of(dev)), 16 * MIB_SLOTS);
+	swiotlb_device_reduce(dev, 1, SZ_8M);
+	CHECK(swiotlb_limit_room(own_of(dev)) < 0);
+	ticks(10);
+	CHECK_EQ(held(own_of(dev)), 16 * MIB_SLOTS);
+	unmap_all(dev, SZ_64K, tlbs, n);
+	ticks(20);
+	CHECK_EQ(held(own_of(dev)), 0);
+	check_used(0);
 }
 
 static void no_own(const void *arg)

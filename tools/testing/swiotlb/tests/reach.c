@@ -201,35 +201,6 @@ TEST(shortage_is_of_pools_in_reach)
 	check_total(device_below(DMA_BIT_MASK(32)), MIB_SLOTS);
 }
 
-/* In use, or in magazines */
-static long slots_of_pools(void)
-{
-	unsigned int id;
-	long n = 0;
-
-	for (id = 1; id < 10; id++)
-		n += max(slots_of_pool(id), 0L);
-	return n;
-}
-
-TEST(dead_cpu_frees_its_buffers_of_pools_above)
-{
-	phys_addr_t tlb;
-
-	needs_pools_above();
-	boot("512,1");
-	start_with(device_below(~0ULL));
-	map_slowly(0, 2 * MIB_PIECES);
-	shim_set_cpu(1);
-	tlb = map_block(dev);
-	CHECK(!is_low(tlb));
-	unmap(dev, tlb, BLOCK, DMA_FROM_DEVICE);
-	shim_set_cpu(0);
-	CHECK_EQ(slots_of_pools(), slots_used() + 2);
-	shim_cpu_dead(1);
-	CHECK_EQ(slots_of_pools(), slots_used());
-}
-
 /* The mask may change between a map and its unmap, and between maps */
 TEST(reach_is_looked_at_for_each_map)
 {
@@ -629,6 +600,10 @@ TEST(growth_ends_at_max)
 	/* Pools are powers of two of at least 2 MiB, so 1 MiB of the limit is left */
 	CHECK_EQ(slots_total(), 23 * MIB_SLOTS);
 	CHECK(slots_event("at_limit") > 0);
+	CHECK_EQ(shim_log_count("max="), 0);
+	map_until_full(dev, orig, PIECE, tlbs, MAX_PIECES);
+	CHECK_EQ(shim_log_count("max="), 0);
+	CHECK_EQ(map(dev, orig, PIECE, DMA_TO_DEVICE), MAP_FAILED_ADDR);
 	CHECK_EQ(shim_log_count("max="), 1);
 	CHECK_EQ(slots_event("grow_failed"), 0);
 }

@@ -400,4 +400,49 @@ TEST(sysfs_counts_coherent_memory_for_its_device)
 }
 #endif
 
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+/* Two devices with one name, and pools of their own. A directory goes with its device */
+TEST(sysfs_shows_pools_of_single_devices)
+{
+	struct device *dev, *other;
+	phys_addr_t orig, tlb;
+
+	boot("512,1,own,track_hiwater");
+	dev = new_device(0, 0);
+	other = new_device(0, 0);
+	swiotlb_device_allocate(dev, 2, SZ_1M);
+	swiotlb_device_allocate(other, 2, SZ_1M);
+	swiotlb_device_allocate(dev, 2, SZ_1M);
+	reads("own0:test/total_bytes", "0\n");
+	reads("own1:test/pools", "0\n");
+	is_absent("own2:test/pools");
+	orig = new_buffer(SZ_64K, 0);
+	unmap(dev, map(dev, orig, SZ_64K, DMA_TO_DEVICE), SZ_64K, DMA_TO_DEVICE);
+	shim_run_work();
+	tlb = map(dev, orig, SZ_64K, DMA_TO_DEVICE);
+	reads("own0:test/total_bytes", "4194304\n");
+	reads("own0:test/node_bytes", "4194304 0\n");
+	reads("own0:test/pools", "1\n");
+	reads("own0:test/used_bytes", "65536\n");
+	reads("own0:test/bounced_bytes", "65536\n");
+	reads("own0:test/events/grown", "1\n");
+	unmap(dev, tlb, SZ_64K, DMA_TO_DEVICE);
+	reads("own0:test/used_bytes", "0\n");
+	reads("own0:test/peak_bytes", "65536\n");
+	CHECK_EQ(shim_sysfs_write("own0:test/peak_bytes", "0\n"), 2);
+	reads("own0:test/peak_bytes", "0\n");
+	CHECK_EQ(shim_sysfs_mode("own0:test/used_bytes"), 0400);
+	CHECK_EQ(shim_sysfs_mode("own0:test/total_bytes"), 0444);
+	/* The common allocator counts these */
+	is_absent("own0:test/transient_bytes");
+	is_absent("own0:test/events/full");
+	is_absent("own0:test/events/leaked_bytes");
+	reads("low/events/full", "0\n");
+	end_device(dev);
+	ticks(10);
+	is_absent("own0:test/total_bytes");
+	reads("own1:test/total_bytes", "0\n");
+}
+#endif
+
 #endif

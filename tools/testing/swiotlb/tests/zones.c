@@ -72,6 +72,60 @@ TEST(pages_below_1_gib_come_from_another_zone)
 	in_child(check_pages_below_1_gib, window, "with a window");
 }
 
+/* Map until that fails, up to 150 times, in transient pools of a page each, below @limit */
+static unsigned int map_below(struct device *dev, phys_addr_t orig, u64 limit)
+{
+	phys_addr_t tlb;
+	unsigned int i;
+
+	dev->bus_dma_limit = limit;
+	for (i = 0; i < 150; i++) {
+		tlb = map(dev, orig, 2048, DMA_TO_DEVICE);
+		if (tlb == MAP_FAILED_ADDR)
+			break;
+		CHECK(tlb + 2047 <= limit);
+	}
+	return i;
+}
+
+#if BITS_PER_LONG == 64
+/* The device reaches 64 KiB above 4 GiB: once these are in use, take pages below */
+TEST(pages_above_4_gib_come_from_another_zone)
+{
+	struct device *dev;
+	phys_addr_t orig;
+	unsigned int i;
+
+	boot("512,1");
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	shim_faults[SHIM_FAULT_PAGES].min_order = get_order(SZ_2M);
+	shim_faults[SHIM_FAULT_PAGES].times = -1;
+	dev = new_device(0, 0);
+	orig = new_buffer(SZ_256K, 0);
+	for (i = 0; i < 4; i++)
+		CHECK(map(dev, orig, SZ_256K, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
+	CHECK_EQ(map_below(dev, orig, SHIM_HIGH_START + SZ_64K - 1), 150);
+}
+#endif
+
+/* The device reaches 64 KiB of the lowest zone: other pages are freed, and the map fails */
+TEST(pages_of_no_zone_are_in_reach)
+{
+	unsigned int n, most = SZ_64K / PAGE_SIZE;
+	struct device *dev;
+	phys_addr_t orig;
+	long pages;
+
+	boot("512,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(2048, 0);
+	pages = shim_usage().pages;
+	n = map_below(dev, orig, SHIM_RAM_START + SZ_64K - 1);
+	CHECK_MSG(n && n <= most, "%u maps", n);
+	CHECK_EQ(shim_usage().pages - pages, n);
+	CHECK(shim_log_has("swiotlb buffer is full"));
+}
+
 /* Where there is enough, the first pages are the right ones */
 TEST(growth_asks_for_pages_once)
 {
@@ -204,7 +258,7 @@ TEST(default_limit_is_a_share_of_what_is_in_reach)
 	dev = device_below(DMA_BIT_MASK(30));
 	orig = new_buffer(SZ_64K, 0);
 	for (i = 0; i < 200; i++) {
-		map_full(dev, orig, SZ_64K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+		map_full(dev, orig, SZ_64K, 0, DMA_TO_DEVICE, 0);
 		shim_advance(1);
 		shim_run_work();
 	}

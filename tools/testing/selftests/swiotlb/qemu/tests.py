@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from swguest import coco, devicetree, dmabuf, growth, klog, kselftest, machine  # noqa: E402
-from swguest import mapbench, params, paths, pc, run, uml, xen  # noqa: E402
+from swguest import mapbench, numa, params, paths, pc, run, uml, xen  # noqa: E402
 
 DISKS = ("virtio-blk", "nvme", "ahci")
 DEFAULT_SLOTS = params.DEFAULT_SLOTS
@@ -248,6 +248,20 @@ def untrusted(name, append, **more):
                    caller=f"dma-iommu, untrusted, {arch}", **more)
 
 
+def nodes(count):
+    """Make the rows for a machine with @count NUMA nodes, and memory above 4 GiB on each.
+    Only a device's own pools must be on its node: the others are where the first device
+    needed them.
+    """
+    for name, append, least, ours in (("force", "swiotlb=force", 0, False),
+                                      ("dynamic", "swiotlb=dynamic,force", 0, True),
+                                      ("own", "swiotlb=force,own", numa.LEAST, True)):
+        yield Test(f"pc-{count}-nodes-{name}", append, memory_mib=NODES_MIB, group="pc",
+                   disks=("virtio-blk",) * count, make=numa.spec(count),
+                   expect=numa.counted(count, least), ours=ours,
+                   caller=f"dma-direct, {count} NUMA nodes")
+
+
 def many(name, append, **more):
     """Make a row with as many CPUs as the kernel for a PC has; they share few of the host,
     so that one of them may not run for a while."""
@@ -269,6 +283,8 @@ HOTPLUG_ROUNDS = 3
 PATIENT = ("rcupdate.rcu_cpu_stall_timeout=300 nosoftlockup lpj=4000000 "
            "cpuhp.parallel=0")
 PC_DISKS = ("virtio-blk", "nvme")
+# Of which 2 GiB are below 4 GiB; the guest touches only little of it.
+NODES_MIB = 8192
 COCO_DISKS = ("nvme", "virtio-blk")
 # Less than swio has in flight at the end: 16 requests of 1 MiB on two disks. A request needs
 # all of its buffers at once, so with 1 MiB some would be retried for ever.
@@ -341,6 +357,7 @@ TESTS = (
                  COCO_DISKS, append=""),
     confidential("grow", coco.burst_spec(), coco.grew, ignore=coco.IGNORE),
     confidential("private-data", coco.burst_spec(FILL=1), coco.clean, ignore=coco.IGNORE),
+    confidential("virtio-net", coco.network_spec(), coco.carried, disks=(), ignore=coco.IGNORE),
     confidential("decrypt-fails", coco.burst_spec(FAIL_DECRYPT=1), coco.undecrypted,
                  ignore=coco.IGNORE),
     # The base never encrypts a pool again.
@@ -351,7 +368,7 @@ TESTS = (
     confidential("violations", coco.control_spec(), coco.caught,
                  ignore=("warning", "trace", "atomic", "bug", "io-error")),
     *(confidential(f"{gib}-gib", coco.sizes_spec(coco.RAMP), coco.small_at_boot, append="",
-                   memory_mib=gib << 10, ignore=coco.IGNORE) for gib in (2, 16)),
+                   memory_mib=gib << 10, ignore=coco.IGNORE) for gib in (2, 16, 64)),
     confidential("2-gib-at-once", coco.sizes_spec(0), coco.at_once, append="", memory_mib=2048,
                  ignore=coco.IGNORE),
     *untrusted("force", "swiotlb=force"),
@@ -372,6 +389,8 @@ TESTS = (
     Test("pc-memory-hotplug", "swiotlb=dynamic,force", group="pc", ours=True, disks=PC_DISKS,
          make=pc.memory_spec(PC_DISKS, HOTPLUG_ROUNDS), expect=pc.plugged(HOTPLUG_ROUNDS),
          caller="dma-direct, memory hotplug"),
+    *nodes(2),
+    *nodes(4),
     many("force", "swiotlb=force"),
     many("dynamic", "swiotlb=dynamic,force", ours=True),
     many("grow-and-give-back", "swiotlb=dynamic,force", ours=True,

@@ -8,7 +8,7 @@ user, and an emulated IOMMU keeps devices from all other pages.
 import re
 from typing import NamedTuple
 
-from . import growth, klog, machine, run
+from . import growth, klog, machine, network, run
 
 PAGE = 4096
 MIB = 1 << 20
@@ -24,6 +24,10 @@ BPS = 16 * MIB
 SLOW_BPS = 2 * MIB
 # Seconds from one job to the next, in which an emulated guest has converted a pool
 RAMP = 6
+# Less than all buffers from the guest to the server and back have room for: the program in
+# the guest does not read while it cannot write.
+STREAM_KIB = 256
+STREAMS, ROUNDS = 4, 8
 BURST_MIB = 32
 BURST_JOBS = 4
 REST = 60
@@ -134,11 +138,11 @@ def _accounts(line):
 
 # --- rows ---------------------------------------------------------------------------
 
-def _spec(scenario, disks, conf, timeout=600):
+def _spec(scenario, disks, conf, timeout=600, **more):
     def make(kernel, append, vcpus, memory_mib, ignore):
         return run.Spec(kernel, scenario, f"{append} {growth.HELD_APPEND}", vcpus, memory_mib, disks,
                         {"ENGINE": "io_uring", **conf}, timeout=timeout, ignore=ignore,
-                        iothread=False, arch="coco")
+                        iothread=False, arch="coco", **more)
     return make
 
 
@@ -157,6 +161,13 @@ def burst_spec(bps=BPS, **conf):
 def sizes_spec(ramp):
     """Specify a load that has twice as much in flight as the pool made at boot has room for."""
     return burst_spec(SLOW_BPS, BS="128k", RAMP=ramp)
+
+
+def network_spec():
+    server = network.Echo()
+    return _spec("coco-net", (), {"DISKS": "", "SERVER": server.ADDRESS, "PORT": server.PORT,
+                                  "STREAMS": STREAMS, "ROUNDS": ROUNDS, "KIB": STREAM_KIB},
+                 network=server)
 
 
 def control_spec():
@@ -297,6 +308,30 @@ def clean(result):
         wrong.append("too little was filled or shared: the test proves nothing")
     # The base clears a pool only after sharing it.
     if dirty and not is_base(result):
+        wrong.append(f"{dirty} pages became shared with private data")
+    return _told(wrong)
+
+
+def carried(result):
+    """Check that all data came back over the network as it was sent, that the card saw only
+    shared memory, and that no page became shared with private data.
+    """
+    values, found = counters(result), lines(result)
+    moved = {name: int(value) for name, value in result.values("net").items()}
+    most = max(line.used for line in found if line.when == "net")
+    dirty, want = values["swiotlb_canaries"], STREAMS * ROUNDS * STREAM_KIB << 10
+    run.say(f"{moved['sent']} bytes sent, {moved['received']} received, up to {most} slots in "
+            f"use, {values['swiotlb_calls']} conversions by swiotlb; {values['faults']} faults; "
+            f"{_mib(values['filled'])} filled with private data, {dirty} pages became shared "
+            "with it for swiotlb")
+    wrong = [*_never(values), *_unexpected(result), *accounting(found)]
+    if min(moved.values()) < want or not most or not values["devices"]:
+        wrong.append("too little has moved, or it did not bounce: the test proves nothing")
+    if is_base(result):
+        return _told(wrong)
+    if values["most_swiotlb"] <= found[0].swiotlb:
+        wrong.append("no page became shared: the test proves nothing")
+    if dirty:
         wrong.append(f"{dirty} pages became shared with private data")
     return _told(wrong)
 

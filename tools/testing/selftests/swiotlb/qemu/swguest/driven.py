@@ -58,6 +58,11 @@ class Driven:
     def alive(self):
         return self._session is not None
 
+    @property
+    def pid(self):
+        """The process of the guest."""
+        return self._session.machine.pid
+
     def ready(self):
         """Wait until the guest reads lines; return whether it does."""
         if not self._session.follow(READY, self._timeout):

@@ -163,7 +163,25 @@ def board(spec, accel):
             *(() if spec.reboots else ("-no-reboot",)),
             "-display", "none", "-machine", arch.machine,
             "-accel", accel_argument(accel), "-cpu", arch.cpu[accel],
-            "-smp", str(spec.vcpus), "-m", f"{spec.memory_mib}M{more}", *arch.first]
+            "-smp", f"{spec.vcpus}{f',sockets={spec.nodes}' if spec.nodes else ''}", "-m", f"{spec.memory_mib}M{more}", *_memory(spec),
+            *arch.first]
+
+
+def _backend(name, mib):
+    """Return the arguments for memory. The host may have less of it: a guest touches little."""
+    return ["-object", f"memory-backend-ram,id={name},size={mib}M,reserve=off"]
+
+
+def _memory(spec):
+    """Return the arguments for the memory, or for NUMA nodes with shares of it and of the CPUs."""
+    if not spec.nodes:
+        return [*_backend("ram", spec.memory_mib), "-machine", "memory-backend=ram"]
+    arguments, cpus = [], spec.vcpus // spec.nodes
+    for node in range(spec.nodes):
+        arguments += [*_backend(f"node{node}", spec.memory_mib // spec.nodes),
+                      "-numa", f"node,nodeid={node},memdev=node{node},"
+                               f"cpus={node * cpus}-{(node + 1) * cpus - 1}"]
+    return arguments
 
 
 def _verdict(spec, port):
@@ -224,7 +242,7 @@ def _disk_arguments(spec, fds):
             "-blockdev", f"driver=raw,node-name={node}-raw,file={node}-file"]
         arguments += _throttled(disk, node) if disk.bps else []
         node = node if disk.bps else f"{node}-raw"
-        port = acpi.port(number) if spec.external else ""
+        port = acpi.port(number) if spec.external or spec.nodes else ""
         for device in disk.device(node, spec.vcpus, thread, ARCHES[spec.arch].virtio, port):
             arguments += ["-device", device]
     return arguments
@@ -232,6 +250,20 @@ def _disk_arguments(spec, fds):
 
 def _other_devices(spec):
     return [word for device in spec.devices for word in ("-device", device)]
+
+
+def _node_ports(spec):
+    """Return the arguments for a port for each disk, behind a bridge that the firmware's
+    tables put on the node of the disk. The numbers of the buses leave room for the ports.
+    """
+    arguments = []
+    for node in range(min(spec.nodes, len(spec.disks))):
+        arguments += ["-device", f"pxb-pcie,id=bridge{node},bus=pcie.0,"
+                                 f"bus_nr={0x40 + 0x20 * node},numa_node={node}"]
+    for number in range(len(spec.disks) if spec.nodes else 0):
+        arguments += ["-device", f"pcie-root-port,id={acpi.port(number)},"
+                                 f"bus=bridge{number % spec.nodes},chassis={number + 1}"]
+    return arguments
 
 
 def _external_ports(spec, directory):
@@ -289,6 +321,7 @@ class Machine:
             arguments = command(self._spec, self._accel, self._initrd,
                                 self.console, self.port)
             arguments += _external_ports(self._spec, self.console.parent)
+            arguments += _node_ports(self._spec)
             arguments += _disk_arguments(self._spec, fds)
             arguments += ["-qmp", f"unix:{self.monitor},server=on,wait=off"]
             arguments += _other_devices(self._spec)

@@ -55,6 +55,20 @@ def free_ports(count):
             one.close()
 
 
+CARD = "virtio-net-pci,netdev=net,disable-legacy=on,iommu_platform=on"
+
+
+class Echo:
+    """A server that sends back all that it gets; the host does not see it."""
+
+    ADDRESS, PORT = "10.0.2.100", 7
+
+    def arguments(self):
+        """Return QEMU's arguments for the network card and what is behind it."""
+        return ["-netdev", f"user,id=net,guestfwd=tcp:{self.ADDRESS}:{self.PORT}-cmd:cat",
+                "-device", CARD]
+
+
 class Ports:
     """Ports of this host, by port of the guest."""
 
@@ -65,8 +79,7 @@ class Ports:
         """Return QEMU's arguments for the network card and what is behind it."""
         forwards = "".join(f",hostfwd=tcp:127.0.0.1:{here}-:{guest}"
                            for guest, here in self._here.items())
-        return ["-netdev", f"user,id=net{forwards}",
-                "-device", "virtio-net-pci,netdev=net,disable-legacy=on,iommu_platform=on"]
+        return ["-netdev", f"user,id=net{forwards}", "-device", CARD]
 
     @property
     def memcached(self):

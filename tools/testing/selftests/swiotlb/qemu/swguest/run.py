@@ -23,14 +23,15 @@ class Spec:
     scenario reads lines from the verdict port, see driven.py; @counted: QEMU counts the
     instructions that the guest executes; @external: its disks are outside of the machine,
     at ports that make them untrusted; @plugs: the scenario asks for more memory; @reboots:
-    it boots more than once, and powers off at the end.
+    it boots more than once, and powers off at the end; @nodes: number of its NUMA nodes, to
+    which its CPUs, its memory and, in turn, its disks belong.
     """
 
     def __init__(self, kernel, scenario, append="", vcpus=8, memory_mib=2048,
                  disks=(), conf=None, files=None, timeout=120, ignore=(),
                  iothread=True, devices=(), arch=machine.HOST, device_tree="",
                  taint=0, driven=False, counted=False, network=None, external=False,
-                 plugs=False, reboots=False):
+                 plugs=False, reboots=False, nodes=0):
         self.kernel = pathlib.Path(kernel)
         self.scenario = scenario
         self.append = append
@@ -52,6 +53,7 @@ class Spec:
         self.external = external
         self.plugs = plugs
         self.reboots = reboots
+        self.nodes = nodes
 
     @property
     def uml(self):

@@ -142,6 +142,11 @@ class Machine:
     def tell(self, line):
         os.write(self._lines, line.encode() + b"\n")
 
+    @property
+    def pid(self):
+        """The process of the kernel; setpriv and taskset have become it."""
+        return self._process.pid
+
     def exited(self):
         return self._process.poll() is not None
 

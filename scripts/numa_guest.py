@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Count which bounce buffers are on the node of the device, on 2 and on 4 NUMA nodes, in QEMU.
+
+The base, and the patched kernel with a fixed pool, with pools that are added, and with
+swiotlb=own, REPEATS (3) boots each. The results are in results/numa/<time>; "latest" points
+to the newest good one.
+"""
+
+import csv
+import pathlib
+import sys
+
+sys.dont_write_bytecode = True
+TREE = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TREE / "scripts"))
+
+from swbench import command, environment, nodes, results, stats  # noqa: E402
+from swguest import run  # noqa: E402
+
+IMAGES = {"base": "base-pc", "ours": "ours-pc"}
+
+
+def bench(args, directory):
+    sources = results.images(args.images, IMAGES)
+    measured = nodes.Nodes(args.repeats, results.copies(sources, directory / ".images"),
+                           directory, sys.stdout.isatty())
+    env = environment.Environment(measured.plan, sources)
+    env.data["command"] = "make count-numa"
+    env.data["guest"]["vcpus"] = nodes.VCPUS
+    env.data["configurations"] = {
+        f"{count} nodes, {setup.name}": {"kernel": setup.kernel, "append": setup.append}
+        for count in nodes.COUNTS for setup in nodes.SETUPS}
+    measured.accel = run.choose_accel(measured.images["base"])
+    # fio verifies the data of each boot.
+    measured.verify = lambda: True
+    results.conduct(measured, env, directory)
+    (directory / "table.csv").write_text(stats.to_csv(
+        nodes.entries(measured.found), nodes.COLUMNS, nodes.cell))
+    with open(directory / "table.csv", encoding="utf-8", newline="") as file:
+        print("\n" + nodes.grid(list(csv.DictReader(file))))
+    print(f"\n  {directory}/table.csv")
+    return command.conclude(measured, directory)
+
+
+def main():
+    args = command.parser(__doc__, IMAGES.values(), 3).parse_args()
+    return command.main(args, "numa", IMAGES, bench)
+
+
+if __name__ == "__main__":
+    sys.exit(run.main(main))

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Where the time of an I/O goes in a guest at native speed, by function of its kernel.
+
+perf samples the process of User Mode Linux by the clock, so it needs no counters of the
+CPU. Programs in the guest are processes of their own, which are not sampled.
+"""
+
+import collections
+import contextlib
+import csv
+import io
+import os
+import re
+import signal
+import subprocess
+
+from swguest import machine
+
+from . import measure, plan as plans, profiles, report
+from .stats import median
+
+FREQUENCY = 4000
+COLUMNS = (*plans.Row._fields, "config", "group", "ns_per_io", "percent")
+LINE = re.compile(r"\s*(\d+)\s*\|\s*\[[.k]\]\s+(\S+)")
+
+
+class ProfileError(Exception):
+    """perf is missing, or must not be used."""
+
+
+def perf():
+    """Return the program, after a try: the host may forbid it."""
+    found = machine.tool("perf")
+    done = subprocess.run([found, "record", "-q", "-e", "cpu-clock", "-o", os.devnull, "true"],
+                          capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ProfileError("perf record does not work here: "
+                           + (done.stderr.strip().splitlines() or ["no reason"])[0])
+    return found
+
+
+def functions(text):
+    """Return {function: samples} from the output of perf report."""
+    found = collections.Counter()
+    for count, name in LINE.findall(text):
+        found[name] += int(count)
+    return found
+
+
+class Profiled(measure.Measurement):
+    """A comparison in which perf watches each turn. @profiles: lists of {function:
+    nanoseconds an I/O}, by row and configuration."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.profiles = collections.defaultdict(list)
+        self._perf = perf()
+
+    @contextlib.contextmanager
+    def _watched(self, guest, data):
+        """Sample the guest during the with block; yield a list that gets {function: samples}."""
+        found = []
+        with subprocess.Popen([self._perf, "record", "-q", "-e", "cpu-clock", "-F", str(FREQUENCY), "-o", str(data),
+                               "-p", str(guest.pid)], stderr=subprocess.DEVNULL) as process:
+            try:
+                yield found
+            finally:
+                process.send_signal(signal.SIGINT)
+        done = subprocess.run([self._perf, "report", "-i", str(data), "--stdio", "-q", "-F", "sample,sym", "-t", "|"],
+                              capture_output=True, text=True, check=False)
+        found.append(functions(done.stdout))
+
+    def _turn(self, row, config, number, guest, cold):
+        data = self.directory / f"{config.name}.{row.name}.{number}.perf"
+        if not guest.alive:
+            return super()._turn(row, config, number, guest, cold)
+        with self._watched(guest, data) as found:
+            super()._turn(row, config, number, guest, cold)
+        data.unlink(missing_ok=True)
+        iops, cpu = self.samples.iops(row, config.name), self.samples.cpu(row, config.name)
+        total = sum(found[0].values())
+        if total and iops and iops[-1]:
+            # Busy time an I/O, divided as the samples are
+            each = 1e9 * cpu[-1][0] / iops[-1] / total
+            self.profiles[row, config.name].append(
+                {name: each * count for name, count in found[0].items()})
+        return None
+
+
+def entries(measured):
+    """Return the lines of the table: a group of functions each, and the sum of all."""
+    lines = []
+    order = [name for name, _ in profiles.GROUPS] + [profiles.REST]
+    for (row, config), samples in measured.profiles.items():
+        groups = profiles.medians(list(map(profiles.grouped, samples)))
+        whole = median([sum(sample.values()) for sample in samples])
+        lines += [dict(zip(COLUMNS, (*row, config, name, f"{groups.get(name, 0):.0f}",
+                                     f"{100 * groups.get(name, 0) / whole:.1f}"))) for name in order]
+        lines.append(dict(zip(COLUMNS, (*row, config, "all", f"{whole:.0f}", "100.0"))))
+    return lines
+
+
+def to_csv(lines):
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return out.getvalue()
+
+
+def grid(lines):
+    """Return the table: a line for each row and configuration, a column for each group."""
+    cells = collections.defaultdict(dict)
+    for line in lines:
+        row = [line[name] for name in plans.Row._fields]
+        key = report.row_name([*row[:3], int(row[3]), row[4]]), line["config"]
+        cells[key][line["group"]] = line["ns_per_io"]
+    order = [name for name, _ in profiles.GROUPS] + [profiles.REST, "all"]
+    labels = {config.name: config.label for config in plans.CONFIGS}
+    return report.grid(["ns an I/O", "kernel", *order],
+                       [[row, labels[config], *(found.get(name, "-") for name in order)]
+                        for (row, config), found in cells.items()])
+
+
+def top(measured, number=12):
+    """Return the functions that take most time, by row and configuration, as a page."""
+    parts = []
+    for (row, config), samples in measured.profiles.items():
+        found = sorted(profiles.medians(samples).items(), key=lambda item: -item[1])[:number]
+        parts.append(f"## {report.row_name(row)}, {config}\n\n" + report.grid(
+            ["function", "group", "ns an I/O"],
+            [[f"`{name}`", profiles.group(name), f"{cost:.0f}"] for name, cost in found]))
+    return "\n\n".join(parts) + "\n"
