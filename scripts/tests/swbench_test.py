@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The comparison's arithmetic and its files, without a guest."""
 
+import contextlib
 import csv
 import io
 import json
@@ -189,6 +190,24 @@ class Waiting(unittest.TestCase):
         self.assertEqual(made, waiting.grid(lines))
         self.assertEqual([row.split("|")[1].strip() for row in made.splitlines()[2:]],
                          [setup.name for setup in waiting.SETUPS])
+
+    def test_a_boot_that_does_not_end_is_counted(self):
+        line = self.lines({waiting.SETUPS[0]: [{"maps": 1.0}, None, {"maps": 3.0}]})[0]
+        self.assertEqual((line["unended"], line["maps"]), ("1", "2"))
+
+    def test_only_the_base_may_not_end(self):
+        measured = waiting.Waiting.__new__(waiting.Waiting)
+        measured.problems, measured.boots, measured.emulator_faults = [], {}, 0
+        result = mock.Mock(ok=False, problems=["no verdict within 45 s"], emulator_faults=[], log="log")
+        result.reader.ended, result.reader.frames = None, {}
+        with contextlib.redirect_stdout(io.StringIO()):
+            for setup in waiting.SETUPS:
+                measured._ended(plan.Config(setup.name, setup.name, setup.kernel, "", True), setup.name, result)
+            self.assertEqual([problem.partition(": no verdict")[0] for problem in measured.problems],
+                             [setup.name for setup in waiting.SETUPS if setup.kernel == "ours"])
+            result.problems = ["scenario failed"]
+            measured._ended(plan.Config("", "", "base", "", True), "base", result)
+            self.assertEqual(measured.problems[-1], "base: scenario failed (log: log)")
 
     def test_a_failure_of_one_boot_is_not_hidden(self):
         line = self.lines({waiting.SETUPS[0]: [{"failed": 0, "max_us": 7.0}, {"failed": 0.004, "max_us": 8.0},
