@@ -124,6 +124,8 @@ struct swiotlb_waiter {
  * @queue:	Callers that wait for slots in this allocator or in @wider, whose own queues
  *		are not used.
  * @limit_queue: Callers that wait for room within the limit.
+ * @full:	Of a device's own allocator: slots of a map that found no room; 0 if slots
+ *		were freed since then. A hint, while the allocator is crowded.
  * @nwaiters:	Of a device's own allocator: callers of the device that wait in the queue of
  *		the common one, whose lock protects this.
  * @early_used:	Slots that were mapped, less those that were unmapped, before there were
@@ -149,6 +151,7 @@ struct swiotlb_mem {
 	struct swiotlb_pools pools;
 	struct swiotlb_queue queue;
 	struct swiotlb_queue limit_queue;
+	unsigned int full;
 	unsigned int nwaiters;
 	atomic_long_t early_used;
 	atomic_long_t early_bounced;
@@ -441,11 +444,19 @@ static inline void swiotlb_mem_freed(struct swiotlb_mem *mem)
 		swiotlb_queue_wake(&swiotlb_mem_low(mem)->queue);
 }
 
+/* Maps of the device may search its own allocator again, see @full. */
+static inline void swiotlb_own_has_room(struct swiotlb_mem *mem)
+{
+	if (READ_ONCE(mem->full))
+		WRITE_ONCE(mem->full, 0);
+}
+
 /* Wake the first callers that wait for slots and for the limit, after room was made. */
 static inline void swiotlb_mem_made_room(struct swiotlb_mem *mem)
 {
 	struct swiotlb_mem *shared = swiotlb_mem_shared(mem);
 
+	swiotlb_own_has_room(mem);
 	/* [11] Pairs with swiotlb_wait_begin(). */
 	smp_mb();
 	swiotlb_mem_freed(mem);
@@ -544,6 +555,7 @@ static inline void swiotlb_mem_unmap(struct device *dev, struct io_tlb_pool *poo
 	    map->head > SWIOTLB_CELL_INDEX_MASK || !swiotlb_pool_is_open(pool) ||
 	    swiotlb_cache_is_crowded(cache)) {
 		swiotlb_pool_release(pool, map->head, map->nslots, NULL, 0);
+		swiotlb_own_has_room(mem);
 		swiotlb_mem_freed(mem);
 		return;
 	}

@@ -88,6 +88,17 @@ static struct swiotlb_mem *swiotlb_dev_own(struct device *dev)
 	return to_swiotlb_mem(pub);
 }
 
+/*
+ * Did a map that is not larger find no room a moment ago? Only a hint: slots that were freed
+ * at that moment may be missed until the allocator is no longer crowded.
+ */
+static bool swiotlb_own_is_full(struct swiotlb_mem *own, const struct swiotlb_request *req)
+{
+	unsigned int full = READ_ONCE(own->full);
+
+	return full && req->nslots >= full && swiotlb_cache_is_crowded(&own->cache);
+}
+
 /* Map by the device's own allocator, if it has one, or else by the common one. */
 static phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
 				  const struct swiotlb_request *req,
@@ -95,14 +106,15 @@ static phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
 				  struct io_tlb_pool **pool)
 {
 	struct swiotlb_mem *own = swiotlb_dev_own(dev);
-	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
+	phys_addr_t tlb_addr;
 
-	if (own)
-		tlb_addr = swiotlb_search_mem(own, dev, req, SWIOTLB_REACH_MEM, waits,
-					      pool);
-	if (tlb_addr == SWIOTLB_MAP_FULL)
-		tlb_addr = swiotlb_search_mem(mem, dev, req, reach, waits, pool);
-	return tlb_addr;
+	if (own && (waits || !swiotlb_own_is_full(own, req))) {
+		tlb_addr = swiotlb_search_mem(own, dev, req, SWIOTLB_REACH_MEM, waits, pool);
+		if (tlb_addr != SWIOTLB_MAP_FULL)
+			return tlb_addr;
+		WRITE_ONCE(own->full, req->nslots);
+	}
+	return swiotlb_search_mem(mem, dev, req, reach, waits, pool);
 }
 
 /* While only callers of other devices wait: they cannot use the device's own allocator. */

@@ -627,6 +627,8 @@ static void time_passes(void)
 	if (!to_free)
 		return;
 	unmap(sleeper, *to_free, SZ_64K, DMA_TO_DEVICE);
+	/* Another map has found no room just before: a caller that waits must search, still */
+	own_of(sleeper)->full = 1;
 	to_free = NULL;
 }
 
@@ -905,6 +907,51 @@ TEST(own_at_its_limit_lets_the_worker_sleep)
 	CHECK(READ_ONCE(own_of(dev)->growth.failed));
 	shim_run_work();
 	CHECK_EQ(held(own_of(dev)), 8 * MIB_SLOTS);
+}
+
+static bool next_is_in_own(struct device *dev, phys_addr_t orig, size_t size)
+{
+	return is_in(own_of(dev), dev, map_full(dev, orig, size, 0, DMA_TO_DEVICE,
+						DMA_ATTR_NO_WARN));
+}
+
+/* While it is full, maps do not search it again and again, but find what is freed */
+TEST(own_that_is_full_is_not_searched)
+{
+	static phys_addr_t tlbs[128];
+	struct swiotlb_mem *own;
+	struct device *dev;
+	phys_addr_t orig;
+	unsigned int n;
+
+	boot("16384,own");
+	dev = owner(1, SZ_2M);
+	own = own_of(dev);
+	orig = new_buffer(SZ_64K, 0);
+	for (n = 0; n < 128; n++) {
+		tlbs[n] = map_full(dev, orig, SZ_64K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+		shim_advance(2);
+		shim_run_work();
+	}
+	CHECK_EQ(held(own), 4 * MIB_SLOTS);
+	for (n = 0; !is_in(own, dev, tlbs[n]); n++)
+		;
+	CHECK(!next_is_in_own(dev, orig, SZ_64K));
+	CHECK_EQ(own->full, SZ_64K / IO_TLB_SIZE);
+	unmap(dev, tlbs[n], SZ_64K, DMA_TO_DEVICE);
+	CHECK(next_is_in_own(dev, orig, SZ_64K));
+	/* A map was searching when this was freed: what it notes comes too late */
+	CHECK(!next_is_in_own(dev, orig, SZ_64K));
+	unmap(dev, tlbs[n + 1], SZ_64K, DMA_TO_DEVICE);
+	own->full = SZ_64K / IO_TLB_SIZE;
+	CHECK(!next_is_in_own(dev, orig, SZ_64K));
+	shim_advance(3);
+	CHECK(next_is_in_own(dev, orig, SZ_64K));
+	/* There may be room for less */
+	CHECK(!next_is_in_own(dev, orig, SZ_64K));
+	unmap(dev, tlbs[n + 2], SZ_64K, DMA_TO_DEVICE);
+	own->full = SZ_64K / IO_TLB_SIZE;
+	CHECK(next_is_in_own(dev, orig, SZ_32K));
 }
 
 static unsigned int wakes_at_the_limit(struct device *dev)
