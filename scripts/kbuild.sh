@@ -16,6 +16,9 @@ set_arch() {
 	i386)
 		boot_image=arch/x86/boot/bzImage
 		CROSS=i686-linux-gnu- ;;
+	arm)
+		boot_image=arch/arm/boot/zImage
+		CROSS=arm-linux-gnueabihf- ;;
 	arm64)
 		boot_image=arch/arm64/boot/Image
 		CROSS=aarch64-linux-gnu- ;;
@@ -23,6 +26,7 @@ set_arch() {
 		boot_image=arch/riscv/boot/Image
 		CROSS=riscv64-linux-gnu- ;;
 	s390)
+		boot_image=arch/s390/boot/bzImage
 		CROSS=s390x-linux-gnu- ;;
 	um)
 		boot_image=linux ;;

@@ -14,7 +14,7 @@ set -euo pipefail
 
 OUT=$TOP/build/test
 SELFTESTS=$TOP/tools/testing/selftests/swiotlb/qemu
-GUESTS="lean debug kcsan xen coco pc i386 arm64 arm64-16k arm64-64k riscv um"
+GUESTS="lean debug kcsan rt xen coco pc i386 arm arm64 arm64-16k arm64-64k riscv s390 um"
 passed=0
 failed=0
 # The steps that boot guests
@@ -53,10 +53,16 @@ step() {
 	outcome "$1"
 }
 
-# kunit_qemu: the KUnit suites in a kernel of the host's architecture.
+# shellcheck disable=SC2317 # called through run
+# kunit_guest KERNEL OPTION...: boot the KUnit suites in a kernel of the host's architecture.
+kunit_guest() {
+	python3 -B "$SELFTESTS/kunit_guest.py" --kernel "$TOP/build/kernels/$1.bzImage" "${@:2}"
+}
+
+# kunit_qemu: the KUnit suites in a kernel for them.
 kunit_qemu() {
 	if "$TOP/scripts/kernel.sh" ours-kunit; then
-		step kunit-qemu 60 python3 -B "$SELFTESTS/kunit_guest.py" --kernel "$TOP/build/kernels/ours-kunit.bzImage"
+		step kunit-qemu 60 kunit_guest ours-kunit
 	else
 		step kunit-kernel 1 false
 	fi
@@ -163,7 +169,11 @@ group() {
 	case $1 in
 	debug | lean) guests 300 "$1" ;;
 	kcsan) guests 200 kcsan ;;
-	i386 | arm64* | riscv) foreign "${1%%-*}" "$1" ;;
+	rt)
+		guests 600 rt
+		[[ ! -f $TOP/build/kernels/ours-rt.bzImage ]] || step kunit-rt 300 kunit_guest ours-rt \
+			--append kunit.enable=1 --timeout 600 ;;
+	i386 | arm | arm64* | riscv | s390) foreign "${1%%-*}" "$1" ;;
 	pc)
 		can guest-pc "$TOP/scripts/packages.sh" pc || return 0
 		guests 1200 pc ;;

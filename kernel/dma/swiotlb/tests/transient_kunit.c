@@ -3,8 +3,8 @@
  * Pools for one mapping, made in interrupts, and freed by workers after a grace period.
  */
 
-#include <linux/irqflags.h>
 #include <linux/page_ref.h>
+#include <linux/spinlock.h>
 
 #include "../mem.h"
 #include "../pages.h"
@@ -19,12 +19,15 @@
  * @dev:	A device.
  * @buffer:	Its buffer.
  * @all:	The mapping that fills the boot pool.
+ * @lock:	The lock of a driver, which maps and unmaps with interrupts off, except
+ *		with PREEMPT_RT.
  */
 struct swiotlb_test_full {
 	struct swiotlb_mem *mem;
 	struct device *dev;
 	u8 *buffer;
 	phys_addr_t all;
+	spinlock_t lock;
 };
 
 /* Pretend that growth has just failed, so that the worker adds no pool meanwhile. */
@@ -34,6 +37,7 @@ static struct swiotlb_test_full *swiotlb_test_full(struct kunit *test,
 	struct swiotlb_test_full *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
+	spin_lock_init(&t->lock);
 	t->mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
 	t->mem->growth.backoff = HZ << 6;
 	t->mem->growth.tried = jiffies;
@@ -61,9 +65,9 @@ static void swiotlb_transient_one_test(struct kunit *test)
 	long counted;
 	int users;
 
-	local_irq_save(flags);
+	spin_lock_irqsave(&t->lock, flags);
 	addr = swiotlb_test_map(t->dev, t->buffer + 0x800, 3000, DMA_FROM_DEVICE);
-	local_irq_restore(flags);
+	spin_unlock_irqrestore(&t->lock, flags);
 	KUNIT_ASSERT_NE(test, addr, (phys_addr_t)DMA_MAPPING_ERROR);
 
 	pool = swiotlb_find_pool(t->dev, addr);
@@ -77,14 +81,14 @@ static void swiotlb_transient_one_test(struct kunit *test)
 
 	memset(swiotlb_test_bounce(t->dev, addr), 0x99, 3000);
 	page = virt_to_page(pool->vaddr);
-	local_irq_save(flags);
+	spin_lock_irqsave(&t->lock, flags);
 	rcu_read_lock();
 	swiotlb_tbl_unmap_single(t->dev, addr, 3000, DMA_FROM_DEVICE, 0);
 	/* This reader holds up the grace period. The memory counts until it is freed. */
 	users = page_count(page);
 	counted = swiotlb_transient_nslots(t->mem);
 	rcu_read_unlock();
-	local_irq_restore(flags);
+	spin_unlock_irqrestore(&t->lock, flags);
 	KUNIT_EXPECT_EQ(test, users, 1);
 	KUNIT_EXPECT_GT(test, counted, 0);
 	KUNIT_EXPECT_NULL(test, memchr_inv(t->buffer + 0x800, 0x99, 3000));

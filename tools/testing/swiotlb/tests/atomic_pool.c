@@ -7,12 +7,20 @@
 #define pgprot_t unsigned long
 #define page_to_virt(page) phys_to_virt(page_to_phys(page))
 
-struct gen_pool;
+struct gen_pool {
+};
 
+#ifdef SHIM_LINUX_6_12_H
+/* Before 7.3 all these pools are shared in a guest whose memory is encrypted */
+#define SHARED_POOL(name) struct gen_pool name
+#else
 struct dma_gen_pool {
 	bool cc_shared;
 	struct gen_pool *pool;
 };
+
+#define SHARED_POOL(name) struct dma_gen_pool name = { .cc_shared = true }
+#endif
 
 /* No CMA, and an empty pool that takes all that it is given */
 static bool cma_in_zone(gfp_t gfp)
@@ -64,8 +72,10 @@ static void soil(void)
 
 TEST_BASE_FAILS(atomic_pool_is_cleared_before_it_is_shared, "it is never cleared as a whole")
 {
-	struct dma_gen_pool pool = { .cc_shared = true };
+	SHARED_POOL(pool);
 
+	shim_cc[CC_ATTR_MEM_ENCRYPT] = true;
+	shim_cc[CC_ATTR_GUEST_MEM_ENCRYPT] = true;
 	shim_init();
 	soil();
 	shim_on_decrypt = look_for_stale;

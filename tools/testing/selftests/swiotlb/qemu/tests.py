@@ -3,7 +3,7 @@
 """Guest tests of swiotlb: boot a kernel for each row of TESTS, print KTAP.
 
 The group of a row selects its kernel: lean, or a kernel with the fragment (debug, kcsan,
-xen, coco, pc) or for the architecture (i386, um) of that name.
+xen, coco, pc, rt) or for the architecture (i386, um) of that name.
 """
 
 import argparse
@@ -154,7 +154,8 @@ def kselftests_natively(result):
 class Test(NamedTuple):
     """One boot. @bounce: whether the disks must (True), must not (False) or may (None) use
     bounce buffers; @ours: the base kernel does not support it; @base: it is for the base
-    kernel alone, and shows its faults; @mib: size of each job of a disk; @ignore: as in
+    kernel alone, and shows its faults; @mib: size of each job of a disk; @bps: bytes per
+    second that are read from a disk, 0 for no limit; @ignore: as in
     run.Spec; @leaks: kmemleak must find no leak; @tree: source to add to QEMU's device tree;
     @pool: the pool that must be used; @make: function that makes an unusual specification
     of the boot from kernel, append, vcpus, memory and ignore;
@@ -172,6 +173,7 @@ class Test(NamedTuple):
     ours: bool = False
     base: bool = False
     mib: int = 4
+    bps: int = 0
     group: str = "lean"
     ignore: tuple = ()
     leaks: bool = False
@@ -219,6 +221,34 @@ def arm64(group):
     yield other(group, "restricted", "swiotlb=force,track_hiwater",
                 tree=devicetree.RESTRICTED_POOL, pool=devicetree.POOL,
                 caller="dma-direct, restricted pool")
+
+
+def s390():
+    """Make the rows for s390, whose disks are on channels: virtio-blk alone."""
+    yield Test("s390-default", "", group="s390", scenario="boot", disks=(), expect=no_pool)
+    *rows, full = others("s390", disks=("virtio-blk",))
+    # A slow disk, so that one is enough to have more in flight than the limit
+    yield from (*rows, full._replace(bps=SLOW_BPS))
+
+
+def arm():
+    """Make the rows for 32-bit ARM with LPAE. Most of its memory is high."""
+    yield from others("arm", memory_mib=3072)
+    yield other("arm", "highmem", "swiotlb=force,track_hiwater", memory_mib=3072, expect=highmem)
+    yield other("arm", "restricted", "swiotlb=force,track_hiwater", memory_mib=3072,
+                tree=devicetree.RESTRICTED_POOL, pool=devicetree.POOL,
+                caller="dma-direct, restricted pool")
+    # A device with a 32-bit mask and memory that it cannot reach: bounced without force
+    for name, append, ours in (("mask-32", "swiotlb=track_hiwater", False),
+                               ("mask-32-dynamic", "swiotlb=dynamic,track_hiwater", True)):
+        yield other("arm", name, append, memory_mib=6144, disks=("am53c974",), expect=highmem,
+                    ours=ours)
+
+
+def real_time(name, append, **more):
+    """Make a row for PREEMPT_RT. Its kernel also checks locks, so the rows are short."""
+    return Test(f"rt-{name}", f"{append} {DEBUG}", group="rt", mib=2,
+                disks=more.pop("disks", PC_DISKS), caller="dma-direct, PREEMPT_RT", **more)
 
 
 def dom0(name, append, **more):
@@ -289,6 +319,8 @@ COCO_DISKS = ("nvme", "virtio-blk")
 # Less than swio has in flight at the end: 16 requests of 1 MiB on two disks. A request needs
 # all of its buffers at once, so with 1 MiB some would be retried for ever.
 SMALL_MIB = 4
+# At this rate, requests of swio on one disk are in flight long enough to be so at once.
+SLOW_BPS = 16 << 20
 # Operations of each thread of swio on a disk.
 OPERATIONS = 12
 
@@ -346,6 +378,18 @@ TESTS = (
     # The interrupt controller of QEMU 7.2 loses interrupts of NVMe, so that requests time out,
     # and virtio-blk alone does not fill the pools.
     *list(others("riscv", disks=("virtio-blk",)))[:2],
+    *s390(),
+    *arm(),
+    real_time("force", "swiotlb=force", expect=slots(DEFAULT_SLOTS)),
+    real_time("dynamic", "swiotlb=dynamic,force", expect=grown, ours=True),
+    real_time("full", f"swiotlb=dynamic,force,max={SMALL_MIB}M,track_hiwater", scenario="swio",
+              expect=no_room, ours=True, ignore=("swiotlb-full",)),
+    real_time("grow-and-give-back", "swiotlb=dynamic,force", ours=True,
+              make=growth.test_spec, expect=growth.gave_back),
+    real_time("hotplug", "swiotlb=dynamic,force", scenario="hotplug", expect=hotplugged,
+              ours=True),
+    real_time("map-benchmark", "swiotlb=2048,2,force", scenario="mapbench", disks=(),
+              expect=map_rows, ours=True),
     # One disk per boot, because bounced mappings are counted for all devices together.
     *(dom0(disk, "swiotlb=force", scenario="xen", disks=(disk,),
            expect=xen.held((disk,))) for disk in ("nvme", "ahci")),
@@ -431,7 +475,7 @@ def specification(test, kernel):
             "LEAKS": "1" if test.leaks else "", "POOL": test.pool,
             "HIGHMEM": "1" if test.expect is highmem else "",
             "SIZES": " ".join(xen.SIZES)}
-    disks = [machine.Disk(kind, max(16, 4 * test.mib)) for kind in test.disks]
+    disks = [machine.Disk(kind, max(16, 4 * test.mib), test.bps) for kind in test.disks]
     files, devices = {}, ()
     if test.scenario == "mapbench":
         files = mapbench.files(MAP_ROWS, mapbench.tool())

@@ -66,7 +66,7 @@ ARCHES = {
                 ("-device", "pci-serial,chardev=verdict"), user="arm"),
     "riscv": Arch("qemu-system-riscv64", "virt", {"tcg": "rv64"}, "ttyS0", "ttyS1",
                   ("-device", "pci-serial,chardev=verdict"), user="riscv"),
-    "s390": Arch("qemu-system-s390x", "s390-ccw-virtio", {"tcg": "max"}, "ttyS1", "hvc0",
+    "s390": Arch("qemu-system-s390x", "s390-ccw-virtio", {"tcg": "max"}, "ttysclp0", "hvc0",
                  ("-device", "virtio-serial-ccw", "-device", "virtconsole,chardev=verdict"),
                  user="s390", virtio="ccw"),
     # Xen keeps the first port and provides it to dom0 as hvc0. With some features of
