@@ -532,6 +532,46 @@ TEST(limit_reached_by_transient_pools_is_not_the_end)
 	CHECK(READ_ONCE(mem->growth.failed));
 }
 
+/*
+ * The same for a device that reaches all memory. The limit of the wider allocator is for
+ * both, and transient pools count in the narrower one. Then both are at the limit, and full.
+ */
+TEST(limit_of_both_reached_by_transient_pools_is_not_the_end)
+{
+	struct swiotlb_mem *low = &swiotlb_default_mem, *any = &swiotlb_any_mem;
+	phys_addr_t orig, tlbs[33];
+	struct device *dev;
+	unsigned int i;
+
+	needs_pools_above();
+	boot("512,1,dynamic,max=3M");
+	dev = device_below(~0ULL);
+	orig = new_buffer(SZ_64K, 0);
+	for (i = 0; i < 32; i++)
+		tlbs[i] = map_full(dev, orig, SZ_64K, 0, BOTH, DMA_ATTR_NO_WARN);
+	CHECK_EQ(swiotlb_transient_nslots(low), 16 * (SZ_64K >> IO_TLB_SHIFT));
+	CHECK_EQ(swiotlb_transient_nslots(any), 0);
+	shim_run_work();
+	CHECK_EQ(any->pools.held, 0);
+	CHECK(!READ_ONCE(any->growth.failed));
+	tlbs[32] = map_full(dev, orig, SZ_64K, 0, BOTH, DMA_ATTR_NO_WARN);
+	CHECK(tlbs[32] != MAP_FAILED_ADDR);
+	CHECK(READ_ONCE(any->growth.failed) && !READ_ONCE(low->growth.failed));
+	/* They end, and a pool takes their room, until both allocators are full */
+	unmap_all(dev, SZ_64K, tlbs + 16, 17);
+	shim_advance(2);
+	shim_run_work();
+	for (i = 0; i < 200; i++) {
+		map_full(dev, orig, SZ_64K, 0, BOTH, DMA_ATTR_NO_WARN);
+		shim_advance(2);
+		shim_run_work();
+	}
+	CHECK_EQ(map_full(dev, orig, SZ_64K, 0, BOTH, DMA_ATTR_NO_WARN), MAP_FAILED_ADDR);
+	CHECK_EQ(any->pools.held + low->pools.held, MIB(3) >> IO_TLB_SHIFT);
+	CHECK(swiotlb_limit_is_reached(any) && swiotlb_limit_is_reached(low));
+	CHECK(!READ_ONCE(any->growth.failed) && !READ_ONCE(low->growth.failed));
+}
+
 /* Waiting would be useless: no unmap makes memory contiguous */
 TEST(large_mapping_does_not_wait_for_memory)
 {
