@@ -12,6 +12,7 @@ The results are in a directory of their own under results/run-native/ and result
 """
 
 import functools
+import os
 import pathlib
 import sys
 
@@ -47,6 +48,8 @@ def arguments():
     parser.add_argument("--only", type=lambda text: text.split(","),
                         metavar="CONFIG,...",
                         help="only these of " + ", ".join(NAMES))
+    parser.add_argument("--turns", type=command.positive, default=os.environ.get("TURNS") or None,
+                        help="the most turns of a row, where its interval decides (TURNS)")
     args = parser.parse_args()
     unknown = set(args.only or ()) - set(NAMES)
     if unknown:
@@ -85,6 +88,8 @@ def compare(args, directory, kind, tables):
     images, rows = KINDS[kind]
     sources = results.images(args.images, images)
     chosen = rows(args.repeats, args.only)
+    if args.turns and chosen.most:
+        chosen = chosen._replace(most=max(args.turns, chosen.turns))
     env = environment.Environment(chosen, sources)
     measured = measure.Measurement(chosen, results.copies(sources, directory / ".images"),
                                    directory, sys.stdout.isatty())

@@ -14,7 +14,7 @@ from . import plot, results
 def parser(doc, images, repeats):
     """Make the parser of the common options. @images: names of kernels; @repeats: the default."""
     made = argparse.ArgumentParser(description=doc.splitlines()[0])
-    made.add_argument("--repeats", type=_positive,
+    made.add_argument("--repeats", type=positive,
                       default=os.environ.get("REPEATS") or None,
                       help=f"boots of each configuration (REPEATS, or {repeats})")
     made.add_argument("--images", type=pathlib.Path, metavar="DIR",
@@ -26,7 +26,8 @@ def parser(doc, images, repeats):
     return made
 
 
-def _positive(text):
+def positive(text):
+    """Convert an argument that is a number of 1 or more."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return int(text)
