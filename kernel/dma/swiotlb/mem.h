@@ -83,17 +83,26 @@ enum swiotlb_event {
 #define SWIOTLB_QUEUE_TASK_BITS	4
 
 /**
+ * struct swiotlb_timeout - a task that has waited until the timeout
+ * @task:	The task, which may have ended: only for comparison. %NULL for none.
+ * @until:	Time until which it does not wait again, in jiffies.
+ */
+struct swiotlb_timeout {
+	const struct task_struct *task;
+	unsigned long until;
+};
+
+/**
  * struct swiotlb_queue - callers that wait for room; see "Waiting" in wait.c
  * @lock:	Protects the list.
  * @waiters:	&struct swiotlb_waiter, in order of arrival.
- * @until:	By a hash of a task that has timed out: time until which it does not wait
- *		again, in jiffies; 0 for none.
+ * @timeouts:	By a hash of the task: the last one that has timed out.
  */
 struct swiotlb_queue {
 	/* protects the list */
 	spinlock_t lock;
 	struct list_head waiters;
-	unsigned long until[1 << SWIOTLB_QUEUE_TASK_BITS];
+	struct swiotlb_timeout timeouts[1 << SWIOTLB_QUEUE_TASK_BITS];
 };
 
 /**

@@ -8,6 +8,8 @@
 
 #ifdef ENGINE_ours
 
+#include <engine/mem.h>
+
 /* The longest time that a caller waits */
 #define MOST (5 * HZ)
 #define NEVER ULONG_MAX
@@ -645,27 +647,57 @@ TEST(waiting_is_not_repeated_at_once)
 	check_events(2, 2);
 }
 
-/* A timeout is not for others: of several tasks, not all have the hash of the one that waited */
+/* A timeout is not for others */
 TEST(waiting_goes_on_for_others_after_a_timeout)
 {
 	struct task task[6];
-	unsigned int i, n = 0;
+	unsigned int i;
 
 	boot_full();
 	CHECK_EQ(map_while(NEVER, NULL), MAP_FAILED_ADDR);
+	for (i = 0; i < 6; i++)
+		start_waiter(&task[i], i + 1, PIECE);
 	for (i = 0; i < 6; i++) {
-		start_task(&task[i], i + 1, PIECE, DMA_ATTR_MAY_SLEEP);
-		while (!tasks_wait(n + 1) && !has_ended(&task[i]))
-			usleep(100);
-		n += tasks_wait(n + 1);
+		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
+		CHECK_EQ(end_task(&task[i]), tlbs[i]);
 	}
-	CHECK(n > 0);
-	for (i = 0; i < 6; i++) {
-		if (!has_ended(&task[i]))
-			unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
-		n -= end_task(&task[i]) != MAP_FAILED_ADDR;
+	check_events(7, 1);
+}
+
+/* Whatever the hash of a task is, another one with that hash has timed out */
+TEST(waiting_goes_on_after_the_timeout_of_a_task_with_the_same_hash)
+{
+	struct swiotlb_queue *queue = &swiotlb_default_mem.queue;
+	unsigned int i;
+
+	boot_full();
+	for (i = 0; i < ARRAY_SIZE(queue->timeouts); i++) {
+		queue->timeouts[i].until = jiffies + MOST;
+		queue->timeouts[i].task = (void *)queue;
 	}
-	CHECK_EQ(n, 0);
+	CHECK_EQ(map_while(HZ, unmap_three), tlbs[3]);
+	CHECK_EQ(jiffies - began, HZ);
+	check_events(1, 0);
+}
+
+/*
+ * The caller has timed out. Another one waits for four pieces:
+ *
+ *	| 0 | 1 | 2 | free | 4 ...
+ */
+TEST(waiting_that_is_over_does_not_overtake)
+{
+	struct task large;
+
+	boot_full();
+	CHECK_EQ(map_while(NEVER, NULL), MAP_FAILED_ADDR);
+	start_waiter(&large, 1, SZ_256K);
+	unmap_three();
+	CHECK_EQ(map_sleeping(PIECE), MAP_FAILED_ADDR);
+	CHECK(!has_ended(&large));
+	unmap_pieces(0, 3);
+	CHECK_EQ(end_task(&large), tlbs[0]);
+	check_events(2, 1);
 }
 
 /* The whole pool is mapped. After a timeout, a map still finds room that is freed later */
