@@ -24,7 +24,6 @@ struct device;
 struct io_tlb_pool;
 struct shrinker;
 struct swiotlb_mem;
-struct swiotlb_pages;
 
 /**
  * struct swiotlb_growth - state of the worker of an allocator

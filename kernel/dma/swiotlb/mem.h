@@ -272,10 +272,11 @@ static inline bool swiotlb_mem_is_limited(struct swiotlb_mem *mem, struct device
 					  const struct swiotlb_request *req,
 					  enum swiotlb_reach reach)
 {
+	struct swiotlb_mem *widest = swiotlb_mem_widest(mem, reach);
+
 	if (swiotlb_request_is_large(req))
-		return swiotlb_limit_room(swiotlb_mem_widest(mem, reach)) <
-		       (long)swiotlb_large_nslots(dev, req);
-	return swiotlb_limit_is_reached(mem);
+		return swiotlb_limit_room(widest) < (long)swiotlb_large_nslots(dev, req);
+	return swiotlb_limit_is_reached(widest);
 }
 
 /**
