@@ -248,7 +248,16 @@ TEST(own_is_not_for_a_fixed_pool)
 	boot_fixed("512,own", NULL);
 	dev = device_with(2, SZ_1M);
 	CHECK(!own_of(dev));
+}
+
+/* Known at boot, as under Xen: the log says so, also if the pool has a given size */
+TEST(own_is_reported_where_it_is_ignored)
+{
+	shim_init();
+	shim_boot_param("swiotlb", "512,own");
+	swiotlb_init(true, SWIOTLB_FIXED);
 	CHECK_EQ(shim_log_count("\"own\" is ignored"), 1);
+	CHECK(!own_of(device_with(2, SZ_1M)));
 }
 
 /* When growth ends, a device's own allocator does not grow, either */

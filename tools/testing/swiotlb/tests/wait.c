@@ -533,6 +533,20 @@ TEST(waiting_fails_no_large_mapping)
 	CHECK(end_task(&large) != MAP_FAILED_ADDR);
 }
 
+/* The device uses both allocators, and only the limit of the narrower one is reached */
+TEST(full_is_reported_by_the_limit_that_is_printed)
+{
+	needs_pools_above();
+	boot("512,1");
+	start_with(device_below(~0ULL));
+	swiotlb_default_mem.growth.max_nslots = 512;
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	CHECK_EQ(map_until_full(dev, orig, PIECE, tlbs, 99), 16);
+	CHECK_EQ(atomic_long_read(&swiotlb_default_mem.events[SWIOTLB_AT_LIMIT]), 0);
+	CHECK_EQ(atomic_long_read(&swiotlb_default_mem.events[SWIOTLB_NO_MEMORY]), 1);
+}
+
 #define FRAME (34 << 20)
 
 static void count_once(void)
