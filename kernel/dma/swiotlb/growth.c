@@ -418,6 +418,8 @@ static void swiotlb_growth_kick(struct swiotlb_mem *mem, struct device *dev)
 {
 	bool again = READ_ONCE(mem->growth.looked) == jiffies;
 
+	/* The worker may be busy for seconds: until then, not each map shall ask. */
+	WRITE_ONCE(mem->growth.looked, jiffies);
 	WRITE_ONCE(mem->growth.nid, swiotlb_dev_node(dev));
 	mod_delayed_work(system_dfl_wq, &mem->growth.work, again);
 }

@@ -24,7 +24,6 @@ struct device;
 struct io_tlb_pool;
 struct shrinker;
 struct swiotlb_mem;
-struct swiotlb_pages;
 
 /**
  * struct swiotlb_growth - state of the worker of an allocator
@@ -38,7 +37,7 @@ struct swiotlb_pages;
  * @atomic:	Slots of transient pools whose memory is from the atomic coherent pools.
  * @demand:	Slots that were in use when the worker looked last.
  * @copied:	Bytes that had been copied when the worker looked last.
- * @looked:	When the worker looked last, in jiffies.
+ * @looked:	When the worker looked last, or was asked to, in jiffies.
  * @busy:	When all open pools were needed last, in jiffies.
  * @tried:	When adding a pool failed last, in jiffies.
  * @backoff:	How long after @tried not to try again; 0 after a success.

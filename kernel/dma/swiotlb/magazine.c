@@ -298,19 +298,19 @@ int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots)
 	if (cache->cpu)
 		return 0;
 
-	/* The cells of all depots follow the depots. */
-	depot = kvzalloc(SWIOTLB_NR_CLASSES * sizeof(*depot) +
-			 2 * SWIOTLB_DEPOT_SLOTS * sizeof(*cells), GFP_KERNEL);
+	depot = kzalloc_objs(*depot, SWIOTLB_NR_CLASSES);
+	/* All depots together: kmalloc() would round a little more up to twice the memory. */
+	cells = kvzalloc_objs(*cells, 2 * SWIOTLB_DEPOT_SLOTS);
 	cpu_cache = (void __percpu *)__alloc_percpu(SWIOTLB_CPU_CACHE_BYTES,
 						    SMP_CACHE_BYTES);
-	if (!depot || !cpu_cache) {
+	if (!depot || !cells || !cpu_cache) {
 		free_percpu(cpu_cache);
-		kvfree(depot);
+		kvfree(cells);
+		kfree(depot);
 		return -ENOMEM;
 	}
 
 	cache->depot = depot;
-	cells = (u32 *)(depot + SWIOTLB_NR_CLASSES);
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++, depot++) {
 		spin_lock_init(&depot->lock);
 		depot->cells = cells;
@@ -338,7 +338,8 @@ void swiotlb_magazines_stop(struct swiotlb_cache *cache)
 
 	swiotlb_magazines_drain(cache);
 	free_percpu(cache->cpu);
-	kvfree(cache->depot);
+	kvfree(cache->depot->cells);
+	kfree(cache->depot);
 	cache->cpu = NULL;
 	cache->depot = NULL;
 }

@@ -83,17 +83,26 @@ enum swiotlb_event {
 #define SWIOTLB_QUEUE_TASK_BITS	4
 
 /**
+ * struct swiotlb_timeout - a task that has waited until the timeout
+ * @task:	The task, which may have ended: only for comparison. %NULL for none.
+ * @until:	Time until which it does not wait again, in jiffies.
+ */
+struct swiotlb_timeout {
+	const struct task_struct *task;
+	unsigned long until;
+};
+
+/**
  * struct swiotlb_queue - callers that wait for room; see "Waiting" in wait.c
  * @lock:	Protects the list.
  * @waiters:	&struct swiotlb_waiter, in order of arrival.
- * @until:	By a hash of a task that has timed out: time until which it does not wait
- *		again, in jiffies; 0 for none.
+ * @timeouts:	By a hash of the task: the last one that has timed out.
  */
 struct swiotlb_queue {
 	/* protects the list */
 	spinlock_t lock;
 	struct list_head waiters;
-	unsigned long until[1 << SWIOTLB_QUEUE_TASK_BITS];
+	struct swiotlb_timeout timeouts[1 << SWIOTLB_QUEUE_TASK_BITS];
 };
 
 /**
@@ -263,10 +272,11 @@ static inline bool swiotlb_mem_is_limited(struct swiotlb_mem *mem, struct device
 					  const struct swiotlb_request *req,
 					  enum swiotlb_reach reach)
 {
+	struct swiotlb_mem *widest = swiotlb_mem_widest(mem, reach);
+
 	if (swiotlb_request_is_large(req))
-		return swiotlb_limit_room(swiotlb_mem_widest(mem, reach)) <
-		       (long)swiotlb_large_nslots(dev, req);
-	return swiotlb_limit_is_reached(mem);
+		return swiotlb_limit_room(widest) < (long)swiotlb_large_nslots(dev, req);
+	return swiotlb_limit_is_reached(widest);
 }
 
 /**

@@ -143,8 +143,8 @@ static void swiotlb_own_show(struct swiotlb_own *own, const char *name)
 	char dir[64];
 
 	lockdep_assert_held(&swiotlb_own_lock);
-	swiotlb_debugfs_add(&own->mem, name);
 	snprintf(dir, sizeof(dir), "own%u:%s", number++, name);
+	swiotlb_debugfs_add(&own->mem, dir);
 	own->kobj = swiotlb_sysfs_add(&own->mem, dir);
 }
 
@@ -209,7 +209,7 @@ bool swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t by
 
 /**
  * swiotlb_device_reduce() - a caller of swiotlb_device_allocate() has ended
- * @dev:	Device, which has an allocator of its own.
+ * @dev:	Device. Nothing is done if it no longer uses an allocator of its own.
  * @nqueues:	As in that call, which has returned %true.
  * @bytes:	As in that call.
  *
@@ -219,9 +219,12 @@ bool swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t by
  */
 void swiotlb_device_reduce(struct device *dev, unsigned int nqueues, size_t bytes)
 {
+	struct io_tlb_mem *pub = dev->dma_io_tlb_mem;
+
 	guard(mutex)(&swiotlb_own_lock);
-	swiotlb_own_count(to_swiotlb_own(dev->dma_io_tlb_mem), -(int)nqueues,
-			  -(long)(bytes >> IO_TLB_SHIFT));
+	if (pub && swiotlb_mem_is_own(to_swiotlb_mem(pub)))
+		swiotlb_own_count(to_swiotlb_own(pub), -(int)nqueues,
+				  -(long)(bytes >> IO_TLB_SHIFT));
 }
 
 /**

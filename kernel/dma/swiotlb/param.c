@@ -238,6 +238,10 @@ void __init swiotlb_param_fixed_size(void)
 		pr_warn("swiotlb=: the pool cannot grow on this platform, \"dynamic\" is ignored\n");
 		swiotlb_param.dynamic = false;
 	}
+	if (swiotlb_param.own) {
+		pr_warn("swiotlb=: the pool cannot grow on this platform, \"own\" is ignored\n");
+		swiotlb_param.own = false;
+	}
 	swiotlb_param_update(false);
 	if (swiotlb_param.nslots != nslots)
 		swiotlb_param_log_size("adjusted");

@@ -173,6 +173,12 @@ static struct attribute *swiotlb_mem_attrs[] = {
 	NULL
 };
 
+/* The size of a device's own allocator tells all users about the I/O of the device. */
+static umode_t swiotlb_attr_mode(const struct swiotlb_mem *mem, const struct attribute *attr)
+{
+	return swiotlb_mem_is_own(mem) ? attr->mode & 0600 : attr->mode;
+}
+
 /*
  * A file that always says 0 would be taken for a measurement. The peak of a wider allocator
  * is included in the peak of the narrower one. If only the platform knows the reach, there is
@@ -189,7 +195,7 @@ static umode_t swiotlb_mem_attr_mode(struct kobject *kobj, struct attribute *att
 		visible = swiotlb_growth_is_enabled(mem) && !swiotlb_mem_is_own(mem);
 	else if (attr == &swiotlb_last_address_attr.attr)
 		visible = mem->last;
-	return visible ? attr->mode : 0;
+	return visible ? swiotlb_attr_mode(mem, attr) : 0;
 }
 
 static const struct attribute_group swiotlb_mem_group = {
@@ -207,7 +213,7 @@ static umode_t swiotlb_event_mode(struct kobject *kobj, struct attribute *attr, 
 	if (swiotlb_mem_is_own(swiotlb_kobj_mem(kobj)) &&
 	    (attr->mode == 0400 || attr == &swiotlb_events[SWIOTLB_LEAKED].attr))
 		return 0;
-	return attr->mode;
+	return swiotlb_attr_mode(swiotlb_kobj_mem(kobj), attr);
 }
 
 static const struct attribute_group swiotlb_event_group = {

@@ -14,8 +14,9 @@
  * A map with %DMA_ATTR_MAY_SLEEP that finds no room waits for it, once, for a bounded time.
  * Then it searches again, makes a transient pool, or fails. So it ends even if the driver that
  * maps holds all buffers itself. Each entry of a scatterlist is a map: a task that has waited
- * until the timeout does not wait again for the same time. Other tasks do, except for the few
- * that have the same hash.
+ * until the timeout does not wait again for the same time, unless a task with the same hash has
+ * timed out since then. It does not overtake those that wait, either: while there are any, it
+ * only tries a transient pool.
  *
  * Callers wait in order of arrival. An allocator and its wider allocator have one queue. Only
  * the first caller in the queue searches. If the queue is not empty, a map that may sleep is
@@ -230,23 +231,29 @@ static bool swiotlb_wait_is_first_of_own(struct swiotlb_queue *queue, struct dev
 	       swiotlb_own_first(waiter->own) == waiter;
 }
 
-static unsigned long *swiotlb_wait_until(struct swiotlb_queue *queue)
+static struct swiotlb_timeout *swiotlb_wait_timeout(struct swiotlb_queue *queue)
 {
-	return &queue->until[hash_ptr(current, SWIOTLB_QUEUE_TASK_BITS)];
+	return &queue->timeouts[hash_ptr(current, SWIOTLB_QUEUE_TASK_BITS)];
 }
 
+/* Two tasks with the same hash may write at once: then @until is about the same for both. */
 static void swiotlb_wait_time_out(struct swiotlb_mem *mem, struct swiotlb_queue *queue)
 {
-	WRITE_ONCE(*swiotlb_wait_until(queue), (jiffies + SWIOTLB_WAIT) ?: 1);
+	struct swiotlb_timeout *timeout = swiotlb_wait_timeout(queue);
+
+	WRITE_ONCE(timeout->until, jiffies + SWIOTLB_WAIT);
+	WRITE_ONCE(timeout->task, current);
 	swiotlb_count(mem, SWIOTLB_WAIT_TIMED_OUT, 1);
 }
 
 /* Has the task timed out? Compare with a range: jiffies may have wrapped since then. */
 static bool swiotlb_wait_is_over(struct swiotlb_queue *queue)
 {
-	unsigned long until = READ_ONCE(*swiotlb_wait_until(queue));
+	struct swiotlb_timeout *timeout = swiotlb_wait_timeout(queue);
+	unsigned long until = READ_ONCE(timeout->until);
 
-	return until && time_in_range_open(jiffies, until - SWIOTLB_WAIT, until);
+	return READ_ONCE(timeout->task) == current &&
+	       time_in_range_open(jiffies, until - SWIOTLB_WAIT, until);
 }
 
 static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
@@ -338,7 +345,7 @@ phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
 {
 	struct swiotlb_queue *queue = swiotlb_wait_is_for_limit(req, reach) ?
 				      &mem->limit_queue : &mem->queue;
-	bool waited = !list_empty(&queue->waiters);
+	bool waited = !list_empty(&queue->waiters), over = swiotlb_wait_is_over(queue);
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 
 	might_sleep();
@@ -346,11 +353,15 @@ phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
 		tlb_addr = swiotlb_wait_try(mem, dev, req, reach, false, pool);
 	else if (queue == &mem->queue)
 		tlb_addr = swiotlb_search_own(dev, req, pool);
-	if (tlb_addr == SWIOTLB_MAP_FULL && !swiotlb_wait_is_over(queue) &&
+	if (tlb_addr == SWIOTLB_MAP_FULL && !over &&
 	    (waited || swiotlb_wait_helps(mem, dev, req, reach)))
 		tlb_addr = swiotlb_wait(mem, queue, dev, req, reach, pool);
-	/* Other waiters may have been first all the time, so this caller has not searched yet. */
-	if (tlb_addr == SWIOTLB_MAP_FULL && waited && !fatal_signal_pending(current))
+	/*
+	 * Other waiters may have been first all the time, so this caller has not searched yet.
+	 * A large map may have failed since another counted its slots twice for a moment.
+	 */
+	if (tlb_addr == SWIOTLB_MAP_FULL && !fatal_signal_pending(current) &&
+	    (swiotlb_request_is_large(req) || (waited && !over)))
 		tlb_addr = swiotlb_wait_try(mem, dev, req, reach, false, pool);
 	if (tlb_addr == SWIOTLB_MAP_FULL)
 		tlb_addr = swiotlb_map_own(mem, dev, req,

@@ -154,6 +154,20 @@ TEST(own_limit_does_not_rise_by_probing_again)
 	CHECK(is_in(own, dev, map_it(dev)));
 }
 
+/* The device has got another allocator meanwhile, or has none */
+TEST(own_is_not_reduced_where_there_is_none)
+{
+	struct device *dev;
+
+	boot("4096,own");
+	dev = device_with(1, SZ_8M);
+	dev->dma_io_tlb_mem = &swiotlb_default_mem.pub;
+	swiotlb_device_reduce(dev, 1, SZ_8M);
+	CHECK_EQ(swiotlb_default_mem.growth.max_nslots, 0);
+	dev->dma_io_tlb_mem = NULL;
+	swiotlb_device_reduce(dev, 1, SZ_8M);
+}
+
 /* What did not count must not be subtracted */
 TEST(own_counts_only_those_that_are_told)
 {
@@ -234,6 +248,16 @@ TEST(own_is_not_for_a_fixed_pool)
 	boot_fixed("512,own", NULL);
 	dev = device_with(2, SZ_1M);
 	CHECK(!own_of(dev));
+}
+
+/* Known at boot, as under Xen: the log says so, also if the pool has a given size */
+TEST(own_is_reported_where_it_is_ignored)
+{
+	shim_init();
+	shim_boot_param("swiotlb", "512,own");
+	swiotlb_init(true, SWIOTLB_FIXED);
+	CHECK_EQ(shim_log_count("\"own\" is ignored"), 1);
+	CHECK(!own_of(device_with(2, SZ_1M)));
 }
 
 /* When growth ends, a device's own allocator does not grow, either */
@@ -476,7 +500,7 @@ static void check_all_ended(const struct shim_usage *before)
 	CHECK_EQ(atomic_long_read(&swiotlb_default_mem.growth.apart), 0);
 	CHECK_EQ(atomic_long_read(&swiotlb_any_mem.growth.apart), 0);
 	CHECK_EQ(shim_work_queued(), 0);
-	CHECK(!shim_debugfs_read("test", "events"));
+	CHECK(!shim_debugfs_read("own1:test", "events"));
 }
 
 static void ends(const void *encrypted)
@@ -492,7 +516,7 @@ static void ends(const void *encrypted)
 		boot("512,own");
 	before = usage_before();
 	dev = owner(2, SZ_16M);
-	CHECK(shim_debugfs_read("test", "events") || !IS_ENABLED(CONFIG_DEBUG_FS));
+	CHECK(shim_debugfs_read("own1:test", "events") || !IS_ENABLED(CONFIG_DEBUG_FS));
 	/* Unplugged, but the driver has not unmapped all yet: a reference is left */
 	for (i = 0; i < 3; i++)
 		tlbs[i] = map_it(dev);

@@ -432,7 +432,10 @@ TEST(sysfs_shows_pools_of_single_devices)
 	CHECK_EQ(shim_sysfs_write("own0:test/peak_bytes", "0\n"), 2);
 	reads("own0:test/peak_bytes", "0\n");
 	CHECK_EQ(shim_sysfs_mode("own0:test/used_bytes"), 0400);
-	CHECK_EQ(shim_sysfs_mode("own0:test/total_bytes"), 0444);
+	CHECK_EQ(shim_sysfs_mode("own0:test/total_bytes"), 0400);
+	CHECK_EQ(shim_sysfs_mode("own0:test/node_bytes"), 0400);
+	CHECK_EQ(shim_sysfs_mode("own0:test/events/grown"), 0400);
+	CHECK_EQ(shim_sysfs_mode("low/events/grown"), 0444);
 	/* The common allocator counts these */
 	is_absent("own0:test/transient_bytes");
 	is_absent("own0:test/events/full");

@@ -8,6 +8,8 @@
 
 #ifdef ENGINE_ours
 
+#include <engine/mem.h>
+
 /* The longest time that a caller waits */
 #define MOST (5 * HZ)
 #define NEVER ULONG_MAX
@@ -531,6 +533,47 @@ TEST(waiting_fails_no_large_mapping)
 	CHECK(end_task(&large) != MAP_FAILED_ADDR);
 }
 
+/* The device uses both allocators, and only the limit of the narrower one is reached */
+TEST(full_is_reported_by_the_limit_that_is_printed)
+{
+	needs_pools_above();
+	boot("512,1");
+	start_with(device_below(~0ULL));
+	swiotlb_default_mem.growth.max_nslots = 512;
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	CHECK_EQ(map_until_full(dev, orig, PIECE, tlbs, 99), 16);
+	CHECK_EQ(atomic_long_read(&swiotlb_default_mem.events[SWIOTLB_AT_LIMIT]), 0);
+	CHECK_EQ(atomic_long_read(&swiotlb_default_mem.events[SWIOTLB_NO_MEMORY]), 1);
+}
+
+#define FRAME (34 << 20)
+
+static void count_once(void)
+{
+	atomic_long_sub(FRAME >> IO_TLB_SHIFT, &swiotlb_default_mem.growth.apart);
+}
+
+/*
+ * Another task has just added its frame, and counts it twice until the map has found no room.
+ * The map then takes the lock of the queue, since a caller waits.
+ */
+TEST(waiting_is_no_condition_for_a_second_search_of_large_mappings)
+{
+	struct task small;
+
+	boot_growing("512,1,max=40M");
+	start_waiter(&small, 1, PIECE);
+	shim_fail_none();
+	atomic_long_add(FRAME >> IO_TLB_SHIFT, &swiotlb_default_mem.growth.apart);
+	shim_before_lock = count_once;
+	CHECK(map_full(dev, new_buffer(FRAME, 0), FRAME, 0, DMA_TO_DEVICE,
+		       DMA_ATTR_MAY_SLEEP) != MAP_FAILED_ADDR);
+	CHECK(!shim_before_lock);
+	unmap_three();
+	CHECK_EQ(end_task(&small), tlbs[3]);
+}
+
 static void begin_at_next_lock(void)
 {
 	shim_before_lock = begin_to_wait;
@@ -645,27 +688,57 @@ TEST(waiting_is_not_repeated_at_once)
 	check_events(2, 2);
 }
 
-/* A timeout is not for others: of several tasks, not all have the hash of the one that waited */
+/* A timeout is not for others */
 TEST(waiting_goes_on_for_others_after_a_timeout)
 {
 	struct task task[6];
-	unsigned int i, n = 0;
+	unsigned int i;
 
 	boot_full();
 	CHECK_EQ(map_while(NEVER, NULL), MAP_FAILED_ADDR);
+	for (i = 0; i < 6; i++)
+		start_waiter(&task[i], i + 1, PIECE);
 	for (i = 0; i < 6; i++) {
-		start_task(&task[i], i + 1, PIECE, DMA_ATTR_MAY_SLEEP);
-		while (!tasks_wait(n + 1) && !has_ended(&task[i]))
-			usleep(100);
-		n += tasks_wait(n + 1);
+		unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
+		CHECK_EQ(end_task(&task[i]), tlbs[i]);
 	}
-	CHECK(n > 0);
-	for (i = 0; i < 6; i++) {
-		if (!has_ended(&task[i]))
-			unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
-		n -= end_task(&task[i]) != MAP_FAILED_ADDR;
+	check_events(7, 1);
+}
+
+/* Whatever the hash of a task is, another one with that hash has timed out */
+TEST(waiting_goes_on_after_the_timeout_of_a_task_with_the_same_hash)
+{
+	struct swiotlb_queue *queue = &swiotlb_default_mem.queue;
+	unsigned int i;
+
+	boot_full();
+	for (i = 0; i < ARRAY_SIZE(queue->timeouts); i++) {
+		queue->timeouts[i].until = jiffies + MOST;
+		queue->timeouts[i].task = (void *)queue;
 	}
-	CHECK_EQ(n, 0);
+	CHECK_EQ(map_while(HZ, unmap_three), tlbs[3]);
+	CHECK_EQ(jiffies - began, HZ);
+	check_events(1, 0);
+}
+
+/*
+ * The caller has timed out. Another one waits for four pieces:
+ *
+ *	| 0 | 1 | 2 | free | 4 ...
+ */
+TEST(waiting_that_is_over_does_not_overtake)
+{
+	struct task large;
+
+	boot_full();
+	CHECK_EQ(map_while(NEVER, NULL), MAP_FAILED_ADDR);
+	start_waiter(&large, 1, SZ_256K);
+	unmap_three();
+	CHECK_EQ(map_sleeping(PIECE), MAP_FAILED_ADDR);
+	CHECK(!has_ended(&large));
+	unmap_pieces(0, 3);
+	CHECK_EQ(end_task(&large), tlbs[0]);
+	check_events(2, 1);
 }
 
 /* The whole pool is mapped. After a timeout, a map still finds room that is freed later */
