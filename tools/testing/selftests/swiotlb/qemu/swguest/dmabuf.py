@@ -22,8 +22,10 @@ LARGE = cases("heap", "kept", "again", "part") + cases("udmabuf-512", "kept")
 # Chunks of a page
 SMALL = cases("udmabuf-1", "kept", "again", "part")
 # Cases that fail in the base, and where: it cannot map more than 256 KiB at once, and its
-# udmabuf does not sync the mappings of importers.
+# udmabuf does not sync the mappings of importers. How long the runs of pages are depends on
+# how free memory is fragmented.
 BASE = {**dict.fromkeys(LARGE, "import"),
+        **dict.fromkeys(cases("udmabuf-512", "kept"), "import|bytes are wrong"),
         **dict.fromkeys(cases("udmabuf-1", "kept"), "bytes are wrong")}
 
 
@@ -52,14 +54,14 @@ def wrong(text, failing):
     found = results(text)
     for name in (*LARGE, *SMALL):
         why = found.pop(name, "no result")
-        as_expected = why and failing[name] in why if name in failing else why is None
+        as_expected = why and re.search(failing[name], why) if name in failing else why is None
         if not as_expected:
             return text
     return text if found else None
 
 
 def fails(failing, large):
-    """Return a check that all cases pass but those in @failing, {case: part of the reason}.
+    """Return a check that all cases pass but those in @failing, {case: expression in the reason}.
     @large: whether chunks must be mapped as a whole; otherwise their exporters must split them.
     """
     def check(result):
