@@ -418,8 +418,6 @@ static void swiotlb_growth_kick(struct swiotlb_mem *mem, struct device *dev)
 {
 	bool again = READ_ONCE(mem->growth.looked) == jiffies;
 
-	/* The worker may be busy for seconds: until then, not each map shall ask. */
-	WRITE_ONCE(mem->growth.looked, jiffies);
 	WRITE_ONCE(mem->growth.nid, swiotlb_dev_node(dev));
 	mod_delayed_work(system_dfl_wq, &mem->growth.work, again);
 }
@@ -440,8 +438,12 @@ void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev, bool tight
 
 	if (!tight && swiotlb_growth_open(mem) >= swiotlb_growth_reserve(mem))
 		return;
-	if (!swiotlb_is_recent(READ_ONCE(mem->growth.looked), pause))
-		swiotlb_growth_kick(mem, dev);
+	/* The worker may be busy for seconds: until it looks again, not each map shall ask. */
+	if (swiotlb_is_recent(READ_ONCE(mem->growth.looked), pause) ||
+	    swiotlb_is_recent(READ_ONCE(mem->growth.asked), pause))
+		return;
+	WRITE_ONCE(mem->growth.asked, jiffies);
+	swiotlb_growth_kick(mem, dev);
 }
 
 /**

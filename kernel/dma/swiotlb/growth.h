@@ -37,7 +37,8 @@ struct swiotlb_mem;
  * @atomic:	Slots of transient pools whose memory is from the atomic coherent pools.
  * @demand:	Slots that were in use when the worker looked last.
  * @copied:	Bytes that had been copied when the worker looked last.
- * @looked:	When the worker looked last, or was asked to, in jiffies.
+ * @looked:	When the worker looked last, in jiffies.
+ * @asked:	When a map that has found room asked it to look last, in jiffies.
  * @busy:	When all open pools were needed last, in jiffies.
  * @tried:	When adding a pool failed last, in jiffies.
  * @backoff:	How long after @tried not to try again; 0 after a success.
@@ -57,6 +58,7 @@ struct swiotlb_growth {
 	unsigned long demand;
 	unsigned long copied;
 	unsigned long looked;
+	unsigned long asked;
 	unsigned long busy;
 	unsigned long tried;
 	unsigned long backoff;
@@ -77,6 +79,7 @@ static inline void swiotlb_growth_init(struct swiotlb_growth *growth)
 {
 	*growth = (struct swiotlb_growth){
 		.looked = jiffies - SWIOTLB_LOOK,
+		.asked = jiffies - SWIOTLB_LOOK,
 		.busy = jiffies,
 		.nid = NUMA_NO_NODE,
 	};

@@ -80,6 +80,7 @@ static struct swiotlb_own *to_swiotlb_own(struct io_tlb_mem *pub)
 static bool swiotlb_own_end(struct swiotlb_own *own)
 {
 	struct swiotlb_mem *mem = &own->mem;
+	unsigned long used;
 
 	/* Another device may soon have this name. */
 	debugfs_remove(mem->debugfs);
@@ -88,8 +89,13 @@ static bool swiotlb_own_end(struct swiotlb_own *own)
 	own->kobj = NULL;
 	if (swiotlb_growth_is_enabled(mem))
 		swiotlb_growth_disable(mem);
-	if (READ_ONCE(mem->pools.held))
+	if (READ_ONCE(mem->pools.held)) {
+		used = swiotlb_mem_used(mem);
+		if (used)
+			pr_warn_once("a device has ended with %lu KiB mapped, its pools stay\n",
+				     swiotlb_kib(used));
 		return false;
+	}
 
 	/* It queues the worker. */
 	if (own->shrinker)

@@ -322,6 +322,27 @@ TEST(own_has_an_area_for_each_queue)
 	CHECK(a - b < SZ_1M || b - a < SZ_1M);
 }
 
+/* The worker may be busy for seconds: meanwhile, maps do not ask it again and again */
+TEST(worker_is_asked_once)
+{
+	struct swiotlb_mem *mem = &swiotlb_default_mem;
+	struct device *dev;
+
+	boot("512,dynamic");
+	dev = new_device(0, 0);
+	shim_advance(HZ);
+	CHECK_EQ(shim_work_queued(), 0);
+	swiotlb_growth_look(mem, dev, true);
+	CHECK_EQ(shim_work_queued(), 1);
+	/* As if it had begun */
+	cancel_delayed_work_sync(&mem->growth.work);
+	swiotlb_growth_look(mem, dev, true);
+	CHECK_EQ(shim_work_queued(), 0);
+	shim_advance(HZ);
+	swiotlb_growth_look(mem, dev, true);
+	CHECK_EQ(shim_work_queued(), 1);
+}
+
 TEST(own_memory_is_near_the_device)
 {
 	struct device *dev;
@@ -500,6 +521,7 @@ static void check_all_ended(const struct shim_usage *before)
 	CHECK_EQ(atomic_long_read(&swiotlb_default_mem.growth.apart), 0);
 	CHECK_EQ(atomic_long_read(&swiotlb_any_mem.growth.apart), 0);
 	CHECK_EQ(shim_work_queued(), 0);
+	CHECK_EQ(shim_log_count("a device has ended with"), 0);
 	CHECK(!shim_debugfs_read("own1:test", "events"));
 }
 
@@ -595,6 +617,7 @@ TEST(own_stays_while_something_is_mapped)
 	CHECK(shim_page_allocated(tlb));
 	CHECK_EQ(pool->mem == own, 1);
 	CHECK_EQ(held(own), pool->nslots);
+	CHECK_EQ(shim_log_count("a device has ended with"), 1);
 }
 
 /* A device that no longer reaches its memory uses what it reaches */
