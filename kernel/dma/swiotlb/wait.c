@@ -356,12 +356,8 @@ phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
 	if (tlb_addr == SWIOTLB_MAP_FULL && !over &&
 	    (waited || swiotlb_wait_helps(mem, dev, req, reach)))
 		tlb_addr = swiotlb_wait(mem, queue, dev, req, reach, pool);
-	/*
-	 * Other waiters may have been first all the time, so this caller has not searched yet.
-	 * A large map may have failed since another counted its slots twice for a moment.
-	 */
-	if (tlb_addr == SWIOTLB_MAP_FULL && !fatal_signal_pending(current) &&
-	    (swiotlb_request_is_large(req) || (waited && !over)))
+	/* Other waiters may have been first all the time, so this caller has not searched yet. */
+	if (tlb_addr == SWIOTLB_MAP_FULL && waited && !over && !fatal_signal_pending(current))
 		tlb_addr = swiotlb_wait_try(mem, dev, req, reach, false, pool);
 	if (tlb_addr == SWIOTLB_MAP_FULL)
 		tlb_addr = swiotlb_map_own(mem, dev, req,

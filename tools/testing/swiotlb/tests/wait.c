@@ -547,33 +547,6 @@ TEST(full_is_reported_by_the_limit_that_is_printed)
 	CHECK_EQ(atomic_long_read(&swiotlb_default_mem.events[SWIOTLB_NO_MEMORY]), 1);
 }
 
-#define FRAME (34 << 20)
-
-static void count_once(void)
-{
-	atomic_long_sub(FRAME >> IO_TLB_SHIFT, &swiotlb_default_mem.growth.apart);
-}
-
-/*
- * Another task has just added its frame, and counts it twice until the map has found no room.
- * The map then takes the lock of the queue, since a caller waits.
- */
-TEST(waiting_is_no_condition_for_a_second_search_of_large_mappings)
-{
-	struct task small;
-
-	boot_growing("512,1,max=40M");
-	start_waiter(&small, 1, PIECE);
-	shim_fail_none();
-	atomic_long_add(FRAME >> IO_TLB_SHIFT, &swiotlb_default_mem.growth.apart);
-	shim_before_lock = count_once;
-	CHECK(map_full(dev, new_buffer(FRAME, 0), FRAME, 0, DMA_TO_DEVICE,
-		       DMA_ATTR_MAY_SLEEP) != MAP_FAILED_ADDR);
-	CHECK(!shim_before_lock);
-	unmap_three();
-	CHECK_EQ(end_task(&small), tlbs[3]);
-}
-
 static void begin_at_next_lock(void)
 {
 	shim_before_lock = begin_to_wait;
