@@ -7,7 +7,6 @@ swiotlb=own, REPEATS (3) boots each. The results are in results/numa/<time>; "la
 to the newest good one.
 """
 
-import csv
 import pathlib
 import sys
 
@@ -15,7 +14,7 @@ sys.dont_write_bytecode = True
 TREE = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TREE / "scripts"))
 
-from swbench import command, environment, nodes, results, stats  # noqa: E402
+from swbench import command, environment, nodes, results  # noqa: E402
 from swguest import run  # noqa: E402
 
 IMAGES = {"base": "base-pc", "ours": "ours-pc"}
@@ -32,15 +31,7 @@ def bench(args, directory):
         f"{count} nodes, {setup.name}": {"kernel": setup.kernel, "append": setup.append}
         for count in nodes.COUNTS for setup in nodes.SETUPS}
     measured.accel = run.choose_accel(measured.images["base"])
-    # fio verifies the data of each boot.
-    measured.verify = lambda: True
-    results.conduct(measured, env, directory)
-    (directory / "table.csv").write_text(stats.to_csv(
-        nodes.entries(measured.found), nodes.COLUMNS, nodes.cell))
-    with open(directory / "table.csv", encoding="utf-8", newline="") as file:
-        print("\n" + nodes.grid(list(csv.DictReader(file))))
-    print(f"\n  {directory}/table.csv")
-    return command.conclude(measured, directory)
+    return command.finish(measured, env, directory, nodes)
 
 
 def main():

@@ -7,7 +7,6 @@ sleep, in turn, REPEATS (5) times: with room to grow, and at the limit. The resu
 results/wait/<time>; "latest" points to the newest good one.
 """
 
-import csv
 import pathlib
 import sys
 
@@ -15,7 +14,7 @@ sys.dont_write_bytecode = True
 TREE = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TREE / "scripts"))
 
-from swbench import command, environment, results, stats, waiting  # noqa: E402
+from swbench import command, environment, results, waiting  # noqa: E402
 from swguest import mapbench, run, uml  # noqa: E402
 
 IMAGES = {"fixed": "base-mapbench-nodynamic-um", "base": "base-mapbench-um", "ours": "ours-um"}
@@ -31,14 +30,7 @@ def bench(args, directory):
         setup.name: {"kernel": setup.kernel, "append": setup.append, "load": setup.load.options + setup.options}
         for setup in waiting.SETUPS}
     measured.accel = uml.ARCH
-    measured.verify = lambda: True
-    results.conduct(measured, env, directory)
-    (directory / "table.csv").write_text(stats.to_csv(
-        waiting.entries(measured.found), waiting.COLUMNS, waiting.cell))
-    with open(directory / "table.csv", encoding="utf-8", newline="") as file:
-        print("\n" + waiting.grid(list(csv.DictReader(file))))
-    print(f"\n  {directory}/table.csv")
-    return command.conclude(measured, directory)
+    return command.finish(measured, env, directory, waiting)
 
 
 def main():
