@@ -922,6 +922,55 @@ TEST(own_wakes_the_next_caller_behind_others)
 	CHECK_EQ(own_of(sleeper)->nwaiters, 0);
 }
 
+/*
+ * A device is unplugged while callers of others wait. Its pools are all that is freed, and its
+ * memory is enough for them: they must not wait until the worker looks again.
+ */
+static void waits_for_the_end(const void *mask)
+{
+	static phys_addr_t tlbs[MOST], hogged[MOST];
+	struct caller first, second;
+	struct device *waits;
+	unsigned int n, step;
+
+	boot("4096,1,own,max=16M");
+	gone = owner(1, SZ_2M);
+	other = new_device(0, 0);
+	n = hog(gone, tlbs);
+	CHECK_EQ(held(own_of(gone)), 4 * MIB_SLOTS);
+	/* What it has borrowed is for the others */
+	while (n && !is_in(own_of(gone), gone, tlbs[n - 1]))
+		unmap(gone, tlbs[--n], SZ_64K, DMA_TO_DEVICE);
+	shim_run_work();
+	CHECK(hog(other, hogged) > 0);
+	waits = new_device(0, 0);
+	*waits->dma_mask = *(const u64 *)mask;
+	start_caller(&first, 1, waits, SZ_64K);
+	start_caller(&second, 2, waits, SZ_64K);
+	unmap_all(gone, SZ_64K, tlbs, n);
+	ticks(1);
+	CHECK(!first.ended);
+	end_device(gone);
+	/* The worker does not look within a quarter of a second unless a caller asks. */
+	for (step = 0; step < 5000 && !__atomic_load_n(&second.ended, __ATOMIC_ACQUIRE); step++) {
+		shim_run_work();
+		if (step % (20000 / HZ) == 0)
+			shim_advance(1);
+		usleep(1000);
+	}
+	CHECK(end_caller(&first) != MAP_FAILED_ADDR);
+	CHECK(end_caller(&second) != MAP_FAILED_ADDR);
+	CHECK_EQ(slots_event("wait_timed_out"), 0);
+}
+
+TEST(own_that_ends_wakes_callers_of_others)
+{
+	static const u64 all = DMA_BIT_MASK(32), few = DMA_BIT_MASK(24);
+
+	in_child(waits_for_the_end, &all, "that wait for slots");
+	in_child(waits_for_the_end, &few, "that wait for the limit");
+}
+
 /* At its limit the worker can do nothing: it must not be woken by each map that finds no room */
 TEST(own_at_its_limit_lets_the_worker_sleep)
 {
