@@ -20,7 +20,7 @@ sys.path.insert(0, str(TREE / "tools/testing/selftests/swiotlb/qemu"))
 import tests  # noqa: E402
 from swguest import dmabuf, driven, initramfs, klog, kunit, mapbench, params  # noqa: E402
 from swguest import acpi, coco, machine, network, numa, pc, programs, run  # noqa: E402
-from swguest import uml, verdict, xen  # noqa: E402
+from swguest import uml, unplug, verdict, xen  # noqa: E402
 
 # For each signature, a line that a kernel really prints.
 BAD = {
@@ -866,6 +866,40 @@ class Numa(unittest.TestCase):
         self.assertIn("bus=port1", " ".join(machine._disk_arguments(spec, [3, 4])))
 
 
+class Unplug(unittest.TestCase):
+    """Disks that are unplugged, and their allocators."""
+
+    ROUNDS = "".join(f"{number} {way} {disk} 64 8192 {0 if disk == 'nvme' else 4096}\n"
+                     for number, way in enumerate(unplug.FEW, 1) for disk in unplug.DISKS)
+    LEFT = "1 90000\n2 89000\n3 91024\n"
+
+    def ask(self, rounds=ROUNDS, left=LEFT, log=""):
+        return Pc.ask(self, unplug.ended(unplug.FEW), log, rounds=rounds, left=left)
+
+    def test_all_well(self):
+        self.assertIsNone(self.ask())
+        self.assertIsNone(self.ask(log="[ 1.0] nvme0n1: I/O error, dev nvme0n1\n"))
+
+    def test_memory_that_is_lost(self):
+        self.assertIn("1025 KiB are lost", self.ask(left=self.LEFT.replace("91024", "91025")))
+        self.assertIn("2 rounds, not 3", self.ask(left=self.LEFT[:16]))
+
+    def test_errors_of_a_disk_that_still_answers(self):
+        self.assertIn("dev vda", self.ask(log=BAD["io-error"]))
+
+    def test_rounds_that_prove_nothing(self):
+        for line in ("1 remove nvme 0 8192 0", "1 remove nvme 64 0 0",
+                     "1 remove ahci 64 8192 0"):
+            name = line.split()[2]
+            rounds = re.sub(f"1 remove {name} .*", line, self.ROUNDS)
+            self.assertNotEqual(rounds, self.ROUNDS)
+            self.assertIn(unplug.USELESS, self.ask(rounds))
+
+    def test_missing_rounds(self):
+        self.assertIn("ahci was unplugged 2 times, not 3", self.ask(
+            self.ROUNDS[:self.ROUNDS.rindex("3")]))
+
+
 class Pc(unittest.TestCase):
     """Devices that are not trusted, other kernels, hibernation and memory that comes and goes."""
 
@@ -921,6 +955,24 @@ class Pc(unittest.TestCase):
                 pc.hibernated, loaded, rounds=rounds.replace("1 512 1536 1024", gone)))
         self.assertIn("rounds, not", self.ask(pc.hibernated, loaded, rounds=rounds[:15]))
 
+    def test_suspend(self):
+        log = "".join(f"[ 1.0] {pc.SUSPENDED}\n" +
+                      ("" if state.endswith("none") else f"[ 1.0] PM: {pc.SUSPEND_TESTED} 1\n")
+                      for state in pc.STATES)
+        rounds = "".join(f"{state.replace(':', ' ')} 64 4096 8192 4096\n" for state in pc.STATES)
+        self.assertIsNone(self.ask(pc.suspended(True), log, rounds=rounds))
+        for line in pc.SUSPENDED, pc.SUSPEND_TESTED:
+            self.assertIn(line, self.ask(
+                pc.suspended(True), log.replace(line, "", 1), rounds=rounds))
+        self.assertIn("5 states, not 6", self.ask(
+            pc.suspended(True), log, rounds=rounds.partition("\n")[2]))
+        for idle in ("0 4096 8192 4096", "64 0 8192 4096", "64 4096 512 4096"):
+            self.assertIn(pc.USELESS, self.ask(pc.suspended(False), log, rounds=rounds.replace(
+                "64 4096 8192 4096", idle, 1)))
+        single = rounds.replace(" 4096\n", " 0\n", 1)
+        self.assertIsNone(self.ask(pc.suspended(False), log, rounds=single))
+        self.assertIn(pc.USELESS, self.ask(pc.suspended(True), log, rounds=single))
+
     def test_memory_that_stays(self):
         rounds = "1 4 4 4\n2 4 4 4\n"
         more = {"pools": "cycles=9\nmost=4096\n",
@@ -959,6 +1011,16 @@ class Pc(unittest.TestCase):
         self.assertIn("addr=0x11,", acpi.device(1))
         self.assertIn("\\_SB.PCI0.S88,", acpi.source(2))
         self.assertNotIn("S90", acpi.source(2))
+
+    def test_each_disk_is_in_a_slot(self):
+        spec = unplug.spec(unplug.FEW)("x", "swiotlb=dynamic,own", 4, 1024, ())
+        self.assertIn("pcie-root-port,id=port2,bus=pcie.0,chassis=3", machine._slots(spec))
+        words = " ".join(machine._disk_arguments(spec, [3, 4, 5]))
+        for part in ("iothread=thread0,bus=port0", "bus=port1", "ich9-ahci,id=disk2-ahci,bus=port2"):
+            self.assertIn(part, words)
+        spec.slots = False
+        self.assertEqual(machine._slots(spec), [])
+        self.assertNotIn("bus=port", " ".join(machine._disk_arguments(spec, [3, 4, 5])))
 
     def test_each_machine_has_its_programs(self):
         self.assertEqual({arch.user for arch in machine.ARCHES.values()}, set(programs.COMPILER))

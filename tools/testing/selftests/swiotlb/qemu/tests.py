@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from swguest import coco, devicetree, dmabuf, growth, klog, kselftest, machine  # noqa: E402
-from swguest import mapbench, numa, params, paths, pc, run, uml, xen  # noqa: E402
+from swguest import mapbench, numa, params, paths, pc, run, uml, unplug, xen  # noqa: E402
 
 DISKS = ("virtio-blk", "nvme", "ahci")
 DEFAULT_SLOTS = params.DEFAULT_SLOTS
@@ -335,6 +335,9 @@ TESTS = (
           ignore=("swiotlb-full", "io-error", "memory", "trace")),
     debug("debug-map-benchmark", "swiotlb=2048,2,force", scenario="mapbench",
           disks=(), expect=map_rows, ours=True),
+    debug("debug-unplug", "swiotlb=dynamic,force,own", expect=unplug.ended(unplug.FEW),
+          make=unplug.spec(unplug.FEW, leaks=True), disks=unplug.DISKS, ours=True, leaks=True,
+          ignore=("io-error",), caller="dma-direct, hot unplug"),
     Test("force", "swiotlb=force", expect=slots(DEFAULT_SLOTS)),
     Test("one-area", "swiotlb=32768,1,force", expect=slots(DEFAULT_SLOTS)),
     Test("64-areas", "swiotlb=32768,64,force", expect=slots(DEFAULT_SLOTS)),
@@ -348,6 +351,12 @@ TESTS = (
     Test("max", f"swiotlb=dynamic,force,max={growth.MAX_MIB}M", ours=True,
          make=growth.test_spec, expect=growth.kept_the_limit,
          ignore=("swiotlb-full",)),
+    # An NVMe disk loses its power with requests in flight
+    *(Test(f"unplug-{name}", append, disks=unplug.DISKS, make=unplug.spec(unplug.MANY),
+           expect=unplug.ended(unplug.MANY), ignore=("io-error",), ours=True,
+           caller="dma-direct, hot unplug")
+      for name, append in (("own", "swiotlb=force,own"),
+                           ("own-dynamic", "swiotlb=dynamic,force,own"))),
     Test("noforce", "swiotlb=noforce", bounce=False, expect=no_pool),
     Test("default", "", bounce=False),
     # A device with a 32-bit mask and memory that it cannot reach.
@@ -430,6 +439,11 @@ TESTS = (
     Test("pc-hibernate", "swiotlb=dynamic,force", group="pc", ours=True,
          disks=PC_DISKS, make=pc.hibernate_spec(("nvme",), "virtio-blk"), expect=pc.hibernated,
          caller="dma-direct, hibernation"),
+    *(Test(f"pc-suspend-{name}", append, group="pc", ours=True, disks=PC_DISKS,
+           make=pc.suspend_spec(PC_DISKS), expect=pc.suspended(name == "own"),
+           caller="dma-direct, suspend")
+      for name, append in (("dynamic", "swiotlb=dynamic,force"),
+                           ("own", "swiotlb=dynamic,force,own"))),
     Test("pc-memory-hotplug", "swiotlb=dynamic,force", group="pc", ours=True, disks=PC_DISKS,
          make=pc.memory_spec(PC_DISKS, HOTPLUG_ROUNDS), expect=pc.plugged(HOTPLUG_ROUNDS),
          caller="dma-direct, memory hotplug"),

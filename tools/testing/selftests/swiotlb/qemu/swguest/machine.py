@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from typing import NamedTuple
 
 from . import acpi, devicetree, paths, programs
@@ -242,7 +243,7 @@ def _disk_arguments(spec, fds):
             "-blockdev", f"driver=raw,node-name={node}-raw,file={node}-file"]
         arguments += _throttled(disk, node) if disk.bps else []
         node = node if disk.bps else f"{node}-raw"
-        port = acpi.port(number) if spec.external or spec.nodes else ""
+        port = acpi.port(number) if spec.external or spec.nodes or spec.slots else ""
         for device in disk.device(node, spec.vcpus, thread, ARCHES[spec.arch].virtio, port):
             arguments += ["-device", device]
     return arguments
@@ -276,6 +277,13 @@ def _external_ports(spec, directory):
     return ["-acpitable", f"file={table}", *ports]
 
 
+def _slots(spec):
+    """Return the arguments for a slot for each disk, which the guest can power off."""
+    return [word for number in range(len(spec.disks) if spec.slots else 0)
+            for word in ("-device", f"pcie-root-port,id={acpi.port(number)},bus=pcie.0,"
+                                    f"chassis={number + 1}")]
+
+
 def _ask(stream, command, **arguments):
     """Send a command to QEMU's monitor, and return its answer, skipping other messages."""
     stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
@@ -285,7 +293,7 @@ def _ask(stream, command, **arguments):
         if "error" in answer:
             raise MachineError(f"QEMU: {command}: {answer['error']['desc']}")
         if "return" in answer:
-            return
+            return answer["return"]
     raise MachineError(f"QEMU: {command}: no answer")
 
 
@@ -322,6 +330,7 @@ class Machine:
                                 self.console, self.port)
             arguments += _external_ports(self._spec, self.console.parent)
             arguments += _node_ports(self._spec)
+            arguments += _slots(self._spec)
             arguments += _disk_arguments(self._spec, fds)
             arguments += ["-qmp", f"unix:{self.monitor},server=on,wait=off"]
             arguments += _other_devices(self._spec)
@@ -381,6 +390,18 @@ class Machine:
         """Ask the guest to give this memory back; the guest knows when it is gone."""
         with self._monitored() as stream:
             _ask(stream, "device_del", id=f"dimm{name}")
+
+    def wake(self, seconds=60):
+        """Wake the guest, which is about to suspend to memory."""
+        deadline = time.monotonic() + seconds
+        with self._monitored() as stream:
+            while _ask(stream, "query-status")["status"] != "suspended":
+                if time.monotonic() > deadline or self.exited():
+                    return
+                time.sleep(0.1)
+            # The clock of the guest stands still meanwhile.
+            time.sleep(1)
+            _ask(stream, "system_wakeup")
 
     def pause(self):
         """Stop the guest and its clock."""

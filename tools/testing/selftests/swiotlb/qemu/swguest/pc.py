@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Tests of what a PC may have: an IOMMU with a device that is not trusted, another kernel
-after this one, hibernation, memory that comes and goes."""
+after this one, hibernation and suspend, memory that comes and goes."""
 
 import pathlib
 from typing import NamedTuple
 
-from . import acpi, klog, machine, mapbench, programs, run
+from . import acpi, growth, klog, machine, mapbench, programs, run
 
 USELESS = "the test proves nothing"
 # The frames of a kernel that another one has started
@@ -168,6 +168,53 @@ def hibernated(result):
     if result.log.read_text(errors="replace").count(LOADED) != ROUNDS:
         wrong.append(f"the log does not say {ROUNDS} times: {LOADED}")
     return _told(wrong)
+
+
+# --- suspend ------------------------------------------------------------------------
+
+# The states, and how far they go: "core" stops all CPUs but one, with "none" the machine sleeps.
+STATES = ("freeze:devices", "freeze:platform", "mem:devices", "mem:core", "mem:none", "mem:none")
+SUSPEND_APPEND = "suspend.pm_test_delay=1"
+# What the log says of a state that goes less far, and of each
+SUSPEND_TESTED = "suspend debug: Waiting for"
+SUSPENDED = "PM: suspend exit"
+# Disks are that slow, so that requests are in flight for half a second
+SUSPEND_BPS = 8 << 20
+# See guest/lib/load.sh
+LOAD_MIB = 8
+
+
+def suspend_spec(disks, mib=1):
+    def make(kernel, append, vcpus, memory_mib, ignore):
+        return run.Spec(kernel, "suspend", f"{append} {SUSPEND_APPEND}", vcpus, memory_mib,
+                        [machine.Disk(kind, 4 * mib + LOAD_MIB, SUSPEND_BPS) for kind in disks],
+                        {"DISKS": " ".join(disks), "SIZE": mib, "ENGINE": "io_uring",
+                         "STATES": " ".join(STATES), "BOOT": growth.BOOT_SLOTS},
+                        timeout=900, ignore=ignore)
+    return make
+
+
+def suspended(own):
+    """Return a check that the machine was suspended in all STATES, with buffers in use and pools
+    that were added; with @own, pools of single devices."""
+    def check(result):
+        lines = [line.split() for line in result.text("rounds").splitlines()]
+        wrong = []
+        for state, level, *numbers in lines:
+            flying, used, slots, single = map(int, numbers)
+            run.say(f"{state}, {level}: {flying} requests in flight on the last disk, {used} slots "
+                    f"in use of {slots}, {single} of single devices")
+            if not flying or not used or slots <= growth.BOOT_SLOTS or (own and not single):
+                wrong.append(f"{state}, {level}: nothing in flight in added pools: {USELESS}")
+        if [f"{state}:{level}" for state, level, *_ in lines] != [*STATES]:
+            wrong.append(f"{len(lines)} states, not {len(STATES)}")
+        log = result.log.read_text(errors="replace")
+        tested = sum(not state.endswith(":none") for state in STATES)
+        for line, times in ((SUSPENDED, len(STATES)), (SUSPEND_TESTED, tested)):
+            if log.count(line) != times:
+                wrong.append(f"the log does not say {times} times: {line}")
+        return _told(wrong)
+    return check
 
 
 # --- memory that comes and goes -----------------------------------------------------

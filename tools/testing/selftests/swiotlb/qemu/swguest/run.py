@@ -24,14 +24,15 @@ class Spec:
     instructions that the guest executes; @external: its disks are outside of the machine,
     at ports that make them untrusted; @plugs: the scenario asks for more memory; @reboots:
     it boots more than once, and powers off at the end; @nodes: number of its NUMA nodes, to
-    which its CPUs, its memory and, in turn, its disks belong.
+    which its CPUs, its memory and, in turn, its disks belong; @slots: its disks are in slots
+    that can be powered off.
     """
 
     def __init__(self, kernel, scenario, append="", vcpus=8, memory_mib=2048,
                  disks=(), conf=None, files=None, timeout=120, ignore=(),
                  iothread=True, devices=(), arch=machine.HOST, device_tree="",
                  taint=0, driven=False, counted=False, network=None, external=False,
-                 plugs=False, reboots=False, nodes=0):
+                 plugs=False, reboots=False, nodes=0, slots=False):
         self.kernel = pathlib.Path(kernel)
         self.scenario = scenario
         self.append = append
@@ -54,6 +55,7 @@ class Spec:
         self.plugs = plugs
         self.reboots = reboots
         self.nodes = nodes
+        self.slots = slots
 
     @property
     def uml(self):
@@ -134,6 +136,8 @@ def _without_waiting(path, flags):
 HELD = "held"
 # The begins of the names of frames after which memory is plugged or unplugged
 PLUG, UNPLUG = "plug.", "unplug."
+# That after which the guest suspends to memory, and is woken
+WAKE = "wake."
 
 
 def _initrd(spec, directory):
@@ -264,6 +268,8 @@ class Session:
                     self.machine.plug(name.removeprefix(PLUG))
                 if name.startswith(UNPLUG):
                     self.machine.unplug(name.removeprefix(UNPLUG))
+                if name.startswith(WAKE):
+                    self.machine.wake()
                 self._progress(name)
             self._progress(None)
             if last in self.reader.frames:

@@ -12,12 +12,6 @@
 . /lib/verify.sh
 . /etc/run.conf
 
-# sum DISK: the checksum of what lib/verify.sh wrote
-sum()
-{
-	dd if="/dev/$(disk_node "$1")" bs=1M count=$((4 * SIZE)) iflag=direct 2> /dev/null | md5sum
-}
-
 # grow: have more slots than after boot, but none in use.
 grow()
 {
@@ -41,7 +35,7 @@ read -r _ options < /etc/maprows
 for disk in $DISKS; do
 	disk_wait "$disk" "$(disk_node "$disk")"
 	verify "$disk" "$(disk_node "$disk")"
-	sum "$disk" > "/tmp/$disk.sum"
+	verify_sum "$(disk_node "$disk")" > "/tmp/$disk.sum"
 done
 mapbench_bind
 
@@ -52,9 +46,10 @@ for round in $(seq "$ROUNDS"); do
 	echo disk > /sys/power/state || fail "round $round: no image"
 	echo "$round $boot $before $(swiotlb_slots)" >> /tmp/rounds
 	for disk in $DISKS; do
-		sum "$disk" | cmp -s - "/tmp/$disk.sum" || fail "round $round: other data on $disk"
-		verify "$disk" "$(disk_node "$disk")"
-		sum "$disk" > "/tmp/$disk.sum"
+		node=$(disk_node "$disk")
+		verify_sum "$node" | cmp -s - "/tmp/$disk.sum" || fail "round $round: other data on $disk"
+		verify "$disk" "$node"
+		verify_sum "$node" > "/tmp/$disk.sum"
 	done
 done
 mapbench_unbind

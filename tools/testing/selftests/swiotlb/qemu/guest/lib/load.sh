@@ -1,0 +1,45 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# fio in the background, with many requests in flight on the LOAD_MIB of a disk behind those of
+# lib/verify.sh. One job reads back what it has written, one request at a time: fio would verify
+# what an asynchronous read of a disk that is gone has not read.
+
+LOAD_MIB=8
+
+# load_start DISK NODE: the load goes on until load_stop or load_end, or an error.
+load_start()
+{
+	fio --filename="/dev/$2" --direct=1 --bs=64k --mem=malloc --time_based --runtime=3600 \
+		--size=$((LOAD_MIB / 2))m --output="/tmp/$1.load" \
+		--name=verified --ioengine=psync --rw=randwrite --offset=$((4 * SIZE))m \
+		--verify=crc32c --verify_fatal=1 --verify_backlog=16 \
+		--name=deep --ioengine="$ENGINE" --rw=randread --iodepth=64 \
+		--offset=$((4 * SIZE + LOAD_MIB / 2))m > "/tmp/$1.said" 2>&1 &
+	echo $! > "/tmp/$1.pid"
+}
+
+# load_in_flight NODE: print the number of requests in flight.
+load_in_flight()
+{
+	read -r reads writes < "/sys/block/$1/inflight"
+	echo $((reads + writes))
+}
+
+# load_stop DISK: the load must not have read wrong data. On a disk that is gone, fio may read
+# for ever: the end of the disk is at 0, and no error.
+load_stop()
+{
+	read -r pid < "/tmp/$1.pid"
+	kill -INT "$pid" 2> /dev/null
+	wait "$pid"
+	! grep -E 'func=verify|verify failed|verify: bad|bad (magic|header)' \
+		"/tmp/$1.load" "/tmp/$1.said" || fail "$1 returned wrong data"
+}
+
+# load_end DISK: as load_stop, and there must have been no error.
+load_end()
+{
+	load_stop "$1"
+	[ "$(grep -c 'err= 0' "/tmp/$1.load")" = 2 ] || fail "load on $1: $(cat "/tmp/$1.load")"
+}
