@@ -161,6 +161,17 @@ class MapRows(unittest.TestCase):
         self.assertIn('0 50.00 25.00 "64-64k from device', text)
         self.assertIn('0 100.00 70.71 "nvme 4k read', text)
 
+    def test_natively_it_stands_beside_the_rows_of_make_bench_that_do_the_same(self):
+        self.assertLessEqual(set(figuretables.SAME_ROWS), {row.title for row in mapbench.ROWS})
+        bench = [{"row": row, "base": "643", "ours": "47"} for row in figuretables.SAME_ROWS.values()]
+        entries = mapbench.map_entries({(row, config): [{figure: number for figure in mapbench.FIGURES}]
+                                        for row in mapbench.ROWS for config, number in (("base", 800), ("ours", 200))})
+        found = [{column: mapbench.cell(entry, column) for column in mapbench.COLUMNS} for entry in entries]
+        made = figuretables.makers({"nativemap": found, "bench": bench}, [], None)["nativemap"]().splitlines()
+        self.assertEqual(len(made), 2 + len(mapbench.ROWS))
+        self.assertEqual(sum(" 643 |" in line for line in made), len(figuretables.SAME_ROWS))
+        self.assertIn("25 %", made[2])
+
 
 class Waiting(unittest.TestCase):
     TOOL = {"map_calls": "3000000", "elapsed_ns": "3000000000", "failures": "1000000", "map_p50_ns": "1500",
