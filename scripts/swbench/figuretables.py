@@ -100,8 +100,8 @@ def _next(found):
 
 
 def _native_ratios(found):
-    return _by_row(found, ["by pairs of turns", "patched / base", "dynamic / base", "dynamic / patched",
-                           "patched / none"], ("ours", "dynamic", "dynamic/ours", "ours/none"))
+    return _by_row(found, ["by pairs of turns", "patched / base", "dynamic / patched", "patched / none"],
+                   ("ours", "dynamic/ours", "ours/none"))
 
 
 def _native_map(found, bench):
