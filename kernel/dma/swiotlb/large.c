@@ -106,7 +106,10 @@ static phys_addr_t swiotlb_large_create(struct swiotlb_mem *mem, struct device *
 	return SWIOTLB_MAP_FULL;
 }
 
-/* Map in a new pool within the limit. Free idle large pools if that is necessary. */
+/*
+ * Map in a new pool within the limit. If that is necessary, free idle large pools, also those
+ * that the device does not reach: the limit is for all.
+ */
 static phys_addr_t swiotlb_large_add(struct swiotlb_mem *mem, struct device *dev,
 				     const struct swiotlb_request *req,
 				     unsigned long nslots, struct io_tlb_pool **found)
@@ -115,7 +118,7 @@ static phys_addr_t swiotlb_large_add(struct swiotlb_mem *mem, struct device *dev
 	struct swiotlb_mem *from;
 
 	if (!swiotlb_large_reserve(mem, nslots))
-		for (from = mem; from; from = from->narrower)
+		for (from = mem->wider ?: mem; from; from = from->narrower)
 			swiotlb_growth_trim(from);
 	if (swiotlb_limit_room(mem) >= 0)
 		tlb_addr = swiotlb_large_create(mem, dev, req, nslots, found);

@@ -432,6 +432,31 @@ TEST(large_mapping_lies_above_if_the_device_reaches_that)
 }
 
 /*
+ * A device with less reach needs the room of an idle pool that it does not reach:
+ *
+ *	limit 44 MiB   | boot, 4 MiB | idle, 34 MiB, above 4 GiB | 6 MiB are left |
+ */
+TEST(large_mapping_frees_idle_pools_above)
+{
+	struct device *dev;
+	phys_addr_t orig, tlb;
+
+	needs_pools_above();
+	boot("2048,max=44M");
+	dev = device_below(~0ULL);
+	orig = new_buffer(MIB(34), 0);
+	tlb = map_large(dev, orig, MIB(34));
+	CHECK(tlb >= SHIM_HIGH_START);
+	unmap(dev, tlb, MIB(34), BOTH);
+	dev = device_below(DMA_BIT_MASK(32));
+	tlb = map_large(dev, orig, MIB(20));
+	CHECK(tlb != MAP_FAILED_ADDR);
+	CHECK_EQ(slots_event("waited"), 0);
+	CHECK_EQ(pools_that_are("large"), 1);
+	unmap(dev, tlb, MIB(20), BOTH);
+}
+
+/*
  *	       64 MiB           64 MiB
  *	|..................|..................|
  *	            |  34 MiB   |                  no
