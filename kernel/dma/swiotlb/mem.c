@@ -61,6 +61,7 @@ void swiotlb_mem_init(struct swiotlb_mem *mem)
 	init_llist_head(&mem->cache.filled);
 	swiotlb_queue_init(&mem->queue);
 	swiotlb_queue_init(&mem->limit_queue);
+	INIT_LIST_HEAD(&mem->own_waiters);
 	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
 		swiotlb_growth_init(&mem->growth);
 }
@@ -425,14 +426,8 @@ void swiotlb_queue_wake(struct swiotlb_queue *queue)
  */
 struct swiotlb_waiter *swiotlb_own_first(struct swiotlb_mem *own)
 {
-	struct swiotlb_queue *queue = &swiotlb_mem_shared(own)->queue;
-	struct swiotlb_waiter *waiter;
-
-	lockdep_assert_held(&queue->lock);
-	list_for_each_entry(waiter, &queue->waiters, node)
-		if (waiter->own == own)
-			return waiter;
-	return NULL;
+	lockdep_assert_held(&swiotlb_mem_shared(own)->queue.lock);
+	return list_first_entry_or_null(&own->own_waiters, struct swiotlb_waiter, own_node);
 }
 
 /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Allocators of devices: when there is one, what it holds, and how it ends. */
 #include <pthread.h>
+#include <sys/mman.h>
 #include "harness.h"
 
 #if defined(ENGINE_ours) && defined(CONFIG_SWIOTLB_DYNAMIC)
@@ -703,7 +704,7 @@ static void waits_for(const void *tlb)
 	CHECK_EQ(slots_event("waited"), 1);
 	CHECK_EQ(slots_event("wait_timed_out"), 0);
 	/* Nobody waits any more: magazines keep buffers */
-	CHECK_EQ(own_of(sleeper)->nwaiters, 0);
+	CHECK(list_empty(&own_of(sleeper)->own_waiters));
 	CHECK(!swiotlb_cache_is_waited(&own_of(sleeper)->cache));
 	CHECK(!swiotlb_cache_is_waited(&swiotlb_default_mem.cache));
 }
@@ -712,6 +713,44 @@ TEST(own_wakes_callers_that_wait)
 {
 	in_child(waits_for, &in_own, "its own");
 	in_child(waits_for, &in_common, "the common one");
+}
+
+/* The first caller that waits is one of another device, and touching it is fatal */
+static void free_beside_others(void)
+{
+	struct list_head *waiters = &swiotlb_default_mem.queue.waiters;
+	struct swiotlb_waiter *others;
+
+	shim_advance(1);
+	if (!to_free)
+		return;
+	others = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		      -1, 0);
+	list_add(&others->node, waiters);
+	mprotect(others, PAGE_SIZE, PROT_NONE);
+	unmap(sleeper, *to_free, SZ_64K, DMA_TO_DEVICE);
+	mprotect(others, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	list_del(&others->node);
+	to_free = NULL;
+}
+
+/* However many callers of other devices wait: an unmap does not walk over them */
+TEST(own_unmap_does_not_look_at_other_waiters)
+{
+	static phys_addr_t tlbs[MOST];
+	phys_addr_t got;
+
+	boot("4096,1,own,max=16M");
+	sleeper = owner(1, SZ_2M);
+	hog(sleeper, tlbs);
+	in_own = tlbs[0];
+	CHECK(is_in(own_of(sleeper), sleeper, in_own));
+	to_free = &in_own;
+	shim_meanwhile = free_beside_others;
+	got = map_sleeping(sleeper, SZ_64K);
+	shim_meanwhile = NULL;
+	CHECK_EQ(got, in_own);
+	CHECK(list_empty(&own_of(sleeper)->own_waiters));
 }
 
 /*
@@ -782,7 +821,7 @@ static void wait_behind_another(void (*fn)(void), phys_addr_t *tlb)
 	shim_meanwhile = NULL;
 	CHECK(is_in(own_of(sleeper), sleeper, late));
 	CHECK_EQ(slots_event("wait_timed_out"), 0);
-	CHECK_EQ(own_of(sleeper)->nwaiters, 0);
+	CHECK(list_empty(&own_of(sleeper)->own_waiters));
 	CHECK(!swiotlb_cache_is_waited(&own_of(sleeper)->cache));
 }
 
@@ -919,7 +958,7 @@ TEST(own_wakes_the_next_caller_behind_others)
 	CHECK(!between.ended);
 	unmap(other, hogged[0], SZ_64K, DMA_TO_DEVICE);
 	CHECK(end_caller(&between) != MAP_FAILED_ADDR);
-	CHECK_EQ(own_of(sleeper)->nwaiters, 0);
+	CHECK(list_empty(&own_of(sleeper)->own_waiters));
 }
 
 /* At its limit the worker can do nothing: it must not be woken by each map that finds no room */
