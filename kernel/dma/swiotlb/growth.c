@@ -250,6 +250,10 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 		planned = swiotlb_growth_size(mem, demand);
 		if (!planned)
 			return;
+		if (swiotlb_pools_prepare()) {
+			swiotlb_growth_failed(mem, false);
+			return;
+		}
 		swiotlb_mem_set_apart(mem, planned);
 	}
 

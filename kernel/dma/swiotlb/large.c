@@ -89,9 +89,13 @@ static phys_addr_t swiotlb_large_create(struct swiotlb_mem *mem, struct device *
 		.nid = swiotlb_dev_node(dev),
 		.gfp = GFP_KERNEL | __GFP_NOWARN,
 	};
-	struct io_tlb_pool *pool = swiotlb_pool_create(mem, &pages, 1);
+	struct io_tlb_pool *pool;
 	phys_addr_t tlb_addr;
 
+	scoped_guard(mutex, &swiotlb_pools_lock)
+		if (swiotlb_pools_prepare())
+			return SWIOTLB_MAP_FULL;
+	pool = swiotlb_pool_create(mem, &pages, 1);
 	if (IS_ERR(pool))
 		return SWIOTLB_MAP_FULL;
 

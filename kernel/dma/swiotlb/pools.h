@@ -37,6 +37,7 @@ struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
 					struct swiotlb_pages *pages,
 					unsigned int nareas);
 bool swiotlb_pool_destroy(struct io_tlb_pool *pool);
+int swiotlb_pools_prepare(void);
 int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_pools_close(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_pools_reopen(struct swiotlb_mem *mem, struct io_tlb_pool *pool);

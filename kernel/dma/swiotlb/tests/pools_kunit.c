@@ -70,6 +70,8 @@ static struct swiotlb_test_pools *swiotlb_test_pools(struct kunit *test)
 static int swiotlb_test_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
 	guard(mutex)(&swiotlb_pools_lock);
+	if (swiotlb_pools_prepare())
+		return -ENOMEM;
 	return swiotlb_pools_add(mem, pool);
 }
 

@@ -1212,6 +1212,36 @@ TEST(own_of_more_devices_than_numbers)
 	take_numbers(false);
 }
 
+static unsigned int decrypted;
+
+static void count_decryption(const void *vaddr, size_t bytes)
+{
+	decrypted++;
+}
+
+/* A pool that cannot be added must not be made: to clear and decrypt it is expensive */
+TEST(own_pool_without_a_number_is_not_made)
+{
+	struct device *first, *dev;
+
+	boot_encrypted("512,1,own,max=64M");
+	take_numbers(true);
+	first = owner(1, SZ_1M);
+	CHECK(held(own_of(first)) > 0);
+	shim_on_decrypt = count_decryption;
+	dev = owner(1, SZ_1M);
+	CHECK_EQ(held(own_of(dev)), 0);
+	CHECK_EQ(map_sleeping(dev, SZ_1M), MAP_FAILED_ADDR);
+	CHECK_EQ(decrypted, 0);
+	/* One of the numbers is released */
+	end_device(first);
+	ticks(100);
+	CHECK(map_sleeping(dev, SZ_1M) != MAP_FAILED_ADDR);
+	CHECK_EQ(decrypted, 1);
+	shim_on_decrypt = NULL;
+	take_numbers(false);
+}
+
 /* The limit leaves room for a small pool only: that is added, and nothing is logged */
 TEST(own_of_little_memory)
 {
