@@ -28,14 +28,13 @@ void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots)
 /**
  * swiotlb_pools_list() - add a pool to the list of its allocator
  * @mem:	Allocator.
- * @pool:	The pool, which can already be found by address. From now on, maps search it
- *		if it is open.
+ * @pool:	The pool, which can already be found by address, and counts as held. From now
+ *		on, maps search it if it is open.
  *
  * Context: As for swiotlb_pools_count().
  */
 void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
-	swiotlb_mem_hold(mem, pool->nslots);
 	list_add_tail_rcu(&pool->node, &mem->pools.list);
 	if (swiotlb_pool_is_open(pool))
 		swiotlb_pools_count(mem, pool->nslots);
@@ -82,6 +81,7 @@ void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem)
 	mem->pub.pool = pool;
 	if (!mem->last && pool->segment_mask == SWIOTLB_NO_BOUNDARY)
 		mem->last = pool->end - 1;
+	swiotlb_mem_hold(mem, pool->nslots);
 	swiotlb_pools_list(mem, pool);
 }
 

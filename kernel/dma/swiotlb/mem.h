@@ -433,7 +433,7 @@ static inline void swiotlb_mem_set_apart(struct swiotlb_mem *mem, long nslots)
 		atomic_long_add(nslots, &mem->common->growth.apart);
 }
 
-/* Count the slots of a pool that is added to the list, negative if it is removed. */
+/* Count the slots of a pool that is going to be made, negative if its memory is free. */
 static inline void swiotlb_mem_hold(struct swiotlb_mem *mem, long nslots)
 {
 	WRITE_ONCE(mem->pools.held, mem->pools.held + nslots);

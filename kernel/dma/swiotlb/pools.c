@@ -243,7 +243,8 @@ int swiotlb_pools_prepare(void)
 /**
  * swiotlb_pools_add() - publish a pool
  * @mem:	Allocator of the pool.
- * @pool:	A pool whose memory begins and ends on a multiple of 2 MiB.
+ * @pool:	A pool whose memory begins and ends on a multiple of 2 MiB, and that counts as
+ *		held.
  *
  * The pool is added at the end of the list. Older pools are searched first, so the youngest
  * fall idle first.
@@ -309,7 +310,7 @@ void swiotlb_pools_reopen(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
  * swiotlb_pools_remove() - remove a pool from its allocator
  * @mem:	Allocator.
  * @pool:	A pool that was closed a grace period ago, with no slot in use. It may be
- *		destroyed after another grace period.
+ *		destroyed after another grace period. Until then it counts as held.
  *
  * Context: Process context, swiotlb_pools_lock is held.
  */
@@ -319,7 +320,6 @@ void swiotlb_pools_remove(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	swiotlb_index_set(pool, 0);
 	list_del_rcu(&pool->node);
 	WRITE_ONCE(mem->pools.closed, mem->pools.closed - pool->nslots);
-	swiotlb_mem_hold(mem, -(long)pool->nslots);
 }
 
 /**

@@ -736,6 +736,82 @@ TEST(large_mapping_of_high_memory)
 	shim_highmem_start = SHIM_HIGHMEM;
 }
 
+static void map_without_sleep(void)
+{
+	other_tlb = map_full(other_dev, new_buffer(SZ_64K, 0), SZ_64K, 0, BOTH,
+			     DMA_ATTR_NO_WARN);
+}
+
+/* Fill the boot pool, and expect a transient pool while another pool is being added */
+static void fill_and_watch(size_t bytes)
+{
+	phys_addr_t orig = new_buffer(SZ_64K, 0);
+
+	other_dev = new_device(0, 0);
+	other_tlb = MAP_FAILED_ADDR;
+	for (; bytes; bytes -= SZ_64K)
+		CHECK(map(other_dev, orig, SZ_64K, BOTH) != MAP_FAILED_ADDR);
+	CHECK_EQ(slots_event("transient"), 0);
+	shim_on_grow = map_without_sleep;
+}
+
+/*
+ * A pool counts once at each moment, also when it has just been added:
+ *
+ *	limit 32 MiB   | boot, 4 MiB, full | 20 MiB for one mapping | 8 MiB are left |
+ */
+TEST(large_pool_counts_once)
+{
+	phys_addr_t tlb;
+
+	boot("2048,1,max=32M");
+	fill_and_watch(MIB(4));
+	tlb = map_large(other_dev, new_buffer(MIB(20), 0), MIB(20));
+	CHECK(tlb != MAP_FAILED_ADDR);
+	CHECK(!shim_on_grow);
+	CHECK(other_tlb != MAP_FAILED_ADDR);
+	CHECK_EQ(slots_event("transient"), 1);
+}
+
+static long room;
+
+static void look_at_room(void)
+{
+	room = swiotlb_limit_room(&swiotlb_default_mem);
+}
+
+/*
+ *	limit 6 MiB    | boot, 1 MiB, half full | 4 MiB are added | 1 MiB is left |
+ */
+TEST(pool_that_is_added_counts_once)
+{
+	boot("512,1,dynamic,max=6M");
+	fill_and_watch(SZ_512K + SZ_64K);
+	shim_on_grow = look_at_room;
+	shim_run_work();
+	CHECK(!shim_on_grow);
+	CHECK_EQ(swiotlb_default_mem.pools.held, MIB(5) >> IO_TLB_SHIFT);
+	CHECK_EQ(room, MIB(1) >> IO_TLB_SHIFT);
+}
+
+/* What was planned no longer counts if there is no memory, or only for a smaller pool */
+TEST(pool_that_is_not_made_does_not_count)
+{
+	boot("512,1,dynamic,max=6M");
+	fill_and_watch(SZ_512K + SZ_64K);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_run_work();
+	CHECK_EQ(slots_event("grow_failed"), 1);
+	CHECK_EQ(swiotlb_limit_room(&swiotlb_default_mem), MIB(5) >> IO_TLB_SHIFT);
+	shim_faults[SHIM_FAULT_PAGES].min_order = get_order(MIB(4));
+	ticks(3);
+	map_without_sleep();
+	shim_run_work();
+	CHECK_EQ(swiotlb_limit_room(&swiotlb_default_mem), MIB(3) >> IO_TLB_SHIFT);
+	CHECK_EQ(swiotlb_default_mem.pools.held, MIB(3) >> IO_TLB_SHIFT);
+}
+
 /* An entry of a scatterlist */
 struct entry {
 	phys_addr_t orig, tlb;
@@ -906,6 +982,7 @@ TEST(large_mapping_without_memory_fails)
 	CHECK_EQ(map_large(dev, orig, MIB(34)), MAP_FAILED_ADDR);
 	shim_fail_none();
 	CHECK_EQ(shim_usage().pages, before.pages);
+	CHECK_EQ(swiotlb_default_mem.pools.held, swiotlb_default_mem.boot_pool.nslots);
 	unmap(dev, map_large(dev, orig, MIB(34)), MIB(34), BOTH);
 	ticks(30);
 	CHECK_EQ(shim_usage().pages, before.pages);

@@ -558,6 +558,24 @@ TEST(own_ends_with_the_device)
 	in_child(ends, "", "encrypted");
 }
 
+/* Memory that is lost when the device ends counts towards the common limit, for ever */
+TEST(own_memory_that_is_lost_counts_for_all)
+{
+	struct device *dev;
+	unsigned long lost;
+
+	boot_encrypted("512,own");
+	dev = owner(1, SZ_1M);
+	lost = held(own_of(dev));
+	CHECK(lost > 0);
+	shim_fail(SHIM_FAULT_ENCRYPT, 0, 1);
+	end_device(dev);
+	ticks(20);
+	shim_fail_none();
+	CHECK_EQ(atomic_long_read(&swiotlb_default_mem.growth.apart), lost);
+	CHECK_EQ(slots_event("leaked_bytes"), lost << IO_TLB_SHIFT);
+}
+
 /* Without a pool, ever */
 TEST(own_ends_unused)
 {
