@@ -110,11 +110,13 @@ struct swiotlb_queue {
  * @node:	Member of the queue.
  * @room:	Completed when there may be room, or this waiter has become the first.
  * @own:	Allocator of the device that is searched, too; %NULL for none.
+ * @own_node:	Member of @own_waiters of that allocator.
  */
 struct swiotlb_waiter {
 	struct list_head node;
 	struct completion room;
 	struct swiotlb_mem *own;
+	struct list_head own_node;
 };
 
 /**
@@ -135,8 +137,8 @@ struct swiotlb_waiter {
  * @limit_queue: Callers that wait for room within the limit.
  * @full:	Of a device's own allocator: slots of a map that found no room; 0 if slots
  *		were freed since then. A hint, while the allocator is crowded.
- * @nwaiters:	Of a device's own allocator: callers of the device that wait in the queue of
- *		the common one, whose lock protects this.
+ * @own_waiters: Of a device's own allocator: callers of the device, &struct swiotlb_waiter,
+ *		that wait in the queue of the common one, whose lock protects this list.
  * @early_used:	Slots that were mapped, less those that were unmapped, before there were
  *		magazines.
  * @early_bounced: Bytes that were copied before there were magazines.
@@ -161,7 +163,7 @@ struct swiotlb_mem {
 	struct swiotlb_queue queue;
 	struct swiotlb_queue limit_queue;
 	unsigned int full;
-	unsigned int nwaiters;
+	struct list_head own_waiters;
 	atomic_long_t early_used;
 	atomic_long_t early_bounced;
 	struct swiotlb_growth growth;
@@ -431,7 +433,7 @@ static inline void swiotlb_mem_set_apart(struct swiotlb_mem *mem, long nslots)
 		atomic_long_add(nslots, &mem->common->growth.apart);
 }
 
-/* Count the slots of a pool that is added to the list, negative if it is removed. */
+/* Count the slots of a pool that is going to be made, negative if its memory is free. */
 static inline void swiotlb_mem_hold(struct swiotlb_mem *mem, long nslots)
 {
 	WRITE_ONCE(mem->pools.held, mem->pools.held + nslots);
