@@ -38,27 +38,7 @@
  * reach of devices.
  */
 
-/**
- * enum swiotlb_event - a rare event that is counted for an allocator
- * @SWIOTLB_GROWN:	Pools that were added.
- * @SWIOTLB_GROW_FAILED: Failed attempts to add a pool.
- * @SWIOTLB_CLOSED:	Pools that were closed.
- * @SWIOTLB_REOPENED:	Closed pools that were opened again.
- * @SWIOTLB_FREED:	Pools that were freed.
- * @SWIOTLB_TRANSIENT:	Mappings in a transient pool.
- * @SWIOTLB_LARGE:	Mappings in a large pool.
- * @SWIOTLB_TOO_LARGE:	Requests that are too large for any pool.
- * @SWIOTLB_MISALIGNED:	Requests whose alignment and boundary exclude each other.
- * @SWIOTLB_OUT_OF_REACH: Requests of devices that reach no memory.
- * @SWIOTLB_FULL:	Maps that found no room.
- * @SWIOTLB_AT_LIMIT:	Maps that found no room because the limit was reached.
- * @SWIOTLB_NO_MEMORY:	Maps that found no room, and no memory for another pool.
- * @SWIOTLB_LEAKED:	Bytes that could not be encrypted again, and are lost.
- * @SWIOTLB_SET_MEMORY:	Pools whose memory was decrypted or encrypted.
- * @SWIOTLB_WAITED:	Maps that waited for room.
- * @SWIOTLB_WAIT_TIMED_OUT: Maps that found no room until the timeout.
- * @SWIOTLB_NR_EVENTS:	Number of events.
- */
+/* Rare events that are counted: see Documentation/ABI/testing/sysfs-kernel-mm-swiotlb. */
 enum swiotlb_event {
 	SWIOTLB_GROWN,
 	SWIOTLB_GROW_FAILED,
