@@ -143,42 +143,6 @@ unsigned long swiotlb_mem_bounced(const struct swiotlb_mem *mem)
 	return bytes;
 }
 
-static bool swiotlb_mem_may_use(const struct swiotlb_mem *mem,
-				const struct io_tlb_pool *pool,
-				enum swiotlb_reach reach)
-{
-	return swiotlb_pool_is_open(pool) &&
-	       (reach != SWIOTLB_REACH_BOOT || pool == &mem->boot_pool);
-}
-
-/**
- * swiotlb_mem_claimed() - number of slots that are not free in their area
- * @mem:	Allocator.
- * @reach:	Pools to count.
- * @total:	Increased by the slots of these pools.
- * @used:	Increased by their slots in use. Buffers in magazines count as in use, but
- *		a failed map has just drained the magazines.
- *
- * Context: Any. For log messages only, since it walks over areas.
- */
-void swiotlb_mem_claimed(const struct swiotlb_mem *mem, enum swiotlb_reach reach,
-			 unsigned long *total, unsigned long *used)
-{
-	struct io_tlb_pool *pool;
-
-	if (reach == SWIOTLB_REACH_NONE)
-		return;
-	guard(rcu)();
-	for (; mem; mem = reach == SWIOTLB_REACH_WIDER ? mem->wider : NULL) {
-		swiotlb_for_each_pool(pool, mem) {
-			if (!swiotlb_mem_may_use(mem, pool, reach))
-				continue;
-			*total += pool->nslots;
-			*used += swiotlb_pool_used(pool);
-		}
-	}
-}
-
 /**
  * swiotlb_dev_last() - highest address of memory that a device can use
  * @dev:	Device. If its bus has windows, it may not reach all memory below.

@@ -225,6 +225,15 @@ static inline struct swiotlb_mem *swiotlb_mem_widest(struct swiotlb_mem *mem,
 	return reach == SWIOTLB_REACH_WIDER ? mem->wider : mem;
 }
 
+/* May a device with this reach, which is not %SWIOTLB_REACH_NONE, map in the pool? */
+static inline bool swiotlb_mem_may_use(const struct swiotlb_mem *mem,
+				       const struct io_tlb_pool *pool,
+				       enum swiotlb_reach reach)
+{
+	return swiotlb_pool_is_open(pool) &&
+	       (reach != SWIOTLB_REACH_BOOT || pool == &mem->boot_pool);
+}
+
 /*
  * Slots that a pool for one request needs. If the pool begins on a multiple of the alignment,
  * the mapping begins at slot @req->align. If DMA addresses differ from physical addresses, the
@@ -276,8 +285,6 @@ void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem);
 int swiotlb_mem_start_magazines(struct swiotlb_mem *mem);
 unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem);
 unsigned long swiotlb_mem_bounced(const struct swiotlb_mem *mem);
-void swiotlb_mem_claimed(const struct swiotlb_mem *mem, enum swiotlb_reach reach,
-			 unsigned long *total, unsigned long *used);
 u64 swiotlb_dev_last(struct device *dev);
 bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
 			 phys_addr_t first, phys_addr_t last);
