@@ -154,31 +154,11 @@ static int swiotlb_events_show(struct seq_file *seq, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(swiotlb_events);
 
-/**
- * swiotlb_pool_nid() - node that a pool is on
- * @pool:	The pool.
- *
- * Context: Any.
- * Return: Its number; %NUMA_NO_NODE for a restricted pool where there are no pages.
- */
-int swiotlb_pool_nid(const struct io_tlb_pool *pool)
-{
-	unsigned long pfn = PHYS_PFN(pool->start);
-
-	return pfn_valid(pfn) ? pfn_to_nid(pfn) : NUMA_NO_NODE;
-}
-
-static const char *swiotlb_pool_state_name(const struct io_tlb_pool *pool)
-{
-	static const char *const names[] = {
-		[SWIOTLB_POOL_OPEN] = "open",
-		[SWIOTLB_POOL_CLOSED] = "closed",
-		[SWIOTLB_POOL_TRANSIENT] = "transient",
-		[SWIOTLB_POOL_LARGE] = "large",
-	};
-
-	return names[READ_ONCE(pool->state)];
-}
+static const char *const swiotlb_pool_states[] = {
+	[SWIOTLB_POOL_OPEN] = "open",
+	[SWIOTLB_POOL_CLOSED] = "closed",
+	[SWIOTLB_POOL_LARGE] = "large",
+};
 
 /* Slots in use include buffers in magazines. */
 static int swiotlb_pools_show(struct seq_file *seq, void *unused)
@@ -193,7 +173,7 @@ static int swiotlb_pools_show(struct seq_file *seq, void *unused)
 			seq_printf(seq, "%u %pa %lu %d %s %u %lu\n",
 				   pool->id, &pool->start,
 				   swiotlb_kib(pool->nslots), swiotlb_pool_nid(pool),
-				   swiotlb_pool_state_name(pool),
+				   swiotlb_pool_states[pool->state],
 				   pool->nareas, swiotlb_pool_used(pool));
 	return 0;
 }

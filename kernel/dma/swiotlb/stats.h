@@ -40,6 +40,13 @@ extern const struct swiotlb_event_info swiotlb_event_infos[];
 
 unsigned long swiotlb_stat(struct swiotlb_mem *mem, enum swiotlb_stat stat);
 int swiotlb_stat_reset_peak(struct swiotlb_mem *mem, u64 val);
-int swiotlb_pool_nid(const struct io_tlb_pool *pool);
+
+/* Node that a pool is on; %NUMA_NO_NODE for a restricted pool where there are no pages. */
+static inline int swiotlb_pool_nid(const struct io_tlb_pool *pool)
+{
+	unsigned long pfn = PHYS_PFN(pool->start);
+
+	return pfn_valid(pfn) ? pfn_to_nid(pfn) : NUMA_NO_NODE;
+}
 
 #endif /* _KERNEL_DMA_SWIOTLB_STATS_H */
