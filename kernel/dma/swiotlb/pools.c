@@ -171,7 +171,7 @@ struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
 	size_t head = ALIGN(sizeof(struct io_tlb_pool), SMP_CACHE_BYTES);
 	unsigned long nslots = pages->bytes >> IO_TLB_SHIFT;
 	size_t bytes = head + swiotlb_pool_meta_bytes(nslots, nareas);
-	struct io_tlb_pool *pool;
+	struct io_tlb_pool *pool __free(kvfree) = NULL;
 	int ret;
 
 	/* vmalloc() must not be called in interrupts, not even with GFP_NOWAIT. */
@@ -186,16 +186,14 @@ struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
 		swiotlb_pool_count_change(mem, pages);
 	if (ret == -ENOTRECOVERABLE)
 		swiotlb_pool_count_lost(mem, pages);
-	if (ret) {
-		kvfree(pool);
+	if (ret)
 		return ERR_PTR(ret);
-	}
 
 	pool->mem = mem;
 	pool->source = pages->source;
 	swiotlb_pool_init(pool, (void *)pool + head, pages->start, pages->vaddr,
 			  nslots, nareas);
-	return pool;
+	return_ptr(pool);
 }
 
 /**
