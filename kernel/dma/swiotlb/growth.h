@@ -20,9 +20,7 @@
 /* Minimum interval between runs of the worker because an area is half full, in jiffies. */
 #define SWIOTLB_LOOK		(HZ / 16)
 
-struct device;
 struct io_tlb_pool;
-struct shrinker;
 struct swiotlb_mem;
 
 /**

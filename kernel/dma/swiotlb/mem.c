@@ -305,9 +305,6 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
  * @reach:	Pools that the device can use.
  * @hit:	Filled in on success.
  *
- * The buffer comes from the CPU's magazine, or from an area. If no area has room and the
- * allocator is not crowded yet, the magazines are drained, and the areas searched again.
- *
  * Context: Any, takes locks of areas and depots.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
  */

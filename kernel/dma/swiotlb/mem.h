@@ -482,15 +482,9 @@ static inline struct swiotlb_mem *swiotlb_mem_first(struct swiotlb_mem *mem,
 	return swiotlb_dma_addr(mem, dev, mem->last) <= limit ? mem : NULL;
 }
 
-/**
- * swiotlb_mem_map_cached() - map in a buffer of this CPU's magazine
- * @mem:	Allocator.
- * @dev:	Device that will use the mapping, and reaches all pools of @mem.
- * @req:	The request; swiotlb_request_possible() is %true for it.
- * @found:	Receives the pool on success.
- *
- * Context: Any, takes the lock of a depot if it is free.
- * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
+/*
+ * Map in a buffer of this CPU's magazine, for a device that reaches all pools. Takes the lock
+ * of a depot if it is free. Returns %SWIOTLB_MAP_FULL if there is no buffer that fits.
  */
 static inline phys_addr_t
 swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,

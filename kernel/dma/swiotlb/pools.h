@@ -29,7 +29,6 @@ struct swiotlb_pools {
 #define swiotlb_for_each_pool_locked(pool, mem) \
 	list_for_each_entry(pool, &(mem)->pools.list, node)
 
-/* Protects the lists, states and counts of all pools; see "Lock order". */
 extern struct mutex swiotlb_pools_lock;
 
 void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots);

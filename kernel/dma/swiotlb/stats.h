@@ -7,11 +7,7 @@
 
 #include "mem.h"
 
-/**
- * struct swiotlb_event_info - how an event is shown
- * @name:	Of the counter.
- * @mode:	Of its file in sysfs.
- */
+/* An event: the name of its counter, and the mode of its file in sysfs. */
 struct swiotlb_event_info {
 	const char *name;
 	umode_t mode;
