@@ -49,7 +49,7 @@ def arguments():
                         metavar="CONFIG,...",
                         help="only these of " + ", ".join(NAMES))
     parser.add_argument("--turns", type=command.positive, default=os.environ.get("TURNS") or None,
-                        help="the most turns of a row, where its interval decides (TURNS)")
+                        help="the most turns of a pair, where its interval decides (TURNS)")
     args = parser.parse_args()
     unknown = set(args.only or ()) - set(NAMES)
     if unknown:
@@ -89,7 +89,7 @@ def compare(args, directory, kind, tables):
     sources = results.images(args.images, images)
     chosen = rows(args.repeats, args.only)
     if args.turns and chosen.most:
-        chosen = chosen._replace(most=max(args.turns, chosen.turns))
+        chosen = chosen._replace(most=args.turns)
     env = environment.Environment(chosen, sources)
     measured = measure.Measurement(chosen, results.copies(sources, directory / ".images"),
                                    directory, sys.stdout.isatty())

@@ -13,7 +13,7 @@ sys.dont_write_bytecode = True
 TREE = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TREE / "scripts"))
 
-from swbench import command, environment, nativeprofile, plan, results  # noqa: E402
+from swbench import command, environment, nativeprofile, plan, profiles, results  # noqa: E402
 from swguest import run, uml  # noqa: E402
 
 IMAGES = {"base": "base-mapbench-um", "ours": "ours-um"}
@@ -23,7 +23,8 @@ def profile(args, directory):
     chosen = plan.native_profile(args.repeats)
     sources = results.images(args.images, IMAGES)
     env = environment.Environment(chosen, sources)
-    measured = nativeprofile.Profiled(chosen, results.copies(sources, directory / ".images"), directory,
+    symbols = {name: profiles.Symbols(results.symbols(path)) for name, path in sources.items()}
+    measured = nativeprofile.Profiled(symbols, chosen, results.copies(sources, directory / ".images"), directory,
                                       sys.stdout.isatty())
     measured.accel = uml.ARCH
     if results.conduct(measured, env, directory):

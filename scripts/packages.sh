@@ -19,7 +19,7 @@ case ${1:-} in
 	need python3=python3 qemu-system-x86_64=qemu-system-x86 fio=fio busybox=busybox-static \
 		gnuplot=gnuplot-nox strip=binutils ;;
 arm)
-	need qemu-system-arm=qemu-system-arm
+	need qemu-system-arm=qemu-system-arm dtc=device-tree-compiler
 	cross arm-linux-gnueabihf armhf ;;
 arm64)
 	need qemu-system-aarch64=qemu-system-arm dtc=device-tree-compiler

@@ -70,9 +70,7 @@ static bool swiotlb_mem_suits(const struct io_tlb_mem *mem, struct device *dev)
 	pr_warn_once("Memory encryption is active and system is using DMA bounce buffers\n");
 	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
 		return mem->cc_shared == force_dma_unencrypted(dev);
-	if (cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT))
-		return mem->cc_shared;
-	return true;
+	return mem->cc_shared;
 }
 
 /* Masks must be 2^n - 1. If the mask of a driver has holes, use the next larger one. */

@@ -3,12 +3,19 @@
 
 import re
 
-from . import cpus, mechanisms, nativeprofile, nodes, plan as plans, report, waiting
+from . import cpus, mapbench, mechanisms, nativeprofile, nodes, plan as plans, report, waiting
 
 # Rows of make bench that run the same code in both columns
 BOUNDS = re.compile(r"bare memcpy |hand .* without mapping$|.* nothing else$")
 # A ratio up to this is a small gain
 GAIN = 1.1
+# Rows of the map benchmark, and those of make bench that do the same
+SAME_ROWS = {"4k to device, 1 thread, depth 1": "map+unmap 4 KiB to device",
+             "4k from device, 1 thread, depth 1": "map+unmap 4 KiB from device",
+             "64k to device, 1 thread, depth 1": "map+unmap 64 KiB to device",
+             "64k from device, 1 thread, depth 1": "map+unmap 64 KiB from device",
+             "256k to device, 1 thread, depth 1": "map+unmap 256 KiB to device",
+             "256k from device, 1 thread, depth 1": "map+unmap 256 KiB from device"}
 
 
 def _number(text):
@@ -93,8 +100,22 @@ def _next(found):
 
 
 def _native_ratios(found):
-    return _by_row(found, ["by pairs of turns", "patched / base", "dynamic / base", "dynamic / patched",
-                           "patched / none"], ("ours", "dynamic", "dynamic/ours", "ours/none"))
+    return _by_row(found, ["by pairs of turns", "patched / base", "dynamic / patched", "patched / none"],
+                   ("ours", "dynamic/ours", "ours/none"))
+
+
+def _native_map(found, bench):
+    """Return the table of make native-map; @bench: the rows of make bench, where there are the same."""
+    beside = {line["row"]: line for line in bench}
+    rows = []
+    for line in found:
+        title, _, figure = line["row"].rpartition(": ")
+        if figure == mapbench.PAIR:
+            same = beside.get(SAME_ROWS.get(title), {})
+            rows.append([title, line["base"], line["ours"], report.percent(float(line["ratio"])),
+                         same.get("base", ""), same.get("ours", "")])
+    return report.grid(["ns for a map and its unmap", "base", "patched", "patched / base", "make bench: base",
+                        "make bench: patched"], rows)
 
 
 def _without(found):
@@ -134,6 +155,7 @@ def makers(tables, runs, repo):
             "native": lambda: report.throughput(entries(lines("native"))),
             "nativepairs": lambda: _pairs(lines("nativepairs")),
             "nativeratios": lambda: _native_ratios(lines("nativeratios")),
+            "nativemap": lambda: _native_map(lines("nativemap"), lines("bench")),
             "nativeprofile": lambda: nativeprofile.grid(lines("nativeprofile")),
             "weak": lambda: _bench(weak(lines("bench"))),
             "limits": lambda: _limits(lines("bench")),

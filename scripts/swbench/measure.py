@@ -131,14 +131,14 @@ class Measurement:
         plan = self.plan
         timed = BOOT_SECONDS * len(plan.groups()) + len(plan.rows) * (
             plan.turns * self._row_seconds() + self._cold_seconds())
-        more = len(self._paired([(config, None) for config in plan.configs])) \
-            * len(plan.rows) * (self._most() - plan.turns) * self._row_seconds()
+        more = sum(self._pair_seconds(row) for row in plan.rows) * len(plan.pairs()) * plan.most
         checked = BOOT_SECONDS + 3 * self._verify_seconds()
         return (plan.repeats * (len(plan.configs) * timed + more)
                 + len(self._verified()) * checked)
 
-    def _most(self):
-        return self.plan.most or self.plan.turns
+    def _pair_seconds(self, row):
+        """Return the seconds that a turn of a pair takes."""
+        return self._row_seconds() * (1 if self.plan.together(row) else 2)
 
     def _verified(self):
         return [c for c in self.plan.configs if c.name in plans.VERIFIED]
@@ -243,23 +243,45 @@ class Measurement:
 
     def _turns(self, row, number, guests):
         """Reverse the order in every other turn, so that drift affects all alike."""
-        for turn in range(self._most()):
-            if turn == self.plan.turns:
-                guests = self._paired(guests)
-            if turn >= self.plan.turns and self._precise(row):
-                self._progress.done(len(guests) * self._row_seconds()
-                                    * (self._most() - turn))
-                return
+        for turn in range(self.plan.turns):
             self._hand_over(row, f"{number}.{turn + 1}")
             cold = self.plan.cold if turn == 0 else 0
             for config, guest in guests[::-1 if turn % 2 else 1]:
                 self._turn(row, config, f"{number}.{turn + 1}", guest, cold)
+        for pair in self.plan.pairs():
+            self._pair_turns(row, pair, number, [one for one in guests if one[0].name in pair])
 
-    @staticmethod
-    def _paired(guests):
-        """Return those of the guests that take more turns for a precise interval."""
-        names = {name for pair in plans.PRECISE for name in pair}
-        return [(config, guest) for config, guest in guests if config.name in names]
+    def _pair_turns(self, row, pair, number, guests):
+        """Let the guests of a @pair take turns until their ratio is precise."""
+        for turn in range(self.plan.most):
+            if turn >= plans.LEAST and self._precise(row, pair):
+                self._progress.done(self._pair_seconds(row) * (self.plan.most - turn))
+                return
+            name = f"{number}.{'-'.join(pair)}.{turn + 1}"
+            order = guests[::-1 if turn % 2 else 1]
+            if self.plan.together(row):
+                self._together(row, pair, name, order)
+            else:
+                for config, guest in order:
+                    self._turn(row, config, name, guest, 0)
+
+    def _together(self, row, pair, number, guests):
+        """Let both guests run @row at the same time, on the same CPU."""
+        name = f"{row.name}.{number}"
+        alive = [(config, guest) for config, guest in guests if guest.alive]
+        for _, guest in alive:
+            guest.begin(row.guest_line(name))
+        said = {config.name: guest.finished(f"{name}.fio", TURN_SECONDS) for config, guest in alive}
+        self._progress.done(self._pair_seconds(row))
+        found = {config.name: self._take_fio(name, config, said[config.name])
+                 for config, _ in alive if said[config.name] is not None}
+        if len(found) < len(pair):
+            for config in {*pair} - {*found}:
+                self.samples.add_errors(row, config, 1)
+            return
+        self.samples.add_together(row, pair, [found[config][0] for config in pair])
+        for config in pair:
+            self.samples.add_errors(row, config, found[config][3])
 
     def _hand_over(self, row, turn):
         """Record the time of a cache line between two CPUs. It decides the cost of rows in
@@ -269,10 +291,10 @@ class Measurement:
         if found is not None:
             self.handovers.append((row.name, turn, found))
 
-    def _precise(self, row):
-        """Return whether @row is precise enough without another turn."""
-        found = [self.samples.difference(row, *pair) for pair in plans.PRECISE]
-        return all(not one or one[2] - one[1] <= 2 * self.plan.precision for one in found)
+    def _precise(self, row, pair):
+        """Return whether the ratio of that @pair is precise enough without another turn."""
+        found = self.samples.difference(row, *pair)
+        return bool(found) and found[2] - found[1] <= 2 * self.plan.precision
 
     def _turn(self, row, config, number, guest, cold):
         name = f"{row.name}.{number}"

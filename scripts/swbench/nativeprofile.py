@@ -10,9 +10,9 @@ import contextlib
 import csv
 import io
 import os
-import re
 import signal
 import subprocess
+import time
 
 from swguest import machine
 
@@ -21,7 +21,10 @@ from .stats import median
 
 FREQUENCY = 4000
 COLUMNS = (*plans.Row._fields, "config", "group", "ns_per_io", "percent")
-LINE = re.compile(r"\s*(\d+)\s*\|\s*\[[.k]\]\s+(\S+)")
+# User Mode Linux is linked to an address below this; the host's libraries and kernel are not.
+HIGHEST = 1 << 32
+# Seconds in which perf must have begun
+BEGUN = 5
 
 
 class ProfileError(Exception):
@@ -39,42 +42,45 @@ def perf():
     return found
 
 
-def functions(text):
-    """Return {function: samples} from the output of perf report."""
-    found = collections.Counter()
-    for count, name in LINE.findall(text):
-        found[name] += int(count)
-    return found
+def functions(text, symbols):
+    """Return {function: samples} from the output of perf script: an address a sample."""
+    found = collections.Counter(int(address, 16) for address in text.split())
+    host = sum(found.pop(address) for address in list(found) if address >= HIGHEST)
+    return profiles.by_function(found, symbols) + collections.Counter({profiles.HOST: host})
 
 
 class Profiled(measure.Measurement):
-    """A comparison in which perf watches each turn. @profiles: lists of {function:
-    nanoseconds an I/O}, by row and configuration."""
+    """A comparison in which perf watches each turn. @symbols: profiles.Symbols by kernel.
+    @profiles: lists of {function: nanoseconds an I/O}, by row and configuration."""
 
-    def __init__(self, *arguments):
+    def __init__(self, symbols, *arguments):
         super().__init__(*arguments)
         self.profiles = collections.defaultdict(list)
+        self._symbols = symbols
         self._perf = perf()
 
     @contextlib.contextmanager
-    def _watched(self, guest, data):
+    def _watched(self, guest, data, symbols):
         """Sample the guest during the with block; yield a list that gets {function: samples}."""
         found = []
         with subprocess.Popen([self._perf, "record", "-q", "-e", "cpu-clock", "-F", str(FREQUENCY), "-o", str(data),
                                "-p", str(guest.pid)], stderr=subprocess.DEVNULL) as process:
+            until = time.monotonic() + BEGUN
+            while not data.is_file() and process.poll() is None and time.monotonic() < until:
+                time.sleep(0.01)
             try:
                 yield found
             finally:
                 process.send_signal(signal.SIGINT)
-        done = subprocess.run([self._perf, "report", "-i", str(data), "--stdio", "-q", "-F", "sample,sym", "-t", "|"],
+        done = subprocess.run([self._perf, "script", "-i", str(data), "-F", "ip"],
                               capture_output=True, text=True, check=False)
-        found.append(functions(done.stdout))
+        found.append(functions(done.stdout, symbols))
 
     def _turn(self, row, config, number, guest, cold):
         data = self.directory / f"{config.name}.{row.name}.{number}.perf"
         if not guest.alive:
             return super()._turn(row, config, number, guest, cold)
-        with self._watched(guest, data) as found:
+        with self._watched(guest, data, self._symbols[config.kernel]) as found:
             super()._turn(row, config, number, guest, cold)
         data.unlink(missing_ok=True)
         iops, cpu = self.samples.iops(row, config.name), self.samples.cpu(row, config.name)
@@ -90,7 +96,7 @@ class Profiled(measure.Measurement):
 def entries(measured):
     """Return the lines of the table: a group of functions each, and the sum of all."""
     lines = []
-    order = [name for name, _ in profiles.GROUPS] + [profiles.REST]
+    order = [name for name, _ in profiles.GROUPS] + [profiles.REST, profiles.HOST]
     for (row, config), samples in measured.profiles.items():
         groups = profiles.medians(list(map(profiles.grouped, samples)))
         whole = median([sum(sample.values()) for sample in samples])
@@ -115,7 +121,7 @@ def grid(lines):
         row = [line[name] for name in plans.Row._fields]
         key = report.row_name([*row[:3], int(row[3]), row[4]]), line["config"]
         cells[key][line["group"]] = line["ns_per_io"]
-    order = [name for name, _ in profiles.GROUPS] + [profiles.REST, "all"]
+    order = [name for name, _ in profiles.GROUPS] + [profiles.REST, profiles.HOST, "all"]
     labels = {config.name: config.label for config in plans.CONFIGS}
     return report.grid(["ns an I/O", "kernel", *order],
                        [[row, labels[config], *(found.get(name, "-") for name in order)]

@@ -30,8 +30,11 @@ CONFIGS = (
 # that do not fit the pool.
 SMALL = Config("small", "base, 1 MiB", "base", "swiotlb=512,force", True)
 
-# The ratios whose intervals decide how many turns a row takes.
-PRECISE = (("ours", "base"), ("dynamic", "ours"))
+# The ratios of a native guest whose intervals decide how many turns a row takes.
+PRECISE = (("ours", "base"), ("dynamic", "ours"), ("ours", "none"))
+
+# The fewest turns of a pair
+LEAST = 5
 
 # Data is verified on these configurations before anything is timed.
 VERIFIED = ("base", "ours", "dynamic")
@@ -103,8 +106,11 @@ class Guest(NamedTuple):
 class Plan(NamedTuple):
     """The amount of work: @repeats boots, in each @turns of every row. Times are in seconds
     per turn. With @cold, each row also runs for @cold seconds once per boot, before the
-    pools have grown. With @most, a row takes up to @most turns, until no interval of PRECISE
-    is wider than +-@precision; after @turns, only the configurations of PRECISE take part.
+    pools have grown.
+
+    After these turns, the configurations of each pair of @precise take up to @most more
+    turns of a row, until the interval of their ratio is no wider than +-@precision. Guests
+    with one CPU then run at the same time, on the same CPU: what slows the host slows both.
     """
 
     kind: str
@@ -119,10 +125,22 @@ class Plan(NamedTuple):
     cold: float = 0
     guest: Guest = Guest()
     most: int = 0
+    precise: tuple = ()
     precision: float = 0.03
 
     def turns_text(self):
-        return f"{self.turns} to {self.most}" if self.most else str(self.turns)
+        return f"{self.turns}, by pairs {LEAST} to {self.most} more" if self.most else str(self.turns)
+
+    def pairs(self):
+        """Return those of @precise whose configurations both take part."""
+        names = {config.name for config in self.configs}
+        return [pair for pair in self.precise if names.issuperset(pair)]
+
+    def together(self, row):
+        """Return whether the guests of a pair run @row at the same time. With more CPUs they
+        would stop each other in the middle of what one CPU does for another one.
+        """
+        return self.guest.native and self.guest.vcpus(row) == 1
 
     def groups(self):
         """Return the rows by the number of CPUs of their guests, as (vcpus, rows)."""
@@ -162,15 +180,15 @@ def native(repeats, names=None, devices=None):
     rows = _rows("dmablk-none", shapes) + \
         _rows("dmablk-touch-remote", (("4k", 1), ("64k", 1))) + _rows("virtio-blk", shapes)
     rows = tuple(row for row in rows if not devices or row.device in devices)
-    return Plan("native", chosen(names), rows, repeats or 1, 5, 0.05, 0.3, 8,
-                job_mib=NATIVE.disk_mib // 4, guest=NATIVE, most=48)
+    return Plan("native", chosen(names), rows, repeats or 1, 3, 0.1, 0.4, 8,
+                job_mib=NATIVE.disk_mib // 4, guest=NATIVE, most=20, precise=PRECISE)
 
 
 def native_few(repeats, names=None):
     """The native part of make run: the same shapes as in QEMU, few turns."""
     rows = _rows("dmablk-none", _FULL) + _rows("virtio-blk", _FULL)
-    return Plan("run-native", chosen(names), rows, repeats or 1, 4, 0.05, 0.3, 4,
-                job_mib=NATIVE.disk_mib // 4, guest=NATIVE)
+    return Plan("run-native", chosen(names), rows, repeats or 1, 2, 0.1, 0.4, 4,
+                job_mib=NATIVE.disk_mib // 4, guest=NATIVE, most=8, precise=PRECISE[:1])
 
 
 # The policies of bench/next.patch
@@ -187,8 +205,8 @@ def next_buffer(repeats, names=None):
     rows = [row for device in ("dmablk-none", "dmablk-touch-remote", "virtio-blk")
             for row in _rows(device, (("4k", 1), ("64k", 1)))]
     return Plan("next", tuple(c for c in configs if not names or c.name in names),
-                tuple(rows), repeats or 1, 8, 0.05, 0.3, 8,
-                job_mib=NATIVE.disk_mib // 4, guest=NATIVE)
+                tuple(rows), repeats or 1, 2, 0.1, 0.4, 8, job_mib=NATIVE.disk_mib // 4,
+                guest=NATIVE, most=12, precise=tuple((name, "base") for name in ("ours", *NEXT)))
 
 
 def native_profile(repeats):

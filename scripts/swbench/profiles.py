@@ -22,6 +22,8 @@ GROUPS = (
 REST = "all other kernel code"
 # Address and name that stand for all code outside of the kernel
 OUTSIDE = 0, "user space"
+# The same for code of the host, in a guest that is a process
+HOST = "the host"
 
 
 class Symbols:
@@ -57,7 +59,7 @@ def _fits(function, pattern):
 
 @functools.cache
 def group(function):
-    if function == OUTSIDE[1]:
+    if function in (OUTSIDE[1], HOST):
         return function
     return next((name for name, patterns in GROUPS
                  if any(_fits(function, pattern) for pattern in patterns)), REST)

@@ -90,7 +90,7 @@ def _verdict(low, high):
 
 def pairs(samples, rows):
     """Return [(row, mean, low, high, verdict)]: ratios of the patched kernel to the base, by
-    pairs of adjacent turns; without rows that have less than two turns of each.
+    pairs of turns; without rows that have less than two turns of each.
     """
     found = [(row, samples.difference(row, "ours", "base")) for row in rows]
     return [(row, *(1 + share for share in it), _verdict(*it[1:])) for row, it in found if it]
@@ -106,12 +106,12 @@ def pairs_csv(samples, rows):
 
 
 def ratios_csv(samples, rows, configs):
-    """Ratios by pairs of turns: each configuration to the base, and those of NATIVE_PAIRS.
+    """Ratios by pairs of turns: each configuration to the base, and those of PRECISE.
     The number of pairs is in the last column.
     """
     names = [config.name for config in configs]
     wanted = [(name, name, "base") for name in names if name != "base"] + \
-        [(f"{one}/{other}", one, other) for one, other in NATIVE_PAIRS if other != "base"]
+        [(f"{one}/{other}", one, other) for one, other in plans.PRECISE if other != "base"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*plans.Row._fields, "config", "mean", "low", "high", "turns"])
@@ -145,7 +145,7 @@ def _pair(samples, row, one, other):
 
 
 def paired(samples, rows, one="ours", other="base"):
-    """Return the table of one configuration against another, by pairs of adjacent turns;
+    """Return the table of one configuration against another, by pairs of turns;
     empty with less than two turns of each.
     """
     lines = [[row_name(row), *cells] for row in rows
@@ -153,11 +153,6 @@ def paired(samples, rows, one="ours", other="base"):
     shown = {"ours": "patched"}
     return grid([f"{shown.get(one, one)} / {shown.get(other, other)}, by pairs of turns", "mean", "95 % interval",
                  "so it is"], lines) if lines else ""
-
-
-# Comparisons for which a guest at native speed is precise enough.
-NATIVE_PAIRS = (("ours", "base"), ("dynamic", "base"), ("dynamic", "ours"),
-                ("ours", "none"))
 
 
 def mean_ratio(samples, rows, one, other):
@@ -173,8 +168,8 @@ def _means(samples, rows):
     for device in dict.fromkeys(row.device for row in rows):
         of_device = [row for row in rows if row.device == device]
         lines.append([device] + [percent(mean_ratio(samples, of_device, *pair))
-                                 for pair in NATIVE_PAIRS])
-    return grid(["mean of all rows"] + [f"{one} / {other}" for one, other in NATIVE_PAIRS],
+                                 for pair in plans.PRECISE])
+    return grid(["mean of all rows"] + [f"{one} / {other}" for one, other in plans.PRECISE],
                 lines)
 
 
@@ -182,7 +177,7 @@ def all_pairs(samples, plan):
     """Return the tables of pairs that are shown for a plan."""
     if not plan.guest.native:
         return paired(samples, plan.rows)
-    tables = [paired(samples, plan.rows, *pair) for pair in NATIVE_PAIRS]
+    tables = [paired(samples, plan.rows, *pair) for pair in plans.PRECISE]
     return "\n\n".join(filter(None, [*tables, _means(samples, plan.rows)]))
 
 

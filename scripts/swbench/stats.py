@@ -44,8 +44,8 @@ def interval(values):
 
 
 def difference(values, references):
-    """Return how far @values are above @references, as a share, by pairs adjacent in time,
-    in the form of interval(). The mean is geometric, so that it does not depend on which
+    """Return how far @values are above @references, as a share, by pairs that ran one
+    after the other or together, in the form of interval(). The mean is geometric, so that it does not depend on which
     of the two is noisy.
     """
     if len(values) != len(references) or not all(values) or not all(references):
@@ -81,6 +81,11 @@ class Samples:
         self._iops = {}
         self._cpu = {}
         self._errors = {}
+        self._together = {}
+
+    def add_together(self, row, pair, iops):
+        """Add the IOPS of a @pair of configurations that ran at the same time."""
+        self._together.setdefault((row, *pair), []).append(iops)
 
     def add(self, row, config, iops, cpu, errors, turn=None):
         """Add a sample; without a name of its @turn it has its number."""
@@ -98,7 +103,11 @@ class Samples:
         return self._iops.get((row, config), [])
 
     def paired(self, row, one, other):
-        """Return the IOPS of two configurations, as two lists, in the turns of both."""
+        """Return the IOPS of two configurations, as two lists: when both ran at the same time,
+        if they did, else in the turns of both.
+        """
+        if together := self._together.get((row, one, other)):
+            return tuple(map(list, zip(*together)))
         found = [dict(zip(self._turns.get((row, config), []), self.iops(row, config)))
                  for config in (one, other)]
         turns = [turn for turn in found[0] if turn in found[1]]

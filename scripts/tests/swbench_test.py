@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The comparison's arithmetic and its files, without a guest."""
 
+import collections
 import contextlib
 import csv
 import io
@@ -160,6 +161,17 @@ class MapRows(unittest.TestCase):
         text = mapbench.script(self.entries(), "tcg")
         self.assertIn('0 50.00 25.00 "64-64k from device', text)
         self.assertIn('0 100.00 70.71 "nvme 4k read', text)
+
+    def test_natively_it_stands_beside_the_rows_of_make_bench_that_do_the_same(self):
+        self.assertLessEqual(set(figuretables.SAME_ROWS), {row.title for row in mapbench.ROWS})
+        bench = [{"row": row, "base": "643", "ours": "47"} for row in figuretables.SAME_ROWS.values()]
+        entries = mapbench.map_entries({(row, config): [{figure: number for figure in mapbench.FIGURES}]
+                                        for row in mapbench.ROWS for config, number in (("base", 800), ("ours", 200))})
+        found = [{column: mapbench.cell(entry, column) for column in mapbench.COLUMNS} for entry in entries]
+        made = figuretables.makers({"nativemap": found, "bench": bench}, [], None)["nativemap"]().splitlines()
+        self.assertEqual(len(made), 2 + len(mapbench.ROWS))
+        self.assertEqual(sum(" 643 |" in line for line in made), len(figuretables.SAME_ROWS))
+        self.assertIn("25 %", made[2])
 
 
 class Waiting(unittest.TestCase):
@@ -353,30 +365,68 @@ class Native(unittest.TestCase):
         self.assertEqual(sorted(row for _, rows in chosen.groups() for row in rows),
                          sorted(chosen.rows))
 
-    def measured(self, ours):
+    ALONE = plan.Row("dmablk-none", "4k", 256, 1, "read")
+    TWO = ALONE._replace(jobs=2)
+
+    def measured(self, ours=()):
         with mock.patch.object(measure, "HostLoad"):
             found = measure.Measurement(plan.native(None), {}, None, False)
-        found.samples = filled({"ours": ours, "base": [100.0] * len(ours)})
+        for value in ours:
+            found.samples.add_together(self.ALONE, ("ours", "base"), (value, 100.0))
         return found
 
-    def test_a_row_ends_when_its_intervals_are_narrow(self):
+    def test_a_pair_ends_when_its_interval_is_narrow(self):
         narrow, wide = [101.0, 100.0, 101.0, 100.0], [120.0, 90.0, 110.0, 100.0]
-        self.assertTrue(self.measured(narrow)._precise(ROW))
-        self.assertFalse(self.measured(wide)._precise(ROW))
-        found = self.measured(narrow)
-        for value in wide:
-            found.samples.add(ROW, "dynamic", value, None, 0)
-        self.assertFalse(found._precise(ROW))
+        self.assertTrue(self.measured(narrow)._precise(self.ALONE, ("ours", "base")))
+        self.assertFalse(self.measured(wide)._precise(self.ALONE, ("ours", "base")))
+        self.assertFalse(self.measured(narrow)._precise(self.ALONE, ("dynamic", "ours")))
 
-    def test_only_pairs_take_more_turns(self):
-        found = self.measured([100.0])
-        with mock.patch.multiple(found, _turn=mock.DEFAULT, _hand_over=mock.DEFAULT,
-                                 _precise=lambda row: False) as calls:
-            found._turns(ROW, 1, [(config, None) for config in plan.CONFIGS])
-        asked = [call.args[1].name for call in calls["_turn"].call_args_list]
-        self.assertEqual({name: asked.count(name) for name in NAMES},
-                         {"base1": found.plan.turns, "base": found.plan.most, "ours": found.plan.most,
-                          "dynamic": found.plan.most, "none": found.plan.turns})
+    def turns(self, row):
+        """Return how often each configuration and each pair ran @row."""
+        found = self.measured()
+        with mock.patch.multiple(found, _turn=mock.DEFAULT, _hand_over=mock.DEFAULT, _together=mock.DEFAULT,
+                                 _precise=lambda row, pair: pair != ("ours", "base")) as calls:
+            found._turns(row, 1, [(config, None) for config in plan.CONFIGS])
+        return (collections.Counter(call.args[1].name for call in calls["_turn"].call_args_list),
+                collections.Counter(call.args[1] for call in calls["_together"].call_args_list), found.plan)
+
+    def test_guests_with_one_cpu_run_together(self):
+        alone, together, chosen = self.turns(self.ALONE)
+        self.assertEqual(alone, dict.fromkeys(NAMES, chosen.turns))
+        self.assertEqual(together, {("ours", "base"): chosen.most, ("dynamic", "ours"): plan.LEAST,
+                                    ("ours", "none"): plan.LEAST})
+
+    def test_with_more_cpus_they_take_turns(self):
+        alone, together, chosen = self.turns(self.TWO)
+        self.assertEqual(together, {})
+        self.assertEqual(alone, {"base1": chosen.turns, "base": chosen.turns + chosen.most,
+                                 "ours": chosen.turns + chosen.most + 2 * plan.LEAST,
+                                 "dynamic": chosen.turns + plan.LEAST, "none": chosen.turns + plan.LEAST})
+
+    def together(self, **said):
+        """Return a measurement in which each of the guests @said so many IOPS, or has crashed."""
+        found, guests = self.measured(), []
+        for name, iops in said.items():
+            job = {"read": {"iops": iops}, "write": {"iops": 0}, "usr_cpu": 1, "sys_cpu": 1, "error": 0}
+            reader = iops and mock.Mock(text=lambda frame, job=job: json.dumps({"jobs": [job]}))
+            guests.append((next(c for c in plan.CONFIGS if c.name == name),
+                           mock.Mock(**{"finished.return_value": reader})))
+        with tempfile.TemporaryDirectory() as found.directory:
+            found.directory = pathlib.Path(found.directory)
+            found._together(self.ALONE, ("ours", "base"), "1", guests)
+        for _, guest in guests:
+            guest.begin.assert_called_once()
+        return found.samples
+
+    def test_a_pair_is_of_one_time(self):
+        samples = self.together(base=100.0, ours=150.0)
+        self.assertEqual(samples.paired(self.ALONE, "ours", "base"), ([150.0], [100.0]))
+        self.assertEqual(samples.iops(self.ALONE, "ours"), [])
+
+    def test_a_crash_is_an_error_of_that_guest(self):
+        samples = self.together(base=100.0, ours=None)
+        self.assertEqual([samples.errors(self.ALONE, name) for name in ("ours", "base")], [1, 0])
+        self.assertEqual(samples.paired(self.ALONE, "ours", "base"), ([], []))
 
     def test_means_are_geometric_and_by_device(self):
         samples = filled({"ours": [200.0, 200.0], "base": [100.0, 100.0]})

@@ -476,6 +476,10 @@ class Table(unittest.TestCase):
         text = (TREE / "scripts/test.sh").read_text()
         found = re.search(r'^GUESTS="(.*)"$', text, re.M)[1]
         self.assertEqual(" ".join(sorted(found.split())), groups)
+        # make test boots lean and debug.
+        steps = re.search(r"^full\(\) {\n(.*?)^}", text, re.M | re.S)[1]
+        self.assertEqual({*re.findall(r"^\tgroup (\S+)$", steps, re.M), "lean", "debug"},
+                         {row.group for row in tests.TESTS} - UNBOOTED)
 
     def test_the_page_on_callers_has_each_group(self):
         text = (TREE / "Documentation/core-api/swiotlb.rst").read_text()

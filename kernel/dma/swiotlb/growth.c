@@ -162,12 +162,25 @@ static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem,
 }
 
 /**
+ * swiotlb_growth_unhold() - a pool was not made, or its memory is free
+ * @mem:	Allocator.
+ * @nslots:	Slots that no longer count as held.
+ *
+ * Context: Process context, takes swiotlb_pools_lock.
+ */
+void swiotlb_growth_unhold(struct swiotlb_mem *mem, unsigned long nslots)
+{
+	guard(mutex)(&swiotlb_pools_lock);
+	swiotlb_mem_hold(mem, -(long)nslots);
+}
+
+/**
  * swiotlb_growth_destroy() - free a pool, and update the counters
  * @mem:	Allocator.
- * @pool:	A pool that no other code can find. Its slots count in @mem->growth.apart
- *		until the memory is freed.
+ * @pool:	A pool that no other code can find. It counts as held until the memory is
+ *		freed.
  *
- * Context: Process context, without locks.
+ * Context: Process context, takes swiotlb_pools_lock.
  */
 void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
@@ -175,7 +188,7 @@ void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	phys_addr_t start = pool->start, bytes = pool->end - pool->start;
 	bool lost = !swiotlb_pool_destroy(pool);
 
-	swiotlb_mem_set_apart(mem, -(long)nslots);
+	swiotlb_growth_unhold(mem, nslots);
 	if (lost)
 		return;
 
@@ -190,7 +203,7 @@ void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 /**
  * swiotlb_growth_add() - publish a pool, count and log it
  * @mem:	Allocator.
- * @pool:	A pool of swiotlb_pool_create().
+ * @pool:	A pool of swiotlb_pool_create() that counts as held.
  *
  * Context: Process context, takes swiotlb_pools_lock.
  * Return: 0; -EBUSY if the allocator may no longer grow; or an error of
@@ -250,7 +263,11 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 		planned = swiotlb_growth_size(mem, demand);
 		if (!planned)
 			return;
-		swiotlb_mem_set_apart(mem, planned);
+		if (swiotlb_pools_prepare()) {
+			swiotlb_growth_failed(mem, false);
+			return;
+		}
+		swiotlb_mem_hold(mem, planned);
 	}
 
 	pool = swiotlb_growth_try(mem, planned);
@@ -261,11 +278,13 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 	} else if (ret != -EBUSY) {
 		swiotlb_growth_failed(mem, IS_ERR(pool) && ret != -ENOMEM);
 	}
-	if (ret && !IS_ERR(pool)) {
+	if (!IS_ERR(pool)) {
 		planned -= pool->nslots;
-		swiotlb_growth_destroy(mem, pool);
+		if (ret)
+			swiotlb_growth_destroy(mem, pool);
 	}
-	swiotlb_mem_set_apart(mem, -planned);
+	if (planned)
+		swiotlb_growth_unhold(mem, planned);
 	/* There is room in the pool, or within the limit if less was added than planned. */
 	swiotlb_mem_made_room(mem);
 }
@@ -323,7 +342,6 @@ static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct hlist_head *em
 		swiotlb_magazines_drain_pool(&mem->cache, pool);
 		if (!swiotlb_pool_is_empty(pool))
 			continue;
-		swiotlb_mem_set_apart(mem, pool->nslots);
 		swiotlb_pools_remove(mem, pool);
 		hlist_add_head(&pool->hash, empty);
 	}

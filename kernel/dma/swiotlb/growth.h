@@ -20,9 +20,7 @@
 /* Minimum interval between runs of the worker because an area is half full, in jiffies. */
 #define SWIOTLB_LOOK		(HZ / 16)
 
-struct device;
 struct io_tlb_pool;
-struct shrinker;
 struct swiotlb_mem;
 
 /**
@@ -31,8 +29,8 @@ struct swiotlb_mem;
  * @nareas:	Areas that a new pool should have.
  * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
  * @arch_nslots: Slots that the architecture asks for, and the limit grants; 0 for none.
- * @apart:	Slots of memory that is about to be added or freed, or that could not be
- *		encrypted again and is lost; and of the pools of single devices.
+ * @apart:	Slots of memory that could not be encrypted again and is lost; and of the
+ *		pools of single devices.
  * @transient:	Slots of transient pools.
  * @atomic:	Slots of transient pools whose memory is from the atomic coherent pools.
  * @demand:	Slots that were in use when the worker looked last.
@@ -93,6 +91,7 @@ static inline bool swiotlb_limit_is_reached(const struct swiotlb_mem *mem)
 }
 
 int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
+void swiotlb_growth_unhold(struct swiotlb_mem *mem, unsigned long nslots);
 void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_growth_trim(struct swiotlb_mem *mem);
 struct shrinker *swiotlb_growth_shrinker(struct swiotlb_mem *mem);

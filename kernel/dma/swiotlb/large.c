@@ -65,17 +65,17 @@ static phys_addr_t swiotlb_large_reuse(struct swiotlb_mem *mem, struct device *d
 	return SWIOTLB_MAP_FULL;
 }
 
-/* Count the slots in @apart until the pool is in the list. %false if the limit is exceeded. */
+/*
+ * Count the slots of a pool before it is made. %false if the limit does not allow the pool, or if
+ * it could not be added.
+ */
 static bool swiotlb_large_reserve(struct swiotlb_mem *mem, unsigned long nslots)
 {
-	atomic_long_add(nslots, &mem->growth.apart);
-	return swiotlb_limit_room(mem) >= 0;
-}
-
-static void swiotlb_large_unreserve(struct swiotlb_mem *mem, unsigned long nslots)
-{
-	atomic_long_sub(nslots, &mem->growth.apart);
-	swiotlb_mem_made_room(mem);
+	guard(mutex)(&swiotlb_pools_lock);
+	if (swiotlb_limit_room(mem) < (long)nslots || swiotlb_pools_prepare())
+		return false;
+	swiotlb_mem_hold(mem, nslots);
+	return true;
 }
 
 static phys_addr_t swiotlb_large_create(struct swiotlb_mem *mem, struct device *dev,
@@ -92,35 +92,41 @@ static phys_addr_t swiotlb_large_create(struct swiotlb_mem *mem, struct device *
 	struct io_tlb_pool *pool = swiotlb_pool_create(mem, &pages, 1);
 	phys_addr_t tlb_addr;
 
-	if (IS_ERR(pool))
+	if (IS_ERR(pool)) {
+		swiotlb_growth_unhold(mem, nslots);
+		swiotlb_mem_made_room(mem);
 		return SWIOTLB_MAP_FULL;
+	}
 
 	pool->state = SWIOTLB_POOL_LARGE;
 	tlb_addr = swiotlb_large_map_in(mem, dev, req, pool);
 	if (tlb_addr != SWIOTLB_MAP_FULL && !swiotlb_growth_add(mem, pool)) {
 		*found = pool;
+		/* The rest of the pool may be enough for another caller. */
+		swiotlb_mem_made_room(mem);
 		return tlb_addr;
 	}
-	atomic_long_add(nslots, &mem->growth.apart);
 	swiotlb_growth_destroy(mem, pool);
 	return SWIOTLB_MAP_FULL;
 }
 
-/* Map in a new pool within the limit. Free idle large pools if that is necessary. */
+/*
+ * Map in a new pool within the limit. If that is necessary, free idle large pools, also those
+ * that the device does not reach: the limit is for all.
+ */
 static phys_addr_t swiotlb_large_add(struct swiotlb_mem *mem, struct device *dev,
 				     const struct swiotlb_request *req,
 				     unsigned long nslots, struct io_tlb_pool **found)
 {
-	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct swiotlb_mem *from;
 
-	if (!swiotlb_large_reserve(mem, nslots))
-		for (from = mem; from; from = from->narrower)
+	if (!swiotlb_large_reserve(mem, nslots)) {
+		for (from = mem->wider ?: mem; from; from = from->narrower)
 			swiotlb_growth_trim(from);
-	if (swiotlb_limit_room(mem) >= 0)
-		tlb_addr = swiotlb_large_create(mem, dev, req, nslots, found);
-	swiotlb_large_unreserve(mem, nslots);
-	return tlb_addr;
+		if (!swiotlb_large_reserve(mem, nslots))
+			return SWIOTLB_MAP_FULL;
+	}
+	return swiotlb_large_create(mem, dev, req, nslots, found);
 }
 
 /**

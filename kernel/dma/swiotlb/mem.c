@@ -28,14 +28,13 @@ void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots)
 /**
  * swiotlb_pools_list() - add a pool to the list of its allocator
  * @mem:	Allocator.
- * @pool:	The pool, which can already be found by address. From now on, maps search it
- *		if it is open.
+ * @pool:	The pool, which can already be found by address, and counts as held. From now
+ *		on, maps search it if it is open.
  *
  * Context: As for swiotlb_pools_count().
  */
 void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
-	swiotlb_mem_hold(mem, pool->nslots);
 	list_add_tail_rcu(&pool->node, &mem->pools.list);
 	if (swiotlb_pool_is_open(pool))
 		swiotlb_pools_count(mem, pool->nslots);
@@ -61,6 +60,7 @@ void swiotlb_mem_init(struct swiotlb_mem *mem)
 	init_llist_head(&mem->cache.filled);
 	swiotlb_queue_init(&mem->queue);
 	swiotlb_queue_init(&mem->limit_queue);
+	INIT_LIST_HEAD(&mem->own_waiters);
 	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
 		swiotlb_growth_init(&mem->growth);
 }
@@ -81,6 +81,7 @@ void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem)
 	mem->pub.pool = pool;
 	if (!mem->last && pool->segment_mask == SWIOTLB_NO_BOUNDARY)
 		mem->last = pool->end - 1;
+	swiotlb_mem_hold(mem, pool->nslots);
 	swiotlb_pools_list(mem, pool);
 }
 
@@ -140,42 +141,6 @@ unsigned long swiotlb_mem_bounced(const struct swiotlb_mem *mem)
 		for_each_possible_cpu(cpu)
 			bytes += READ_ONCE(per_cpu_ptr(cache, cpu)->bounced);
 	return bytes;
-}
-
-static bool swiotlb_mem_may_use(const struct swiotlb_mem *mem,
-				const struct io_tlb_pool *pool,
-				enum swiotlb_reach reach)
-{
-	return swiotlb_pool_is_open(pool) &&
-	       (reach != SWIOTLB_REACH_BOOT || pool == &mem->boot_pool);
-}
-
-/**
- * swiotlb_mem_claimed() - number of slots that are not free in their area
- * @mem:	Allocator.
- * @reach:	Pools to count.
- * @total:	Increased by the slots of these pools.
- * @used:	Increased by their slots in use. Buffers in magazines count as in use, but
- *		a failed map has just drained the magazines.
- *
- * Context: Any. For log messages only, since it walks over areas.
- */
-void swiotlb_mem_claimed(const struct swiotlb_mem *mem, enum swiotlb_reach reach,
-			 unsigned long *total, unsigned long *used)
-{
-	struct io_tlb_pool *pool;
-
-	if (reach == SWIOTLB_REACH_NONE)
-		return;
-	guard(rcu)();
-	for (; mem; mem = reach == SWIOTLB_REACH_WIDER ? mem->wider : NULL) {
-		swiotlb_for_each_pool(pool, mem) {
-			if (!swiotlb_mem_may_use(mem, pool, reach))
-				continue;
-			*total += pool->nslots;
-			*used += swiotlb_pool_used(pool);
-		}
-	}
 }
 
 /**
@@ -340,9 +305,6 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
  * @reach:	Pools that the device can use.
  * @hit:	Filled in on success.
  *
- * The buffer comes from the CPU's magazine, or from an area. If no area has room and the
- * allocator is not crowded yet, the magazines are drained, and the areas searched again.
- *
  * Context: Any, takes locks of areas and depots.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
  */
@@ -425,14 +387,8 @@ void swiotlb_queue_wake(struct swiotlb_queue *queue)
  */
 struct swiotlb_waiter *swiotlb_own_first(struct swiotlb_mem *own)
 {
-	struct swiotlb_queue *queue = &swiotlb_mem_shared(own)->queue;
-	struct swiotlb_waiter *waiter;
-
-	lockdep_assert_held(&queue->lock);
-	list_for_each_entry(waiter, &queue->waiters, node)
-		if (waiter->own == own)
-			return waiter;
-	return NULL;
+	lockdep_assert_held(&swiotlb_mem_shared(own)->queue.lock);
+	return list_first_entry_or_null(&own->own_waiters, struct swiotlb_waiter, own_node);
 }
 
 /**

@@ -38,27 +38,7 @@
  * reach of devices.
  */
 
-/**
- * enum swiotlb_event - a rare event that is counted for an allocator
- * @SWIOTLB_GROWN:	Pools that were added.
- * @SWIOTLB_GROW_FAILED: Failed attempts to add a pool.
- * @SWIOTLB_CLOSED:	Pools that were closed.
- * @SWIOTLB_REOPENED:	Closed pools that were opened again.
- * @SWIOTLB_FREED:	Pools that were freed.
- * @SWIOTLB_TRANSIENT:	Mappings in a transient pool.
- * @SWIOTLB_LARGE:	Mappings in a large pool.
- * @SWIOTLB_TOO_LARGE:	Requests that are too large for any pool.
- * @SWIOTLB_MISALIGNED:	Requests whose alignment and boundary exclude each other.
- * @SWIOTLB_OUT_OF_REACH: Requests of devices that reach no memory.
- * @SWIOTLB_FULL:	Maps that found no room.
- * @SWIOTLB_AT_LIMIT:	Maps that found no room because the limit was reached.
- * @SWIOTLB_NO_MEMORY:	Maps that found no room, and no memory for another pool.
- * @SWIOTLB_LEAKED:	Bytes that could not be encrypted again, and are lost.
- * @SWIOTLB_SET_MEMORY:	Pools whose memory was decrypted or encrypted.
- * @SWIOTLB_WAITED:	Maps that waited for room.
- * @SWIOTLB_WAIT_TIMED_OUT: Maps that found no room until the timeout.
- * @SWIOTLB_NR_EVENTS:	Number of events.
- */
+/* Rare events that are counted: see Documentation/ABI/testing/sysfs-kernel-mm-swiotlb. */
 enum swiotlb_event {
 	SWIOTLB_GROWN,
 	SWIOTLB_GROW_FAILED,
@@ -110,11 +90,13 @@ struct swiotlb_queue {
  * @node:	Member of the queue.
  * @room:	Completed when there may be room, or this waiter has become the first.
  * @own:	Allocator of the device that is searched, too; %NULL for none.
+ * @own_node:	Member of @own_waiters of that allocator.
  */
 struct swiotlb_waiter {
 	struct list_head node;
 	struct completion room;
 	struct swiotlb_mem *own;
+	struct list_head own_node;
 };
 
 /**
@@ -135,8 +117,8 @@ struct swiotlb_waiter {
  * @limit_queue: Callers that wait for room within the limit.
  * @full:	Of a device's own allocator: slots of a map that found no room; 0 if slots
  *		were freed since then. A hint, while the allocator is crowded.
- * @nwaiters:	Of a device's own allocator: callers of the device that wait in the queue of
- *		the common one, whose lock protects this.
+ * @own_waiters: Of a device's own allocator: callers of the device, &struct swiotlb_waiter,
+ *		that wait in the queue of the common one, whose lock protects this list.
  * @early_used:	Slots that were mapped, less those that were unmapped, before there were
  *		magazines.
  * @early_bounced: Bytes that were copied before there were magazines.
@@ -161,7 +143,7 @@ struct swiotlb_mem {
 	struct swiotlb_queue queue;
 	struct swiotlb_queue limit_queue;
 	unsigned int full;
-	unsigned int nwaiters;
+	struct list_head own_waiters;
 	atomic_long_t early_used;
 	atomic_long_t early_bounced;
 	struct swiotlb_growth growth;
@@ -243,6 +225,15 @@ static inline struct swiotlb_mem *swiotlb_mem_widest(struct swiotlb_mem *mem,
 	return reach == SWIOTLB_REACH_WIDER ? mem->wider : mem;
 }
 
+/* May a device with this reach, which is not %SWIOTLB_REACH_NONE, map in the pool? */
+static inline bool swiotlb_mem_may_use(const struct swiotlb_mem *mem,
+				       const struct io_tlb_pool *pool,
+				       enum swiotlb_reach reach)
+{
+	return swiotlb_pool_is_open(pool) &&
+	       (reach != SWIOTLB_REACH_BOOT || pool == &mem->boot_pool);
+}
+
 /*
  * Slots that a pool for one request needs. If the pool begins on a multiple of the alignment,
  * the mapping begins at slot @req->align. If DMA addresses differ from physical addresses, the
@@ -294,8 +285,6 @@ void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem);
 int swiotlb_mem_start_magazines(struct swiotlb_mem *mem);
 unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem);
 unsigned long swiotlb_mem_bounced(const struct swiotlb_mem *mem);
-void swiotlb_mem_claimed(const struct swiotlb_mem *mem, enum swiotlb_reach reach,
-			 unsigned long *total, unsigned long *used);
 u64 swiotlb_dev_last(struct device *dev);
 bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
 			 phys_addr_t first, phys_addr_t last);
@@ -431,7 +420,7 @@ static inline void swiotlb_mem_set_apart(struct swiotlb_mem *mem, long nslots)
 		atomic_long_add(nslots, &mem->common->growth.apart);
 }
 
-/* Count the slots of a pool that is added to the list, negative if it is removed. */
+/* Count the slots of a pool that is going to be made, negative if its memory is free. */
 static inline void swiotlb_mem_hold(struct swiotlb_mem *mem, long nslots)
 {
 	WRITE_ONCE(mem->pools.held, mem->pools.held + nslots);
@@ -493,15 +482,9 @@ static inline struct swiotlb_mem *swiotlb_mem_first(struct swiotlb_mem *mem,
 	return swiotlb_dma_addr(mem, dev, mem->last) <= limit ? mem : NULL;
 }
 
-/**
- * swiotlb_mem_map_cached() - map in a buffer of this CPU's magazine
- * @mem:	Allocator.
- * @dev:	Device that will use the mapping, and reaches all pools of @mem.
- * @req:	The request; swiotlb_request_possible() is %true for it.
- * @found:	Receives the pool on success.
- *
- * Context: Any, takes the lock of a depot if it is free.
- * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
+/*
+ * Map in a buffer of this CPU's magazine, for a device that reaches all pools. Takes the lock
+ * of a depot if it is free. Returns %SWIOTLB_MAP_FULL if there is no buffer that fits.
  */
 static inline phys_addr_t
 swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,

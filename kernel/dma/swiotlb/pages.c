@@ -34,21 +34,3 @@ int swiotlb_encrypt(void *vaddr, size_t bytes)
 	KUNIT_STATIC_STUB_REDIRECT(swiotlb_encrypt, vaddr, bytes);
 	return set_memory_encrypted((unsigned long)vaddr, PFN_UP(bytes));
 }
-
-/**
- * swiotlb_pages_prepare() - clear and decrypt memory for a pool
- * @vaddr:	Virtual address, page-aligned.
- * @bytes:	Size, a multiple of the page size.
- * @shared:	Decrypt the memory.
- *
- * Memory is cleared before it is decrypted: neither a device nor the hypervisor may read its
- * former contents, and decryption keeps these on some platforms.
- *
- * Context: Process context if @shared, or boot.
- * Return: 0, or an error of swiotlb_decrypt().
- */
-int swiotlb_pages_prepare(void *vaddr, size_t bytes, bool shared)
-{
-	memset(vaddr, 0, bytes);
-	return shared ? swiotlb_decrypt(vaddr, bytes) : 0;
-}

@@ -50,9 +50,19 @@ struct swiotlb_pages {
 
 int swiotlb_decrypt(void *vaddr, size_t bytes);
 int swiotlb_encrypt(void *vaddr, size_t bytes);
-int swiotlb_pages_prepare(void *vaddr, size_t bytes, bool shared);
 int swiotlb_pages_alloc(struct swiotlb_pages *pages);
 bool swiotlb_pages_free(const struct swiotlb_pages *pages);
+
+/*
+ * Clear whole pages for a pool, and decrypt them if they are @shared. They are cleared first:
+ * neither a device nor the hypervisor may read their former contents, and decryption keeps
+ * these on some platforms. Returns 0, or an error of swiotlb_decrypt().
+ */
+static inline int swiotlb_pages_prepare(void *vaddr, size_t bytes, bool shared)
+{
+	memset(vaddr, 0, bytes);
+	return shared ? swiotlb_decrypt(vaddr, bytes) : 0;
+}
 
 #ifndef CONFIG_CONTIG_ALLOC
 /* <linux/gfp.h> declares these only with the option. */

@@ -26,18 +26,6 @@ static void swiotlb_param_log_size(const char *how)
 		swiotlb_log_size(bytes), swiotlb_log_unit(bytes));
 }
 
-/**
- * swiotlb_param_starts_small() - may the boot pool be small, since pools can be added?
- *
- * Context: Boot, before the pool is made.
- * Return: %false if the pool cannot grow, or the administrator has chosen its size.
- */
-bool swiotlb_param_starts_small(void)
-{
-	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && !swiotlb_param.fixed &&
-	       !swiotlb_param.given_nslots;
-}
-
 /*
  * An architecture asks for the size that a busy guest needs. If pools can be added, that
  * size is part of the limit instead, see swiotlb_limit_nslots(), so that an idle guest keeps

@@ -43,8 +43,14 @@ extern struct swiotlb_param swiotlb_param;
 int swiotlb_setup(char *str);
 #endif
 unsigned int swiotlb_param_nareas(void);
-bool swiotlb_param_starts_small(void);
 void swiotlb_param_fixed_size(void);
+
+/* Can pools be added, and has the administrator not chosen a size? Then the boot pool is small. */
+static inline bool swiotlb_param_starts_small(void)
+{
+	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && !swiotlb_param.fixed &&
+	       !swiotlb_param.given_nslots;
+}
 
 /* Size in the unit of swiotlb_log_unit(). In MB, sizes below 1 MiB would be logged as 0. */
 static inline unsigned long swiotlb_log_size(u64 bytes)

@@ -78,6 +78,7 @@ struct io_tlb_pool {
 extern struct io_tlb_pool *swiotlb_pool_table[SWIOTLB_MAX_POOLS];
 
 int swiotlb_pool_number(struct io_tlb_pool *pool);
+bool swiotlb_pool_may_number(void);
 unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots);
 size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas);
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,

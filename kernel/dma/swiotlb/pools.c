@@ -171,7 +171,7 @@ struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
 	size_t head = ALIGN(sizeof(struct io_tlb_pool), SMP_CACHE_BYTES);
 	unsigned long nslots = pages->bytes >> IO_TLB_SHIFT;
 	size_t bytes = head + swiotlb_pool_meta_bytes(nslots, nareas);
-	struct io_tlb_pool *pool;
+	struct io_tlb_pool *pool __free(kvfree) = NULL;
 	int ret;
 
 	/* vmalloc() must not be called in interrupts, not even with GFP_NOWAIT. */
@@ -186,16 +186,14 @@ struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
 		swiotlb_pool_count_change(mem, pages);
 	if (ret == -ENOTRECOVERABLE)
 		swiotlb_pool_count_lost(mem, pages);
-	if (ret) {
-		kvfree(pool);
+	if (ret)
 		return ERR_PTR(ret);
-	}
 
 	pool->mem = mem;
 	pool->source = pages->source;
 	swiotlb_pool_init(pool, (void *)pool + head, pages->start, pages->vaddr,
 			  nslots, nareas);
-	return pool;
+	return_ptr(pool);
 }
 
 /**
@@ -225,22 +223,37 @@ bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
 }
 
 /**
- * swiotlb_pools_add() - publish a pool
- * @mem:	Allocator of the pool.
- * @pool:	A pool whose memory begins and ends on a multiple of 2 MiB.
+ * swiotlb_pools_prepare() - can another pool be added?
  *
- * The pool is added at the end of the list. Older pools are searched first, so the youngest
- * fall idle first.
+ * Ask before a pool is made: its memory is expensive.
  *
  * Context: Process context, swiotlb_pools_lock is held.
- * Return: 0; -ENOMEM if the index cannot be allocated; -ENOSPC if there are too many pools;
- * or -EINVAL if the pool is not aligned, or lies outside of the index.
+ * Return: 0; -ENOMEM if the index cannot be allocated; or -ENOSPC if there are too many pools.
  */
-int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+int swiotlb_pools_prepare(void)
 {
 	lockdep_assert_held(&swiotlb_pools_lock);
 	if (swiotlb_index_prepare())
 		return -ENOMEM;
+	return swiotlb_pool_may_number() ? 0 : -ENOSPC;
+}
+
+/**
+ * swiotlb_pools_add() - publish a pool
+ * @mem:	Allocator of the pool.
+ * @pool:	A pool whose memory begins and ends on a multiple of 2 MiB, and that counts as
+ *		held.
+ *
+ * The pool is added at the end of the list. Older pools are searched first, so the youngest
+ * fall idle first.
+ *
+ * Context: Process context, swiotlb_pools_lock is held. swiotlb_pools_prepare() has returned 0.
+ * Return: 0; -ENOSPC if another worker has taken the last number meanwhile; or -EINVAL if the
+ * pool is not aligned, or lies outside of the index.
+ */
+int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
+{
+	lockdep_assert_held(&swiotlb_pools_lock);
 	if (WARN_ON_ONCE((pool->start | pool->end) & (SWIOTLB_INDEX_SIZE - 1)) ||
 	    WARN_ON_ONCE(swiotlb_index_piece(pool->end) > swiotlb_index->npieces))
 		return -EINVAL;
@@ -295,7 +308,7 @@ void swiotlb_pools_reopen(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
  * swiotlb_pools_remove() - remove a pool from its allocator
  * @mem:	Allocator.
  * @pool:	A pool that was closed a grace period ago, with no slot in use. It may be
- *		destroyed after another grace period.
+ *		destroyed after another grace period. Until then it counts as held.
  *
  * Context: Process context, swiotlb_pools_lock is held.
  */
@@ -305,7 +318,6 @@ void swiotlb_pools_remove(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	swiotlb_index_set(pool, 0);
 	list_del_rcu(&pool->node);
 	WRITE_ONCE(mem->pools.closed, mem->pools.closed - pool->nslots);
-	swiotlb_mem_hold(mem, -(long)pool->nslots);
 }
 
 /**

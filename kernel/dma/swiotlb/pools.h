@@ -13,9 +13,10 @@ struct swiotlb_pages;
  * struct swiotlb_pools - the pools of an allocator
  * @list:	All pools except transient ones, the oldest first. Changed under
  *		swiotlb_pools_lock, read under RCU.
- * @held:	Slots of all pools in @list. Changed under swiotlb_pools_lock, read
- *		without it.
- * @closed:	Slots of closed pools among them, in the same way.
+ * @held:	Slots of all pools in @list, and of those that are being made or freed: each
+ *		counts once, from the decision to make it until its memory is free. Changed
+ *		under swiotlb_pools_lock, read without it.
+ * @closed:	Slots of closed pools in @list, in the same way.
  */
 struct swiotlb_pools {
 	struct list_head list;
@@ -28,7 +29,6 @@ struct swiotlb_pools {
 #define swiotlb_for_each_pool_locked(pool, mem) \
 	list_for_each_entry(pool, &(mem)->pools.list, node)
 
-/* Protects the lists, states and counts of all pools; see "Lock order". */
 extern struct mutex swiotlb_pools_lock;
 
 void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots);
@@ -37,6 +37,7 @@ struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
 					struct swiotlb_pages *pages,
 					unsigned int nareas);
 bool swiotlb_pool_destroy(struct io_tlb_pool *pool);
+int swiotlb_pools_prepare(void);
 int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_pools_close(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_pools_reopen(struct swiotlb_mem *mem, struct io_tlb_pool *pool);

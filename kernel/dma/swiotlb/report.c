@@ -49,6 +49,26 @@ bool swiotlb_failed(struct device *dev, enum swiotlb_cause cause, size_t bytes,
 	return !(attrs & DMA_ATTR_NO_WARN) && __ratelimit(&rates[cause]);
 }
 
+/*
+ * Count the slots that the device could use. Those in magazines count as in use, but the
+ * failed map has just drained the magazines. Only for messages, since this walks over areas.
+ */
+static void swiotlb_count_slots(const struct swiotlb_mem *mem, enum swiotlb_reach reach,
+				unsigned long *total, unsigned long *used)
+{
+	struct io_tlb_pool *pool;
+
+	guard(rcu)();
+	for (; mem && reach != SWIOTLB_REACH_NONE; mem = mem->narrower) {
+		swiotlb_for_each_pool(pool, mem) {
+			if (!swiotlb_mem_may_use(mem, pool, reach))
+				continue;
+			*total += pool->nslots;
+			*used += swiotlb_pool_used(pool);
+		}
+	}
+}
+
 /**
  * swiotlb_failed_full() - report a map that found no room
  * @dev:	Device.
@@ -80,7 +100,7 @@ void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 	if (!swiotlb_failed(dev, SWIOTLB_CAUSE_FULL, req->bytes, attrs))
 		return;
 
-	swiotlb_mem_claimed(mem, reach, &total, &used);
+	swiotlb_count_slots(swiotlb_mem_widest(mem, reach), reach, &total, &used);
 	if (req->orig_addr == SWIOTLB_NO_ORIG_ADDR)
 		dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots), coherent memory needs %u in a row\n",
 			 req->bytes, total, used, req->nslots);

@@ -7,16 +7,7 @@
 
 #include "mem.h"
 
-/**
- * enum swiotlb_cause - why nothing could be mapped
- * @SWIOTLB_CAUSE_NO_POOL: The device has no allocator, or its allocator has no pool.
- * @SWIOTLB_CAUSE_ENCRYPTION: The pools are decrypted and must not be, or the reverse.
- * @SWIOTLB_CAUSE_TOO_LARGE: The request is larger than any mapping can be.
- * @SWIOTLB_CAUSE_MISALIGNED: The alignment and the boundary of the request exclude each other.
- * @SWIOTLB_CAUSE_OUT_OF_REACH: The device reaches no memory.
- * @SWIOTLB_CAUSE_FULL:	There is no room.
- * @SWIOTLB_NR_CAUSES:	Number of causes.
- */
+/* Why nothing could be mapped: misaligned means that alignment and boundary exclude each other. */
 enum swiotlb_cause {
 	SWIOTLB_CAUSE_NO_POOL,
 	SWIOTLB_CAUSE_ENCRYPTION,

@@ -33,17 +33,6 @@ struct swiotlb_request {
 	unsigned long boundary_mask;
 };
 
-/*
- * Can a pool of any size have room for the request? The lowest aligned position in a segment
- * is that of @align. If a run crosses the boundary from there, it does so from all others.
- */
-static inline bool swiotlb_request_possible(const struct swiotlb_request *req)
-{
-	unsigned long lowest = req->align & req->boundary_mask;
-
-	return req->nslots - 1 <= req->boundary_mask - lowest;
-}
-
 /* Does a run that begins at DMA address @dma_slot, in slots, satisfy alignment and boundary? */
 static inline bool swiotlb_request_fits(const struct swiotlb_request *req,
 					unsigned long dma_slot)
@@ -52,6 +41,15 @@ static inline bool swiotlb_request_fits(const struct swiotlb_request *req,
 
 	return !((dma_slot - req->align) & req->align_mask) &&
 	       req->nslots - 1 <= req->boundary_mask - pos;
+}
+
+/*
+ * Can a pool of any size have room for the request? The lowest aligned position in a segment
+ * is that of @align. If a run crosses the boundary from there, it does so from all others.
+ */
+static inline bool swiotlb_request_possible(const struct swiotlb_request *req)
+{
+	return swiotlb_request_fits(req, req->align);
 }
 
 /* Is the request larger than any area? Then it needs a large pool. */

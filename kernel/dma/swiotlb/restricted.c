@@ -114,23 +114,6 @@ bool swiotlb_free(struct device *dev, struct page *page, size_t size)
 }
 
 /*
- * The usable part of the range. Memory is decrypted by pages, and the rest of the first and
- * of the last page may belong to others.
- */
-static size_t swiotlb_rmem_bytes(const struct reserved_mem *rmem, bool shared,
-				 phys_addr_t *start)
-{
-	phys_addr_t end = rmem->base + rmem->size;
-
-	*start = rmem->base;
-	if (shared) {
-		*start = PAGE_ALIGN(*start);
-		end = max(PAGE_ALIGN_DOWN(end), *start);
-	}
-	return end - *start;
-}
-
-/*
  * Areas of 1 MiB or more. Coherent memory is aligned to its size, so it never crosses a
  * multiple of the largest mapping. If the pool begins on one, so does each area, and all
  * coherent memory that fits in one area fits in several. Otherwise use one area.
@@ -147,8 +130,10 @@ static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 {
 	struct swiotlb_mem *mem __free(kfree) = kzalloc_obj(*mem);
 	bool shared = cc_platform_has(CC_ATTR_MEM_ENCRYPT);
-	phys_addr_t start;
-	size_t bytes = swiotlb_rmem_bytes(rmem, shared, &start);
+	/* Memory is decrypted by pages. The rest of the first and the last may belong to others. */
+	phys_addr_t start = PAGE_ALIGN(rmem->base);
+	phys_addr_t end = max(PAGE_ALIGN_DOWN(rmem->base + rmem->size), start);
+	size_t bytes = end - start;
 	unsigned long nslots = bytes >> IO_TLB_SHIFT;
 	unsigned int nareas = swiotlb_rmem_nareas(start, nslots);
 	void *meta __free(kvfree) = kvzalloc(swiotlb_pool_meta_bytes(nslots, nareas),

@@ -49,42 +49,17 @@ void __swiotlb_track(struct swiotlb_mem *mem, struct device *dev, long nslots)
 }
 
 /**
- * swiotlb_stat() - a number of an allocator
- * @mem:	Allocator.
- * @stat:	Which number.
- *
- * Context: Process context: it may walk over all CPUs.
- * Return: Slots; bytes for %SWIOTLB_STAT_BOUNCED.
- */
-unsigned long swiotlb_stat(struct swiotlb_mem *mem, enum swiotlb_stat stat)
-{
-	switch (stat) {
-	case SWIOTLB_STAT_TOTAL:
-		return READ_ONCE(mem->pub.nslabs);
-	case SWIOTLB_STAT_USED:
-		return swiotlb_mem_used(mem);
-	case SWIOTLB_STAT_EXACT:
-		return atomic_long_read(&mem->total_used);
-	case SWIOTLB_STAT_PEAK:
-		return atomic_long_read(&mem->used_hiwater);
-	case SWIOTLB_STAT_TRANSIENT:
-		return swiotlb_transient_nslots(mem);
-	case SWIOTLB_STAT_BOUNCED:
-		return swiotlb_mem_bounced(mem);
-	}
-	return 0;
-}
-
-/**
  * swiotlb_stat_reset_peak() - begin to measure a peak again
- * @mem:	Allocator.
+ * @data:	Allocator: &struct swiotlb_mem.
  * @val:	0: there is no other value to set it to.
  *
  * Context: Any.
  * Return: 0 or -EINVAL.
  */
-int swiotlb_stat_reset_peak(struct swiotlb_mem *mem, u64 val)
+int swiotlb_stat_reset_peak(void *data, u64 val)
 {
+	struct swiotlb_mem *mem = data;
+
 	if (val)
 		return -EINVAL;
 	atomic_long_set(&mem->used_hiwater, 0);
@@ -114,29 +89,24 @@ const struct swiotlb_event_info swiotlb_event_infos[] = {
 
 static_assert(ARRAY_SIZE(swiotlb_event_infos) == SWIOTLB_NR_EVENTS);
 
-/* A file with a number: the sum of @stat for a mem and the wider one. */
-#define SWIOTLB_SUM_FILE(name, set, stat)				\
+/* A file with a number: the sum of @slots, of @mem, for an allocator and the wider one. */
+#define SWIOTLB_SUM_FILE(name, set, slots)				\
 static int swiotlb_##name##_get(void *data, u64 *val)			\
 {									\
 	struct swiotlb_mem *mem;					\
 									\
 	*val = 0;							\
 	for (mem = data; mem; mem = mem->wider)				\
-		*val += swiotlb_stat(mem, stat);			\
+		*val += (slots);					\
 	return 0;							\
 }									\
 DEFINE_DEBUGFS_ATTRIBUTE(swiotlb_##name##_fops, swiotlb_##name##_get, set, "%llu\n")
 
-static int swiotlb_peak_set(void *data, u64 val)
-{
-	return swiotlb_stat_reset_peak(data, val);
-}
-
-SWIOTLB_SUM_FILE(nslabs, NULL, SWIOTLB_STAT_TOTAL);
+SWIOTLB_SUM_FILE(nslabs, NULL, READ_ONCE(mem->pub.nslabs));
 SWIOTLB_SUM_FILE(used, NULL, static_branch_unlikely(&swiotlb_track_hiwater) ?
-		 SWIOTLB_STAT_EXACT : SWIOTLB_STAT_USED);
-SWIOTLB_SUM_FILE(peak, swiotlb_peak_set, SWIOTLB_STAT_PEAK);
-SWIOTLB_SUM_FILE(transient, NULL, SWIOTLB_STAT_TRANSIENT);
+		 atomic_long_read(&mem->total_used) : swiotlb_mem_used(mem));
+SWIOTLB_SUM_FILE(peak, swiotlb_stat_reset_peak, atomic_long_read(&mem->used_hiwater));
+SWIOTLB_SUM_FILE(transient, NULL, swiotlb_transient_nslots(mem));
 
 static int swiotlb_events_show(struct seq_file *seq, void *unused)
 {
@@ -154,31 +124,11 @@ static int swiotlb_events_show(struct seq_file *seq, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(swiotlb_events);
 
-/**
- * swiotlb_pool_nid() - node that a pool is on
- * @pool:	The pool.
- *
- * Context: Any.
- * Return: Its number; %NUMA_NO_NODE for a restricted pool where there are no pages.
- */
-int swiotlb_pool_nid(const struct io_tlb_pool *pool)
-{
-	unsigned long pfn = PHYS_PFN(pool->start);
-
-	return pfn_valid(pfn) ? pfn_to_nid(pfn) : NUMA_NO_NODE;
-}
-
-static const char *swiotlb_pool_state_name(const struct io_tlb_pool *pool)
-{
-	static const char *const names[] = {
-		[SWIOTLB_POOL_OPEN] = "open",
-		[SWIOTLB_POOL_CLOSED] = "closed",
-		[SWIOTLB_POOL_TRANSIENT] = "transient",
-		[SWIOTLB_POOL_LARGE] = "large",
-	};
-
-	return names[READ_ONCE(pool->state)];
-}
+static const char *const swiotlb_pool_states[] = {
+	[SWIOTLB_POOL_OPEN] = "open",
+	[SWIOTLB_POOL_CLOSED] = "closed",
+	[SWIOTLB_POOL_LARGE] = "large",
+};
 
 /* Slots in use include buffers in magazines. */
 static int swiotlb_pools_show(struct seq_file *seq, void *unused)
@@ -193,7 +143,7 @@ static int swiotlb_pools_show(struct seq_file *seq, void *unused)
 			seq_printf(seq, "%u %pa %lu %d %s %u %lu\n",
 				   pool->id, &pool->start,
 				   swiotlb_kib(pool->nslots), swiotlb_pool_nid(pool),
-				   swiotlb_pool_state_name(pool),
+				   swiotlb_pool_states[pool->state],
 				   pool->nareas, swiotlb_pool_used(pool));
 	return 0;
 }

@@ -10,8 +10,7 @@
  *
  * The allocators low and any have a directory, and each restricted pool, with its name. That
  * of a single device has one until the device ends. The parent is /sys/kernel/mm, where cma/
- * and hugepages/ also show memory that is set aside. The numbers come from stats.c. Sizes are
- * in bytes.
+ * and hugepages/ also show memory that is set aside. Sizes are in bytes.
  *
  * All pools of an allocator have the same reach and the same encryption, so the directory
  * has one file for each. Pools may be on different nodes, so one file has the bytes on each
@@ -44,12 +43,12 @@ struct swiotlb_dir {
  * @attr:	The file.
  * @show:	Write its text to a page.
  * @store:	Set it to a value, %NULL if there is none to set.
- * @index:	Which number it has: &enum swiotlb_stat, or &enum swiotlb_event.
+ * @index:	Which counter it has: &enum swiotlb_event.
  */
 struct swiotlb_attr {
 	struct attribute attr;
 	ssize_t (*show)(struct swiotlb_mem *mem, unsigned int index, char *buf);
-	int (*store)(struct swiotlb_mem *mem, u64 val);
+	int (*store)(void *mem, u64 val);
 	unsigned int index;
 };
 
@@ -79,14 +78,22 @@ static ssize_t swiotlb_sysfs_store(struct kobject *kobj, struct attribute *attr,
 	return ret ?: len;
 }
 
-static ssize_t swiotlb_slots_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
-{
-	return sysfs_emit(buf, "%llu\n", (u64)swiotlb_stat(mem, index) << IO_TLB_SHIFT);
+/* A number of @slots of the allocator @mem, in bytes. */
+#define SWIOTLB_SLOTS_SHOW(name, slots)					\
+static ssize_t swiotlb_##name##_show(struct swiotlb_mem *mem,		\
+				     unsigned int index, char *buf)	\
+{									\
+	return sysfs_emit(buf, "%llu\n", (u64)(slots) << IO_TLB_SHIFT);	\
 }
+
+SWIOTLB_SLOTS_SHOW(total, READ_ONCE(mem->pub.nslabs))
+SWIOTLB_SLOTS_SHOW(used, swiotlb_mem_used(mem))
+SWIOTLB_SLOTS_SHOW(peak, atomic_long_read(&mem->used_hiwater))
+SWIOTLB_SLOTS_SHOW(transient, swiotlb_transient_nslots(mem))
 
 static ssize_t swiotlb_bounced_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
 {
-	return sysfs_emit(buf, "%lu\n", swiotlb_stat(mem, index));
+	return sysfs_emit(buf, "%lu\n", swiotlb_mem_bounced(mem));
 }
 
 static ssize_t swiotlb_event_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
@@ -147,14 +154,11 @@ static struct swiotlb_attr swiotlb_##_name##_attr = {			\
 	__VA_ARGS__							\
 }
 
-SWIOTLB_ATTR(total_bytes, 0444, .show = swiotlb_slots_show, .index = SWIOTLB_STAT_TOTAL);
-SWIOTLB_ATTR(used_bytes, 0400, .show = swiotlb_slots_show, .index = SWIOTLB_STAT_USED);
-SWIOTLB_ATTR(peak_bytes, 0600, .show = swiotlb_slots_show, .index = SWIOTLB_STAT_PEAK,
-	     .store = swiotlb_stat_reset_peak);
-SWIOTLB_ATTR(transient_bytes, 0400, .show = swiotlb_slots_show,
-	     .index = SWIOTLB_STAT_TRANSIENT);
-SWIOTLB_ATTR(bounced_bytes, 0400, .show = swiotlb_bounced_show,
-	     .index = SWIOTLB_STAT_BOUNCED);
+SWIOTLB_ATTR(total_bytes, 0444, .show = swiotlb_total_show);
+SWIOTLB_ATTR(used_bytes, 0400, .show = swiotlb_used_show);
+SWIOTLB_ATTR(peak_bytes, 0600, .show = swiotlb_peak_show, .store = swiotlb_stat_reset_peak);
+SWIOTLB_ATTR(transient_bytes, 0400, .show = swiotlb_transient_show);
+SWIOTLB_ATTR(bounced_bytes, 0400, .show = swiotlb_bounced_show);
 SWIOTLB_ATTR(pools, 0444, .show = swiotlb_npools_show);
 SWIOTLB_ATTR(node_bytes, 0444, .show = swiotlb_node_bytes_show);
 SWIOTLB_ATTR(last_address, 0400, .show = swiotlb_last_show);

@@ -124,7 +124,7 @@ static phys_addr_t swiotlb_search_own(struct device *dev, const struct swiotlb_r
 {
 	struct swiotlb_mem *own = swiotlb_dev_own(dev);
 
-	if (!own || READ_ONCE(own->nwaiters))
+	if (!own || !list_empty(&own->own_waiters))
 		return SWIOTLB_MAP_FULL;
 	return swiotlb_search_mem(own, dev, req, SWIOTLB_REACH_MEM, false, pool);
 }
@@ -180,7 +180,7 @@ static void swiotlb_wait_begin(struct swiotlb_mem *mem, struct swiotlb_queue *qu
 		for (; mem && queue == &swiotlb_mem_low(mem)->queue; mem = mem->wider)
 			WRITE_ONCE(mem->cache.crowded, SWIOTLB_CROWDED_WAITED);
 		if (own) {
-			WRITE_ONCE(own->nwaiters, own->nwaiters + 1);
+			list_add_tail(&waiter->own_node, &own->own_waiters);
 			WRITE_ONCE(own->cache.crowded, SWIOTLB_CROWDED_WAITED);
 		}
 	}
@@ -206,7 +206,7 @@ static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_queue *queu
 	guard(spinlock_irqsave)(&queue->lock);
 	list_del(&waiter->node);
 	if (own) {
-		WRITE_ONCE(own->nwaiters, own->nwaiters - 1);
+		list_del(&waiter->own_node);
 		waiter = swiotlb_own_first(own);
 		if (waiter)
 			complete(&waiter->room);

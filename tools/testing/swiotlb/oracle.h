@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The oracle: cases and operations (oracle_case.c), one step (oracle_step.c). */
+/*
+ * The oracle: cases and operations (oracle_case.c), one step (oracle_step.c), and callers that
+ * sleep, limits and allocators of devices (oracle_sleep.c).
+ */
 #ifndef SWIOTLB_ORACLE_H
 #define SWIOTLB_ORACLE_H
 
@@ -12,6 +15,10 @@ enum oracle_family {
 	ORACLE_SEGMENTS,	/* a pool that the platform has remapped by segments */
 	ORACLE_REACH,		/* growth above 4 GiB; some devices are behind an IOMMU */
 	ORACLE_MEMS,		/* the default pool and two restricted ones */
+	/* From here on, some callers may sleep */
+	ORACLE_WAITING,		/* the default pool, which cannot grow */
+	ORACLE_LARGE,		/* growth up to a limit, and mappings of up to 6 MiB */
+	ORACLE_OWN,		/* the same, with devices that have an allocator, and end */
 	ORACLE_NFAMILIES,
 };
 
@@ -36,30 +43,46 @@ struct oracle_case {
 	unsigned int odd_pages;	/* pages before the pool, which misalign it */
 	bool encrypted;
 	unsigned int sizes;	/* mix of sizes, see make_size() */
+	unsigned int max_mib;	/* limit of all allocators, 0 for none */
+	bool faults;		/* allocations may fail */
 	struct oracle_dev devs[ORACLE_NDEVS];
-	char describe[320];
+	char describe[400];
 };
 
 enum op_kind {
 	OP_MAP, OP_UNMAP, OP_SYNC_CPU, OP_SYNC_DEVICE, OP_ALLOC, OP_WORK, OP_FAULT,
+	OP_DEVICE,
 };
 
 /* All numbers are used modulo the valid range */
 struct op {
 	u8 kind, dir, cpu, dev;
-	bool skip_sync;
+	bool skip_sync, may_sleep;
 	u32 size, offset, pick;
 	unsigned int alloc_mask;
 };
 
 struct oracle_stats {
 	unsigned long ops, maps, unmaps, syncs, full, spurious, transients, most_used;
+	unsigned long larges, waits, timeouts, ended;
 };
 extern struct oracle_stats oracle_stats;
 
 bool oracle_has_family(enum oracle_family family);
 /* The default allocator may grow */
 bool oracle_grows(const struct oracle_case *c);
+/* Some callers may sleep */
+static inline bool oracle_sleeps(const struct oracle_case *c)
+{
+	return c->family >= ORACLE_WAITING;
+}
+
+/* There is a limit that the model knows */
+static inline bool oracle_has_limit(const struct oracle_case *c)
+{
+	return c->max_mib;
+}
+
 void oracle_make_case(struct oracle_case *c, enum oracle_family family, u64 seed);
 void oracle_make_ops(const struct oracle_case *c, struct op *ops, unsigned int n);
 void oracle_draw_case(struct oracle_case *c, enum oracle_family family,
@@ -73,5 +96,55 @@ void oracle_print_stats(const struct oracle_stats *s);
 void oracle_begin(const struct oracle_case *c);
 void oracle_step(const struct op *op);
 void oracle_end(void);
+
+/* What another task does while this one sleeps */
+void oracle_other(const struct op *op);
+/* Slots that the model has mapped in an allocator */
+long oracle_used_in(const void *home);
+
+#ifdef ENGINE_ours
+void oracle_sleep_begin(const struct oracle_case *c, const struct reference *ref);
+void oracle_sleep_end(void);
+/* Map, and let other tasks run while this one sleeps */
+phys_addr_t oracle_map_sleeping(const struct op *op, const struct ref_request *req,
+				enum dma_data_direction dir, unsigned long attrs);
+/* A map has failed: the allocators must be full, or at their limit */
+void oracle_expect_full(const struct ref_request *req, bool may_sleep);
+/* Returns the allocator that counts a mapping as in use; NULL for none */
+const void *oracle_home(struct device *dev, phys_addr_t tlb, size_t nslots);
+void oracle_check_limit(struct device *const *devs);
+void oracle_give_own(struct device *dev, u32 pick);
+#else
+static inline void oracle_sleep_begin(const struct oracle_case *c, const struct reference *ref)
+{
+}
+
+static inline void oracle_sleep_end(void)
+{
+}
+
+static inline phys_addr_t oracle_map_sleeping(const struct op *op, const struct ref_request *req,
+					      enum dma_data_direction dir, unsigned long attrs)
+{
+	return MAP_FAILED_ADDR;
+}
+
+static inline void oracle_expect_full(const struct ref_request *req, bool may_sleep)
+{
+}
+
+static inline const void *oracle_home(struct device *dev, phys_addr_t tlb, size_t nslots)
+{
+	return NULL;
+}
+
+static inline void oracle_check_limit(struct device *const *devs)
+{
+}
+
+static inline void oracle_give_own(struct device *dev, u32 pick)
+{
+}
+#endif
 
 #endif

@@ -30,6 +30,11 @@ bool oracle_has_family(enum oracle_family family)
 		return IS_ENABLED(CONFIG_DMA_RESTRICTED_POOL);
 	case ORACLE_GROWING:
 		return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC);
+	case ORACLE_WAITING:
+		return IS_ENABLED(ENGINE_ours);
+	case ORACLE_LARGE:
+	case ORACLE_OWN:
+		return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && IS_ENABLED(ENGINE_ours);
 	case ORACLE_REACH:
 		/* The base checks the reach only after it has mapped */
 		return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && !IS_ENABLED(ENGINE_base);
@@ -40,7 +45,8 @@ bool oracle_has_family(enum oracle_family family)
 
 bool oracle_grows(const struct oracle_case *c)
 {
-	return c->family == ORACLE_GROWING || c->family == ORACLE_REACH;
+	return c->family == ORACLE_GROWING || c->family == ORACLE_REACH ||
+	       oracle_has_limit(c);
 }
 
 static unsigned int restricted_nslots(struct rng *rng)
@@ -60,7 +66,7 @@ static void make_pool(struct oracle_case *c, struct rng *rng)
 		c->nslots = restricted_nslots(rng);
 		c->nareas = 1;
 	} else {
-		c->nareas = 1 << rng_below(rng, 5);
+		c->nareas = 1 << rng_below(rng, oracle_sleeps(c) ? 3 : 5);
 		c->nslots = max(512U, c->nareas * 128) << rng_below(rng, 3);
 	}
 	c->ncpus = 1 + rng_below(rng, 2 * c->nareas);
@@ -73,6 +79,11 @@ static void make_pool(struct oracle_case *c, struct rng *rng)
 	}
 	if (c->family == ORACLE_SEGMENTS)
 		c->odd_pages = rng_below(rng, 64);
+	if (c->family != ORACLE_LARGE && c->family != ORACLE_OWN)
+		return;
+	c->max_mib = (c->nslots >> (20 - IO_TLB_SHIFT)) + 4 * (1 + rng_below(rng, 4));
+	c->encrypted = !rng_below(rng, 4);
+	c->faults = !rng_below(rng, 3);
 }
 
 static void make_path(struct oracle_case *c, unsigned int nr, struct rng *rng)
@@ -82,6 +93,10 @@ static void make_path(struct oracle_case *c, unsigned int nr, struct rng *rng)
 	d->mask = ~0ULL;
 	if (c->family == ORACLE_MEMS)
 		d->mem = nr % ORACLE_NMEMS;
+	if (oracle_has_limit(c) && rng_below(rng, 2)) {
+		d->mask = DMA_BIT_MASK(32);
+		d->bus_offset = 0;
+	}
 	if (c->family != ORACLE_REACH)
 		return;
 	/* Devices behind an IOMMU have no bus offset */
@@ -100,8 +115,9 @@ void oracle_draw_case(struct oracle_case *c, enum oracle_family family,
 	c->family = family;
 	make_pool(c, rng);
 	at = snprintf(c->describe, sizeof(c->describe),
-		      "%u slots, %u areas, %u CPUs%s; devices:", c->nslots,
-		      c->nareas, c->ncpus, c->encrypted ? ", encrypted" : "");
+		      "%u slots, %u areas, %u CPUs, limit %u MiB%s%s; devices:", c->nslots,
+		      c->nareas, c->ncpus, c->max_mib, c->encrypted ? ", encrypted" : "",
+		      c->faults ? ", faults" : "");
 	c->sizes = rng_below(rng, NMIXES);
 	for (i = 0; i < ORACLE_NDEVS; i++) {
 		struct oracle_dev *d = &c->devs[i];
@@ -113,6 +129,9 @@ void oracle_draw_case(struct oracle_case *c, enum oracle_family family,
 		if (d->boundary)
 			d->boundary |= d->min_align_mask | ~PAGE_MASK;
 #endif
+		/* Callers wait for nothing that is impossible */
+		if (oracle_sleeps(c) && rng_below(rng, 4))
+			d->boundary = 0;
 		d->bus_offset = PICK(rng, bus_offsets);
 		make_path(c, i, rng);
 		at += snprintf(c->describe + at, sizeof(c->describe) - at,
@@ -138,6 +157,9 @@ static u32 make_size(const struct oracle_case *c, struct rng *rng)
 {
 	u32 r = rng_below(rng, 100);
 
+	/* Most are a little too large for an area */
+	if (c->family == ORACLE_LARGE && !rng_below(rng, 4))
+		return SZ_256K + 1 + rng_below(rng, r < 60 ? SZ_256K : r < 90 ? SZ_2M : 6 * SZ_1M);
 	/* With similar sizes, a full pool has one last free place, which hints must find */
 	if (c->sizes == SMALL)
 		return r < 40 ? 2048 : r < 80 ? 4096 : 1 + rng_below(rng, 6144);
@@ -163,7 +185,7 @@ static unsigned int make_alloc_mask(const struct oracle_case *c, struct rng *rng
 	u32 r = rng_below(rng, 20);
 
 	if (c->sizes == POWERS_OF_TWO && r < 10)
-		return max_t(u32, size, PAGE_SIZE) - 1;
+		return roundup_pow_of_two(max_t(u32, size, PAGE_SIZE)) - 1;
 	if (r == 0)
 		return (0x1000 << rng_below(rng, 5)) - 1;
 	return r < 5 ? ~PAGE_MASK : 0;
@@ -180,6 +202,10 @@ static u8 make_kind(const struct oracle_case *c, struct rng *rng,
 			return OP_UNMAP;
 		return (c->restricted_nslots[0] || c->restricted_nslots[1]) && r < 20 ? OP_ALLOC : OP_MAP;
 	}
+	if (c->family == ORACLE_OWN && r == 96)
+		return OP_DEVICE;
+	if (c->family == ORACLE_WAITING && r >= 97)
+		return OP_WORK;
 	if (oracle_grows(c) && r >= 97)
 		return r == 99 ? OP_FAULT : OP_WORK;
 	return r & 1 ? OP_SYNC_CPU : OP_SYNC_DEVICE;
@@ -189,12 +215,13 @@ void oracle_draw_ops(const struct oracle_case *c, struct op *ops, unsigned int n
 		     struct rng *rng)
 {
 	static const unsigned int fullness[] = { 20, 45, 50, 52, 60, 80, 50 };
+	static const unsigned int crowds[] = { 20, 50, 60, 90, 98, 98 };
 	static const u8 dirs[] = { DMA_TO_DEVICE, DMA_FROM_DEVICE, DMA_BIDIRECTIONAL };
 	unsigned int i, full = 60;
 
 	for (i = 0; i < n; i++) {
 		if (!(i % 500))
-			full = PICK(rng, fullness);
+			full = oracle_sleeps(c) ? PICK(rng, crowds) : PICK(rng, fullness);
 		ops[i] = (struct op){
 			.kind = make_kind(c, rng, full),
 			.dir = PICK(rng, dirs),
@@ -206,6 +233,8 @@ void oracle_draw_ops(const struct oracle_case *c, struct op *ops, unsigned int n
 			.pick = rng_next(rng),
 		};
 		ops[i].alloc_mask = make_alloc_mask(c, rng, ops[i].size);
+		if (oracle_sleeps(c))
+			ops[i].may_sleep = ops[i].size > SZ_256K || rng_below(rng, 2);
 		/* Sector-aligned buffers are the common case */
 		if (rng_below(rng, 2))
 			ops[i].offset &= ~0x1ffU;
@@ -223,13 +252,13 @@ void oracle_print_op(const struct op *op)
 {
 	static const char *const kinds[] = {
 		"map", "unmap", "sync_for_cpu", "sync_for_device", "alloc",
-		"run_work", "fault",
+		"run_work", "fault", "device",
 	};
 	static const char *const dirs[] = { "bidirectional", "to_device", "from_device" };
 
-	printf("#   %s dev %u cpu %u %s%s size %u offset 0x%x pick %u alloc_mask 0x%x\n",
+	printf("#   %s dev %u cpu %u %s%s%s size %u offset 0x%x pick %u alloc_mask 0x%x\n",
 	       kinds[op->kind], op->dev, op->cpu, dirs[op->dir],
-	       op->skip_sync ? " skip_sync" : "", op->size, op->offset, op->pick,
+	       op->skip_sync ? " skip_sync" : "", op->may_sleep ? " may_sleep" : "", op->size, op->offset, op->pick,
 	       op->alloc_mask);
 }
 
@@ -242,6 +271,10 @@ void oracle_add_stats(struct oracle_stats *sum, const struct oracle_stats *s)
 	sum->full += s->full;
 	sum->spurious += s->spurious;
 	sum->transients += s->transients;
+	sum->larges += s->larges;
+	sum->waits += s->waits;
+	sum->timeouts += s->timeouts;
+	sum->ended += s->ended;
 	sum->most_used = max(sum->most_used, s->most_used);
 }
 
@@ -250,4 +283,7 @@ void oracle_print_stats(const struct oracle_stats *s)
 	printf("# %lu operations: %lu maps, %lu unmaps, %lu syncs, %lu maps found no room (%lu though there was some), at most %lu slots in use\n",
 	       s->ops, s->maps, s->unmaps, s->syncs, s->full, s->spurious,
 	       s->most_used);
+	if (s->waits)
+		printf("# ... %lu maps waited, %lu until the timeout; %lu large maps, %lu devices ended\n",
+		       s->waits, s->timeouts, s->larges, s->ended);
 }

@@ -9,7 +9,9 @@
 #define SMALL_COUNT 4096
 #define LARGE_REGION 524288
 #define LARGE_COUNT 96
-#define MAX_LIVE (SMALL_COUNT + LARGE_COUNT)
+#define HUGE_REGION (8 << 20)
+#define HUGE_COUNT 12
+#define MAX_LIVE (SMALL_COUNT + LARGE_COUNT + HUGE_COUNT)
 
 struct live {
 	struct ref_request req;
@@ -17,6 +19,7 @@ struct live {
 	phys_addr_t tlb;
 	enum dma_data_direction dir;
 	unsigned int region;
+	const void *home;	/* allocator that counts it, see oracle_home() */
 	u8 *orig_model, *slot_model;	/* expected contents of memory */
 };
 
@@ -25,6 +28,8 @@ struct oracle_stats oracle_stats;
 static const struct oracle_case *the_case;
 static struct reference ref;
 static struct device *devs[ORACLE_NDEVS];
+/* Devices that have ended, whose drivers have mappings still */
+static struct device *ended[ORACLE_NDEVS];
 /* Directories of statistics in debugfs */
 static const char *const mem_names[ORACLE_NMEMS] = { "swiotlb", "first", "second" };
 static struct bus_dma_region ranges[ORACLE_NDEVS][2];
@@ -32,7 +37,8 @@ static struct live *live[MAX_LIVE];
 static unsigned int nlive;
 static unsigned int free_small[SMALL_COUNT], nfree_small;
 static unsigned int free_large[LARGE_COUNT], nfree_large;
-static phys_addr_t small_base, large_base;
+static unsigned int free_huge[HUGE_COUNT], nfree_huge;
+static phys_addr_t small_base, large_base, huge_base;
 static u32 fill_seed;
 
 /* ---- originals */
@@ -47,6 +53,11 @@ static void originals_init(void)
 		free_small[nfree_small++] = i;
 	for (i = 0; i < LARGE_COUNT; i++)
 		free_large[nfree_large++] = SMALL_COUNT + i;
+	if (the_case->family != ORACLE_LARGE)
+		return;
+	huge_base = shim_take_ram((size_t)HUGE_REGION * HUGE_COUNT);
+	for (i = 0; i < HUGE_COUNT; i++)
+		free_huge[nfree_huge++] = SMALL_COUNT + LARGE_COUNT + i;
 }
 
 /* Returns false when all places of this size are taken */
@@ -58,6 +69,13 @@ static bool original_get(struct live *l, u32 offset)
 		l->region = free_small[--nfree_small];
 		l->req.orig = small_base + (phys_addr_t)l->region * SMALL_REGION;
 		room = SMALL_REGION;
+	} else if (l->req.size + 2 * GUARD > LARGE_REGION) {
+		if (!nfree_huge)
+			return false;
+		l->region = free_huge[--nfree_huge];
+		l->req.orig = huge_base + (phys_addr_t)(l->region - SMALL_COUNT - LARGE_COUNT) *
+					  HUGE_REGION;
+		room = HUGE_REGION;
 	} else if (nfree_large) {
 		l->region = free_large[--nfree_large];
 		l->req.orig = large_base +
@@ -75,6 +93,8 @@ static void original_put(struct live *l)
 {
 	if (l->region < SMALL_COUNT)
 		free_small[nfree_small++] = l->region;
+	else if (l->region >= SMALL_COUNT + LARGE_COUNT)
+		free_huge[nfree_huge++] = l->region;
 	else
 		free_large[nfree_large++] = l->region;
 }
@@ -156,6 +176,10 @@ static void expect_no_room(const struct live *l)
 	phys_addr_t room;
 
 	oracle_stats.full++;
+	if (oracle_has_limit(the_case)) {
+		oracle_expect_full(&l->req, false);
+		return;
+	}
 	/* The reference knows only pools made at boot: adding others may fail */
 	room = ref_room(&ref, &l->req);
 	if (!room)
@@ -172,6 +196,23 @@ static void expect_no_room(const struct live *l)
 }
 
 /* ---- operations */
+
+static phys_addr_t map_live(const struct live *l, const struct op *op)
+{
+	unsigned long attrs = DMA_ATTR_NO_WARN |
+			      (op->skip_sync ? DMA_ATTR_SKIP_CPU_SYNC : 0);
+	phys_addr_t tlb;
+
+	if (op->may_sleep) {
+		tlb = oracle_map_sleeping(op, &l->req, l->dir, attrs);
+		oracle_stats.full += tlb == MAP_FAILED_ADDR;
+		return tlb;
+	}
+	tlb = map_full(l->req.dev, l->req.orig, l->req.size, l->req.alloc_mask, l->dir, attrs);
+	if (tlb == MAP_FAILED_ADDR)
+		expect_no_room(l);
+	return tlb;
+}
 
 static void step_map(const struct op *op)
 {
@@ -193,12 +234,9 @@ static void step_map(const struct op *op)
 	memset(orig_ptr(l) + l->req.size, GUARD_BYTE, GUARD);
 	scribble(orig_ptr(l), l->orig_model, l->req.size);
 
-	l->tlb = map_full(l->req.dev, l->req.orig, l->req.size, l->req.alloc_mask,
-			  l->dir, DMA_ATTR_NO_WARN |
-			  (op->skip_sync ? DMA_ATTR_SKIP_CPU_SYNC : 0));
+	l->tlb = map_live(l, op);
 	expect_same(l, orig_ptr(l), l->orig_model, l->req.size, "original", "map");
 	if (l->tlb == MAP_FAILED_ADDR) {
-		expect_no_room(l);
 		original_put(l);
 		free(l->orig_model);
 		free(l);
@@ -210,6 +248,8 @@ static void step_map(const struct op *op)
 		return;
 	memcpy(l->slot_model, l->orig_model, l->req.size);
 	expect_same(l, slot_ptr(l), l->slot_model, l->req.size, "bounce buffer", "map");
+	l->home = oracle_home(l->req.dev, l->tlb, l->shape.nslots);
+	oracle_stats.larges += l->shape.nslots > IO_TLB_SEGSIZE;
 	live[nlive++] = l;
 }
 
@@ -268,16 +308,13 @@ static void finish_streaming(struct live *l, bool skip_sync)
 	free(l->orig_model);
 }
 
-static void step_unmap(const struct op *op)
+static void end_live(unsigned int nr, bool skip_sync)
 {
-	struct live *l;
+	struct live *l = live[nr];
 
-	if (!nlive)
-		return;
-	l = live[op->pick % nlive];
-	live[op->pick % nlive] = live[nlive - 1];
-	nlive--;
+	live[nr] = live[--nlive];
 	oracle_stats.unmaps++;
+	CHECK_MSG(shim_page_allocated(l->tlb), "the memory at %llx was freed", l->tlb);
 	/* The buffer has the synced data, and no other mapping has written to it */
 	expect_same(l, slot_ptr(l), l->slot_model, l->req.size, "bounce buffer",
 		    "before unmap");
@@ -285,8 +322,25 @@ static void step_unmap(const struct op *op)
 	if (l->req.coherent)
 		finish_coherent(l);
 	else
-		finish_streaming(l, op->skip_sync);
+		finish_streaming(l, skip_sync);
 	free(l);
+}
+
+static void step_unmap(const struct op *op)
+{
+	if (nlive)
+		end_live(op->pick % nlive, op->skip_sync);
+}
+
+long oracle_used_in(const void *home)
+{
+	long nslots = 0;
+	unsigned int i;
+
+	for (i = 0; i < nlive; i++)
+		if (live[i]->home == home)
+			nslots += live[i]->shape.nslots;
+	return nslots;
 }
 
 static void step_sync(const struct op *op, bool for_cpu)
@@ -327,7 +381,7 @@ static void step_fault(const struct op *op)
 	unsigned int i;
 
 	shim_fail_none();
-	if (op->pick & 1)
+	if (op->pick & 1 && (the_case->faults || !oracle_has_limit(the_case)))
 		for (i = 0; i < ARRAY_SIZE(kinds); i++)
 			shim_fail_rate(kinds[i], (op->pick >> 4 * i & 3) * 2);
 }
@@ -352,6 +406,10 @@ static void check_counters(void)
 	if (!IS_ENABLED(CONFIG_DEBUG_FS) || the_case->family == ORACLE_RESTRICTED)
 		return;
 	/* The slots in use do not include transient pools */
+	if (oracle_has_limit(the_case)) {
+		oracle_check_limit(devs);
+		return;
+	}
 	if (oracle_grows(the_case)) {
 		CHECK(slots_used() <= (long)ref.used[0]);
 		return;
@@ -365,11 +423,79 @@ static void check_counters(void)
 	stats_dir = mem_names[0];
 }
 
-void oracle_step(const struct op *op)
+/* The first device of a restricted pool sets up the pool, the others share it */
+static struct device *make_device(const struct oracle_case *c, unsigned int nr)
+{
+	unsigned int i, mem = c->devs[nr].mem, nslots = c->restricted_nslots[mem];
+	struct device *dev;
+	phys_addr_t base;
+
+	if (!nslots)
+		return new_device(0, 0);
+	for (i = 0; i < nr; i++) {
+		if (c->devs[i].mem != mem)
+			continue;
+		dev = new_device(0, 0);
+		dev->dma_io_tlb_mem = devs[i]->dma_io_tlb_mem;
+		return dev;
+	}
+	base = shim_take_ram((size_t)nslots << IO_TLB_SHIFT);
+	dev = restricted_device(base, (size_t)nslots << IO_TLB_SHIFT,
+				mem ? mem_names[mem] : "oracle");
+	ref_add_pool(&ref, &(struct ref_pool){
+		.start = base, .nslots = nslots, .nareas = restricted_areas(dev),
+		.mem = mem });
+	return dev;
+}
+
+static void set_path(struct device *dev, unsigned int nr)
+{
+	const struct oracle_dev *d = &the_case->devs[nr];
+
+	dev->dma_parms->min_align_mask = d->min_align_mask;
+	dev->dma_parms->segment_boundary_mask = d->boundary;
+	*dev->dma_mask = d->mask;
+	dev->bus_dma_limit = d->bus_limit;
+	dev->dma_iommu = d->iommu;
+	if (!d->bus_offset)
+		return;
+	ranges[nr][0] = (struct bus_dma_region){
+		.cpu_start = 0, .dma_start = d->bus_offset, .size = SHIM_PHYS_END,
+	};
+	dev->dma_range_map = ranges[nr];
+}
+
+/*
+ * A device ends, and another one takes its place. The driver has unmapped all before, or does
+ * that later: then the memory must stay.
+ */
+static void step_device(const struct op *op)
+{
+#if defined(ENGINE_ours) && defined(CONFIG_SWIOTLB_DYNAMIC)
+	struct device *dev = devs[op->dev];
+	unsigned int i;
+
+	for (i = nlive; i--; ) {
+		if (live[i]->req.dev != dev)
+			continue;
+		if (op->pick & 1)
+			end_live(i, op->skip_sync);
+		else
+			live[i]->req.dev = ended[op->dev];
+	}
+	end_device(dev);
+	oracle_stats.ended++;
+	devs[op->dev] = make_device(the_case, op->dev);
+	set_path(devs[op->dev], op->dev);
+	oracle_give_own(devs[op->dev], op->pick >> 1);
+#endif
+}
+
+static void do_op(const struct op *op)
 {
 	shim_set_cpu(op->cpu);
 	/* Every eighth operation runs in an interrupt */
-	if (op->kind != OP_WORK && !(op->pick >> 29))
+	if (op->kind != OP_WORK && op->kind != OP_DEVICE && !op->may_sleep && !(op->pick >> 29))
 		shim_hardirq_enter();
 	switch (op->kind) {
 	case OP_MAP: step_map(op); break;
@@ -379,8 +505,20 @@ void oracle_step(const struct op *op)
 	case OP_ALLOC: step_alloc(op); break;
 	case OP_WORK: step_work(op); break;
 	case OP_FAULT: step_fault(op); break;
+	case OP_DEVICE: step_device(op); break;
 	}
 	shim_hardirq_exit();
+}
+
+void oracle_other(const struct op *op)
+{
+	do_op(op);
+	oracle_stats.ops++;
+}
+
+void oracle_step(const struct op *op)
+{
+	do_op(op);
 	if (!(++oracle_stats.ops % 64))
 		check_counters();
 }
@@ -413,14 +551,17 @@ static phys_addr_t next_high_memory(size_t bytes)
 static void boot_case(const struct oracle_case *c)
 {
 	struct ref_pool pool = { .nslots = c->nslots, .nareas = c->nareas };
-	char arg[32];
+	char arg[48];
 
-	snprintf(arg, sizeof(arg), "%u,%u", c->nslots, c->nareas);
+	snprintf(arg, sizeof(arg), oracle_has_limit(c) ? "%u,%u,max=%uM%s" : "%u,%u", c->nslots,
+		 c->nareas, c->max_mib, c->family == ORACLE_OWN ? ",own" : "");
 	switch (c->family) {
 	case ORACLE_RESTRICTED:
 		boot("512,1");
 		return;
 	case ORACLE_GROWING:
+	case ORACLE_LARGE:
+	case ORACLE_OWN:
 		if (c->encrypted)
 			boot_encrypted(arg);
 		else
@@ -441,48 +582,6 @@ static void boot_case(const struct oracle_case *c)
 	ref_add_pool(&ref, &pool);
 }
 
-/* The first device of a restricted pool sets up the pool, the others share it */
-static struct device *make_device(const struct oracle_case *c, unsigned int nr)
-{
-	unsigned int i, mem = c->devs[nr].mem, nslots = c->restricted_nslots[mem];
-	struct device *dev;
-	phys_addr_t base;
-
-	if (!nslots)
-		return new_device(0, 0);
-	for (i = 0; i < nr; i++) {
-		if (c->devs[i].mem != mem)
-			continue;
-		dev = new_device(0, 0);
-		dev->dma_io_tlb_mem = devs[i]->dma_io_tlb_mem;
-		return dev;
-	}
-	base = shim_take_ram((size_t)nslots << IO_TLB_SHIFT);
-	dev = restricted_device(base, (size_t)nslots << IO_TLB_SHIFT,
-				mem ? mem_names[mem] : "oracle");
-	ref_add_pool(&ref, &(struct ref_pool){
-		.start = base, .nslots = nslots, .nareas = restricted_areas(dev),
-		.mem = mem });
-	return dev;
-}
-
-static void set_path(unsigned int nr, const struct oracle_dev *d)
-{
-	struct device *dev = devs[nr];
-
-	dev->dma_parms->min_align_mask = d->min_align_mask;
-	dev->dma_parms->segment_boundary_mask = d->boundary;
-	*dev->dma_mask = d->mask;
-	dev->bus_dma_limit = d->bus_limit;
-	dev->dma_iommu = d->iommu;
-	if (!d->bus_offset)
-		return;
-	ranges[nr][0] = (struct bus_dma_region){
-		.cpu_start = 0, .dma_start = d->bus_offset, .size = SHIM_PHYS_END,
-	};
-	dev->dma_range_map = ranges[nr];
-}
-
 void oracle_begin(const struct oracle_case *c)
 {
 	unsigned int i;
@@ -493,9 +592,13 @@ void oracle_begin(const struct oracle_case *c)
 	shim_nr_cpus = max(c->ncpus, 1U);
 	boot_case(c);
 	originals_init();
+	oracle_sleep_begin(c, &ref);
 	for (i = 0; i < ORACLE_NDEVS; i++) {
 		devs[i] = make_device(c, i);
-		set_path(i, &c->devs[i]);
+		set_path(devs[i], i);
+		ended[i] = new_device(0, 0);
+		set_path(ended[i], i);
+		oracle_give_own(devs[i], ~i);
 	}
 }
 
@@ -521,6 +624,9 @@ void oracle_end(void)
 			CHECK_EQ(slots_used(), 0);
 		}
 	}
+	for (i = 0; i < ORACLE_NDEVS && the_case->family == ORACLE_OWN; i++)
+		step_device(&(struct op){ .dev = i, .pick = 1 });
+	oracle_sleep_end();
 	dev->dma_parms->min_align_mask = 0;
 	dev->dma_parms->segment_boundary_mask = 0;
 	dev->dma_range_map = NULL;

@@ -57,8 +57,8 @@ struct ref_area {
 	const struct ref_pool *pool;
 };
 
-#define REF_MAX_AREAS 64
-#define REF_MAX_POOLS 4
+#define REF_MAX_AREAS 512
+#define REF_MAX_POOLS 64
 #define REF_MAX_MEMS 4
 struct reference {
 	struct ref_pool pools[REF_MAX_POOLS];

@@ -70,6 +70,9 @@ static struct swiotlb_test_pools *swiotlb_test_pools(struct kunit *test)
 static int swiotlb_test_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
 	guard(mutex)(&swiotlb_pools_lock);
+	if (swiotlb_pools_prepare())
+		return -ENOMEM;
+	swiotlb_mem_hold(mem, pool->nslots);
 	return swiotlb_pools_add(mem, pool);
 }
 
@@ -79,6 +82,7 @@ static void swiotlb_test_remove(struct swiotlb_mem *mem, struct io_tlb_pool *poo
 	scoped_guard(mutex, &swiotlb_pools_lock) {
 		swiotlb_pools_close(mem, pool);
 		swiotlb_pools_remove(mem, pool);
+		swiotlb_mem_hold(mem, -(long)pool->nslots);
 	}
 	synchronize_rcu_expedited();
 	swiotlb_pool_unnumber(pool);

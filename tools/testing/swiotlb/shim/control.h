@@ -70,6 +70,8 @@ bool shim_page_allocated(phys_addr_t paddr);
 
 /* Called once, before an allocation of pages that may sleep, then reset */
 extern void (*shim_before_pages)(void);
+/* Called once, when a pool has just been added, with the lock of pools, then reset */
+extern void (*shim_on_grow)(void);
 /* Called once, before memory is encrypted again, then reset */
 extern void (*shim_before_encrypt)(void);
 /* If set, called each time before memory is decrypted */

@@ -203,3 +203,14 @@ void shim_log_clear(void)
 	log_buf[0] = 0;
 	pthread_mutex_unlock(&log_lock);
 }
+
+void (*shim_on_grow)(void);
+
+void shim_grown(void)
+{
+	void (*hook)(void) = shim_on_grow;
+
+	shim_on_grow = NULL;
+	if (hook)
+		hook();
+}

@@ -30,6 +30,7 @@ void shim_bug(const char *file, int line, const char *what)
 bool shim_log_has(const char *text);
 unsigned int shim_log_count(const char *text);
 void shim_log_clear(void);
+void shim_grown(void);
 void shim_once_reset(void);
 
 /* A function, so that a file may define the macro of that name */

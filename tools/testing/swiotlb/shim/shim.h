@@ -63,7 +63,7 @@
 	((void)__atomic_fetch_add(&shim_pool_events.event, 1, __ATOMIC_RELAXED), \
 	 WRITE_ONCE(shim_pool_events.held, nslots))
 #define trace_swiotlb_grow(start, size, held) \
-	((void)(start), (void)(size), shim_trace_pool(grown, held))
+	((void)(start), (void)(size), shim_trace_pool(grown, held), shim_grown())
 #define trace_swiotlb_shrink(start, size, held) \
 	((void)(start), (void)(size), shim_trace_pool(freed, held))
 #define trace_swiotlb_transient(dev, size, tlb_addr) \

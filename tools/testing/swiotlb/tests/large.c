@@ -432,6 +432,31 @@ TEST(large_mapping_lies_above_if_the_device_reaches_that)
 }
 
 /*
+ * A device with less reach needs the room of an idle pool that it does not reach:
+ *
+ *	limit 44 MiB   | boot, 4 MiB | idle, 34 MiB, above 4 GiB | 6 MiB are left |
+ */
+TEST(large_mapping_frees_idle_pools_above)
+{
+	struct device *dev;
+	phys_addr_t orig, tlb;
+
+	needs_pools_above();
+	boot("2048,max=44M");
+	dev = device_below(~0ULL);
+	orig = new_buffer(MIB(34), 0);
+	tlb = map_large(dev, orig, MIB(34));
+	CHECK(tlb >= SHIM_HIGH_START);
+	unmap(dev, tlb, MIB(34), BOTH);
+	dev = device_below(DMA_BIT_MASK(32));
+	tlb = map_large(dev, orig, MIB(20));
+	CHECK(tlb != MAP_FAILED_ADDR);
+	CHECK_EQ(slots_event("waited"), 0);
+	CHECK_EQ(pools_that_are("large"), 1);
+	unmap(dev, tlb, MIB(20), BOTH);
+}
+
+/*
  *	       64 MiB           64 MiB
  *	|..................|..................|
  *	            |  34 MiB   |                  no
@@ -644,6 +669,35 @@ TEST(large_mapping_lies_in_the_window_of_a_bus)
 }
 
 /*
+ * The bits of min_align_mask are those of the address that the device sees, which are not those
+ * of memory:
+ *
+ *	memory   0x0 |.........|          bus   0x3000 |.........|
+ */
+TEST(large_mapping_is_aligned_as_the_bus_sees_it)
+{
+	static const struct bus_dma_region window[] = {
+		{ .dma_start = 3 * PAGE_SIZE, .size = SZ_2G }, { }
+	};
+	struct device *dev;
+	phys_addr_t orig;
+	dma_addr_t dma;
+
+	boot("2048");
+	dev = device_below(DMA_BIT_MASK(32));
+	dev->dma_range_map = window;
+	dev->dma_parms->min_align_mask = 16 * PAGE_SIZE - 1;
+	orig = new_buffer(MIB(2), 5 * PAGE_SIZE + 0x234);
+	fill_pattern(phys_to_virt(orig), MIB(2), 5);
+	dma = swiotlb_map(dev, orig, MIB(2), BOTH, DMA_ATTR_MAY_SLEEP);
+	if (!CHECK(dma != DMA_MAPPING_ERROR))
+		return;
+	CHECK_EQ(dma % (16 * PAGE_SIZE), 5 * PAGE_SIZE + 0x234);
+	CHECK(has_pattern(phys_to_virt(dma_to_phys(dev, dma)), MIB(2), 5));
+	unmap(dev, dma_to_phys(dev, dma), MIB(2), BOTH);
+}
+
+/*
  *	linear mapping   | none
  *	       |     8 MiB     |     a sync of a part crosses the border
  */
@@ -680,6 +734,183 @@ TEST(large_mapping_of_high_memory)
 	unmap(dev, tlb, size, BOTH);
 	CHECK(has_pattern(here, size, 2));
 	shim_highmem_start = SHIM_HIGHMEM;
+}
+
+static void map_without_sleep(void)
+{
+	other_tlb = map_full(other_dev, new_buffer(SZ_64K, 0), SZ_64K, 0, BOTH,
+			     DMA_ATTR_NO_WARN);
+}
+
+/* Fill the boot pool, and expect a transient pool while another pool is being added */
+static void fill_and_watch(size_t bytes)
+{
+	phys_addr_t orig = new_buffer(SZ_64K, 0);
+
+	other_dev = new_device(0, 0);
+	other_tlb = MAP_FAILED_ADDR;
+	for (; bytes; bytes -= SZ_64K)
+		CHECK(map(other_dev, orig, SZ_64K, BOTH) != MAP_FAILED_ADDR);
+	CHECK_EQ(slots_event("transient"), 0);
+	shim_on_grow = map_without_sleep;
+}
+
+/*
+ * A pool counts once at each moment, also when it has just been added:
+ *
+ *	limit 32 MiB   | boot, 4 MiB, full | 20 MiB for one mapping | 8 MiB are left |
+ */
+TEST(large_pool_counts_once)
+{
+	phys_addr_t tlb;
+
+	boot("2048,1,max=32M");
+	fill_and_watch(MIB(4));
+	tlb = map_large(other_dev, new_buffer(MIB(20), 0), MIB(20));
+	CHECK(tlb != MAP_FAILED_ADDR);
+	CHECK(!shim_on_grow);
+	CHECK(other_tlb != MAP_FAILED_ADDR);
+	CHECK_EQ(slots_event("transient"), 1);
+}
+
+static long room;
+
+static void look_at_room(void)
+{
+	room = swiotlb_limit_room(&swiotlb_default_mem);
+}
+
+/*
+ *	limit 6 MiB    | boot, 1 MiB, half full | 4 MiB are added | 1 MiB is left |
+ */
+TEST(pool_that_is_added_counts_once)
+{
+	boot("512,1,dynamic,max=6M");
+	fill_and_watch(SZ_512K + SZ_64K);
+	shim_on_grow = look_at_room;
+	shim_run_work();
+	CHECK(!shim_on_grow);
+	CHECK_EQ(swiotlb_default_mem.pools.held, MIB(5) >> IO_TLB_SHIFT);
+	CHECK_EQ(room, MIB(1) >> IO_TLB_SHIFT);
+}
+
+/* What was planned no longer counts if there is no memory, or only for a smaller pool */
+TEST(pool_that_is_not_made_does_not_count)
+{
+	boot("512,1,dynamic,max=6M");
+	fill_and_watch(SZ_512K + SZ_64K);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	shim_fail(SHIM_FAULT_PAGES, 0, -1);
+	shim_run_work();
+	CHECK_EQ(slots_event("grow_failed"), 1);
+	CHECK_EQ(swiotlb_limit_room(&swiotlb_default_mem), MIB(5) >> IO_TLB_SHIFT);
+	shim_faults[SHIM_FAULT_PAGES].min_order = get_order(MIB(4));
+	ticks(3);
+	map_without_sleep();
+	shim_run_work();
+	CHECK_EQ(swiotlb_limit_room(&swiotlb_default_mem), MIB(3) >> IO_TLB_SHIFT);
+	CHECK_EQ(swiotlb_default_mem.pools.held, MIB(3) >> IO_TLB_SHIFT);
+}
+
+/* An entry of a scatterlist */
+struct entry {
+	phys_addr_t orig, tlb;
+	size_t bytes;
+};
+
+#define MOST_ENTRIES 512
+
+/*
+ * As memory of vmalloc(): pages that are contiguous for the CPU are single ones, or short and
+ * long runs, in another order.
+ *
+ *	vmalloc()   | 0 | 1 | 2   3 | 4   5   6 |
+ *	memory      | 4   5   6 |   | 2   3 |   | 1 |   | 0 |
+ */
+static unsigned int scatter(struct entry *entries, phys_addr_t base, size_t size)
+{
+	static const unsigned int kib[] = { 4, 4, 4, 8, 4, 20, 4, 64, 4, 260, 4, 1200 };
+	phys_addr_t at = base + size;
+	unsigned int n;
+
+	for (n = 0; n < MOST_ENTRIES; n++) {
+		entries[n].bytes = PAGE_ALIGN(kib[n % ARRAY_SIZE(kib)] * SZ_1K);
+		if (at < base + entries[n].bytes + PAGE_SIZE)
+			break;
+		at -= entries[n].bytes;
+		entries[n].orig = at;
+		at -= PAGE_SIZE;
+	}
+	return n;
+}
+
+static u8 *there_of(struct device *dev, const struct entry *e)
+{
+	return phys_to_virt(dma_to_phys(dev, e->tlb));
+}
+
+/* The first byte of memory without a linear mapping lies @arg bytes behind the start */
+static void maps_a_scatterlist(const void *arg)
+{
+	const size_t size = MIB(24), at = PAGE_SIZE / 2 + 1;
+	static struct entry entries[MOST_ENTRIES];
+	unsigned int i, n, nlarge = 0;
+	struct device *dev;
+	phys_addr_t base;
+	struct entry *e;
+
+	boot("2048");
+	dev = new_device(PAGE_SIZE - 1, 0);
+	base = new_buffer(size, 0);
+	if (arg)
+		shim_highmem_start = base + *(const size_t *)arg;
+	n = scatter(entries, base, size);
+	shim_meanwhile = a_jiffy_passes;
+	for (i = 0; i < n; i++) {
+		e = &entries[i];
+		fill_pattern(shim_at(e->orig), e->bytes, i);
+		/* As dma_direct_map_sg() */
+		e->tlb = swiotlb_map(dev, e->orig, e->bytes, BOTH, DMA_ATTR_MAY_SLEEP);
+		if (!CHECK(e->tlb != DMA_MAPPING_ERROR))
+			return;
+		nlarge += e->bytes > SZ_256K;
+	}
+	shim_meanwhile = NULL;
+	CHECK(nlarge > 0 && n > nlarge);
+	CHECK_EQ(slots_event("large"), nlarge);
+
+	/* All of it, and then a byte of each page */
+	for (i = 0; i < n; i++)
+		CHECK(has_pattern(there_of(dev, &entries[i]), entries[i].bytes, i));
+	for (i = 0; i < n; i++) {
+		e = &entries[i];
+		size_t page;
+
+		for (page = 0; page < e->bytes; page += PAGE_SIZE) {
+			there_of(dev, e)[page + at] ^= 0xff;
+			swiotlb_sync_single_for_cpu(dev, dma_to_phys(dev, e->tlb) + page + at,
+						    1, BOTH);
+			CHECK_EQ(((u8 *)shim_at(e->orig))[page + at],
+				 there_of(dev, e)[page + at]);
+		}
+		fill_pattern(there_of(dev, e), e->bytes, n + i);
+		unmap(dev, dma_to_phys(dev, e->tlb), e->bytes, BOTH);
+	}
+	for (i = 0; i < n; i++)
+		CHECK(has_pattern(shim_at(entries[i].orig), entries[i].bytes, n + i));
+	shim_highmem_start = SHIM_HIGHMEM;
+	ticks(60);
+	check_used(0);
+	CHECK_EQ(pools_that_are("large"), 0);
+}
+
+TEST(large_mapping_of_scattered_memory)
+{
+	static const size_t all, half = MIB(12) + SZ_64K;
+
+	in_child(maps_a_scatterlist, NULL, "linear");
+	in_child(maps_a_scatterlist, &all, "high");
+	in_child(maps_a_scatterlist, &half, "half of it high");
 }
 
 TEST(large_mapping_cannot_cross_a_boundary)
@@ -751,6 +982,7 @@ TEST(large_mapping_without_memory_fails)
 	CHECK_EQ(map_large(dev, orig, MIB(34)), MAP_FAILED_ADDR);
 	shim_fail_none();
 	CHECK_EQ(shim_usage().pages, before.pages);
+	CHECK_EQ(swiotlb_default_mem.pools.held, swiotlb_default_mem.boot_pool.nslots);
 	unmap(dev, map_large(dev, orig, MIB(34)), MIB(34), BOTH);
 	ticks(30);
 	CHECK_EQ(shim_usage().pages, before.pages);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Allocators of devices: when there is one, what it holds, and how it ends. */
 #include <pthread.h>
+#include <sys/mman.h>
 #include "harness.h"
 
 #if defined(ENGINE_ours) && defined(CONFIG_SWIOTLB_DYNAMIC)
@@ -557,6 +558,24 @@ TEST(own_ends_with_the_device)
 	in_child(ends, "", "encrypted");
 }
 
+/* Memory that is lost when the device ends counts towards the common limit, for ever */
+TEST(own_memory_that_is_lost_counts_for_all)
+{
+	struct device *dev;
+	unsigned long lost;
+
+	boot_encrypted("512,own");
+	dev = owner(1, SZ_1M);
+	lost = held(own_of(dev));
+	CHECK(lost > 0);
+	shim_fail(SHIM_FAULT_ENCRYPT, 0, 1);
+	end_device(dev);
+	ticks(20);
+	shim_fail_none();
+	CHECK_EQ(atomic_long_read(&swiotlb_default_mem.growth.apart), lost);
+	CHECK_EQ(slots_event("leaked_bytes"), lost << IO_TLB_SHIFT);
+}
+
 /* Without a pool, ever */
 TEST(own_ends_unused)
 {
@@ -703,7 +722,7 @@ static void waits_for(const void *tlb)
 	CHECK_EQ(slots_event("waited"), 1);
 	CHECK_EQ(slots_event("wait_timed_out"), 0);
 	/* Nobody waits any more: magazines keep buffers */
-	CHECK_EQ(own_of(sleeper)->nwaiters, 0);
+	CHECK(list_empty(&own_of(sleeper)->own_waiters));
 	CHECK(!swiotlb_cache_is_waited(&own_of(sleeper)->cache));
 	CHECK(!swiotlb_cache_is_waited(&swiotlb_default_mem.cache));
 }
@@ -712,6 +731,44 @@ TEST(own_wakes_callers_that_wait)
 {
 	in_child(waits_for, &in_own, "its own");
 	in_child(waits_for, &in_common, "the common one");
+}
+
+/* The first caller that waits is one of another device, and touching it is fatal */
+static void free_beside_others(void)
+{
+	struct list_head *waiters = &swiotlb_default_mem.queue.waiters;
+	struct swiotlb_waiter *others;
+
+	shim_advance(1);
+	if (!to_free)
+		return;
+	others = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		      -1, 0);
+	list_add(&others->node, waiters);
+	mprotect(others, PAGE_SIZE, PROT_NONE);
+	unmap(sleeper, *to_free, SZ_64K, DMA_TO_DEVICE);
+	mprotect(others, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	list_del(&others->node);
+	to_free = NULL;
+}
+
+/* However many callers of other devices wait: an unmap does not walk over them */
+TEST(own_unmap_does_not_look_at_other_waiters)
+{
+	static phys_addr_t tlbs[MOST];
+	phys_addr_t got;
+
+	boot("4096,1,own,max=16M");
+	sleeper = owner(1, SZ_2M);
+	hog(sleeper, tlbs);
+	in_own = tlbs[0];
+	CHECK(is_in(own_of(sleeper), sleeper, in_own));
+	to_free = &in_own;
+	shim_meanwhile = free_beside_others;
+	got = map_sleeping(sleeper, SZ_64K);
+	shim_meanwhile = NULL;
+	CHECK_EQ(got, in_own);
+	CHECK(list_empty(&own_of(sleeper)->own_waiters));
 }
 
 /*
@@ -782,7 +839,7 @@ static void wait_behind_another(void (*fn)(void), phys_addr_t *tlb)
 	shim_meanwhile = NULL;
 	CHECK(is_in(own_of(sleeper), sleeper, late));
 	CHECK_EQ(slots_event("wait_timed_out"), 0);
-	CHECK_EQ(own_of(sleeper)->nwaiters, 0);
+	CHECK(list_empty(&own_of(sleeper)->own_waiters));
 	CHECK(!swiotlb_cache_is_waited(&own_of(sleeper)->cache));
 }
 
@@ -919,7 +976,7 @@ TEST(own_wakes_the_next_caller_behind_others)
 	CHECK(!between.ended);
 	unmap(other, hogged[0], SZ_64K, DMA_TO_DEVICE);
 	CHECK(end_caller(&between) != MAP_FAILED_ADDR);
-	CHECK_EQ(own_of(sleeper)->nwaiters, 0);
+	CHECK(list_empty(&own_of(sleeper)->own_waiters));
 }
 
 /*
@@ -1219,6 +1276,36 @@ TEST(own_of_more_devices_than_numbers)
 	bounce_once(dev);
 	shim_run_work();
 	CHECK(held(own_of(dev)) > 0);
+	take_numbers(false);
+}
+
+static unsigned int decrypted;
+
+static void count_decryption(const void *vaddr, size_t bytes)
+{
+	decrypted++;
+}
+
+/* A pool that cannot be added must not be made: to clear and decrypt it is expensive */
+TEST(own_pool_without_a_number_is_not_made)
+{
+	struct device *first, *dev;
+
+	boot_encrypted("512,1,own,max=64M");
+	take_numbers(true);
+	first = owner(1, SZ_1M);
+	CHECK(held(own_of(first)) > 0);
+	shim_on_decrypt = count_decryption;
+	dev = owner(1, SZ_1M);
+	CHECK_EQ(held(own_of(dev)), 0);
+	CHECK_EQ(map_sleeping(dev, SZ_1M), MAP_FAILED_ADDR);
+	CHECK_EQ(decrypted, 0);
+	/* One of the numbers is released */
+	end_device(first);
+	ticks(100);
+	CHECK(map_sleeping(dev, SZ_1M) != MAP_FAILED_ADDR);
+	CHECK_EQ(decrypted, 1);
+	shim_on_decrypt = NULL;
 	take_numbers(false);
 }
 

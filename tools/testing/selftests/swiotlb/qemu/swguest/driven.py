@@ -90,13 +90,24 @@ class Driven:
         so far, or None if the guest has crashed.
         """
         while self.alive:
-            session = self._session
-            session.machine.resume()
-            session.machine.tell(line)
-            if session.follow(last, seconds):
-                session.machine.pause()
-                return session.reader
-            self._lost()
+            self.begin(line)
+            said = self.finished(last, seconds)
+            if said is not None:
+                return said
+        return None
+
+    def begin(self, line):
+        """Let the guest execute @line, up to a call of finished()."""
+        self._session.machine.resume()
+        self._session.machine.tell(line)
+
+    def finished(self, last, seconds):
+        """Return the frames up to @last, which ends a line; None if the guest has crashed."""
+        session = self._session
+        if session.follow(last, seconds):
+            session.machine.pause()
+            return session.reader
+        self._lost()
         return None
 
     def during(self, load):

@@ -113,6 +113,17 @@ bounces()
 	esac
 }
 
+# bounces_soon DISK: the same, but look until something bounces, some milliseconds at most.
+# While this runs, a guest with one CPU submits nothing, and a fast disk soon has completed
+# all: so look until fio was interrupted.
+bounces_soon()
+{
+	looks=0
+	while bounces "$1"; [ "$bounced" = 0 ] && [ "$looks" -lt 1000 ]; do
+		looks=$((looks + 1))
+	done
+}
+
 # Check that no slot is in use while all disks are idle. Check twice, because a disk may
 # still be handling an internal request.
 check_nothing_used()

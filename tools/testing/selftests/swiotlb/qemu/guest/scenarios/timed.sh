@@ -40,12 +40,7 @@ sample()
 	sleep "$RAMP"
 	ticks=$(cpu_ticks)
 	for _ in 1 2 3; do
-		# While this runs, a guest with one CPU submits nothing, and a fast disk soon
-		# has completed all: look until fio was interrupted, some milliseconds.
-		reads=0
-		while bounces "$1"; [ "$bounced" = 0 ] && [ "$reads" -lt 1000 ]; do
-			reads=$((reads + 1))
-		done
+		bounces_soon "$1"
 		[ "$bounced" -gt "$most" ] && most=$bounced
 		sleep "$STEP"
 	done

@@ -14,7 +14,7 @@ most_used()
 {
 	most=0
 	while [ -e /tmp/.sampling ]; do
-		bounces "$disk"
+		bounces_soon "$disk"
 		used=$bounced
 		[ "$used" -gt "$most" ] && most=$used
 		echo "$most" > /tmp/used
