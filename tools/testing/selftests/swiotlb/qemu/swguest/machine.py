@@ -33,8 +33,8 @@ class Arch(NamedTuple):
     """@port: QEMU's arguments for the second serial port, which is @verdict in the guest;
     the first one is @console. @xen: Xen boots first, and the kernel is its dom0.
     @first: QEMU's arguments for devices that must come before the disks. @user: the
-    architecture of its programs; only that of the host has fio. @virtio: the end of the
-    names of virtio devices, with their options.
+    architecture of its programs. @virtio: the end of the names of virtio devices, with their
+    options. @fio: it has fio, as the host's architecture always does.
     """
 
     qemu: str
@@ -48,6 +48,7 @@ class Arch(NamedTuple):
     first: tuple = ()
     user: str = "x86_64"
     virtio: str = "pci,disable-legacy=on"
+    fio: bool = False
 
 
 X86_APPEND = "mitigations=off tsc=reliable no_timer_check"
