@@ -74,12 +74,15 @@ ARCHES = {
     # "max", the early code of Xen crashes under TCG.
     "xen": Arch("qemu-system-x86_64", "q35,usb=off", {"tcg": "qemu64"}, "hvc0",
                 "ttyS1", ("-serial", "chardev:verdict"), "earlyprintk=xen", True),
-    # A confidential guest without the hardware: the IOMMU keeps devices from what is not
-    # shared. Without iommu=pt its driver would map, and nothing would bounce.
+    # Confidential guests without the hardware: the IOMMU keeps devices from what is not
+    # shared. If it did not pass through, its driver would map, and nothing would bounce.
     "coco": Arch("qemu-system-x86_64", "q35,usb=off", {"tcg": CPU["tcg"]}, "ttyS0",
                  "ttyS1", ("-serial", "chardev:verdict"),
                  f"{X86_APPEND} cocotest iommu=pt intel_iommu=on",
                  first=("-device", "intel-iommu")),
+    "arm64-coco": Arch("qemu-system-aarch64", "virt,iommu=smmuv3", {"tcg": "cortex-a57"},
+                       "ttyAMA0", "ttyS0", ("-device", "pci-serial,chardev=verdict"),
+                       "cocotest iommu.passthrough=1", user="arm64", fio=True),
     # A PC with an IOMMU that maps
     "intel-iommu": Arch("qemu-system-x86_64", "q35,usb=off", {"tcg": CPU["tcg"]}, "ttyS0",
                         "ttyS1", ("-serial", "chardev:verdict"),
