@@ -21,20 +21,21 @@ private_apt() {
 
 # shellcheck disable=SC2154,SC2317 # $temp is the caller's; called through run_logged
 deb_download() {
-	cd "$temp" && apt-get "${apt[@]}" download "$1"
+	cd "$temp" && apt-get "${apt[@]}" download "$@"
 }
 
-# fetch_deb ARCH SUITE PACKAGE: download Debian's package for ARCH into $temp.
+# fetch_deb ARCH SUITE PACKAGE...: download Debian's packages for ARCH into $temp.
 fetch_deb() {
-	local root=$CACHE/apt-$1 log=$CACHE/log/$3.log
+	local arch=$1 suite=$2 root=$CACHE/apt-$1 log=$CACHE/log/$3.log
 
-	have apt-get || die "no apt-get here to fetch $3 with"
+	shift 2
+	have apt-get || die "no apt-get here to fetch $1 with"
 	private_apt "$root"
-	apt+=(-o "APT::Architecture=$1" -o "APT::Architectures=$1"
-		-o "Dir::Etc::sourcelist=$root/sources/00-$2.sources")
-	python3 "$TOP/scripts/debian_mirror.py" "$root/sources" "$2" >/dev/null ||
-		die "cannot tell where to fetch $3 for $1 from"
-	msg FETCH "$3 for $1"
+	apt+=(-o "APT::Architecture=$arch" -o "APT::Architectures=$arch"
+		-o "Dir::Etc::sourcelist=$root/sources/00-$suite.sources")
+	python3 "$TOP/scripts/debian_mirror.py" "$root/sources" "$suite" >/dev/null ||
+		die "cannot tell where to fetch $1 for $arch from"
+	msg FETCH "$* for $arch"
 	run_logged "apt-get update" "$log" 15 0 apt-get "${apt[@]}" update
-	run_logged "apt-get download" "$log" 10 0 deb_download "$3"
+	run_logged "apt-get download" "$log" 10 0 deb_download "$@"
 }

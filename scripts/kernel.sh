@@ -11,7 +11,8 @@
 # second kernel then compiles only the files that differ.
 #
 # A part that names one of arch/*.config stands for that architecture, which is
-# the host's otherwise: ours-arm64. If there are patches for a part, as patches/um-7.3
+# the host's otherwise: ours-arm64. A part may have more for one architecture, as
+# coco/arm64.config on top of coco.config. If there are patches for a part, as patches/um-7.3
 # for User Mode Linux, patches/coco-7.3 for coco.config or patches/pc-7.3 for pc.config, they
 # are applied before all others.
 
@@ -91,16 +92,18 @@ arch_of() {
 
 # fragments NAME: print the files of its configuration, in the order of the merge.
 fragments() {
-	local part parts
+	local arch part parts
 
 	IFS=- read -ra parts <<<"$1"
+	arch=$(arch_of "$1")
 	echo "$CONFIGS/kernel.config"
-	echo "$CONFIGS/arch/$(arch_of "$1").config"
+	echo "$CONFIGS/arch/$arch.config"
 	for part in "${parts[@]:1}"; do
-		[[ $part != "$(arch_of "$1")" ]] || continue
+		[[ $part != "$arch" ]] || continue
 		if [[ -f $CONFIGS/$part.config ]] || ! subsets "$1" | grep -x "$part" >/dev/null; then
 			echo "$CONFIGS/$part.config"
 		fi
+		[[ ! -f $CONFIGS/$part/$arch.config ]] || echo "$CONFIGS/$part/$arch.config"
 	done
 }
 

@@ -14,7 +14,7 @@ set -euo pipefail
 
 OUT=$TOP/build/test
 SELFTESTS=$TOP/tools/testing/selftests/swiotlb/qemu
-GUESTS="lean debug kcsan rt xen coco pc i386 arm arm64 arm64-16k arm64-64k riscv s390 um"
+GUESTS="lean debug kcsan rt xen coco pc i386 arm arm64 arm64-16k arm64-64k arm64-coco riscv s390 um"
 passed=0
 failed=0
 # The steps that boot guests
@@ -146,11 +146,11 @@ can() {
 	return 1
 }
 
-# foreign ARCH GROUP: boot a guest of that architecture, with Debian's busybox.
+# foreign ARCH GROUP...: boot guests of that architecture, with Debian's busybox.
 foreign() {
 	can "guest-$2" "$TOP/scripts/packages.sh" "$1" &&
 		can "guest-$2" "$TOP/scripts/busybox.sh" "$1" || return 0
-	guests 120 "$2"
+	guests 120 "${@:2}"
 }
 
 # objects ARCH: compile for that architecture in all its configurations.
@@ -173,6 +173,9 @@ group() {
 		guests 600 rt
 		[[ ! -f $TOP/build/kernels/ours-rt.bzImage ]] || step kunit-rt 300 kunit_guest ours-rt \
 			--append kunit.enable=1 --timeout 600 ;;
+	arm64-coco)
+		can guest-arm64-coco "$TOP/scripts/fio.sh" arm64 || return 0
+		foreign arm64 base-arm64-coco arm64-coco ;;
 	i386 | arm | arm64* | riscv | s390) foreign "${1%%-*}" "$1" ;;
 	pc)
 		can guest-pc "$TOP/scripts/packages.sh" pc || return 0
@@ -205,6 +208,7 @@ full() {
 	group arm64
 	group arm64-16k
 	group arm64-64k
+	group arm64-coco
 	group riscv
 	group um
 	objects x86_64

@@ -810,6 +810,21 @@ class Coco(unittest.TestCase):
         self.assertIn("intel-iommu", words)
         self.assertRegex(words[words.index("-append") + 1], "cocotest iommu=pt intel_iommu=on")
 
+    def test_what_is_booted_on_arm64(self):
+        make = coco.on("arm64-coco", coco.verify_spec(("nvme",), 8))
+        spec = make("Image", "swiotlb=512,dynamic", 2, 1024, ())
+        self.assertEqual((spec.user, spec.fio, spec.iothread), ("arm64", True, False))
+        with mock.patch.object(machine, "tool", str):
+            words = machine.command(spec, "tcg", "initrd", "log", pathlib.Path("port"))
+        self.assertIn("virt,iommu=smmuv3", words)
+        self.assertRegex(words[words.index("-append") + 1], "cocotest iommu.passthrough=1")
+
+    def test_each_machine_has_the_same_rows(self):
+        rows = [{row.name.removeprefix(f"{group}-") for row in tests.TESTS if row.group == group}
+                for group in ("coco", "arm64-coco")]
+        self.assertLess(rows[1], rows[0])
+        self.assertLess({"verify", "violations", "decrypt-fails"}, rows[1])
+
 
 class Numa(unittest.TestCase):
     """The verdict on histograms of the kernel, and the machine with several nodes."""

@@ -3,7 +3,7 @@
 """Guest tests of swiotlb: boot a kernel for each row of TESTS, print KTAP.
 
 The group of a row selects its kernel: lean, or a kernel with the fragment (debug, kcsan,
-xen, coco, pc, rt) or for the architecture (i386, um) of that name.
+xen, coco, pc, rt) or for the architecture (i386, um, arm64-coco) of that name.
 """
 
 import argparse
@@ -257,14 +257,36 @@ def dom0(name, append, **more):
                 caller="swiotlb-xen", **more)
 
 
-def confidential(name, make, expect, disks=("nvme",), **more):
+def confidential(name, make, expect, disks=("nvme",), group="coco", **more):
     """A row for a confidential guest: both kernels, and figures of both. Where it begins
     with 1 MiB, the base needs the number: it ignores "dynamic" for the size there.
     """
     # A map that finds no room is logged and retried: no I/O fails.
-    return Test(f"coco-{name}", more.pop("append", "swiotlb=512,dynamic"), vcpus=2,
-                disks=disks, group="coco", caller="dma-direct, confidential", make=make,
-                expect=expect, ignore=("swiotlb-full", *more.pop("ignore", ())), **more)
+    return Test(f"{group}-{name}", more.pop("append", "swiotlb=512,dynamic"), vcpus=2,
+                disks=disks, group=group, caller="dma-direct, confidential",
+                make=coco.on(group, make), expect=expect,
+                ignore=("swiotlb-full", *more.pop("ignore", ())), **more)
+
+
+def each_confidential(group):
+    """Make the rows that the confidential guest of each architecture has."""
+    def row(*args, **more):
+        return confidential(*args, group=group, **more)
+
+    yield row("verify", coco.verify_spec(COCO_DISKS, 8), coco.held(COCO_DISKS), COCO_DISKS)
+    yield row("default-size", coco.verify_spec(COCO_DISKS, 8), coco.held(COCO_DISKS), COCO_DISKS,
+              append="")
+    yield row("grow", coco.burst_spec(), coco.grew, ignore=coco.IGNORE)
+    yield row("private-data", coco.burst_spec(FILL=1), coco.clean, ignore=coco.IGNORE)
+    yield row("decrypt-fails", coco.burst_spec(FAIL_DECRYPT=1), coco.undecrypted,
+              ignore=coco.IGNORE)
+    # The base never encrypts a pool again.
+    yield row("encrypt-fails", coco.burst_spec(FAIL_REST=1, AGAIN=1), coco.unencrypted,
+              ignore=coco.IGNORE, ours=True)
+    yield row("undo-fails", coco.burst_spec(FAIL_DECRYPT=1, FAIL_ENCRYPT=1, FAIL_PAGES=512),
+              coco.undone, ignore=coco.IGNORE, ours=True)
+    yield row("violations", coco.control_spec(), coco.caught,
+              ignore=("warning", "trace", "atomic", "bug", "io-error"))
 
 
 def untrusted(name, append, **more):
@@ -404,26 +426,13 @@ TESTS = (
            expect=xen.held((disk,))) for disk in ("nvme", "ahci")),
     dom0("dynamic", "swiotlb=dynamic,force", scenario="boot", disks=(), ours=True,
          expect=xen.refused(DEFAULT_SLOTS)),
-    confidential("verify", coco.verify_spec(COCO_DISKS, 8), coco.held(COCO_DISKS),
-                 COCO_DISKS),
-    confidential("default-size", coco.verify_spec(COCO_DISKS, 8), coco.held(COCO_DISKS),
-                 COCO_DISKS, append=""),
-    confidential("grow", coco.burst_spec(), coco.grew, ignore=coco.IGNORE),
-    confidential("private-data", coco.burst_spec(FILL=1), coco.clean, ignore=coco.IGNORE),
+    *each_confidential("coco"),
     confidential("virtio-net", coco.network_spec(), coco.carried, disks=(), ignore=coco.IGNORE),
-    confidential("decrypt-fails", coco.burst_spec(FAIL_DECRYPT=1), coco.undecrypted,
-                 ignore=coco.IGNORE),
-    # The base never encrypts a pool again.
-    confidential("encrypt-fails", coco.burst_spec(FAIL_REST=1, AGAIN=1), coco.unencrypted,
-                 ignore=coco.IGNORE, ours=True),
-    confidential("undo-fails", coco.burst_spec(FAIL_DECRYPT=1, FAIL_ENCRYPT=1, FAIL_PAGES=512),
-                 coco.undone, ignore=coco.IGNORE, ours=True),
-    confidential("violations", coco.control_spec(), coco.caught,
-                 ignore=("warning", "trace", "atomic", "bug", "io-error")),
     *(confidential(f"{gib}-gib", coco.sizes_spec(coco.RAMP), coco.small_at_boot, append="",
                    memory_mib=gib << 10, ignore=coco.IGNORE) for gib in (2, 16, 64)),
     confidential("2-gib-at-once", coco.sizes_spec(0), coco.at_once, append="", memory_mib=2048,
                  ignore=coco.IGNORE),
+    *each_confidential("arm64-coco"),
     *untrusted("force", "swiotlb=force"),
     *untrusted("dynamic", "swiotlb=dynamic,force", ours=True),
     Test("pc-intel-iommu-trusted", "swiotlb=force", group="pc", arch="intel-iommu", mib=1,

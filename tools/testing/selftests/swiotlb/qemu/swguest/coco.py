@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Checks of a confidential guest: its specifications, and the verdicts on its reports.
 
-The guest does not need the hardware: arch/x86/coco/cocotest.c counts shared pages by their
+The guest does not need the hardware: drivers/virt/coco/cocotest.c counts shared pages by their
 user, and an emulated IOMMU keeps devices from all other pages.
 """
 
@@ -144,6 +144,15 @@ def _spec(scenario, disks, conf, timeout=600, **more):
                         {"ENGINE": "io_uring", **conf}, timeout=timeout, ignore=ignore,
                         iothread=False, arch="coco", **more)
     return make
+
+
+def on(arch, make):
+    """Return @make for that machine."""
+    def made(*args):
+        spec = make(*args)
+        spec.arch = arch
+        return spec
+    return made
 
 
 def verify_spec(disks, mib):

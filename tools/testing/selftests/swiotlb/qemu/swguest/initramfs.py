@@ -28,8 +28,11 @@ GUEST_DIR = paths.QEMU_DIR / "guest"
 KEPT = ("libc.so", "libm.so", "libaio.so", "libnuma.so", "libz.so",
         "libpthread.so", "libdl.so", "librt.so", "ld-linux")
 
-PACKAGES = {"fio": "fio", "gcc": "gcc", "nm": "binutils",
+PACKAGES = {"gcc": "gcc", "nm": "binutils",
             "readelf": "binutils", "ldd": "libc-bin"}
+# Prefix of the compiler and its programs, and where its C library is
+CROSS = {"x86_64": "", "arm64": "aarch64-linux-gnu-"}
+CROSS_LIB = {"arm64": "/usr/aarch64-linux-gnu/lib"}
 
 
 class BuildError(Exception):
@@ -112,11 +115,11 @@ def _version_files(binary):
     return owner
 
 
-def _stub_symbols(binary, stubs):
+def _stub_symbols(binary, stubs, cross):
     """Return the symbols that each stub has to define, as {soname: {version: names}}."""
     owner = _version_files(binary)
     wanted = {soname: {} for soname in stubs}
-    listed = _output(_tool("nm"), "-D", "--undefined-only", binary)
+    listed = _output(_tool(f"{cross}nm"), "-D", "--undefined-only", binary)
     for line in listed.splitlines():
         kind, symbol = line.split()[-2:]
         name, _, version = symbol.partition("@")
@@ -143,12 +146,12 @@ def _stub_map(versions):
                    for version, names in sorted(versions.items()) if version)
 
 
-def _build_stub(directory, soname, versions):
+def _build_stub(directory, soname, versions, cross):
     base = pathlib.Path(directory) / soname
     source, script = base.with_name(soname + ".c"), base.with_name(soname + ".map")
     source.write_text(_stub_source(soname, versions))
     script.write_text(_stub_map(versions))
-    command = [_tool("gcc"), "-shared", "-fPIC", "-O1", "-fno-builtin", "-w",
+    command = [_tool(f"{cross}gcc"), "-shared", "-fPIC", "-O1", "-fno-builtin", "-w",
                "-s", "-Wl,--build-id=none", f"-Wl,-soname,{soname}",
                "-o", str(base), str(source)]
     if script.stat().st_size:
@@ -157,8 +160,12 @@ def _build_stub(directory, soname, versions):
     return base.read_bytes()
 
 
-def _resolved(binary):
-    """Return {soname: path} of all libraries that the loader would load."""
+def _resolved(binary, arch):
+    """Return {soname: path} of all libraries that the loader would load, and more."""
+    if arch in CROSS_LIB:
+        directories = CROSS_LIB[arch], os.path.dirname(binary)
+        return {path.name: str(path) for directory in directories
+                for path in pathlib.Path(directory).glob("*.so*")}
     return dict(re.findall(r"^\s*(\S+) => (/\S+)",
                            _output(_tool("ldd"), binary), re.M))
 
@@ -169,22 +176,23 @@ def _interpreter(binary):
     return found[1] if found else None
 
 
-def fio_parts(fio, scratch):
+def fio_parts(fio, scratch, arch="x86_64"):
     """Return {path in the guest: content} of fio and its libraries."""
     parts = {"/bin/fio": pathlib.Path(fio).read_bytes()}
     interpreter = _interpreter(fio)
     if not interpreter:
         return parts
-    parts[interpreter] = pathlib.Path(interpreter).read_bytes()
-    where, needed = _resolved(fio), _needed(fio)
+    where, needed = _resolved(fio, arch), _needed(fio)
+    loader = where[os.path.basename(interpreter)] if arch in CROSS_LIB else interpreter
+    parts[interpreter] = pathlib.Path(loader).read_bytes()
     for soname in filter(_is_kept, needed):
         if soname not in where:
             raise BuildError(f"{fio} needs {soname}, which is not installed")
         parts[f"/lib/{soname}"] = pathlib.Path(where[soname]).read_bytes()
     stubs = [soname for soname in needed if not _is_kept(soname)]
     if stubs:
-        for soname, versions in _stub_symbols(fio, stubs).items():
-            parts[f"/lib/{soname}"] = _build_stub(scratch, soname, versions)
+        for soname, versions in _stub_symbols(fio, stubs, CROSS[arch]).items():
+            parts[f"/lib/{soname}"] = _build_stub(scratch, soname, versions, CROSS[arch])
     return parts
 
 
@@ -208,11 +216,9 @@ def _scripts():
     return sorted(path for path in GUEST_DIR.rglob("*") if path.is_file())
 
 
-def _resolved_kept(fio):
-    done = subprocess.run([_tool("ldd"), fio], capture_output=True, text=True,
-                          check=False)
-    found = re.findall(r"^\s*(\S+) => (/\S+)", done.stdout, re.M)
-    return sorted(path for soname, path in found if _is_kept(soname))
+def _resolved_kept(fio, arch):
+    found = _resolved(fio, arch) if _interpreter(fio) else {}
+    return sorted(path for soname, path in found.items() if _is_kept(soname))
 
 
 def _key(inputs):
@@ -223,7 +229,7 @@ def _key(inputs):
     return digest.hexdigest()[:16]
 
 
-def _assemble(busybox, swio, fio):
+def _assemble(busybox, swio, fio, arch):
     cpio = Cpio()
     for name in ("proc", "sys", "dev", "tmp", "etc"):
         cpio.directory(name)
@@ -234,39 +240,40 @@ def _assemble(busybox, swio, fio):
     for applet in programs.applets(BuildError):
         cpio.link(f"bin/{applet}", "busybox")
     cpio.file("bin/swio", pathlib.Path(swio).read_bytes(), True)
-    for name, data in _fio(fio).items() if fio else ():
+    for name, data in _fio(fio, arch).items() if fio else ():
         cpio.file(name.lstrip("/"), data, True)
     for path in _scripts():
         cpio.file(str(path.relative_to(GUEST_DIR)), path.read_bytes(), True)
     return cpio.pack()
 
 
-def _fio(fio):
+def _fio(fio, arch):
     with tempfile.TemporaryDirectory(prefix="swiotlb-initramfs.") as scratch:
-        parts = fio_parts(fio, scratch)
-        _check_fio(parts, scratch)
+        parts = fio_parts(fio, scratch, arch)
+        if arch not in CROSS_LIB:
+            _check_fio(parts, scratch)
     return parts
 
 
-def build(say=lambda line: None, arch="x86_64"):
-    """Return the path of the initramfs, built if any of its inputs changed. Only that for
-    the architecture of the host has fio.
+def build(say=lambda line: None, arch="x86_64", with_fio=False):
+    """Return the path of the initramfs, built if any of its inputs changed. That for the
+    architecture of the host always has fio.
     """
     busybox = programs.busybox(arch, BuildError)
     if _interpreter(busybox):
         raise BuildError(f"{busybox} is not static: "
                          "apt-get install busybox-static")
     swio = programs.swio(arch, BuildError)
-    fio = _tool("fio") if arch == "x86_64" else None
-    name = "initramfs.cpio" if fio else f"initramfs-{arch}.cpio"
+    fio = programs.fio(arch, BuildError) if with_fio or arch == "x86_64" else None
+    name = "initramfs.cpio" if arch == "x86_64" else f"initramfs-{arch}{'-fio' if fio else ''}.cpio"
     target = paths.build_dir() / "guest" / name
     stamp = target.with_suffix(".key")
-    key = _key([busybox, swio, *([fio, *_resolved_kept(fio)] if fio else [])])
+    key = _key([busybox, swio, *([fio, *_resolved_kept(fio, arch)] if fio else [])])
     if target.exists() and stamp.exists() and stamp.read_text() == key:
         return target
     say(f"  CPIO    guest/{name}")
     stamp.unlink(missing_ok=True)
-    paths.write_atomically(target, _assemble(busybox, swio, fio))
+    paths.write_atomically(target, _assemble(busybox, swio, fio, arch))
     paths.write_atomically(stamp, key.encode())
     return target
 

@@ -34,8 +34,8 @@ class Arch(NamedTuple):
     """@port: QEMU's arguments for the second serial port, which is @verdict in the guest;
     the first one is @console. @xen: Xen boots first, and the kernel is its dom0.
     @first: QEMU's arguments for devices that must come before the disks. @user: the
-    architecture of its programs; only that of the host has fio. @virtio: the end of the
-    names of virtio devices, with their options.
+    architecture of its programs. @virtio: the end of the names of virtio devices, with their
+    options. @fio: it has fio, as the host's architecture always does.
     """
 
     qemu: str
@@ -49,6 +49,7 @@ class Arch(NamedTuple):
     first: tuple = ()
     user: str = "x86_64"
     virtio: str = "pci,disable-legacy=on"
+    fio: bool = False
 
 
 X86_APPEND = "mitigations=off tsc=reliable no_timer_check"
@@ -74,12 +75,15 @@ ARCHES = {
     # "max", the early code of Xen crashes under TCG.
     "xen": Arch("qemu-system-x86_64", "q35,usb=off", {"tcg": "qemu64"}, "hvc0",
                 "ttyS1", ("-serial", "chardev:verdict"), "earlyprintk=xen", True),
-    # A confidential guest without the hardware: the IOMMU keeps devices from what is not
-    # shared. Without iommu=pt its driver would map, and nothing would bounce.
+    # Confidential guests without the hardware: the IOMMU keeps devices from what is not
+    # shared. If it did not pass through, its driver would map, and nothing would bounce.
     "coco": Arch("qemu-system-x86_64", "q35,usb=off", {"tcg": CPU["tcg"]}, "ttyS0",
                  "ttyS1", ("-serial", "chardev:verdict"),
                  f"{X86_APPEND} cocotest iommu=pt intel_iommu=on",
                  first=("-device", "intel-iommu")),
+    "arm64-coco": Arch("qemu-system-aarch64", "virt,iommu=smmuv3", {"tcg": "cortex-a57"},
+                       "ttyAMA0", "ttyS0", ("-device", "pci-serial,chardev=verdict"),
+                       "cocotest iommu.passthrough=1", user="arm64", fio=True),
     # A PC with an IOMMU that maps
     "intel-iommu": Arch("qemu-system-x86_64", "q35,usb=off", {"tcg": CPU["tcg"]}, "ttyS0",
                         "ttyS1", ("-serial", "chardev:verdict"),

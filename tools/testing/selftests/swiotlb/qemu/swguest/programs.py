@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Programs for the guest, for QEMU or beside it that the host does not have: swio, the
 plugin that counts instructions, the program that times a hand-over and the load for
-memcached are compiled; Xen
-and a static busybox for another architecture are from the cache.
+memcached are compiled; Xen, and a static busybox and fio for another architecture, are from
+the cache.
 """
 
 import os
@@ -79,6 +79,16 @@ def busybox(arch, error):
     path = paths.cache_dir() / "foreign" / f"busybox-{arch}"
     if not path.is_file():
         raise error(f"no busybox for {arch}: a static one belongs at {path}")
+    return str(path)
+
+
+def fio(arch, error):
+    """Return fio; for another architecture, its libraries are beside it."""
+    if arch == "x86_64":
+        return paths.tool("fio", PACKAGES, error)
+    path = paths.cache_dir() / "foreign" / f"fio-{arch}" / "fio"
+    if not path.is_file():
+        raise error(f"no fio for {arch}: scripts/fio.sh {arch}")
     return str(path)
 
 

@@ -64,8 +64,13 @@ class Spec:
 
     @property
     def user(self):
-        """Return the architecture of its programs; only that of the host has fio."""
+        """Return the architecture of its programs."""
         return machine.HOST if self.uml else machine.ARCHES[self.arch].user
+
+    @property
+    def fio(self):
+        """Return whether it has fio although its programs are not for the host."""
+        return not self.uml and machine.ARCHES[self.arch].fio
 
     def overlay(self):
         lines = [f"SCENARIO='{self.scenario}'",
@@ -143,7 +148,7 @@ WAKE = "wake."
 def _initrd(spec, directory):
     target = directory / "initrd"
     with open(target, "wb") as out:
-        out.write(initramfs.build(say, spec.user).read_bytes())
+        out.write(initramfs.build(say, spec.user, spec.fio).read_bytes())
         out.write(spec.overlay())
     return target
 

@@ -1,7 +1,7 @@
 # shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A confidential guest without the hardware: the counters of arch/x86/coco/cocotest.c, and
+# A confidential guest without the hardware: the counters of drivers/virt/coco/cocotest.c, and
 # the statistics of swiotlb and of the atomic coherent pools.
 
 COCO=/sys/kernel/debug/coco
@@ -86,11 +86,11 @@ coco_watch()
 	done
 }
 
-# coco_faults: print how many refused accesses to private memory are in the log. If there
-# are many, the kernel does not log all.
+# coco_faults: print how many refused accesses to private memory are in the log, by either
+# IOMMU. If there are many, the kernel does not log all.
 coco_faults()
 {
-	dmesg | grep -c 'DMAR:.*fault addr'
+	dmesg | grep -cE 'DMAR:.*fault addr|arm-smmu-v3.* event: [CF]_'
 }
 
 coco_report()
