@@ -55,23 +55,23 @@ def _row(name):
     return f"{device} {size} {rw}, {jobs} job{'s' if jobs != '1' else ''}"
 
 
-def _change(line):
+def _change(line, prefix):
     """Return a difference with its interval, in percent of all instructions of an I/O."""
-    if not line["mapping_difference"]:
+    if not line[f"{prefix}difference"]:
         return "-"
-    mean, low, high = (100 * float(line[name]) for name in ("mapping_difference", "mapping_low", "mapping_high"))
+    mean, low, high = (100 * float(line[f"{prefix}{name}"]) for name in ("difference", "low", "high"))
     return f"{mean:+.1f} % ({low:+.1f} to {high:+.1f})"
 
 
-def _count(found):
+def _count(found, title, cost, prefix):
+    """Return a table of instructions; @cost, @prefix: the columns, and what those of their differences begin with."""
     rows = {}
     for line in found:
         rows.setdefault(line["row"], {})[line["config"]] = line
     order = ("base", "ours", "dynamic", "none")
-    return report.grid(["instructions of mapping, an I/O", "base", "patched", "dynamic", "none",
-                        "patched to base", "dynamic to patched"],
-                       [[_row(name), *(cells[config]["mapping"] for config in order),
-                         _change(cells["ours"]), _change(cells["dynamic"])]
+    return report.grid([title, "base", "patched", "dynamic", "none", "patched to base", "dynamic to patched"],
+                       [[_row(name), *(cells[config][cost] for config in order),
+                         _change(cells["ours"], prefix), _change(cells["dynamic"], prefix)]
                         for name, cells in rows.items() if set(order) <= cells.keys()])
 
 
@@ -159,7 +159,10 @@ def makers(tables, runs, repo):
             "nativeprofile": lambda: nativeprofile.grid(lines("nativeprofile")),
             "weak": lambda: _bench(weak(lines("bench"))),
             "limits": lambda: _limits(lines("bench")),
-            "count": lambda: _count(lines("count")),
+            "count": lambda: _count(lines("count"), "instructions of mapping, an I/O", "mapping", "mapping_"),
+            "countnet": lambda: _count(lines("count_net"), "instructions a request", "insns_per_io", ""),
+            "countnetmap": lambda: _count(lines("count_net"), "of them for mapping", "mapping", "mapping_"),
+            "net": lambda: report.throughput(entries(lines("net"))),
             "next": lambda: _next(lines("next")),
             "cpus": lambda: cpus.grid(lines("cpus")),
             "xarray": lambda: _xarray(lines("xarray")),
