@@ -40,7 +40,7 @@ run: packages	## Compare base, patched and no bouncing, natively and in QEMU, ha
 	$(Q)scripts/kernel.sh base-mapbench-um ours-um base ours
 	$(Q)$(PYTHON) scripts/compare.py
 
-native: packages	## The native part alone, with all rows, until each interval is short: results/native/latest
+native: packages	## The native part alone, with all rows, until each interval is short: results/native/latest (ROWS=text: some)
 	$(Q)scripts/packages.sh um
 	$(Q)scripts/kernel.sh base-mapbench-um ours-um
 	$(Q)$(PYTHON) scripts/compare.py --native

@@ -50,6 +50,8 @@ def arguments():
                         help="only these of " + ", ".join(NAMES))
     parser.add_argument("--turns", type=command.positive, default=os.environ.get("TURNS") or None,
                         help="the most turns of a pair, where its interval decides (TURNS)")
+    parser.add_argument("--rows", metavar="TEXT", default=os.environ.get("ROWS") or "",
+                        help="only rows whose name contains this, as .256.1. for one job (ROWS)")
     args = parser.parse_args()
     unknown = set(args.only or ()) - set(NAMES)
     if unknown:
@@ -88,6 +90,10 @@ def compare(args, directory, kind, tables):
     images, rows = KINDS[kind]
     sources = results.images(args.images, images)
     chosen = rows(args.repeats, args.only)
+    if args.rows:
+        chosen = chosen._replace(rows=tuple(row for row in chosen.rows if args.rows in row.name))
+        if not chosen.rows:
+            raise SystemExit(f"error: no row of {kind} has {args.rows} in its name")
     if args.turns and chosen.most:
         chosen = chosen._replace(most=args.turns)
     env = environment.Environment(chosen, sources)
