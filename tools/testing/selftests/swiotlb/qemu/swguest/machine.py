@@ -10,7 +10,6 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 from typing import NamedTuple
 
 from . import acpi, devicetree, paths, programs
@@ -297,7 +296,7 @@ def _ask(stream, command, **arguments):
         if "error" in answer:
             raise MachineError(f"QEMU: {command}: {answer['error']['desc']}")
         if "return" in answer:
-            return answer["return"]
+            return
     raise MachineError(f"QEMU: {command}: no answer")
 
 
@@ -394,18 +393,6 @@ class Machine:
         """Ask the guest to give this memory back; the guest knows when it is gone."""
         with self._monitored() as stream:
             _ask(stream, "device_del", id=f"dimm{name}")
-
-    def wake(self, seconds=60):
-        """Wake the guest, which is about to suspend to memory."""
-        deadline = time.monotonic() + seconds
-        with self._monitored() as stream:
-            while _ask(stream, "query-status")["status"] != "suspended":
-                if time.monotonic() > deadline or self.exited():
-                    return
-                time.sleep(0.1)
-            # The clock of the guest stands still meanwhile.
-            time.sleep(1)
-            _ask(stream, "system_wakeup")
 
     def pause(self):
         """Stop the guest and its clock."""

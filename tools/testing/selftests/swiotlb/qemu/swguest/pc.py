@@ -172,10 +172,11 @@ def hibernated(result):
 
 # --- suspend ------------------------------------------------------------------------
 
-# The states, and how far they go: "core" stops all CPUs but one, with "none" the machine sleeps.
-STATES = ("freeze:devices", "freeze:platform", "mem:devices", "mem:core", "mem:none", "mem:none")
+# The states, and how far they go: "core" stops all CPUs but one. A machine that really sleeps does
+# not come back: with these options, QEMU ends.
+STATES = ("freeze:devices", "freeze:platform", "mem:devices", "mem:core") * 2
 SUSPEND_APPEND = "suspend.pm_test_delay=1"
-# What the log says of a state that goes less far, and of each
+# What the log says of each state
 SUSPEND_TESTED = "suspend debug: Waiting for"
 SUSPENDED = "PM: suspend exit"
 # Disks are that slow, so that requests are in flight for half a second
@@ -209,10 +210,9 @@ def suspended(own):
         if [f"{state}:{level}" for state, level, *_ in lines] != [*STATES]:
             wrong.append(f"{len(lines)} states, not {len(STATES)}")
         log = result.log.read_text(errors="replace")
-        tested = sum(not state.endswith(":none") for state in STATES)
-        for line, times in ((SUSPENDED, len(STATES)), (SUSPEND_TESTED, tested)):
-            if log.count(line) != times:
-                wrong.append(f"the log does not say {times} times: {line}")
+        for line in (SUSPENDED, SUSPEND_TESTED):
+            if log.count(line) != len(STATES):
+                wrong.append(f"the log does not say {len(STATES)} times: {line}")
         return _told(wrong)
     return check
 

@@ -141,8 +141,6 @@ def _without_waiting(path, flags):
 HELD = "held"
 # The begins of the names of frames after which memory is plugged or unplugged
 PLUG, UNPLUG = "plug.", "unplug."
-# That after which the guest suspends to memory, and is woken
-WAKE = "wake."
 
 
 def _initrd(spec, directory):
@@ -273,8 +271,6 @@ class Session:
                     self.machine.plug(name.removeprefix(PLUG))
                 if name.startswith(UNPLUG):
                     self.machine.unplug(name.removeprefix(UNPLUG))
-                if name.startswith(WAKE):
-                    self.machine.wake()
                 self._progress(name)
             self._progress(None)
             if last in self.reader.frames:

@@ -3,7 +3,7 @@
 #
 # The machine is suspended and resumed while fio reads and writes all disks of $DISKS, once for
 # each word of STATES, such as freeze:devices: the state of /sys/power/state, and how far it
-# goes. The runner wakes a machine that sleeps. Pools are added before. Data that lib/verify.sh
+# goes. Pools are added before. Data that lib/verify.sh
 # wrote before is read again; all pools but BOOT slots must be gone in the end.
 
 . /lib/report.sh
@@ -47,7 +47,6 @@ for disk in $DISKS; do
 	load_start "$disk" "$node"
 done
 
-round=0
 : > /tmp/rounds
 for word in $STATES; do
 	state=${word%:*}
@@ -60,8 +59,6 @@ for word in $STATES; do
 	done
 	used=$(all_used)
 	slots=$(all_slots)
-	round=$((round + 1))
-	[ "$level" != none ] || report_text "wake.$round" < /dev/null
 	echo "$state" > /sys/power/state || fail "$word: the machine is not suspended"
 	echo "$state $level $flying $used $slots" >> /tmp/rounds
 done
