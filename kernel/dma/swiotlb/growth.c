@@ -189,10 +189,11 @@ void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	bool lost = !swiotlb_pool_destroy(pool);
 
 	swiotlb_growth_unhold(mem, nslots);
+	/* If the memory is lost, it has counted twice until now. */
+	swiotlb_mem_made_room(mem);
 	if (lost)
 		return;
 
-	swiotlb_mem_made_room(mem);
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
 	trace_swiotlb_shrink(start, bytes, READ_ONCE(mem->pools.held));
 	pr_info_ratelimited("pool of %lu KiB freed, %lu KiB are left\n",
@@ -246,8 +247,8 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 				bool failed)
 {
 	struct swiotlb_growth *growth = &mem->growth;
+	unsigned long planned, unused;
 	struct io_tlb_pool *pool;
-	long planned;
 	int ret;
 
 	scoped_guard(mutex, &swiotlb_pools_lock) {
@@ -271,6 +272,9 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 	}
 
 	pool = swiotlb_growth_try(mem, planned);
+	unused = IS_ERR(pool) ? planned : planned - pool->nslots;
+	if (unused)
+		swiotlb_growth_unhold(mem, unused);
 	ret = IS_ERR(pool) ? PTR_ERR(pool) : swiotlb_growth_add(mem, pool);
 	if (!ret) {
 		growth->backoff = 0;
@@ -278,13 +282,8 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 	} else if (ret != -EBUSY) {
 		swiotlb_growth_failed(mem, IS_ERR(pool) && ret != -ENOMEM);
 	}
-	if (!IS_ERR(pool)) {
-		planned -= pool->nslots;
-		if (ret)
-			swiotlb_growth_destroy(mem, pool);
-	}
-	if (planned)
-		swiotlb_growth_unhold(mem, planned);
+	if (ret && !IS_ERR(pool))
+		swiotlb_growth_destroy(mem, pool);
 	/* There is room in the pool, or within the limit if less was added than planned. */
 	swiotlb_mem_made_room(mem);
 }

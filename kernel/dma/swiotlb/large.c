@@ -72,7 +72,8 @@ static phys_addr_t swiotlb_large_reuse(struct swiotlb_mem *mem, struct device *d
 static bool swiotlb_large_reserve(struct swiotlb_mem *mem, unsigned long nslots)
 {
 	guard(mutex)(&swiotlb_pools_lock);
-	if (swiotlb_limit_room(mem) < (long)nslots || swiotlb_pools_prepare())
+	if (!mem->growth.enabled || swiotlb_limit_room(mem) < (long)nslots ||
+	    swiotlb_pools_prepare())
 		return false;
 	swiotlb_mem_hold(mem, nslots);
 	return true;
