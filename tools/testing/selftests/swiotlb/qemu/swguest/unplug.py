@@ -36,7 +36,7 @@ class Unplugged(NamedTuple):
     own: int
 
 
-def spec(ways, disks=DISKS, mib=1, leaks=False):
+def spec(ways, disks=DISKS, mib=1):
     """Return a function that specifies a boot in which @disks are unplugged in all @ways."""
     def make(kernel, append, vcpus, memory_mib, ignore):
         dynamic = "dynamic" in append
@@ -45,7 +45,7 @@ def spec(ways, disks=DISKS, mib=1, leaks=False):
                         {"DISKS": " ".join(disks), "OWNERS": " ".join(OWNERS),
                          "SURPRISED": " ".join(SURPRISED), "WAYS": " ".join(ways),
                          "BOOT": growth.BOOT_SLOTS if dynamic else params.DEFAULT_SLOTS,
-                         "SIZE": mib, "ENGINE": "io_uring", "LEAKS": "1" if leaks else ""},
+                         "SIZE": mib, "ENGINE": "io_uring"},
                         timeout=1800, ignore=ignore, slots=True)
     return make
 

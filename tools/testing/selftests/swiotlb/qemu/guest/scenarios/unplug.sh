@@ -18,7 +18,6 @@
 . /lib/verify.sh
 . /lib/load.sh
 . /lib/pci.sh
-. /lib/leaks.sh
 . /etc/run.conf
 
 ALLOCATORS=/sys/kernel/mm/swiotlb
@@ -210,4 +209,3 @@ report_text rounds < /tmp/rounds
 report_text left < /tmp/left
 swiotlb_state | report_text swiotlb
 check_nothing_used
-[ -z "$LEAKS" ] || check_leaks
