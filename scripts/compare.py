@@ -3,8 +3,9 @@
 """Compare the base kernel's swiotlb, ours, and no bouncing, with fio in a guest.
 
 Every byte is verified first. Then all configurations are booted, REPEATS times (2 in QEMU,
-natively 1), and take turns at each row, seconds apart. Without an option, few rows are
-first measured natively, in User Mode Linux, then all in QEMU; both tables are at the end.
+natively 1), and take turns at each row, seconds apart; natively, guests with one CPU then run
+by pairs at the same time. Without an option, few rows are first measured natively, in User
+Mode Linux, then all in QEMU; both tables are at the end.
 
 The results are in a directory of their own under results/run-native/ and results/run/
 (results/quick/ with --quick, results/native/ with --native, results/next/ with --next);

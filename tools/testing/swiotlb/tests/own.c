@@ -733,6 +733,24 @@ TEST(own_wakes_callers_that_wait)
 	in_child(waits_for, &in_common, "the common one");
 }
 
+/* All is full, and a caller waits until @frees unmaps a buffer of its own allocator: it gets that */
+static void wait_in_own(void (*frees)(void))
+{
+	static phys_addr_t tlbs[MOST];
+	phys_addr_t got;
+
+	boot("4096,1,own,max=16M");
+	sleeper = owner(1, SZ_2M);
+	hog(sleeper, tlbs);
+	in_own = tlbs[0];
+	CHECK(is_in(own_of(sleeper), sleeper, in_own));
+	to_free = &in_own;
+	shim_meanwhile = frees;
+	got = map_sleeping(sleeper, SZ_64K);
+	shim_meanwhile = NULL;
+	CHECK_EQ(got, in_own);
+}
+
 /* The first caller that waits is one of another device, and touching it is fatal */
 static void free_beside_others(void)
 {
@@ -755,19 +773,7 @@ static void free_beside_others(void)
 /* However many callers of other devices wait: an unmap does not walk over them */
 TEST(own_unmap_does_not_look_at_other_waiters)
 {
-	static phys_addr_t tlbs[MOST];
-	phys_addr_t got;
-
-	boot("4096,1,own,max=16M");
-	sleeper = owner(1, SZ_2M);
-	hog(sleeper, tlbs);
-	in_own = tlbs[0];
-	CHECK(is_in(own_of(sleeper), sleeper, in_own));
-	to_free = &in_own;
-	shim_meanwhile = free_beside_others;
-	got = map_sleeping(sleeper, SZ_64K);
-	shim_meanwhile = NULL;
-	CHECK_EQ(got, in_own);
+	wait_in_own(free_beside_others);
 	CHECK(list_empty(&own_of(sleeper)->own_waiters));
 }
 
@@ -791,19 +797,7 @@ static void late_comer(void)
 
 TEST(own_is_not_for_those_that_come_later)
 {
-	static phys_addr_t tlbs[MOST];
-	phys_addr_t got;
-
-	boot("4096,1,own,max=16M");
-	sleeper = owner(1, SZ_2M);
-	hog(sleeper, tlbs);
-	in_own = tlbs[0];
-	CHECK(is_in(own_of(sleeper), sleeper, in_own));
-	to_free = &in_own;
-	shim_meanwhile = late_comer;
-	got = map_sleeping(sleeper, SZ_64K);
-	shim_meanwhile = NULL;
-	CHECK_EQ(got, in_own);
+	wait_in_own(late_comer);
 	CHECK_EQ(late, MAP_FAILED_ADDR);
 }
 
