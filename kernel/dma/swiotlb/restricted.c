@@ -144,8 +144,13 @@ static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 	if (!mem || !meta)
 		return -ENOMEM;
 
+	if (!nslots) {
+		dev_err(dev, "Restricted DMA pool has no whole page\n");
+		return -EINVAL;
+	}
+
 	mem->pub.cc_shared = shared;
-	ret = nslots ? swiotlb_pages_prepare(vaddr, bytes, shared) : -EINVAL;
+	ret = swiotlb_pages_prepare(vaddr, bytes, shared);
 	if (ret) {
 		dev_err(dev, "Failed to decrypt restricted DMA pool\n");
 		return ret;

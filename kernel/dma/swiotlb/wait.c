@@ -270,7 +270,8 @@ static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
 
 /*
  * Can unmaps of other callers make room for the request? They do not make memory contiguous,
- * or an area larger.
+ * or an area larger. The limit may refuse a pool, and allow it a moment later, so callers ask
+ * before and after a try: if room is made meanwhile, they try again.
  */
 static bool swiotlb_wait_helps(struct swiotlb_mem *mem, struct device *dev,
 			       const struct swiotlb_request *req,
@@ -295,7 +296,7 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 	unsigned long end = jiffies + SWIOTLB_WAIT;
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct swiotlb_waiter waiter;
-	bool first, of_own, again = false, gave_up = false;
+	bool first, of_own, helps, again = false, gave_up = false;
 	long left, ret;
 
 	swiotlb_count(mem, SWIOTLB_WAITED, 1);
@@ -303,13 +304,14 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 	do {
 		first = swiotlb_wait_is_first(queue, &waiter);
 		of_own = !first && swiotlb_wait_is_first_of_own(queue, dev, &waiter);
+		helps = swiotlb_wait_helps(mem, dev, req, reach);
 		if (first)
 			tlb_addr = swiotlb_wait_try(mem, dev, req, reach, true, pool);
 		else if (of_own)
 			tlb_addr = swiotlb_search_mem(own, dev, req, SWIOTLB_REACH_MEM,
 						      true, pool);
 		if (tlb_addr != SWIOTLB_MAP_FULL ||
-		    (first && !swiotlb_wait_helps(mem, dev, req, reach)))
+		    (first && !helps && !swiotlb_wait_helps(mem, dev, req, reach)))
 			break;
 		gave_up = time_after_eq(jiffies, end);
 		if (gave_up)
@@ -346,6 +348,7 @@ phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
 	struct swiotlb_queue *queue = swiotlb_wait_is_for_limit(req, reach) ?
 				      &mem->limit_queue : &mem->queue;
 	bool waited = !list_empty(&queue->waiters), over = swiotlb_wait_is_over(queue);
+	bool helps = swiotlb_wait_helps(mem, dev, req, reach);
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 
 	might_sleep();
@@ -354,7 +357,7 @@ phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
 	else if (queue == &mem->queue)
 		tlb_addr = swiotlb_search_own(dev, req, pool);
 	if (tlb_addr == SWIOTLB_MAP_FULL && !over &&
-	    (waited || swiotlb_wait_helps(mem, dev, req, reach)))
+	    (waited || helps || swiotlb_wait_helps(mem, dev, req, reach)))
 		tlb_addr = swiotlb_wait(mem, queue, dev, req, reach, pool);
 	/* Other waiters may have been first all the time, so this caller has not searched yet. */
 	if (tlb_addr == SWIOTLB_MAP_FULL && waited && !over && !fatal_signal_pending(current))

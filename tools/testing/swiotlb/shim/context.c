@@ -140,6 +140,7 @@ void mutex_unlock(struct mutex *m)
 {
 	WARN_ON(READ_ONCE(m->val) != shim_current()->id);
 	__atomic_store_n(&m->val, 0, __ATOMIC_RELEASE);
+	shim_hook(&shim_after_unlock);
 }
 
 /*

@@ -346,6 +346,60 @@ TEST(large_mapping_waits_for_another_one)
 	unmap(other_dev, tlb, MIB(40), BOTH);
 }
 
+/* Another caller has counted the slots of a pool, and cannot make it */
+static const unsigned long planned = MIB(40) >> IO_TLB_SHIFT;
+static unsigned int unlocks_left;
+
+static void plan_ends(void)
+{
+	shim_after_unlock = NULL;
+	swiotlb_growth_unhold(&swiotlb_default_mem, planned);
+	swiotlb_mem_made_room(&swiotlb_default_mem);
+}
+
+static void plan_ends_at_an_unlock(void)
+{
+	if (irqs_disabled() || swiotlb_pools_lock.val || unlocks_left--)
+		shim_after_unlock = plan_ends_at_an_unlock;
+	else
+		plan_ends();
+}
+
+/* The caller waits: that was all of its try */
+static void plan_has_not_ended(void)
+{
+	if (shim_after_unlock)
+		plan_ends();
+}
+
+/* Wherever in a try the limit allows a pool again, the map gets it, or waits and gets it */
+TEST(large_mapping_misses_no_room_that_is_made)
+{
+	unsigned int at, tries = 0;
+	phys_addr_t orig, tlb;
+
+	boot("2048,max=64M");
+	other_dev = new_device(0, 0);
+	orig = new_buffer(MIB(40), 0);
+	for (at = 0; at < 20; at++) {
+		swiotlb_growth_unhold(&swiotlb_default_mem, -planned);
+		unlocks_left = at;
+		meanwhile = plan_has_not_ended;
+		shim_after_unlock = plan_ends_at_an_unlock;
+		tlb = map_large(other_dev, orig, MIB(40));
+		tries += !!meanwhile;
+		if (!CHECK(tlb != MAP_FAILED_ADDR))
+			printf("# room is made after %u unlocks\n", at);
+		else
+			unmap(other_dev, tlb, MIB(40), BOTH);
+		if (shim_after_unlock)
+			plan_ends();
+		meanwhile = NULL;
+		swiotlb_growth_trim(&swiotlb_default_mem);
+	}
+	CHECK(tries > 3);
+}
+
 /*
  *	limit 63 MiB: | boot | 40 MiB in use | 19 MiB, and a pool of 19 MiB has 20 |
  */

@@ -348,6 +348,7 @@ TEST_BASE_FAILS(restricted_pool_without_a_whole_page_is_refused,
 	boot_encrypted("512,1");
 	rmem.base = shim_take_ram(2 * PAGE_SIZE) + PAGE_SIZE / 2;
 	CHECK(ops->device_init(&rmem, new_device(0, 0)) < 0);
+	CHECK(shim_log_has("Restricted DMA pool has no whole page"));
 	CHECK(!shim_page_decrypted(rmem.base));
 	CHECK(!shim_page_decrypted(rmem.base + PAGE_SIZE));
 }
