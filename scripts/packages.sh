@@ -47,7 +47,7 @@ um)
 xen)
 	"$0" x86_64
 	need dpkg-deb=dpkg gzip=gzip
-	"$TOP/scripts/xen.sh" ;;
+	"$TOP/scripts/foreign.sh" xen-4.17 ;;
 *)
 	die "usage: ${0##*/} [arm|arm64|i386|net|pc|perf|riscv|s390|um|x86_64|xen]" ;;
 esac

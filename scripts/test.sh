@@ -149,7 +149,7 @@ can() {
 # foreign ARCH GROUP...: boot guests of that architecture, with Debian's busybox.
 foreign() {
 	can "guest-$2" "$TOP/scripts/packages.sh" "$1" &&
-		can "guest-$2" "$TOP/scripts/busybox.sh" "$1" || return 0
+		can "guest-$2" "$TOP/scripts/foreign.sh" "busybox-$1" || return 0
 	guests 120 "${@:2}"
 }
 
@@ -174,7 +174,7 @@ group() {
 		[[ ! -f $TOP/build/kernels/ours-rt.bzImage ]] || step kunit-rt 300 kunit_guest ours-rt \
 			--append kunit.enable=1 --timeout 600 ;;
 	arm64-coco)
-		can guest-arm64-coco "$TOP/scripts/fio.sh" arm64 || return 0
+		can guest-arm64-coco "$TOP/scripts/foreign.sh" fio-arm64 || return 0
 		foreign arm64 base-arm64-coco arm64-coco ;;
 	i386 | arm | arm64* | riscv | s390) foreign "${1%%-*}" "$1" ;;
 	pc)

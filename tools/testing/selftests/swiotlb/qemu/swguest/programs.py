@@ -88,7 +88,7 @@ def fio(arch, error):
         return paths.tool("fio", PACKAGES, error)
     path = paths.cache_dir() / "foreign" / f"fio-{arch}" / "fio"
     if not path.is_file():
-        raise error(f"no fio for {arch}: scripts/fio.sh {arch}")
+        raise error(f"no fio for {arch}: scripts/foreign.sh fio-{arch}")
     return str(path)
 
 
