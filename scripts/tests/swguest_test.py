@@ -888,7 +888,7 @@ class Numa(unittest.TestCase):
 class Unplug(unittest.TestCase):
     """Disks that are unplugged, and their allocators."""
 
-    ROUNDS = "".join(f"{number} {way} {disk} 64 8192 {0 if disk == 'nvme' else 4096}\n"
+    ROUNDS = "".join(f"{number} {way} {disk} 64 8192 4096\n"
                      for number, way in enumerate(unplug.FEW, 1) for disk in unplug.DISKS)
     LEFT = "1 90000\n2 89000\n3 91024\n"
 
@@ -907,7 +907,7 @@ class Unplug(unittest.TestCase):
         self.assertIn("dev vda", self.ask(log=BAD["io-error"]))
 
     def test_rounds_that_prove_nothing(self):
-        for line in ("1 remove nvme 0 8192 0", "1 remove nvme 64 0 0",
+        for line in ("1 remove nvme 0 8192 4096", "1 remove nvme 64 0 4096",
                      "1 remove ahci 64 8192 0"):
             name = line.split()[2]
             rounds = re.sub(f"1 remove {name} .*", line, self.ROUNDS)

@@ -31,6 +31,8 @@ struct swiotlb_mem;
  * @arch_nslots: Slots that the architecture asks for, and the limit grants; 0 for none.
  * @apart:	Slots of memory that could not be encrypted again and is lost; and of the
  *		pools of single devices.
+ * @kept:	Of a device's own allocator: slots that the common limit keeps for its first
+ *		pool; 0 if there was no room for that.
  * @transient:	Slots of transient pools.
  * @atomic:	Slots of transient pools whose memory is from the atomic coherent pools.
  * @demand:	Slots that were in use when the worker looked last.
@@ -51,6 +53,7 @@ struct swiotlb_growth {
 	unsigned long max_nslots;
 	unsigned long arch_nslots;
 	atomic_long_t apart;
+	unsigned long kept;
 	atomic_long_t transient;
 	atomic_long_t atomic;
 	unsigned long demand;

@@ -66,22 +66,31 @@ static phys_addr_t swiotlb_large_reuse(struct swiotlb_mem *mem, struct device *d
 }
 
 /*
- * Count the slots of a pool before it is made. %false if the limit does not allow the pool, or if
- * it could not be added.
+ * Count the slots of a pool before it is made. Returns 0; -ENOSPC if the limit does not allow
+ * the pool now; -E2BIG if it never does; -EBUSY if the allocator may no longer grow; or
+ * -ENOMEM.
  */
-static bool swiotlb_large_reserve(struct swiotlb_mem *mem, unsigned long nslots)
+static int swiotlb_large_reserve(struct swiotlb_mem *mem, unsigned long nslots)
 {
+	unsigned long boot_nslots = swiotlb_mem_low(mem)->boot_pool.nslots;
+
 	guard(mutex)(&swiotlb_pools_lock);
-	if (!mem->growth.enabled || swiotlb_limit_room(mem) < (long)nslots ||
-	    swiotlb_pools_prepare())
-		return false;
+	if (!mem->growth.enabled)
+		return -EBUSY;
+	if (nslots + boot_nslots > swiotlb_limit_nslots(mem))
+		return -E2BIG;
+	if (swiotlb_limit_room(mem) < (long)nslots)
+		return -ENOSPC;
+	if (swiotlb_pools_prepare())
+		return -ENOMEM;
 	swiotlb_mem_hold(mem, nslots);
-	return true;
+	return 0;
 }
 
-static phys_addr_t swiotlb_large_create(struct swiotlb_mem *mem, struct device *dev,
-					const struct swiotlb_request *req,
-					unsigned long nslots, struct io_tlb_pool **found)
+/* Returns the pool; -ERANGE if the request does not fit in it; or why there is no pool. */
+static struct io_tlb_pool *swiotlb_large_create(struct swiotlb_mem *mem, struct device *dev,
+						const struct swiotlb_request *req,
+						unsigned long nslots, phys_addr_t *tlb_addr)
 {
 	struct swiotlb_pages pages = {
 		.bytes = nslots << IO_TLB_SHIFT,
@@ -91,60 +100,43 @@ static phys_addr_t swiotlb_large_create(struct swiotlb_mem *mem, struct device *
 		.gfp = GFP_KERNEL | __GFP_NOWARN,
 	};
 	struct io_tlb_pool *pool = swiotlb_pool_create(mem, &pages, 1);
-	phys_addr_t tlb_addr;
+	int ret;
 
 	if (IS_ERR(pool)) {
 		swiotlb_growth_unhold(mem, nslots);
 		swiotlb_mem_made_room(mem);
-		return SWIOTLB_MAP_FULL;
+		return pool;
 	}
 
 	pool->state = SWIOTLB_POOL_LARGE;
-	tlb_addr = swiotlb_large_map_in(mem, dev, req, pool);
-	if (tlb_addr != SWIOTLB_MAP_FULL && !swiotlb_growth_add(mem, pool)) {
-		*found = pool;
-		/* The rest of the pool may be enough for another caller. */
-		swiotlb_mem_made_room(mem);
-		return tlb_addr;
+	*tlb_addr = swiotlb_large_map_in(mem, dev, req, pool);
+	ret = *tlb_addr == SWIOTLB_MAP_FULL ? -ERANGE : swiotlb_growth_add(mem, pool);
+	if (ret) {
+		swiotlb_growth_destroy(mem, pool);
+		return ERR_PTR(ret);
 	}
-	swiotlb_growth_destroy(mem, pool);
-	return SWIOTLB_MAP_FULL;
+	/* The rest of the pool may be enough for another caller. */
+	swiotlb_mem_made_room(mem);
+	return pool;
 }
 
 /*
  * Map in a new pool within the limit. If that is necessary, free idle large pools, also those
  * that the device does not reach: the limit is for all.
  */
-static phys_addr_t swiotlb_large_add(struct swiotlb_mem *mem, struct device *dev,
-				     const struct swiotlb_request *req,
-				     unsigned long nslots, struct io_tlb_pool **found)
+static struct io_tlb_pool *swiotlb_large_add(struct swiotlb_mem *mem, struct device *dev,
+					     const struct swiotlb_request *req,
+					     unsigned long nslots, phys_addr_t *tlb_addr)
 {
+	int ret = swiotlb_large_reserve(mem, nslots);
 	struct swiotlb_mem *from;
 
-	if (!swiotlb_large_reserve(mem, nslots)) {
+	if (ret == -ENOSPC) {
 		for (from = mem->wider ?: mem; from; from = from->narrower)
 			swiotlb_growth_trim(from);
-		if (!swiotlb_large_reserve(mem, nslots))
-			return SWIOTLB_MAP_FULL;
+		ret = swiotlb_large_reserve(mem, nslots);
 	}
-	return swiotlb_large_create(mem, dev, req, nslots, found);
-}
-
-/**
- * swiotlb_large_is_allowed() - would a large mapping fit if all others ended?
- * @mem:	Allocator of the device, which may grow.
- * @dev:	Device that will use the mapping.
- * @req:	The request.
- * @reach:	Pools that the device can use.
- *
- * Context: Any.
- * Return: %false if the limit is too low for it.
- */
-bool swiotlb_large_is_allowed(struct swiotlb_mem *mem, struct device *dev,
-			      const struct swiotlb_request *req, enum swiotlb_reach reach)
-{
-	return swiotlb_large_nslots(dev, req) + mem->boot_pool.nslots <=
-	       swiotlb_limit_nslots(swiotlb_mem_widest(mem, reach));
+	return ret ? ERR_PTR(ret) : swiotlb_large_create(mem, dev, req, nslots, tlb_addr);
 }
 
 /**
@@ -154,7 +146,8 @@ bool swiotlb_large_is_allowed(struct swiotlb_mem *mem, struct device *dev,
  * @req:	The request, of more than %SWIOTLB_MAX_SLOTS; swiotlb_request_possible() is
  *		%true for it.
  * @reach:	Pools that the device can use. A new pool is made in reach of the device.
- * @found:	Receives the pool on success.
+ * @found:	Receives the pool, or the reason for a failure: -ENOSPC if the limit did not
+ *		allow a pool, but would if all other mappings ended.
  *
  * Context: Process context, takes swiotlb_pools_lock. It may take seconds.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
@@ -170,17 +163,17 @@ phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
 	for (from = widest; from && tlb_addr == SWIOTLB_MAP_FULL; from = from->narrower)
 		tlb_addr = swiotlb_large_reuse(from, dev, req, found);
 	if (tlb_addr == SWIOTLB_MAP_FULL)
-		tlb_addr = swiotlb_large_add(widest, dev, req, nslots, found);
+		*found = swiotlb_large_add(widest, dev, req, nslots, &tlb_addr);
 	/*
 	 * The pool may cross the boundary. Except for CMA, memory of 2^n pages is aligned to
 	 * its size, so a pool of the next power of two crosses no boundary of that size or more.
 	 */
-	if (tlb_addr == SWIOTLB_MAP_FULL && !is_power_of_2(nslots) &&
-	    req->boundary_mask != ULONG_MAX >> IO_TLB_SHIFT)
-		tlb_addr = swiotlb_large_add(widest, dev, req, roundup_pow_of_two(nslots),
-					     found);
-	if (tlb_addr != SWIOTLB_MAP_FULL)
-		swiotlb_count(mem, SWIOTLB_LARGE, 1);
+	if (*found == ERR_PTR(-ERANGE) && !is_power_of_2(nslots))
+		*found = swiotlb_large_add(widest, dev, req, roundup_pow_of_two(nslots),
+					   &tlb_addr);
+	if (IS_ERR(*found))
+		return SWIOTLB_MAP_FULL;
+	swiotlb_count(mem, SWIOTLB_LARGE, 1);
 	return tlb_addr;
 }
 

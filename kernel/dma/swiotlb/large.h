@@ -13,8 +13,6 @@
 phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
 			      const struct swiotlb_request *req,
 			      enum swiotlb_reach reach, struct io_tlb_pool **found);
-bool swiotlb_large_is_allowed(struct swiotlb_mem *mem, struct device *dev,
-			      const struct swiotlb_request *req, enum swiotlb_reach reach);
 void swiotlb_large_unmap(struct io_tlb_pool *pool, const struct swiotlb_mapping *map);
 
 /* Size in slots of the largest mapping that a device can ask for with these attributes. */

@@ -51,14 +51,19 @@ static long swiotlb_limit_room_of(const struct swiotlb_mem *mem)
 	return room;
 }
 
-/* The allocator of a device holds at most as much as it leaves to all others. */
+/*
+ * The allocator of a device holds at most as much as it leaves to all others. But it can always
+ * have its first pool, which the common limit counts from the beginning.
+ */
 static long swiotlb_limit_room_of_own(const struct swiotlb_mem *mem)
 {
-	long left = swiotlb_limit_room(mem->common) - (long)READ_ONCE(mem->pools.held);
+	long held = READ_ONCE(mem->pools.held);
+	long kept = swiotlb_own_counted(mem, held) - held;
+	long left = swiotlb_limit_room(mem->common) + kept - held;
 
 	if (!swiotlb_growth_is_enabled(mem->common))
 		return 0;
-	return min(swiotlb_limit_room_of(mem), left / 2);
+	return min(swiotlb_limit_room_of(mem), max(left / 2, kept));
 }
 
 /**

@@ -60,7 +60,7 @@ enum swiotlb_event {
 	SWIOTLB_NR_EVENTS,
 };
 
-#define SWIOTLB_QUEUE_TASK_BITS	4
+#define SWIOTLB_TASK_BITS	4
 
 /**
  * struct swiotlb_timeout - a task that has waited until the timeout
@@ -76,13 +76,11 @@ struct swiotlb_timeout {
  * struct swiotlb_queue - callers that wait for room; see "Waiting" in wait.c
  * @lock:	Protects the list.
  * @waiters:	&struct swiotlb_waiter, in order of arrival.
- * @timeouts:	By a hash of the task: the last one that has timed out.
  */
 struct swiotlb_queue {
 	/* protects the list */
 	spinlock_t lock;
 	struct list_head waiters;
-	struct swiotlb_timeout timeouts[1 << SWIOTLB_QUEUE_TASK_BITS];
 };
 
 /**
@@ -115,6 +113,7 @@ struct swiotlb_waiter {
  * @queue:	Callers that wait for slots in this allocator or in @wider, whose own queues
  *		are not used.
  * @limit_queue: Callers that wait for room within the limit.
+ * @timeouts:	By a hash of the task: the last one that has timed out, in either queue.
  * @full:	Of a device's own allocator: slots of a map that found no room; 0 if slots
  *		were freed since then. A hint, while the allocator is crowded.
  * @own_waiters: Of a device's own allocator: callers of the device, &struct swiotlb_waiter,
@@ -142,6 +141,7 @@ struct swiotlb_mem {
 	struct swiotlb_pools pools;
 	struct swiotlb_queue queue;
 	struct swiotlb_queue limit_queue;
+	struct swiotlb_timeout timeouts[1 << SWIOTLB_TASK_BITS];
 	unsigned int full;
 	struct list_head own_waiters;
 	atomic_long_t early_used;
@@ -420,12 +420,21 @@ static inline void swiotlb_mem_set_apart(struct swiotlb_mem *mem, long nslots)
 		atomic_long_add(nslots, &mem->common->growth.apart);
 }
 
+/* Slots that count towards the common limit for a device's own allocator, which holds @held. */
+static inline long swiotlb_own_counted(const struct swiotlb_mem *mem, unsigned long held)
+{
+	return max(held, mem->growth.kept);
+}
+
 /* Count the slots of a pool that is going to be made, negative if its memory is free. */
 static inline void swiotlb_mem_hold(struct swiotlb_mem *mem, long nslots)
 {
-	WRITE_ONCE(mem->pools.held, mem->pools.held + nslots);
+	unsigned long before = mem->pools.held, after = before + nslots;
+
+	WRITE_ONCE(mem->pools.held, after);
 	if (swiotlb_mem_is_own(mem))
-		atomic_long_add(nslots, &mem->common->growth.apart);
+		atomic_long_add(swiotlb_own_counted(mem, after) - swiotlb_own_counted(mem, before),
+				&mem->common->growth.apart);
 }
 
 /*

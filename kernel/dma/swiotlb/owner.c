@@ -12,13 +12,15 @@
  * DOC: A device's own
  *
  * A disk with a deep queue can fill all pools, and then a network card beside it finds no
- * room. With swiotlb=own, a device gets an allocator of its own, if the core of its
- * subsystem says by dmam_set_in_flight() how much it may have in flight. Its maps search
- * there first, and then as those of all other devices do. Drivers do not know about it.
+ * room. With swiotlb=own, a device gets an allocator of its own, if its driver, or the core of
+ * its subsystem, says by dmam_set_in_flight() how much it may have in flight. Its maps search
+ * there first, and then as those of all other devices do. Nothing is returned to the driver.
  *
  * It has no boot pool, and no pool until the device bounces. It grows and shrinks by the
  * rule of growth.c, from nothing to nothing. Its limit is twice what the device can have
- * in flight, and never more than it leaves within the limit of all. Its memory is on the
+ * in flight, and never more than it leaves within the limit of all. From the beginning, the
+ * limit of all keeps room for its first pool, so others that have begun before cannot have
+ * everything. Its memory is on the
  * node of the device, and it has as many areas as the device has queues. If several hosts of
  * a controller say what they have in flight, it is the sum that counts, until a host is
  * removed.
@@ -76,6 +78,19 @@ static struct swiotlb_own *to_swiotlb_own(struct io_tlb_mem *pub)
 	return container_of(to_swiotlb_mem(pub), struct swiotlb_own, mem);
 }
 
+/*
+ * Keep room for the first pool within the common limit, if that leaves as much to all others; or
+ * no longer.
+ */
+static void swiotlb_own_keep(struct swiotlb_mem *mem, unsigned long nslots)
+{
+	lockdep_assert_held(&swiotlb_pools_lock);
+	if (nslots && swiotlb_limit_room(mem->common) / 2 < (long)nslots)
+		return;
+	atomic_long_add((long)nslots - (long)mem->growth.kept, &mem->common->growth.apart);
+	mem->growth.kept = nslots;
+}
+
 /* %false while it has pools: the worker of growth.c frees their memory. */
 static bool swiotlb_own_end(struct swiotlb_own *own)
 {
@@ -103,6 +118,8 @@ static bool swiotlb_own_end(struct swiotlb_own *own)
 	/* It may still be freeing the last pool. */
 	cancel_delayed_work_sync(&mem->growth.work);
 	swiotlb_magazines_stop(&mem->cache);
+	scoped_guard(mutex, &swiotlb_pools_lock)
+		swiotlb_own_keep(mem, 0);
 	kfree(own);
 	return true;
 }
@@ -163,6 +180,8 @@ static struct swiotlb_own *swiotlb_own_create(struct device *dev, enum swiotlb_r
 	swiotlb_own_init(&own->mem, swiotlb_mem_widest(&swiotlb_default_mem, reach));
 	INIT_DELAYED_WORK(&own->end_work, swiotlb_own_end_work);
 	own->shrinker = swiotlb_growth_shrinker(&own->mem);
+	scoped_guard(mutex, &swiotlb_pools_lock)
+		swiotlb_own_keep(&own->mem, SWIOTLB_MIN_GROW_SLOTS);
 	swiotlb_own_show(own, dev_name(dev));
 	return own;
 }

@@ -97,7 +97,8 @@ static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem,
  * @req:	The request; swiotlb_request_possible() is %true for it.
  * @gfp:	As for alloc_pages(), without a zone. If it forbids sleeping, decrypted memory
  *		comes from the atomic coherent pools.
- * @pool:	Receives the pool on success.
+ * @pool:	Receives the pool, or the reason for a failure: -ENOSPC if the limit did not
+ *		allow a pool.
  *
  * Context: As for @gfp. The pool is freed in process context, after the unmap.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
@@ -109,11 +110,11 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 	bool atomic = mem->pub.cc_shared && !gfpflags_allow_blocking(gfp);
 	unsigned long nslots = swiotlb_transient_size(dev, req);
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
-	struct io_tlb_pool *new;
+	struct io_tlb_pool *new = ERR_PTR(-ENOSPC);
 
-	if (!swiotlb_transient_has_room(mem, nslots, atomic))
-		return SWIOTLB_MAP_FULL;
-	new = swiotlb_transient_create(mem, dev, nslots, gfp, atomic);
+	if (swiotlb_transient_has_room(mem, nslots, atomic))
+		new = swiotlb_transient_create(mem, dev, nslots, gfp, atomic);
+	*pool = new;
 	if (IS_ERR(new))
 		return SWIOTLB_MAP_FULL;
 
@@ -122,6 +123,7 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 					    swiotlb_dma_addr(mem, dev, new->start));
 	if (tlb_addr == SWIOTLB_MAP_FULL) {
 		swiotlb_transient_free(new);
+		*pool = ERR_PTR(-ERANGE);
 		return SWIOTLB_MAP_FULL;
 	}
 
@@ -129,7 +131,6 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 	swiotlb_count(mem, SWIOTLB_TRANSIENT, 1);
 	trace_swiotlb_transient(dev, req->bytes, tlb_addr);
 	swiotlb_track(mem, dev, req->nslots);
-	*pool = new;
 	return tlb_addr;
 }
 

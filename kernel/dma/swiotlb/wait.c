@@ -133,6 +133,7 @@ static phys_addr_t swiotlb_map_own(struct swiotlb_mem *mem, struct device *dev,
 				   const struct swiotlb_request *req, gfp_t gfp,
 				   struct io_tlb_pool **pool)
 {
+	*pool = NULL;
 	if (!swiotlb_growth_is_enabled(mem) || swiotlb_request_is_large(req))
 		return SWIOTLB_MAP_FULL;
 	return swiotlb_transient_map(mem, dev, req, gfp, pool);
@@ -231,15 +232,15 @@ static bool swiotlb_wait_is_first_of_own(struct swiotlb_queue *queue, struct dev
 	       swiotlb_own_first(waiter->own) == waiter;
 }
 
-static struct swiotlb_timeout *swiotlb_wait_timeout(struct swiotlb_queue *queue)
+static struct swiotlb_timeout *swiotlb_wait_timeout(struct swiotlb_mem *mem)
 {
-	return &queue->timeouts[hash_ptr(current, SWIOTLB_QUEUE_TASK_BITS)];
+	return &mem->timeouts[hash_ptr(current, SWIOTLB_TASK_BITS)];
 }
 
 /* Two tasks with the same hash may write at once: then @until is about the same for both. */
-static void swiotlb_wait_time_out(struct swiotlb_mem *mem, struct swiotlb_queue *queue)
+static void swiotlb_wait_time_out(struct swiotlb_mem *mem)
 {
-	struct swiotlb_timeout *timeout = swiotlb_wait_timeout(queue);
+	struct swiotlb_timeout *timeout = swiotlb_wait_timeout(mem);
 
 	WRITE_ONCE(timeout->until, jiffies + SWIOTLB_WAIT);
 	WRITE_ONCE(timeout->task, current);
@@ -247,9 +248,9 @@ static void swiotlb_wait_time_out(struct swiotlb_mem *mem, struct swiotlb_queue 
 }
 
 /* Has the task timed out? Compare with a range: jiffies may have wrapped since then. */
-static bool swiotlb_wait_is_over(struct swiotlb_queue *queue)
+static bool swiotlb_wait_is_over(struct swiotlb_mem *mem)
 {
-	struct swiotlb_timeout *timeout = swiotlb_wait_timeout(queue);
+	struct swiotlb_timeout *timeout = swiotlb_wait_timeout(mem);
 	unsigned long until = READ_ONCE(timeout->until);
 
 	return READ_ONCE(timeout->task) == current &&
@@ -269,20 +270,15 @@ static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
 }
 
 /*
- * Can unmaps of other callers make room for the request? They do not make memory contiguous,
- * or an area larger. The limit may refuse a pool, and allow it a moment later, so callers ask
- * before and after a try: if room is made meanwhile, they try again.
+ * Can unmaps of other callers make room for the request, which has just failed with this reason?
+ * They do not make memory contiguous, or an area larger. The limit itself says that it was the
+ * reason: it may allow the same a moment later.
  */
-static bool swiotlb_wait_helps(struct swiotlb_mem *mem, struct device *dev,
-			       const struct swiotlb_request *req,
-			       enum swiotlb_reach reach)
+static bool swiotlb_wait_helps(struct swiotlb_mem *mem, const struct swiotlb_request *req,
+			       enum swiotlb_reach reach, const struct io_tlb_pool *reason)
 {
-	if (swiotlb_request_is_large(req) &&
-	    !swiotlb_large_is_allowed(mem, dev, req, reach))
-		return false;
 	if (swiotlb_wait_is_for_limit(req, reach))
-		return swiotlb_growth_is_enabled(mem) &&
-		       swiotlb_mem_is_limited(mem, dev, req, reach);
+		return reason == ERR_PTR(-ENOSPC);
 	return swiotlb_growth_is_enabled(mem) ||
 	       req->nslots <= 1U << mem->boot_pool.area_shift;
 }
@@ -296,7 +292,7 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 	unsigned long end = jiffies + SWIOTLB_WAIT;
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct swiotlb_waiter waiter;
-	bool first, of_own, helps, again = false, gave_up = false;
+	bool first, of_own, again = false, gave_up = false;
 	long left, ret;
 
 	swiotlb_count(mem, SWIOTLB_WAITED, 1);
@@ -304,14 +300,13 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 	do {
 		first = swiotlb_wait_is_first(queue, &waiter);
 		of_own = !first && swiotlb_wait_is_first_of_own(queue, dev, &waiter);
-		helps = swiotlb_wait_helps(mem, dev, req, reach);
 		if (first)
 			tlb_addr = swiotlb_wait_try(mem, dev, req, reach, true, pool);
 		else if (of_own)
 			tlb_addr = swiotlb_search_mem(own, dev, req, SWIOTLB_REACH_MEM,
 						      true, pool);
 		if (tlb_addr != SWIOTLB_MAP_FULL ||
-		    (first && !helps && !swiotlb_wait_helps(mem, dev, req, reach)))
+		    (first && !swiotlb_wait_helps(mem, req, reach, *pool)))
 			break;
 		gave_up = time_after_eq(jiffies, end);
 		if (gave_up)
@@ -325,7 +320,7 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 	} while (ret >= 0);
 	swiotlb_wait_end(mem, queue, &waiter);
 	if (gave_up)
-		swiotlb_wait_time_out(mem, queue);
+		swiotlb_wait_time_out(mem);
 	return tlb_addr;
 }
 
@@ -347,8 +342,7 @@ phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
 {
 	struct swiotlb_queue *queue = swiotlb_wait_is_for_limit(req, reach) ?
 				      &mem->limit_queue : &mem->queue;
-	bool waited = !list_empty(&queue->waiters), over = swiotlb_wait_is_over(queue);
-	bool helps = swiotlb_wait_helps(mem, dev, req, reach);
+	bool waited = !list_empty(&queue->waiters), over = swiotlb_wait_is_over(mem);
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 
 	might_sleep();
@@ -357,7 +351,7 @@ phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
 	else if (queue == &mem->queue)
 		tlb_addr = swiotlb_search_own(dev, req, pool);
 	if (tlb_addr == SWIOTLB_MAP_FULL && !over &&
-	    (waited || helps || swiotlb_wait_helps(mem, dev, req, reach)))
+	    (waited || swiotlb_wait_helps(mem, req, reach, *pool)))
 		tlb_addr = swiotlb_wait(mem, queue, dev, req, reach, pool);
 	/* Other waiters may have been first all the time, so this caller has not searched yet. */
 	if (tlb_addr == SWIOTLB_MAP_FULL && waited && !over && !fatal_signal_pending(current))

@@ -35,8 +35,8 @@ struct sleeper {
 static const struct oracle_case *the_case;
 static const struct reference *the_ref;
 static struct sleeper *sleeper;
-/* Until then this task does not wait, by queue; and the time-outs counted so far */
-static unsigned long over_until[2];
+/* Until then this task does not wait, whatever the queue; and the time-outs counted so far */
+static unsigned long over_until;
 static long timeouts;
 
 static size_t nslots_of(const struct ref_request *req)
@@ -114,12 +114,33 @@ static const struct reference *pools_of(struct device *dev, bool common, bool ow
 	return &view;
 }
 
+static long slots_of_own_pools(void)
+{
+	struct io_tlb_pool *pool;
+	unsigned int id;
+	long n = 0;
+
+	for (id = 1; id < SWIOTLB_MAX_POOLS; id++) {
+		pool = swiotlb_pool_table[id];
+		if (pool && pool->mem->common)
+			n += pool->nslots;
+	}
+	return n;
+}
+
+/* What the limit keeps for the first pools of devices: oracle_check_limit() compares that */
+static long slots_kept(void)
+{
+	return atomic_long_read(&swiotlb_default_mem.growth.apart) +
+	       atomic_long_read(&swiotlb_any_mem.growth.apart) - slots_of_own_pools();
+}
+
 /* Slots that count towards the limit. Idle large pools are freed for a large map */
 static long slots_held(bool idle_too)
 {
 	long n = swiotlb_default_mem.boot_pool.nslots +
 		 swiotlb_transient_nslots(&swiotlb_default_mem) +
-		 swiotlb_transient_nslots(&swiotlb_any_mem);
+		 swiotlb_transient_nslots(&swiotlb_any_mem) + slots_kept();
 	struct io_tlb_pool *pool;
 	unsigned int id;
 
@@ -173,31 +194,25 @@ static void expect_limit(const struct ref_request *req, bool may_sleep)
 		  limit());
 }
 
-static long slots_of_own_pools(void)
-{
-	struct io_tlb_pool *pool;
-	unsigned int id;
-	long n = 0;
-
-	for (id = 1; id < SWIOTLB_MAX_POOLS; id++) {
-		pool = swiotlb_pool_table[id];
-		if (pool && pool->mem->common)
-			n += pool->nslots;
-	}
-	return n;
-}
-
 void oracle_check_limit(struct device *const *devs)
 {
+	long kept = slots_kept();
 	const struct swiotlb_mem *own;
 	unsigned int i;
 
 	if (!oracle_has_limit(the_case))
 		return;
+	/* The limit keeps room for the first pool of each device */
+	for (i = 0; i < ORACLE_NDEVS; i++) {
+		own = own_of(devs[i]);
+		if (own && own->pools.held < own->growth.kept)
+			kept -= own->growth.kept - own->pools.held;
+	}
 	CHECK_MSG(slots_held(true) <= limit(), "%ld slots, and the limit is %ld",
 		  slots_held(true), limit());
-	CHECK_EQ(atomic_long_read(&swiotlb_default_mem.growth.apart) +
-		 atomic_long_read(&swiotlb_any_mem.growth.apart), slots_of_own_pools());
+	/* Also for the devices that have ended, until the worker has freed their allocators */
+	CHECK_MSG(kept >= 0 && kept % SWIOTLB_MIN_GROW_SLOTS == 0 &&
+		  (!kept || shim_work_queued()), "%ld slots count without a reason", kept);
 	CHECK_EQ(swiotlb_mem_used(&swiotlb_default_mem), oracle_used_in(&swiotlb_default_mem));
 	CHECK_EQ(swiotlb_mem_used(&swiotlb_any_mem), oracle_used_in(&swiotlb_any_mem));
 	for (i = 0; i < ORACLE_NDEVS; i++) {
@@ -445,7 +460,7 @@ phys_addr_t oracle_map_sleeping(const struct op *op, const struct ref_request *r
 		.rng = { op->pick + 1ULL }, .outer = sleeper,
 	};
 	unsigned long began = jiffies, elapsed;
-	bool over = time_before(jiffies, over_until[s.large]), killed;
+	bool over = time_before(jiffies, over_until), killed;
 	phys_addr_t tlb;
 
 	sleeper = &s;
@@ -460,7 +475,7 @@ phys_addr_t oracle_map_sleeping(const struct op *op, const struct ref_request *r
 	oracle_stats.waits += !!elapsed;
 	if (timeouts_counted() > timeouts) {
 		oracle_stats.timeouts++;
-		over_until[s.large] = jiffies + MOST;
+		over_until = jiffies + MOST;
 	}
 	timeouts = timeouts_counted();
 	/* Others have waited meanwhile, in this thread */

@@ -346,58 +346,112 @@ TEST(large_mapping_waits_for_another_one)
 	unmap(other_dev, tlb, MIB(40), BOTH);
 }
 
-/* Another caller has counted the slots of a pool, and cannot make it */
+/* Another caller counts the slots of a pool, and cannot make it: at these unlocks of a try */
 static const unsigned long planned = MIB(40) >> IO_TLB_SHIFT;
-static unsigned int unlocks_left;
+static unsigned int unlocks, plan_begins, plan_ends;
+static bool is_planned;
 
-static void plan_ends(void)
+static void plan(bool begins)
+{
+	is_planned = begins;
+	swiotlb_growth_unhold(&swiotlb_default_mem, begins ? -planned : planned);
+	if (!begins)
+		swiotlb_mem_made_room(&swiotlb_default_mem);
+}
+
+static void plan_at_an_unlock(void)
+{
+	bool here = !irqs_disabled() && !swiotlb_pools_lock.val;
+
+	if (here && unlocks == plan_begins)
+		plan(true);
+	if (here && unlocks == plan_ends) {
+		plan(false);
+		return;
+	}
+	unlocks += here;
+	shim_after_unlock = plan_at_an_unlock;
+}
+
+static void stop_planning(void)
 {
 	shim_after_unlock = NULL;
-	swiotlb_growth_unhold(&swiotlb_default_mem, planned);
-	swiotlb_mem_made_room(&swiotlb_default_mem);
+	if (is_planned)
+		plan(false);
 }
 
-static void plan_ends_at_an_unlock(void)
-{
-	if (irqs_disabled() || swiotlb_pools_lock.val || unlocks_left--)
-		shim_after_unlock = plan_ends_at_an_unlock;
-	else
-		plan_ends();
-}
-
-/* The caller waits: that was all of its try */
-static void plan_has_not_ended(void)
-{
-	if (shim_after_unlock)
-		plan_ends();
-}
-
-/* Wherever in a try the limit allows a pool again, the map gets it, or waits and gets it */
+/*
+ * The limit refuses a pool, and allows it again. Whenever that is in a try, the map gets it, or
+ * waits and gets it.
+ */
 TEST(large_mapping_misses_no_room_that_is_made)
 {
-	unsigned int at, tries = 0;
+	unsigned int tries = 0;
 	phys_addr_t orig, tlb;
 
 	boot("2048,max=64M");
 	other_dev = new_device(0, 0);
 	orig = new_buffer(MIB(40), 0);
-	for (at = 0; at < 20; at++) {
-		swiotlb_growth_unhold(&swiotlb_default_mem, -planned);
-		unlocks_left = at;
-		meanwhile = plan_has_not_ended;
-		shim_after_unlock = plan_ends_at_an_unlock;
-		tlb = map_large(other_dev, orig, MIB(40));
-		tries += !!meanwhile;
-		if (!CHECK(tlb != MAP_FAILED_ADDR))
-			printf("# room is made after %u unlocks\n", at);
-		else
-			unmap(other_dev, tlb, MIB(40), BOTH);
-		if (shim_after_unlock)
-			plan_ends();
-		meanwhile = NULL;
-		swiotlb_growth_trim(&swiotlb_default_mem);
-	}
+	for (plan_begins = 0; plan_begins < 12; plan_begins++)
+		for (plan_ends = plan_begins + 1; plan_ends < 14; plan_ends++) {
+			unlocks = 0;
+			/* If the caller waits before, that was all of its try */
+			meanwhile = stop_planning;
+			shim_after_unlock = plan_at_an_unlock;
+			tlb = map_large(other_dev, orig, MIB(40));
+			tries += !is_planned && !!meanwhile;
+			if (!CHECK(tlb != MAP_FAILED_ADDR))
+				printf("# a plan from unlock %u to %u\n", plan_begins, plan_ends);
+			else
+				unmap(other_dev, tlb, MIB(40), BOTH);
+			stop_planning();
+			meanwhile = NULL;
+			swiotlb_growth_trim(&swiotlb_default_mem);
+		}
 	CHECK(tries > 3);
+}
+
+/* No memory is contiguous: a larger pool is not tried, and it would free those of others */
+TEST(large_mapping_tries_no_power_of_two_without_memory)
+{
+	phys_addr_t tlb;
+	struct device *dev;
+
+	boot("2048,max=64M");
+	dev = new_device(0, DMA_BIT_MASK(32));
+	tlb = map_large(dev, new_buffer(MIB(6), 0), MIB(6));
+	unmap(dev, tlb, MIB(6), BOTH);
+	CHECK_EQ(pools_that_are("large"), 1);
+	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
+	CHECK_EQ(map_large(dev, new_buffer(MIB(34), 0), MIB(34)), MAP_FAILED_ADDR);
+	CHECK_EQ(pools_that_are("large"), 1);
+	shim_fail_none();
+}
+
+/* A task waits once, in whatever queue */
+TEST(large_mapping_that_timed_out_does_not_wait_in_pieces)
+{
+	phys_addr_t orig, tlb;
+	unsigned long began;
+	struct device *dev;
+
+	boot("2048,1,max=32M");
+	dev = new_device(0, 0);
+	orig = new_buffer(MIB(20), 0);
+	CHECK(map_large(dev, orig, MIB(20)) != MAP_FAILED_ADDR);
+	do
+		tlb = map_full(dev, orig, SZ_64K, 0, BOTH, DMA_ATTR_NO_WARN);
+	while (tlb != MAP_FAILED_ADDR);
+	began = jiffies;
+	CHECK_EQ(map_large(dev, orig, MIB(20)), MAP_FAILED_ADDR);
+	CHECK(jiffies - began >= 5 * HZ);
+	shim_run_work();
+	do
+		tlb = map_full(dev, orig, SZ_64K, 0, BOTH, DMA_ATTR_NO_WARN);
+	while (tlb != MAP_FAILED_ADDR);
+	began = jiffies;
+	CHECK_EQ(map_large(dev, orig, SZ_64K), MAP_FAILED_ADDR);
+	CHECK(jiffies - began < HZ);
 }
 
 /*

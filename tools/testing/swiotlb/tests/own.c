@@ -466,7 +466,7 @@ TEST(own_shrinks_to_nothing)
 	ticks(10);
 	CHECK_EQ(held(own_of(dev)), 0);
 	CHECK_EQ(shim_usage().pages, before.pages);
-	CHECK_EQ(atomic_long_read(&own_of(dev)->common->growth.apart), 0);
+	CHECK_EQ(atomic_long_read(&own_of(dev)->common->growth.apart), 2 * MIB_SLOTS);
 	CHECK_EQ(atomic_long_read(&own_of(dev)->growth.apart), 0);
 	CHECK_EQ(shim_work_queued(), 0);
 	CHECK(is_swiotlb_active(dev));
@@ -1313,5 +1313,38 @@ TEST(own_of_little_memory)
 	CHECK_EQ(held(own_of(dev)), 2 * MIB_SLOTS);
 	CHECK_EQ(shim_log_count("max="), 0);
 	CHECK(is_in(own_of(dev), dev, map_it(dev)));
+}
+
+/* Maps of a device that has an allocator of its own, but no pool yet, while others have all */
+static unsigned int cold_maps_fail(struct device *dev)
+{
+	unsigned int i, failed = 0;
+
+	for (i = 0; i < 64; i++) {
+		failed += map_it(dev) == MAP_FAILED_ADDR;
+		shim_advance(1);
+		shim_run_work();
+	}
+	return failed;
+}
+
+/* A hog has begun before the others bounce: they have no pools yet, or no longer */
+TEST(own_of_an_idle_device_is_not_starved)
+{
+	static phys_addr_t hogged[MOST];
+	struct device *disk, *idle;
+
+	boot("4096,1,own,max=64M");
+	disk = owner(1, SZ_1G);
+	idle = owner(1, 64 * PAGE_SIZE);
+	ticks(10);
+	CHECK_EQ(held(own_of(idle)), 0);
+	CHECK(hog(disk, hogged) > 0);
+	CHECK_EQ(cold_maps_fail(idle), 0);
+	CHECK_EQ(held(own_of(idle)), 2 * MIB_SLOTS);
+	/* Ended, it keeps no room */
+	end_device(idle);
+	ticks(10);
+	CHECK(map_it(new_device(0, 0)) != MAP_FAILED_ADDR);
 }
 #endif

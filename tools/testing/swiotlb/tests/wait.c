@@ -681,13 +681,13 @@ TEST(waiting_goes_on_for_others_after_a_timeout)
 /* Whatever the hash of a task is, another one with that hash has timed out */
 TEST(waiting_goes_on_after_the_timeout_of_a_task_with_the_same_hash)
 {
-	struct swiotlb_queue *queue = &swiotlb_default_mem.queue;
+	struct swiotlb_mem *mem = &swiotlb_default_mem;
 	unsigned int i;
 
 	boot_full();
-	for (i = 0; i < ARRAY_SIZE(queue->timeouts); i++) {
-		queue->timeouts[i].until = jiffies + MOST;
-		queue->timeouts[i].task = (void *)queue;
+	for (i = 0; i < ARRAY_SIZE(mem->timeouts); i++) {
+		mem->timeouts[i].until = jiffies + MOST;
+		mem->timeouts[i].task = (void *)mem;
 	}
 	CHECK_EQ(map_while(HZ, unmap_three), tlbs[3]);
 	CHECK_EQ(jiffies - began, HZ);

@@ -7,8 +7,6 @@ from typing import NamedTuple
 from . import growth, klog, machine, params, run
 
 DISKS = ("virtio-blk", "nvme", "ahci")
-# Disks of subsystems that say what they have in flight: with swiotlb=own, each has an allocator
-OWNERS = ("virtio-blk", "ahci")
 # Drivers that end the requests of a device that no longer answers. Others wait for ever.
 SURPRISED = ("nvme",)
 # See guest/scenarios/unplug.sh
@@ -42,7 +40,7 @@ def spec(ways, disks=DISKS, mib=1):
         dynamic = "dynamic" in append
         return run.Spec(kernel, "unplug", append, vcpus, memory_mib,
                         [machine.Disk(kind, 4 * mib + LOAD_MIB, BPS) for kind in disks],
-                        {"DISKS": " ".join(disks), "OWNERS": " ".join(OWNERS),
+                        {"DISKS": " ".join(disks),
                          "SURPRISED": " ".join(SURPRISED), "WAYS": " ".join(ways),
                          "BOOT": growth.BOOT_SLOTS if dynamic else params.DEFAULT_SLOTS,
                          "SIZE": mib, "ENGINE": "io_uring"},
@@ -74,8 +72,7 @@ def ended(ways, disks=DISKS):
             rows = [row for row in found if row.disk == disk]
             if [row.way for row in rows] != [*ways]:
                 wrong.append(f"{disk} was unplugged {len(rows)} times, not {len(ways)}")
-            if not all(row.flying and row.used and (row.own or disk not in OWNERS)
-                       for row in rows):
+            if not all(row.flying and row.used and row.own for row in rows):
                 wrong.append(f"{disk} had nothing in flight: {USELESS}")
             if rows:
                 run.say(f"{disk}: unplugged {len(rows)} times, with "
