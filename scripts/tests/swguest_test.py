@@ -491,6 +491,17 @@ class Table(unittest.TestCase):
         for name in UNBOOTED:
             self.assertIn(f"``{name}``", text)
 
+    def test_no_configuration_is_without_a_disk_of_its_rows(self):
+        """The guest would only say that it skips them."""
+        symbols = {"ahci": ("SCSI", "BLK_DEV_SD", "ATA", "SATA_AHCI"), "nvme": ("BLK_DEV_NVME",),
+                   "virtio-blk": ("VIRTIO_BLK",)}
+        for row in tests.TESTS:
+            fragment = tests.paths.QEMU_DIR / f"{row.group}.config"
+            text = fragment.read_text() if fragment.is_file() else ""
+            for disk in row.disks:
+                for symbol in symbols.get(disk, ()):
+                    self.assertNotIn(f"# CONFIG_{symbol} is not set", text, row.name)
+
     def test_only_kernels_with_checks_panic_and_look_for_leaks(self):
         for row in tests.TESTS:
             self.assertEqual("kmemleak=on" in row.append, row.leaks, row.name)

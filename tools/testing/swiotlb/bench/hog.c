@@ -131,8 +131,10 @@ static void start_all(struct player *p, u64 spent, bool singly)
 		latencies_add(&p->steps, spent + cycles() - from);
 }
 
+enum who { VICTIMS, BOTH, HOG };
+
 /* Others have completed, but not started the next requests, when the hog starts its own */
-static void play(unsigned int steps, bool beside)
+static void play(unsigned int steps, enum who who)
 {
 	u64 spent[ARRAY_SIZE(victims)];
 	unsigned int v;
@@ -142,9 +144,9 @@ static void play(unsigned int steps, bool beside)
 		singly = steps / STEPS_A_JIFFY % 2;
 		for (v = 0; v < ARRAY_SIZE(victims); v++)
 			spent[v] = complete_some(&victims[v]);
-		if (beside)
+		if (who != VICTIMS)
 			start_all(&hog, complete_some(&hog), singly);
-		for (v = 0; v < ARRAY_SIZE(victims); v++)
+		for (v = 0; v < ARRAY_SIZE(victims) && who != HOG; v++)
 			start_all(&victims[v], spent[v], singly);
 		if (steps % STEPS_A_JIFFY)
 			continue;
@@ -182,16 +184,41 @@ static void player_emit(struct player *p, unsigned int turn, const char *how)
 	     turn);
 }
 
+static void complete_all(struct player *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < nrequests(p) / p->each; i++)
+		complete_some(p);
+}
+
+/* Nothing is in flight for half a minute: memory that was added is freed */
+static void rest(void)
+{
+	unsigned int v, i;
+
+	complete_all(&hog);
+	for (v = 0; v < ARRAY_SIZE(victims); v++)
+		complete_all(&victims[v]);
+	for (i = 0; i < 60; i++) {
+		shim_advance(HZ / 2);
+		shim_run_work();
+	}
+}
+
+/* The hog takes what it can get before the others begin */
 static void timed(unsigned int turn, bool beside)
 {
-	unsigned int v;
+	unsigned int v, warm_up = bench_tiny ? 8 : WARM_UP;
 
-	/* The hog takes what it can get, or what it had is free again */
-	play(bench_tiny ? 8 : WARM_UP, beside);
+	rest();
+	if (beside)
+		play(warm_up, HOG);
+	play(warm_up, beside ? BOTH : VICTIMS);
 	begin(&hog);
 	for (v = 0; v < ARRAY_SIZE(victims); v++)
 		begin(&victims[v]);
-	play(bench_tiny ? 8 : STEPS, beside);
+	play(bench_tiny ? 8 : STEPS, beside ? BOTH : VICTIMS);
 	for (v = 0; v < ARRAY_SIZE(victims); v++)
 		player_emit(&victims[v], turn, beside ? "beside" : "alone");
 	if (beside)
@@ -200,7 +227,7 @@ static void timed(unsigned int turn, bool beside)
 
 static void play_all(void)
 {
-	unsigned int v, i, turn;
+	unsigned int v, turn;
 
 	player_init(&hog);
 	for (v = 0; v < ARRAY_SIZE(victims); v++)
@@ -208,8 +235,6 @@ static void play_all(void)
 	for (turn = 0; turn < (bench_tiny ? 1 : TURNS); turn++) {
 		timed(turn, false);
 		timed(turn, true);
-		for (i = 0; i < nrequests(&hog) / hog.each; i++)
-			complete_some(&hog);
 	}
 }
 
