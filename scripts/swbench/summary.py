@@ -60,10 +60,10 @@ def _memory(tables):
 
 
 def _native(tables):
-    """Return the panel of a guest at native speed: k IOPS of each row."""
+    """Return the panel of a guest at native speed: k IOPS of rows of virtio-blk."""
     rows = {}
     for line in tables.get("native") or ():
-        if line["config"] in STYLES:
+        if line["config"] in STYLES and line["device"] == "virtio-blk" and line["jobs"] in ("1", "4"):
             row = f"{line['bs']} {line['rw']} x{line['jobs']}"
             rows.setdefault(row, {})[line["config"]] = float(line["iops"]) / 1000
     if not rows:

@@ -195,7 +195,7 @@ class Summary(unittest.TestCase):
     MEMORY = [{"config": config, "seconds": str(second), "pools_mib": str(mib)}
               for config, mibs in (("small", (1, 64, 64, 64)), ("dynamic", (1, 64, 64, 1)))
               for second, mib in enumerate(mibs)]
-    NATIVE = [{"bs": "4k", "rw": "read", "jobs": "1", "config": config, "iops": "90000"}
+    NATIVE = [{"device": "virtio-blk", "bs": "4k", "rw": "read", "jobs": "1", "config": config, "iops": "90000"}
               for config in ("base", "ours", "none")]
 
     def test_a_panel_for_each_run_that_is_there(self):

@@ -51,8 +51,6 @@
 #define SWIOTLB_RESERVE_SLOTS	(SZ_16M >> IO_TLB_SHIFT)
 /* Keep at most one in so many slots of the limit free: crash kernels have little memory. */
 #define SWIOTLB_RESERVE_SHARE	8
-/* Smallest pool to add if the limit allows it, so that pools are few. */
-#define SWIOTLB_FIRST_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
 /* Largest pool to add: a magazine cell cannot hold the index of a slot beyond this. */
 #define SWIOTLB_LAST_SLOTS	BIT(SWIOTLB_CELL_INDEX_BITS)
 

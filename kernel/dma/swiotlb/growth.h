@@ -11,6 +11,8 @@
 #define SWIOTLB_MIN_POOL_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
 /* Smallest pool made at run time, other than transient pools. */
 #define SWIOTLB_MIN_GROW_SLOTS	(SZ_2M >> IO_TLB_SHIFT)
+/* Smallest pool to add if the limit allows it, so that pools are few. */
+#define SWIOTLB_FIRST_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
 
 /*
  * Interval between runs of the worker while there are pools to free, and delay after an

@@ -80,15 +80,20 @@ static struct swiotlb_own *to_swiotlb_own(struct io_tlb_mem *pub)
 
 /*
  * Keep room for the first pool within the common limit, if that leaves as much to all others; or
- * no longer.
+ * less than before.
  */
 static void swiotlb_own_keep(struct swiotlb_mem *mem, unsigned long nslots)
 {
+	struct swiotlb_mem *common = mem->common;
+	unsigned long held = mem->pools.held;
+	long before = swiotlb_own_counted(mem, held);
+
 	lockdep_assert_held(&swiotlb_pools_lock);
-	if (nslots && swiotlb_limit_room(mem->common) / 2 < (long)nslots)
+	if (nslots > mem->growth.kept &&
+	    swiotlb_limit_room(common) / 2 < (long)(nslots - mem->growth.kept))
 		return;
-	atomic_long_add((long)nslots - (long)mem->growth.kept, &mem->common->growth.apart);
 	mem->growth.kept = nslots;
+	atomic_long_add(swiotlb_own_counted(mem, held) - before, &common->growth.apart);
 }
 
 /* %false while it has pools: the worker of growth.c frees their memory. */
@@ -104,6 +109,9 @@ static bool swiotlb_own_end(struct swiotlb_own *own)
 	own->kobj = NULL;
 	if (swiotlb_growth_is_enabled(mem))
 		swiotlb_growth_disable(mem);
+	scoped_guard(mutex, &swiotlb_pools_lock)
+		swiotlb_own_keep(mem, 0);
+	swiotlb_mem_made_room(mem);
 	if (READ_ONCE(mem->pools.held)) {
 		used = swiotlb_mem_used(mem);
 		if (used)
@@ -118,8 +126,6 @@ static bool swiotlb_own_end(struct swiotlb_own *own)
 	/* It may still be freeing the last pool. */
 	cancel_delayed_work_sync(&mem->growth.work);
 	swiotlb_magazines_stop(&mem->cache);
-	scoped_guard(mutex, &swiotlb_pools_lock)
-		swiotlb_own_keep(mem, 0);
 	kfree(own);
 	return true;
 }
@@ -144,9 +150,12 @@ static void swiotlb_own_count(struct swiotlb_own *own, int nqueues, long nslots)
 	own->nqueues += nqueues;
 	own->nslots += nslots;
 	most = min(own->nslots, swiotlb_limit_nslots(mem->common));
-	WRITE_ONCE(mem->growth.max_nslots, max(2 * most, SWIOTLB_MIN_GROW_SLOTS));
+	most = max(2 * most, SWIOTLB_MIN_GROW_SLOTS);
+	WRITE_ONCE(mem->growth.max_nslots, most);
 	WRITE_ONCE(mem->growth.nareas, clamp(own->nqueues, 1U,
 					     swiotlb_default_mem.growth.nareas));
+	scoped_guard(mutex, &swiotlb_pools_lock)
+		swiotlb_own_keep(mem, min(most, SWIOTLB_FIRST_SLOTS));
 }
 
 /* The device finds the common boot pool by @start: it may have mappings there. */
@@ -180,8 +189,6 @@ static struct swiotlb_own *swiotlb_own_create(struct device *dev, enum swiotlb_r
 	swiotlb_own_init(&own->mem, swiotlb_mem_widest(&swiotlb_default_mem, reach));
 	INIT_DELAYED_WORK(&own->end_work, swiotlb_own_end_work);
 	own->shrinker = swiotlb_growth_shrinker(&own->mem);
-	scoped_guard(mutex, &swiotlb_pools_lock)
-		swiotlb_own_keep(&own->mem, SWIOTLB_MIN_GROW_SLOTS);
 	swiotlb_own_show(own, dev_name(dev));
 	return own;
 }

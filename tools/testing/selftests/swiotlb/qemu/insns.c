@@ -22,8 +22,8 @@
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 
 #define MAX_CPUS	64
-#define PLACES_SHIFT	16	/* log2 of PLACES */
-#define PLACES		((uint64_t)65536)
+#define PLACES_SHIFT	18	/* log2 of PLACES */
+#define PLACES		((uint64_t)1 << PLACES_SHIFT)
 #define TRIES		64
 #define USER		0
 #define NOWHERE		1

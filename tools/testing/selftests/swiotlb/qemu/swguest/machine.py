@@ -105,7 +105,7 @@ APPEND = ("panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=60 "
 HOT_MIB = 512
 
 # PLACES and NOWHERE of insns.c
-INSNS_PLACES = 1 << 16
+INSNS_PLACES = 1 << 18
 INSNS_NOWHERE = 1
 
 
