@@ -55,9 +55,10 @@ fetch_fio() {
 	for deb in "$temp"/*.deb; do
 		dpkg-deb -x "$deb" "$temp/root"
 	done
-	find "$temp/root" -path '*/bin/fio' -exec cp {} "$temp/new/" \;
-	find "$temp/root" \( -name 'libaio.so.*' -o -name 'libnuma.so.*' -o -name 'libz.so.*' \) \
-		-exec cp -L {} "$temp/new/" \;
+	cp "$temp/root/usr/bin/fio" "$temp/new/"
+	# In /lib or in /usr/lib; cp fails if it is nowhere.
+	shopt -s nullglob
+	cp -L "$temp"/root/{usr/,}lib/*/lib{aio,numa,z}.so.* "$temp/new/"
 }
 
 fetch_xen() {

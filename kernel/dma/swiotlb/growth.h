@@ -31,8 +31,9 @@ struct swiotlb_mem;
  * @nareas:	Areas that a new pool should have.
  * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
  * @arch_nslots: Slots that the architecture asks for, and the limit grants; 0 for none.
- * @apart:	Slots of memory that could not be encrypted again and is lost; and of the
- *		pools of single devices.
+ * @apart:	Slots of memory that could not be encrypted again and is lost. Of a common
+ *		allocator, also what counts for devices: their pools, or the room that is kept
+ *		for the first one.
  * @kept:	Of a device's own allocator: slots that the common limit keeps for its first
  *		pool; 0 if there was no room for that.
  * @transient:	Slots of transient pools.

@@ -100,7 +100,7 @@ static struct io_tlb_pool *swiotlb_large_create(struct swiotlb_mem *mem, struct 
 		.gfp = GFP_KERNEL | __GFP_NOWARN,
 	};
 	struct io_tlb_pool *pool = swiotlb_pool_create(mem, &pages, 1);
-	int ret;
+	int ret = 0;
 
 	if (IS_ERR(pool)) {
 		swiotlb_growth_unhold(mem, nslots);
@@ -110,7 +110,10 @@ static struct io_tlb_pool *swiotlb_large_create(struct swiotlb_mem *mem, struct 
 
 	pool->state = SWIOTLB_POOL_LARGE;
 	*tlb_addr = swiotlb_large_map_in(mem, dev, req, pool);
-	ret = *tlb_addr == SWIOTLB_MAP_FULL ? -ERANGE : swiotlb_growth_add(mem, pool);
+	if (*tlb_addr == SWIOTLB_MAP_FULL)
+		ret = -ERANGE;
+	else if (swiotlb_growth_add(mem, pool))
+		ret = -EBUSY;
 	if (ret) {
 		swiotlb_growth_destroy(mem, pool);
 		return ERR_PTR(ret);
@@ -146,8 +149,8 @@ static struct io_tlb_pool *swiotlb_large_add(struct swiotlb_mem *mem, struct dev
  * @req:	The request, of more than %SWIOTLB_MAX_SLOTS; swiotlb_request_possible() is
  *		%true for it.
  * @reach:	Pools that the device can use. A new pool is made in reach of the device.
- * @found:	Receives the pool, or the reason for a failure: -ENOSPC if the limit did not
- *		allow a pool, but would if all other mappings ended.
+ * @found:	Receives the pool, or the reason for a failure: -ENOSPC if the limit does not
+ *		allow a pool now, but is not smaller than the pool.
  *
  * Context: Process context, takes swiotlb_pools_lock. It may take seconds.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
@@ -168,9 +171,13 @@ phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
 	 * The pool may cross the boundary. Except for CMA, memory of 2^n pages is aligned to
 	 * its size, so a pool of the next power of two crosses no boundary of that size or more.
 	 */
-	if (*found == ERR_PTR(-ERANGE) && !is_power_of_2(nslots))
+	if (*found == ERR_PTR(-ERANGE) && !is_power_of_2(nslots)) {
 		*found = swiotlb_large_add(widest, dev, req, roundup_pow_of_two(nslots),
 					   &tlb_addr);
+		/* Do not wait: each try would make and free the smaller pool again. */
+		if (*found == ERR_PTR(-ENOSPC))
+			*found = ERR_PTR(-ERANGE);
+	}
 	if (IS_ERR(*found))
 		return SWIOTLB_MAP_FULL;
 	swiotlb_count(mem, SWIOTLB_LARGE, 1);

@@ -52,25 +52,25 @@ static long swiotlb_limit_room_of(const struct swiotlb_mem *mem)
 }
 
 /*
- * The allocator of a device holds at most as much as it leaves to all others. But it can always
- * have its first pool, which the common limit counts from the beginning.
+ * The allocator of a device holds at most as much as it leaves to all others. But it can have
+ * the room that is kept for its first pool: the common limit has counted that from the beginning.
  */
 static long swiotlb_limit_room_of_own(const struct swiotlb_mem *mem)
 {
 	long held = READ_ONCE(mem->pools.held);
-	long kept = swiotlb_own_counted(mem, held) - held;
-	long left = swiotlb_limit_room(mem->common) + kept - held;
+	long unused = swiotlb_own_counted(mem, held) - held;
+	long left = swiotlb_limit_room(mem->common) + unused - held;
 
 	if (!swiotlb_growth_is_enabled(mem->common))
 		return 0;
-	return min(swiotlb_limit_room_of(mem), max(left / 2, kept));
+	return min(swiotlb_limit_room_of(mem), max(left / 2, unused));
 }
 
 /**
  * swiotlb_limit_room() - number of slots that an allocator may still add
  * @mem:	Allocator that may grow.
  *
- * Pools, transient pools, lost memory, and memory that is about to be added or freed count.
+ * Pools, transient pools, room kept for the first pools of devices, lost memory, and memory that is about to be added or freed count.
  * The limit of a wider allocator is for the slots of both.
  *
  * Context: Any.

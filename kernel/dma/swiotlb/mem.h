@@ -410,8 +410,8 @@ static inline bool swiotlb_mem_is_active(struct io_tlb_mem *pub)
 }
 
 /*
- * Count slots towards the limit that are in no list of pools, see @apart; negative if they no
- * longer count. Those of a device's own allocator also count for the common one.
+ * Count slots towards the limit that are in no list of pools, see @apart. Those of a device's own
+ * allocator also count for the common one.
  */
 static inline void swiotlb_mem_set_apart(struct swiotlb_mem *mem, long nslots)
 {
@@ -423,7 +423,7 @@ static inline void swiotlb_mem_set_apart(struct swiotlb_mem *mem, long nslots)
 /* Slots that count towards the common limit for a device's own allocator, which holds @held. */
 static inline long swiotlb_own_counted(const struct swiotlb_mem *mem, unsigned long held)
 {
-	return max(held, mem->growth.kept);
+	return max(held, READ_ONCE(mem->growth.kept));
 }
 
 /* Count the slots of a pool that is going to be made, negative if its memory is free. */

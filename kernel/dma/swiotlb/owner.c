@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Allocators of single devices: made when a device bounces, ended with the device.
+ * Allocators of single devices: made when a driver says what is in flight, ended with the
+ * device.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
@@ -17,13 +18,12 @@
  * there first, and then as those of all other devices do. Nothing is returned to the driver.
  *
  * It has no boot pool, and no pool until the device bounces. It grows and shrinks by the
- * rule of growth.c, from nothing to nothing. Its limit is twice what the device can have
- * in flight, and never more than it leaves within the limit of all. From the beginning, the
- * limit of all keeps room for its first pool, so others that have begun before cannot have
- * everything. Its memory is on the
- * node of the device, and it has as many areas as the device has queues. If several hosts of
- * a controller say what they have in flight, it is the sum that counts, until a host is
- * removed.
+ * rule of growth.c, from nothing to nothing. Its limit is twice what the device can have in
+ * flight, and never more than it leaves to all others. The limit of all keeps room for its
+ * first pool from the beginning, so that devices that bounce earlier cannot take everything.
+ * Its memory is on the node of the device, and it has as many areas as the device has queues.
+ * If several hosts of a controller say what they have in flight, it is the sum that counts,
+ * until a host is removed.
  *
  * Life::
  *
@@ -79,20 +79,21 @@ static struct swiotlb_own *to_swiotlb_own(struct io_tlb_mem *pub)
 }
 
 /*
- * Keep room for the first pool within the common limit, if that leaves as much to all others; or
- * less than before.
+ * Keep room for the first pool within the common limit, if half of that remains for all; or less
+ * than before.
  */
 static void swiotlb_own_keep(struct swiotlb_mem *mem, unsigned long nslots)
 {
 	struct swiotlb_mem *common = mem->common;
 	unsigned long held = mem->pools.held;
-	long before = swiotlb_own_counted(mem, held);
+	long more, most, before = swiotlb_own_counted(mem, held);
 
 	lockdep_assert_held(&swiotlb_pools_lock);
-	if (nslots > mem->growth.kept &&
-	    swiotlb_limit_room(common) / 2 < (long)(nslots - mem->growth.kept))
+	more = (long)nslots - (long)mem->growth.kept;
+	most = swiotlb_limit_room(common) - (long)swiotlb_limit_nslots(common) / 2;
+	if (more > 0 && more > most)
 		return;
-	mem->growth.kept = nslots;
+	WRITE_ONCE(mem->growth.kept, nslots);
 	atomic_long_add(swiotlb_own_counted(mem, held) - before, &common->growth.apart);
 }
 
@@ -107,11 +108,12 @@ static bool swiotlb_own_end(struct swiotlb_own *own)
 	mem->debugfs = NULL;
 	swiotlb_sysfs_del(own->kobj);
 	own->kobj = NULL;
-	if (swiotlb_growth_is_enabled(mem))
+	if (swiotlb_growth_is_enabled(mem)) {
 		swiotlb_growth_disable(mem);
-	scoped_guard(mutex, &swiotlb_pools_lock)
-		swiotlb_own_keep(mem, 0);
-	swiotlb_mem_made_room(mem);
+		scoped_guard(mutex, &swiotlb_pools_lock)
+			swiotlb_own_keep(mem, 0);
+		swiotlb_mem_made_room(mem);
+	}
 	if (READ_ONCE(mem->pools.held)) {
 		used = swiotlb_mem_used(mem);
 		if (used)
@@ -155,7 +157,9 @@ static void swiotlb_own_count(struct swiotlb_own *own, int nqueues, long nslots)
 	WRITE_ONCE(mem->growth.nareas, clamp(own->nqueues, 1U,
 					     swiotlb_default_mem.growth.nareas));
 	scoped_guard(mutex, &swiotlb_pools_lock)
-		swiotlb_own_keep(mem, min(most, SWIOTLB_FIRST_SLOTS));
+		swiotlb_own_keep(mem, own->nslots ? min(most, SWIOTLB_FIRST_SLOTS) : 0);
+	/* It may keep less than before. */
+	swiotlb_mem_made_room(mem);
 }
 
 /* The device finds the common boot pool by @start: it may have mappings there. */

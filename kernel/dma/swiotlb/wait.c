@@ -133,7 +133,6 @@ static phys_addr_t swiotlb_map_own(struct swiotlb_mem *mem, struct device *dev,
 				   const struct swiotlb_request *req, gfp_t gfp,
 				   struct io_tlb_pool **pool)
 {
-	*pool = NULL;
 	if (!swiotlb_growth_is_enabled(mem) || swiotlb_request_is_large(req))
 		return SWIOTLB_MAP_FULL;
 	return swiotlb_transient_map(mem, dev, req, gfp, pool);
@@ -262,6 +261,8 @@ static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
 				    enum swiotlb_reach reach, bool waits,
 				    struct io_tlb_pool **pool)
 {
+	/* The reason of an earlier try is no longer true. */
+	*pool = NULL;
 	if (swiotlb_request_is_large(req))
 		return swiotlb_large_map(mem, dev, req, reach, pool);
 	if (reach == SWIOTLB_REACH_NONE)
@@ -270,9 +271,9 @@ static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
 }
 
 /*
- * Can unmaps of other callers make room for the request, which has just failed with this reason?
- * They do not make memory contiguous, or an area larger. The limit itself says that it was the
- * reason: it may allow the same a moment later.
+ * Can unmaps of other callers make room for the request? They make no memory contiguous, and no
+ * area larger. @reason tells if the limit has refused the last try, of a map that waits for the
+ * limit. Do not ask the limit again: it may allow the pool by now.
  */
 static bool swiotlb_wait_helps(struct swiotlb_mem *mem, const struct swiotlb_request *req,
 			       enum swiotlb_reach reach, const struct io_tlb_pool *reason)
@@ -330,7 +331,7 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
  * @dev:	Device.
  * @req:	The request; swiotlb_request_possible() is %true for it.
  * @reach:	As for swiotlb_map_atomic().
- * @pool:	Receives the pool on success.
+ * @pool:	Receives the pool on success. On failure, it is not valid.
  *
  * Context: Process context. It may wait for %SWIOTLB_WAIT jiffies, and then allocate memory
  * with %SWIOTLB_WAIT_GFP. A fatal signal ends the wait.

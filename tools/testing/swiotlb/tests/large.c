@@ -588,6 +588,32 @@ TEST(large_mapping_crosses_no_boundary)
 		unmap(dev, tlb[i], MIB(34), BOTH);
 }
 
+/*
+ * The limit allows a pool of 34 MiB, which may cross, and none of 64 MiB. A pool that crosses must
+ * not be made again and again.
+ */
+TEST(large_mapping_that_crosses_at_the_limit_fails_at_once)
+{
+	struct swiotlb_mem *mem = &swiotlb_default_mem;
+	unsigned long began = jiffies;
+	struct device *dev;
+	phys_addr_t orig;
+	unsigned int i;
+
+	boot("2048");
+	dev = new_device(0, MIB(64) - 1);
+	orig = new_buffer(MIB(34), 0);
+	for (i = 0; i < 6; i++) {
+		mem->growth.max_nslots = mem->pools.held + (MIB(40) >> IO_TLB_SHIFT);
+		if (map_large(dev, orig, MIB(34)) == MAP_FAILED_ADDR)
+			break;
+	}
+	CHECK(i < 6);
+	CHECK_EQ(slots_event("freed"), 1);
+	CHECK_EQ(slots_event("waited"), 0);
+	CHECK(jiffies - began < HZ);
+}
+
 /* The other mapping does not end, and 19 MiB are left of the limit */
 TEST(large_mapping_names_the_limit)
 {
@@ -820,7 +846,7 @@ TEST(large_mapping_of_high_memory)
 	boot("2048");
 	dev = new_device(PAGE_SIZE - 1, 0);
 	orig = new_buffer(size, 0x234);
-	here = shim_at(orig);
+	here = (u8 *)shim_at(orig);
 	shim_highmem_start = orig - 0x234 + MIB(3);
 	fill_pattern(here, size, 1);
 	tlb = map_large(dev, orig, size);
