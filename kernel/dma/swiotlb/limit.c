@@ -70,7 +70,8 @@ static long swiotlb_limit_room_of_own(const struct swiotlb_mem *mem)
  * swiotlb_limit_room() - number of slots that an allocator may still add
  * @mem:	Allocator that may grow.
  *
- * Pools, transient pools, room kept for the first pools of devices, lost memory, and memory that is about to be added or freed count.
+ * Pools, transient pools, room kept for the first pools of devices, lost memory, and memory that
+ * is about to be added or freed count.
  * The limit of a wider allocator is for the slots of both.
  *
  * Context: Any.
