@@ -86,7 +86,7 @@ static void swiotlb_own_keep(struct swiotlb_mem *mem, unsigned long nslots)
 {
 	struct swiotlb_mem *common = mem->common;
 	unsigned long held = mem->pools.held;
-	long more, most, before = swiotlb_own_counted(mem, held);
+	long more, most, change = -swiotlb_own_counted(mem, held);
 
 	lockdep_assert_held(&swiotlb_pools_lock);
 	more = (long)nslots - (long)mem->growth.kept;
@@ -94,7 +94,10 @@ static void swiotlb_own_keep(struct swiotlb_mem *mem, unsigned long nslots)
 	if (more > 0 && more > most)
 		return;
 	WRITE_ONCE(mem->growth.kept, nslots);
-	atomic_long_add(swiotlb_own_counted(mem, held) - before, &common->growth.apart);
+	change += swiotlb_own_counted(mem, held);
+	atomic_long_add(change, &common->growth.apart);
+	if (change < 0)
+		swiotlb_mem_made_room(mem);
 }
 
 /* %false while it has pools: the worker of growth.c frees their memory. */
@@ -112,7 +115,6 @@ static bool swiotlb_own_end(struct swiotlb_own *own)
 		swiotlb_growth_disable(mem);
 		scoped_guard(mutex, &swiotlb_pools_lock)
 			swiotlb_own_keep(mem, 0);
-		swiotlb_mem_made_room(mem);
 	}
 	if (READ_ONCE(mem->pools.held)) {
 		used = swiotlb_mem_used(mem);
@@ -158,8 +160,6 @@ static void swiotlb_own_count(struct swiotlb_own *own, int nqueues, long nslots)
 					     swiotlb_default_mem.growth.nareas));
 	scoped_guard(mutex, &swiotlb_pools_lock)
 		swiotlb_own_keep(mem, own->nslots ? min(most, SWIOTLB_FIRST_SLOTS) : 0);
-	/* It may keep less than before. */
-	swiotlb_mem_made_room(mem);
 }
 
 /* The device finds the common boot pool by @start: it may have mappings there. */
