@@ -3,8 +3,8 @@
 #
 # The machine is suspended and resumed while fio reads and writes all disks of $DISKS, once for
 # each word of STATES, such as freeze:devices: the state of /sys/power/state, and how far it
-# goes. Pools are added before. Data that lib/verify.sh
-# wrote before is read again; all pools but BOOT slots must be gone in the end.
+# goes. Pools are added before. Data that lib/verify.sh wrote before is read again; all pools
+# but BOOT slots must be gone in the end.
 
 . /lib/report.sh
 . /lib/disk.sh

@@ -9,7 +9,7 @@
 #	unbind	only the driver is unbound
 #
 # Meanwhile all files of swiotlb are read, and its shrinkers run. Each disk has an
-# allocator of their own, which must end with the device, and survive its driver. Data that
+# allocator of its own, which must end with the device, and survive its driver. Data that
 # lib/verify.sh wrote before is read again. BOOT: slots that remain when all others are freed.
 
 . /lib/report.sh
