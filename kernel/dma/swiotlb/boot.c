@@ -129,13 +129,15 @@ static void swiotlb_set_boot_pool(void *tlb, void *meta, unsigned long nslots,
 	swiotlb_mem_set_boot_pool(mem);
 }
 
+/* Aligned like pools that are added: to decrypt a part of 2 MiB splits a mapping of the host. */
 static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 					   unsigned int flags,
 					   int (*remap)(void *tlb, unsigned long nslabs))
 {
 	size_t bytes = PAGE_ALIGN(nslots << IO_TLB_SHIFT);
-	void *tlb = flags & SWIOTLB_ANY ? memblock_alloc(bytes, PAGE_SIZE) :
-					  memblock_alloc_low(bytes, PAGE_SIZE);
+	size_t align = bytes < SZ_2M ? PAGE_SIZE : SZ_2M;
+	void *tlb = flags & SWIOTLB_ANY ? memblock_alloc(bytes, align) :
+					  memblock_alloc_low(bytes, align);
 
 	if (!tlb) {
 		pr_warn("%s: Failed to allocate %zu bytes tlb structure\n",

@@ -47,7 +47,7 @@ static unsigned long swiotlb_param_choose(void)
 
 /*
  * Choose the size of the boot pool, and round it up for its areas, which have the same size
- * and room for the largest mapping. A dynamic pool is not rounded up, but gets fewer areas.
+ * and room for the largest mapping. A pool that starts small gets fewer areas instead.
  */
 static void swiotlb_param_update(bool new_nareas)
 {
@@ -56,7 +56,7 @@ static void swiotlb_param_update(bool new_nareas)
 			    SWIOTLB_MAX_SLOTS;
 
 	swiotlb_param.nslots = nslots;
-	if (swiotlb_param.nareas && !swiotlb_param.dynamic)
+	if (swiotlb_param.nareas && !swiotlb_param.dynamic && !swiotlb_param_starts_small())
 		swiotlb_param.nslots = roundup_pow_of_two(max(nslots, min));
 
 	if (!new_nareas)
