@@ -7,7 +7,7 @@
 
 #include "mem.h"
 
-/* Why nothing could be mapped: misaligned means that alignment and boundary exclude each other. */
+/* Why a map failed. MISALIGNED: no address satisfies both the alignment and the boundary. */
 enum swiotlb_cause {
 	SWIOTLB_CAUSE_NO_POOL,
 	SWIOTLB_CAUSE_ENCRYPTION,
