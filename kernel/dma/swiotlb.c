@@ -239,7 +239,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	else
 		*attrs &= ~DMA_ATTR_CC_SHARED;
 
-	/* The boot pool is only page-aligned: larger alignment may exclude its first slots. */
+	/* Some pools are only page-aligned: larger alignment may exclude their first slots. */
 	dev_WARN_ONCE(dev, alloc_align_mask > ~PAGE_MASK,
 		      "Alloc alignment may prevent fulfilling requests with max mapping_size\n");
 

@@ -129,7 +129,7 @@ static void swiotlb_set_boot_pool(void *tlb, void *meta, unsigned long nslots,
 	swiotlb_mem_set_boot_pool(mem);
 }
 
-/* Aligned like pools that are added: to decrypt a part of 2 MiB splits a mapping of the host. */
+/* Align to 2 MiB like added pools: decrypting only a part would split a mapping of the host. */
 static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 					   unsigned int flags,
 					   int (*remap)(void *tlb, unsigned long nslabs))

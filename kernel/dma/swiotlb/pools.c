@@ -63,7 +63,7 @@
  * GiB of memory, 10.8 ns in 64 GiB, and 14.3 ns in 1 TiB
  * (tools/testing/swiotlb/bench/xarray.patch).
  *
- * Boot pools are only page-aligned: swiotlb_find_pool() compares their addresses. Transient
+ * Boot pools may be only page-aligned: swiotlb_find_pool() compares their addresses. Transient
  * pools are only page-aligned, too, and not larger than a piece: they are in a hash table, by
  * the piece in which they begin.
  */
