@@ -183,7 +183,7 @@ struct device *restricted_device(phys_addr_t base, size_t size, const char *name
 	return dev;
 }
 
-/* Free all buffers in magazines, like a map that finds no room */
+/* Free all buffers in magazines of the default allocators */
 void drain_magazines(void)
 {
 #ifdef ENGINE_ours

@@ -31,10 +31,7 @@ struct job {
 /* Path of the list of tests that are expected to fail, NULL if there is none */
 const char *harness_known_faults;
 
-/*
- * Tests deliberately end with live mappings and pools; shim_usage() checks for leaks
- * instead.
- */
+/* Tests may end with live mappings and pools. Tests that look for leaks use shim_usage(). */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -173,8 +170,8 @@ static char *next_word(char **line)
 }
 
 /*
- * A line has the name of a test and the fault, after "DYNAMIC=y" if the fault only exists
- * with SWIOTLB_DYNAMIC.
+ * Each line has the name of a test and its fault. A line that begins with "DYNAMIC=y" counts
+ * only with SWIOTLB_DYNAMIC.
  */
 static void read_known_faults(void)
 {
@@ -221,7 +218,7 @@ static const struct test *find_test(const char *name)
 	return NULL;
 }
 
-/* The list may also have families of the oracle */
+/* The list may also name families of the oracle */
 static bool known_faults_are_tests(void)
 {
 	bool all = true;
@@ -362,7 +359,7 @@ static unsigned int first_failure(const struct job *jobs, unsigned int n)
 	return i;
 }
 
-/* With @stop_early, stop at the first failure */
+/* Returns how many jobs pass. With @stop_early, the first failure ends all: returns 0 */
 static unsigned int run_jobs(struct job *jobs, unsigned int n,
 			     unsigned int parallel, bool verbose, bool stop_early)
 {
@@ -459,7 +456,7 @@ int harness_main(int argc, char **argv)
 	for (i = 0; i < n; i++)
 		jobs[i].known_fault = harness_known_fault(jobs[i].test->name);
 	good_list = known_faults_are_tests();
-	/* Here, not in each test: their processes share all pages that they do not write */
+	/* Once, before all forks: the tests share all pages that they do not write */
 	shim_init();
 	printf("KTAP version 1\n1..%u\n", n);
 	passed = run_jobs(jobs, n, parallel, verbose, stop_early);

@@ -81,11 +81,11 @@ void boot(const char *swiotlb_arg);
 void boot_high(const char *arg);
 /* Boot as a guest with encrypted memory, in which all devices need shared memory */
 void boot_encrypted(const char *swiotlb_arg);
-/* ... and the architecture asks for @size, as mem_encrypt_setup_arch() of x86 does */
+/* Boot such a guest that asks for @size, as mem_encrypt_setup_arch() of x86 does */
 void boot_guest(unsigned long size);
 /* Boot with a pool that cannot grow; returns its address */
 phys_addr_t boot_fixed(const char *swiotlb_arg, size_t *bytes);
-/* Statistics of the allocator with this directory in debugfs; -1 without debugfs */
+/* Directory in debugfs from which these functions read; they return -1 without debugfs */
 extern const char *stats_dir;
 long slots_used(void);
 long slots_total(void);
@@ -102,13 +102,13 @@ struct device *new_device(unsigned int min_align_mask, unsigned long boundary);
 struct device *device_below(u64 mask);
 /* A device whose bus window contains no memory, so that no pool can serve it */
 struct device *device_that_sees_nothing(void);
-/* As device_release(): nothing may use it afterwards */
+/* Release a device, like device_release(): nothing may use it afterwards */
 void end_device(struct device *dev);
 struct device *restricted_device(phys_addr_t base, size_t size, const char *name);
-/* Returns the number of areas of its restricted pool */
+/* Returns the number of areas of the restricted pool of @dev */
 unsigned int restricted_areas(const struct device *dev);
 
-/* Allocate a buffer at @offset in a separate page, with guard pages on both sides */
+/* Allocate a buffer at @offset in its first page, with unused pages on both sides */
 phys_addr_t new_buffer(size_t size, unsigned int offset);
 void fill_pattern(void *p, size_t size, u32 seed);
 bool has_pattern(const void *p, size_t size, u32 seed);
@@ -137,7 +137,7 @@ unsigned int map_until_full(struct device *dev, phys_addr_t orig, size_t size,
 /* Unmap all, in reverse order */
 void unmap_all(struct device *dev, size_t size, const phys_addr_t *tlbs,
 	       unsigned int n);
-/* Map a whole pool part by part, check for overlaps, unmap all; return how many parts */
+/* Map a whole pool in pieces, check for overlaps, unmap all; returns the number of pieces */
 long fill_and_drain(struct device *dev, phys_addr_t pool, size_t bytes,
 		    size_t piece);
 

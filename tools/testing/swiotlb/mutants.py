@@ -369,7 +369,7 @@ class Campaign:
             self.record(mutant, *self.verdict(workshop, mutant))
 
     def run(self):
-        # Handle SIGTERM the same way, for runs in the background, which ignore SIGINT
+        # Handle SIGTERM like SIGINT, which runs in the background ignore
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         threads = [threading.Thread(target=self.work, args=(n,), daemon=True)
                    for n in range(self.options.jobs)]

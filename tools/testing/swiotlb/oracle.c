@@ -19,7 +19,7 @@ static const char *const family_names[] = {
 	"own",
 };
 
-/* Operations of the slower families cost so many times as much as those of others */
+/* Cost of an operation of the slower families, as a multiple of that of others */
 static const unsigned int family_costs[ORACLE_NFAMILIES] = {
 	[ORACLE_WAITING] = 4, [ORACLE_LARGE] = 20, [ORACLE_OWN] = 8,
 };
@@ -104,7 +104,7 @@ static void without(const struct run *r, unsigned int from, unsigned int n,
 	       (r->nops - from - n) * sizeof(*r->ops));
 }
 
-/* Remove operations without which the list still fails: half of it at once, then less */
+/* Remove operations that the failure does not need: half of the list at once, then less */
 static void shrink(struct run *r)
 {
 	struct run less = { .ops = malloc(r->nops * sizeof(*r->ops)) };
@@ -278,7 +278,7 @@ int main(int argc, char **argv)
 	for (f = 0; f < ORACLE_NFAMILIES; f++)
 		families += is_selected(f, only);
 	printf("KTAP version 1\n1..%u\n", families);
-	/* Without shortening, it only matters whether any family fails */
+	/* With -q, stop after the first family that fails */
 	for (f = 0; f < ORACLE_NFAMILIES && (passed == nr || !no_shrink); f++) {
 		const char *fault = known_fault(f);
 		bool ok;

@@ -10,7 +10,7 @@
 
 enum oracle_family {
 	ORACLE_PLAIN,		/* the default pool, which cannot grow */
-	ORACLE_RESTRICTED,	/* a restricted pool of odd size, coherent too */
+	ORACLE_RESTRICTED,	/* a restricted pool of any size, also for coherent memory */
 	ORACLE_GROWING,		/* growth and transient pools, with failing allocations */
 	ORACLE_SEGMENTS,	/* a pool that the platform has remapped by segments */
 	ORACLE_REACH,		/* growth above 4 GiB; some devices are behind an IOMMU */
@@ -18,7 +18,7 @@ enum oracle_family {
 	/* From here on, some callers may sleep */
 	ORACLE_WAITING,		/* the default pool, which cannot grow */
 	ORACLE_LARGE,		/* growth up to a limit, and mappings of up to 6 MiB */
-	ORACLE_OWN,		/* the same, with devices that have an allocator, and end */
+	ORACLE_OWN,		/* growth up to a limit; devices with an allocator, which end */
 	ORACLE_NFAMILIES,
 };
 
@@ -69,15 +69,14 @@ struct oracle_stats {
 extern struct oracle_stats oracle_stats;
 
 bool oracle_has_family(enum oracle_family family);
-/* The default allocator may grow */
+/* May the default allocator grow? */
 bool oracle_grows(const struct oracle_case *c);
-/* Some callers may sleep */
 static inline bool oracle_sleeps(const struct oracle_case *c)
 {
 	return c->family >= ORACLE_WAITING;
 }
 
-/* There is a limit that the model knows */
+/* Is there a limit that the model knows? */
 static inline bool oracle_has_limit(const struct oracle_case *c)
 {
 	return c->max_mib;
@@ -97,9 +96,9 @@ void oracle_begin(const struct oracle_case *c);
 void oracle_step(const struct op *op);
 void oracle_end(void);
 
-/* What another task does while this one sleeps */
+/* Do an operation of another task, while this one sleeps */
 void oracle_other(const struct op *op);
-/* Slots that the model has mapped in an allocator */
+/* Returns the slots that the model has mapped in an allocator */
 long oracle_used_in(const void *home);
 
 #ifdef ENGINE_ours
@@ -108,7 +107,7 @@ void oracle_sleep_end(void);
 /* Map, and let other tasks run while this one sleeps */
 phys_addr_t oracle_map_sleeping(const struct op *op, const struct ref_request *req,
 				enum dma_data_direction dir, unsigned long attrs);
-/* A map has failed: the allocators must be full, or at their limit */
+/* After a failed map, check that the allocators are full, or at their limit */
 void oracle_expect_full(const struct ref_request *req, bool may_sleep);
 /* Returns the allocator that counts a mapping as in use; NULL for none */
 const void *oracle_home(struct device *dev, phys_addr_t tlb, size_t nslots);

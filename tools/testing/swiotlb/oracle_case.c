@@ -129,7 +129,7 @@ void oracle_draw_case(struct oracle_case *c, enum oracle_family family,
 		if (d->boundary)
 			d->boundary |= d->min_align_mask | ~PAGE_MASK;
 #endif
-		/* Callers wait for nothing that is impossible */
+		/* With a boundary, many requests are impossible, and their callers do not wait */
 		if (oracle_sleeps(c) && rng_below(rng, 4))
 			d->boundary = 0;
 		d->bus_offset = PICK(rng, bus_offsets);
@@ -157,10 +157,10 @@ static u32 make_size(const struct oracle_case *c, struct rng *rng)
 {
 	u32 r = rng_below(rng, 100);
 
-	/* Most are a little too large for an area */
+	/* Most large mappings are only a little larger than an area */
 	if (c->family == ORACLE_LARGE && !rng_below(rng, 4))
 		return SZ_256K + 1 + rng_below(rng, r < 60 ? SZ_256K : r < 90 ? SZ_2M : 6 * SZ_1M);
-	/* With similar sizes, a full pool has one last free place, which hints must find */
+	/* With similar sizes, the pool fills up to its last free run, which hints must not hide */
 	if (c->sizes == SMALL)
 		return r < 40 ? 2048 : r < 80 ? 4096 : 1 + rng_below(rng, 6144);
 	if (c->sizes == POWERS_OF_TWO)

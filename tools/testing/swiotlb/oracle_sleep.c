@@ -2,7 +2,7 @@
 /*
  * Callers that sleep, the limit of all allocators, and allocators of devices.
  *
- * One thread plays all tasks. While a caller sleeps, others_run() lets time pass, runs
+ * One thread acts as all tasks. While a caller sleeps, others_run() lets time pass, runs
  * workers, and does an operation of another task, which may sleep as well. The first caller
  * in a queue must not sleep while there is room for it.
  */
@@ -22,7 +22,7 @@
  * @req:	Its request.
  * @large:	Free slots do not help it: it waits for the limit.
  * @alone:	No other task does anything meanwhile.
- * @rng:	What others do.
+ * @rng:	Random numbers for the operations of other tasks.
  * @outer:	The caller that sleeps while this one maps, NULL for none.
  */
 struct sleeper {
@@ -35,7 +35,7 @@ struct sleeper {
 static const struct oracle_case *the_case;
 static const struct reference *the_ref;
 static struct sleeper *sleeper;
-/* Until then this task does not wait, whatever the queue; and the time-outs counted so far */
+/* When this task may wait again, in any queue, and the time-outs counted so far */
 static unsigned long over_until;
 static long timeouts;
 
@@ -52,7 +52,7 @@ static bool is_large(const struct ref_request *req)
 	return nslots_of(req) > SWIOTLB_MAX_SLOTS;
 }
 
-/* The device has a boundary, or sees memory elsewhere: then the pool may have to be larger */
+/* With a boundary or a bus offset, a pool may have to be larger: these requests are not simple */
 static bool is_simple(const struct ref_request *req)
 {
 	return !req->dev->dma_parms->segment_boundary_mask && !req->dev->dma_range_map;
@@ -128,14 +128,14 @@ static long slots_of_own_pools(void)
 	return n;
 }
 
-/* What the limit keeps for the first pools of devices: oracle_check_limit() compares that */
+/* Slots that the limit keeps for first pools of devices, see oracle_check_limit() */
 static long slots_kept(void)
 {
 	return atomic_long_read(&swiotlb_default_mem.growth.apart) +
 	       atomic_long_read(&swiotlb_any_mem.growth.apart) - slots_of_own_pools();
 }
 
-/* Slots that count towards the limit. Idle large pools are freed for a large map */
+/* Slots that count towards the limit. A large map may free idle large pools first */
 static long slots_held(bool idle_too)
 {
 	long n = swiotlb_default_mem.boot_pool.nslots +
@@ -159,7 +159,7 @@ static long limit(void)
 	return (long)the_case->max_mib * (SZ_1M >> IO_TLB_SHIFT);
 }
 
-/* Slots that a pool for the request needs: at most these, with whatever alignment */
+/* The most slots that a pool for the request can need, with any alignment */
 static long slots_for(const struct ref_request *req)
 {
 	unsigned long align = (req->alloc_mask | dma_get_min_align_mask(req->dev)) /
@@ -176,14 +176,14 @@ static bool large_fits(const struct ref_request *req)
 	       slots_held(false) + slots_for(req) <= limit();
 }
 
-/* Can it ever fit? */
+/* Would the request fit if only the boot pool counted? */
 static bool large_is_allowed(const struct ref_request *req)
 {
 	return !the_case->faults && is_simple(req) &&
 	       swiotlb_default_mem.boot_pool.nslots + slots_for(req) <= limit();
 }
 
-/* Maps that cannot sleep have little decrypted memory for transient pools */
+/* Maps that cannot sleep may also lack decrypted memory for a transient pool */
 static void expect_limit(const struct ref_request *req, bool may_sleep)
 {
 	if (!oracle_has_limit(the_case) || the_case->faults || is_large(req) ||
@@ -210,7 +210,7 @@ void oracle_check_limit(struct device *const *devs)
 	}
 	CHECK_MSG(slots_held(true) <= limit(), "%ld slots, and the limit is %ld",
 		  slots_held(true), limit());
-	/* Also for the devices that have ended, until the worker has freed their allocators */
+	/* Room for devices that have ended counts until a worker has freed their allocators */
 	CHECK_MSG(kept >= 0 && kept % SWIOTLB_MIN_GROW_SLOTS == 0 &&
 		  (!kept || shim_work_queued()), "%ld slots count without a reason", kept);
 	CHECK_EQ(swiotlb_mem_used(&swiotlb_default_mem), oracle_used_in(&swiotlb_default_mem));
@@ -238,7 +238,7 @@ const void *oracle_home(struct device *dev, phys_addr_t tlb, size_t nslots)
 	return swiotlb_pool_is_apart(pool) ? NULL : pool->mem;
 }
 
-/* Some devices say how much they have in flight */
+/* Give some of the devices an allocator */
 void oracle_give_own(struct device *dev, u32 pick)
 {
 	u32 nslots = 32 << (pick >> 4) % 8;
@@ -253,7 +253,7 @@ void oracle_give_own(struct device *dev, u32 pick)
 		 max(2 * min((long)nslots, limit()), (long)SZ_2M >> IO_TLB_SHIFT));
 }
 
-/* Add a pool to both allocators, so that they have all that they keep for ever */
+/* Add a pool to both allocators, so that they have all memory that they never free */
 static void warm_up(u64 mask)
 {
 	static phys_addr_t tlbs[1024];
@@ -296,7 +296,7 @@ void oracle_sleep_end(void)
 	CHECK_EQ(shim_work_queued(), 0);
 }
 
-/* No caller waits: magazines keep buffers */
+/* No caller waits, so no allocator may be marked as waited for */
 static void expect_no_mark(struct device *dev)
 {
 	CHECK(!swiotlb_cache_is_waited(&swiotlb_default_mem.cache));
@@ -304,7 +304,7 @@ static void expect_no_mark(struct device *dev)
 	CHECK(!own_of(dev) || !swiotlb_cache_is_waited(&own_of(dev)->cache));
 }
 
-/* Behind callers of others, the first caller of a device waits for its own pools */
+/* Behind a caller of another device, the first caller of a device searches its own pools */
 static bool first_of_own(const struct sleeper *s)
 {
 	return !s->large && own_of(s->req->dev) &&
@@ -399,7 +399,7 @@ static bool others_can_help(const struct ref_request *req)
 	return ref_room(&empty, req);
 }
 
-/* What a caller that is woken must have found before it sleeps again */
+/* Before a caller sleeps again, its search must have found no room */
 static void expect_sleep(const struct sleeper *s)
 {
 	if (!s->outer)
@@ -435,7 +435,7 @@ static long timeouts_counted(void)
 	return atomic_long_read(&swiotlb_default_mem.events[SWIOTLB_WAIT_TIMED_OUT]);
 }
 
-/* A map that may sleep has failed, after @elapsed jiffies; @over: it must not wait */
+/* Check the time that a failed map has waited. With @over, it must not have waited */
 static void expect_patience(const struct sleeper *s, unsigned long elapsed, bool over)
 {
 	bool queued = s->outer && s->outer->large == s->large;
@@ -447,7 +447,7 @@ static void expect_patience(const struct sleeper *s, unsigned long elapsed, bool
 			  "%zu bytes (%zu slots, alloc_mask 0x%x) wait %lu jiffies only%s",
 			  s->req->size, nslots_of(s->req), s->req->alloc_mask, elapsed,
 			  queued ? ", behind others" : "");
-	/* A caller that neither waits nor overtakes does not search */
+	/* A caller that may neither wait nor overtake others does not search */
 	if (!over || !queued)
 		oracle_expect_full(s->req, true);
 }
@@ -478,7 +478,7 @@ phys_addr_t oracle_map_sleeping(const struct op *op, const struct ref_request *r
 		over_until = jiffies + MOST;
 	}
 	timeouts = timeouts_counted();
-	/* Others have waited meanwhile, in this thread */
+	/* The wait of another task may be nested in that of the outermost one */
 	CHECK(elapsed < (s.outer ? 1 : 2) * (MOST + STEP));
 	if (!s.outer)
 		expect_no_mark(req->dev);

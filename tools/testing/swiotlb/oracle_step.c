@@ -4,7 +4,7 @@
 
 #define GUARD 32
 #define GUARD_BYTE 0xc3
-/* Memory for originals: many small ones, some of any size */
+/* Memory for originals: regions of three sizes */
 #define SMALL_REGION 16384
 #define SMALL_COUNT 4096
 #define LARGE_REGION 524288
@@ -28,7 +28,7 @@ struct oracle_stats oracle_stats;
 static const struct oracle_case *the_case;
 static struct reference ref;
 static struct device *devs[ORACLE_NDEVS];
-/* Devices that have ended, whose drivers have mappings still */
+/* Stand for devices that have ended, until the driver has unmapped all */
 static struct device *ended[ORACLE_NDEVS];
 /* Directories of statistics in debugfs */
 static const char *const mem_names[ORACLE_NMEMS] = { "swiotlb", "first", "second" };
@@ -180,12 +180,12 @@ static void expect_no_room(const struct live *l)
 		oracle_expect_full(&l->req, false);
 		return;
 	}
-	/* The reference knows only pools made at boot: adding others may fail */
+	/* The reference knows only pools made at boot, since adding others may fail */
 	room = ref_room(&ref, &l->req);
 	if (!room)
 		return;
 	oracle_stats.spurious++;
-#ifndef ENGINE_base	/* it ends its search too early, and splits runs at 128 slots */
+#ifndef ENGINE_base	/* the base ends its search too early, and splits runs at 128 slots */
 	check_failed(__FILE__, __LINE__,
 		     "%zu bytes of %llx (%zu slots, alloc_mask 0x%x, min_align 0x%x, boundary 0x%lx%s) fail, but fit at %llx",
 		     l->req.size, l->req.orig, l->shape.nslots, l->req.alloc_mask,
@@ -405,11 +405,11 @@ static void check_counters(void)
 
 	if (!IS_ENABLED(CONFIG_DEBUG_FS) || the_case->family == ORACLE_RESTRICTED)
 		return;
-	/* The slots in use do not include transient pools */
 	if (oracle_has_limit(the_case)) {
 		oracle_check_limit(devs);
 		return;
 	}
+	/* The slots in use do not include transient pools */
 	if (oracle_grows(the_case)) {
 		CHECK(slots_used() <= (long)ref.used[0]);
 		return;
@@ -466,8 +466,8 @@ static void set_path(struct device *dev, unsigned int nr)
 }
 
 /*
- * A device ends, and another one takes its place. The driver has unmapped all before, or does
- * that later: then the memory must stay.
+ * A device ends, and another one takes its place. The driver has unmapped all before, or
+ * unmaps it later: then the memory must stay.
  */
 static void step_device(const struct op *op)
 {
@@ -538,7 +538,7 @@ static void boot_segments(const struct oracle_case *c, const char *arg)
 	shim_initcalls_run();
 }
 
-/* Address of the boot pool, above 4 GiB: asking the engine for it would stop growth */
+/* Returns where the boot pool will be: default_swiotlb_base() would stop growth */
 static phys_addr_t next_high_memory(size_t bytes)
 {
 	void *next = memblock_alloc(bytes, PAGE_SIZE);
@@ -547,7 +547,7 @@ static phys_addr_t next_high_memory(size_t bytes)
 	return __pa(next);
 }
 
-/* Boot the default allocator, and tell the reference its pool, if it is fixed */
+/* Boot the default allocator. If the reference must know the boot pool, add it */
 static void boot_case(const struct oracle_case *c)
 {
 	struct ref_pool pool = { .nslots = c->nslots, .nareas = c->nareas };
@@ -602,7 +602,7 @@ void oracle_begin(const struct oracle_case *c)
 	}
 }
 
-/* Unmap all: everything must be free at the end, and still usable */
+/* Unmap all: then all slots must be free, and the largest mapping must fit */
 void oracle_end(void)
 {
 	struct op op = { .kind = OP_UNMAP };

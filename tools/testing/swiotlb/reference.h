@@ -30,8 +30,8 @@ struct ref_request {
 struct ref_shape {
 	unsigned int offset;	/* from the start of the run to the buffer */
 	size_t nslots;
-	unsigned long start_mask;	/* DMA address bits that must be 0 ... */
-	unsigned long keep_mask;	/* ... and those of the original */
+	unsigned long start_mask;	/* DMA address bits that must be 0 */
+	unsigned long keep_mask;	/* and those that must equal the original */
 };
 
 /**

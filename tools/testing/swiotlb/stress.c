@@ -48,7 +48,7 @@ struct scenario {
 	unsigned int threads, pressure;	/* pressure: live mappings per thread */
 	size_t max_size;
 	bool growing, encrypted, faults;
-	bool shrinking;		/* waves of load, memory pressure, CPUs go offline */
+	bool shrinking;		/* waves of load, memory pressure, drains of magazines */
 	bool high;		/* pools above 4 GiB, which one device cannot reach */
 	bool must_fit;		/* no map may fail */
 	bool own;		/* two devices have pools of their own, others come and go */
@@ -212,14 +212,14 @@ static void *reclaim(void *arg)
 		*asked += !!shim_shrink(&freed);
 		if (!(turn % 4))
 			drain_magazines();
-		/* The worker responds to reclaim at most once in this time */
+		/* Let the quiet time pass: the worker then frees pools when memory is short */
 		shim_advance(HZ);
 		usleep(2000);
 	}
 	return NULL;
 }
 
-/* Memory allocated by others must not be found in a pool, even if it was one before */
+/* Memory of other code must not be found in a pool, even if a pool had it before */
 static void *neighbour(void *arg)
 {
 	struct rng rng = { 11 };
@@ -257,7 +257,7 @@ static void shrink_to(long total)
 	CHECK_EQ(slots_total(), total);
 }
 
-/* Reads the statistics all the time. Only one thread may: the shim has one buffer for them */
+/* Only the observer may read statistics, as the shim has one buffer for them */
 static long pools_closed;
 
 static void *observer(void *arg)
@@ -306,7 +306,7 @@ static void give_own(void)
 	CHECK(shared_dev[0]->dma_io_tlb_mem != shared_dev[2]->dma_io_tlb_mem);
 }
 
-/* The devices have freed all memory: no slot is counted twice, and none is lost */
+/* After the devices have ended, the limit counts no slots for them any more */
 static void end_own(unsigned long ended)
 {
 	unsigned int i;
@@ -343,7 +343,7 @@ static unsigned long maps_of_all(void)
 	return maps;
 }
 
-/* On a busy machine it may take long until there are enough maps, and a closed pool */
+/* On a busy machine it may take long to get enough maps and a closed pool */
 static void wait_for_enough(void)
 {
 	useconds_t run = time_of_run();
@@ -481,7 +481,7 @@ STRESS(stress_pools_of_devices, .arg = "512,2,own,max=64M", .threads = 4,
 STRESS(stress_pools_of_devices_encrypted, .arg = "512,2,own", .threads = 4,
        .pressure = 250, .max_size = 60000, .growing = true, .own = true,
        .encrypted = true)
-/* The boot pool has more slots than are kept in reserve */
+/* 12 threads use more slots than the reserve has, so pools are added and closed */
 STRESS(stress_shrinking_encrypted, .arg = "4608,2", .threads = 12, .pressure = 250,
        .max_size = 60000, .growing = true, .shrinking = true, .encrypted = true)
 #endif
@@ -491,7 +491,7 @@ STRESS(stress_shrinking_encrypted, .arg = "4608,2", .threads = 12, .pressure = 2
 
 /*
  * Threads that may sleep, and room for one of them: each unmap has to wake the next thread.
- * If a wake-up is lost, no other unmap follows. Pages go to magazines, the odd size does not.
+ * If a wake-up is lost, no other unmap follows. Magazines keep pages, but not the odd size.
  */
 #define SLEEPERS 4
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One area: its lock, with threads on all CPUs and in interrupts.
+ * One area: its layout, and its lock, taken on all CPUs and in interrupts.
  */
 
 #include "../area.h"
@@ -61,7 +61,7 @@ static void swiotlb_area_bytes_test(struct kunit *test)
 			    t->area->slots.used + BITS_TO_LONGS(SWIOTLB_TEST_AREA));
 }
 
-/* swiotlb_slots_may_fit() needs no lock. */
+/* swiotlb_slots_may_fit() compares with the number of free slots: two are left. */
 static void swiotlb_area_full_test(struct kunit *test)
 {
 	static const struct swiotlb_fit most = SWIOTLB_TEST_FIT(SWIOTLB_TEST_AREA - 2);
@@ -74,7 +74,7 @@ static void swiotlb_area_full_test(struct kunit *test)
 			swiotlb_area_alloc(t->area, &swiotlb_test_three_slots));
 }
 
-/* A buffer is not freed if its cell has changed: it has a new owner. */
+/* A buffer is not freed if its cell has changed: the buffer has a new owner. */
 static void swiotlb_area_cell_test(struct kunit *test)
 {
 	struct swiotlb_test_area *t = test->priv;
@@ -127,7 +127,7 @@ static bool swiotlb_test_area_use(void *arg)
 	bool alone;
 
 	index = swiotlb_area_alloc(t->area, &swiotlb_test_three_slots);
-	/* The area has room for 85 runs, so a few CPUs never find it full. */
+	/* The area has room for 85 runs, so up to 64 CPUs never find it full. */
 	if (index >= SWIOTLB_TEST_AREA)
 		return num_online_cpus() > 64;
 

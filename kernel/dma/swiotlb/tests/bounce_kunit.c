@@ -30,7 +30,7 @@ struct swiotlb_test_copy {
 	u8 *bounce;
 };
 
-/* @offset: of the original in its page; the device preserves the bits of @min_align_mask. */
+/* @offset is that of the original in its page, @min_align_mask that of the device. */
 static struct swiotlb_test_copy *
 swiotlb_test_copy(struct kunit *test, unsigned int offset,
 		  unsigned int min_align_mask)
@@ -66,7 +66,7 @@ static void swiotlb_test_copy_end(struct swiotlb_test_copy *t)
 	swiotlb_pool_release(pool, t->map.head, t->map.nslots, NULL, 0);
 }
 
-/* Returns true if @to equals @from in @bytes from @skip on, and has poison around them. */
+/* Returns true if @bytes bytes at @skip were copied, and all others are still poison. */
 static bool swiotlb_test_copied(const u8 *to, const u8 *from, size_t skip,
 				size_t bytes)
 {
@@ -114,7 +114,7 @@ static void swiotlb_test_offset_desc(const struct swiotlb_test_place_of *place,
 
 KUNIT_ARRAY_PARAM(swiotlb_offset, swiotlb_offsets, swiotlb_test_offset_desc);
 
-/* Parts at both ends and in the middle, and the first and last byte of each slot. */
+/* Copy parts of various sizes, at both ends and in the middle. */
 static void swiotlb_bounce_part_test(struct kunit *test)
 {
 	static const size_t skips[] = {
@@ -147,7 +147,7 @@ static void swiotlb_bounce_part_test(struct kunit *test)
 	swiotlb_test_copy_end(t);
 }
 
-/* Bytes before the start or after the end are reported, not copied. */
+/* Bytes outside of the mapping are reported, and not copied. */
 static void swiotlb_bounce_clamp_test(struct kunit *test)
 {
 	struct swiotlb_test_copy *t = swiotlb_test_copy(test, 0, 0);

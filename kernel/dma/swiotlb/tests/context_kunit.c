@@ -9,7 +9,7 @@
 #include "../mem.h"
 #include "fixture.h"
 
-/* Number of mappings that wait for another caller to unmap them. */
+/* Most mappings that are left for another caller to unmap. */
 #define SWIOTLB_TEST_SHELF	16
 
 /**
@@ -43,10 +43,10 @@ static int swiotlb_context_test_init(struct kunit *test)
 	return 0;
 }
 
-/* From 1 byte to 16 KiB: one slot, a few, many, and sizes that no magazine keeps. */
+/* From 1 byte to 16 KiB: 1, 2 and 8 slots, and 3 slots, which no magazine keeps. */
 static const size_t swiotlb_test_sizes[] = { 1, 512, 2048, 3000, 4096, 5000, 16384 };
 
-/* The buffer has the content of the original, and no other caller writes to it. */
+/* Returns true if the buffer has the content of the original, and no other caller writes to it. */
 static bool swiotlb_test_is_ours(u8 *bounce, const u8 *orig, size_t bytes, u8 mark)
 {
 	if (memcmp(bounce, orig, bytes))
@@ -111,7 +111,10 @@ static void swiotlb_context_cpus_magazines_test(struct kunit *test)
 	swiotlb_context_cpus_test(test);
 }
 
-/* The first and last word of each mapped page hold the address of its bounce buffer. */
+/*
+ * Unmap a page. Returns true if the first and last word of its bounce buffer still hold
+ * the address of the buffer.
+ */
 static bool swiotlb_test_stamped(struct swiotlb_test_context *t, u64 addr)
 {
 	u64 *bounce = swiotlb_test_bounce(t->dev, addr);

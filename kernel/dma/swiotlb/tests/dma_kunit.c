@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The functions that the DMA API calls, on a device with an allocator of its own: addresses,
+ * The functions that the DMA API calls, on a device with a private allocator: addresses,
  * copies, reports.
  */
 
@@ -99,7 +99,7 @@ static void swiotlb_dma_layout_test(struct kunit *test)
 	}
 }
 
-/* The largest mapping fits at every offset; one byte more fits at none. */
+/* The largest mapping fits at every offset. One byte more is refused, and so are 0 bytes. */
 static void swiotlb_dma_largest_test(struct kunit *test)
 {
 	static const unsigned int masks[] = { 0, 0x1ff, 0x7ff, 0xfff, 0x3fff };
@@ -174,7 +174,7 @@ static void swiotlb_test_expect_fill(struct kunit *test, const u8 *bytes,
 					   SWIOTLB_TEST_PART));
 }
 
-/* Through the DMA API; each sync covers a third of the buffer. */
+/* Use the DMA API. Each sync covers a third of the buffer. */
 static void swiotlb_dma_copies_test(struct kunit *test)
 {
 	const struct swiotlb_test_way *way = test->param_value;
@@ -248,7 +248,7 @@ static void swiotlb_dma_unmap_twice_test(struct kunit *test)
 	swiotlb_tbl_unmap_single(dev, other, 3000, DMA_FROM_DEVICE, 0);
 }
 
-/* An address inside of a mapping cannot unmap it. */
+/* An unmap at an address inside a mapping is rejected. */
 static void swiotlb_dma_unmap_inside_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_TEST_NSLOTS, 4);

@@ -140,10 +140,10 @@ void swiotlb_test_on_all_cpus(struct kunit *test, bool (*fn)(void *arg),
 }
 
 /**
- * swiotlb_test_enter_irq() - make lockdep see the interrupt handler of a driver
+ * swiotlb_test_enter_irq() - tell lockdep that this is the interrupt handler of a driver
  *
- * With PREEMPT_RT, handlers of drivers run in threads and may take any lock. Lockdep
- * knows this of interrupt handlers, but not of timers and calls from other CPUs.
+ * With PREEMPT_RT, handlers of drivers run in threads and may take any spinlock. Lockdep
+ * knows that of interrupt handlers, but not of timers and of calls from other CPUs.
  */
 void swiotlb_test_enter_irq(void)
 {
@@ -165,7 +165,7 @@ static bool swiotlb_test_irq_call(void *arg)
 }
 
 /**
- * swiotlb_test_in_irq() - call a function in a hard and a soft interrupt and in a task
+ * swiotlb_test_in_irq() - call a function in hard interrupts, soft interrupts and a task
  * @test:	The test.
  * @fn:		The function; returns %false on failure.
  * @calls:	Number of calls in all contexts together.

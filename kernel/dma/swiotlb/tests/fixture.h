@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Shared by the suites: private pools and allocators for a test, devices that use
- * them, functions that run on all CPUs at once, and a worker that a test steps.
+ * them, functions that run on all CPUs at once, and a worker that a test runs itself.
  *
- * No suite touches swiotlb_default_mem or swiotlb_any_mem: the devices of the machine
- * depend on them. All allocators share the table of pool numbers, the index and the range
- * of addresses, so a test adds only pools of memory that it has allocated.
+ * Only the suite swiotlb_owner uses swiotlb_default_mem and swiotlb_any_mem, on which the
+ * devices of the machine depend. All allocators share the table of pool numbers, the index
+ * and the range of addresses, so a test adds only pools of memory that it has allocated.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_TESTS_FIXTURE_H
 #define _KERNEL_DMA_SWIOTLB_TESTS_FIXTURE_H
@@ -32,8 +32,8 @@ struct swiotlb_request;
 #define SWIOTLB_TEST_ROUNDS	300
 
 /*
- * Expect @n suppressed warnings of WARN_ONCE(). Without HAVE_ARCH_BUG_FORMAT_ARGS, an
- * earlier test may have used up the only warning of a line, so accept fewer.
+ * Expect @n suppressed warnings of WARN_ONCE(). Without HAVE_ARCH_BUG_FORMAT_ARGS, a
+ * warning that an earlier test has triggered is not repeated, so accept fewer.
  */
 #ifdef HAVE_ARCH_BUG_FORMAT_ARGS
 #define SWIOTLB_TEST_EXPECT_WARNED(test, n) \
@@ -109,7 +109,7 @@ struct swiotlb_magazine *swiotlb_test_cpu_magazine(struct swiotlb_mem *mem,
 						   unsigned int cpu,
 						   unsigned int class);
 
-/* Expect @n events. */
+/* Expect that @event was counted @n times. */
 #define SWIOTLB_TEST_EXPECT_EVENT(test, mem, event, n) \
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&(mem)->events[event]), n)
 
@@ -126,10 +126,10 @@ static inline bool swiotlb_test_set_iommu(struct device *dev, bool iommu)
 
 /* --------------------------------------------------- fixture_growth.c --- */
 
-/* Limit of an allocator that grows. */
+/* Limit of the allocators of swiotlb_test_growing_mem(), in slots. */
 #define SWIOTLB_TEST_MAX_NSLOTS	(SZ_32M >> IO_TLB_SHIFT)
 
-/* Longer than the quiet time, after which a pool that is not needed is closed. */
+/* Longer than the quiet time, after which a pool that is not needed is closed; in jiffies. */
 #define SWIOTLB_TEST_LONG_AGO	(6 * HZ)
 
 /**

@@ -27,7 +27,7 @@ static int swiotlb_test_encrypt(void *vaddr, size_t bytes)
 
 /**
  * swiotlb_test_start_crypt() - count calls that decrypt and encrypt from now on
- * @test:	The test. Only calls of its thread count: workers do not call the stubs.
+ * @test:	The test. Only calls from its thread are counted: workers do not call the stubs.
  * @decrypt_ret: Return value of calls that decrypt.
  * @encrypt_ret: Return value of calls that encrypt.
  */

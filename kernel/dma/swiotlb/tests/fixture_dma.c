@@ -7,13 +7,13 @@
 #include "fixture.h"
 
 /**
- * swiotlb_test_map() - map a buffer without alignment and attributes
+ * swiotlb_test_map() - map a buffer without an alignment mask, and log no failure
  * @dev:	Device.
  * @buffer:	The buffer, in low memory.
  * @bytes:	Its size.
  * @dir:	Direction.
  *
- * Return: That of swiotlb_tbl_map_single().
+ * Return: As for swiotlb_tbl_map_single().
  */
 phys_addr_t swiotlb_test_map(struct device *dev, void *buffer, size_t bytes,
 			     enum dma_data_direction dir)

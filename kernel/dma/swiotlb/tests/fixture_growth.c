@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Allocators that grow, whose worker a test steps; see fixture.h.
+ * Allocators that grow, whose worker a test runs itself; see fixture.h.
  */
 
 #include "../mem.h"
 #include "../pages.h"
 #include "fixture.h"
 
-/* A worker frees transient pools after a grace period. */
+/* How long to wait until a worker has freed transient pools, in jiffies. */
 #define SWIOTLB_TEST_PATIENCE	(30 * HZ)
 
 struct swiotlb_test_source swiotlb_test_source;
@@ -35,7 +35,7 @@ static int swiotlb_test_take_pages(struct swiotlb_pages *pages)
 
 /**
  * swiotlb_test_start_source() - record and limit requests for memory from now on
- * @test:	The test. Only requests of its thread count: workers do not call the stub.
+ * @test:	The test. Only requests from its thread are recorded: workers do not call the stub.
  * @most:	Size in bytes above which requests are refused.
  * @ret:	Return value of a refused request.
  */
@@ -65,7 +65,7 @@ struct swiotlb_mem *swiotlb_test_growing_mem(struct kunit *test,
 }
 
 /**
- * swiotlb_test_wider_mem() - make a wider allocator for another one
+ * swiotlb_test_wider_mem() - give an allocator a wider one
  * @test:	The test.
  * @narrower:	An allocator of swiotlb_test_growing_mem().
  *
@@ -84,11 +84,10 @@ struct swiotlb_mem *swiotlb_test_wider_mem(struct kunit *test,
 }
 
 /**
- * swiotlb_test_tick() - run the work of an allocator once
+ * swiotlb_test_tick() - run the function of the worker once, in this thread
  * @mem:	An allocator of swiotlb_test_growing_mem().
  *
- * The calling thread does the work of the worker. If memory is short, it first pretends
- * that the half second has passed for which a pool must be unneeded before it is closed.
+ * If memory is short, first pretend that the quiet time of half a second has passed.
  */
 void swiotlb_test_tick(struct swiotlb_mem *mem)
 {

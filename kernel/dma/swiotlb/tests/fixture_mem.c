@@ -16,7 +16,7 @@ struct swiotlb_test_owner {
 	struct swiotlb_mem mem;
 };
 
-/* Invariant of all tests: all mappings have been unmapped. */
+/* Each test must have unmapped all its mappings. */
 static void swiotlb_test_free_mem(void *arg)
 {
 	struct swiotlb_test_owner *owner = arg;
@@ -60,7 +60,7 @@ struct swiotlb_mem *swiotlb_test_mem(struct kunit *test, unsigned long nslots,
 				       swiotlb_limit_nareas(nareas, nslots));
 		swiotlb_mem_set_boot_pool(mem);
 	}
-	/* The allocator is freed before its pool. */
+	/* Actions run in reverse order: the allocator is freed before its pool. */
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, swiotlb_test_free_mem,
 						  owner));

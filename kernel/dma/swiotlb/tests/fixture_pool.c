@@ -36,7 +36,7 @@ static void swiotlb_test_put_back(void *dev)
  * swiotlb_test_device() - register a device that uses an allocator
  * @test:	The test.
  * @mem:	The allocator.
- * @min_align_mask: Its alignment mask, in bytes.
+ * @min_align_mask: Alignment mask of the device, in bytes.
  *
  * Return: The device. It reaches all memory, and is unregistered when the test ends.
  */

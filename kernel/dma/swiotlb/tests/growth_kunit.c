@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Growth: when a pool is added, how large it is, when it is closed and freed. Except for
- * the tests of the worker itself and of a load, the test does the work of the worker.
+ * Growth: when a pool is added, how large it is, when it is closed and freed. Except in
+ * tests of the worker itself and of a load, the test runs the function of the worker.
  *
  * Some kernels cannot allocate a pool larger than the largest block of the page
  * allocator. Tests of sizes therefore look at the requests that a source refuses.
@@ -16,7 +16,7 @@
 /* Size of the smallest pool that is added, in bytes. */
 #define SWIOTLB_TEST_POOL	SZ_2M
 #define SWIOTLB_TEST_POOL_SLOTS	(SWIOTLB_TEST_POOL >> IO_TLB_SHIFT)
-/* Size that is tried first, in bytes. */
+/* Size that the worker tries first for a small load, in bytes. */
 #define SWIOTLB_TEST_FIRST	SZ_4M
 
 /* Pretend that a number of slots is in use. */
@@ -71,11 +71,11 @@ struct swiotlb_test_size {
 #define SWIOTLB_MIB(n)	((unsigned long)(n) << (20 - IO_TLB_SHIFT))
 
 static const struct swiotlb_test_size swiotlb_sizes[] = {
-	/* No pool is added until more than half is in use. */
+	/* No pool is added until more than half of the slots are in use. */
 	{ SWIOTLB_MIB(1), SWIOTLB_MIB(1) / 2, SWIOTLB_MIB(4096), 0 },
 	{ SWIOTLB_MIB(1), SWIOTLB_MIB(1) / 2 + 1, SWIOTLB_MIB(4096), 4 },
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(32), SWIOTLB_MIB(4096), 0 },
-	/* The sum of all pools becomes a power of two, at least twice the slots in use. */
+	/* The open slots grow to at least the power of two that holds twice the slots in use. */
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(32) + 1, SWIOTLB_MIB(4096), 64 },
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(64), SWIOTLB_MIB(4096), 64 },
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(64) + 1, SWIOTLB_MIB(4096), 256 },
@@ -89,7 +89,7 @@ static const struct swiotlb_test_size swiotlb_sizes[] = {
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(50), SWIOTLB_MIB(66), 2 },
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(50), SWIOTLB_MIB(66) - 1, 0 },
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(50), SWIOTLB_MIB(32), 0 },
-	/* A cell of a magazine cannot name slots of a larger pool. */
+	/* A cell of a magazine cannot hold the index of a slot beyond 4 GiB. */
 	{ SWIOTLB_MIB(8192), SWIOTLB_MIB(8000), SWIOTLB_MIB(100000), 4096 },
 };
 
@@ -179,7 +179,7 @@ static void swiotlb_growth_transient_demand_test(struct kunit *test)
 
 /* ---------------------------------------------------------- failed map --- */
 
-/* A failed map adds a pool even if nothing is in use, unless an added pool is empty. */
+/* A failed map adds a pool even if few slots are in use, unless the youngest pool is empty. */
 static void swiotlb_growth_failed_map_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -229,7 +229,7 @@ static void swiotlb_growth_disabled_test(struct kunit *test)
 	mem->growth.failed = true;
 	swiotlb_test_tick(mem);
 	KUNIT_EXPECT_EQ(test, swiotlb_test_source.asked, 0);
-	/* Without other pools, a device that reaches the boot pool reaches everything. */
+	/* Without other pools, a device only has to reach the boot pool. */
 	KUNIT_EXPECT_EQ(test, mem->last, mem->boot_pool.end - 1);
 }
 
@@ -249,13 +249,13 @@ static void swiotlb_growth_disabled_frees_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mem->pools.held, SWIOTLB_TEST_NSLOTS);
 }
 
-/* A map requests a check from time to time; a failed map requests only one, at once. */
+/* Maps request a check at a limited rate. Of several failed maps, only one requests it. */
 static void swiotlb_growth_ask_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
 	struct device *dev = swiotlb_test_device(test, &mem->pub, 0);
 
-	/* The last check was now, so no check is due. */
+	/* The worker has just looked, so no check is due. */
 	mem->growth.looked = jiffies;
 	swiotlb_growth_look(mem, dev, true);
 	if (time_before(jiffies, mem->growth.looked + HZ / 32))
@@ -315,7 +315,7 @@ static void swiotlb_growth_backoff_test(struct kunit *test)
 	swiotlb_test_set_used(mem, 0);
 }
 
-/* A back-off that expired long ago must not seem to lie ahead when jiffies wrap. */
+/* After jiffies have wrapped, an old back-off must not seem to be in the future. */
 static void swiotlb_growth_backoff_wrap_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -434,7 +434,7 @@ static void swiotlb_growth_order_test(struct kunit *test)
 	swiotlb_test_set_used(mem, 0);
 }
 
-/* Map in an added pool: the boot pool is full meanwhile. */
+/* Map in an added pool, while other mappings fill the boot pool. */
 static phys_addr_t swiotlb_test_map_beside(struct kunit *test, struct swiotlb_mem *mem,
 					   struct device *dev, u8 *buffer,
 					   struct io_tlb_pool *pool, size_t bytes)
@@ -535,7 +535,7 @@ static void swiotlb_growth_magazine_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_test_kept(mem), 0);
 }
 
-/* The worker runs again while there are pools to free, and rests when there are none. */
+/* The worker queues itself again while there are added pools, but not without them. */
 static void swiotlb_growth_rest_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -606,7 +606,7 @@ static void swiotlb_growth_lost_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(mem), room - SWIOTLB_TEST_POOL_SLOTS);
 	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_LEAKED, SWIOTLB_TEST_POOL);
 	SWIOTLB_TEST_EXPECT_EVENT(test, mem, SWIOTLB_FREED, 0);
-	/* The memory is still encrypted, so it can be freed. */
+	/* The stubs have not decrypted the memory, so it can be freed. */
 	free_pages((unsigned long)vaddr, get_order(SWIOTLB_TEST_POOL));
 }
 
@@ -636,7 +636,7 @@ static void swiotlb_growth_wider_test(struct kunit *test)
 	swiotlb_test_set_used(any, 0);
 }
 
-/* A fall-back to the narrower allocator makes the wider one grow; later maps use it first. */
+/* A fall-back to the narrower allocator makes the wider one grow; later maps use that first. */
 static void swiotlb_growth_fall_back_test(struct kunit *test)
 {
 	struct swiotlb_mem *low = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
@@ -690,7 +690,7 @@ static void swiotlb_growth_boot_only_test(struct kunit *test)
 	two = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_MEM, &hit);
 	KUNIT_EXPECT_NE(test, two, SWIOTLB_MAP_FULL);
 	KUNIT_EXPECT_PTR_NE(test, hit.pool, &mem->boot_pool);
-	/* A device that reaches only the boot pool gets no buffer of a magazine. */
+	/* The device gets no buffer from a magazine, either. */
 	mem->cache.crowded = 0;
 	swiotlb_tbl_unmap_single(dev, two, 1, DMA_TO_DEVICE, 0);
 	mem->cache.crowded = (jiffies + 1) | 1;
@@ -731,7 +731,7 @@ static void swiotlb_growth_worker_test(struct kunit *test)
 #define SWIOTLB_TEST_AT_ONCE	24
 
 /**
- * struct swiotlb_test_churn - a load that swells and ebbs
+ * struct swiotlb_test_churn - a load that rises and falls
  * @mem:	Allocator.
  * @dev:	Device.
  * @buffer:	Buffer.
@@ -758,7 +758,7 @@ static bool swiotlb_test_churn(void *arg)
 		if (addr[i] != (phys_addr_t)DMA_MAPPING_ERROR)
 			*(u64 *)swiotlb_test_bounce(t->dev, addr[i]) = addr[i];
 	}
-	/* The real worker closes pools while they are in use. */
+	/* Let the worker close pools while they are in use. */
 	if (!(round % 8)) {
 		WRITE_ONCE(t->mem->growth.pressed, true);
 		mod_delayed_work(system_dfl_wq, &t->mem->growth.work, 0);

@@ -45,7 +45,7 @@ static void swiotlb_test_unmap_large(struct swiotlb_test_large *t, phys_addr_t a
 	swiotlb_tbl_unmap_single(t->dev, addr, SWIOTLB_TEST_LARGE, DMA_BIDIRECTIONAL, 0);
 }
 
-/* Every byte is copied, syncs reach any part, and the pool is kept for the next mapping. */
+/* Every byte is copied, a sync can copy any part, and the next mapping reuses the pool. */
 static void swiotlb_large_bytes_test(struct kunit *test)
 {
 	struct swiotlb_test_large *t = test->priv;
@@ -77,7 +77,7 @@ static void swiotlb_large_bytes_test(struct kunit *test)
 	swiotlb_test_end_growth(test, t->mem);
 }
 
-/* Slots of a large pool do not count as demand, and it is not freed while in use. */
+/* Slots of a large pool do not count as demand. The pool is not freed while it is in use. */
 static void swiotlb_large_in_use_test(struct kunit *test)
 {
 	struct swiotlb_test_large *t = test->priv;

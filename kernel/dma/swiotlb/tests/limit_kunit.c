@@ -13,7 +13,7 @@ static void swiotlb_test_set_boot(struct swiotlb_mem *mem, unsigned long nslots)
 	mem->pools.held = nslots;
 }
 
-/* The room is a quarter of the memory beside the boot pool, whatever its size. */
+/* The room is a quarter of the memory that the boot pool leaves. */
 static void swiotlb_limit_boot_pool_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
@@ -42,7 +42,7 @@ static void swiotlb_limit_boot_pool_test(struct kunit *test)
 	swiotlb_test_set_boot(mem, boot);
 }
 
-/* Only memory in which its pools may lie counts. */
+/* Only memory in which pools of the allocator may lie counts. */
 static void swiotlb_limit_last_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);
@@ -73,7 +73,7 @@ static void swiotlb_limit_max_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, swiotlb_limit_is_reached(mem));
 }
 
-/* Transient pools and lost memory count against the limit, slot by slot. */
+/* Each slot of transient pools and of lost memory counts against the limit. */
 static void swiotlb_limit_counts_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -96,7 +96,7 @@ static void swiotlb_limit_counts_test(struct kunit *test)
 	atomic_long_set(&mem->growth.apart, 0);
 }
 
-/* The wider allocator's limit applies to both, the narrower one's only to itself. */
+/* The limit of the wider allocator is for the slots of both. */
 static void swiotlb_limit_wider_test(struct kunit *test)
 {
 	struct swiotlb_mem *low = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);
@@ -124,7 +124,10 @@ static void swiotlb_limit_wider_test(struct kunit *test)
 	any->pools.held = 0;
 }
 
-/* The boot pool of the narrower allocator does not use up the room of the wider one. */
+/*
+ * A larger boot pool of the narrower allocator takes only a quarter of its size from the
+ * room of the wider one: the rest is granted in addition to the share.
+ */
 static void swiotlb_limit_wider_share_test(struct kunit *test)
 {
 	struct swiotlb_mem *low = swiotlb_test_growing_mem(test, SWIOTLB_TEST_NSLOTS);

@@ -6,7 +6,7 @@
 #include "../mem.h"
 #include "fixture.h"
 
-/* Pool size with which a magazine holds some buffers, given a few CPUs. */
+/* Slots of a pool large enough for magazines to hold some buffers, with a few CPUs. */
 #define SWIOTLB_TEST_BIG	2048
 /* Size class of a page. */
 #define SWIOTLB_TEST_PAGE_CLASS	(PAGE_SHIFT - IO_TLB_SHIFT)
@@ -82,7 +82,7 @@ static bool swiotlb_test_take_and_push(void *arg)
 		return true;
 	alone = !test_and_set_bit(cell, &t->owned);
 	clear_bit(cell, &t->owned);
-	/* There is room: all buffers were in the magazine before. */
+	/* There is room, since the magazine held all buffers: if @top is wrong, reset it. */
 	while (!swiotlb_magazine_push(t->mag, cell))
 		WRITE_ONCE(t->mag->top, 0);
 	return alone;
@@ -201,7 +201,7 @@ static void swiotlb_magazine_keep_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_pool_used(&t->mem->boot_pool), 0);
 }
 
-/* A buffer is not kept if its size is no class, or if no magazine has room. */
+/* A buffer is not kept if its size has no class, or if magazine and depot have no room. */
 static void swiotlb_magazine_not_kept_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -270,7 +270,7 @@ static unsigned int swiotlb_test_listed(struct swiotlb_test_keep *t)
 	return n;
 }
 
-/* The first buffer puts a magazine on the list, once, until it is drained. */
+/* The first buffer after a drain puts a magazine on the list, and others do not add it again. */
 static void swiotlb_magazine_list_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -331,7 +331,7 @@ static void swiotlb_magazine_depot_test(struct kunit *test)
 	moved = mag->limit - DIV_ROUND_UP(mag->limit, 8);
 	if (mag->limit >= SWIOTLB_TEST_MANY || moved > depot->limit)
 		kunit_skip(test, "too many CPUs for so small a pool");
-	/* With one more than the magazine holds, most of its buffers move to the depot. */
+	/* One buffer more than the magazine holds moves most buffers to the depot. */
 	swiotlb_test_pin(test, here);
 	swiotlb_test_map_n(test, t, mag->limit + 1);
 	swiotlb_test_pin(test, there);
@@ -354,7 +354,7 @@ static void swiotlb_magazine_depot_test(struct kunit *test)
 	swiotlb_test_unmap_n(t, 1);
 }
 
-/* Only the buffers of one pool are drained from magazines and depots. */
+/* A drain of one pool frees only buffers of that pool. */
 static void swiotlb_magazine_drain_pool_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
@@ -395,7 +395,7 @@ static void swiotlb_magazine_crowded_test(struct kunit *test)
 	swiotlb_test_expect_kept(test, t, swiotlb_nslots(PAGE_SIZE));
 }
 
-/* A deadline that passed long ago must not seem to lie ahead when jiffies wrap. */
+/* After jiffies have wrapped, an old deadline must not seem to be in the future. */
 static void swiotlb_magazine_crowded_wrap_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);

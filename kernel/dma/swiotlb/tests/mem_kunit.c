@@ -98,7 +98,7 @@ static void swiotlb_mem_own_area_test(struct kunit *test)
 	}
 }
 
-/* @tight is set if the CPU's own area is over half full, or if another area is used. */
+/* @tight is set if the CPU's own area is more than half full, or if another area is used. */
 static void swiotlb_mem_tight_test(struct kunit *test)
 {
 	unsigned int half = SWIOTLB_MAX_SLOTS / 2, own, index[3];
@@ -162,7 +162,7 @@ static void swiotlb_mem_drain_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_test_mem_map(t, 1, NULL), SWIOTLB_NO_SLOT);
 	swiotlb_test_expect_used(test, t->mem, SWIOTLB_TEST_NSLOTS);
 
-	/* Nothing is kept for a while after a failed map. */
+	/* After a failed map, magazines keep nothing for a short time. */
 	schedule_timeout_uninterruptible(4);
 	swiotlb_test_mem_unmap_all(test, 1);
 	swiotlb_test_expect_used(test, t->mem, 0);
@@ -244,7 +244,7 @@ static struct swiotlb_test_reach *swiotlb_test_reach(struct kunit *test)
 		swiotlb_growth_enable(t->any, U64_MAX, 1, 0);
 	}
 	t->grows = swiotlb_growth_is_enabled(t->low);
-	/* No memory needs to exist there. */
+	/* Nothing is allocated, so no memory needs to exist there. */
 	t->low->last = end + SWIOTLB_TEST_ABOVE_LOW - 1;
 	t->any->last = end + SWIOTLB_TEST_ABOVE_ANY - 1;
 	return t;
@@ -315,7 +315,7 @@ static void swiotlb_mem_reach_remapped_test(struct kunit *test)
 	swiotlb_test_expect_reach(test, &t, 1, SWIOTLB_REACH_MEM);
 }
 
-/* A bus window whose DMA addresses differ from the physical addresses. */
+/* Expect @reach with a bus window whose DMA addresses differ from physical addresses. */
 static void swiotlb_test_expect_window(struct kunit *test, struct swiotlb_test_reach *t,
 				       phys_addr_t start, phys_addr_t end, u64 limit,
 				       enum swiotlb_reach reach)

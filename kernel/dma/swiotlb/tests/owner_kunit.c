@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Allocators of single devices. Those that have one need a kernel that boots with
- * swiotlb=own, and a default allocator that grows.
+ * Allocators of single devices. Two of the tests need a kernel booted with swiotlb=own,
+ * and a default allocator that grows.
  */
 
 #include "../mem.h"
@@ -40,7 +40,7 @@ static void swiotlb_owner_unwanted_test(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, dev->dma_io_tlb_mem, pub);
 }
 
-/* What several users of a device say adds up, until they end. */
+/* The limit adds up what several users of a device have in flight, until they end. */
 static void swiotlb_owner_sum_test(struct kunit *test)
 {
 	struct device *dev = swiotlb_test_owner(test);

@@ -90,7 +90,7 @@ static void swiotlb_pages_prepare_fails_test(struct kunit *test)
 						       false));
 }
 
-/* If decryption fails, the decrypted part is encrypted again, and the pages are freed. */
+/* If decryption fails, all pages are encrypted again, and freed. */
 static void swiotlb_pages_decrypt_fails_test(struct kunit *test)
 {
 	struct swiotlb_pages pages;
@@ -101,7 +101,7 @@ static void swiotlb_pages_decrypt_fails_test(struct kunit *test)
 	swiotlb_test_expect_crypt(test, 1, 1, SWIOTLB_TEST_POOL_BYTES);
 }
 
-/* Lost memory must still be allocated. Free it: the stubs have not changed its state. */
+/* Expect that lost memory is still allocated, and free it: the stubs did not decrypt it. */
 static void swiotlb_test_free_lost(struct kunit *test)
 {
 	void *vaddr = swiotlb_test_crypt.vaddr;
@@ -112,7 +112,7 @@ static void swiotlb_test_free_lost(struct kunit *test)
 	free_pages((unsigned long)vaddr, get_order(SWIOTLB_TEST_POOL_BYTES));
 }
 
-/* Pages whose state is unknown are never freed. */
+/* Pages that may still be decrypted are never freed. */
 static void swiotlb_pages_undo_fails_test(struct kunit *test)
 {
 	struct swiotlb_pages pages;
@@ -134,7 +134,7 @@ static void swiotlb_pages_encrypt_fails_test(struct kunit *test)
 	swiotlb_test_free_lost(test);
 }
 
-/* No zone ends at the first of these limits, so a page of the zone may lie above it. */
+/* A zone may also have pages above these limits, which must not be used. */
 static void swiotlb_pages_limit_test(struct kunit *test)
 {
 	static const u64 limits[] = {

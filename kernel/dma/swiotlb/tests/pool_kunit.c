@@ -61,7 +61,7 @@ static void swiotlb_pool_shape_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, swiotlb_pool_is_empty(pool));
 }
 
-/* Allocate slot by slot: each slot once, and only slots that exist. */
+/* Allocate slot by slot: each slot of the pool is allocated once. */
 static void swiotlb_pool_all_slots_test(struct kunit *test)
 {
 	const struct swiotlb_test_shape *shape = test->param_value;
@@ -120,7 +120,7 @@ static void swiotlb_pool_limit_test(struct kunit *test)
 /**
  * struct swiotlb_test_place - requirements of a mapping, in slots
  * @nslots:	Its length.
- * @align_mask:	Alignment mask; all positions within it are tried.
+ * @align_mask:	Alignment mask; all values of @align within it are tried.
  * @boundary:	Segment boundary mask, 0 for none.
  */
 struct swiotlb_test_place {

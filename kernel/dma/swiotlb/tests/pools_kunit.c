@@ -15,7 +15,7 @@
  * struct swiotlb_test_pools - an allocator without a boot pool
  * @mem:	The allocator.
  * @dev:	A device that uses it.
- * @pools:	Pools of one and of two pieces, in turn.
+ * @pools:	Pools of one and of two pieces, alternately.
  * @published:	Number of pools that have been added.
  * @busy:	Set while a thread adds a pool.
  */
@@ -175,7 +175,7 @@ static void swiotlb_pools_life_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, swiotlb_pool_is_open(one));
 	KUNIT_EXPECT_EQ(test, mem->pub.nslabs, two->nslots);
 	KUNIT_EXPECT_EQ(test, mem->pools.held, one->nslots + two->nslots);
-	/* Mappings in a closed pool still find it. */
+	/* A closed pool is still found by address. */
 	KUNIT_EXPECT_TRUE(test, swiotlb_test_is_found(t, 0));
 
 	swiotlb_pools_reopen(mem, one);
@@ -187,10 +187,10 @@ static void swiotlb_pools_life_test(struct kunit *test)
 	swiotlb_pools_remove(mem, one);
 	KUNIT_EXPECT_TRUE(test, swiotlb_test_is_unknown(t, 0));
 	KUNIT_EXPECT_TRUE(test, swiotlb_test_is_found(t, 1));
-	/* It counts until its memory is free. */
+	/* The pool counts as held until its memory is free. */
 	KUNIT_EXPECT_EQ(test, mem->pools.held, one->nslots + two->nslots);
 	swiotlb_mem_hold(mem, -(long)one->nslots);
-	/* Cells of magazines may still hold its number. */
+	/* Cells of magazines may still hold the number of the pool. */
 	KUNIT_EXPECT_PTR_EQ(test, swiotlb_pool_by_number(one->id), one);
 	mutex_unlock(&swiotlb_pools_lock);
 

@@ -44,7 +44,7 @@ static void swiotlb_record_round_trip_test(struct kunit *test)
 	swiotlb_test_fill_records(records, ARRAY_SIZE(records));
 	swiotlb_record_write(records, req);
 	KUNIT_EXPECT_FALSE(test, swiotlb_record_read(&records[1], &map));
-	/* A mapping of one slot has one record. */
+	/* A mapping of one slot uses one word. */
 	KUNIT_EXPECT_EQ(test, req->nslots == 1,
 			(u64)atomic64_read(&records[1]) == SWIOTLB_RECORD_FREE);
 	KUNIT_EXPECT_EQ(test, (u64)atomic64_read(&records[2]), SWIOTLB_RECORD_FREE);
@@ -92,7 +92,7 @@ struct swiotlb_test_race {
 	atomic_t taken;
 };
 
-/* Only one caller ends a mapping, and it owns the slot until it writes the next record. */
+/* Only one caller ends a mapping, and owns the slots until it writes the next record. */
 static bool swiotlb_test_race_for(void *arg)
 {
 	static const struct swiotlb_request req = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages of restricted pools, for coherent memory: whole and aligned. Pools described by
- * a device tree are tested in guests that have one.
+ * Coherent memory from restricted pools: whole pages, aligned to their size. Pools
+ * described by a device tree are tested in guests that have one.
  */
 
 #include "../mem.h"
@@ -82,7 +82,7 @@ static void swiotlb_restricted_full_test(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, swiotlb_free(t->dev, pages[i], bytes));
 }
 
-/* Zero bytes, more than the largest mapping, and the encryption state that the pool lacks. */
+/* Refuse 0 bytes, more than the largest mapping, and an encryption state unlike the pool. */
 static void swiotlb_restricted_refused_test(struct kunit *test)
 {
 	size_t most = SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT;

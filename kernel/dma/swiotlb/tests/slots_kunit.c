@@ -203,7 +203,7 @@ static const struct swiotlb_fit swiotlb_fits[] = {
 
 KUNIT_ARRAY_PARAM(swiotlb_fit, swiotlb_fits, swiotlb_test_fit_desc);
 
-/* Search and claim until the area is full. */
+/* Claim runs until none fits. swiotlb_test_find() compares each search with the reference. */
 static void swiotlb_slots_find_test(struct kunit *test)
 {
 	const struct swiotlb_fit *fit = test->param_value;
@@ -255,7 +255,7 @@ static void swiotlb_slots_reuse_test(struct kunit *test)
 static void swiotlb_test_random_boundary(struct rnd_state *rnd, unsigned int nslots,
 					 struct swiotlb_boundary *boundary)
 {
-	/* At least the length of the run: longer runs are refused before the search. */
+	/* A request whose run is longer than a segment is refused before the search. */
 	unsigned int order = order_base_2(nslots) + prandom_u32_state(rnd) % 4;
 
 	if (prandom_u32_state(rnd) % 3)
@@ -313,7 +313,7 @@ static void swiotlb_test_random_area(struct kunit *test, struct rnd_state *rnd,
 			swiotlb_slots_claim(slots, index, fit.nslots);
 			runs[n++] = (struct swiotlb_test_run) { index, fit.nslots };
 		}
-		/* The area is full for some time, then emptier, so that all lengths are found. */
+		/* Alternate between a fuller and an emptier area, to find runs of all lengths. */
 		while (n && prandom_u32_state(rnd) % 256 < (step & 64 ? 150 : 60)) {
 			i = prandom_u32_state(rnd) % n;
 			KUNIT_EXPECT_TRUE(test,
@@ -339,7 +339,7 @@ static void swiotlb_slots_random_test(struct kunit *test)
 
 /* ----------------------------------------------------------- longest --- */
 
-/* Leave slots 40 to 59 free, with a boundary before slot 50. */
+/* Leave slots 40 to 59 free. Requests below have a boundary before slot 50. */
 static void swiotlb_test_one_hole(struct swiotlb_slots *slots)
 {
 	swiotlb_slots_claim(slots, 0, 40);

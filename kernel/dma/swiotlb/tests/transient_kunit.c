@@ -96,7 +96,7 @@ static void swiotlb_transient_one_test(struct kunit *test)
 	swiotlb_test_end_full(test, t);
 }
 
-/* All offsets in a page, and sizes up to 64 KiB, for a device that preserves the offset. */
+/* Offsets in a page, and sizes up to 64 KiB, for a device that preserves the offset. */
 static void swiotlb_transient_align_test(struct kunit *test)
 {
 	static const size_t sizes[] = { 1, 512, 2048, 4096, 6000, 65536 };

@@ -26,7 +26,7 @@ struct swiotlb_test_task {
 	struct completion done;
 };
 
-/* Map the largest size, so that an area has room for one mapping. */
+/* Map the largest size, so that an area holds only one mapping. */
 static phys_addr_t swiotlb_test_map_sleeping(struct swiotlb_mem *mem,
 					     struct device *dev,
 					     struct io_tlb_pool **pool)

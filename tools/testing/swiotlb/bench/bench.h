@@ -131,7 +131,7 @@ static __always_inline void do_unmap(struct device *dev, phys_addr_t tlb,
 	swiotlb_tbl_unmap_single(dev, tlb, size, dir, 0);
 }
 
-/* A set of live mappings in random order */
+/* A set of live mappings */
 struct mappings {
 	struct mapping *at;
 	unsigned long n;

@@ -19,7 +19,7 @@ static void failing(void *attrs, unsigned long n)
 	}
 }
 
-/* Map and unmap on each CPU, so that each has all of its per-CPU data */
+/* Map and unmap on each CPU, so that the per-CPU data of each is in use */
 static void use_all_cpus(void)
 {
 	phys_addr_t tlb[16];
@@ -98,7 +98,7 @@ BENCH_GROUP(apart_512, "524288,512", 512, true) { apart(); }
 
 /*
  * Every other slot of three quarters of the pool stays in use, as by the rings of a network
- * card; room for 4 KiB and more is after them. A disk controller maps and unmaps there.
+ * card. Only the last quarter has room for 4 KiB and more: a disk maps and unmaps there.
  */
 static struct device *bounded;
 

@@ -15,7 +15,6 @@ struct churn {
 	struct rng rng;
 };
 
-/* Unmap a random mapping, map a new one */
 static __always_inline void replace_one(struct churn *c)
 {
 	struct mapping *m = &c->live.at[rng_below(&c->rng, c->live.n)];
@@ -30,7 +29,7 @@ static void replace(void *ctx, unsigned long n)
 		replace_one(ctx);
 }
 
-/* Percentiles of a pair, from batches, of which interrupts hit less than one in 1,000 */
+/* Percentiles of a pair, from times of batches: interrupts hit less than one in 1,000 */
 static void emit_percentiles(struct churn *c, const char *what, unsigned int percent)
 {
 	struct latencies l;
@@ -42,7 +41,7 @@ static void emit_percentiles(struct churn *c, const char *what, unsigned int per
 		from = cycles();
 		replace(c, BATCH);
 		latencies_add(&l, cycles() - from);
-		/* With 50 us per batch, half a second is enough */
+		/* With 50 us per batch, 0.4 seconds are enough */
 		if (!(i & 255) && i >= 4096 && now_ns() - start > 400000000)
 			break;
 	}

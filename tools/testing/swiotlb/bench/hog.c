@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A disk with 4 jobs of 256 requests of 64 KiB wants all that there is. Beside it, another
+ * A disk with 4 jobs of 256 requests of 64 KiB needs all bounce buffers. Beside it, another
  * disk has 1 job of 4 KiB, and a network card has a ring of 256 buffers. One thread plays
  * them in turn, each on simulated CPUs of its own: they compete for bounce buffers, but not
  * for the CPUs of this host. Only their maps and unmaps are timed.
@@ -14,11 +14,11 @@
 #define swiotlb_device_allocate(dev, nqueues, bytes) ((void)(dev))
 #endif
 
-/* Largest request of a disk, as the core of its subsystem would say it */
+/* Size for which the allocator of a device is made: that of the largest request */
 #define MOST_BYTES SZ_64K
 #define WARM_UP 1000
 #define STEPS 4000
-/* A jiffy of 4 ms, in which the hog completes 1 GiB/s */
+/* In each step, the hog completes up to 8 MiB */
 #define STEPS_A_JIFFY 2
 #define TURNS 4
 
@@ -92,7 +92,7 @@ static u64 complete_some(struct player *p)
 	return cycles() - from;
 }
 
-/* Start the requests of a job that wait, until a map fails */
+/* Start the waiting requests of a job, until a map fails */
 static __always_inline void start_job(struct player *p, unsigned int job, bool singly)
 {
 	unsigned int i;
@@ -133,7 +133,7 @@ static void start_all(struct player *p, u64 spent, bool singly)
 
 enum who { VICTIMS, BOTH, HOG };
 
-/* Others have completed, but not started the next requests, when the hog starts its own */
+/* Victims complete requests before the hog does, but start new ones after the hog */
 static void play(unsigned int steps, enum who who)
 {
 	u64 spent[ARRAY_SIZE(victims)];
@@ -163,7 +163,7 @@ static void begin(struct player *p)
 	p->maps.n = 0;
 }
 
-/* Nanoseconds of all steps but the slowest hundredth, which interrupts of the host may have hit */
+/* Nanoseconds of all steps; the slowest 1%, which may be interrupted, count as the average */
 static double spent(struct latencies *l)
 {
 	unsigned long i, n = l->n - l->n / 100;

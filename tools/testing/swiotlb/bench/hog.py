@@ -61,7 +61,7 @@ class Turns:
 
 
 def entry(setup, device, turns):
-    """Make a line of the table. A turn beside the hog is compared with the one before it."""
+    """Make a line of the table. A turn beside the hog is compared with the turn alone."""
     share = stats.difference(turns.all(device, "beside", "rate"),
                              turns.all(device, "alone", "rate"))
     beside = turns.median(device, "beside", "rate")

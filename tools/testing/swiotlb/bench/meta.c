@@ -95,7 +95,7 @@ BENCH_GROUP(count_256k, NULL, 2)
 	count_pairs(SZ_256K, DMA_TO_DEVICE);
 }
 
-/* Like a ring of 256 between two threads, but one thread after the other */
+/* Like a ring of 256 between two CPUs, but one CPU maps all before the other one unmaps */
 static noinline __used void counted_ring(void)
 {
 	unsigned int i, rounds = COUNTED / ARRAY_SIZE(flight);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One mapping at a time, by size and direction; only the copies; sync. Source buffers are
- * warm, always the same, or cold, a rotation through more than fits in the caches.
+ * One mapping at a time, by size and direction, its copies alone, and a sync. The source is
+ * warm (always the same buffer) or cold (a rotation through more than fits in the caches).
  */
 #include "bench.h"
 
@@ -54,7 +54,7 @@ BENCH_GROUP(pairs, NULL, 2)
 
 #else
 
-/* The cost of the copies of a pair, if the destination is warm, too */
+/* The copies of a pair, without map and unmap */
 struct copies {
 	char *to, *from;
 	size_t size;

@@ -34,7 +34,7 @@ static void pairs_beside(void *bytes, unsigned long n)
 	}
 }
 
-/* One CPU takes all that is left, from the areas of other CPUs as well */
+/* One CPU maps all free slots, from the areas of other CPUs as well */
 static void fill_beside(void *unused, unsigned long n)
 {
 	unsigned long i, each = (bench_nslots - QUEUES * RING * 2) / 2;

@@ -108,7 +108,7 @@ static void pair(void *ctx, unsigned long n)
 	}
 }
 
-/* Make room at the start of the pool, in the area that this CPU searches first */
+/* Make room at the start of the oldest pool, in the area that this CPU searches first */
 static void make_room_in_oldest(void)
 {
 	struct mapping *lowest = NULL;

@@ -120,7 +120,7 @@ def markdown(found, environment):
 
 
 def _bars(found):
-    """Return position, ratio, required ratio (or none), and 1 if the limit holds."""
+    """Return lines of position, ratio, required ratio or NaN, and 1 if it holds; and labels."""
     drawn = [entry for entry in _limited(found) if entry["ratio"]]
     lines, labels = [], []
     for place, entry in enumerate(reversed(drawn)):

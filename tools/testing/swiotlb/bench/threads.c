@@ -2,7 +2,7 @@
 /*
  * Threads, each a CPU: pairs on the same thread, and mappings that one thread makes and
  * another ends. With fewer cores than threads, the result only shows whether the rate
- * does not drop.
+ * drops.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -192,7 +192,7 @@ static double run_once(unsigned int n, void (*fn)(struct worker *w), bool *quiet
 	return done * 1000.0 / wall_ns;
 }
 
-/* The first quiet run, or the last of all */
+/* Returns the rate of the first quiet run, or of the last run if none is quiet */
 static double rate(unsigned int n, void (*fn)(struct worker *w))
 {
 	unsigned int tries = n > ncores() ? 1 : TRIES;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The calls of a driver, compiled like the engine, because they are partly inline. */
+/* Map and unmap as a driver does; compiled like the engine, for its inline functions. */
 #include "count.h"
 
 #define CALLS(name)							\

@@ -7,7 +7,7 @@
 
 /* Limit of locks, and of lines taken from other CPUs, per mapping */
 #define MOST_ACROSS_CPUS 0.1
-/* Cells of a magazine for that limit: 7/8 of them, 16 in a line, move at once by two locks */
+/* Cells that a magazine needs for it: 7/8 of them, 16 in a line, move at once by two locks */
 #define LEAST_ROOM 80
 /* Lines of metadata for a map and an unmap: allocator, table of pools, pool, record, magazine */
 #define MOST_LINES 5
@@ -72,8 +72,8 @@ static void print_fields(const struct count *c, unsigned long n)
 }
 
 /*
- * A line counts once a step, also a record, which an unmap first reads and then writes. With
- * as many nodes as CPUs, each other CPU is far.
+ * @moved counts a line once per step, even a record, which an unmap first reads and then
+ * writes. With as many nodes as CPUs, each other CPU is far.
  */
 static void check_moved(const struct load *l, const struct count *c)
 {
@@ -91,7 +91,6 @@ static void check_moved(const struct load *l, const struct count *c)
 	}
 }
 
-/* Warm up, then count */
 static unsigned long measure(const struct load *l, struct count *c,
 			     unsigned long n)
 {
@@ -106,7 +105,7 @@ static unsigned long measure(const struct load *l, struct count *c,
 	return n;
 }
 
-/* Mix the buffers, so that CPUs have buffers from the areas of others */
+/* Mix the buffers, so that CPUs have buffers from areas of other CPUs */
 static void shuffle(const struct load *l)
 {
 	struct load any = *l;
@@ -117,7 +116,7 @@ static void shuffle(const struct load *l)
 	load_end(&any);
 }
 
-/* Check all counts but the lines of records */
+/* Check the locks, and the lines taken except for those of records */
 static void check_shared_out(const struct load *l, const struct count *c,
 			     unsigned long n)
 {
@@ -179,7 +178,7 @@ static void own(unsigned int ncpus, unsigned long mib, bool shuffled)
 	}
 }
 
-/* Two queues of a device with an allocator of its own share nothing at all */
+/* Queues of a device with its own allocator share no cache line, and take no lock */
 static void one_queues(const void *arg)
 {
 	const struct shape *s = arg;
@@ -213,9 +212,9 @@ TEST(queues_of_a_device_2_cpus) { queues(2); }
 TEST(queues_of_a_device_4_cpus) { queues(4); }
 
 /*
- * One CPU maps, another one unmaps. Both write the record, through which one CPU informs
- * the other: this takes one line per mapping, as any such record would. All other costs
- * must be spread over many mappings, if magazines hold that many. All magazines together
+ * One CPU maps, another one unmaps. Both write the record of the mapping, so its line is
+ * taken from the other CPU once per mapping. All other costs must be spread over many
+ * mappings, if magazines hold that many. All magazines together
  * hold an eighth of the pool, so with many CPUs and a small pool, each holds only a few
  * buffers, and needs the depot or its area more often. That is printed.
  */

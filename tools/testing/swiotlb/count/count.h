@@ -31,7 +31,7 @@ enum kind {
 
 #define MAX_FIELDS 40
 
-/* Numbers of nodes, each with the same number of CPUs in a row */
+/* Numbers of nodes among which the CPUs are divided, in order */
 #define NR_NODES 3
 extern const unsigned int count_nodes[NR_NODES];
 
@@ -47,7 +47,7 @@ struct field_count {
  * @lines:	Different lines read or written in each step.
  * @taken:	Lines written that another CPU wrote last.
  * @fetched:	Lines read that another CPU has written since the last read.
- * @moved:	Lines in each step that another CPU wrote last: the first read or write of them.
+ * @moved:	Lines read or written that another CPU wrote last; once per line and step.
  * @far:	Those of @moved that a CPU of another node wrote last, by count_nodes[].
  * @most_lines:	Highest number of lines of metadata in one step.
  * @fields:	Fields that account for @taken; the last one has no name.
@@ -90,7 +90,7 @@ bool where_ignored(unsigned long addr);
 
 /*
  * calls.c: the only file of the harness that is counted, because of its inline functions.
- * The names of both pairs are for callgrind.
+ * Of the two pairs, callgrind only counts counted_map() and counted_unmap().
  */
 phys_addr_t counted_map(struct device *dev, phys_addr_t orig, size_t size);
 void counted_unmap(struct device *dev, phys_addr_t tlb, size_t size);

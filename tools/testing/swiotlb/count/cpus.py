@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Count what a map and an unmap of 4 KiB cost on 1 to 512 CPUs: locks, cache lines that
-another CPU or a CPU of another node wrote last, and instructions; the base and ours.
+another CPU or a CPU of another node wrote last, and instructions, of base and ours.
 
 Nothing is timed, so the load of the machine does not matter. The results go to a
 directory of their own under results/cpus/; "latest" points to the newest.
@@ -63,7 +63,7 @@ def instructions(directory, engine, load, ncpus, valgrind):
 
 
 def line(directory, engine, load, ncpus, valgrind):
-    """Return a line of the table. With fewer CPUs than nodes there is no such machine."""
+    """Return a line of the table, without values for more nodes than CPUs."""
     found = counted(directory, engine, load, ncpus)
     cost = instructions(directory, engine, load, ncpus, valgrind)
     return {"load": load, "cpus": ncpus, "engine": engine, "locks": f"{found['locks']:.3f}",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Variables that do not count: those of the shim, and what a kernel has in its code. */
+/* Variables that are not counted: those of the shim, constants, and static keys. */
 #ifdef ENGINE_ours
 #include <engine/mem.h>
 #endif
@@ -25,7 +25,7 @@ bool where_ignored(unsigned long addr)
 		VAR(shim_cause),
 		VAR(shim_arch_syncs), VAR(shim_arch_flushes),
 #ifdef ENGINE_ours
-		/* A constant, but the compiler does not know, as it is in another file */
+		/* Constant, but defined in another file, so the compiler makes calls for it */
 		VAR(swiotlb_magazine_offset),
 #ifdef CONFIG_DEBUG_FS
 		VAR(swiotlb_track_hiwater),

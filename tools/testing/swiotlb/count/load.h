@@ -55,7 +55,7 @@ unsigned long load_run(const struct load *l, unsigned long n);
 void load_end(const struct load *l);
 /* Fill magazines and depots of all CPUs as far as possible; returns the most slots kept */
 unsigned long load_fill(unsigned int ncpus);
-/* Slots kept outside of areas; drain them to their areas */
+/* Both return the slots kept outside of areas; load_drain() frees them to their areas */
 unsigned long load_cached(void);
 unsigned long load_drain(void);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Maps an address to what it is, without knowledge of the engine: for cpus.c. */
+/* The kind of an address for cpus.c, without knowledge of the engine. */
 #include "count.h"
 
 static unsigned long pool_start, pool_end;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The functions called by code built with -fsanitize=thread. They check nothing: they do
- * the access and record the line. Only calls of the C library, with which the engine
- * copies and clears pools, are not counted.
+ * The functions called by code built with -fsanitize=thread. They do not check for races,
+ * but record the cache line; atomic operations are also done here. Only calls of the C
+ * library, with which the engine copies and clears pools, are not counted.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -278,7 +278,7 @@ void *__wrap_memcpy(void *to, const void *from, size_t n);
 void *__real_memset(void *p, int c, size_t n);
 void *__wrap_memset(void *p, int c, size_t n);
 
-/* Copy nothing: no test checks data here, and copies would dominate the run time */
+/* Skip copies of data, which no test checks: they would take most of the time */
 void *__wrap_memcpy(void *to, const void *from, size_t n)
 {
 	if (where_kind((unsigned long)to) == KIND_IGNORED)

@@ -86,7 +86,7 @@ static const char *name_at(const struct field *f, size_t offset)
 	return f->name;
 }
 
-/* Returns the offset in the per-CPU data with the magazines; -1 if it is elsewhere */
+/* Returns the offset of @addr in the per-CPU data, -1 if @addr lies elsewhere */
 static long cpu_offset(unsigned long addr)
 {
 	const struct swiotlb_cache *cache = &mem->cache;

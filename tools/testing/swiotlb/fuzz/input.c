@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The first byte is the family, all others are a tape: the oracle reads its choices from
- * the tape, not from a random number generator. So each byte is a choice, and changing one
- * byte changes one choice and possibly those after it.
+ * the tape, not from a random number generator. Two bytes are a choice, so changing one byte
+ * changes one choice and possibly those after it.
  */
 #include <sys/wait.h>
 #include <unistd.h>

@@ -134,7 +134,7 @@ def untested(comments, texts):
 
 
 class Report:
-    """Prints results as KTAP, or as quiet lines."""
+    """Prints results as KTAP, or as lines of a quiet build."""
 
     def __init__(self, ktap, planned):
         self.ktap, self.passed, self.failed = ktap, 0, 0

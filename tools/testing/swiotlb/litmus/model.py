@@ -117,7 +117,7 @@ class Execution:
                       self.po)
 
     def static(self):
-        """Compute all relations that do not depend on the values of reads."""
+        """Compute all relations that do not depend on reads-from and coherence orders."""
         r = self.r
         self.same_loc = self.related(lambda a, b: a.loc and a.loc == b.loc)
         self.internal = self.related(lambda a, b: a.thread == b.thread >= 0)

@@ -87,7 +87,7 @@ static void *reserve(size_t size)
 
 void shim_arena_init(void)
 {
-	/* Alignment of addresses and of physical addresses must agree */
+	/* An address must be as aligned as its physical address */
 #if BITS_PER_LONG == 64
 	const size_t size = SHIM_PHYS_END, align = SZ_1G;
 #else
@@ -162,7 +162,7 @@ static void put_run(unsigned long pfn, unsigned long n, unsigned char who)
 		owner[i] = PG_FREE;
 		*(who == PG_BUDDY ? &usage.pages : &usage.memblock_pages) -= 1;
 	}
-	/* Before another thread can take it */
+	/* Poison the run before another thread can take it */
 	shim_poison(shim_at(PFN_PHYS(pfn)), n * PAGE_SIZE);
 	pthread_mutex_unlock(&arena_lock);
 }

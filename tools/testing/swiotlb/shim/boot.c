@@ -56,7 +56,7 @@ int shim_boot_param(const char *name, const char *arg)
 	for (p = __start_shim_params; p && p < __stop_shim_params; p++) {
 		if (strcmp(p->name, name))
 			continue;
-		/* Writable and exactly as long as the argument */
+		/* The parser writes to the argument */
 		snprintf(buf, sizeof(buf), "%s", arg ? arg : "");
 		ret = p->setup(arg ? buf : NULL);
 	}
@@ -357,7 +357,7 @@ int shim_sysfs_write(const char *path, const char *text)
 	attr = find_attribute(path, &kobj, &mode);
 	if (!attr)
 		return -ENOENT;
-	/* The superuser passes the check of the mode, so the engine sees such a call. */
+	/* For root, the mode is not checked, so writes to read-only files reach the engine. */
 	return kobj->type->sysfs_ops->store(kobj, attr, text, strlen(text));
 }
 
@@ -369,7 +369,7 @@ int shim_sysfs_mode(const char *path)
 	return find_attribute(path, &kobj, &mode) ? mode : 0;
 }
 
-/* The group of all devices that have it */
+/* Files of a device: all devices have the same */
 static const struct attribute_group *dev_group;
 
 int device_add_group(struct device *dev, const struct attribute_group *group)

@@ -162,7 +162,7 @@ struct rcu_head {
 #define __stringify(x...) __stringify_1(x)
 #define RELOC_HIDE(ptr, off) ((typeof(ptr))((unsigned long)(ptr) + (off)))
 #define OPTIMIZER_HIDE_VAR(var) __asm__("" : "=r"(var) : "0"(var))
-/* Evaluated by the optimizer, as in the kernel: conditions are no constant expressions */
+/* The optimizer decides, as in the kernel: conditions need not be constant expressions */
 #ifdef __OPTIMIZE__
 #define __compiletime_assert(c, msg, fn) do {				\
 	__attribute__((noreturn, error(msg))) extern void fn(void);	\

@@ -9,7 +9,7 @@ __thread struct shim_task *shim_self;
 unsigned int shim_nr_cpus = 4;
 unsigned long shim_pcpu_static[NR_CPUS];
 
-/* All tasks that ever ran; entries of ended threads are reused */
+/* All tasks that ever ran; entries of ended threads stay */
 struct shim_task *shim_tasks;
 static u32 shim_next_id;
 
@@ -145,7 +145,7 @@ void mutex_unlock(struct mutex *m)
 
 /*
  * Dynamic per-CPU memory: one unit of address space per CPU, with the same offset in
- * each unit. Freed pieces are kept by size and reused.
+ * each unit. Freed pieces are reused for the same size.
  */
 static char *pcpu_base;
 static size_t pcpu_top;

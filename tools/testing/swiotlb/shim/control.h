@@ -10,7 +10,7 @@ void shim_set_cpu(unsigned int cpu);
 void shim_hardirq_enter(void);
 void shim_hardirq_exit(void);
 
-/* Work, RCU callbacks and time: run only by the test, or in threads */
+/* Work, RCU callbacks and time run when a test calls these functions, or in threads */
 void shim_threads_start(void);
 void shim_threads_stop(void);
 unsigned int shim_run_work(void);

@@ -113,7 +113,7 @@ static inline unsigned int dma_get_max_seg_size(struct device *dev)
 extern unsigned long shim_arch_syncs, shim_arch_flushes;
 extern unsigned long shim_traced;	/* swiotlb_bounced events */
 extern const char *shim_cause;		/* of the last swiotlb_failed event */
-/* Events of pools, and the slots that there were at the last one */
+/* Events of pools, and the slots that the allocator held at the last one */
 struct shim_pool_events {
 	unsigned long grown, freed, transient, held;
 };
@@ -174,7 +174,7 @@ extern bool shim_cc[SHIM_NR_CC_ATTRS];
 struct scatterlist { unsigned long page_link; unsigned int offset, length; };
 struct dma_map_ops { const char *name; };
 
-/* Maps through the ops of the bus, through dma-iommu, or else through dma-direct */
+/* A device maps through its dma_ops, through dma-iommu, or else through dma-direct */
 static inline const struct dma_map_ops *get_dma_ops(struct device *dev)
 {
 	return dev->dma_ops;

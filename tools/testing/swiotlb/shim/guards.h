@@ -4,7 +4,7 @@
 #define SHIM_GUARDS_H
 
 #ifdef SHIM_COVERAGE
-/* That of the kernel has an if (0), a branch which would count as one of the engine */
+/* The macro of the kernel has an if (0), which would count as a branch of the engine */
 #undef __scoped_guard
 #define __scoped_guard(_name, _label, args...)				\
 	for (int _label = 1; _label; _label = 0)			\

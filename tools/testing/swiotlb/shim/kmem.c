@@ -152,7 +152,7 @@ struct shim_usage shim_usage(void)
 /* ---- shrinkers */
 
 static struct shrinker *shrinkers;
-/* Protects the list, also while one is called */
+/* Protects the list, also while a shrinker is called */
 static pthread_mutex_t shrinkers_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...)

@@ -35,7 +35,7 @@ void shim_hardirq_exit(void)
 	BUG();
 }
 
-/* Work runs only between measurements, when no other thread is in the engine */
+/* Called only between measurements, when no other thread is in the engine */
 void synchronize_rcu(void)
 {
 	/* A full barrier, as in the kernel */
@@ -44,7 +44,7 @@ void synchronize_rcu(void)
 
 /* ---- locks */
 
-/* Bits 0 to 7; the other bits are for waiters */
+/* Bits 0 to 7 are set while the lock is held; the other bits are for waiters */
 static __always_inline u8 *locked_byte(spinlock_t *lock)
 {
 	return (u8 *)&lock->val;
@@ -154,7 +154,7 @@ void mutex_unlock(struct mutex *m)
 	smp_store_release(&m->val, 0);
 }
 
-/* ---- per-CPU memory: a unit a CPU, static variables first */
+/* ---- per-CPU memory: one unit per CPU, static variables first */
 
 SHIM_PCPU static long pcpu_anchor __used;
 unsigned long shim_pcpu_offset[NR_CPUS];

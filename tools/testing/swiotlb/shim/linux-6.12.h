@@ -29,8 +29,8 @@ static inline void shim_call_rcu(struct rcu_head *head,
 
 #ifndef SHIM_BENCH
 /*
- * 6.12 calls these for all pools, encrypted or not, and even in atomic context. 7.3 has
- * fixed that. Do not check it, because the reports would hide those that tests look for.
+ * 6.12 calls set_memory_*() for all pools, encrypted or not, and even in atomic context, which
+ * 7.3 has fixed. Do not report this: it would hide the reports that tests look for.
  */
 static inline int shim_unchecked(int (*set)(unsigned long addr, int npages),
 				 unsigned long addr, int npages)

@@ -103,7 +103,7 @@ extern unsigned long shim_totalram;	/* in pages */
 extern unsigned int shim_totalram_ends;
 /* Lowest address of the coherent atomic pool, below 16 MiB; 0 to align it to its size */
 extern phys_addr_t shim_atomic_pool;
-/* Its size, 4 MiB at most */
+/* Size of the coherent atomic pool, at most 4 MiB */
 extern size_t shim_atomic_bytes;
 unsigned long totalram_pages(void);
 #define is_vmalloc_addr(p) ((void)(p), false)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Shim: printk, WARN and BUG. Reports are counted by kind; the runner fails a test with
- * a report that it has not announced.
+ * a report that the test has not announced.
  */
 #ifndef SHIM_REPORT_H
 #define SHIM_REPORT_H

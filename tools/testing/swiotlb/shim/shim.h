@@ -6,7 +6,7 @@
  * cleanup, ...), empty files for all others.
  *
  * Stubs (called by the engine, but do nothing here): kmsan, lockdep classes, sparse and
- * context annotations, exports, tracepoints.
+ * context annotations, exports. Tracepoints only count.
  * Custom (changed on purpose): everything in the files included below.
  */
 #ifndef SWIOTLB_SHIM_H
@@ -75,7 +75,7 @@
 	((void)(dev), (void)(addr), (void)(size), (void)shim_traced++)
 #endif
 
-/* Only copies that the engine makes */
+/* Replace only copies that the engine makes */
 #if defined(SHIM_BENCH) && defined(SHIM_ENGINE)
 #ifdef SHIM_NO_COPY
 #define memcpy(to, from, n) ((void)(to), (void)(from), (void)(n))

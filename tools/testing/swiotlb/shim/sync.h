@@ -130,11 +130,11 @@ void shim_tsan_fence(void);
 
 /*
  * Hooks, called once and then reset. They act as another CPU or an interrupt, just before
- * this CPU gets a lock, loads an RCU-protected pointer, accesses per-CPU data by CPU
- * number, exchanges a 64-bit word or, fully ordered, a 32-bit word, takes a buffer from a
- * magazine (cmpxchg_acquire of an int) or puts one there (cmpxchg_release); or just after
- * it has released a lock or taken a buffer. The hooks around a grace period are called
- * before this CPU waits for it, and after it has ended.
+ * this CPU gets a lock, calls smp_load_acquire(), accesses per-CPU data by CPU number,
+ * exchanges a 64-bit word (cmpxchg_relaxed) or an int (cmpxchg; for shim_before_push
+ * cmpxchg_release), or takes a buffer from a magazine (cmpxchg_acquire of an int); or just
+ * after it has released a lock or tried to take a buffer. The hooks around a grace period are
+ * called before this CPU waits for it, and after it has ended.
  */
 extern void (*shim_before_lock)(void);
 extern void (*shim_before_acquire)(void);
@@ -158,7 +158,7 @@ static __always_inline void shim_hook(void (**hook)(void))
 }
 #endif
 
-/* All trylocks fail, as if another CPU held the lock */
+/* spin_trylock_irqsave() fails, as if another CPU held the lock */
 #ifdef SHIM_BENCH
 #define shim_all_busy false
 #else
@@ -465,8 +465,8 @@ void shim_kfree_rcu(void *ptr);
 /* ---- per-CPU data ---- */
 
 /*
- * Static per-CPU variables are the copies of CPU 0; shim_pcpu_delta[] is the offset from
- * there, or from the start of a dynamic allocation, to the copy of another CPU.
+ * A static per-CPU variable is the copy of CPU 0, and shim_pcpu_static[] has the offsets to
+ * other copies. Those of a dynamic allocation are SHIM_PCPU_UNIT bytes apart.
  */
 extern char __start_shim_percpu[], __stop_shim_percpu[];
 #define SHIM_PCPU_UNIT (1UL << 20)
@@ -516,7 +516,7 @@ void free_percpu(void *p);
 #define put_cpu_var(v) put_cpu_ptr(&(v))
 #define this_cpu_read(v) READ_ONCE(*this_cpu_ptr(&(v)))
 #define this_cpu_write(v, x) WRITE_ONCE(*this_cpu_ptr(&(v)), x)
-/* Only this thread writes the copy, but others may read it, so it must not tear */
+/* Only this thread writes the copy, but others may read it, so the write must not tear */
 #ifndef this_cpu_add
 #define this_cpu_add(v, x) do {						\
 	typeof(v) *__p = this_cpu_ptr(&(v));				\

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Shim: workqueues. There is one queue. Stepped: shim_run_work() runs the work that is
- * due, in the thread of the caller. Threaded: two threads run work, so that two different
- * works may run concurrently; one thread runs RCU callbacks.
+ * Shim: workqueues. There is one queue. Either shim_run_work() runs the work that is due,
+ * in the thread of the caller. Or two threads run work, so that two different works may run
+ * concurrently, and one thread runs RCU callbacks.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -283,7 +283,7 @@ bool flush_work(struct work_struct *work)
 
 	might_sleep();
 	if (!threads_on) {
-		/* No other thread would run it, and the order is not guaranteed */
+		/* No other thread would run the work. Work need not run in order */
 		if (unqueue(work))
 			work->func(work);
 		return waited;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shim: workqueues and time. Work is either stepped by the test (the default: nothing
- * runs until shim_run_work()) or run by threads.
+ * Shim: workqueues and time. By default, work runs only in shim_run_work(). Threads can run
+ * it instead.
  */
 #ifndef SHIM_WORK_H
 #define SHIM_WORK_H
@@ -99,7 +99,7 @@ extern unsigned long shim_jiffies;
 #if BITS_PER_LONG == 64
 #define INITIAL_JIFFIES 0x100000000UL
 #else
-/* They wrap soon */
+/* Jiffies wrap soon, as in the kernel */
 #define INITIAL_JIFFIES (-300UL * HZ)
 #endif
 #define msecs_to_jiffies(ms) ((unsigned long)(ms))

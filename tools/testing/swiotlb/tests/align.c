@@ -79,7 +79,7 @@ static void look_at_alloc_start(const struct fill *f, phys_addr_t tlb)
 	look_at_low_bits(f, tlb);
 }
 
-/* The address shows the alignment of the start, the number of mappings shows the size */
+/* The addresses show the alignment, the number of mappings shows the rounded size */
 TEST(alloc_align_mask_start_and_size)
 {
 	static const unsigned int masks[] = { 0xfff, 0x1fff, 0x3fff, 0xffff,
@@ -256,11 +256,11 @@ TEST(too_large_fails)
 	CHECK(map(dev, orig, (256 << 10) + 1, DMA_TO_DEVICE) == MAP_FAILED_ADDR);
 	CHECK(map(dev, orig, 1 << 20, DMA_TO_DEVICE) == MAP_FAILED_ADDR);
 	CHECK(map_full(dev, orig, 253 << 10, 0xffff, DMA_TO_DEVICE, 0) != MAP_FAILED_ADDR);
-	/* ... but for an alignment above a page */
+	/* The only WARN is that for an alignment above a page */
 	expect_warns(0xffff > ~PAGE_MASK);
 }
 
-/* With a bus offset, boundary and alignment are those of DMA addresses */
+/* With a bus offset, boundary and alignment apply to DMA addresses */
 TEST(boundary_and_alignment_are_the_devices)
 {
 	static struct bus_dma_region range[2];

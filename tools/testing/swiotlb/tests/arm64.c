@@ -15,7 +15,7 @@ int sysctl_overcommit_memory;
 
 #include ARM64_PREINIT
 
-/* Boot with 2 GiB, all of it below the DMA limit: the size of the pool in bytes */
+/* Boot with 2 GiB, all below the DMA limit; returns the size of the pool in bytes */
 static size_t boot_arm64(const char *swiotlb_arg)
 {
 	shim_init();

@@ -22,7 +22,7 @@ struct dma_gen_pool {
 #define SHARED_POOL(name) struct dma_gen_pool name = { .cc_shared = true }
 #endif
 
-/* No CMA, and an empty pool that takes all that it is given */
+/* Stubs: there is no CMA, and the pool accepts any memory */
 static bool cma_in_zone(gfp_t gfp)
 {
 	return false;
@@ -56,7 +56,7 @@ static void look_for_stale(const void *vaddr, size_t bytes)
 	stale += !all_bytes(vaddr, bytes, 0);
 }
 
-/* Leave something in all free memory of one size */
+/* Leave stale data in the free blocks that are allocated next */
 static void soil(void)
 {
 	unsigned int i, n = 64, order = get_order(POOL_BYTES);

@@ -35,7 +35,7 @@ TEST_BASE_FAILS(slot_behind_the_cursor_is_found,
 	nvme = new_device(0xfff, 0);
 	orig = new_buffer(PAGE_SIZE, 0);
 	fill_slots(dev, pool, tlbs, 512);
-	/* After this the search begins at slot 4 */
+	/* After this map, the search of the base begins at slot 4 */
 	unmap(dev, tlbs[3], IO_TLB_SIZE, DMA_TO_DEVICE);
 	tlb = map(dev, orig, IO_TLB_SIZE, DMA_TO_DEVICE);
 	CHECK_EQ(tlb, tlbs[3]);
@@ -60,7 +60,7 @@ TEST_BASE_FAILS(torn_down_pool_is_gone,
 	CHECK(slots_used() <= 0);
 	CHECK(map(dev, new_buffer(64, 0), 64, DMA_TO_DEVICE) == MAP_FAILED_ADDR);
 
-	/* A late pool replaces it */
+	/* A late pool can replace the boot pool */
 	CHECK_EQ(swiotlb_init_late(SZ_2M, GFP_KERNEL | __GFP_DMA32, NULL), 0);
 	CHECK(is_swiotlb_active(dev));
 	tlb = map(dev, new_buffer(64, 0), 64, DMA_TO_DEVICE);
@@ -68,7 +68,7 @@ TEST_BASE_FAILS(torn_down_pool_is_gone,
 	unmap(dev, tlb, 64, DMA_TO_DEVICE);
 }
 
-/* Let one of the allocations after that of the pool fail */
+/* Let all allocations after the first @arg fail. The first one is that of the pool */
 static void early_metadata_fails(const void *arg)
 {
 	struct shim_usage before;
@@ -117,7 +117,7 @@ TEST_BASE_FAILS(min_align_mask_above_the_boundary,
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 
-/* If the boot pool had to shrink, added pools have its reduced size */
+/* The base adds pools of the size of the boot pool, which has to shrink here */
 TEST_BASE_FAILS(pools_after_a_short_boot_pool_have_whole_areas,
 		"as many areas as CPUs, however few slots there are")
 {
@@ -201,7 +201,7 @@ TEST_BASE_FAILS(slots_of_transient_pools_add_up, "L1, see dynamic.c")
 	CHECK(slots_transient() >= PAGE_SLOTS);
 	unmap(nvme, tlb, PAGE_SIZE, DMA_TO_DEVICE);
 	CHECK_EQ(slots_used(), 512);
-	/* It counts until its memory is freed */
+	/* The pool counts until its memory is freed */
 	shim_run_work();
 	CHECK_EQ(slots_transient(), 0);
 	for (i = 0; i < 512; i++)

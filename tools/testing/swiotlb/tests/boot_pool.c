@@ -17,7 +17,7 @@ TEST(early_pool_and_exit_leave_nothing)
 	CHECK(shim_log_has("MB)"));
 }
 
-/* No device needs a pool, so there is none to free later */
+/* If no device needs a pool, none is made, and none is freed later */
 TEST(no_pool_if_devices_reach_all_memory)
 {
 	struct shim_usage before;
@@ -114,7 +114,7 @@ TEST(late_pool_without_memory_fails)
 	before = shim_usage();
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	CHECK_EQ(swiotlb_init_late(SZ_4M, GFP_KERNEL, NULL), -ENOMEM);
-	/* ... and nothing leaks, whichever allocation fails */
+	/* Nothing leaks, whichever allocation fails */
 	for (i = 0; i < 3; i++) {
 		shim_fail_none();
 		shim_faults[SHIM_FAULT_KMALLOC] =
@@ -222,7 +222,7 @@ TEST(early_pool_is_decrypted_and_encrypted_again)
 	CHECK_EQ(shim_usage().memblock_pages, before.memblock_pages);
 }
 
-/* It must not count as in use forever: growth and shrinking depend on that count */
+/* A pool that is not decrypted must not count as in use: growth depends on that count */
 TEST_BASE_FAILS(pool_that_is_not_decrypted_is_none, "it counts as used for ever")
 {
 	struct shim_usage before, after;
@@ -237,14 +237,13 @@ TEST_BASE_FAILS(pool_that_is_not_decrypted_is_none, "it counts as used for ever"
 	CHECK_EQ(after.memblock_pages, before.memblock_pages);
 	CHECK_EQ(after.decrypted_pages, 0);
 	CHECK_EQ(shim_work_queued(), 0);
-	/* A late pool can replace it */
+	/* A late pool can replace the boot pool */
 	shim_fail_none();
 	CHECK_EQ(swiotlb_init_late(SZ_1M, GFP_KERNEL | __GFP_DMA32, NULL), 0);
 	CHECK(map(new_device(0, 0), new_buffer(64, 0), 64, DMA_TO_DEVICE) !=
 	      MAP_FAILED_ADDR);
 }
 
-/* Pages in an unknown state are lost rather than freed */
 TEST(pool_in_an_unknown_state_is_lost)
 {
 	struct shim_usage before;
@@ -273,7 +272,6 @@ TEST(failed_decrypt_disables_the_pool)
 	CHECK(shim_log_has("Failed to decrypt default memory pool, disabling it"));
 }
 
-/* Pages in an unknown state are lost rather than freed */
 TEST(failed_encrypt_leaks_the_early_pool)
 {
 	long pages;

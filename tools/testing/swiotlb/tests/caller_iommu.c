@@ -46,7 +46,7 @@ static unsigned long page_requests(void)
 	return shim_faults[SHIM_FAULT_PAGES].calls + shim_faults[SHIM_FAULT_CONTIG].calls;
 }
 
-/* No memory is requested, at once or later */
+/* Check that no memory is requested, at once or later */
 static void check_no_hunt(unsigned long before)
 {
 	ticks(3);
@@ -315,7 +315,6 @@ TEST_BASE_FAILS(shortage_counts_reachable_pools_only,
 	CHECK(!shim_log_has(total));
 }
 
-/* A device out of reach does not affect the maps and events of other devices */
 TEST(device_out_of_reach_costs_others_nothing)
 {
 	struct device *xhci, *dev;

@@ -486,7 +486,6 @@ TEST(highmem_begins_within_a_buffer)
 	shim_highmem_start = SHIM_HIGHMEM;
 }
 
-/* For a noncoherent device, map and unmap must flush the caches */
 TEST(noncoherent_device_syncs_caches)
 {
 	phys_addr_t orig;

@@ -4,7 +4,6 @@
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 
-/* A full allocator requests a pool, and uses it */
 TEST(grows_when_full)
 {
 	static phys_addr_t tlbs[4096];
@@ -79,7 +78,7 @@ TEST_BASE_FAILS(bounces_through_grown_and_transient_pools, "L1, as below")
 		check_bounce(dev, 5000 + i * 700, 0x10 + i * 0x210);
 }
 
-/* Grow from 1 MiB to 256 MiB: each address must find its pool */
+/* Grow from 1 MiB until 256 MiB are mapped: each address must find its pool */
 TEST(many_pools)
 {
 	static phys_addr_t tlbs[8192];
@@ -190,13 +189,13 @@ static void transient_round_trip(void)
 	shim_hardirq_enter();
 	unmap(dev, tlb, 4096, DMA_TO_DEVICE);
 	shim_hardirq_exit();
-	/* Readers may still use it, so it is not freed before a grace period */
+	/* Readers may still use the pool, so it is not freed before a grace period */
 	CHECK_EQ(shim_usage().kmallocs, before.kmallocs);
 	shim_run_work();
 	CHECK(slots_transient() <= 0);
 	after = shim_usage();
 	CHECK(after.pages + after.kmallocs < before.pages + before.kmallocs);
-	/* Later calls with its address must be harmless */
+	/* Later calls with the address of the freed pool must be harmless */
 	unmap(dev, tlb, 4096, DMA_TO_DEVICE);
 	swiotlb_sync_single_for_cpu(dev, tlb, 4096, DMA_FROM_DEVICE);
 }
@@ -282,7 +281,7 @@ TEST_BASE_FAILS(no_storm_when_memory_is_short, "it tries again at each failure")
 	shim_fail(SHIM_FAULT_PAGES, 0, -1);
 	shim_fail(SHIM_FAULT_CONTIG, 0, -1);
 	shim_fail(SHIM_FAULT_KMALLOC, 0, -1);
-	/* Fill it again, including pools that were added before */
+	/* Fill all pools again, including those that were added before */
 	for (i = 0; i < 1000000; i++)
 		if (map_full(dev, buf, 4096, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN) ==
 		    MAP_FAILED_ADDR)
@@ -329,7 +328,7 @@ TEST(growth_decrypts_once_a_pool)
 	dev = new_device(0, 0);
 	buf = new_buffer(262144, 0);
 	shim_fail(SHIM_FAULT_ATOMIC_POOL, 0, -1);
-	/* The reserve of decrypted memory is added first */
+	/* While nothing is mapped, no pool is added, not even as a reserve */
 	shim_run_work();
 	n = map_until_full(dev, buf, 262144, tlbs, 4096);
 	shim_faults[SHIM_FAULT_DECRYPT].calls = 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The cost of a map that fails, and of all maps until the pool is full. Map, unmap and
- * sync access only the data of their own CPU. They never iterate over CPUs, whether quiet
- * or not, however many pools there are, and whichever of them the device reaches.
+ * sync access only the data of their own CPU. They never iterate over CPUs, with or
+ * without a message, however many pools there are, and whichever the device reaches.
  */
 #include <stdio.h>
 #include <time.h>
@@ -56,7 +56,7 @@ static void check_failing(struct device *dev, phys_addr_t orig, const char *what
 		  (visits() - before) / 32);
 }
 
-/* Map and unmap on each CPU, so that each has all of its per-CPU data */
+/* Map and unmap on each CPU, so that the per-CPU data of each is in use */
 static void use_all_cpus(struct device *dev, phys_addr_t orig)
 {
 	phys_addr_t mine[40];
@@ -102,7 +102,7 @@ TEST(failing_map_looks_at_no_other_cpu)
 	}
 }
 
-/* A full pool, and no memory for another pool */
+/* Fill @arg pools, and leave no memory for another one */
 static void fail_with_pools(const void *arg)
 {
 	unsigned int want = *(const unsigned int *)arg;
@@ -186,7 +186,6 @@ TEST(map_and_unmap_look_at_no_other_cpu_at_any_level)
 	}
 }
 
-/* A quiet failure, too, is counted and traced */
 TEST(quiet_failures_are_counted)
 {
 	struct device *dev;

@@ -11,7 +11,7 @@
 /* In ticks: much longer than all delays together */
 #define LONG 120
 
-/* Tick until a pool is in that state, at most LONG ticks */
+/* Tick until a pool is in @state, at most LONG ticks */
 static bool ticks_until(const char *state)
 {
 	unsigned int n;
@@ -39,7 +39,7 @@ static void check_as_after_boot(long nslots)
 	check_used(0);
 }
 
-/* All of 256 MiB is freed within half a minute, without a leak */
+/* After a load of 250 MiB, all added pools are freed within half a minute, without a leak */
 TEST(frees_what_it_has_added)
 {
 	struct shim_usage before;
@@ -166,7 +166,7 @@ static void close_pools(void)
 
 /*
  * An unmap sees the pool open, but the pool is closed and drained before the buffer
- * reaches the magazine. Then the buffer is below another one, which is in use.
+ * reaches the magazine. Then the buffer is below another one, which is mapped again and again.
  */
 TEST(buffer_kept_late_does_not_hold_a_pool)
 {
@@ -210,7 +210,7 @@ TEST(load_does_not_hold_a_closed_pool)
 	last = map(dev, orig, 4096, DMA_TO_DEVICE);
 	CHECK(swiotlb_find_pool(dev, tlbs[0]) != swiotlb_find_pool(dev, last));
 	unmap_pieces(0, 160);
-	/* The worker has seen that */
+	/* Let the worker see the lower use */
 	ticks(1);
 	close_pools();
 	unmap(dev, last, 4096, DMA_TO_DEVICE);
@@ -221,7 +221,7 @@ TEST(load_does_not_hold_a_closed_pool)
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
-/* One buffer of the youngest pool stays mapped; returns its number */
+/* Unmap all but one buffer of the youngest pool; returns the number of that buffer */
 static unsigned int leave_one(unsigned int n)
 {
 	struct io_tlb_pool *youngest = swiotlb_find_pool(dev, tlbs[n - 1]);
@@ -411,7 +411,6 @@ TEST(device_that_is_never_served_keeps_nothing)
 	check_as_after_boot(nslots);
 }
 
-/* Pools are kept while bursts repeat within the quiet time */
 TEST(keeps_pools_between_bursts)
 {
 	unsigned int i;
@@ -537,7 +536,7 @@ TEST(shrinker_takes_nothing_that_is_in_use)
 	nslots = slots_total();
 	ticks(1);
 	for (i = 0; i < 4; i++) {
-		/* Twice what is in use is needed */
+		/* Twice the slots in use are needed */
 		CHECK_EQ(shim_shrink(&freed) * (PAGE_SIZE / IO_TLB_SIZE),
 			 nslots - 2 * slots_used());
 		shim_run_work();
@@ -649,7 +648,6 @@ TEST(shrinks_after_a_long_load)
 	check_as_after_boot(nslots);
 }
 
-/* When pools are freed, the limits of magazines shrink with the allocator */
 TEST(magazines_of_a_smaller_allocator_hold_less)
 {
 	static phys_addr_t small[126];
@@ -693,7 +691,7 @@ TEST(bursts_between_ticks_count)
 	CHECK_EQ(slots_event("transient"), 0);
 }
 
-/* Boot pool with the slots that are kept in reserve, and as many again */
+/* Slots of a boot pool that is as large as the largest reserve */
 #define PLENTY (16 * 512)
 
 static void start_encrypted(const char *arg)

@@ -79,7 +79,7 @@ static void fill_older_pools(void)
 	orig = new_buffer(SZ_256K, 0);
 	map_pieces(OLDER);
 	CHECK_EQ(slots_event("grown"), 2);
-	/* This registers the shrinker */
+	/* Let the worker see the load */
 	ticks(1);
 }
 
@@ -112,7 +112,10 @@ TEST(closing_waits_for_a_map_that_has_begun)
 	for (i = 0; i < OLDER; i++)
 		if (i % 3)
 			unmap(dev, tlbs[i], PIECE, DMA_TO_DEVICE);
-	/* After a full search the areas record this, so that the next map skips their locks */
+	/*
+	 * This search fails in the older pools, and sets @longest of their areas: the next map
+	 * does not lock them.
+	 */
 	big = map(dev, orig, SZ_256K - PAGE_SIZE, DMA_TO_DEVICE);
 	youngest = swiotlb_find_pool(dev, big);
 	CHECK(youngest && youngest != swiotlb_find_pool(dev, tlbs[OLDER - 1]));

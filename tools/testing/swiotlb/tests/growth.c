@@ -149,7 +149,7 @@ TEST(growth_follows_a_burst)
 
 /*
  * The alignment may exclude the first slot of an area, so a pool that is added has areas
- * larger than any mapping, however many there should be:
+ * larger than any mapping, however many areas it should have:
  *
  *	area	| 0 | 1 | 2 |  ...  | 127 | 128 | ...
  *	mapping	    [ 128 slots                 ]
@@ -173,23 +173,23 @@ TEST(pool_that_is_added_has_room_from_an_odd_slot_on)
 	CHECK(mapped);
 }
 
-/* If pools have to be decrypted, 8 MiB are kept free while any slot is in use */
+/* If pools have to be decrypted, 16 MiB are kept free while any slot is in use */
 TEST(reserve_is_for_the_time_of_use)
 {
 	boot_encrypted("512,1");
 	start_with(new_device(0, 0));
 	map_pieces(MIB_PIECES / 2 + 1);
-	CHECK(slots_total() - slots_used() >= 8 * MIB_SLOTS);
+	CHECK(slots_total() - slots_used() >= 16 * MIB_SLOTS);
 	unmap_pieces(1, MIB_PIECES / 2 + 1);
 	ticks(60);
-	CHECK(slots_total() - slots_used() >= 8 * MIB_SLOTS);
+	CHECK(slots_total() - slots_used() >= 16 * MIB_SLOTS);
 	unmap_pieces(0, 1);
 	ticks(60);
 	CHECK_EQ(slots_total(), MIB_SLOTS);
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
-/* A search covers as many areas as the pool with the most areas has */
+/* A search covers all areas of each pool, even if another pool has fewer */
 TEST(pool_with_fewer_areas_hides_none_of_others)
 {
 	unsigned int n;
@@ -298,7 +298,6 @@ TEST(worker_looks_a_little_more_often_where_memory_is_encrypted)
 	CHECK_MSG(works > 18 && works <= 66, "%u works in a second", works);
 }
 
-/* Any number of failed maps causes only one check per jiffy */
 TEST(worker_looks_once_in_a_jiffy)
 {
 	unsigned int i;
@@ -354,7 +353,7 @@ static void end_growth(void)
 
 	pages_before = shim_usage().pages;
 	BUG_ON(pthread_create(&platform, NULL, ask_for_base, NULL));
-	/* The worker will find growth disabled */
+	/* Wait until growth is disabled, before the worker continues */
 	while (default_swiotlb_limit() == limit)
 		sched_yield();
 }
@@ -371,7 +370,7 @@ TEST(pool_that_comes_too_late_is_not_added)
 	CHECK_EQ(shim_work_queued(), 0);
 }
 
-/* All pool numbers are taken: the allocated pool is freed, and does not count */
+/* All pool numbers are taken: no pool is made, and nothing counts towards the limit */
 TEST(pools_without_a_number_do_not_widen_the_limit)
 {
 	static struct io_tlb_pool taken;
@@ -592,7 +591,6 @@ TEST(pause_after_a_failed_decryption_is_the_longest)
 	CHECK(when[2] - when[1] >= LONGEST);
 }
 
-/* Reopening a closed pool needs no memory */
 TEST(closed_pool_opens_though_memory_is_short)
 {
 	unsigned long freed;
@@ -664,7 +662,6 @@ static bool map_if_blocks_are_small(unsigned int i)
 	return mapped;
 }
 
-/* If memory is available only in small pieces, add more and smaller pools */
 TEST(grows_in_smaller_pieces)
 {
 	unsigned int i;

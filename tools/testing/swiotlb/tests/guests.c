@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Confidential guests: what they share at boot, under load and afterwards. Time is
- * simulated: each ms 1 MiB is mapped in hard interrupts, and the worker takes 8 of them.
+ * Confidential guests: how much memory they share at boot, under load and afterwards. Time
+ * is simulated: each ms 1 MiB is mapped in hard interrupts, and the worker runs every 8 ms.
  */
 #include <stdio.h>
 #include "harness.h"
@@ -68,7 +68,7 @@ static void boot_x86(unsigned long gib)
 
 #define TABLE_MIB 256
 
-/* "make guests" prints what it finds, for both engines */
+/* "make guests" collects the line that this prints, for both engines */
 static void check_memory(const void *arg)
 {
 	unsigned long gib = *(const unsigned long *)arg, at_boot, most;
@@ -98,8 +98,8 @@ TEST_BASE_FAILS(guest_shares_little_at_boot_and_after_load, "6 % at boot, for go
 }
 
 /*
- * What a user asks for: 1 GiB in flight for 5 minutes, of which 6 MiB are replaced in each
- * second, with a pool of 64 MiB
+ * A load that a user needs: 1 GiB in flight for 5 minutes, of which 6 MiB are replaced in
+ * each second, with a pool of 64 MiB.
  */
 TEST_BASE_FAILS(guest_holds_1_gib_in_flight_for_5_minutes, "maps fail, and all is kept")
 {

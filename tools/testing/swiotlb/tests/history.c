@@ -60,7 +60,6 @@ TEST_FULL(search_at_a_boundary_ends, NULL, 10)
 	CHECK(map(dev, orig, 4096, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
 }
 
-/* Starting debugfs must not reset counters that are already in use */
 TEST(debugfs_does_not_reset_counters)
 {
 	phys_addr_t orig, tlb;
@@ -115,7 +114,6 @@ TEST_BASE_FAILS(too_large_is_said_to_be_too_large, "L6: it says that the buffer 
 	CHECK(shim_log_has("(sz: 262145 bytes): it can never map more than 262144"));
 }
 
-/* A map finds out that a pool is full without taking the lock of each area */
 TEST_BASE_FAILS(full_pool_costs_no_lock_for_each_area,
 		"L7: it takes the lock of each area, at each attempt")
 {

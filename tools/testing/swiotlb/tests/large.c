@@ -35,7 +35,7 @@ static phys_addr_t map_large(struct device *dev, phys_addr_t orig, size_t size)
 	return tlb;
 }
 
-/* The device changes one byte in @step, and the CPU must see each after a sync */
+/* Device and CPU change one byte in @step in turn: a sync must show it to the other side */
 static void check_syncs(struct device *dev, phys_addr_t orig, phys_addr_t tlb,
 			size_t size, size_t step)
 {
@@ -54,10 +54,7 @@ static void check_syncs(struct device *dev, phys_addr_t orig, phys_addr_t tlb,
 	}
 }
 
-/*
- *	original  |..........................|
- *	bounce    |..........................|    at any offset: sync, copy
- */
+/* Map, sync and unmap a buffer: no byte is lost, and the pool is freed later */
 static void check_mapping(struct device *dev, size_t size, unsigned int offset)
 {
 	phys_addr_t orig = new_buffer(size, offset), tlb;
@@ -103,7 +100,7 @@ TEST(large_mapping_keeps_the_offset_in_a_page)
 	check_mapping(new_device(PAGE_SIZE - 1, 0), MIB(3), PAGE_SIZE - 1);
 	/* The offset adds 16 slots: a pool of 2 MiB is too small */
 	check_mapping(new_device(SZ_64K - 1, 0), MIB(2), SZ_32K);
-	/* A larger alignment than the 2 MiB of pools */
+	/* An alignment larger than 2 MiB, the unit in which pools are made */
 	check_mapping(new_device(MIB(4) - 1, 0), MIB(3), MIB(1) + 5);
 }
 
@@ -173,7 +170,6 @@ TEST(pool_of_large_mappings_goes_when_growth_ends)
 	CHECK_EQ(map_large(dev, orig, MIB(8)), MAP_FAILED_ADDR);
 }
 
-/* Two large mappings at once have no byte in common */
 TEST(large_mappings_do_not_overlap)
 {
 	phys_addr_t orig, a, b;
@@ -192,9 +188,9 @@ TEST(large_mappings_do_not_overlap)
 }
 
 /*
- * The chunks of a buffer of the system heap, two in each pool:
+ * Chunks of 1 MiB, as the dma-buf system heap allocates them, share pools of 2 MiB:
  *
- *	| a | b |   | c |   |     and the same again after they are unmapped
+ *	| a | b |   | c |   |
  */
 TEST(chunks_of_a_buffer_share_pools)
 {
@@ -226,7 +222,9 @@ TEST(chunks_of_a_buffer_share_pools)
 }
 
 /*
- *	| a | b | c | d |   after a and c end, no run of two is free; after b ends, one is
+ * With a and c unmapped, no free run has room for two chunks; with b unmapped, too, one has:
+ *
+ *	| a | b | c | d |
  */
 TEST(large_mapping_fits_when_neighbours_end)
 {
@@ -249,7 +247,7 @@ TEST(large_mapping_fits_when_neighbours_end)
 	unmap(dev, two, MIB(1), BOTH);
 }
 
-/* A chunk does not use the pool of a frame, which it could keep for a long time */
+/* A small mapping, which may last, does not use a pool of more than twice its size */
 TEST(chunk_leaves_pools_of_frames_alone)
 {
 	phys_addr_t orig, tlb;
@@ -326,7 +324,7 @@ static void other_frame_ends(void)
 	unmap(other_dev, other_tlb, MIB(40), BOTH);
 }
 
-/* It waits until the other mapping ends, and gets the pool of that one */
+/* A large map waits until another large mapping ends, and gets its pool */
 TEST(large_mapping_waits_for_another_one)
 {
 	unsigned long began;
@@ -346,7 +344,10 @@ TEST(large_mapping_waits_for_another_one)
 	unmap(other_dev, tlb, MIB(40), BOTH);
 }
 
-/* Another caller counts the slots of a pool, and cannot make it: at these unlocks of a try */
+/*
+ * Another caller counts the slots of a pool of 40 MiB, and then does not make the pool. This plan
+ * lasts from unlock @plan_begins to unlock @plan_ends of the map.
+ */
 static const unsigned long planned = MIB(40) >> IO_TLB_SHIFT;
 static unsigned int unlocks, plan_begins, plan_ends;
 static bool is_planned;
@@ -381,8 +382,8 @@ static void stop_planning(void)
 }
 
 /*
- * The limit refuses a pool, and allows it again. Whenever that is in a try, the map gets it, or
- * waits and gets it.
+ * The limit refuses a pool for a while. At whichever unlocks of the map that begins and ends, the
+ * map gets a pool, if necessary after a wait.
  */
 TEST(large_mapping_misses_no_room_that_is_made)
 {
@@ -395,7 +396,7 @@ TEST(large_mapping_misses_no_room_that_is_made)
 	for (plan_begins = 0; plan_begins < 12; plan_begins++)
 		for (plan_ends = plan_begins + 1; plan_ends < 14; plan_ends++) {
 			unlocks = 0;
-			/* If the caller waits before, that was all of its try */
+			/* If the map waits before @plan_ends, end the plan then */
 			meanwhile = stop_planning;
 			shim_after_unlock = plan_at_an_unlock;
 			tlb = map_large(other_dev, orig, MIB(40));
@@ -411,7 +412,7 @@ TEST(large_mapping_misses_no_room_that_is_made)
 	CHECK(tries > 3);
 }
 
-/* No memory is contiguous: a larger pool is not tried, and it would free those of others */
+/* If no contiguous memory is found, no larger pool is tried, which would free idle pools */
 TEST(large_mapping_tries_no_power_of_two_without_memory)
 {
 	phys_addr_t tlb;
@@ -428,7 +429,7 @@ TEST(large_mapping_tries_no_power_of_two_without_memory)
 	shim_fail_none();
 }
 
-/* A task waits once, in whatever queue */
+/* A task that has waited in vain for a large mapping does not wait for slots, either */
 TEST(large_mapping_that_timed_out_does_not_wait_in_pieces)
 {
 	phys_addr_t orig, tlb;
@@ -455,7 +456,9 @@ TEST(large_mapping_that_timed_out_does_not_wait_in_pieces)
 }
 
 /*
- *	limit 63 MiB: | boot | 40 MiB in use | 19 MiB, and a pool of 19 MiB has 20 |
+ * The size of a pool is a multiple of 2 MiB, so a mapping of 19 MiB needs 20 MiB:
+ *
+ *	limit 63 MiB: | boot, 4 MiB | 40 MiB in use | 19 MiB are left |
  */
 TEST(large_mapping_waits_for_whole_pieces)
 {
@@ -489,7 +492,7 @@ TEST(large_mapping_above_the_limit_fails_at_once)
 
 /*
  * 4 MiB at boot, 16 MiB added for a load that has just ended, and an idle pool of 40 MiB, which
- * is too small for the large mapping that follows: only the large pool is freed
+ * is too small for the large mapping that follows: only the large pool is freed.
  */
 TEST(large_mapping_closes_no_other_pools)
 {
@@ -532,7 +535,7 @@ TEST(large_mapping_lies_above_if_the_device_reaches_that)
 	CHECK(tlb != MAP_FAILED_ADDR);
 	CHECK(tlb >= SHIM_HIGH_START);
 	unmap(dev, tlb, MIB(34), BOTH);
-	/* A device with less reach cannot use the idle pool there */
+	/* A device with less reach cannot use that pool, which is idle now */
 	dev = device_below(DMA_BIT_MASK(32));
 	tlb = map_large(dev, orig, MIB(34));
 	CHECK(tlb + MIB(34) - 1 <= DMA_BIT_MASK(32));
@@ -589,8 +592,8 @@ TEST(large_mapping_crosses_no_boundary)
 }
 
 /*
- * The limit allows a pool of 34 MiB, which may cross, and none of 64 MiB. A pool that crosses must
- * not be made again and again.
+ * The limit allows a pool of 34 MiB, which may cross a boundary of the device, but none of 64 MiB.
+ * A pool that crosses a boundary must not be made again and again.
  */
 TEST(large_mapping_that_crosses_at_the_limit_fails_at_once)
 {
@@ -614,7 +617,7 @@ TEST(large_mapping_that_crosses_at_the_limit_fails_at_once)
 	CHECK(jiffies - began < HZ);
 }
 
-/* The other mapping does not end, and 19 MiB are left of the limit */
+/* The limit leaves 19 MiB, too little for a pool of 20 MiB */
 TEST(large_mapping_names_the_limit)
 {
 	phys_addr_t tlb;
@@ -629,7 +632,7 @@ TEST(large_mapping_names_the_limit)
 	unmap(other_dev, tlb, MIB(40), BOTH);
 }
 
-/* A large pool is no room for others: at the limit the worker sleeps, and the log says why */
+/* Small maps find no room in a large pool: at the limit they do not wake the worker */
 TEST(large_mapping_does_not_hide_the_limit)
 {
 	struct swiotlb_mem *mem = &swiotlb_default_mem;
@@ -646,7 +649,7 @@ TEST(large_mapping_does_not_hide_the_limit)
 		shim_advance(2);
 		shim_run_work();
 	}
-	/* A caller that does not want to be reported is not the cause of a message */
+	/* The limit is logged once, but not for a map with DMA_ATTR_NO_WARN */
 	CHECK_EQ(map_full(dev, orig, SZ_64K, 0, BOTH, DMA_ATTR_NO_WARN), MAP_FAILED_ADDR);
 	CHECK_EQ(shim_log_count("is all that swiotlb may have"), 0);
 	for (i = 0; i < 2; i++) {
@@ -668,7 +671,7 @@ TEST(large_mapping_does_not_hide_the_limit)
  *
  *	|  boot, full, 1 MiB  |  transient, 1 MiB  |  room, 1 MiB  |
  *
- * They end soon, so the next map that finds no room wakes the worker.
+ * Transient pools end soon, so the next map that finds no room wakes the worker.
  */
 TEST(limit_reached_by_transient_pools_is_not_the_end)
 {
@@ -693,7 +696,7 @@ TEST(limit_reached_by_transient_pools_is_not_the_end)
 
 /*
  * The same for a device that reaches all memory. The limit of the wider allocator is for
- * both, and transient pools count in the narrower one. Then both are at the limit, and full.
+ * both, and transient pools count in the narrower one.
  */
 TEST(limit_of_both_reached_by_transient_pools_is_not_the_end)
 {
@@ -716,7 +719,7 @@ TEST(limit_of_both_reached_by_transient_pools_is_not_the_end)
 	tlbs[32] = map_full(dev, orig, SZ_64K, 0, BOTH, DMA_ATTR_NO_WARN);
 	CHECK(tlbs[32] != MAP_FAILED_ADDR);
 	CHECK(READ_ONCE(any->growth.failed) && !READ_ONCE(low->growth.failed));
-	/* They end, and a pool takes their room, until both allocators are full */
+	/* Without transient pools, pools are added until the limit is reached, and fill up */
 	unmap_all(dev, SZ_64K, tlbs + 16, 17);
 	shim_advance(2);
 	shim_run_work();
@@ -731,7 +734,7 @@ TEST(limit_of_both_reached_by_transient_pools_is_not_the_end)
 	CHECK(!READ_ONCE(any->growth.failed) && !READ_ONCE(low->growth.failed));
 }
 
-/* Waiting would be useless: no unmap makes memory contiguous */
+/* The map does not wait, since no unmap makes memory contiguous */
 TEST(large_mapping_does_not_wait_for_memory)
 {
 	unsigned long began;
@@ -803,8 +806,8 @@ TEST(large_mapping_lies_in_the_window_of_a_bus)
 }
 
 /*
- * The bits of min_align_mask are those of the address that the device sees, which are not those
- * of memory:
+ * min_align_mask applies to the address that the device sees, which differs from the physical
+ * address:
  *
  *	memory   0x0 |.........|          bus   0x3000 |.........|
  */
@@ -876,7 +879,7 @@ static void map_without_sleep(void)
 			     DMA_ATTR_NO_WARN);
 }
 
-/* Fill the boot pool, and expect a transient pool while another pool is being added */
+/* Map @bytes of the boot pool, and map 64 KiB more while the next pool is being added */
 static void fill_and_watch(size_t bytes)
 {
 	phys_addr_t orig = new_buffer(SZ_64K, 0);
@@ -890,7 +893,7 @@ static void fill_and_watch(size_t bytes)
 }
 
 /*
- * A pool counts once at each moment, also when it has just been added:
+ * A large pool counts once towards the limit, also while it is being added:
  *
  *	limit 32 MiB   | boot, 4 MiB, full | 20 MiB for one mapping | 8 MiB are left |
  */
@@ -928,7 +931,7 @@ TEST(pool_that_is_added_counts_once)
 	CHECK_EQ(room, MIB(1) >> IO_TLB_SHIFT);
 }
 
-/* What was planned no longer counts if there is no memory, or only for a smaller pool */
+/* Planned slots no longer count if there is no memory, or only for a smaller pool */
 TEST(pool_that_is_not_made_does_not_count)
 {
 	boot("512,1,dynamic,max=6M");
@@ -955,8 +958,8 @@ struct entry {
 #define MOST_ENTRIES 512
 
 /*
- * As memory of vmalloc(): pages that are contiguous for the CPU are single ones, or short and
- * long runs, in another order.
+ * Like vmalloc(): memory that is contiguous for the CPU consists of single pages, and of short and
+ * long runs of pages, in another order.
  *
  *	vmalloc()   | 0 | 1 | 2   3 | 4   5   6 |
  *	memory      | 4   5   6 |   | 2   3 |   | 1 |   | 0 |
@@ -983,7 +986,7 @@ static u8 *there_of(struct device *dev, const struct entry *e)
 	return phys_to_virt(dma_to_phys(dev, e->tlb));
 }
 
-/* The first byte of memory without a linear mapping lies @arg bytes behind the start */
+/* If @arg is not %NULL, memory from *@arg bytes after the start on has no linear mapping */
 static void maps_a_scatterlist(const void *arg)
 {
 	const size_t size = MIB(24), at = PAGE_SIZE / 2 + 1;
@@ -1003,7 +1006,7 @@ static void maps_a_scatterlist(const void *arg)
 	for (i = 0; i < n; i++) {
 		e = &entries[i];
 		fill_pattern(shim_at(e->orig), e->bytes, i);
-		/* As dma_direct_map_sg() */
+		/* dma_direct_map_sg() maps each entry like this */
 		e->tlb = swiotlb_map(dev, e->orig, e->bytes, BOTH, DMA_ATTR_MAY_SLEEP);
 		if (!CHECK(e->tlb != DMA_MAPPING_ERROR))
 			return;
@@ -1013,7 +1016,7 @@ static void maps_a_scatterlist(const void *arg)
 	CHECK(nlarge > 0 && n > nlarge);
 	CHECK_EQ(slots_event("large"), nlarge);
 
-	/* All of it, and then a byte of each page */
+	/* Check all bytes, and then one byte of each page with a sync */
 	for (i = 0; i < n; i++)
 		CHECK(has_pattern(there_of(dev, &entries[i]), entries[i].bytes, i));
 	for (i = 0; i < n; i++) {
@@ -1058,7 +1061,6 @@ TEST(large_mapping_cannot_cross_a_boundary)
 	CHECK_EQ(slots_event("grown"), 0);
 }
 
-/* A mapping of 40 MiB does not count as demand for other pools */
 TEST(large_mapping_lets_no_other_pool_grow)
 {
 	struct device *dev;
@@ -1095,7 +1097,7 @@ TEST(large_mapping_ends_once_and_as_a_whole)
 	CHECK_EQ(pools_that_are("large"), 0);
 }
 
-/* Without contiguous memory the map fails with a message, and does not leak */
+/* Without contiguous memory a map fails with a message. A failed map does not leak */
 TEST(large_mapping_without_memory_fails)
 {
 	struct shim_usage before;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The memory that swiotlb may use, and the order of its sources: limits apply to all
- * memory allocated at run time, leave room to grow, and memory reserved for other users
+ * memory allocated at run time, and leave room to grow. Memory reserved for other users
  * is used last.
  */
 #include <stdio.h>
@@ -73,7 +73,7 @@ struct guest {
 	unsigned int cpus;
 };
 
-/* What mem_encrypt_setup_arch() asks for, and what a guest boots with */
+/* @asked: size that mem_encrypt_setup_arch() asks for; @size: size of the boot pool */
 static const struct guest guests[] = {
 	{ "2 GiB", 2ULL << 30, (2ULL << 30) * 6 / 100, SZ_64M },
 	{ "16 GiB", 16ULL << 30, (16ULL << 30) * 6 / 100, SZ_64M },
@@ -109,7 +109,7 @@ static void check_guest(const void *arg)
 	CHECK_EQ(shim_usage().decrypted_pages, PHYS_PFN(g->size));
 	/* No mapping of 2 MiB of the host is split */
 	CHECK(IS_ALIGNED(low->boot_pool.start, SZ_2M));
-	/* Not less than when all of it was taken at boot */
+	/* The limit is the same as with a boot pool of the size that was asked for */
 	CHECK_EQ(limit_of(low), asked + (memory_of(low) - asked) / 4);
 	CHECK(low->wider);
 	CHECK_EQ(limit_of(low->wider), asked + (memory_of(low->wider) - asked) / 4);
@@ -155,14 +155,14 @@ TEST(limit_of_the_administrator_wins_over_that_of_the_platform)
 }
 #endif
 
-/* Crash kernels, encrypted and not: what is left for the dump */
+/* The boot pool of a crash kernel leaves memory for the dump */
 static void check_crash_kernel(const void *arg)
 {
 	u64 memory = *(const u64 *)arg;
 	bool grows = IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && !IS_ENABLED(ENGINE_base);
 
 	shim_totalram = PHYS_PFN(memory);
-	/* As mem_encrypt_setup_arch() */
+	/* mem_encrypt_setup_arch() asks for this size */
 	boot_guest(SZ_64M);
 	CHECK_MSG(swiotlb_size_or_default() <= memory / (grows ? 16 : 4),
 		  "%lu MiB of %llu", swiotlb_size_or_default() >> 20, memory >> 20);
@@ -180,7 +180,7 @@ TEST_BASE_FAILS(crash_kernel_gets_a_pool_that_fits, "half of 128 MiB")
 	in_child(check_crash_kernel, &sizes[2], "64 MiB");
 }
 
-/* A crash kernel, which has the default pool, but little memory */
+/* A crash kernel has the default pool, but little memory */
 TEST(crash_kernel_of_256_mib_grows)
 {
 	needs_growth();
@@ -277,7 +277,6 @@ TEST_BASE_FAILS(leaked_buffers_end_at_a_share_of_memory, "there is no limit")
 		  shim_usage().pages >> (20 - PAGE_SHIFT));
 }
 
-/* ... and the map fails and logs the reason */
 TEST_BASE_FAILS(map_at_the_limit_fails_and_says_so, "there is no limit")
 {
 	struct device *dev;
@@ -291,7 +290,6 @@ TEST_BASE_FAILS(map_at_the_limit_fails_and_says_so, "there is no limit")
 	CHECK(shim_log_has("limit"));
 }
 
-/* Freed transient pools do not count */
 TEST(transient_pools_that_ended_leave_room)
 {
 	struct device *dev;
@@ -357,7 +355,7 @@ static unsigned int fill(struct device *dev, unsigned int n)
 	return i;
 }
 
-/* 47 MiB are in use, and much other memory is free */
+/* Growth to 47 MiB leaves most of the CMA area, since other memory is free */
 TEST(growth_takes_cma_last)
 {
 	size_t left;
@@ -371,7 +369,6 @@ TEST(growth_takes_cma_last)
 		  left >> 10);
 }
 
-/* CMA is used if no other memory is available */
 TEST_BASE_FAILS(growth_takes_cma_if_there_is_nothing_else, "it never takes any")
 {
 	struct device *dev;
@@ -426,9 +423,7 @@ TEST(burst_leaves_atomic_pools_to_drivers)
 	shim_hardirq_exit();
 }
 
-/*
- * Even from large atomic pools swiotlb takes at most 1 MiB, in addition to the boot pool
- */
+/* In addition to the boot pool, swiotlb takes at most 1 MiB, even from large atomic pools */
 TEST_BASE_FAILS(burst_takes_a_part_of_large_atomic_pools, "it takes all that there is")
 {
 	struct device *dev;
@@ -474,13 +469,13 @@ TEST_BASE_FAILS(burst_in_interrupts_finds_decrypted_memory, "it has none ahead")
 struct burst {
 	const char *arg;
 	size_t boot, size;
-	/* How long the worker takes, in ms; 1 MiB is mapped in each */
+	/* Time from one run of the worker to the next, in ms; 1 MiB is mapped in each ms */
 	unsigned int latency;
 };
 
 #define BURST_MAPS 4096
 
-/* 1 GiB/s in hard interrupts, on top of one slot that is in use for some time */
+/* 1 GiB/s in hard interrupts. One slot stays in use: an idle allocator has no reserve */
 static void check_burst(const void *arg)
 {
 	const struct burst *b = arg;
@@ -510,7 +505,7 @@ static void check_burst(const void *arg)
 	}
 	CHECK_MSG(!failed, "%u of %u failed", failed, BURST_MAPS);
 
-	/* Afterwards all of it is freed, including the reserve */
+	/* Afterwards all added memory is freed, including the reserve */
 	for (i = 0; i < BURST_MAPS; i++)
 		if (tlbs[i] != MAP_FAILED_ADDR)
 			unmap(dev, tlbs[i], b->size, DMA_TO_DEVICE);
@@ -552,7 +547,7 @@ TEST_BASE_FAILS(burst_beyond_64_mib_is_served_from_the_reserve, "it has none")
 	check_bursts("max=2G", SZ_64M);
 }
 
-/* A crash kernel has better uses for its memory than a reserve */
+/* In a crash kernel, boot pool and reserve together take only 1/16 of memory */
 static void check_small_reserve(const void *arg)
 {
 	u64 memory = *(const u64 *)arg;
@@ -621,7 +616,7 @@ TEST_BASE_FAILS(restricted_memory_is_cleared_before_it_is_shared,
 
 /* ---- tear-down and idle times */
 
-/* A pool disabled at boot does not count as in use, and does not keep later pools */
+/* A boot pool that cannot be decrypted does not count as in use, and keeps no later pools */
 TEST_BASE_FAILS(boot_pool_that_is_disabled_keeps_no_other_pool,
 		"it keeps all pools, always")
 {
@@ -649,7 +644,6 @@ TEST_BASE_FAILS(boot_pool_that_is_disabled_keeps_no_other_pool,
 	CHECK_EQ(shim_usage().decrypted_pages, before);
 }
 
-/* Queued work of an allocator is cancelled when it is torn down */
 TEST_BASE_FAILS(exit_leaves_no_work_behind, "its worker stays queued")
 {
 	needs_growth();
@@ -679,7 +673,6 @@ TEST(idle_allocator_wakes_no_cpu)
 	CHECK_EQ(shim_wakeups - before, 0);
 }
 
-/* Light use of a device from one CPU does not wake other CPUs every second */
 TEST(light_use_wakes_no_cpu_each_second)
 {
 	struct device *dev;
@@ -700,7 +693,7 @@ TEST(light_use_wakes_no_cpu_each_second)
 
 /*
  * Octeon sets a size, and later asks for the pool to set up the window of its bus: no
- * pool can be added outside of that. swiotlb=dynamic must not reduce the pool to 1 MiB.
+ * pool can be added outside of that window. swiotlb=dynamic must not reduce the pool to 1 MiB.
  */
 TEST(platform_with_a_window_gets_the_size_that_it_asks_for)
 {

@@ -64,7 +64,7 @@ static unsigned long pools_used(void)
 	return nslots;
 }
 
-/* Free slots outside of areas */
+/* Free slots in magazines and depots */
 static unsigned long kept(void)
 {
 	return pools_used() - swiotlb_mem_used(mem);
@@ -214,7 +214,7 @@ TEST(misfit_is_not_lost)
 	check_used(512);
 }
 
-/* Enough for magazines whatever the size of a page */
+/* Enough for magazines with any page size */
 #define POOL_BYTES (1024 * PAGE_SIZE)
 
 #ifdef CONFIG_DMA_RESTRICTED_POOL
@@ -243,7 +243,7 @@ TEST(restricted_pool_drains_for_coherent_memory)
 	CHECK_EQ(swiotlb_mem_used(mem), 0);
 }
 
-/* A page of coherent memory that was freed twice is in one magazine once */
+/* If a page of coherent memory is freed twice, a magazine still holds it only once */
 TEST(restricted_pool_keeps_a_page_once)
 {
 	struct page *a, *b, *c;
@@ -263,7 +263,7 @@ TEST(restricted_pool_keeps_a_page_once)
 }
 #endif
 
-/* With many CPUs, magazines of a small pool hold nothing: depots are of no use then */
+/* With many CPUs, magazines of a small pool hold nothing, so unmaps do not lock depots */
 TEST(depot_is_left_alone_without_magazines)
 {
 	unsigned int taken;
@@ -274,7 +274,7 @@ TEST(depot_is_left_alone_without_magazines)
 	CHECK(mem->cache.depot[swiotlb_class(2)].limit > 0);
 	taken = shim_current()->taken;
 	unmap_one(tlbs[0], SZ_4K);
-	/* That of the area */
+	/* Only the lock of the area */
 	CHECK_EQ(shim_current()->taken - taken, 1);
 }
 
@@ -390,7 +390,7 @@ TEST(depot_hands_buffers_on)
 		if (i >= 1000)
 			highest = max(highest, tlbs[i % 64]);
 	}
-	/* Buffers in flight, in two magazines, and in one batch between them */
+	/* The buffers in flight, in the two magazines, and in one batch in the depot */
 	settled = (highest - first) / BLOCK;
 	CHECK_MSG(settled < 64 + 3 * magazine(0)->limit, "%u buffers are in use",
 		  settled);
@@ -453,7 +453,7 @@ TEST(unload_leaves_what_another_takes)
 	shim_before_cmpxchg = steal;
 	unmap_one(tlbs[limit], BLOCK);
 	CHECK(stolen);
-	/* The buffer is not in the depot, either */
+	/* The depot has not got the stolen buffer */
 	CHECK_EQ(depot_count(), limit * 7 / 8 - 1);
 	CHECK(swiotlb_magazine_push(magazine(0), stolen));
 	CHECK_EQ(kept(), 2 * (limit + 1));
@@ -461,7 +461,7 @@ TEST(unload_leaves_what_another_takes)
 }
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
-/* Buffers of both pools are mixed in the depot */
+/* The depot holds buffers of two pools */
 TEST(drain_of_a_pool_leaves_what_is_of_others)
 {
 	struct io_tlb_pool *pool;
@@ -476,7 +476,7 @@ TEST(drain_of_a_pool_leaves_what_is_of_others)
 		map_full(dev, orig, BLOCK, 0, DMA_TO_DEVICE, 0);
 		shim_run_work();
 	}
-	/* Unmap by address, from the boot pool and from another */
+	/* Unmap buffers of the boot pool and of another pool in turn */
 	CHECK(!list_is_singular(&mem->pools.list));
 	pool = list_last_entry(&mem->pools.list, struct io_tlb_pool, node);
 	for (i = 0; i < 200; i++) {
@@ -557,7 +557,7 @@ static u64 locks_of_a_failing_map(void)
 	return shim_current()->taken - before;
 }
 
-/* After one failed drain, later maps know that there is nothing to drain */
+/* After a drain that found nothing, maps do not drain again while the allocator is crowded */
 TEST(failing_map_drains_once_a_jiffy)
 {
 	unsigned int i, n;
@@ -577,7 +577,7 @@ static void drain_on_another_cpu(void)
 	swiotlb_magazines_drain(&mem->cache);
 }
 
-/* Two CPUs find all areas full at once, and the other one drains for both */
+/* Another CPU drains all magazines after this CPU has searched the area in vain */
 TEST(map_finds_what_another_cpu_has_drained)
 {
 	unsigned int i;
@@ -596,7 +596,7 @@ TEST(map_finds_what_another_cpu_has_drained)
 static phys_addr_t late;
 static unsigned int locks_to_pass;
 
-/* CPU 1 has seen that the allocator is not crowded, and keeps a buffer later */
+/* CPU 1 has read @crowded before it was set, and keeps a buffer afterwards */
 static void keep_on_cpu_1(void)
 {
 	unsigned long crowded = mem->cache.crowded;
@@ -612,7 +612,7 @@ static void keep_on_cpu_1(void)
 	mem->cache.crowded = crowded;
 }
 
-/* A drain has already passed the magazine, so it must be on the list for the next drain */
+/* A drain has already passed the magazine, which must be on the list for the next drain */
 TEST(buffer_that_is_kept_during_a_drain_is_found_by_the_next)
 {
 	start(2, "512,1");
@@ -621,7 +621,7 @@ TEST(buffer_that_is_kept_during_a_drain_is_found_by_the_next)
 	unmap_range(0, 2, IO_TLB_SIZE);
 	shim_set_cpu(0);
 	late = tlbs[2];
-	/* The locks for freeing two buffers; the next lock is that of a depot */
+	/* The drain takes two locks to free two buffers; its next lock is that of a depot */
 	locks_to_pass = 2;
 	shim_before_lock = keep_on_cpu_1;
 	CHECK(map_one(IO_TLB_SIZE) != MAP_FAILED_ADDR);
@@ -712,7 +712,7 @@ TEST(magazine_is_safe_against_interrupts)
 	for (i = 0; i < ARRAY_SIZE(irqs); i++) {
 		interrupt_test(&shim_after_take, irqs[i], true);
 		interrupt_test(&shim_before_take, irqs[i], true);
-		/* The only exchange of an unmap is the push */
+		/* In an unmap, only the push runs this hook */
 		interrupt_test(&shim_before_cmpxchg, irqs[i], false);
 	}
 }
@@ -747,7 +747,7 @@ TEST(magazine_cell_changes_under_a_map)
 	check_all_there();
 }
 
-/* A buffer above the top hint is hidden, but not lost */
+/* @top is a hint: a push raises it above buffers that it has missed */
 TEST(stranded_buffer_is_found_by_the_next_push)
 {
 	struct swiotlb_magazine *mag;
@@ -788,7 +788,7 @@ TEST(late_unmap_does_not_copy)
 	CHECK_EQ(shim_log_count("was unmapped twice at once"), 1);
 }
 
-/* If all trylocks fail, the locks are waited for, and nothing is lost */
+/* Map and unmap a page while each trylock of a depot would fail */
 TEST(busy_areas_are_waited_for)
 {
 	start(0, "512,1");

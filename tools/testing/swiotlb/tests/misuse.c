@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Misuse by drivers: double unmaps, syncs of free slots, foreign addresses. It is logged
- * as an error, without a WARN: the runner fails a test with a WARN.
+ * Misuse by drivers, such as double unmaps and syncs of free slots. Errors are logged
+ * without a WARN: the runner fails a test with a WARN.
  */
 #include "harness.h"
 
@@ -70,7 +70,7 @@ static void unmap_and_map_another(void)
 }
 
 /*
- * Both CPUs have looked up the mapping, the other one unmaps first, and the slots are in
+ * Both CPUs have looked up the mapping. The other CPU unmaps first, and the slots are in
  * use again when this CPU ends the mapping.
  */
 TEST_BASE_FAILS(double_unmap_at_once_spares_the_next_mapping, "see double_unmap")
@@ -100,8 +100,8 @@ static void stale_unmap(void)
 }
 
 /*
- * Claimed slots without a mapping record yet must not be unmapped, whether they come from
- * an area or from a magazine.
+ * Slots that are claimed, but have no record of a mapping yet, must not be unmapped,
+ * whether they come from an area or from a magazine.
  */
 static void stale_unmap_while_mapping(size_t old_size, unsigned int slot,
 				      size_t new_size, bool magazine)
@@ -142,7 +142,6 @@ TEST_BASE_FAILS(stale_unmap_spares_what_is_being_mapped, "see double_unmap")
 	CHECK(shim_log_has("nothing is mapped at 0x"));
 }
 
-/* Addresses that are in no pool are ignored */
 TEST(foreign_addresses_are_left_alone)
 {
 	phys_addr_t orig, tlb;
@@ -205,7 +204,7 @@ TEST_BASE_FAILS(no_bytes_are_refused, "it maps nothing, somewhere")
 	check_used(0);
 }
 
-/* Only an unmap at its start ends a mapping, and always as a whole */
+/* Only an unmap at the start of a mapping ends it, and always as a whole */
 TEST_BASE_FAILS(unmap_of_the_middle_is_reported, "it frees a part of it")
 {
 	struct device *dev;
@@ -224,7 +223,6 @@ TEST_BASE_FAILS(unmap_of_the_middle_is_reported, "it frees a part of it")
 	check_used(0);
 }
 
-/* The bits of min_align_mask are preserved even if the mask has holes */
 TEST(mask_with_holes_is_kept)
 {
 	static const unsigned int masks[] = { 0x17ff, 0x27ff, 0x11ff, 0x3600 };

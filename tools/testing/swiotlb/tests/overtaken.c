@@ -78,8 +78,8 @@ static void sweep(void (*fn)(const void *), const char *what)
 }
 
 /*
- * ---- a built-in driver maps before device_initcall(), which starts the per-CPU caches: it
- * overtakes a worker that adds a pool meanwhile
+ * ---- built-in drivers map before device_initcall(), so the worker may be adding a pool when
+ * that initcall starts the per-CPU caches
  */
 static void start_caches(void)
 {
@@ -133,7 +133,7 @@ static void map_other(void)
 				     DMA_ATTR_NO_WARN);
 }
 
-/* Count the buffers that the last CPU can map after that unmap without a lock */
+/* Count the buffers that the last CPU can map without a lock, after the unmap in move() */
 static void count_kept(const void *unused)
 {
 	u64 locks;

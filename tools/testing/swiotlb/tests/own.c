@@ -18,7 +18,7 @@ static struct swiotlb_mem *own_of(struct device *dev)
 	return mem->common ? mem : NULL;
 }
 
-/* As dmam_set_in_flight() of its subsystem */
+/* Do for a new device what dmam_set_in_flight() does */
 static struct device *device_with(unsigned int nqueues, size_t bytes)
 {
 	struct device *dev = new_device(0, 0);
@@ -78,7 +78,7 @@ TEST(own_has_pools_when_the_device_bounces)
 	CHECK_EQ(shim_log_count("bounce buffers of its own"), 1);
 	shim_run_work();
 	CHECK_EQ(held(own_of(dev)), 0);
-	/* Without a pool of its own it uses the common ones */
+	/* Without a pool of its own, the device uses the common pools */
 	CHECK(is_swiotlb_active(dev));
 	tlb = map_it(dev);
 	CHECK(is_in(&swiotlb_default_mem, dev, tlb));
@@ -89,9 +89,9 @@ TEST(own_has_pools_when_the_device_bounces)
 	CHECK(is_in(own_of(dev), dev, tlb));
 	CHECK_EQ(swiotlb_mem_used(own_of(dev)), PAGE_SIZE >> IO_TLB_SHIFT);
 	unmap(dev, tlb, PAGE_SIZE, DMA_FROM_DEVICE);
-	/* The next one comes from its magazine */
+	/* The next map uses a magazine of that allocator */
 	CHECK(is_in(own_of(dev), dev, map_it(dev)));
-	/* A mapping from before is freed to the pool that it came from */
+	/* The early mapping is freed to the common pool that it came from */
 	check_used(PAGE_SIZE >> IO_TLB_SHIFT);
 	unmap(dev, early, PAGE_SIZE, DMA_FROM_DEVICE);
 	check_used(0);
@@ -117,7 +117,7 @@ TEST(own_of_several_hosts_adds_up)
 	CHECK_EQ(own->growth.nareas, min(areas, 2U));
 	swiotlb_device_allocate(dev, 2, 0);
 	CHECK_EQ(own->growth.max_nslots, 64 * MIB_SLOTS);
-	/* However many there are, and whatever they say */
+	/* The limit has a maximum, however many callers there are and whatever they ask for */
 	for (port = 0; port < 100; port++)
 		swiotlb_device_allocate(dev, 7, SIZE_MAX);
 	CHECK_EQ(own->growth.max_nslots, 2 * swiotlb_limit_nslots(own->common));
@@ -141,12 +141,12 @@ TEST(own_limit_does_not_rise_by_probing_again)
 	}
 	CHECK_EQ(own->growth.max_nslots, 16 * MIB_SLOTS);
 	CHECK_EQ(own->growth.nareas, 1);
-	/* One that has said more than there can be */
+	/* A caller that asks for more than the limit can be */
 	swiotlb_device_allocate(dev, 1, SIZE_MAX);
 	CHECK_EQ(own->growth.max_nslots, 2 * swiotlb_limit_nslots(own->common));
 	swiotlb_device_reduce(dev, 1, SIZE_MAX);
 	CHECK_EQ(own->growth.max_nslots, 16 * MIB_SLOTS);
-	/* The last one: what is still mapped may stay, and a light load has room */
+	/* After the last caller has ended, the limit still allows one small pool */
 	swiotlb_device_reduce(dev, 1, SZ_8M);
 	CHECK_EQ(own->growth.max_nslots, 2 * MIB_SLOTS);
 	CHECK(own->growth.nareas > 0);
@@ -155,7 +155,7 @@ TEST(own_limit_does_not_rise_by_probing_again)
 	CHECK(is_in(own, dev, map_it(dev)));
 }
 
-/* The device has got another allocator meanwhile, or has none */
+/* The device now has another allocator, or none */
 TEST(own_is_not_reduced_where_there_is_none)
 {
 	struct device *dev;
@@ -169,7 +169,7 @@ TEST(own_is_not_reduced_where_there_is_none)
 	swiotlb_device_reduce(dev, 1, SZ_8M);
 }
 
-/* What did not count must not be subtracted */
+/* If swiotlb_device_allocate() returns false, nothing may be subtracted later */
 TEST(own_counts_only_those_that_are_told)
 {
 	struct device *dev;
@@ -185,7 +185,7 @@ TEST(own_counts_only_those_that_are_told)
 	CHECK(!swiotlb_device_allocate(dev, 1, SZ_1M));
 }
 
-/* The limit becomes lower than what it holds: nothing is added, and idle pools are freed */
+/* The limit falls below the slots in pools: no pool is added, and idle pools are freed */
 TEST(own_may_hold_more_than_its_limit)
 {
 	static phys_addr_t tlbs[MOST];
@@ -241,7 +241,7 @@ TEST(own_is_for_those_that_ask)
 	CHECK(!own_of(dev));
 }
 
-/* A platform whose devices reach the boot pool only */
+/* On a platform whose devices only reach the boot pool, no device has its own allocator */
 TEST(own_is_not_for_a_fixed_pool)
 {
 	struct device *dev;
@@ -251,7 +251,7 @@ TEST(own_is_not_for_a_fixed_pool)
 	CHECK(!own_of(dev));
 }
 
-/* Known at boot, as under Xen: the log says so, also if the pool has a given size */
+/* If pools can never be added, as under Xen, the log says at boot that "own" is ignored */
 TEST(own_is_reported_where_it_is_ignored)
 {
 	shim_init();
@@ -261,7 +261,7 @@ TEST(own_is_reported_where_it_is_ignored)
 	CHECK(!own_of(device_with(2, SZ_1M)));
 }
 
-/* When growth ends, a device's own allocator does not grow, either */
+/* After a platform has disabled growth, a device's own allocator does not grow, either */
 TEST(own_ends_to_grow_with_all)
 {
 	struct device *dev;
@@ -337,7 +337,7 @@ TEST(worker_is_asked_once)
 	CHECK_EQ(shim_work_queued(), 0);
 	swiotlb_growth_look(mem, dev, true);
 	CHECK_EQ(shim_work_queued(), 1);
-	/* As if it had begun */
+	/* As if the worker had begun */
 	cancel_delayed_work_sync(&mem->growth.work);
 	swiotlb_growth_look(mem, dev, true);
 	CHECK_EQ(shim_work_queued(), 0);
@@ -361,7 +361,7 @@ TEST(own_memory_is_near_the_device)
 	CHECK_EQ(shim_asked_node, 1);
 }
 
-/* Its pools hold twice what it can have in flight; for more it uses the common ones */
+/* Own pools hold twice what the device can have in flight; beyond that it uses common pools */
 TEST(own_borrows_when_it_is_full)
 {
 	static phys_addr_t tlbs[MOST];
@@ -389,7 +389,7 @@ TEST(own_borrows_when_it_is_full)
 	CHECK_EQ(swiotlb_mem_used(own_of(dev)), 0);
 }
 
-/* Map until nothing is left, and pools can no longer be added; returns the mappings */
+/* Map until no room is left, and no pool can be added; returns the number of mappings */
 static unsigned int hog(struct device *dev, phys_addr_t *tlbs)
 {
 	phys_addr_t orig = new_buffer(SZ_64K, 0);
@@ -415,7 +415,7 @@ static phys_addr_t map_large(struct device *dev)
 			DMA_ATTR_NO_WARN);
 }
 
-/* A device that fills everything does not starve one that has pools of its own */
+/* A device that fills the common pools does not starve a device that has its own pools */
 TEST(own_is_left_alone_by_a_hog)
 {
 	static phys_addr_t hogged[MOST];
@@ -436,7 +436,7 @@ TEST(own_is_left_alone_by_a_hog)
 		CHECK(tlb != MAP_FAILED_ADDR);
 		CHECK(is_in(own_of(net), net, tlb));
 	}
-	/* Its own pools take at most half of the limit */
+	/* The disk's own pools take at most half of the limit */
 	CHECK(held(own_of(disk)) <= 32 * MIB_SLOTS);
 	CHECK(held(own_of(disk)) + held(own_of(net)) + swiotlb_default_mem.pools.held <=
 	      64 * MIB_SLOTS);
@@ -446,7 +446,7 @@ TEST(own_is_left_alone_by_a_hog)
 	CHECK(map_large(third) != MAP_FAILED_ADDR);
 }
 
-/* The first pool allocates the index, which is never freed */
+/* Adding the first pool allocates the index, which is never freed */
 static struct shim_usage usage_before(void)
 {
 	end_device(owner(1, SZ_1M));
@@ -477,7 +477,7 @@ TEST(own_shrinks_to_nothing)
 	CHECK(is_in(own_of(dev), dev, map_it(dev)));
 }
 
-/* No slot is in use whenever the worker looks, but the pool is used */
+/* The device bounces, but no slot is in use whenever the worker looks */
 TEST(own_pool_of_a_light_device_stays)
 {
 	struct device *dev;
@@ -513,7 +513,7 @@ TEST(own_shrinks_under_pressure)
 	CHECK_EQ(held(own_of(dev)), 0);
 }
 
-/* All memory of the allocator is freed, and none of it counts any more */
+/* All memory of the allocator is freed, and none counts towards a limit any more */
 static void check_all_ended(const struct shim_usage *before)
 {
 	ticks(10);
@@ -542,7 +542,7 @@ static void ends(const void *encrypted)
 	before = usage_before();
 	dev = owner(2, SZ_16M);
 	CHECK(shim_debugfs_read("own1:test", "events") || !IS_ENABLED(CONFIG_DEBUG_FS));
-	/* Unplugged, but the driver has not unmapped all yet: a reference is left */
+	/* A driver may unmap late, but before it drops the last reference to the device */
 	for (i = 0; i < 3; i++)
 		tlbs[i] = map_it(dev);
 	ticks(10);
@@ -560,7 +560,6 @@ TEST(own_ends_with_the_device)
 	in_child(ends, "", "encrypted");
 }
 
-/* Memory that is lost when the device ends counts towards the common limit, for ever */
 TEST(own_memory_that_is_lost_counts_for_all)
 {
 	struct device *dev;
@@ -578,7 +577,6 @@ TEST(own_memory_that_is_lost_counts_for_all)
 	CHECK_EQ(slots_event("leaked_bytes"), lost << IO_TLB_SHIFT);
 }
 
-/* Without a pool, ever */
 TEST(own_ends_unused)
 {
 	struct shim_usage before;
@@ -620,7 +618,7 @@ TEST(own_ends_while_it_grows)
 	check_all_ended(&before);
 }
 
-/* Mappings that a driver has forgotten: the device may still write there */
+/* Pools with forgotten mappings stay, since the device may still write there */
 TEST(own_stays_while_something_is_mapped)
 {
 	struct swiotlb_mem *own;
@@ -641,7 +639,7 @@ TEST(own_stays_while_something_is_mapped)
 	CHECK_EQ(shim_log_count("a device has ended with"), 1);
 }
 
-/* A device that no longer reaches its memory uses what it reaches */
+/* A device that no longer reaches its own pools uses the common pools */
 TEST(own_may_be_out_of_reach)
 {
 	struct device *dev;
@@ -655,7 +653,7 @@ TEST(own_may_be_out_of_reach)
 	CHECK(tlb != MAP_FAILED_ADDR && !is_in(own_of(dev), dev, tlb));
 	dev->bus_dma_limit = 0;
 	CHECK(is_in(own_of(dev), dev, map_it(dev)));
-	/* Behind an IOMMU a mask does not matter */
+	/* Behind an IOMMU, the DMA mask does not matter */
 	*dev->dma_mask = DMA_BIT_MASK(24);
 	dev->dma_iommu = true;
 	CHECK(is_in(own_of(dev), dev, map_it(dev)));
@@ -676,10 +674,10 @@ TEST(own_is_for_callers_that_sleep)
 	dev = owner(1, SZ_1M);
 	tlb = map_sleeping(dev, PAGE_SIZE);
 	CHECK(is_in(own_of(dev), dev, tlb));
-	/* Larger than any area */
+	/* A mapping larger than any area */
 	tlb = map_sleeping(dev, SZ_1M);
 	CHECK(tlb != MAP_FAILED_ADDR && is_in(&swiotlb_default_mem, dev, tlb));
-	/* One that no longer reaches it */
+	/* A device that no longer reaches its own pools */
 	dev->bus_dma_limit = swiotlb_default_mem.boot_pool.end - 1;
 	CHECK(is_in(&swiotlb_default_mem, dev, map_sleeping(dev, PAGE_SIZE)));
 }
@@ -687,7 +685,7 @@ TEST(own_is_for_callers_that_sleep)
 static struct device *sleeper;
 static phys_addr_t in_own, in_common, *to_free;
 
-/* The first time, free a buffer of another device, or of this one */
+/* The first time, free a buffer of the device's own or of the common allocator */
 static void time_passes(void)
 {
 	shim_advance(1);
@@ -695,12 +693,12 @@ static void time_passes(void)
 	if (!to_free)
 		return;
 	unmap(sleeper, *to_free, SZ_64K, DMA_TO_DEVICE);
-	/* Another map has found no room just before: a caller that waits must search, still */
+	/* As if another map had just found no room: a waiting caller must search all the same */
 	own_of(sleeper)->full = 1;
 	to_free = NULL;
 }
 
-/* All is full, and @tlb is freed while a caller waits: it must get that */
+/* All pools are full, and @tlb is freed while a caller waits, which must get that buffer */
 static void waits_for(const void *tlb)
 {
 	static phys_addr_t tlbs[MOST];
@@ -710,7 +708,7 @@ static void waits_for(const void *tlb)
 	boot("4096,1,own,max=16M");
 	sleeper = owner(1, SZ_2M);
 	n = hog(sleeper, tlbs);
-	/* The last ones are in transient pools */
+	/* Choose the first mappings of each kind: the last ones are in transient pools */
 	for (i = n; i--; )
 		*(is_in(own_of(sleeper), sleeper, tlbs[i]) ? &in_own : &in_common) = tlbs[i];
 	CHECK(in_own && in_common);
@@ -718,12 +716,12 @@ static void waits_for(const void *tlb)
 	shim_meanwhile = time_passes;
 	got = map_sleeping(sleeper, SZ_64K);
 	shim_meanwhile = NULL;
-	/* There may be a little room beside it */
+	/* The new mapping may include free slots beside that buffer */
 	CHECK(got + SZ_64K > *(const phys_addr_t *)tlb &&
 	      got < *(const phys_addr_t *)tlb + SZ_64K);
 	CHECK_EQ(slots_event("waited"), 1);
 	CHECK_EQ(slots_event("wait_timed_out"), 0);
-	/* Nobody waits any more: magazines keep buffers */
+	/* No caller waits any more, so magazines keep buffers again */
 	CHECK(list_empty(&own_of(sleeper)->own_waiters));
 	CHECK(!swiotlb_cache_is_waited(&own_of(sleeper)->cache));
 	CHECK(!swiotlb_cache_is_waited(&swiotlb_default_mem.cache));
@@ -735,7 +733,7 @@ TEST(own_wakes_callers_that_wait)
 	in_child(waits_for, &in_common, "the common one");
 }
 
-/* All is full, and a caller waits until @frees unmaps a buffer of its own allocator: it gets that */
+/* All pools are full, and a caller waits: it gets the buffer in its own pool that @frees unmaps */
 static void wait_in_own(void (*frees)(void))
 {
 	static phys_addr_t tlbs[MOST];
@@ -753,7 +751,7 @@ static void wait_in_own(void (*frees)(void))
 	CHECK_EQ(got, in_own);
 }
 
-/* The first caller that waits is one of another device, and touching it is fatal */
+/* Unmap while the first waiter is of another device; an access to that waiter is fatal */
 static void free_beside_others(void)
 {
 	struct list_head *waiters = &swiotlb_default_mem.queue.waiters;
@@ -772,7 +770,6 @@ static void free_beside_others(void)
 	to_free = NULL;
 }
 
-/* However many callers of other devices wait: an unmap does not walk over them */
 TEST(own_unmap_does_not_look_at_other_waiters)
 {
 	wait_in_own(free_beside_others);
@@ -780,8 +777,8 @@ TEST(own_unmap_does_not_look_at_other_waiters)
 }
 
 /*
- * A caller of the device waits: one that comes later must not get what is freed first. In
- * this thread the first one waits, and what it waits for is freed; the other comes then.
+ * A caller that comes later must not get the buffer that is freed for the first one. While the
+ * first caller waits, this hook frees the buffer, and then maps as the later caller.
  */
 static phys_addr_t late;
 
@@ -803,7 +800,7 @@ TEST(own_is_not_for_those_that_come_later)
 	CHECK_EQ(late, MAP_FAILED_ADDR);
 }
 
-/* A caller of another device waits, and the device of @sleeper maps meanwhile */
+/* A caller of another device waits, and @sleeper maps meanwhile */
 static struct device *other;
 static unsigned long elapsed;
 static unsigned int step;
@@ -843,7 +840,7 @@ static void do_nothing(void)
 {
 }
 
-/* Callers of other devices cannot use its buffers: one that can does not wait for them */
+/* A caller with room in its device's own pools does not wait behind those of other devices */
 TEST(own_room_is_used_while_others_wait)
 {
 	static phys_addr_t tlbs[MOST];
@@ -862,7 +859,7 @@ static void free_in_own(void)
 	unmap(sleeper, in_own, SZ_64K, DMA_TO_DEVICE);
 }
 
-/* A buffer of its own wakes the first caller of the device, even behind others */
+/* A freed buffer in an own pool wakes the first caller of the device, even behind others */
 TEST(own_wakes_callers_behind_others)
 {
 	static phys_addr_t tlbs[MOST], hogged[MOST];
@@ -881,7 +878,7 @@ TEST(own_wakes_callers_behind_others)
 	CHECK_EQ(slots_event("waited"), 2);
 }
 
-/* So does a new pool of its own. That of the common allocator waits for its next attempt */
+/* A new own pool wakes that caller, too; the common allocator does not grow so soon */
 TEST(own_pool_wakes_callers_behind_others)
 {
 	static phys_addr_t hogged[MOST];
@@ -919,7 +916,7 @@ static void *call(void *arg)
 	return NULL;
 }
 
-/* Return when it sleeps, as waiter number @n */
+/* Return when the caller sleeps, as waiter number @n */
 static void start_caller(struct caller *c, unsigned int n, struct device *dev, size_t bytes)
 {
 	unsigned int i;
@@ -932,7 +929,7 @@ static void start_caller(struct caller *c, unsigned int n, struct device *dev, s
 	CHECK_EQ(shim_waiting, n);
 }
 
-/* If it is not woken, let its wait time out */
+/* If the caller is not woken, let its wait time out */
 static phys_addr_t end_caller(struct caller *c)
 {
 	unsigned int i;
@@ -945,7 +942,7 @@ static phys_addr_t end_caller(struct caller *c)
 	return c->tlb;
 }
 
-/* The first caller of the device leaves. What was too small for it is enough for the next */
+/* When the first caller of a device leaves, a buffer too small for it wakes the next one */
 TEST(own_wakes_the_next_caller_behind_others)
 {
 	static phys_addr_t tlbs[MOST], hogged[MOST];
@@ -976,8 +973,8 @@ TEST(own_wakes_the_next_caller_behind_others)
 }
 
 /*
- * A device is unplugged while callers of others wait. Its pools are all that is freed, and its
- * memory is enough for them: they must not wait until the worker looks again.
+ * A device is unplugged while callers of other devices wait. Only its pools are freed, which is
+ * enough for these callers: they must not wait until the worker looks again.
  */
 static void waits_for_the_end(const void *mask)
 {
@@ -991,7 +988,7 @@ static void waits_for_the_end(const void *mask)
 	other = new_device(0, 0);
 	n = hog(gone, tlbs);
 	CHECK_EQ(held(own_of(gone)), 4 * MIB_SLOTS);
-	/* What it has borrowed is for the others */
+	/* The common buffers of @gone are for the other device */
 	while (n && !is_in(own_of(gone), gone, tlbs[n - 1]))
 		unmap(gone, tlbs[--n], SZ_64K, DMA_TO_DEVICE);
 	shim_run_work();
@@ -1004,7 +1001,7 @@ static void waits_for_the_end(const void *mask)
 	ticks(1);
 	CHECK(!first.ended);
 	end_device(gone);
-	/* The worker does not look within a quarter of a second unless a caller asks. */
+	/* In a quarter of a second, the worker only looks if it is asked to */
 	for (step = 0; step < 5000 && !__atomic_load_n(&second.ended, __ATOMIC_ACQUIRE); step++) {
 		shim_run_work();
 		if (step % (20000 / HZ) == 0)
@@ -1024,7 +1021,7 @@ TEST(own_that_ends_wakes_callers_of_others)
 	in_child(waits_for_the_end, &few, "that wait for the limit");
 }
 
-/* At its limit the worker can do nothing: it must not be woken by each map that finds no room */
+/* At the limit no pool can be added, so maps that find no room must not wake the worker */
 TEST(own_at_its_limit_lets_the_worker_sleep)
 {
 	unsigned int n, jiffy, queued = 0;
@@ -1050,7 +1047,7 @@ TEST(own_at_its_limit_lets_the_worker_sleep)
 		shim_run_work();
 	}
 	CHECK_EQ(queued, 0);
-	/* Once the limit allows more, it is woken again */
+	/* Once the limit allows more, a map wakes the worker again */
 	swiotlb_device_allocate(dev, 1, SZ_2M);
 	tlb = map_full(dev, orig, SZ_64K, 0, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
 	CHECK(READ_ONCE(own_of(dev)->growth.failed));
@@ -1064,7 +1061,7 @@ static bool next_is_in_own(struct device *dev, phys_addr_t orig, size_t size)
 						DMA_ATTR_NO_WARN));
 }
 
-/* While it is full, maps do not search it again and again, but find what is freed */
+/* Maps do not search a full allocator again until a buffer is freed */
 TEST(own_that_is_full_is_not_searched)
 {
 	static phys_addr_t tlbs[128];
@@ -1089,14 +1086,14 @@ TEST(own_that_is_full_is_not_searched)
 	CHECK_EQ(own->full, SZ_64K / IO_TLB_SIZE);
 	unmap(dev, tlbs[n], SZ_64K, DMA_TO_DEVICE);
 	CHECK(next_is_in_own(dev, orig, SZ_64K));
-	/* A map was searching when this was freed: what it notes comes too late */
+	/* As if a map had set @full after the unmap, from an older search: the buffer is missed */
 	CHECK(!next_is_in_own(dev, orig, SZ_64K));
 	unmap(dev, tlbs[n + 1], SZ_64K, DMA_TO_DEVICE);
 	own->full = SZ_64K / IO_TLB_SIZE;
 	CHECK(!next_is_in_own(dev, orig, SZ_64K));
 	shim_advance(3);
 	CHECK(next_is_in_own(dev, orig, SZ_64K));
-	/* There may be room for less */
+	/* A smaller map searches all the same */
 	CHECK(!next_is_in_own(dev, orig, SZ_64K));
 	unmap(dev, tlbs[n + 2], SZ_64K, DMA_TO_DEVICE);
 	own->full = SZ_64K / IO_TLB_SIZE;
@@ -1118,7 +1115,7 @@ static unsigned int wakes_at_the_limit(struct device *dev)
 	return queued;
 }
 
-/* Map until nothing is left. The worker runs after each map, so it is earlier than the need */
+/* Map until no room is left. The worker runs after each map, and adds pools in advance */
 static unsigned int fill(struct device *dev, phys_addr_t *tlbs)
 {
 	unsigned int n;
@@ -1133,7 +1130,7 @@ static unsigned int fill(struct device *dev, phys_addr_t *tlbs)
 	return n;
 }
 
-/* At the limit it can still open a closed pool, but only once */
+/* At the limit, a map wakes the worker only if there is a closed pool to open */
 TEST(limit_lets_the_worker_open_a_closed_pool)
 {
 	struct swiotlb_mem *mem = &swiotlb_default_mem;
@@ -1146,7 +1143,7 @@ TEST(limit_lets_the_worker_open_a_closed_pool)
 	n = fill(dev, tlbs);
 	CHECK_EQ(held(mem), 3 * MIB_SLOTS);
 	CHECK_EQ(wakes_at_the_limit(dev), 0);
-	/* The last one keeps the pool from being freed */
+	/* The last mapping keeps the pool from being freed */
 	unmap_all(dev, SZ_64K, tlbs, n - 1);
 	ticks(10);
 	CHECK_EQ(mem->pub.nslabs, MIB_SLOTS);
@@ -1188,7 +1185,7 @@ static void *probe(void *unused)
 	return NULL;
 }
 
-/* Hosts of one device are probed at once: there is one allocator, and all of them count */
+/* Hosts of one device are probed at once: they share an allocator, and each counts */
 TEST(own_probes_race)
 {
 	struct shim_usage before;
@@ -1213,7 +1210,7 @@ TEST(own_probes_race)
 	CHECK_EQ(shim_work_queued(), 0);
 }
 
-/* Each allocation in turn fails: the device uses the common pools then */
+/* Whichever allocation fails, the device can map */
 TEST(own_without_memory)
 {
 	struct device *dev;
@@ -1233,7 +1230,7 @@ TEST(own_without_memory)
 
 static struct io_tlb_pool taken;
 
-/* Take all numbers of pools but one, or release them */
+/* Take all free pool numbers but one, or release them */
 static void take_numbers(bool take)
 {
 	unsigned int i, spared = 0;
@@ -1246,7 +1243,7 @@ static void take_numbers(bool take)
 	}
 }
 
-/* Other devices have all the numbers: this one uses common pools, and then transient ones */
+/* Without a free pool number, a device uses the common pools, and then transient pools */
 TEST(own_of_more_devices_than_numbers)
 {
 	static phys_addr_t tlbs[MOST];
@@ -1266,7 +1263,7 @@ TEST(own_of_more_devices_than_numbers)
 	CHECK(slots_event("transient") > 0);
 	CHECK_EQ(slots_event("grown"), 0);
 	unmap_all(dev, SZ_64K, tlbs, n);
-	/* The first device ends, and its number is free */
+	/* When the first device has ended, the number of its pool is free */
 	end_device(first);
 	ticks(100);
 	bounce_once(dev);
@@ -1282,7 +1279,7 @@ static void count_decryption(const void *vaddr, size_t bytes)
 	decrypted++;
 }
 
-/* A pool that cannot be added must not be made: to clear and decrypt it is expensive */
+/* A pool for which no number is free is not made: clearing and decrypting it is expensive */
 TEST(own_pool_without_a_number_is_not_made)
 {
 	struct device *first, *dev;
@@ -1296,7 +1293,7 @@ TEST(own_pool_without_a_number_is_not_made)
 	CHECK_EQ(held(own_of(dev)), 0);
 	CHECK_EQ(map_sleeping(dev, SZ_1M), MAP_FAILED_ADDR);
 	CHECK_EQ(decrypted, 0);
-	/* One of the numbers is released */
+	/* Release the number of a pool */
 	end_device(first);
 	ticks(100);
 	CHECK(map_sleeping(dev, SZ_1M) != MAP_FAILED_ADDR);
@@ -1305,7 +1302,7 @@ TEST(own_pool_without_a_number_is_not_made)
 	take_numbers(false);
 }
 
-/* The limit leaves room for a small pool only: that is added, and nothing is logged */
+/* If the limit only leaves room for a small pool, that is added, and nothing is logged */
 TEST(own_of_little_memory)
 {
 	struct device *dev;
@@ -1317,7 +1314,7 @@ TEST(own_of_little_memory)
 	CHECK(is_in(own_of(dev), dev, map_it(dev)));
 }
 
-/* Maps of a device that has an allocator of its own, but no pool yet, while others have all */
+/* Count the failed maps of a device that has its own allocator, but no pool yet */
 static unsigned int cold_maps_fail(struct device *dev)
 {
 	unsigned int i, failed = 0;
@@ -1330,7 +1327,7 @@ static unsigned int cold_maps_fail(struct device *dev)
 	return failed;
 }
 
-/* A hog has begun before the others bounce: they have no pools yet, or no longer */
+/* Another device fills the pools while this one is idle, and has no pool */
 TEST(own_of_an_idle_device_is_not_starved)
 {
 	static phys_addr_t hogged[MOST];
@@ -1344,7 +1341,7 @@ TEST(own_of_an_idle_device_is_not_starved)
 	CHECK(hog(disk, hogged) > 0);
 	CHECK_EQ(cold_maps_fail(idle), 0);
 	CHECK_EQ(held(own_of(idle)), 2 * MIB_SLOTS);
-	/* Ended, it keeps no room */
+	/* No room is kept for a device that has ended */
 	end_device(idle);
 	ticks(10);
 	CHECK(map_it(new_device(0, 0)) != MAP_FAILED_ADDR);

@@ -18,7 +18,7 @@ struct form {
 #else
 #define LARGEST "2048MB"
 #endif
-#define ANY_SIZE 1		/* but a sane one */
+#define ANY_SIZE 1		/* within the bounds of check_form() */
 
 static const struct form good_forms[] = {
 	{ NULL, DEFAULT_SLOTS },
@@ -47,7 +47,7 @@ static const struct form good_forms[] = {
 	{ "524288,64", 524288, .says = "area num 64" },
 	{ "", DEFAULT_SLOTS },
 #ifdef CONFIG_SWIOTLB_DYNAMIC
-	/* ... or as the largest mapping requires, if only that does */
+	/* With "dynamic", the number is only rounded up to a multiple of the largest mapping */
 	{ "1000,dynamic", 1024 },
 	{ "1,dynamic", 128, .cpus = 1 },
 #endif
@@ -178,7 +178,7 @@ TEST_BASE_FAILS(params_in_any_order, "it has no such word")
 }
 
 #if defined(ENGINE_ours) && !defined(CONFIG_SWIOTLB_DYNAMIC)
-/* The argument, and the word of it that the log names */
+/* @arg: the parameter, and the word in it that the log names */
 static void check_without_growth(const void *arg)
 {
 	const char * const *words = arg;
@@ -249,7 +249,7 @@ TEST(size_or_default_before_boot)
 	CHECK_EQ(swiotlb_size_or_default(), SZ_8M);
 }
 
-/* Where the pool can grow, the platform need not take the whole size at boot */
+/* A pool that can grow does not take the whole size of the platform at boot */
 static bool pool_grows(void)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && !IS_ENABLED(ENGINE_base);
@@ -333,7 +333,7 @@ TEST_BASE_FAILS(boot_pool_takes_a_quarter_of_memory_at_most,
 	in_child(check_quarter, "512M,8", "size");
 }
 
-/* Without swiotlb=, a pool that can grow is small, and there is no warning */
+/* Without a size in swiotlb=, a pool that can grow is small, and nothing is logged */
 static void check_share(unsigned long quarter)
 {
 	CHECK_EQ(swiotlb_size_or_default(), pool_grows() ? quarter / 4 : quarter);
@@ -380,7 +380,7 @@ TEST(default_size_fits_in_a_small_guest)
 	CHECK_EQ(shim_reports[SHIM_NOTE], 0);
 }
 
-/* From here on, the default fits everywhere */
+/* With about 1 GiB of memory, the default size is not reduced */
 TEST(default_size_is_whole_with_one_gib)
 {
 	shim_init();

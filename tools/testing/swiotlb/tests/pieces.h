@@ -21,7 +21,7 @@ void map_pieces(unsigned int n);
 void map_slowly(unsigned int from, unsigned int to);
 /* Map a piece only from existing pools, not from a transient one */
 bool map_from_pools(struct device *device, unsigned int i);
-/* Call map_from_pools(), on failure again after the worker. Returns false on failure */
+/* Call map_from_pools(), and if it fails, once more after the worker has run */
 bool map_pooled(unsigned int i);
 /* Map until no pool has room and no other pool is added; returns the number of pieces */
 unsigned int fill_pools(void);

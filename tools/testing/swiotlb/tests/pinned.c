@@ -9,7 +9,7 @@
 #define QUEUES 8
 #define RING 256
 #define PINNED (QUEUES * RING)
-/* Slots of a page, and of all that stays mapped */
+/* Slots of all pages that stay mapped */
 #define PINNED_SLOTS ((long)PINNED * PAGE_SLOTS)
 #define PIECE_SLOTS (PIECE >> IO_TLB_SHIFT)
 #define MAX_MAPS 65536
@@ -27,7 +27,7 @@ static void pin(unsigned int i)
 	CHECK(ring[i] != MAP_FAILED_ADDR);
 }
 
-/* The device writes to all pages ... */
+/* The device writes to all pages */
 static void arrive_all(void)
 {
 	unsigned int i;
@@ -36,7 +36,7 @@ static void arrive_all(void)
 		fill_pattern(phys_to_virt(ring[i]), PAGE_SIZE, i);
 }
 
-/* ... and the driver syncs and reads as much as a packet has */
+/* The driver syncs and reads the bytes of a packet in each page */
 static void receive_all(void)
 {
 	unsigned int i;
@@ -66,7 +66,6 @@ static void add_devices(void)
 	nic = new_device(0, 0);
 }
 
-/* Boot with a pool that cannot grow */
 static void start_fixed(const char *arg, size_t bytes)
 {
 	size_t got;
@@ -77,7 +76,7 @@ static void start_fixed(const char *arg, size_t bytes)
 	add_devices();
 }
 
-/* A driver that maps a lot on each CPU, and leaves the magazines full */
+/* Map and unmap @each buffers on each CPU, so that magazines keep buffers */
 static void disks_on_all_cpus(size_t size, unsigned int each)
 {
 	unsigned int cpu, i;
@@ -93,7 +92,7 @@ static void disks_on_all_cpus(size_t size, unsigned int each)
 }
 
 /*
- * A ring has half of the slots of a pool that cannot grow. One CPU can map all others, even
+ * A ring has half of the slots of a pool that cannot grow. One CPU can map all other slots, even
  * those in the magazines of other CPUs, and again after a load of large buffers.
  */
 TEST(ring_leaves_all_else_to_any_cpu)
@@ -114,7 +113,7 @@ TEST(ring_leaves_all_else_to_any_cpu)
 		unmap_all(dev, PAGE_SIZE, pages, n);
 		shim_advance(2);
 	}
-	/* Large pieces leave gaps beside what was in the magazines: those are for pages */
+	/* Large pieces leave gaps, which pages fill */
 	disks_on_all_cpus(PAGE_SIZE, 64);
 	n = map_until_full(dev, orig, PIECE, pieces, MAX_PIECES);
 	CHECK(n * PIECE_SLOTS > rest / 8 * 7);
@@ -213,7 +212,7 @@ TEST(grows_and_shrinks_beside_a_ring)
 
 /*
  * The ring is filled during a burst, so each pool has pages of it and none can be freed.
- * Those that were closed serve the next burst: no round needs more memory than the first.
+ * Closed pools serve the next burst: no round needs more memory than the first.
  */
 TEST(pools_that_a_ring_holds_serve_the_next_burst)
 {

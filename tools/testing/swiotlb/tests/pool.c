@@ -86,7 +86,6 @@ TEST_BASE_FAILS(pools_of_odd_sizes,
 	}
 }
 
-/* Without a pool, maps fail and nothing crashes */
 TEST(no_pool_at_all)
 {
 	struct device *dev;
@@ -187,7 +186,7 @@ TEST_BASE_FAILS(refused_maps_say_why,
 	CHECK_EQ(shim_log_count(encryption), 1);
 }
 
-/* A buffer is found, but the device cannot use it */
+/* The map finds a buffer, but the device does not reach it */
 TEST_BASE_FAILS(buffer_out_of_reach_is_traced, "it has no such event")
 {
 	struct device *dev;

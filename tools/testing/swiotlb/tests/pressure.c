@@ -37,7 +37,6 @@ TEST(pools_are_shown_while_one_is_encrypted)
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
-/* Reclaim does not wait for encryption */
 TEST(shrinker_encrypts_nothing)
 {
 	unsigned long freed;
@@ -75,7 +74,7 @@ TEST(shrinker_sees_pools_above)
 
 static long pages_at_boot, most;
 
-/* Meanwhile, another device maps from the other allocator, up to the limit */
+/* A device that uses the other allocator maps until the limit is reached */
 static void load_meanwhile(void)
 {
 	struct device *wide = device_below(~0ULL);
@@ -90,7 +89,6 @@ static void load_meanwhile(void)
 	seen++;
 }
 
-/* Memory counts against the limit until it is freed */
 TEST(memory_counts_against_the_limit_until_it_is_free)
 {
 	shim_init();
@@ -100,12 +98,12 @@ TEST(memory_counts_against_the_limit_until_it_is_free)
 	ticks(60);
 	CHECK_EQ(seen, 1);
 	CHECK_MSG(most <= SZ_32M >> PAGE_SHIFT, "%ld pages", most);
-	/* ... and no longer: afterwards the same amount can be added again */
+	/* Freed memory no longer counts: the same amount can be added again */
 	load_meanwhile();
 	CHECK_EQ(slots_total(), 48 * 512);
 }
 
-/* Map and unmap 10 MiB within a millisecond, without copies */
+/* Map and unmap 10 MiB within one jiffy, without copies */
 static void burst(void)
 {
 	unsigned int i;
@@ -148,14 +146,14 @@ TEST(lasting_pressure_under_load_is_no_storm)
 	burst();
 	ticks(2);
 	press(20 * HZ, burst);
-	/* At most two or three pools, twice a second */
+	/* At most three pools are closed and added twice a second */
 	CHECK_MSG(slots_event("closed") <= 41 * 3, "%ld times closed",
 		  slots_event("closed"));
 	CHECK_MSG(slots_event("grown") <= 41 * 3, "%ld times grown",
 		  slots_event("grown"));
 }
 
-/* ... but some are freed, and all of them once the load has ended */
+/* Some pools are freed under load, and all of them once the load has ended */
 TEST(lasting_pressure_gets_what_is_not_used)
 {
 	long nslots;
@@ -187,7 +185,7 @@ TEST(lasting_pressure_does_not_keep_the_worker_busy)
 	CHECK_MSG(works <= 17, "%u works in 5 seconds", works);
 }
 
-/* Unmap all after the worker has checked the slots in use */
+/* Called after the worker has checked the slots in use */
 static void unmap_and_press(void)
 {
 	unsigned long freed;
@@ -197,7 +195,7 @@ static void unmap_and_press(void)
 	seen++;
 }
 
-/* Reclaim does not call twice, so the worker must check again when it is done */
+/* Reclaim may not call again, so the worker must check again when it is done */
 TEST(pressure_during_the_work_is_not_lost)
 {
 	unsigned long freed;
@@ -230,7 +228,7 @@ static void press_once(void)
 	seen++;
 }
 
-/* The pressure ended with the last pool: a pool added much later is not freed for it */
+/* Pressure ends when the last pool is freed: pools added later are not closed */
 TEST(pressure_ends_with_the_last_pool)
 {
 	unsigned long freed;

@@ -156,7 +156,6 @@ TEST(device_that_reaches_all_falls_back_to_low_pools)
 	check_used(0);
 }
 
-/* A device that reaches all memory does not use a low buffer in the magazine */
 TEST(device_that_reaches_all_leaves_kept_low_buffers_to_others)
 {
 	struct device *narrow;
@@ -237,7 +236,7 @@ TEST(machine_without_memory_above_has_one_allocator)
 	CHECK_EQ(shim_usage().pcpu_allocs, before.pcpu_allocs);
 }
 
-/* Pools can be anywhere from the start: there is one allocator, and none is narrower */
+/* The boot pool may lie anywhere, so no allocator is narrower: transient pools are used */
 TEST(device_below_the_boot_pool_has_pools_of_its_own)
 {
 	unsigned int i;
@@ -259,7 +258,7 @@ TEST(device_below_the_boot_pool_has_pools_of_its_own)
 	check_used(0);
 }
 
-/* Memory ends there, too: a device with a mask of 31 bits reaches all of it */
+/* Memory ends at 2 GiB, so a device with a mask of 31 bits reaches all of it */
 TEST(device_that_reaches_all_memory_that_there_is_makes_pools_grow)
 {
 	shim_highmem_start = SZ_2G;
@@ -290,7 +289,7 @@ static void load_beyond_the_boot_pool(unsigned int *from_boot)
 	}
 }
 
-/* A larger LOW would not help: the device reaches only a part of it */
+/* Pools added to LOW may be out of reach of the device, which only reaches a part of LOW */
 TEST(device_that_reaches_the_boot_pool_makes_nothing_grow)
 {
 	unsigned int from_boot;
@@ -333,7 +332,6 @@ TEST(device_with_a_window_makes_nothing_grow)
 	CHECK_EQ(slots_event("grown"), 0);
 }
 
-/* A device that reaches only the boot pool gets no slots of other pools of LOW */
 TEST(device_with_a_window_gets_nothing_of_other_pools)
 {
 	static struct bus_dma_region window[2] = { { .size = SZ_1M } };
@@ -359,8 +357,8 @@ TEST(device_with_a_window_gets_nothing_of_other_pools)
 }
 
 /*
- * The end of LOW is in the window, the boot pool is not. A slot need not be aligned, so only
- * the window excludes the buffer:
+ * The end of LOW is in the window, the boot pool is not. The kept buffer is one slot, which
+ * has no wrong alignment, so only the window excludes it:
  *
  *	RAM		----[ boot pool ]------------------------| 4 GiB
  *	window				     [-------------------|
@@ -385,8 +383,8 @@ TEST(device_with_a_window_gets_no_kept_buffer_outside)
 }
 
 /*
- * Both ends of LOW are in windows, the boot pool is in none. The bus has the two side by
- * side:
+ * Both ends of LOW are in windows, the boot pool is in none. On the bus, the two windows are
+ * adjacent:
  *
  *	RAM	| 16 MiB |----[ boot pool ]----| 2 GiB    | 4 GiB
  *	bus	[        ][          ]
@@ -597,7 +595,7 @@ TEST(growth_ends_at_max)
 	start_with(new_device(0, 0));
 	CHECK_EQ(slots_total(), MIB_SLOTS);
 	CHECK_EQ(fill_pools() * 32L, slots_total());
-	/* Pools are powers of two of at least 2 MiB, so 1 MiB of the limit is left */
+	/* Sizes of added pools are powers of two, at least 2 MiB: 1 MiB of the limit is left */
 	CHECK_EQ(slots_total(), 23 * MIB_SLOTS);
 	CHECK(slots_event("at_limit") > 0);
 	CHECK_EQ(shim_log_count("max="), 0);
@@ -608,7 +606,7 @@ TEST(growth_ends_at_max)
 	CHECK_EQ(slots_event("grow_failed"), 0);
 }
 
-/* Without "max=", the limit is a quarter of memory */
+/* Without "max=", the limit is the boot pool and a quarter of other memory */
 TEST(growth_ends_at_a_quarter_of_memory)
 {
 	shim_totalram = PHYS_PFN(SZ_64M);
@@ -647,7 +645,6 @@ static long held(void)
 	return slots_total() + slots_transient();
 }
 
-/* Both allocators together must not exceed the limit */
 TEST(limit_is_for_both_allocators_together)
 {
 	unsigned int i, n = 0;
@@ -678,7 +675,7 @@ static void the_other_grows(void)
 	shim_run_work();
 }
 
-/* Each worker knows the size of the pool that the other is about to add */
+/* Each worker counts the pool that the other worker is about to add */
 TEST(limit_is_kept_while_both_grow_at_once)
 {
 	unsigned int i;

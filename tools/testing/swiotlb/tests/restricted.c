@@ -39,7 +39,6 @@ TEST(restricted_alloc_and_free)
 	CHECK(swiotlb_free(dev, pages[0], SZ_256K));
 }
 
-/* Coherent memory is naturally aligned, like that of the page allocator */
 TEST(restricted_alloc_is_naturally_aligned)
 {
 	phys_addr_t base, tlb;
@@ -60,7 +59,7 @@ TEST(restricted_alloc_is_naturally_aligned)
 	unmap(dev, tlb, 512, DMA_TO_DEVICE);
 }
 
-/* Coherent and streaming DMA from one pool: with CVE-2024-35814, half a page had two owners */
+/* Coherent and streaming DMA from one pool: CVE-2024-35814 gave out half a page twice */
 static void mixed_use(unsigned int min_align_mask)
 {
 	enum { N = 200, BYTES = SZ_1M };
@@ -207,7 +206,7 @@ TEST_BASE_FAILS(restricted_pool_has_an_area_for_each_cpu, "it has one area")
 	shim_set_cpu(0);
 }
 
-/* The number of areas in swiotlb= applies to these ranges, too */
+/* The number of areas in swiotlb= applies to restricted pools, too */
 TEST(restricted_areas_as_swiotlb_says)
 {
 	phys_addr_t base;
@@ -222,7 +221,7 @@ TEST(restricted_areas_as_swiotlb_says)
 	CHECK_EQ(restricted_areas(dev), 1);
 }
 
-/* Fill a range with coherent memory of one size, free all, return how often it fit */
+/* Allocate coherent memory of @size until that fails, free it; returns the number of pieces */
 static unsigned int coherent_pieces(struct device *dev, size_t size)
 {
 	static struct page *pages[SZ_4M / PAGE_SIZE];
@@ -236,7 +235,7 @@ static unsigned int coherent_pieces(struct device *dev, size_t size)
 	return n;
 }
 
-/* As much coherent memory as in one area, also where the range begins on a page only */
+/* Areas leave as much room for coherent memory as one area, whatever the start of the range */
 TEST_BASE_FAILS(restricted_areas_cost_no_coherent_memory,
 		"it counts segments of 128 slots from the first byte of the range")
 {
@@ -332,7 +331,6 @@ TEST_BASE_FAILS(restricted_pool_shares_no_memory_of_others,
 	dev = restricted_device(ram + PAGE_SIZE / 2, 8 * PAGE_SIZE, "rmem");
 	for (n = 0; n <= 8; n++)
 		CHECK_EQ(shim_page_decrypted(ram + n * PAGE_SIZE), n && n < 8);
-	/* All slots that it has are decrypted */
 	for (n = 0; (tlb = map_full(dev, new_buffer(64, 0), 64, 0, DMA_TO_DEVICE,
 				    DMA_ATTR_NO_WARN)) != MAP_FAILED_ADDR; n++)
 		CHECK(shim_page_decrypted(tlb));
@@ -408,8 +406,8 @@ TEST(restricted_pool_in_highmem_is_refused)
 }
 
 /*
- * Alignment applies to DMA addresses, pages to physical addresses. If their offset is not a
- * multiple of a page, the allocation must not get a page of which it owns only a half.
+ * Alignment applies to DMA addresses. If their offset from physical addresses is not a multiple
+ * of a page, the allocation must not get a page of which it owns only a half.
  */
 TEST(restricted_alloc_with_an_odd_bus_offset)
 {
@@ -456,7 +454,6 @@ TEST_BASE_FAILS(restricted_double_free_is_reported,
 	CHECK(b && c && b != c);
 }
 
-/* An allocation of less than a page gets the whole page */
 TEST_BASE_FAILS(restricted_alloc_takes_whole_pages,
 		"it leaves it to its callers to ask for whole pages")
 {
@@ -567,7 +564,7 @@ TEST_BASE_FAILS(restricted_alloc_says_why_it_fails, "it says nothing")
 	refused(dev, SZ_8K, 0, "full",
 		"swiotlb buffer is full (sz: 8192 bytes), total 512 (slots), used 512 (slots)",
 		"full");
-	/* Free two quarters of one block and three of another */
+	/* Leave two quarters of one block free, and three quarters of another */
 	CHECK(swiotlb_free(dev, pages[1], SZ_256K));
 	CHECK(swiotlb_free(dev, pages[3], SZ_256K));
 	for (i = 0; i < 5; i++)
@@ -587,7 +584,6 @@ static void free_first(void)
 	swiotlb_free(twice.dev, twice.page, 4096);
 }
 
-/* Two CPUs free one page at once: an error is logged for the second one */
 TEST_BASE_FAILS(restricted_double_free_at_once_is_reported,
 		"it corrupts the free lists, without a word")
 {

@@ -67,7 +67,7 @@ TEST(sysfs_has_no_directory_without_a_pool)
 	is_absent("low/events/full");
 }
 
-/* Only root can read counts that tell a user about the I/O of another one */
+/* Only root can read counts that tell about the I/O of other users */
 TEST(sysfs_modes)
 {
 	static const char *const all[] = {
@@ -152,7 +152,7 @@ TEST(sysfs_counts_bytes_that_are_copied)
 	struct device *dev;
 	u64 bytes = 0;
 
-	/* Before there are magazines, and with them */
+	/* Bytes that are copied before there are magazines count, too */
 	shim_boot_param("swiotlb", "512,1,force");
 	shim_early_initcalls_run();
 	swiotlb_init(true, SWIOTLB_VERBOSE);
@@ -162,7 +162,6 @@ TEST(sysfs_counts_bytes_that_are_copied)
 	shim_initcalls_run();
 	reads_number("low/bounced_bytes", bytes);
 	bounce_all_ways(dev, "low/bounced_bytes", &bytes);
-	/* On another CPU */
 	shim_set_cpu(1);
 	bounce_all_ways(dev, "low/bounced_bytes", &bytes);
 }
@@ -198,7 +197,7 @@ TEST(sysfs_shows_restricted_pools_by_name)
 #endif
 
 #ifdef CONFIG_DEBUG_FS
-/* The same names and numbers as in debugfs, which has the sum of both allocators */
+/* Names and numbers are those of debugfs, which shows the sum of both allocators */
 TEST(sysfs_events_are_those_of_debugfs)
 {
 	struct device *dev;
@@ -227,9 +226,7 @@ TEST(sysfs_events_are_those_of_debugfs)
 #endif
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
-/*
- *	low: 1 MiB at boot        any: grows for a device that reaches all memory
- */
+/* "low" has 1 MiB at boot, and "any" grows for a device that reaches all memory */
 TEST(sysfs_shows_each_allocator_by_itself)
 {
 	struct device *dev;
@@ -257,7 +254,7 @@ TEST(sysfs_shows_each_allocator_by_itself)
 		tlb[n] = map(dev, orig, SZ_64K, DMA_TO_DEVICE);
 	reads_number("any/used_bytes", 6 * SZ_64K);
 	reads_number("any/bounced_bytes", 6 * SZ_64K);
-	/* The peak is that of both */
+	/* The peak is that of both allocators together */
 	reads_number("low/peak_bytes", 20 * SZ_64K);
 	for (i = 0; i < n; i++)
 		unmap(dev, tlb[i], SZ_64K, DMA_TO_DEVICE);
@@ -313,7 +310,6 @@ TEST(sysfs_has_no_device_that_does_no_dma)
 	CHECK(!dev->dma_io_tlb_stats);
 }
 
-/* Two devices use one pool: the files show which of them holds the slots */
 TEST(sysfs_says_which_device_holds_the_slots)
 {
 	static const char *const bad[] = { "1\n", "", "x\n", "99999999999999999999\n" };
@@ -324,7 +320,7 @@ TEST(sysfs_says_which_device_holds_the_slots)
 	boot_fixed("512,1,force,track_hiwater", NULL);
 	a = new_device(0, 0);
 	b = new_device(0, 0);
-	/* It was never added */
+	/* Not added by swiotlb_dev_add() */
 	other = new_device(0, 0);
 	swiotlb_dev_add(a);
 	swiotlb_dev_add(b);
@@ -352,7 +348,7 @@ TEST(sysfs_says_which_device_holds_the_slots)
 	dev_reads(b, "failed", "2\n");
 	dev_reads(a, "failed", "0\n");
 
-	/* Their drivers unmap, or leak */
+	/* The driver of @a has unmapped all, the driver of @b leaks mappings */
 	unmap(a, held, 5000, DMA_TO_DEVICE);
 	swiotlb_dev_release(a);
 	CHECK_EQ(shim_log_count("released with"), 0);
@@ -401,7 +397,7 @@ TEST(sysfs_counts_coherent_memory_for_its_device)
 #endif
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
-/* Two devices with one name, and pools of their own. A directory goes with its device */
+/* Two devices with the same name have own pools. A directory is removed with its device */
 TEST(sysfs_shows_pools_of_single_devices)
 {
 	struct device *dev, *other;

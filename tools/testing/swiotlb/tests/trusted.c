@@ -22,7 +22,7 @@ static struct swiotlb_mem trusted_mem;
 static struct device *trusted, *other;
 static phys_addr_t tlbs[MAX_PIECES];
 
-/* As the architecture and the core of TDISP would set it up; drivers know nothing of it */
+/* Set up @trusted_mem as the architecture and the core of TDISP would do it */
 static void start(const char *arg)
 {
 	unsigned long nslots = BOOT_BYTES >> IO_TLB_SHIFT;
@@ -87,7 +87,7 @@ TEST(trusted_device_uses_private_memory_only)
 		CHECK(has_pattern(phys_to_virt(tlbs[n]), PIECE, n));
 		ticks(1);
 	}
-	/* It has grown, though another allocator has done nothing */
+	/* The private allocator has grown, the default allocator has not */
 	CHECK(trusted_mem.pools.held > 2 * BOOT_BYTES >> IO_TLB_SHIFT);
 	CHECK(atomic_long_read(&trusted_mem.events[SWIOTLB_GROWN]) > 0);
 	CHECK_EQ(swiotlb_mem_used(&trusted_mem), 200 * PIECE / IO_TLB_SIZE);
@@ -105,7 +105,7 @@ TEST(trusted_device_uses_private_memory_only)
 	}
 	CHECK_EQ(swiotlb_mem_used(&trusted_mem), 0);
 
-	/* Its pools are freed, too: all of this without a change of encryption */
+	/* The added pools are freed, too, and no encryption has changed */
 	ticks(60);
 	CHECK_EQ(trusted_mem.pools.held, BOOT_BYTES >> IO_TLB_SHIFT);
 	CHECK_EQ(conversions(), before);
@@ -124,7 +124,7 @@ TEST(trusted_device_takes_nothing_from_the_atomic_pools)
 	atomic = shim_faults[SHIM_FAULT_ATOMIC_POOL].calls;
 	orig = new_buffer(PIECE, 0);
 	shim_hardirq_enter();
-	/* More than the 1 MiB that transient pools may take from them */
+	/* More than the 1 MiB that transient pools may take from the atomic pools */
 	for (n = 0; n < 64; n++) {
 		tlbs[n] = map_for(trusted, orig, 0);
 		CHECK(tlbs[n] != MAP_FAILED_ADDR);
@@ -203,7 +203,6 @@ TEST(shared_and_private_allocators_exchange_no_buffer)
 	CHECK_EQ(atomic_long_read(&trusted_mem.events[SWIOTLB_SET_MEMORY]), 0);
 }
 
-/* Each device is refused the allocator of the other one */
 TEST(allocator_of_the_other_encryption_refuses)
 {
 	phys_addr_t orig;

@@ -98,7 +98,6 @@ TEST(waiting_ends_with_an_unmap)
 	check_used(0);
 }
 
-/* A map that finds room does not wait */
 TEST(waiting_does_not_begin_while_there_is_room)
 {
 	boot_full();
@@ -210,7 +209,7 @@ static void map_in_interrupt(void)
 	shim_hardirq_exit();
 }
 
-/* It is reported even if an area or a magazine has room */
+/* A map that may sleep is reported even if an area or a magazine has room */
 TEST(waiting_in_an_interrupt_is_reported)
 {
 	phys_addr_t tlb;
@@ -369,7 +368,7 @@ static void unmap_block(unsigned int i)
 	unmap(dev, tlbs[i], BLOCK, DMA_TO_DEVICE);
 }
 
-/* The unmap has read that nothing is crowded; then the caller finds no room, and sleeps */
+/* The unmap has read that no caller waits; then a caller finds no room, and sleeps */
 TEST(waiting_begins_before_a_buffer_is_in_a_magazine)
 {
 	boot_full_of_blocks();
@@ -453,7 +452,7 @@ static void unmap_too_little(void)
 	what = count_locks;
 }
 
-/* A waiter must lock even an area that looks full: only the lock orders it after an unmap */
+/* A waiter must lock even areas that look full: only the lock orders it after an unmap */
 TEST(waiting_takes_the_lock_of_each_area)
 {
 	boot_fixed("512,4", NULL);
@@ -465,7 +464,7 @@ TEST(waiting_takes_the_lock_of_each_area)
 }
 
 #ifdef CONFIG_DMA_RESTRICTED_POOL
-/* A restricted pool has no magazines, and a separate queue */
+/* A restricted pool has a queue of its own */
 TEST(waiting_for_a_restricted_pool)
 {
 	phys_addr_t base;
@@ -639,7 +638,7 @@ TEST(waiting_ends_with_a_pool_for_the_request)
 	CHECK_EQ(shim_usage().pages, pages);
 }
 
-/* Only one wait for all entries of a scatterlist, even if each needs a transient pool */
+/* A task waits once for all entries of a scatterlist, even if each needs a transient pool */
 TEST(waiting_is_not_repeated_at_once)
 {
 	unsigned int i;
@@ -661,7 +660,6 @@ TEST(waiting_is_not_repeated_at_once)
 	check_events(2, 2);
 }
 
-/* A timeout is not for others */
 TEST(waiting_goes_on_for_others_after_a_timeout)
 {
 	struct task task[6];
@@ -678,7 +676,7 @@ TEST(waiting_goes_on_for_others_after_a_timeout)
 	check_events(7, 1);
 }
 
-/* Whatever the hash of a task is, another one with that hash has timed out */
+/* For each hash, a task other than this one has timed out */
 TEST(waiting_goes_on_after_the_timeout_of_a_task_with_the_same_hash)
 {
 	struct swiotlb_mem *mem = &swiotlb_default_mem;
@@ -695,7 +693,7 @@ TEST(waiting_goes_on_after_the_timeout_of_a_task_with_the_same_hash)
 }
 
 /*
- * The caller has timed out. Another one waits for four pieces:
+ * The caller has timed out. Another task waits for four adjacent pieces:
  *
  *	| 0 | 1 | 2 | free | 4 ...
  */
@@ -890,7 +888,7 @@ static void look_for_stale(const void *vaddr, size_t bytes)
 TEST(waiting_shares_only_clear_memory)
 {
 	boot_growing_encrypted();
-	/* Soon after a wait that timed out, no map waits */
+	/* After this timeout, the next map of the task does not wait */
 	CHECK(map_while(NEVER, NULL) != MAP_FAILED_ADDR);
 	shim_on_decrypt = look_for_stale;
 	CHECK(map_sleeping(512) != MAP_FAILED_ADDR);

@@ -33,7 +33,7 @@ static void take_all_below(phys_addr_t end)
 			;
 }
 
-/* The first pages that the allocator finds lie above the reach of the device */
+/* The first pages that the page allocator finds are out of reach of the device */
 static void check_pages_below_1_gib(const void *window)
 {
 	struct device *dev;
@@ -63,7 +63,7 @@ static void check_pages_below_1_gib(const void *window)
 
 TEST(pages_below_1_gib_come_from_another_zone)
 {
-	/* Wider than the mask */
+	/* The window is wider than the mask */
 	static const struct bus_dma_region window[] = {
 		{ .size = SHIM_HIGH_START }, { }
 	};
@@ -90,7 +90,7 @@ static unsigned int map_below(struct device *dev, phys_addr_t orig, u64 limit)
 }
 
 #if BITS_PER_LONG == 64
-/* The device reaches 64 KiB above 4 GiB: once these are in use, take pages below */
+/* The device reaches 64 KiB above 4 GiB: once these are in use, pages below are taken */
 TEST(pages_above_4_gib_come_from_another_zone)
 {
 	struct device *dev;
@@ -127,7 +127,7 @@ TEST(pages_of_no_zone_are_in_reach)
 	CHECK(shim_log_has("swiotlb buffer is full"));
 }
 
-/* Where there is enough, the first pages are the right ones */
+/* If enough memory is free, the first pages that the worker gets are in reach */
 TEST(growth_asks_for_pages_once)
 {
 	struct device *dev;
@@ -167,7 +167,7 @@ static struct device *grow_once(void)
 	return dev;
 }
 
-/* Pools are needed while more than half of their slots are in use, even without any maps */
+/* Pools stay open while more than half of their slots are in use, even if no device maps */
 TEST(pool_that_is_needed_is_not_closed)
 {
 	grow_once();
@@ -175,7 +175,6 @@ TEST(pool_that_is_needed_is_not_closed)
 	CHECK_EQ(slots_event("closed"), 0);
 }
 
-/* A closed pool gets no mappings even if all others are full */
 TEST(full_pools_do_not_spill_into_a_closed_one)
 {
 	struct device *dev = grow_once();
@@ -229,7 +228,7 @@ TEST(late_pool_for_old_dma_grows_there)
 	CHECK_EQ(swiotlb_init_late(SZ_1M, GFP_KERNEL | __GFP_DMA, NULL), 0);
 	shim_early_initcalls_run();
 	shim_initcalls_run();
-	/* It reaches all pools of the allocator, but not those of a wider one */
+	/* The device reaches all pools of the allocator, but not those of a wider one */
 	dev = device_below(DMA_BIT_MASK(30));
 	orig = new_buffer(2048, 0);
 	for (i = 0; i < ARRAY_SIZE(tlbs); i++) {
@@ -244,7 +243,7 @@ TEST(late_pool_for_old_dma_grows_there)
 	CHECK_EQ(elsewhere, slots_event("transient"));
 }
 
-/* Only memory in which pools may lie counts: the limit is a quarter of 15 MiB */
+/* Only the 15 MiB in which pools may lie count towards the default limit */
 TEST(default_limit_is_a_share_of_what_is_in_reach)
 {
 	struct device *dev;
@@ -255,7 +254,7 @@ TEST(default_limit_is_a_share_of_what_is_in_reach)
 	CHECK_EQ(swiotlb_init_late(SZ_1M, GFP_KERNEL | __GFP_DMA, NULL), 0);
 	shim_early_initcalls_run();
 	shim_initcalls_run();
-	/* It reaches all pools of the allocator, but not those of a wider one */
+	/* The device reaches all pools of the allocator, but not those of a wider one */
 	dev = device_below(DMA_BIT_MASK(30));
 	orig = new_buffer(SZ_64K, 0);
 	for (i = 0; i < 200; i++) {
@@ -266,7 +265,7 @@ TEST(default_limit_is_a_share_of_what_is_in_reach)
 	CHECK(slots_event("grown") > 0);
 	CHECK(slots_total() <= (SHIM_ZONE_DMA_END - SHIM_RAM_START) / 4 / IO_TLB_SIZE);
 	CHECK_EQ(shim_log_count("max="), 1);
-	/* 1 MiB, and a quarter of the 14 MiB beside the boot pool */
+	/* The boot pool of 1 MiB, and a quarter of the other 14 MiB */
 	CHECK(shim_log_has("4608 KiB is all"));
 }
 

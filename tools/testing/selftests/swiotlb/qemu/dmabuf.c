@@ -5,9 +5,9 @@
  *	dmabuf [-n FRAMES] EXPORTER:MIB:MODE...
  *
  * EXPORTER is heap, the system heap, or udmabuf-PAGES: a memfd in whose memory at most PAGES
- * pages follow each other. The device is dmabuf_reader, which reaches 30 bits; swiotlb must
- * bounce all of the buffer. The CPU writes FRAMES frames, which differ in all words, and the
- * device must see exactly the bytes that it should see. MODE is
+ * pages follow each other. The device is dmabuf_reader, with a DMA mask of 30 bits; swiotlb
+ * must bounce all of the buffer. The CPU writes FRAMES frames, which differ in all words, and
+ * the device must see each byte as expected. MODE is
  *
  *	kept	the device imports the buffer once; the CPU writes each frame between
  *		begin_cpu_access and end_cpu_access, as DMA_BUF_IOCTL_SYNC calls them
@@ -190,7 +190,7 @@ static bool draw(struct buffer *buffer, unsigned int frame)
 	return sync_cpu(buffer, DMA_BUF_SYNC_END, frame);
 }
 
-/* Check that the device got the whole buffer, bounced and in reach. */
+/* Import the buffer, and check that all of it is bounced, in reach of the device. */
 static bool import(const struct buffer *buffer, unsigned int frame)
 {
 	struct dmabuf_reader_info info;
@@ -309,7 +309,7 @@ static bool run_case(const char *name)
 		return wrong("no dmabuf_reader", 0);
 	if (buffer_create(&buffer, exporter))
 		right = run(&buffer, mode);
-	/* This releases the buffer. */
+	/* Closing the file releases the imported buffer. */
 	close(reader);
 	buffer_free(&buffer);
 	return right;

@@ -28,7 +28,7 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 #define USER		0
 #define NOWHERE		1
 
-/* The counters of a CPU are written only by the thread of that CPU. */
+/* Up to MAX_CPUS CPUs, only the thread of a CPU writes its counters. */
 static struct {
 	uint64_t addresses[PLACES];
 	uint64_t insns[MAX_CPUS][PLACES];
@@ -42,7 +42,7 @@ static struct {
 #define PLACE(block)		((uintptr_t)(block) >> 16)
 #define INSNS(block)		((uintptr_t)(block) & 0xffff)
 
-/* Threads translate concurrently: the first to fill in its address owns the place. */
+/* Threads translate concurrently, so a free place is claimed atomically. */
 static uint64_t place_of(uint64_t address)
 {
 	uint64_t at, there, i;

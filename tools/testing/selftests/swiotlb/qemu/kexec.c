@@ -5,7 +5,7 @@
  *	kexec KERNEL INITRD COMMAND_LINE	now, after a shutdown of all devices
  *	kexec -p KERNEL INITRD COMMAND_LINE	when this kernel crashes
  *
- * It does what "kexec -s" of kexec-tools does, whose package changes how a host reboots.
+ * "kexec -s" does the same, but its package, kexec-tools, changes how a host reboots.
  */
 
 #define _GNU_SOURCE

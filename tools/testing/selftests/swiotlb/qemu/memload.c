@@ -96,7 +96,7 @@ static int connect_to(int port)
 	return fd;
 }
 
-/* Both fit in the socket's buffer, so they are written at once */
+/* A get or a set fits in the socket's buffer, so one write is enough */
 static void request(struct connection *c)
 {
 	char text[VALUE + KEY + 64], key[KEY + 1];
