@@ -267,12 +267,15 @@ class Checker:
 
 # --- the kernel -----------------------------------------------------------------------
 
-def boot():
+def boot(version):
     """Boot the fixed base; fio verifies the data that it reads from bounced disks."""
-    if subprocess.run([TOP / "scripts/kernel.sh", "base-fixes"], check=False).returncode:
+    older = version != "7.3"
+    environment = {**os.environ, "LINUX": version} if older else os.environ
+    if subprocess.run([TOP / "scripts/kernel.sh", "base-fixes"], check=False, env=environment).returncode:
         return ["the kernel does not build"]
+    kernels = TOP / "build" / (f"linux-{version}" if older else "") / "kernels"
     done = subprocess.run([sys.executable, "-B", QEMU / "tests.py", "--base", "--kernel",
-                           TOP / "build/kernels/base-fixes.bzImage", *BOOTED],
+                           kernels / "base-fixes.bzImage", *BOOTED],
                           capture_output=True, text=True, check=False)
     return done.stdout.splitlines() if done.returncode else []
 
@@ -290,7 +293,8 @@ def check(base, build, args):
         steps.append(("all that the base passes", "TEST", check_nothing_lost,
                       (checker.harness, checker.last)))
     if not args.no_boot:
-        steps.append(("base-fixes: " + ", ".join(BOOTED), "BOOT", boot, ()))
+        steps.append(("base-fixes: " + ", ".join(BOOTED), "BOOT", boot,
+                      (fixes.name.removeprefix("fixes-"),)))
     shown = failed = 0
     for name, verb, function, arguments in steps:
         started = time.monotonic()

@@ -6,6 +6,7 @@
 that number, base for none of it, or base-<subset> for the entries that
 patches/7.3/series.<subset> lists. A part of the name that has its own directory, as
 um, coco, pc and s390 have patches/um-7.3 and so on, adds the entries of that directory, below the others.
+With LINUX=6.12 or LINUX=6.1, the base is that kernel, and base-fixes has patches/fixes-6.12 and so on.
 
 The tree consists of hard links to the base. A changed file is always written to a new
 file that replaces the link, so that the base does not change. If the tree already
@@ -212,9 +213,10 @@ def lists_of(repo, directory, name):
     """Return the series files to apply to the base, lowest first, and the number of the
     last entry to apply, if not all."""
     kind, *parts = name.split("-")
+    version = os.environ.get("LINUX", "7.3")
     below, above, last = [], [directory / "series"] if kind == "ours" else [], None
     for part in parts:
-        own = repo / "patches" / f"{part}-7.3" / "series"
+        own = repo / "patches" / f"{part}-{version}" / "series"
         if own.is_file():
             below.append(own)
         elif kind == "ours":

@@ -62,6 +62,18 @@ lost() {
 	off($0) ? option in got : got[option] != $0' "$2" "$1"
 }
 
+# of_this_kernel: of lines of a configuration, print those whose option an older kernel has.
+of_this_kernel() {
+	if [[ ${LINUX:-7.3} == 7.3 ]]; then
+		cat
+	else
+		awk 'FNR == NR { known["CONFIG_" $2]; next }
+			{ option = $0; sub(/^# /, "", option); sub(/[ =].*/, "", option) }
+			option in known' \
+			<(grep -rhE --include='Kconfig*' '^[[:space:]]*(menu)?config [A-Z0-9_]+' "$src") -
+	fi
+}
+
 # In depend mode ccache does not see the file of an .incbin. It would take piggy.o, the
 # compressed kernel, from another build with the same number of bytes.
 kbuild() {
@@ -86,7 +98,7 @@ configure() {
 	msg CONFIG "$name"
 	run_logged "configure $name" "$out/config.log" 10 0 \
 		kbuild KCONFIG_ALLCONFIG="$wanted" allnoconfig
-	missing=$(lost "$wanted" "$out/.config")
+	missing=$(lost "$wanted" "$out/.config" | of_this_kernel)
 	if [[ $missing ]]; then
 		rm -f "$out/.config"
 		mapfile -t missing <<<"$missing"

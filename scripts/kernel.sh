@@ -15,6 +15,9 @@
 # coco/arm64.config on top of coco.config. If there are patches for a part, as patches/um-7.3
 # for User Mode Linux, patches/coco-7.3 for coco.config or patches/pc-7.3 for pc.config, they
 # are applied before all others.
+#
+# LINUX=6.12 and LINUX=6.1 build base and base-fixes of these kernels, in build/linux-6.12 and
+# so on. Options that such a kernel does not have are left out.
 
 # shellcheck disable=SC2317 # functions are called by name, through run_logged
 set -euo pipefail
@@ -23,7 +26,9 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=kbuild.sh
 . "$(dirname "$0")/kbuild.sh"
 
-BUILD=$TOP/build
+# As for base.sh. The kernels of another version have a directory of their own.
+VERSION=${LINUX:-7.3}
+BUILD=$TOP/build${LINUX:+/linux-$LINUX}
 CONFIGS=$TOP/tools/testing/selftests/swiotlb/qemu
 PATCHES=$TOP/patches/7.3
 temp=
@@ -60,9 +65,9 @@ subsets() {
 	IFS=- read -ra parts <<<"$1"
 	for part in "${parts[@]:1}"; do
 		if [[ ${parts[0]} == base && -f $PATCHES/series.$part ||
-			${parts[0]} == base && -f $TOP/patches/$part-7.3/series ||
+			${parts[0]} == base && -f $TOP/patches/$part-$VERSION/series ||
 			${parts[0]} == ours && $part =~ ^[0-9]{4}$ ||
-			-f $(config_of "$part") && -f $TOP/patches/$part-7.3/series ]]; then
+			-f $(config_of "$part") && -f $TOP/patches/$part-$VERSION/series ]]; then
 			echo "$part"
 		fi
 	done
@@ -144,7 +149,7 @@ compile() {
 }
 
 compose() {
-	python3 "$TOP/scripts/compose.py" --base "$base" "$tree"
+	python3 "$TOP/scripts/compose.py" --base "$base" --build "$BUILD" "$tree"
 }
 
 # build: the caller sets name, tree, config and base.
