@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A private apt for other suites or architectures than those of the system, and the
-# packages it fetches into the cache. Sourced after lib.sh. The caller sets CACHE and temp.
+# Fetch packages of other suites or architectures than those of the system, with a private
+# apt. Sourced after lib.sh. The caller sets CACHE and temp.
 
-# private_apt DIRECTORY: set apt to options with which it uses only the keys of the
-# system, and keeps everything in DIRECTORY.
+# private_apt DIRECTORY: set $apt to options for apt-get, which then uses nothing of the
+# system but its keys, and keeps everything in DIRECTORY.
 private_apt() {
 	local root=$1
 
@@ -15,7 +15,7 @@ private_apt() {
 		-o "Dir::Cache=$root" -o "Dir::Cache::archives=$root/archives"
 		-o "Dir::Etc::sourceparts=-" -o "Dir::Etc::preferences=-" -o "Dir::Etc::preferencesparts=-"
 		-o "Acquire::Languages=none" -o "Acquire::Retries=3" -o "APT::Update::Error-Mode=any")
-	# The unprivileged user that apt of root switches to may have no access to the cache.
+	# As root, apt would download as another user, which may have no access to the cache.
 	((EUID)) || apt+=(-o "APT::Sandbox::User=root")
 }
 

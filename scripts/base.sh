@@ -192,8 +192,7 @@ sums_ok() {
 	cd "$base" && sha256sum --quiet -c "$base.sha256"
 }
 
-# All code is in a function, which bash reads as a whole: editing this file does not
-# affect a run that is in progress.
+# A function: bash reads all of it before it runs, so the file may be edited meanwhile.
 main() {
 	local verify=
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Measure pools that grow and are freed again: the cost, and the memory afterwards.
+"""Measure pools that are added and freed again: the cost, and the memory afterwards.
 
 Runs rows of fio with the default pool and with one that grows from 1 MiB, in turn,
 in REPEATS (5) boots; then loads that need 256 MiB at once, on the base and on ours,

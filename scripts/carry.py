@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Carry hunks of the series on our own files over an edit of these files.
+"""After an edit of our files, adapt the hunks of the series on these files.
 
     scripts/carry.py --base BASE COMMIT
 
-COMMIT is one at which all hunks applied, as that before the edit. Where a hunk of a later
-entry no longer applies in reverse, the file before the entry is merged: the edit, and what
-the hunk takes out. The hunks are rewritten in patches/7.3. A conflict is left in
-build/carry, to be resolved and passed to scripts/earlier.py --from.
+COMMIT is the last one at which all hunks applied. If a hunk of a later entry no longer
+applies in reverse, merge the edit with the file as it was before the entry at COMMIT,
+and rewrite the hunks in patches/7.3. After a conflict, resolve the file in build/carry, and
+pass it to scripts/earlier.py --from.
 """
 
 import argparse
@@ -34,8 +34,8 @@ def merge(mine, old, theirs):
 
 
 def carry_one(repo, entry, path, data, old):
-    """Rewrite the hunks of an entry on one file; return the file before it, None after a
-    conflict. @old: the entry and the file after it at the commit."""
+    """Rewrite the hunks of an entry on one file. Return the file before it, or None after a
+    conflict. @data: the file after the entry; @old: the entry and that file, at the commit."""
     after = earlier.before(replace(entry, diffs=[]), path, data)
     old_after = earlier.before(replace(old[0], diffs=[]), path, old[1])
     merged, clean = merge(after, old_after, earlier.before(*old[:1], path, old[1]))

@@ -56,7 +56,7 @@ def number(state):
 
 
 class Shown(NamedTuple):
-    """A line of the table: tests that show the defect which a patch fixes."""
+    """A line of the table: tests that show the defect of a patch."""
 
     sanitizer: str
     tests: list
@@ -258,7 +258,7 @@ class Checker:
         if not self.harness:
             return wrong
         lines = self.table[number(state)]
-        # The harness is still built for the state before: run the commands that need it first
+        # The harness is still built for the state before, so run the commands first: they need it.
         wrong += check_commands(self.harness, before, number(state),
                                 commands(mail.read_text(encoding="utf-8"), lines))
         wrong += check_tests(self.harness, before, number(state), lines)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Check the exported series: each patch must apply, be clean and compile, kernels at each
-step that is in use must boot, and its sum must be the composed tree.
+"""Check the exported series: each patch must apply, be clean and compile, a kernel must boot
+after each step that takes effect, and the result must be the composed tree.
 
 Prints one line per patch. patches/7.3/remarks lists the remarks that are accepted.
 """
@@ -28,10 +28,10 @@ QEMU = TOP / "tools/testing/selftests/swiotlb/qemu"
 NOBODY = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
           for what, value in (("NAME", "check-series"), ("EMAIL", "check@series.invalid"),
                               ("DATE", "2026-01-01T00:00:00+00:00"))}
-# From this entry on all code is in use with the entry that adds it.
+# From this entry on, something must call each function that an entry adds.
 TURN_OVER = "turn-over"
-# The kernels to boot: (name of the last entry, guest test). Tests of User Mode Linux come
-# first, where a kernel boots in a second: those of each step that is in use.
+# The kernels to boot: (name of the last entry, guest test). Those for User Mode Linux come
+# first, and one after each step that takes effect: they boot in a second.
 BOOTED = (("private", "um-force"), (TURN_OVER, "um-force"), (TURN_OVER, "um-dynamic"),
           ("magazine", "um-dynamic"), ("stats", "um-dynamic"), ("device-stats", "um-dynamic"),
           ("wait", "um-dynamic"), ("virtio-blk", "um-own"), (TURN_OVER, "dynamic"))

@@ -111,7 +111,7 @@ def compare(args, directory, kind, tables):
 
 def main():
     args = arguments()
-    # A missing image must not stop a run in its middle.
+    # Fail now if an image is missing, rather than in the middle of the run.
     for kind in args.kinds:
         results.images(args.images, KINDS[kind][0])
     tables = []

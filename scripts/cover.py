@@ -72,7 +72,7 @@ def losing(repo):
 
 
 def native(repo):
-    """Return the rows of make bench in which the patched kernel gains little, or loses."""
+    """Return the rows of make bench in which the patched kernel is slower, or hardly faster."""
     path = repo / NATIVE_CSV
     with open(path, encoding="utf-8", newline="") as f:
         found = list(csv.DictReader(f))
@@ -84,7 +84,7 @@ def native(repo):
 
 
 def address(repo):
-    """Return the public address of this repository: REPO, or its remote; None if that is no address."""
+    """Return the public URL of this repository: REPO, or its remote; None if that is a local path."""
     url = os.environ.get("REPO") or subprocess.run(
         ["git", "-C", str(repo), "config", "remote.origin.url"], capture_output=True, text=True, check=False).stdout
     parts = urlsplit(url.strip())
@@ -99,7 +99,7 @@ def repository(repo):
 
 
 def grown(state, before, suites):
-    """Return the lines that an entry adds to the engine, or to its suites."""
+    """Return the lines that an entry adds to the engine or, with @suites, to its suites."""
     def count(found):
         return sum(content[0].count(b"\n") for path, content in found.items() if content
                    and path.startswith("kernel/dma/swiotlb/") and path.endswith((".c", ".h"))
@@ -108,8 +108,8 @@ def grown(state, before, suites):
 
 
 def entries(found):
-    """Return a table of the patches that add to the engine: where it grows, and from where on
-    it is in use."""
+    """Return a table of the patches that add to the engine: their lines, and whether the engine is
+    in use."""
     lines, total, live = [], 0, None
     for number, (state, before) in enumerate(zip(found, [None, *found]), 1):
         slug = state.entry.name.partition("-")[2].removesuffix(".patch")

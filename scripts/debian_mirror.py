@@ -52,7 +52,7 @@ def one_line(text):
 
 
 def apt_paths():
-    """Return the files that apt reads with its own configuration."""
+    """Return the lists of sources that the system's apt reads."""
     shell = subprocess.run(
         ["apt-config", "shell", "LIST", "Dir::Etc::sourcelist/f", "PARTS", "Dir::Etc::sourceparts/d"],
         check=True, capture_output=True, text=True).stdout

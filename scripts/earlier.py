@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Our files as they are before an entry of the series that adds to them.
 
-A file stands in the tree in its final form. What a later entry adds to a file of an
-earlier one is taken out of it for the entries before: first the items that `Adds:` names,
-then the hunks, which are applied in reverse. As a program:
+A file stands in the tree in its final form. To get it as it is before an entry that adds to
+it, remove the items that `Adds:` of this entry names, then apply its hunks in reverse. As a
+program:
 
     scripts/earlier.py --base BASE ENTRY PATH               print the file before the entry
-    scripts/earlier.py --base BASE ENTRY PATH --from FILE   let it be FILE
+    scripts/earlier.py --base BASE ENTRY PATH --from FILE   let FILE be the file before it
 
 The second form rewrites the hunks of the entry on that file.
 """
@@ -37,9 +37,9 @@ class Item:
 # --- items ------------------------------------------------------------------------
 
 def items(lines):
-    """Return the items of a C file. An item is what stands between empty lines at the top
-    level: a function or a structure with its comment, a comment alone, a block between #if
-    and #endif. In a list of declarations or definitions, without comments, each is one."""
+    """Return the items of a C file. Empty lines at the top level separate items: a function or
+    a structure with its comment, a comment alone, a block between #if and #endif. In a list
+    of declarations or definitions without comments, each of them is an item."""
     found, start = [], None
     for n, line in enumerate([*lines, ""]):
         ends = not line.strip() and (n + 1 >= len(lines) or not lines[n + 1][:1].isspace())
@@ -65,8 +65,8 @@ def split(lines, start, end):
 
 
 def names(block):
-    """Return what the lines at the top level define, and the titles of DOC comments as
-    DOC:Title."""
+    """Return the names that these lines define at the top level, and the titles of DOC
+    comments as DOC:Title."""
     found = set()
     for line in block:
         if line.startswith(" * DOC: "):
@@ -79,7 +79,8 @@ def names(block):
 
 
 def defined(line):
-    """Return the name that a line defines or declares: it may be only a part of that."""
+    """Return the name that a line defines or declares. The line may be only the beginning of
+    the definition."""
     tag = re.match(r"(?:struct|enum|union) (\w+) \{", line)
     call = re.search(r"\b(\w+)\((\w*)", line)
     if tag:
@@ -105,7 +106,8 @@ def without(text, wanted):
 
 
 def left(lines, gone):
-    """Return the lines that are not gone, with one of the empty lines around what is gone."""
+    """Return the lines without those that are @gone, and with one of the empty lines around
+    these."""
     kept, gap = [], False
     for n, line in enumerate(lines):
         if n in gone:
@@ -127,7 +129,7 @@ def reversed_diff(diff):
 
 
 def before(entry, path, data):
-    """Return the bytes of a file of an earlier entry as they are before @entry."""
+    """Return the content that a file has before @entry. @data: its content after it."""
     for where, wanted in entry.adds:
         if where == path:
             data = without(data.decode(), wanted).encode()
@@ -142,8 +144,8 @@ def changes(entry, path):
 
 
 def undo(entries, owner, places, final, problems):
-    """Return {path: [(place, bytes)]}: the content of each of our files from that place of
-    the series on. @final: {path: bytes}, the files in the tree."""
+    """Return {path: [(place, bytes)]}: the versions of each of our files, and their first place in
+    the series. @final: {path: bytes}, the files in the tree."""
     found = {}
     for path, data in final.items():
         first, versions = places[owner[path].name], []
@@ -160,14 +162,14 @@ def undo(entries, owner, places, final, problems):
 
 
 def at(versions, place):
-    """Return the content at a place of the series, which is not before the first one."""
+    """Return the content at a place of the series, which is not before that of the first version."""
     return [data for start, data in versions if start <= place][-1]
 
 
 # --- the program ------------------------------------------------------------------
 
 def rewritten(text, path, old, new):
-    """Return the text of an entry whose hunks on @path lead from @old to @new."""
+    """Return the text of an entry with hunks on @path that lead from @old to @new."""
     head, diff = series.split_entry(text)
     parts = re.split(rb"(?m)^(?=diff --git )", diff)
     kept = [p for p in parts if p.strip() and not p.startswith(b"diff --git a/%s b/" % path.encode())]

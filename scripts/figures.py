@@ -30,7 +30,7 @@ RUNS = "measured/runs.csv"
 RUN_COLUMNS = ("run", "command", "started", "commit", "host", "load", "qemu", "fio")
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
-# A number with a unit, which must come from a measurement even in texts that need not account for all
+# A number with a unit: it must come from a measurement, even in texts without "every number"
 UNIT = re.compile(rf"(?<![\w.,-])({NUMBER})(?=\s*(?:ns|us|IOPS|instructions|times|x|%)(?![\w%]))")
 EVERY = re.compile(rf"(?<![\w.,/-])({NUMBER})")
 # Parts that are not prose: code, addresses, comments, and generated tables
@@ -64,12 +64,12 @@ class Row:
         raise Failure(f"{self._name} has no column {column}")
 
     def __getitem__(self, column):
-        """For columns that are no names in Python, as with."""
+        """For columns whose name is a keyword of Python, such as "with"."""
         return getattr(self, column)
 
 
 class Table:
-    """A csv; rows are found by the words of their key columns."""
+    """A csv. The key of a row is the text of its key columns, separated by spaces."""
 
     def __init__(self, name, path, keys, taken_from=None):
         self.name, self.path, self.taken_from = name, path, taken_from
@@ -359,7 +359,7 @@ def run_line(name, env):
     words = env.get("command", "").split()
     others = host.get("cpus_used_by_others")
     return {"run": name,
-            # Strip paths: they are specific to the machine
+            # Drop the directories: they are specific to the machine.
             "command": " ".join([Path(word).name for word in words[:1]] + [word for word in words[1:] if "/" not in word]),
             "started": env.get("started", "")[:16].replace("T", " "),
             "commit": (tree.get("commit") or "")[:12] + ("+" if tree.get("changed") else ""),

@@ -7,7 +7,7 @@
 #	busybox-ARCH	static busybox
 #	fio-ARCH	fio and the libraries that it calls there, except for the C library, which is
 #			that of the compiler
-#	xen-4.17	the hypervisor, uncompressed; installed, the host would boot it
+#	xen-4.17	the hypervisor, uncompressed; if it were installed, the host would boot it
 
 # shellcheck disable=SC2317 # a trap calls it
 set -euo pipefail
@@ -22,13 +22,13 @@ cleanup() {
 	[[ -z $temp ]] || rm -rf "$temp"
 }
 
-# Set arch and suite of Debian for the kernel's architecture, or fail.
+# choose_debian ARCH: set $arch and $suite to those of Debian, or fail.
 choose_debian() {
 	suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 	case $1 in
 	arm64 | i386) arch=$1 ;;
 	arm) arch=armhf ;;
-	# Debian 12 was not released for it.
+	# Debian 12 has no riscv64.
 	riscv) arch=riscv64 suite=trixie ;;
 	s390) arch=s390x ;;
 	*) return 1 ;;
@@ -66,7 +66,7 @@ fetch_xen() {
 	unpack_file ./boot/xen-4.17-amd64.gz | gzip -dc >"$temp/new"
 }
 
-# All code is in a function, which bash reads as a whole.
+# A function: bash reads all of it before it runs, so the file may be edited meanwhile.
 main() {
 	local name=${1:-} arch suite fetch target
 

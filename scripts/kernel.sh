@@ -49,7 +49,7 @@ EOF
 	exit "${1:-0}"
 }
 
-# config_of PART: the file that has its configuration.
+# config_of PART: print the path of its configuration.
 config_of() {
 	if [[ -f $CONFIGS/arch/$1.config ]]; then
 		echo "$CONFIGS/arch/$1.config"
@@ -202,8 +202,7 @@ check_name() {
 	done < <(fragments "$1")
 }
 
-# All code is in a function, which bash reads as a whole: editing this file does not
-# affect a build that is in progress.
+# A function: bash reads all of it before it runs, so the file may be edited meanwhile.
 main() {
 	local files
 

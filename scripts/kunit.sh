@@ -10,7 +10,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# All code is in a function, which bash reads as a whole.
+# A function: bash reads all of it before it runs, so the file may be edited meanwhile.
 main() {
 	local base build=kunit-native more=()
 

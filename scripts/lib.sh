@@ -44,8 +44,8 @@ cache_dir() {
 	(cd "$dir" && pwd -P)
 }
 
-# lock FILE what: hold FILE until this script ends. The descriptor stays open
-# in children on purpose: a build that outlives its script still counts.
+# lock FILE what: lock FILE until this script and its children have ended: they inherit the
+# descriptor on purpose, so that a build that outlives the script keeps the lock.
 lock() {
 	local fd
 

@@ -83,7 +83,7 @@ def base_repository(directory, base, paths, env):
 
 
 def repository(directory, base, found, env):
-    """Make the same repository, with a commit for each entry."""
+    """Make a repository of all files that the series touches, with a commit for each entry."""
     base_repository(directory, base, touched(found), env)
     before = {}
     for state in found:
@@ -116,7 +116,7 @@ def fill_cover(mail, subject, text):
 
 
 def export(repo, base, found, directory, env):
-    """Publish the mails of the series under their final name, all or none of them."""
+    """Write the mails of the series into @directory, all of them or none."""
     subject, text = cover.letter(repo, found)
     temp, scratch = directory.with_name(f".{directory.name}.tmp"), directory.with_name(f".{directory.name}.git")
     for path in (temp, scratch):

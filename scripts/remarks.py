@@ -28,14 +28,14 @@ def checkpatch(tree, mail):
 
 
 def kernel_doc(tree, base, paths):
-    """Yield the remarks of kernel-doc that the base does not already have."""
+    """Return the remarks of kernel-doc that it does not make on the base."""
     files = [p for p in paths if p.startswith(DOCUMENTED) and p.endswith((".c", ".h"))]
     old = {text for _, text in doc_remarks(base, [p for p in files if (base / p).is_file()])}
     return [(path, text) for path, text in doc_remarks(tree, files) if text not in old]
 
 
 def language(script):
-    """Return the interpreter of a script: in older kernels some are in Perl."""
+    """Return the interpreter of a script: kernel-doc of older kernels is in Perl."""
     try:
         with open(script, encoding="utf-8") as f:
             return "perl" if "perl" in f.readline() else "python3"
@@ -57,7 +57,7 @@ def doc_remarks(tree, files):
 
 
 def added(mail):
-    """Return the text of a patch, with the lines that it adds."""
+    """Return the message of a patch, and the lines that it adds."""
     lines = mail.read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if not line.startswith(("-", " ", "@@", "diff ", "index ")))
 
@@ -106,7 +106,7 @@ class Known:
         self.unknown.append(f"{where}: {tool}: {path}: {text}")
 
     def finish(self, tools, build):
-        """Complain about remarks that are not accepted, and about accepted remarks that no
+        """Raise Failure for remarks that are not accepted, and for accepted remarks that no
         longer occur. Skip those of tools that did not run."""
         stale = [f"{self.path.name}: nothing says this any more: {r.tool} {r.path} {r.text}"
                  for r in self.remarks if not r.met and (build if r.tool == "build" else tools)]

@@ -55,7 +55,7 @@ class State:
 # --- owners ---------------------------------------------------------------------
 
 def candidates(repo, base):
-    """Return our files in directories that the kernel has as well."""
+    """Return our files in directories of the kernel."""
     tops = sorted(p.name for p in base.iterdir() if p.is_dir() and p.name not in NOT_IN_SERIES)
     tops = [t for t in tops if (repo / t).is_dir()]
     if not tops:
@@ -207,7 +207,8 @@ def build(entries, repo, base, lists, whole, problems):
 
 
 def after(repo, base, name, path):
-    """Return (an entry, the bytes of one of our files after it). Its own hunks need not apply."""
+    """Return (the entry @name, the content of one of our files after it). The hunks of the entry
+    need not apply."""
     problems = []
     entries = series.read_series(repo / "patches" / "7.3", problems)
     owner = find_owners(entries, candidates(repo, base), repo, False, [])

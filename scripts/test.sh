@@ -3,10 +3,9 @@
 #
 # make test: run every step, even after a failure, and end with the sum,
 # "N passed, N failed". In build/test: <step>.log, <step>.ktap and <step>.xml (JUnit).
-# With --full, make test-full: afterwards also run all steps that take hours, or need Xen
-# or the compilers of other architectures, and print a table of the guests by the callers
-# of swiotlb. With --full and groups of guest tests, run only these groups; results of
-# other steps in build/test are kept.
+# With --full, make test-full: then also run all steps that take hours, or need Xen or other
+# compilers, and print a table of the guest tests by caller of swiotlb. With groups of guest
+# tests, too, run only these, and keep other results in build/test.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -30,7 +29,7 @@ run() {
 	python3 -B "$TOP/scripts/testlog.py" "$OUT/$name.log" "$rc" "$OUT/$name" >"$OUT/$name.counts"
 }
 
-# outcome STEP: print one line about a test that has run.
+# outcome STEP: add the results of a test that has run, and print one line about it.
 outcome() {
 	local ok=0 bad=1 skipped=0 line
 
@@ -59,7 +58,7 @@ kunit_guest() {
 	python3 -B "$SELFTESTS/kunit_guest.py" --kernel "$TOP/build/kernels/$1.bzImage" "${@:2}"
 }
 
-# kunit_qemu: the KUnit suites in a kernel for them.
+# kunit_qemu: boot the KUnit suites in QEMU.
 kunit_qemu() {
 	if "$TOP/scripts/kernel.sh" ours-kunit; then
 		step kunit-qemu 60 kunit_guest ours-kunit
@@ -95,7 +94,7 @@ kernel_of() {
 }
 
 # shellcheck disable=SC2317 # called through run
-# boot GROUP: run its tests. base-GROUP means those that the base supports.
+# boot GROUP: run its tests; with base-GROUP, run those that the base supports on the base.
 boot() {
 	local options=(--group "${1#base-}")
 
@@ -135,7 +134,7 @@ guests() {
 	done
 }
 
-# can STEP command...: run what a step needs, and skip the step if it fails.
+# can STEP command...: prepare a step by a command; if that fails, skip the step and fail.
 can() {
 	local step=$1 log
 
@@ -159,7 +158,7 @@ objects() {
 	step "objects-$1" 300 "$TOP/scripts/objects.sh" "$1"
 }
 
-# harness STEP VARIABLE=VALUE: run the checks in user space on another kind of machine.
+# harness STEP VARIABLE=VALUE: run the checks in user space for another kind of machine.
 harness() {
 	step "harness-$1" 90 make -C "$TOP/tools/testing/swiotlb" V=1 "$2" check
 }
@@ -190,7 +189,7 @@ group() {
 	esac
 }
 
-# callers: print a table of the guests so far.
+# callers: print a table of the guest tests so far.
 callers() {
 	((${#guest_steps[@]})) || return 0
 	python3 -B "$TOP/scripts/callers.py" "${guest_steps[@]/#/$OUT/}" | tee "$OUT/callers.txt"
@@ -243,8 +242,7 @@ all() {
 	fi
 }
 
-# All code is in a function, which bash reads as a whole: editing this file does not
-# affect a run that is in progress.
+# A function: bash reads all of it before it runs, so the file may be edited meanwhile.
 main() {
 	local mode=${1:-} name
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Read the output of a test: KTAP, or that of unittest -v, or neither.
+"""Read the output of a test: KTAP, or that of unittest -v, or other text.
 
     testlog.py LOG EXIT_CODE PREFIX
 

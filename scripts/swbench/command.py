@@ -28,7 +28,6 @@ def parser(doc, images, repeats):
 
 
 def positive(text):
-    """Convert an argument that is a number of 1 or more."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return int(text)
@@ -46,8 +45,8 @@ def conclude(measured, directory, latest=True):
 
 
 def finish(measured, env, directory, table):
-    """Measure without the verification of a comparison, and write and print table.csv. @table
-    has entries(), COLUMNS, cell() and grid(). Return the exit status.
+    """Measure without a separate verify pass, and write and print table.csv. @table has entries(),
+    COLUMNS, cell() and grid(). Return the exit status.
     """
     measured.verify = lambda: True
     results.conduct(measured, env, directory)

@@ -15,7 +15,7 @@ from . import measure, plan as plans, profiles, report, stats
 
 # Few and many I/Os, of all jobs together, by the size of an I/O.
 IOS = {"1k": (4000, 24000), "4k": (3000, 15000), "64k": (1000, 5000)}
-# How often to try a turn if the emulator loses the guest.
+# How often to try a turn in all if the guest crashes.
 TRIES = 3
 COLUMNS = ("row", "config", "insns_per_io", "cv", "against", "difference", "low", "high",
            "mapping", "mapping_cv", "mapping_difference", "mapping_low", "mapping_high",
@@ -31,8 +31,8 @@ class CountError(Exception):
 
 
 class Counted(measure.Measurement):
-    """@symbols: profiles.Symbols by kernel. @costs: {(row, configuration):
-    [instructions an I/O]}, @functions: the same as [{function: instructions an I/O}].
+    """@symbols: profiles.Symbols by kernel. @costs: {(row, configuration): [instructions of an
+    I/O]}; @functions: {(row, configuration): [{function: instructions of an I/O}]}.
     """
 
     def __init__(self, symbols, *args):

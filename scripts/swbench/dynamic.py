@@ -17,15 +17,15 @@ REST = 62
 CYCLES = 1000
 CYCLES_MOST = 1100
 CYCLES_SECONDS = 650
-# Findings that are accepted in the log of the base under a load beyond its pool; ours
-# must have none.
+# Findings in the log that the base may have under a load that exceeds its pool. Ours must
+# have none.
 NOISE = ("swiotlb-full", "io-error", "trace", "warning", "hung-task")
 
-# track_hiwater is only for ours: the base knows it, but miscounts transient pools with it.
+# track_hiwater is only for ours: the base has it, too, but then miscounts transient pools.
 LOADS = (plans.SMALL,
          *(config._replace(append=config.append + ",track_hiwater")
            for config in plans.chosen(("dynamic",))))
-# Without merging, so that each slab cache has the objects of one user only.
+# slab_nomerge: each slab cache has only the objects of one user.
 LEAK = plans.Config("leak", "ours, kmemleak", "leak",
                     "swiotlb=dynamic,force slab_nomerge", True)
 
@@ -72,7 +72,7 @@ class DynamicBench(measure.Measurement):
         self.harness = self._harness(self)
 
     def _load(self, config, what, make, weight, **more):
-        """Boot once for a load, made by @make of growth, of about @weight seconds."""
+        """Boot once for a load of about @weight seconds, which @make of growth specifies."""
         log = self.directory / "logs" / f"{config.name}.{what}.log"
         spec = make(self.images[config.kernel], config.append, plans.VCPUS,
                     plans.MEMORY_MIB, **more)

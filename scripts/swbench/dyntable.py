@@ -31,8 +31,8 @@ def _title(row):
 
 
 def _rated(row, phase, samples, limit):
-    """Compare growth with the default pool. The limit holds unless the whole 95 % interval
-    is below it; it is shown to hold only if the whole interval is above it."""
+    """Compare growth with the default pool. The limit is missed only if the whole 95 % interval
+    is below it, and is shown to hold only if the whole interval is above it."""
     ours, reference = (samples.iops(row, name) for name in ("dynamic", "ours"))
     entry = _entry(f"{_title(row)}, {phase}", DEFAULT, stats.median(reference),
                    stats.median(ours), "IOPS", limit)
@@ -212,7 +212,6 @@ def entries(measured):
 # --- text ---------------------------------------------------------------------
 
 def cell(entry, column):
-    """Return a field of table.csv as text."""
     value = entry[column]
     if value is None:
         return ""

@@ -9,7 +9,7 @@ from . import cpus, mapbench, mapprofile, mechanisms, nativeprofile, nodes, plan
 
 # Rows of make bench that run the same code in both columns
 BOUNDS = re.compile(r"bare memcpy |hand .* without mapping$|.* nothing else$")
-# A ratio up to this is a small gain
+# Below this ratio, a gain is small
 GAIN = 1.1
 # Rows of the map benchmark, and those of make bench that do the same
 SAME_ROWS = {"4k to device, 1 thread, depth 1": "map+unmap 4 KiB to device",
@@ -32,7 +32,7 @@ def entries(lines):
 
 
 def weak(lines):
-    """Return the rows of bench.csv in which the patched kernel gains little, or loses, the worst first."""
+    """Return the rows of bench.csv in which the patched kernel is slower or hardly faster, the worst first."""
     found = [line for line in lines
              if line["ratio"] and float(line["ratio"]) < GAIN and not BOUNDS.match(line["row"])]
     return sorted(found, key=lambda line: float(line["ratio"]))
@@ -66,7 +66,7 @@ def _change(line, prefix):
 
 
 def _count(found, title, cost, prefix):
-    """Return a table of instructions; @cost, @prefix: the columns, and what those of their differences begin with."""
+    """Return a table of instructions. @cost: the column of the number; @prefix: that of the columns of differences."""
     rows = {}
     for line in found:
         rows.setdefault(line["row"], {})[line["config"]] = line
@@ -118,8 +118,8 @@ def _native_means(found):
 
 
 def _native_map(found, bench):
-    """Return the table of make native-map; @bench: the rows of make bench, where there are the same.
-    Means: the clock of User Mode Linux counts in 256 ns.
+    """Return the table of make native-map, beside those rows of make bench (@bench) that do the same. It has
+    means, since the clock of User Mode Linux has a resolution of 256 ns.
     """
     beside = {line["row"]: line for line in bench}
     rows = []

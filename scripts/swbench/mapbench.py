@@ -172,7 +172,6 @@ def fio_entries(samples, rows):
 
 
 def cell(entry, column):
-    """Return a field of table.csv as text."""
     value = entry[column]
     if value is None:
         return ""
@@ -196,8 +195,8 @@ def _map_lines(entries):
 
 
 def map_grid(entries):
-    """Return the table of rows that were measured. Natively, with its coarse clock, the times
-    are means, else medians.
+    """Return the table of rows that were measured. The times are medians, or means in a native
+    guest, whose clock is coarse.
     """
     natively = any(entry["none"] is not None for entry in entries)
     shown, other = (MEAN, PAIR) if natively else (PAIR, MEAN)

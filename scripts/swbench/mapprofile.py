@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the time of a map and its unmap is spent on in User Mode Linux, by kind of instruction.
+"""The time of a map and its unmap in User Mode Linux, by kind of instruction.
 
-perf samples the map benchmark. A sample belongs to the function that it is in, or, if the
-instruction before is a fence or an atomic operation, to that: the CPU has waited for it.
+perf samples the map benchmark. A sample counts for its function, or, if the instruction
+before it is a fence or an atomic operation, for that: the CPU has waited for it.
 """
 
 import collections

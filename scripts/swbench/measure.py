@@ -67,7 +67,7 @@ class Progress:
 
 
 class HostLoad:
-    """CPUs of the host that other processes than this run were using."""
+    """CPUs of the host that are busy with processes other than this run."""
 
     def __init__(self):
         self._samples = []
@@ -186,7 +186,7 @@ class Measurement:
     # --- the two passes ---------------------------------------------------
 
     def verify(self):
-        """Return whether all data was read back correctly on all kernels."""
+        """Write and read back all disks on each kernel. Return whether all data was correct."""
         mib, guest = self.plan.verify_mib, self.plan.guest
         # A disk and its "-store" variant are the same disk
         disks = dict.fromkeys(disk.partition("-store")[0] for disk in guest.verify_disks)
@@ -242,7 +242,7 @@ class Measurement:
                              lambda frame: self._progress.tick())
 
     def _turns(self, row, number, guests):
-        """Reverse the order in every other turn, so that drift affects all alike."""
+        """Reverse the order of the guests in every other turn, so that drift affects all alike."""
         for turn in range(self.plan.turns):
             self._hand_over(row, f"{number}.{turn + 1}")
             cold = self.plan.cold if turn == 0 else 0
@@ -317,7 +317,7 @@ class Measurement:
         self.samples.add(row, config.name, iops, (busy, usr, system), errors, name)
 
     def _take_cold(self, row, name, config, said):
-        """Add the results of the cold run before the turn."""
+        """Subclasses with cold runs take their results here."""
 
     def _take_fio(self, name, config, said):
         """Return the results of fio under that name, and save its output in a file."""

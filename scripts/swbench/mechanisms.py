@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The table of the engine's mechanisms: lines and variables before and now, and what each buys.
+"""The table of the engine's mechanisms: lines and variables before and now, and the gain of each.
 
 The csv has the lines of the first complete engine, commit c676e0a of this repository. Those of
-now are counted: its column "now" names the items of each file. A name stands for a function, a
-structure or a macro, with its comment; a file without names counts as a whole.
+the present engine are counted: the column "now" of the csv names the items of each file. A name
+stands for a function, a structure or a macro, with its comment; a file without names counts as a
+whole.
 """
 
 import earlier
@@ -14,11 +15,11 @@ ENGINE = "kernel/dma/swiotlb"
 
 
 class Missing(Exception):
-    """The engine has no such item, or a csv no such row."""
+    """The engine lacks an item, or a csv lacks a row."""
 
 
 def _lines(repo, listed):
-    """Return the lines of "file: name name; file: name"."""
+    """Count the lines of @listed, "file: name name; file: name"."""
     total = 0
     for part in filter(None, map(str.strip, listed.split(";"))):
         name, _, wanted = part.partition(":")
@@ -33,7 +34,7 @@ def _lines(repo, listed):
 
 
 def _variables(repo, names):
-    """Return how many variables these are. Each must exist."""
+    """Count the variables in @names. Each must exist."""
     source = "".join(path.read_text(encoding="utf-8") for path in sorted((repo / ENGINE).glob("*.[ch]")))
     for name in names.split():
         if name not in source:
@@ -42,7 +43,7 @@ def _variables(repo, names):
 
 
 def _buys(text, without, bench):
-    """Return the figure that a mechanism buys, from the csv that @text names, or else @text."""
+    """Return the gain of a mechanism, from the row that @text names in a csv, or else @text."""
     kind, _, rest = text.partition(": ")
     if kind == "without":
         mechanism, _, row = rest.partition(": ")

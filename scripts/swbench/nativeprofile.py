@@ -21,18 +21,18 @@ from .stats import median
 
 FREQUENCY = 4000
 COLUMNS = (*plans.Row._fields, "config", "group", "ns_per_io", "percent")
-# User Mode Linux is linked to an address below this; the host's libraries and kernel are not.
+# User Mode Linux runs at addresses below this, the host's libraries and kernel above.
 HIGHEST = 1 << 32
-# Seconds in which perf must have begun
+# How long to wait until perf has begun, in seconds
 BEGUN = 5
 
 
 class ProfileError(Exception):
-    """perf is missing, or must not be used."""
+    """perf is missing, or the host forbids it."""
 
 
 def perf():
-    """Return the program, after a try: the host may forbid it."""
+    """Return the path of perf, after a short test: the host may forbid its use."""
     found = machine.tool("perf")
     done = subprocess.run([found, "record", "-q", "-e", "cpu-clock", "-o", os.devnull, "true"],
                           capture_output=True, text=True, check=False)
@@ -63,15 +63,15 @@ def watched(pid, data):
 
 
 def functions(text, symbols):
-    """Return {function: samples} from the output of perf script: an address a sample."""
+    """Return {function: samples} from the output of perf script, an address for each sample."""
     found = collections.Counter(int(address, 16) for address in text.split())
     host = sum(found.pop(address) for address in list(found) if address >= HIGHEST)
     return profiles.by_function(found, symbols) + collections.Counter({profiles.HOST: host})
 
 
 class Profiled(measure.Measurement):
-    """A comparison in which perf watches each turn. @symbols: profiles.Symbols by kernel.
-    @profiles: lists of {function: nanoseconds an I/O}, by row and configuration."""
+    """A comparison in which perf samples each turn. @symbols: profiles.Symbols by kernel.
+    @profiles: lists of {function: nanoseconds of an I/O}, by row and configuration."""
 
     def __init__(self, symbols, *arguments):
         super().__init__(*arguments)
@@ -90,7 +90,7 @@ class Profiled(measure.Measurement):
         iops, cpu = self.samples.iops(row, config.name), self.samples.cpu(row, config.name)
         total = sum(found.values())
         if total and iops and iops[-1]:
-            # Busy time an I/O, divided as the samples are
+            # Nanoseconds of busy time for each I/O, divided by the number of samples
             each = 1e9 * cpu[-1][0] / iops[-1] / total
             self.profiles[row, config.name].append(
                 {name: each * count for name, count in found.items()})
@@ -98,7 +98,7 @@ class Profiled(measure.Measurement):
 
 
 def entries(measured):
-    """Return the lines of the table: a group of functions each, and the sum of all."""
+    """Return the lines of the table: one for each group of functions, and their sum."""
     lines = []
     order = [name for name, _ in profiles.GROUPS] + [profiles.REST, profiles.HOST]
     for (row, config), samples in measured.profiles.items():

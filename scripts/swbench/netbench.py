@@ -7,16 +7,16 @@ from swguest import driven, network
 
 from . import counts, measure, plan as plans, report
 
-# Seconds within which a load ends, beyond its time
+# How many seconds a load may take beyond its configured time
 PATIENCE = 60
 PAIRS = (("ours", "base"), ("dynamic", "ours"), ("base", "none"), ("ours", "none"))
 
 
 class Guests:
-    """What both measurements share: guests with servers, and the loads."""
+    """Shared by both measurements: guests with servers, and their loads."""
 
     def _verified(self):
-        """No disk is measured; memload.c checks the content of each value."""
+        """Boot no guest to verify data: there are no disks, and memload.c checks each value."""
         return ()
 
     def _timed_guest(self, config, number, vcpus):
@@ -32,7 +32,7 @@ class Guests:
         return guest
 
     def _begin(self, name, guest):
-        """Let the guest check that it bounces, or does not; return whether it is there."""
+        """Let the guest check whether it bounces as configured. Return whether it still runs."""
         return guest.alive and \
             guest.run(name, f"{name}.begun", measure.TURN_SECONDS) is not None
 
@@ -44,7 +44,7 @@ class Guests:
 
     @staticmethod
     def _load(row, guest, memcached, iperf3):
-        """Return (requests or KiB, seconds). @memcached, @iperf3: how much, in their words."""
+        """Return (requests or KiB, seconds). @memcached, @iperf3: the amount, as options of each."""
         if row.rw == "memcached":
             return guest.during(lambda: network.memcached(guest.network, memcached, PATIENCE))
         sent, seconds = guest.during(lambda: network.iperf3(

@@ -33,7 +33,7 @@ SMALL = Config("small", "base, 1 MiB", "base", "swiotlb=512,force", True)
 # The ratios of a native guest whose intervals decide how many turns a row takes.
 PRECISE = (("ours", "base"), ("dynamic", "ours"), ("ours", "none"))
 
-# The fewest turns of a pair
+# The smallest number of turns of a pair
 LEAST = 5
 
 # Data is verified on these configurations before anything is timed.
@@ -90,14 +90,12 @@ class Guest(NamedTuple):
 
     @property
     def cpus(self):
-        """The largest number of CPUs: at native speed, more than the host has would not
-        help.
-        """
+        """Return the largest number of CPUs. A native guest gets no more than the host has."""
         return 2 if self.native else VCPUS
 
     def vcpus(self, row):
-        """Return the number of CPUs for a row. A native guest has only one CPU for a row
-        that needs no second one: it is then bound to a CPU of the host.
+        """Return the number of CPUs for a row. If a row needs only one, a native guest has one, and
+        is bound to a CPU of the host.
         """
         alone = row.jobs == 1 and not row.device.endswith("-remote")
         return 1 if self.native and alone else self.cpus
@@ -137,8 +135,8 @@ class Plan(NamedTuple):
         return [pair for pair in self.precise if names.issuperset(pair)]
 
     def together(self, row):
-        """Return whether the guests of a pair run @row at the same time. With more CPUs they
-        would stop each other in the middle of what one CPU does for another one.
+        """Return whether the guests of a pair run @row at the same time. With more CPUs, one CPU of a
+        guest would often wait for another one that does not run.
         """
         return self.guest.native and self.guest.vcpus(row) == 1
 
@@ -196,8 +194,8 @@ NEXT = ("ring", "lowest", "fit", "lifo-nt")
 
 
 def next_buffer(repeats, names=None):
-    """Which free buffer a map gets next, where nothing, this CPU or another one touches the
-    data.
+    """Policies for the free buffer that a map gets, on disks whose data nothing, another CPU, or
+    another process touches.
     """
     configs = chosen(("base", "ours")) + tuple(
         Config(name, name, "ours", f"swiotlb=force swiotlb_next={name}", True)
@@ -249,8 +247,8 @@ def counted(repeats):
                 repeats or 3, 2, 0.0, 1.0, 4, job_mib=DISK_MIB // 24)
 
 
-# Requests or blocks of 1 KiB: 16 instances of memcached with 4 connections each, of which
-# nine of ten requests are a get, and one stream of iperf3 to the guest, or from it.
+# Requests to 16 instances of memcached over 4 connections each, nine of ten of them a get; and
+# blocks of 1 KiB in one stream of iperf3 to the guest, or from it.
 _NETWORK = (Row("virtio-net", "1k", 64, 16, "memcached"),
             Row("virtio-net", "1k", 1, 1, "iperf3-in"),
             Row("virtio-net", "1k", 1, 1, "iperf3-out"))
@@ -267,7 +265,7 @@ def counted_network(repeats):
 
 
 def nodes(repeats, memory_mib):
-    """Only bounces are counted, while fio verifies its data."""
+    """Boots that count bounces while fio verifies its data; nothing is timed."""
     return Plan("numa", chosen(("base", "ours")), (), repeats or 3, 1, 0, 0, 4,
                 guest=Guest(memory_mib=memory_mib, disks=("virtio-blk",)))
 

@@ -51,7 +51,7 @@ def by_function(counts, symbols):
 
 
 def _fits(function, pattern):
-    """Match a name, also with a suffix from the compiler, as in memcpy.part.0."""
+    """Match a name, with or without a suffix of the compiler, as in memcpy.part.0."""
     function = function.split(".")[0]
     return function.startswith(pattern[:-1]) if pattern[-1] == "*" else \
         function == pattern
@@ -79,9 +79,7 @@ def grouped(costs):
 
 
 def mapping(costs):
-    """Return the cost of mapping, from {function: cost}: nearly zero for a configuration
-    that does not bounce.
-    """
+    """Return the cost of mapping, from {function: cost}. It is nearly zero without bouncing."""
     sums = grouped(costs)
     return sum(sums[name] for name, _ in GROUPS)
 
@@ -92,8 +90,8 @@ def _grid(title, table, configs, names):
 
 
 def _row_tables(row, costs, configs):
-    """@costs: samples of {function: instructions an I/O}, by row and configuration.
-    Medians are those of the groups, so they need not add up.
+    """Return the tables of a row. @costs: samples of {function: instructions of an I/O}, by row
+    and configuration. Medians are those of the groups, which need not add up.
     """
     if not all(costs.get((row, config.name)) for config in configs):
         return []

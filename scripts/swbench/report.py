@@ -18,7 +18,6 @@ def _k(value):
 
 
 def percent(value):
-    """Return a share in whole percent."""
     return "-" if value is None else f"{100 * value:.0f} %"
 
 
@@ -106,8 +105,8 @@ def pairs_csv(samples, rows):
 
 
 def ratios_csv(samples, rows, configs):
-    """Ratios by pairs of turns: each configuration to the base, and those of PRECISE.
-    The number of pairs is in the last column.
+    """Return a csv of ratios by pairs of turns: of each configuration to the base, and of the
+    pairs in PRECISE. The last column has the number of pairs.
     """
     names = [config.name for config in configs]
     wanted = [(name, name, "base") for name in names if name != "base"] + \
@@ -125,7 +124,7 @@ def ratios_csv(samples, rows, configs):
 
 
 def pairs_grid(found):
-    """@found: (name of a row, mean, low, high, verdict)."""
+    """Return the table of @found: (name of a row, mean, low, high, verdict)."""
     lines = [[name, percent(mean), f"{100 * low:.0f} to {100 * high:.0f} %", verdict]
              for name, mean, low, high, verdict in found]
     return grid(["patched / base, by pairs of turns", "mean", "95 % interval",

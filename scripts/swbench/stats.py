@@ -44,9 +44,9 @@ def interval(values):
 
 
 def difference(values, references):
-    """Return how far @values are above @references, as a share, by pairs that ran one
-    after the other or together, in the form of interval(). The mean is geometric, so that it does not depend on which
-    of the two is noisy.
+    """Return how far @values are above @references, as a share, in the form of interval().
+    Values are compared in pairs that ran one after the other or together. The mean is
+    geometric, so that it does not depend on which of the two is noisy.
     """
     if len(values) != len(references) or not all(values) or not all(references):
         return None
@@ -88,7 +88,7 @@ class Samples:
         self._together.setdefault((row, *pair), []).append(iops)
 
     def add(self, row, config, iops, cpu, errors, turn=None):
-        """Add a sample; without a name of its @turn it has its number."""
+        """Add a sample. @turn: the name of its turn, by default its number."""
         turns = self._turns.setdefault((row, config), [])
         turns.append(len(turns) if turn is None else turn)
         self._iops.setdefault((row, config), []).append(iops)
@@ -103,8 +103,8 @@ class Samples:
         return self._iops.get((row, config), [])
 
     def paired(self, row, one, other):
-        """Return the IOPS of two configurations, as two lists: when both ran at the same time,
-        if they did, else in the turns of both.
+        """Return the IOPS of two configurations, as two lists of pairs. If both ran at the same
+        time, only these runs count, else all turns that both have.
         """
         if together := self._together.get((row, one, other)):
             return tuple(map(list, zip(*together)))
@@ -140,7 +140,6 @@ def table(samples, rows, configs):
 
 
 def cell(entry, column):
-    """Return a field of table.csv as text."""
     value = entry[column]
     if value is None:
         return ""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Threads that need more bounce buffers than there are: do their maps fail, or wait?
 
-A load with room to grow needs 256 MiB, from 8 MiB at boot; the limit is twice the need, so
-that it may be met. A load at the limit needs 12 MiB of 8. There a thread that waits holds one
-mapping at most, and all of them fit: so some thread can always continue.
+A load with room to grow needs 256 MiB, from 8 MiB at boot; the limit is twice that. A load at
+the limit needs 12 MiB of 8. There a thread that waits holds at most one mapping, and all of
+these fit, so some thread can always continue.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from .stats import median
 
 THREADS, MSECS = 64, 3000
 MEMORY_MIB = 2048
-# Boot and load take ten seconds: a boot that takes this long does not end.
+# In seconds. Boot and load take ten: a boot that takes this long does not end.
 TIMEOUT = 45
 # What the base may log: it makes a pool for each mapping without a limit, until memory is short.
 BASE_MAY_LOG = ("memory", "trace", "rcu-stall")
@@ -33,7 +33,7 @@ class Load(NamedTuple):
 
     @property
     def needs(self):
-        """Return MiB."""
+        """Return the MiB of all threads."""
         return THREADS * self.depth * self.kib >> 10
 
 
@@ -58,7 +58,7 @@ class Setup(NamedTuple):
 
     @property
     def file(self):
-        """Return its name as that of a file."""
+        """Return the name in the form of a file name."""
         return self.name.lower().replace(":", "").replace(",", "").replace(" ", "-")
 
 
@@ -86,7 +86,7 @@ def figures(values, state):
     return found
 
 
-# A median would hide a failure, or a longer wait, that not every boot has.
+# Columns with the worst boot: a median would hide failures and waits of single boots.
 _WORST = ("failed", "timed_out", "max_us")
 
 
@@ -110,7 +110,7 @@ def cell(line, column):
     value = line[column]
     if value is None or isinstance(value, str):
         return value or ""
-    # Less than 0.1 is not nothing
+    # Do not print a small value as 0.0
     return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.1f}" if value >= 0.1 else f"{value:.1g}"
 
 
@@ -153,7 +153,7 @@ class Waiting(measure.Measurement):
 
 
     def _ended(self, config, what, result):
-        """That the base does not end is a result."""
+        """A boot of the base that does not end is a result, not an error."""
         if config.kernel != "ours" and not result.reader.ended and result.problems[0].startswith("no verdict"):
             print(f"          {what} does not end", flush=True)
         else:

@@ -91,7 +91,7 @@ class Hog(unittest.TestCase):
 
     def test_a_missing_value_fails_the_check(self):
         line = self.entry((10.0, 9.0), (20.0, 18.0))
-        # Its lines are in the form of a test's: test.sh would count them
+        # check() prints KTAP, which test.sh would count as results of this program.
         with contextlib.redirect_stdout(io.StringIO()):
             self.assertEqual(hog.check([line]), 0)
             self.assertEqual(hog.check([{**line, "p99_beside": None}]), 1)

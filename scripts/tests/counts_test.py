@@ -75,7 +75,7 @@ class Measured(counts.Counted):
 
 class Boots(unittest.TestCase):
     def test_guests_of_a_round_are_counted(self):
-        """measure.Measurement boots them; it also says with how many CPUs."""
+        """measure.Measurement boots them, and sets their number of CPUs."""
         measured = Measured(plan.counted(1)._replace(rows=(ROW,)))
         measured.directory, measured.accel = pathlib.Path("results"), "tcg"
         measured.images = collections.defaultdict(lambda: "image")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a later entry adds to a file of an earlier one is taken out of it before."""
+"""Files as they are before an entry that adds to them: items and hunks are taken out."""
 
 import shutil
 import subprocess
@@ -210,7 +210,7 @@ class SeriesTest(unittest.TestCase):
         self.assertEqual(entry.name, "0003-c.patch")
 
     def carried(self, source):
-        """Edit the file, and carry the hunks over that."""
+        """Edit the file, then run carry.py."""
         old = self.top / "old"
         shutil.copytree(self.repo, old)
         self.put(self.repo / FILE, source)

@@ -121,7 +121,7 @@ class Kselftest(unittest.TestCase):
                 self.assertEqual(self.run_it()[0]["sysfs"], "not ok")
 
     def devices(self, **files):
-        """Return the result of the test of devices, with files of one device."""
+        """Run the tests with these files of one device; return what run_it() returns."""
         for name, text in files.items():
             path = self.sysfs / "devices/pci0/0000:00:04.0/swiotlb" / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ class Kselftest(unittest.TestCase):
         return self.run_it()
 
     def test_devices(self):
-        # Files that are not those of a kernel accept any value.
+        # Unlike those of the kernel, these files accept any value.
         found, text, _ = self.devices(used_bytes="0\n", peak_bytes="4096\n", failed="0\n")
         self.assertEqual(found["devices"], "not ok")
         self.assertIn('0000:00:04.0/swiotlb/peak_bytes accepts "1"', text)

@@ -20,7 +20,7 @@ LISTED = [name for name, _, _ in layers.layers()]
 ORDER = [name for name in LISTED if name.endswith(".c")]
 # The only call from a lower layer to a higher one, as internal.h documents
 UPWARD = {"__swiotlb_track"}
-# Headers that all files include: they do not belong to a layer
+# Headers for all files, which belong to no layer
 COMMON = {"internal.h", "deps.h"}
 
 
@@ -100,7 +100,7 @@ class LayersTest(unittest.TestCase):
 
     def test_makefile_has_every_file(self):
         text = (ENGINE / "Makefile").read_text(encoding="utf-8")
-        # Kbuild takes a file that two options name once.
+        # Two options may list the same file; kbuild links it once.
         self.assertEqual(sorted(set(re.findall(r"\b(\w+)\.o\b", text))), sorted(s.removesuffix(".c") for s in SOURCES))
 
 

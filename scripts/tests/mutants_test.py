@@ -20,7 +20,7 @@ LEDGER = ledger.read_ledger(HARNESS / "ledger")
 
 
 def stale(faults):
-    """Yield name and reason of each fault that does not change exactly one line of the engine."""
+    """Yield the name of each fault that does not change exactly one line of the engine, and why."""
     for mutant in faults:
         try:
             mutants.planted(TOP, mutant)

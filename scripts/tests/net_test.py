@@ -25,7 +25,7 @@ CONFIG = plan.CONFIGS[1]
 
 
 class Cache(socketserver.ThreadingTCPServer):
-    """An instance that understands what memload.c says; @spoil changes the values."""
+    """A server that understands the commands of memload.c; @spoil changes the values it returns."""
 
     daemon_threads = True
 
@@ -43,7 +43,7 @@ class Cache(socketserver.ThreadingTCPServer):
 
     @property
     def memcached(self):
-        """The port, as network.Ports has it."""
+        """The port, in the form of network.Ports."""
         return [str(self.server_address[1])]
 
 

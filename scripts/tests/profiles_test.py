@@ -69,7 +69,7 @@ class Tables(unittest.TestCase):
 
 
 def samples(**counts):
-    """Return what perf script prints for so many samples of each function."""
+    """Return the output of perf script for this many samples of each function."""
     at = {"memcpy": "60001024", "swiotlb_map": "60001040", "libc": "7fa7972f9389",
           "host": "ffffffff816bb938"}
     return "".join(f"     {at[name]:>12}\n" * count for name, count in counts.items())

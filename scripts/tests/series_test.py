@@ -195,7 +195,7 @@ class MailsTest(SeriesCase):
 
 
 class ObjectsTest(unittest.TestCase):
-    """Fakes of make and nm with a given output."""
+    """Uses fakes of make and nm that print a given output."""
 
     def setUp(self):
         temp = tempfile.TemporaryDirectory()

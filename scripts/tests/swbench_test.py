@@ -405,7 +405,7 @@ class Native(unittest.TestCase):
                                  "dynamic": chosen.turns + plan.LEAST, "none": chosen.turns + plan.LEAST})
 
     def together(self, **said):
-        """Return a measurement in which each of the guests @said so many IOPS, or has crashed."""
+        """Return the samples after a run of both guests: @said has their IOPS, or None for a crash."""
         found, guests = self.measured(), []
         for name, iops in said.items():
             job = {"read": {"iops": iops}, "write": {"iops": 0}, "usr_cpu": 1, "sys_cpu": 1, "error": 0}

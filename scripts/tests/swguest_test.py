@@ -152,8 +152,6 @@ class Races(unittest.TestCase):
 
 
 class Parameters(unittest.TestCase):
-    """Forms of swiotlb=, with a correct answer and with wrong ones."""
-
     class Answer:
         def __init__(self, klog, slots):
             self.text = lambda _name: klog
@@ -326,8 +324,6 @@ class Turns(unittest.TestCase):
 
 
 class MapBenchmark(unittest.TestCase):
-    """Correct and wrong output of the tool."""
-
     @staticmethod
     def result(prefix, calls, failures=0):
         values = {f"{prefix}failures": str(failures), f"{prefix}elapsed_ns": "9"}
@@ -397,8 +393,6 @@ class MapBenchmark(unittest.TestCase):
 
 
 class KUnit(unittest.TestCase):
-    """The verdict on results of kunit.py, and on missing results."""
-
     GROUP = {"name": "KUnit Test Group", "test_cases": [], "sub_groups": [
         {"name": "swiotlb_pool", "test_cases": [
             {"name": "one", "status": "PASS"},
@@ -449,8 +443,6 @@ UNBOOTED = {"arm", "rt", "s390"}
 
 
 class Table(unittest.TestCase):
-    """The rows of tests.py."""
-
     def test_each_name_once(self):
         names = [row.name for row in tests.TESTS]
         self.assertEqual(len(names), len(set(names)))
@@ -492,7 +484,7 @@ class Table(unittest.TestCase):
             self.assertIn(f"``{name}``", text)
 
     def test_no_configuration_is_without_a_disk_of_its_rows(self):
-        """The guest would only say that it skips them."""
+        """A guest without the driver of a disk would only skip the test."""
         symbols = {"ahci": ("SCSI", "BLK_DEV_SD", "ATA", "SATA_AHCI"), "nvme": ("BLK_DEV_NVME",),
                    "virtio-blk": ("VIRTIO_BLK",)}
         for row in tests.TESTS:
@@ -599,8 +591,6 @@ class Dmabuf(unittest.TestCase):
 
 
 class Xen(unittest.TestCase):
-    """The boot of a dom0, and the report of runs without a meaning."""
-
     POOL = {"segments": "256", "broken": "0", "apart": "255"}
     RUNS = "".join(f"{size} 0 5000 900 {12 << 10}\n" for size in xen.SIZES)
 
@@ -661,10 +651,8 @@ class Xen(unittest.TestCase):
 
 
 class Coco(unittest.TestCase):
-    """The boot of a confidential guest, and the verdict on its counters."""
-
-    # When, seconds, calls; pages of swiotlb, atomic, coherent, other; of its pools, of the
-    # atomic pools; slots in use, of transient pools
+    # When, seconds, calls; shared pages of swiotlb, atomic pools, coherent memory, others; pages
+    # of pools, of atomic pools; slots in use, of transient pools
     BOOT = "boot 1.0 4 256 160 44 0 256 160 0 0\n"
     LOAD = "load 2.0 8 768 160 44 0 768 160 300 0\n"
     END = "end 3.0 8 768 160 44 0 768 160 0 0\n"
@@ -726,7 +714,7 @@ class Coco(unittest.TestCase):
             grew, self.BOOT + self.LOAD + self.END + self.AFTER.replace("44 0", "45 0")))
 
     def test_accounts_under_load(self):
-        """A pool is shared before it is listed, but not for long."""
+        """A pool may be shared shortly before it is listed."""
         early = "load 2.0 8 768 160 44 0 256 160 300 0\n"
         self.assertIsNone(self.ask(coco.grew, self.BOOT + early + self.END + self.AFTER))
         late = early.replace("load 2.0", "load 8.0")
@@ -737,7 +725,7 @@ class Coco(unittest.TestCase):
         kept = self.AFTER.replace("256 160", "768 160")
         lines = self.BOOT + self.LOAD + self.END + kept
         self.assertIn("after the load", self.ask(coco.grew, lines))
-        # The base is not asked to free any.
+        # The base does not free pools, so memory that it keeps is no error.
         self.assertIsNone(self.ask(coco.grew, lines, leaked=None))
         pools = (self.BOOT + self.LOAD + self.END + self.AFTER).splitlines(True)
         pools[-1] = self.AFTER.replace("160", "4160")
@@ -863,8 +851,6 @@ class Coco(unittest.TestCase):
 
 
 class Numa(unittest.TestCase):
-    """The verdict on histograms of the kernel, and the machine with several nodes."""
-
     BLOCK = 1 << 27
     DISKS = "vda 0000:41:00.0 0\nvdb 0000:61:00.0 1\n"
     BLOCKS = "bytes 134217728\n0 0\n0 1\n1 32\n1 33\n"
@@ -922,8 +908,6 @@ class Numa(unittest.TestCase):
 
 
 class Unplug(unittest.TestCase):
-    """Disks that are unplugged, and their allocators."""
-
     ROUNDS = "".join(f"{number} {way} {disk} 64 8192 4096\n"
                      for number, way in enumerate(unplug.FEW, 1) for disk in unplug.DISKS)
     LEFT = "1 90000\n2 89000\n3 91024\n"
@@ -956,8 +940,6 @@ class Unplug(unittest.TestCase):
 
 
 class Pc(unittest.TestCase):
-    """Devices that are not trusted, other kernels, hibernation and memory that comes and goes."""
-
     CASES = "".join(f"512 512 1 {way} 1 1 0 3584 0\n" for way in ("to", "from") * (pc.CASES // 2))
 
     def ask(self, check, log="", **frames):

@@ -18,7 +18,7 @@ SYSFS=${SYSFS:-/sys}
 ALLOCATORS=$SYSFS/kernel/mm/swiotlb
 BENCHMARK=$DEBUGFS/dma_map_benchmark
 DRIVER=/sys/bus/pci/drivers/dma_map_benchmark
-# Without a pool the directory is empty.
+# Without a pool, $SWIOTLB has no files.
 nothing="no $SWIOTLB/io_tlb_nslabs: no debugfs, or no pool; boot with swiotlb=force"
 OUT=$(mktemp -d)
 bound=
@@ -183,8 +183,8 @@ allocator()
 	done
 }
 
-# Check each allocator, and that the default ones have as much as debugfs says. Pools may be
-# added or freed meanwhile, so this may need several attempts.
+# Check each allocator, and that the default ones together have the size that debugfs shows.
+# Pools may be added or freed meanwhile, so this may need several attempts.
 sysfs()
 {
 	for dir in "$ALLOCATORS"/*/; do
@@ -201,7 +201,7 @@ sysfs()
 	return 1
 }
 
-# Check the form of the files of devices, and that some device has used what was in use.
+# Check the form of the files of devices, and that some device has used slots if any were used.
 devices()
 {
 	most=0
@@ -225,7 +225,7 @@ sysfs_files()
 	fi
 }
 
-# After all else: now devices have used the pool.
+# Run this last, when devices have used the pool.
 sysfs_devices()
 {
 	tracked=$(find "$SYSFS/devices" -path '*/swiotlb/used_bytes' 2> /dev/null)
@@ -280,7 +280,7 @@ benchmark()
 	fi
 }
 
-# watch FILE: print the most slots in use until FILE exists.
+# watch FILE: write the most slots in use to $OUT/most, until FILE exists.
 watch()
 {
 	most=0
@@ -308,7 +308,7 @@ bounced()
 	cat "$ALLOCATORS"/*/bounced_bytes 2> /dev/null | awk '{ n += $1 } END { printf "%.0f\n", n }'
 }
 
-# Passes only if data was bounced meanwhile: otherwise correct data proves nothing about
+# Verify data, and skip the test if nothing was bounced: correct data then proves nothing about
 # swiotlb.
 fio_verify()
 {

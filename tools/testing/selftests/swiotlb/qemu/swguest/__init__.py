@@ -7,6 +7,6 @@
     machine    the QEMU command line, and the process, which must not outlive the runner
     verdict    the report of the guest on a separate serial port
     klog       messages that the kernel's log must not contain
+    run        one boot, from its specification to its result, with all of the above
     mapbench   the kernel's benchmark of map and unmap, and its output
-    guest      all of the above as one call
 """

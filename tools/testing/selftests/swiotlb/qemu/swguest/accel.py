@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Choose the accelerator: kvm if a guest reaches its verdict under it, else tcg.
 
-That /dev/kvm can be opened proves nothing: on some hosts it can, but no standard
-guest ever reaches its console. So a kernel is booted, with a limit of ten seconds.
-The result is valid for this host, its kernel and this QEMU. It is saved only if the
-same kernel boots under tcg: a kernel that boots nowhere tells nothing about kvm.
+It is not enough that /dev/kvm can be opened: on some hosts it can, but no standard guest
+ever reaches its console. So a kernel is booted, with a limit of ten seconds. The result is
+valid for this host, its kernel and this QEMU. A failure is saved only if the same kernel
+boots under tcg: a kernel that boots nowhere tells nothing about kvm.
 """
 
 import hashlib
@@ -54,7 +54,8 @@ def _forced():
 
 
 def choose(fails_under, say):
-    """Choose. @fails_under(accel, seconds) boots a kernel, and returns None or the error."""
+    """Return the accelerator. @fails_under(accel, seconds) boots a kernel, and returns None or
+    the error."""
     if _forced():
         return _forced()
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Ports out of the machine, and the table by which the firmware says that they are.
+"""External ports of the machine, and the ACPI table that marks them as external.
 
-What is behind such a port is not trusted: the kernel keeps it from all but its mappings.
-The firmware of a notebook says so of its Thunderbolt ports.
+The kernel does not trust devices behind such a port: they can reach nothing but their
+mappings. The firmware of notebooks marks Thunderbolt ports in this way.
 """
 
 import subprocess
@@ -10,7 +10,7 @@ import subprocess
 from . import paths
 
 PACKAGES = {"iasl": "acpica-tools"}
-# The slot of the first port. QEMU names the device in a slot after its number, shifted.
+# The slot of the first port. QEMU's ACPI tables name a device by 8 times its slot, in hex.
 SLOT = 0x10
 PORT = """
 	External (\\_SB.PCI0.{name}, DeviceObj)

@@ -17,13 +17,13 @@ def cases(exporter, *modes):
     return tuple(f"{exporter}:{mib}:{mode}" for mib in MIB for mode in modes)
 
 
-# Chunks of 1 MiB, and runs of pages of up to 2 MiB
+# Cases with chunks of 1 MiB, and with runs of pages of up to 2 MiB
 LARGE = cases("heap", "kept", "again", "part") + cases("udmabuf-512", "kept")
-# Chunks of a page
+# Cases with chunks of a page
 SMALL = cases("udmabuf-1", "kept", "again", "part")
-# Cases that fail in the base, and where: it cannot map more than 256 KiB at once, and its
-# udmabuf does not sync the mappings of importers. How long the runs of pages are depends on
-# how free memory is fragmented.
+# Cases that fail in the base, and how: it cannot map more than 256 KiB at once, and its
+# udmabuf does not sync the mappings of importers. The runs of pages may be short or long, so
+# these cases fail in either way.
 BASE = {**dict.fromkeys(LARGE, "import"),
         **dict.fromkeys(cases("udmabuf-512", "kept"), "import|bytes are wrong"),
         **dict.fromkeys(cases("udmabuf-1", "kept"), "bytes are wrong")}
@@ -50,7 +50,8 @@ def results(text):
 
 
 def wrong(text, failing):
-    """Check that exactly the @failing cases fail, and say why; return the problem or None."""
+    """Check that exactly the @failing cases fail, for the expected reasons; return the problem
+    or None."""
     found = results(text)
     for name in (*LARGE, *SMALL):
         why = found.pop(name, "no result")

@@ -10,7 +10,7 @@ from . import klog, run
 
 # Names of frames; END is also the line that ends the scenario.
 READY, END = "ready", "end"
-# How often a guest may boot with a wrong clock.
+# Give up a guest after this many boots with a wrong clock.
 WRONG_CLOCKS = 5
 
 
@@ -60,7 +60,6 @@ class Driven:
 
     @property
     def pid(self):
-        """The process of the guest."""
         return self._session.machine.pid
 
     def ready(self):
@@ -111,7 +110,7 @@ class Driven:
         return None
 
     def during(self, load):
-        """Let the guest go on while @load() runs on this host; return what that returns."""
+        """Let the guest run while @load() runs on this host; return the result of @load()."""
         self._session.machine.resume()
         try:
             return load()

@@ -15,7 +15,7 @@ SLOT = 2048
 MIB = 1 << 20
 BOOT_SLOTS = MIB // SLOT
 LOAD_SECONDS = 120
-# Longest time that a CPU takes to come up, one after the other, on a busy host
+# Longest time in seconds that each CPU takes to come up on a busy host
 CPU_SECONDS = 4
 
 
@@ -42,19 +42,19 @@ class Job(NamedTuple):
         return min(self.depth * self.bs, self.size) * self.jobs
 
 
-# Bytes per second that suffice to probe the disk, but transfer almost nothing.
+# Throttle in bytes per second: fast enough to probe the disk, and slow enough to hold all
+# requests in flight.
 HOLD = 256 << 10
-# 256 + 96 + 8 MiB.
+# 256 + 96 + 8 MiB in flight.
 BURST = (Job("nvme", 8, 256, 128, 32 << 10, HOLD),
          Job("virtio-blk", 3, 256, 128, 32 << 10, HOLD),
          Job("ahci", 1, 32, 256, 8 << 10))
 # The timeout of the driver, which must be longer than requests are held.
 HELD_APPEND = "nvme_core.io_timeout=240"
 
-# 320 MiB: 5 threads with 256 mappings of 256 KiB each. A thread unmaps as soon as it has
-# that many, so at least 256 MiB are in flight at any time.
+# Up to 320 MiB: 5 threads with 256 mappings of 256 KiB. A thread that has them all unmaps half.
 EXACT = {"exact": "-k -b 64 -T 6000 -t 5 -D 256 -S 262144 -d 1"}
-# A step of a cycle: 8 MiB.
+# One load in a cycle: 8 MiB.
 STEP = {"step": "-k -b 64 -T 10 -t 1 -D 32 -S 262144 -d 1"}
 
 
@@ -88,7 +88,7 @@ def burst_spec(kernel, append, vcpus, memory_mib, rest, jobs=BURST, until="",
 
 
 def exact_spec(kernel, append, vcpus, memory_mib, rest=0, rows=None, **more):
-    """Specify a boot of the map benchmark with all its mappings in flight."""
+    """Specify a boot that runs the map benchmark, then is idle for @rest seconds."""
     return run.Spec(kernel, "burst", append, vcpus, memory_mib, (),
                     {"REST": rest, "UNTIL": ""}, mapbench.files(rows or EXACT, mapbench.tool()),
                     timeout=120 + rest, devices=(mapbench.DEVICE,), **more)
@@ -213,7 +213,7 @@ def _slabs(text):
 
 # --- tests --------------------------------------------------------------------
 
-# 48 MiB.
+# 48 MiB in flight.
 TEST_BURST = (Job("nvme", 2, 128, 128, 16 << 10, HOLD),
               Job("virtio-blk", 2, 64, 128, 8 << 10, HOLD))
 # The clock of an emulated guest on a busy host is not reliable, so a test waits longer
@@ -236,7 +236,7 @@ def _wrong_data(burst):
 
 
 def gave_back(result):
-    """Check that the load added pools, that data is correct and that one pool is left."""
+    """Check that the load added pools, that all of them were freed, and that data is correct."""
     burst = Burst(result)
     wrong = _wrong_data(burst)
     if wrong:

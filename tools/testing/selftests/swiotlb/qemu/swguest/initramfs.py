@@ -161,7 +161,7 @@ def _build_stub(directory, soname, versions, cross):
 
 
 def _resolved(binary, arch):
-    """Return {soname: path} of all libraries that the loader would load, and more."""
+    """Return {soname: path} with at least all libraries that the loader would load."""
     if arch in CROSS_LIB:
         directories = CROSS_LIB[arch], os.path.dirname(binary)
         return {path.name: str(path) for directory in directories
@@ -256,8 +256,8 @@ def _fio(fio, arch):
 
 
 def build(say=lambda line: None, arch="x86_64", with_fio=False):
-    """Return the path of the initramfs, built if any of its inputs changed. That for the
-    architecture of the host always has fio.
+    """Return the path of the initramfs, and build it if any of its inputs changed. For the host's
+    architecture it always has fio.
     """
     busybox = programs.busybox(arch, BuildError)
     if _interpreter(busybox):

@@ -3,8 +3,8 @@
 
 import re
 
-# (name, pattern). A scenario that provokes a message on purpose gives its name. If
-# several patterns match a line, the name of the first one is reported.
+# (name, pattern). The test of a scenario that provokes a message on purpose ignores it by its
+# name. If several patterns match a line, the first one counts.
 SIGNATURES = (
     ("panic", r"Kernel panic"),
     ("kasan", r"BUG: KASAN|KASAN: "),
@@ -65,9 +65,7 @@ _CLOCKS_DIFFER = re.compile(r"tsc: PIT calibration deviates from HPET")
 
 
 def clock_is_wrong(text):
-    """Return whether the guest was not scheduled while it calibrated its clock: its seconds
-    then differ from real ones.
-    """
+    """Return whether the guest has calibrated its clock wrongly, as it was not scheduled meanwhile."""
     return bool(_CLOCKS_DIFFER.search(text))
 
 
@@ -75,10 +73,9 @@ def stale_int3(text):
     """Return whether a fault of the emulator, not of the kernel, caused the oops.
 
     QEMU before 8.1 can keep a translation of the int3 that the kernel's text_poke()
-    writes temporarily: a vCPU then traps after memory has had the real instruction for
-    a long time. The oops shows it: the byte before the instruction pointer, on which the
-    vCPU trapped, is no int3 (cc). If the kernel itself jumps into padding, that byte is
-    a cc.
+    writes temporarily: a vCPU then traps long after the real instruction is in memory. The
+    oops shows this: the byte before the instruction pointer, on which the vCPU trapped, is
+    no int3 (cc). If the kernel itself jumps into padding, that byte is a cc.
     """
     found = _OOPS_INT3.search(text)
     if not found or scan(text[:found.start()]):

@@ -21,10 +21,10 @@ PACKAGE = {"qemu-system-x86_64": "qemu-system-x86",
            "qemu-system-riscv64": "qemu-system-misc",
            "qemu-system-s390x": "qemu-system-misc", "setpriv": "util-linux"}
 
-# TCG executes rep movsb one byte at a time. If TCG offers FSRM (7.2 does not), the kernel
-# copies with rep movsb, and QEMU's string instructions would dominate the results.
-# Without it, all versions run the same copy loop. Four levels of page tables, as in
-# nearly all guests.
+# TCG executes rep movsb one byte at a time. If TCG offered FSRM (7.2 does not), the kernel
+# would copy with rep movsb, and QEMU's string instructions would dominate the results.
+# Without FSRM, all versions run the same copy loop. Without LA57, page tables have four
+# levels, as in nearly all guests.
 CPU = {"kvm": "host", "tcg": "max,-fsrm,-la57"}
 
 
@@ -55,10 +55,10 @@ X86_APPEND = "mitigations=off tsc=reliable no_timer_check"
 ARCHES = {
     "x86_64": Arch("qemu-system-x86_64", "q35,usb=off", CPU, "ttyS0", "ttyS1",
                    ("-serial", "chardev:verdict"), X86_APPEND),
-    # "max" is an Athlon, with which Linux uses only one CPU.
+    # The CPU "max" is an Athlon here, of which Linux uses only one.
     "i386": Arch("qemu-system-i386", "q35,usb=off", {"tcg": "coreduo"},
                  "ttyS0", "ttyS1", ("-serial", "chardev:verdict"), X86_APPEND, user="i386"),
-    # The first CPU has no pages of 16 KiB.
+    # A cortex-a57 does not support pages of 16 KiB.
     **{name: Arch("qemu-system-aarch64", "virt", {"tcg": cpu}, "ttyAMA0", "ttyS0",
                   ("-device", "pci-serial,chardev=verdict"), user="arm64")
        for name, cpu in (("arm64", "cortex-a57"), ("arm64-16k", "cortex-a76"),
@@ -74,8 +74,8 @@ ARCHES = {
     # "max", the early code of Xen crashes under TCG.
     "xen": Arch("qemu-system-x86_64", "q35,usb=off", {"tcg": "qemu64"}, "hvc0",
                 "ttyS1", ("-serial", "chardev:verdict"), "earlyprintk=xen", True),
-    # Confidential guests without the hardware: the IOMMU keeps devices from what is not
-    # shared. If it did not pass through, its driver would map, and nothing would bounce.
+    # Confidential guests without the hardware: the IOMMU keeps devices from memory that is not
+    # shared. The kernel uses it in passthrough mode: else nothing would be bounced.
     "coco": Arch("qemu-system-x86_64", "q35,usb=off", {"tcg": CPU["tcg"]}, "ttyS0",
                  "ttyS1", ("-serial", "chardev:verdict"),
                  f"{X86_APPEND} cocotest iommu=pt intel_iommu=on",
@@ -83,7 +83,7 @@ ARCHES = {
     "arm64-coco": Arch("qemu-system-aarch64", "virt,iommu=smmuv3", {"tcg": "cortex-a57"},
                        "ttyAMA0", "ttyS0", ("-device", "pci-serial,chardev=verdict"),
                        "cocotest iommu.passthrough=1", user="arm64", fio=True),
-    # A PC with an IOMMU that maps
+    # A PC with an IOMMU in translation mode
     "intel-iommu": Arch("qemu-system-x86_64", "q35,usb=off", {"tcg": CPU["tcg"]}, "ttyS0",
                         "ttyS1", ("-serial", "chardev:verdict"),
                         f"{X86_APPEND} intel_iommu=on", first=("-device", "intel-iommu")),
@@ -101,7 +101,7 @@ APPEND = ("panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=60 "
           "watchdog_thresh=20 random.trust_cpu=on")
 
 
-# Memory that can be plugged, and unplugged
+# Memory to plug and unplug
 HOT_MIB = 512
 
 # PLACES and NOWHERE of insns.c
@@ -114,8 +114,8 @@ class MachineError(Exception):
 
 
 class Disk:
-    """@kind is virtio-blk, nvme, ahci or am53c974; @mib its size; @bps, if not 0, its
-    limit in bytes per second.
+    """@kind is virtio-blk, nvme, ahci or am53c974; @mib its size; @bps, if not 0, the
+    limit of reads in bytes per second.
 
     The backing is anonymous memory of this process, passed as a file descriptor: raw,
     sparse, never on a disk of the host, and freed when QEMU exits.
@@ -127,7 +127,7 @@ class Disk:
         self.bps = bps
 
     def device(self, node, vcpus, iothread, virtio, port):
-        """Return the devices: @virtio as in Arch; @port, if not empty, is the PCI bus."""
+        """Return QEMU's names of the devices. @virtio as in Arch; @port: the PCI bus, or empty."""
         bus = f",bus={port}" if port else ""
         if self.kind == "virtio-blk":
             thread = f",iothread={iothread}" if iothread else ""
@@ -172,7 +172,7 @@ def board(spec, accel):
 
 
 def _backend(name, mib):
-    """Return the arguments for memory. The host may have less of it: a guest touches little."""
+    """Return the arguments for memory. The host may have less, since a guest uses little of it."""
     return ["-object", f"memory-backend-ram,id={name},size={mib}M,reserve=off"]
 
 
@@ -197,7 +197,7 @@ def _verdict(spec, port):
 
 
 def _module(path, append=""):
-    """Return the argument for a module; QEMU separates modules by commas."""
+    """Return the argument for a module. QEMU separates modules by commas, so double those in it."""
     return f"{path} {append}".strip().replace(",", ",,")
 
 
@@ -206,7 +206,6 @@ def _images(spec, arch, initrd):
     append = f"console={arch.console} {APPEND} {arch.append} {spec.append}"
     append = " ".join(append.split())
     if arch.xen:
-        # The same size as the machine in which the fault was seen
         mib = spec.memory_mib // 2
         return ["-kernel", programs.xen(MachineError),
                 "-append", f"dom0_mem={mib}M,max:{mib}M {XEN_APPEND}",
@@ -224,7 +223,7 @@ def command(spec, accel, initrd, console, port):
 
 
 def _throttled(disk, node):
-    """Return the arguments for a node that limits the disk to @bps bytes per second."""
+    """Return the arguments for a node that limits reads of the disk to its @bps."""
     return ["-object", f"throttle-group,id={node}-limit,"
                        f"x-bps-read={disk.bps}",
             "-blockdev", f"driver=throttle,node-name={node},"
@@ -271,7 +270,7 @@ def _node_ports(spec):
 
 
 def _external_ports(spec, directory):
-    """Return the arguments for ports out of the machine: one for each disk, and one more."""
+    """Return the arguments for external ports: one for each disk, and one more."""
     if not spec.external:
         return []
     number = len(spec.disks) + 1
@@ -288,7 +287,7 @@ def _slots(spec):
 
 
 def _ask(stream, command, **arguments):
-    """Send a command to QEMU's monitor, and return its answer, skipping other messages."""
+    """Send a command to QEMU's monitor, and wait for its answer. Raise MachineError if it fails."""
     stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
     stream.flush()
     for line in stream:
@@ -309,7 +308,7 @@ class Machine:
 
     def __init__(self, spec, accel, initrd, directory):
         self.console = directory / "console.log"
-        # QEMU's names for both ends of a pipe.
+        # QEMU appends .out and .in to the name of a pipe.
         self.port = directory / "verdict.out"
         self._told = directory / "verdict.in"
         self.monitor = directory / "monitor"
@@ -390,7 +389,7 @@ class Machine:
             _ask(stream, "device_add", driver="pc-dimm", id=f"dimm{name}", memdev=f"ram{name}")
 
     def unplug(self, name):
-        """Ask the guest to give this memory back; the guest knows when it is gone."""
+        """Ask the guest to release this memory; only the guest knows when it is gone."""
         with self._monitored() as stream:
             _ask(stream, "device_del", id=f"dimm{name}")
 

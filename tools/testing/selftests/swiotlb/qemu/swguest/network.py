@@ -26,7 +26,7 @@ def _tool(name):
 
 
 def _libraries(binary):
-    """Return the paths of the libraries and of the loader, as ldd lists them."""
+    """Return (soname, path, "") for each library, and ("", "", path) for the loader."""
     done = subprocess.run([_tool("ldd"), binary], capture_output=True, text=True, check=True)
     return re.findall(r"^\s*(\S+) => (/\S+)|^\s*(/\S+)", done.stdout, re.M)
 
@@ -59,24 +59,22 @@ CARD = "virtio-net-pci,netdev=net,disable-legacy=on,iommu_platform=on"
 
 
 class Echo:
-    """A server that sends back all that it gets; the host does not see it."""
+    """A server that returns all data that it receives. QEMU runs it, and the host needs no port."""
 
     ADDRESS, PORT = "10.0.2.100", 7
 
     def arguments(self):
-        """Return QEMU's arguments for the network card and what is behind it."""
         return ["-netdev", f"user,id=net,guestfwd=tcp:{self.ADDRESS}:{self.PORT}-cmd:cat",
                 "-device", CARD]
 
 
 class Ports:
-    """Ports of this host, by port of the guest."""
+    """Ports of this host that QEMU forwards to the servers in the guest."""
 
     def __init__(self):
         self._here = dict(zip(GUEST_PORTS, free_ports(len(GUEST_PORTS))))
 
     def arguments(self):
-        """Return QEMU's arguments for the network card and what is behind it."""
         forwards = "".join(f",hostfwd=tcp:127.0.0.1:{here}-:{guest}"
                            for guest, here in self._here.items())
         return ["-netdev", f"user,id=net{forwards}", "-device", CARD]

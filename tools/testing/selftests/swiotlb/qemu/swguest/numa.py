@@ -23,8 +23,6 @@ USELESS = "the test proves nothing"
 
 
 class Count(NamedTuple):
-    """Mappings, and their bytes."""
-
     maps: int = 0
     bytes: int = 0
 
@@ -62,8 +60,8 @@ def _histogram(text):
 
 
 def _blocks(text):
-    """Return (bytes of a block, {first address of a block: node}). A block on two nodes has
-    none: which half a buffer is in is not known."""
+    """Return (bytes of a block, {first address of a block: node}). A block on two nodes is
+    left out: the node of a buffer in it is not known."""
     (_, size), *lines = (line.split() for line in text.splitlines())
     nodes = {}
     for node, block in lines:
@@ -101,7 +99,7 @@ def spec(count, mib=4):
 
 
 def unsound(found, count):
-    """Yield what is wrong with the measurement."""
+    """Yield the problems of the measurement."""
     if sorted(disk.node for disk in found) != list(range(count)):
         yield f"the disks are on the nodes {[disk.node for disk in found]}: {USELESS}"
     for disk in found:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tests of what a PC may have: an IOMMU with a device that is not trusted, another kernel
-after this one, hibernation and suspend, memory that comes and goes."""
+"""Tests on a PC: an IOMMU with a device that is not trusted, another kernel after this one,
+hibernation and suspend, memory that is plugged and unplugged."""
 
 import pathlib
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from . import acpi, growth, klog, machine, mapbench, programs, run
 
 USELESS = "the test proves nothing"
-# The frames of a kernel that another one has started
+# The beginning of the names of frames of a kernel that another one has started
 NEXT = "next."
 MIB = 1 << 20
 
@@ -68,7 +68,7 @@ def hidden(result):
 
 
 def padding_spec(arch):
-    """Return a function that specifies a boot with the device edu behind an IOMMU."""
+    """Return a function that specifies a boot with QEMU's edu device behind an IOMMU."""
     def make(kernel, append, vcpus, memory_mib, ignore):
         return run.Spec(kernel, "padding", append, vcpus, memory_mib, timeout=300, arch=arch,
                         devices=(f"edu,bus={acpi.port(0)},dma_mask={EDU_MASK:#x}",),
@@ -103,7 +103,7 @@ def _slots(result, frame):
 
 
 def started(slots):
-    """Return a check that the next kernel ran, with @slots at least in its pools."""
+    """Return a check that the next kernel ran, with at least @slots in its pools."""
     def check(result):
         there = f"{NEXT}swiotlb" in result.reader.frames
         found = _slots(result, f"{NEXT}swiotlb") if there else 0
@@ -116,8 +116,8 @@ def started(slots):
 
 
 def crashed(slots):
-    """Return a check that the kernel crashed under load, because it was told to and for no
-    other reason, and that the next one is in order."""
+    """Return a check that the kernel crashed under load, only because sysrq triggered it, and
+    that the next one passes started()."""
     def check(result):
         text = result.log.read_text(errors="replace")
         found = [finding for finding in klog.scan(text, ("trace",))
@@ -135,7 +135,7 @@ def crashed(slots):
 # --- hibernation --------------------------------------------------------------------
 
 ROUNDS = 2
-# 64 MiB in flight, by one mapping after another: each thread unmaps when it has all.
+# Up to 64 MiB: 2 threads with 128 mappings of 256 KiB. A thread that has them all unmaps half.
 GROW = {"grow": "-k -b 64 -T 20 -t 2 -D 128 -S 262144 -d 1"}
 SWAP_MIB = 1024
 NODES = {"virtio-blk": "vda", "nvme": "nvme0n1"}
@@ -172,14 +172,14 @@ def hibernated(result):
 
 # --- suspend ------------------------------------------------------------------------
 
-# The states, and how far they go: "core" stops all CPUs but one. A machine that really sleeps does
-# not come back: with these options, QEMU ends.
+# Words for /sys/power/state and for pm_test: "core" stops all CPUs but one. The machine never
+# really sleeps: QEMU, with these options, would end.
 STATES = ("freeze:devices", "freeze:platform", "mem:devices", "mem:core") * 2
 SUSPEND_APPEND = "suspend.pm_test_delay=1"
-# What the log says of each state
+# Lines that the log has for each state
 SUSPEND_TESTED = "suspend debug: Waiting for"
 SUSPENDED = "PM: suspend exit"
-# Disks are that slow, so that requests are in flight for half a second
+# Throttle in bytes per second: requests are in flight for half a second.
 SUSPEND_BPS = 8 << 20
 # See guest/lib/load.sh
 LOAD_MIB = 8
@@ -196,8 +196,8 @@ def suspend_spec(disks, mib=1):
 
 
 def suspended(own):
-    """Return a check that the machine was suspended in all STATES, with buffers in use and pools
-    that were added; with @own, pools of single devices."""
+    """Return a check that the machine was suspended in all STATES, with requests in flight and
+    added pools; with @own, also pools of single devices."""
     def check(result):
         lines = [line.split() for line in result.text("rounds").splitlines()]
         wrong = []
@@ -217,7 +217,7 @@ def suspended(own):
     return check
 
 
-# --- memory that comes and goes -----------------------------------------------------
+# --- memory that is plugged and unplugged --------------------------------------------
 
 def memory_spec(disks, rounds, mib=1):
     def make(kernel, append, vcpus, memory_mib, ignore):
@@ -230,7 +230,7 @@ def memory_spec(disks, rounds, mib=1):
 
 
 def plugged(rounds):
-    """Return a check that memory came and went while pools did."""
+    """Return a check that memory and pools came and went in all @rounds."""
     def check(result):
         found = [tuple(map(int, line.split())) for line in result.text("rounds").splitlines()]
         pools, events = result.values("pools"), result.values("swiotlb")

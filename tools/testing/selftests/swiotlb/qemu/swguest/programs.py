@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Programs for the guest, for QEMU or beside it that the host does not have: swio, the
-plugin that counts instructions, the program that times a hand-over and the load for
-memcached are compiled; Xen, and a static busybox and fio for another architecture, are from
-the cache.
+"""Programs for the guest and for the host. Our own programs are compiled here. Xen, and a static
+busybox and fio for another architecture, are in the cache. Other programs are those of the host.
 """
 
 import os
@@ -51,7 +49,7 @@ def swio(arch, error):
 
 
 def insns(error):
-    """Return the plugin, for QEMU on this host."""
+    """Return the plugin with which QEMU counts instructions."""
     return _compiled(INSNS, "insns.so", "x86_64", ["-shared", "-fPIC"], error)
 
 
@@ -60,12 +58,12 @@ def handover(error):
 
 
 def memload(error):
-    """Return the load for memcached, for this host."""
+    """Return the program that loads memcached from this host."""
     return _compiled(MEMLOAD, "memload", "x86_64", [], error)
 
 
 def dmabuf(error):
-    """Return the program, for User Mode Linux on this host."""
+    """Return the program for User Mode Linux on this host."""
     return _compiled(DMABUF, "dmabuf", "x86_64", ["-static", "-D_FILE_OFFSET_BITS=64"], error)
 
 
@@ -100,7 +98,7 @@ def xen(error):
 
 
 def applets(error):
-    """Return the names of busybox applets. All architectures have those of the host."""
+    """Return the names of busybox applets: those of the host, for all architectures."""
     busybox_here = paths.tool("busybox", PACKAGES, error)
     done = subprocess.run([busybox_here, "--list"], capture_output=True,
                           text=True, check=True)

@@ -18,14 +18,13 @@ class Spec:
 
     @conf: shell variables for the scenario; @files: additional files for it, by their path
     in the guest; @ignore: names of klog signatures that the scenario provokes on purpose;
-    @devices: QEMU's arguments for additional devices; @network: network.Ports; @device_tree: source to add to the
-    device tree of the machine; @taint: bits that may taint the kernel; @driven: the
-    scenario reads lines from the verdict port, see driven.py; @counted: QEMU counts the
-    instructions that the guest executes; @external: its disks are outside of the machine,
-    at ports that make them untrusted; @plugs: the scenario asks for more memory; @reboots:
-    it boots more than once, and powers off at the end; @nodes: number of its NUMA nodes, to
-    which its CPUs, its memory and, in turn, its disks belong; @slots: its disks are in slots
-    that can be powered off.
+    @devices: QEMU's arguments for additional devices; @network: network.Ports or network.Echo;
+    @device_tree: source to add to the device tree of the machine; @taint: the expected taint of
+    the kernel; @driven: the scenario reads lines from the verdict port, see driven.py; @counted:
+    QEMU counts the instructions of the guest; @external: the disks are at external ports, and
+    not trusted; @plugs: the scenario has memory plugged and unplugged; @reboots: the guest boots
+    more than once, and powers off at the end; @nodes: number of NUMA nodes, which share the
+    CPUs, the memory and the disks; @slots: the disks are in slots that can be powered off.
     """
 
     def __init__(self, kernel, scenario, append="", vcpus=8, memory_mib=2048,
@@ -59,17 +58,17 @@ class Spec:
 
     @property
     def uml(self):
-        """Return whether it is User Mode Linux, which needs no emulator."""
+        """Return whether the guest is User Mode Linux."""
         return self.arch == uml.ARCH
 
     @property
     def user(self):
-        """Return the architecture of its programs."""
+        """Return the architecture of the guest's programs."""
         return machine.HOST if self.uml else machine.ARCHES[self.arch].user
 
     @property
     def fio(self):
-        """Return whether it has fio although its programs are not for the host."""
+        """Return whether the guest has fio although its programs are not for the host."""
         return not self.uml and machine.ARCHES[self.arch].fio
 
     def overlay(self):
@@ -107,7 +106,7 @@ class Result:
 
 
 class Interrupted(Exception):
-    """A signal told the runner to exit."""
+    """The runner got a signal to end."""
 
 
 def handle_signals():
@@ -139,7 +138,7 @@ def _without_waiting(path, flags):
 
 # The frame after which the limit of throttled disks is lifted.
 HELD = "held"
-# The begins of the names of frames after which memory is plugged or unplugged
+# The beginnings of the names of frames after which memory is plugged or unplugged
 PLUG, UNPLUG = "plug.", "unplug."
 
 
@@ -163,7 +162,7 @@ def _judge(reader, log_text, spec):
         return problems
     end = reader.values("end")
     if end.get("status") != "0":
-        # The last one: a scenario may have started another kernel.
+        # If the scenario has started another kernel, the name is "next.output".
         said = [*(text for name, text in reader.frames.items()
                   if name.endswith("output")), b""][0].decode(errors="replace")
         problems.insert(0, "scenario failed: " + (said.strip() or "no reason"))
@@ -194,8 +193,8 @@ def boot(spec, accel_name, keep, progress=lambda frame: None):
 
 
 def broken_by_emulator(result, faults):
-    """Return True if the boot does not count: its files are renamed, and the new name is
-    added to @faults.
+    """Return True if QEMU's stale int3 broke the boot, and tries are left. Then rename its log, and
+    add the new name to @faults.
     """
     if result.ok or result.accel != "tcg" or len(faults) + 1 == STALE_INT3_TRIES or \
        not klog.stale_int3(result.log.read_text(errors="replace")):
@@ -297,7 +296,7 @@ def choose_accel(kernel):
     log = paths.build_dir() / "guest" / "accel.log"
 
     def fails_under(name, seconds):
-        # KUnit suites provoke messages that would fail a boot.
+        # KUnit suites provoke messages that would fail the boot, so disable them.
         spec = Spec(kernel, "boot", "kunit.enable=0", vcpus=2, memory_mib=512,
                     timeout=seconds)
         result = boot(spec, name, log)

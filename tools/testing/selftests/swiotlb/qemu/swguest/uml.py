@@ -144,7 +144,7 @@ class Machine:
 
     @property
     def pid(self):
-        """The process of the kernel; setpriv and taskset have become it."""
+        """The process ID of the kernel: setpriv and taskset execute it in their place."""
         return self._process.pid
 
     def exited(self):

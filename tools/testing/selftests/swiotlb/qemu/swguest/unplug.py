@@ -7,17 +7,17 @@ from typing import NamedTuple
 from . import growth, klog, machine, params, run
 
 DISKS = ("virtio-blk", "nvme", "ahci")
-# Drivers that end the requests of a device that no longer answers. Others wait for ever.
+# Disks whose driver ends the requests of a device that no longer answers; others wait for ever.
 SURPRISED = ("nvme",)
 # See guest/scenarios/unplug.sh
 REMOVE, POWER, UNBIND = "remove", "power", "unbind"
 MANY = (REMOVE, POWER) * 5 + (UNBIND,)
 FEW = (REMOVE, POWER, UNBIND)
-# Disks are that slow, so that requests are in flight for half a second
+# Throttle in bytes per second: requests are in flight for half a second.
 BPS = 8 << 20
 # See guest/lib/load.sh
 LOAD_MIB = 8
-# Memory that may differ between two rounds. A pool is larger than this.
+# How much free memory may differ between two rounds. A pool is larger than this.
 LEFT_KIB = 1024
 USELESS = "the test proves nothing"
 
@@ -55,7 +55,7 @@ def _rounds(result):
 
 
 def _errors(result):
-    """Yield I/O errors of disks that were not surprised."""
+    """Yield I/O errors of disks that never lost power."""
     for finding in klog.scan(result.log.read_text(errors="replace")):
         if finding.name == "io-error" and not any(disk in finding.line for disk in SURPRISED):
             yield str(finding)
@@ -63,7 +63,7 @@ def _errors(result):
 
 def ended(ways, disks=DISKS):
     """Return a check that all @disks were unplugged in all @ways with requests in flight, and
-    that no memory was left. The scenario has checked all else."""
+    that no memory was lost. The scenario checks the rest."""
     def check(result):
         found = [*_rounds(result)]
         left = [int(line.split()[1]) for line in result.text("left").splitlines()]

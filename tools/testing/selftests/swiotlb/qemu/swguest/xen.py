@@ -9,13 +9,13 @@ mappings longer than a page, even of pages that are adjacent in the machine.
 
 from . import run
 
-# Sizes of the requests. All but the first and the last do not divide a segment of 256 KiB.
+# Sizes of the requests. Only the first and the last divide a segment of 256 KiB.
 SIZES = ("4k", "12k", "68k", "132k", "256k")
 REFUSED = ('software IO TLB: swiotlb=: the pool cannot grow on this platform, '
            '"dynamic" is ignored')
 # Smallest number of mappings longer than a page, of all sizes together. Runs have some
-# 1,200 to 4,200. With an allocator that ignored the segments, all of four boots read
-# wrong data, each at three or four sizes.
+# 1,200 to 4,200. With an allocator that ignored the segments, each of four boots read
+# wrong data, at three or four sizes.
 LEAST_LONG = 300
 USELESS = "the test proves nothing"
 

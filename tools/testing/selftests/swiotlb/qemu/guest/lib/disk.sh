@@ -6,8 +6,8 @@
 SWIOTLB=/sys/kernel/debug/swiotlb
 DMABLK=/sys/module/dmablk/parameters
 
-# disk_node NAME: print the device node of a disk of the runner. A machine has at most
-# one disk of each kind.
+# disk_node NAME: print the name of the block device for a disk of the runner. A machine has
+# at most one disk of each kind.
 disk_node()
 {
 	case $1 in
@@ -90,7 +90,6 @@ swiotlb_state()
 	done
 }
 
-# Print the table of pools, if the kernel has one.
 swiotlb_pools()
 {
 	[ ! -f "$SWIOTLB/pools" ] || cat "$SWIOTLB/pools"
@@ -101,9 +100,9 @@ swiotlb_used()
 	cat $SWIOTLB/io_tlb_used 2>/dev/null || echo 0
 }
 
-# bounces DISK: set $bounced, the slots in use or, for dmablk, the requests bounced so far:
-# dmablk may hold no slot for long enough to be seen. No process is started: while one
-# starts, a fast disk completes all requests of a guest with one CPU.
+# bounces DISK: set $bounced to the slots in use or, for dmablk, to the requests bounced so
+# far, since dmablk holds slots too briefly to be seen. Start no process: while one starts, a
+# fast disk completes all requests of a guest with one CPU.
 bounces()
 {
 	bounced=0
@@ -113,9 +112,9 @@ bounces()
 	esac
 }
 
-# bounces_soon DISK: the same, but look until something bounces, some milliseconds at most.
-# While this runs, a guest with one CPU submits nothing, and a fast disk soon has completed
-# all: so look until fio was interrupted.
+# bounces_soon DISK: the same, but look until something bounces, for some milliseconds at most.
+# A guest with one CPU submits nothing while this runs, and a fast disk soon completes all: so
+# look until the scheduler has interrupted fio.
 bounces_soon()
 {
 	looks=0

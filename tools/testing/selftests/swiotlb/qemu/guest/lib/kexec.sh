@@ -3,9 +3,9 @@
 #
 # Another kernel after this one: the same image, with the root file system of this guest.
 
-# next_kernel SCENARIO NUMBER: print the command line of the next kernel, which runs that
-# scenario with APPEND, after making its initrd. Its frames have names that begin with
-# "next."; before them come NUMBER more of this kernel.
+# next_kernel SCENARIO NUMBER: make the initrd of the next kernel, and print its command line,
+# which ends with APPEND. It runs that scenario, and the names of its frames begin with
+# "next.". Before it starts, this kernel must report NUMBER more frames.
 next_kernel()
 {
 	read -r seq < "$SEQUENCE"

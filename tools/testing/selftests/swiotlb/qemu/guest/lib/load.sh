@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # fio in the background, with many requests in flight on the LOAD_MIB of a disk behind those of
-# lib/verify.sh. One job reads back what it has written, one request at a time: fio would verify
-# what an asynchronous read of a disk that is gone has not read.
+# lib/verify.sh. One job reads back what it has written, one request at a time: after an
+# asynchronous read of a disk that is gone, fio would also verify bytes that were not read.
 
 LOAD_MIB=8
 
-# load_start DISK NODE: the load goes on until load_stop or load_end, or an error.
+# load_start DISK NODE: start the load. It runs until load_stop, load_end or an error.
 load_start()
 {
 	fio --filename="/dev/$2" --direct=1 --bs=64k --mem=malloc --time_based --runtime=3600 \
@@ -26,8 +26,8 @@ load_in_flight()
 	echo $((reads + writes))
 }
 
-# load_stop DISK: the load must not have read wrong data. On a disk that is gone, fio may read
-# for ever: the end of the disk is at 0, and no error.
+# load_stop DISK: stop the load, and check that it has read no wrong data. On a disk that is
+# gone, fio may read for ever: reads at its end, now at 0, are no errors.
 load_stop()
 {
 	read -r pid < "/tmp/$1.pid"
@@ -37,7 +37,7 @@ load_stop()
 		"/tmp/$1.load" "/tmp/$1.said" || fail "$1 returned wrong data"
 }
 
-# load_end DISK: as load_stop, and there must have been no error.
+# load_end DISK: the same, and check that there was no error.
 load_end()
 {
 	load_stop "$1"

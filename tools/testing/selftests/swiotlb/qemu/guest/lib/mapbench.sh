@@ -5,8 +5,8 @@
 
 BENCHMARK=/sys/kernel/debug/dma_map_benchmark
 
-# testdev: print QEMU's pci-testdev, 1b36:0005, or nothing without PCI: then the device of
-# dmablk is used.
+# testdev: print QEMU's pci-testdev, 1b36:0005. Print nothing if there is no PCI: the benchmark
+# then uses the device of dmablk.
 testdev()
 {
 	[ -d /sys/bus/pci ] || return 0

@@ -1,8 +1,8 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Where the bounce buffers of each device are: all mappings, counted by the kernel itself, by
-# device and by the block of memory that their DMA address is in.
+# Where the bounce buffers of each device are: the kernel counts all mappings, by device and by
+# the block of memory that their DMA address is in.
 
 TRACING=/sys/kernel/tracing
 BLOCKS=/sys/devices/system/memory

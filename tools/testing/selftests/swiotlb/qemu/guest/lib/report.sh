@@ -1,10 +1,10 @@
 # shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The verdict port: frames of base64 with a count, a length and a checksum, as
-# swguest/verdict.py reads them. The sequence number is kept in a file, because
-# a scenario runs in another shell than init. A kernel that another one has started goes
-# on after the frame SEQUENCE_BEGIN, and its names begin with FRAMES, except that of the end.
+# The verdict port: frames of base64 with a sequence number, a length and a checksum, as
+# swguest/verdict.py reads them. The sequence number is kept in a file, because a scenario
+# runs in another shell than init. If another kernel has started this one, the numbers
+# continue after SEQUENCE_BEGIN, and the names of all frames but the last begin with FRAMES.
 
 # This sets VERDICT, the port.
 . /etc/run.conf
@@ -55,8 +55,7 @@ report_file()
 	report_frame "$1" "$2" gzip
 }
 
-# The buffer of the port must be empty before the machine stops: setting the port again
-# waits until all data has been sent.
+# Wait until all data has been sent, as setting the port does: the machine may stop next.
 report_close()
 {
 	stty -F "$VERDICT" raw

@@ -8,7 +8,7 @@ MIX=512/20:1k/10:2k/10:4k/20:8k/5:12k/5:20k/5:64k/10:68k/5:256k/5:512k/3:1m/2
 
 # verify DISK NODE: fio starts direct I/O buffers at mem_align past a page, and the next
 # buffer of a job after its largest size. So the first three jobs keep one unaligned
-# offset each, and the last one uses all sector offsets in a page. Each sector is then a
+# offset each, and the last one uses all sector offsets in a page. There each sector is a
 # request, so the last job has only a quarter of the size.
 verify()
 {

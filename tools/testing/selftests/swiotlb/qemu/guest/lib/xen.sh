@@ -8,8 +8,8 @@ BOUNCED=/sys/kernel/tracing/events/swiotlb/swiotlb_bounced
 # Pages of a segment of 128 slots, which Xen makes contiguous in machine memory
 SEGMENT_PAGES=64
 
-# kcore_offset ADDRESS: print the offset of a kernel address in /proc/kcore, by its ELF
-# headers: words of 64 bits, with flags and type in one.
+# kcore_offset ADDRESS: print the offset of a kernel address in /proc/kcore, by its ELF program
+# headers, read as words of 64 bits: the first has flags and type.
 kcore_offset()
 {
 	headers=$(od -An -t u2 -j 56 -N 2 $KCORE)
@@ -40,8 +40,8 @@ xen_frames()
 	kcore_words $((table + 8 * $1)) "$2"
 }
 
-# xen_pool: print the number of segments of the pool, of those that are not contiguous in
-# the machine, and of those that do not follow the segment before.
+# xen_pool: print the number of segments of the pool, of those that are not contiguous in the
+# machine, and of those that do not follow the previous segment there.
 xen_pool()
 {
 	# shellcheck disable=SC2046 # two words

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # A load with many requests in flight in a confidential guest, then REST idle seconds; the
-# shared pages are recorded all the time. With FILL, free memory is filled with private data
-# before. FAIL_DECRYPT, FAIL_ENCRYPT: number of changes of at least FAIL_PAGES pages that fail
+# shared pages are recorded all the time. With FILL, free memory is first filled with private
+# data. FAIL_DECRYPT, FAIL_ENCRYPT: number of changes of at least FAIL_PAGES pages that fail
 # during the load; FAIL_REST: number of encryptions that fail after it. DELAY: milliseconds that
 # each change takes. With AGAIN, the load and the idle seconds are repeated; with PAUSE, the
-# load comes LOADS times, and the guest is idle for so many seconds before each but the first.
+# load runs LOADS times, and the guest is idle for PAUSE seconds before each but the first.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -39,8 +39,8 @@ load()
 	cat /tmp/fio.err
 }
 
-# Record until the pools have their size at boot again, but for at least 20 s, to also see
-# the atomic pools. Lost memory is in no pool.
+# Record until the pools have their size at boot again, but for at least 20 s, to also see the
+# atomic pools. Memory that was lost does not count: it is in no pool.
 rest()
 {
 	left=$REST

@@ -1,10 +1,9 @@
 # shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# virtio-net in a confidential guest: STREAMS connections at once, one after the other ROUNDS
-# times, each with KIB of random data, to a server of the host that sends back all that it
-# gets. Free memory is full of private data. The driver is bound meanwhile only: its receive
-# buffers stay mapped.
+# virtio-net in a confidential guest: STREAMS loops at once, each of ROUNDS connections that
+# send KIB of random data to a server in QEMU, which returns them. Free memory is full of
+# private data. The driver is bound only during the load: its receive buffers stay mapped.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -14,7 +13,7 @@
 
 DRIVER=/sys/bus/virtio/drivers/virtio_net
 
-# stream NUMBER: the connections of a stream.
+# stream NUMBER: make the connections of one loop, and check the data.
 stream()
 {
 	for _ in $(seq "$ROUNDS"); do

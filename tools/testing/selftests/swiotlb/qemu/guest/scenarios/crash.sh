@@ -1,8 +1,8 @@
 # shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The kernel crashes while lib/verify.sh runs on all disks of $DISKS. Another one, with
-# APPEND on its command line, saves a part of its memory.
+# The kernel crashes while lib/verify.sh runs on all disks of $DISKS. The crash kernel, with
+# APPEND on its command line, saves a part of the memory of the crashed one.
 
 . /lib/report.sh
 . /lib/disk.sh

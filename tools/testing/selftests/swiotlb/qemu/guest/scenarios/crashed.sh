@@ -1,8 +1,8 @@
 # shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The kernel after a crash: saves DUMP MiB of the memory of the kernel before to each disk
-# of $DISKS, and reads them back; then lib/verify.sh.
+# The kernel after a crash: it saves DUMP MiB of the crashed kernel's memory to each disk of
+# $DISKS, and reads them back; then it runs lib/verify.sh.
 
 . /lib/report.sh
 . /lib/disk.sh

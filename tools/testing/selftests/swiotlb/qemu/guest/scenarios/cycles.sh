@@ -1,9 +1,9 @@
 # shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Grow under dma_map_benchmark, with the options in /etc/maprows, and shrink by running
-# the shrinkers, CYCLES times, but no longer than CYCLES_SECONDS. After each cycle the
-# pools must be as before. In the end, leaks that kmemleak finds are reported, too.
+# CYCLES times, but no longer than CYCLES_SECONDS: add pools by dma_map_benchmark with the
+# options in /etc/maprows, and free them by the shrinkers. After each cycle the pools must be
+# as before. Leaks that kmemleak finds in the end are reported, too.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -40,7 +40,7 @@ grow()
 	fail "cycle $count: no pool comes; $(swiotlb_state)"
 }
 
-# cycle: run one cycle and record a line, memory_line and the most slots of the cycle.
+# cycle: run one cycle, and record memory_line and the most slots of the cycle in a line.
 cycle()
 {
 	grow
@@ -83,7 +83,7 @@ report_file cycles /tmp/cycles
 report_file unnamed /tmp/unnamed
 swiotlb_state | report_text swiotlb
 
-# It may fail in a subshell, so that its output is still reported.
+# In a subshell, so that the leaks are reported even if it fails.
 (check_leaks)
 status=$?
 report_file kmemleak /tmp/leaks

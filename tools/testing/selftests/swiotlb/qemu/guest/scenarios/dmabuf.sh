@@ -1,8 +1,8 @@
 # shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The program dmabuf with the $CASES; which of them must pass is up to the runner. All
-# mappings must be gone afterwards.
+# Run the program dmabuf with the $CASES; the runner checks which of them pass. All mappings
+# must be gone afterwards.
 
 . /lib/report.sh
 . /lib/disk.sh

@@ -1,7 +1,7 @@
 # shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# swio on all disks of $DISKS at once while allocations fail, first those of swiotlb, in
+# Run swio on all disks of $DISKS at once while allocations fail: first those of swiotlb, in
 # the end some in the whole kernel. I/O may fail for lack of memory, but data that is read
 # must be correct, and without faults all I/O must succeed again.
 # OPERATIONS: operations of each of the 8 threads on each disk.

@@ -1,9 +1,9 @@
 # shellcheck shell=dash disable=SC1091,SC2153 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Pools grow under dma_map_benchmark, then the guest hibernates to the disk SWAP, ROUNDS
-# times, and boots again in between. Data that lib/verify.sh wrote before is read again.
-# The pools must have come back with the image, and must be gone in the end.
+# ROUNDS times: pools are added under dma_map_benchmark, the guest hibernates to the disk SWAP,
+# and boots again. Data that lib/verify.sh wrote before is read again. The pools must come back
+# with the image, and must be gone in the end.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -12,7 +12,7 @@
 . /lib/verify.sh
 . /etc/run.conf
 
-# grow: have more slots than after boot, but none in use.
+# grow: run loads until there are more slots than after boot.
 grow()
 {
 	for _ in $(seq 50); do
@@ -27,7 +27,7 @@ swap=/dev/$(disk_node "$SWAP")
 disk_wait "$SWAP" "${swap#/dev/}"
 mkswap "$swap" > /dev/null || fail "no swap"
 swapon "$swap" || fail "no swap"
-# The image may be as large as it is: nothing is reclaimed for it.
+# Do not limit the size of the image, so that no memory is reclaimed to make it smaller.
 echo $((1 << 40)) > /sys/power/image_size
 echo reboot > /sys/power/disk || fail "cannot hibernate"
 boot=$(swiotlb_slots)

@@ -1,7 +1,7 @@
 # shellcheck shell=dash disable=SC1091,SC2153 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# lib/verify.sh on all disks of $DISKS at once, while CPUs go offline and online: one at
+# Run lib/verify.sh on all disks of $DISKS at once, while CPUs go offline and online: one at
 # a time, then all but the first. The load is repeated until ROUNDS of these are done.
 # SIZE as in verify.sh.
 
@@ -24,7 +24,7 @@ cpus()
 	done
 }
 
-# The end of this function ends the load, whether it fails or not.
+# When this function ends, even by a failure, the load ends, too.
 hotplug()
 {
 	trap 'rm -f /tmp/.loaded' EXIT

@@ -1,8 +1,8 @@
 # shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# lib/verify.sh on all disks of $DISKS, then another kernel, with APPEND on its command
-# line, that does the same.
+# Run lib/verify.sh on all disks of $DISKS, then start another kernel, with APPEND on its
+# command line, that does the same.
 
 . /lib/report.sh
 . /lib/disk.sh

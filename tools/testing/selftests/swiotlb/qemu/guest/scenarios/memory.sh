@@ -1,9 +1,9 @@
 # shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Memory is plugged and unplugged, ROUNDS times, while pools come and go under
-# dma_map_benchmark and lib/verify.sh runs on all disks of $DISKS. Then it is plugged for
-# all uses: pools must still come, and be gone in the end.
+# Memory is plugged and unplugged, ROUNDS times, while pools are added by dma_map_benchmark and
+# freed, and lib/verify.sh runs on all disks of $DISKS. Then memory is plugged for all uses:
+# pools must still be added, and must be gone in the end.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -21,13 +21,13 @@ blocks()
 	done
 }
 
-# new_blocks: those that were not there at boot
+# new_blocks: print the blocks of memory that were added since boot
 new_blocks()
 {
 	blocks | grep -vxF -f /tmp/blocks
 }
 
-# set_blocks STATE: the number of new blocks that took it
+# set_blocks STATE: set all new blocks to STATE; print how many took it
 set_blocks()
 {
 	n=0
@@ -47,7 +47,7 @@ wait_blocks()
 	fail "memory does not come or go: $(new_blocks | tr '\n' ' ')"
 }
 
-# pools: pools come and go until the load ends. Their number of slots is kept.
+# pools: add pools and free them until the load ends. Record the cycles, and the most slots.
 pools()
 {
 	most=$boot
@@ -63,7 +63,7 @@ pools()
 	done
 }
 
-# grow: have more slots than after boot.
+# grow: run loads until there are more slots than after boot.
 grow()
 {
 	for _ in $(seq 50); do
@@ -107,7 +107,7 @@ for round in $(seq "$ROUNDS"); do
 	on=$(set_blocks online_movable)
 	sleep 5
 	off=$(set_blocks offline)
-	# Pages that are in use are migrated again and again.
+	# Pages that could not be migrated keep a block online: try once more.
 	[ "$off" = "$on" ] || off=$((off + $(set_blocks offline)))
 	report_text "unplug.$round" < /dev/null
 	wait_blocks test -z

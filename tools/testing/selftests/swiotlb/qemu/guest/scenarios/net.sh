@@ -1,10 +1,10 @@
-# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Servers that the runner loads from the host: INSTANCES of memcached on ports from
 # MEMCACHED on, iperf3 on port IPERF3. A line from the runner, NAME, says that a load begins.
 # The receive buffers of the network card stay mapped, so slots are in use if and only if
-# it bounces.
+# the card bounces.
 
 . /lib/report.sh
 . /lib/disk.sh

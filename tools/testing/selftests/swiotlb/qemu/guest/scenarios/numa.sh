@@ -1,8 +1,8 @@
 # shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# lib/verify.sh on COUNT disks at once, SIZE MiB for each job, while the bounce buffers of each
-# disk are counted by the node that they are on.
+# Run lib/verify.sh on COUNT disks at once, with SIZE MiB for each job. Meanwhile the kernel
+# counts the bounces of each disk by block of memory.
 
 . /lib/report.sh
 . /lib/disk.sh

@@ -1,7 +1,7 @@
-# shellcheck shell=dash disable=SC1091 # what is sourced is in the guest
+# shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# With swiotlb=own: lib/verify.sh on all disks of $DISKS, SIZE MiB for each job. Each disk
+# With swiotlb=own, run lib/verify.sh on all disks of $DISKS, SIZE MiB for each job. Each disk
 # must get pools of its own, and lose them when it is idle. Then it must work as before.
 
 . /lib/report.sh
@@ -9,8 +9,8 @@
 . /lib/verify.sh
 . /etc/run.conf
 
-# own_sum FILE NAME: the sum of what the allocators of devices have in FILE, or in its line
-# NAME.
+# own_sum FILE [NAME]: print the sum of FILE, or of its line NAME, over the allocators of all
+# devices.
 own_sum()
 {
 	cat "$SWIOTLB"/*/"$1" | awk -v name="$2" '

@@ -1,8 +1,8 @@
 # shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What an untrusted device sees of the pages around its buffers, as drivers/iommu/edutest.c
-# tells it. The runner evaluates the lines, in swguest/untrusted.py.
+# Report which bytes around its buffers an untrusted device sees or changes, as counted by
+# drivers/iommu/edutest.c. swguest/pc.py evaluates the lines.
 
 . /lib/report.sh
 . /lib/disk.sh

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The machine is suspended and resumed while fio reads and writes all disks of $DISKS, once for
-# each word of STATES, such as freeze:devices: the state of /sys/power/state, and how far it
-# goes. Pools are added before. Data that lib/verify.sh wrote before is read again; all pools
-# but BOOT slots must be gone in the end.
+# each word of STATES, such as freeze:devices: a word for /sys/power/state, and one for
+# /sys/power/pm_test. Pools are added before. Data that lib/verify.sh wrote before is read
+# again. In the end only BOOT slots may be left.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -13,7 +13,7 @@
 . /lib/load.sh
 . /etc/run.conf
 
-# all_slots: print the slots of all allocators, and those of single devices.
+# all_slots: print the slots of all allocators, and of those of single devices.
 all_slots()
 {
 	cat "$SWIOTLB"/io_tlb_nslabs "$SWIOTLB"/own*/io_tlb_nslabs 2> /dev/null |

@@ -1,11 +1,10 @@
 # shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# swio on all disks of $DISKS at once, with OPERATIONS for each of its threads. Needs
-# swiotlb=track_hiwater. The default pool must have been used or, if POOL is set, the
-# pool whose name begins with POOL, and not the default one. Such a pool also has
-# allocations of the drivers, which must be freed when the drivers are unbound. With
-# HIGHMEM, report how much high memory was bounced.
+# Run swio on all disks of $DISKS at once, with OPERATIONS for each of its threads. Needs
+# swiotlb=track_hiwater. Check that the default pool was used or, if POOL is set, only the
+# pool whose name begins with POOL. Drivers also allocate from such a pool, and must free all
+# of that when they are unbound. With HIGHMEM, report how much high memory was bounced.
 
 . /lib/report.sh
 . /lib/disk.sh

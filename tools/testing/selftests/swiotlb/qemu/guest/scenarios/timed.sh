@@ -3,8 +3,8 @@
 #
 # One fio run per line from the runner: NAME DISK BS DEPTH JOBS RW COLD_MS. RAMP is in
 # seconds, RUNTIME_MS and RAMP_MS are in milliseconds. BOUNCE says whether bounce buffers
-# must (1) or must not (0) be in use while a row runs, so that no result can be filed under
-# the wrong configuration. If COLD_MS is not 0, the row first runs for that time, without a
+# must (1) or must not (0) be in use while a row runs, so that no result can be taken for that
+# of another configuration. If COLD_MS is not 0, the row first runs for that time, without a
 # ramp, after the pools have been freed as far as possible.
 
 . /lib/report.sh

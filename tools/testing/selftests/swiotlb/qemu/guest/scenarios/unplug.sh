@@ -45,7 +45,7 @@ sum_kib()
 	cat "$@" 2> /dev/null | awk '{ n += $1 } END { printf "%d\n", n / 1024 }'
 }
 
-# stir: read all files, and run the shrinkers, until the end.
+# stir: read all files, and run the shrinkers, while /tmp/.stir exists.
 stir()
 {
 	while [ -e /tmp/.stir ]; do
@@ -108,7 +108,6 @@ unplug()
 	own=$(own_of "$device")
 	[ -n "$own" ] || fail "$1 has no allocator: $(ls "$ALLOCATORS")"
 	busy "$1"
-	# For the log
 	echo "unplug: round $round, $way, $1" > /dev/kmsg
 	case $way in
 	unbind)
@@ -156,7 +155,7 @@ plug()
 	check "$1"
 }
 
-# check DISK: write data, and keep its checksum.
+# check DISK: verify the disk, and keep the checksum of the data.
 check()
 {
 	verify "$1" "$node"

@@ -1,7 +1,7 @@
 # shellcheck shell=dash disable=SC1091 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# lib/verify.sh on all disks of $DISKS, one after the other. Each of its jobs covers SIZE
+# Run lib/verify.sh on all disks of $DISKS, one after the other. Each of its jobs covers SIZE
 # MiB; BOUNCE as in timed.sh. With LEAKS, kmemleak must not find a leak in the end.
 
 . /lib/report.sh

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # In a PV dom0 of Xen: write and read SIZE MiB of each disk of $DISKS with requests of
-# each of $SIZES, and go on after an error. The runner evaluates the report, whose format
-# is in swguest/xen.py.
+# each of $SIZES, and continue after an error. swguest/xen.py describes the format of the
+# report, and evaluates it.
 
 . /lib/report.sh
 . /lib/disk.sh
