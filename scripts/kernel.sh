@@ -102,6 +102,7 @@ fragments() {
 	IFS=- read -ra parts <<<"$1"
 	arch=$(arch_of "$1")
 	echo "$CONFIGS/kernel.config"
+	[[ $VERSION == 7.3 ]] || echo "$CONFIGS/older.config"
 	echo "$CONFIGS/arch/$arch.config"
 	for part in "${parts[@]:1}"; do
 		[[ $part != "$arch" ]] || continue

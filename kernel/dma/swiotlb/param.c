@@ -46,7 +46,7 @@ static unsigned long swiotlb_param_choose(void)
 
 /*
  * Choose the size of the boot pool, and round it up for its areas, which have the same size
- * and room for the largest mapping. A pool that starts small gets fewer areas instead.
+ * and room for the largest mapping. A dynamic pool is not rounded up, but gets fewer areas.
  */
 static void swiotlb_param_update(bool new_nareas)
 {
@@ -55,7 +55,7 @@ static void swiotlb_param_update(bool new_nareas)
 			    SWIOTLB_MAX_SLOTS;
 
 	swiotlb_param.nslots = nslots;
-	if (swiotlb_param.nareas && !swiotlb_param.dynamic && !swiotlb_param_starts_small())
+	if (swiotlb_param.nareas && !swiotlb_param.dynamic)
 		swiotlb_param.nslots = roundup_pow_of_two(max(nslots, min));
 
 	if (!new_nareas)
@@ -77,7 +77,11 @@ unsigned int swiotlb_param_nareas(void)
 {
 	if (!swiotlb_param.nareas) {
 		swiotlb_param.nareas = roundup_pow_of_two(num_possible_cpus());
-		swiotlb_param_update(true);
+		/* A pool that starts small gets fewer areas instead of more memory. */
+		if (swiotlb_param_starts_small())
+			pr_info("area num %u.\n", swiotlb_param.nareas);
+		else
+			swiotlb_param_update(true);
 	}
 	return swiotlb_param.nareas;
 }

@@ -353,7 +353,7 @@ def came_and_went(result):
         return _told(wrong)
     wrong += _conversions(result, False)
     before, after = (_ids(result, f"pools.{load}") for load in ("first", f"load{LOADS}"))
-    run.say(f"{len(before)} pools after the first load, {len(after)} after load {LOADS}, "
+    run.say(f"{len(before)} pools in the first load, {len(after)} in load {LOADS}, "
             f"{len(before & after)} of them the same")
     if len(before) < 2 or before - after:
         wrong.append("pools were freed between the loads, or none was added")

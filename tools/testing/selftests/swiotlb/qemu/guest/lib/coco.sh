@@ -78,11 +78,17 @@ coco_line()
 	echo "$1 $now $calls $swiotlb $atomic $coherent $other $((slots / 2)) $pages $used $transient"
 }
 
-# coco_watch WHEN FILE SECONDS: print a coco_line every SECONDS while FILE exists.
+# coco_watch WHEN FILE SECONDS: print a coco_line every SECONDS while FILE exists. /tmp/pools.most
+# has the pools at the time when they had most pages.
 coco_watch()
 {
+	most=0
 	while [ -e "$2" ]; do
 		coco_line "$1"
+		if [ "$slots" -gt $most ]; then
+			most=$slots
+			swiotlb_pools > /tmp/pools.most
+		fi
 		sleep "$3"
 	done
 }
@@ -94,13 +100,6 @@ coco_faults()
 	dmesg | grep -cE 'DMAR:.*fault addr|arm-smmu-v3.* event: [CF]_'
 }
 
-# coco_pools NAME: report the pools.
-coco_pools()
-{
-	swiotlb_pools > /tmp/pools
-	report_file "$1" /tmp/pools
-}
-
 coco_report()
 {
 	{
@@ -109,7 +108,8 @@ coco_report()
 	} | report_text coco
 	report_file lines /tmp/lines
 	swiotlb_state | report_text swiotlb
-	coco_pools pools
+	swiotlb_pools > /tmp/pools
+	report_file pools /tmp/pools
 	dmesg | grep -E 'WARNING: |DMA pool exhausted' > /tmp/warnings
 	report_file warnings /tmp/warnings
 }

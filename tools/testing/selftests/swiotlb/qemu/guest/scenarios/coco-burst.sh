@@ -35,7 +35,7 @@ load()
 	rm /tmp/.load
 	wait
 	coco_line end >> /tmp/lines
-	coco_pools "pools.$load"
+	report_file "pools.$load" /tmp/pools.most
 	cat /tmp/fio.err
 }
 
