@@ -13,7 +13,7 @@ GUEST := tools/testing/selftests/swiotlb/qemu
 
 .PHONY: help packages
 .PHONY: base compose kernels
-.PHONY: run native native-next native-map native-profile native-wait quick bench bench-profile bench-without bench-hog bench-guest count-guest count-cpus count-numa net count-net bench-dynamic
+.PHONY: run native native-next native-map native-profile native-wait quick bench bench-profile bench-without bench-hog bench-guest count-guest count-cpus count-numa count-coco net count-net bench-dynamic
 .PHONY: test test-full kunit kunit-qemu
 .PHONY: figures series check-series check-fixes check-figures check-docs
 .PHONY: clean distclean
@@ -94,6 +94,11 @@ count-numa:		## Count the bounces on the node of the device, on 2 and 4 NUMA nod
 	$(Q)scripts/packages.sh pc
 	$(Q)scripts/kernel.sh base-pc ours-pc
 	$(Q)$(PYTHON) scripts/numa_guest.py
+
+count-coco:		## The memory that confidential guests of 2, 16 and 64 GiB share, in QEMU: results/coco/latest
+	$(Q)scripts/packages.sh
+	$(Q)scripts/kernel.sh base-coco ours-coco
+	$(Q)$(PYTHON) scripts/coco_guest.py
 
 count-guest: packages kernels	## Count the instructions of an I/O in QEMU: results/count-guest/latest
 	$(Q)$(PYTHON) scripts/count_guest.py

@@ -5,7 +5,7 @@ import math
 import re
 import statistics
 
-from . import cpus, mapbench, mapprofile, mechanisms, nativeprofile, nodes, plan as plans, report, waiting
+from . import cpus, guests, mapbench, mapprofile, mechanisms, nativeprofile, nodes, plan as plans, report, waiting
 
 # Rows of make bench that run the same code in both columns
 BOUNDS = re.compile(r"bare memcpy |hand .* without mapping$|.* nothing else$")
@@ -184,6 +184,7 @@ def makers(tables, runs, repo):
             "cpus": lambda: cpus.grid(lines("cpus")),
             "xarray": lambda: _xarray(lines("xarray")),
             "hog": lambda: hog(lines("hog")),
+            "guests": lambda: guests.grid(lines("guests")),
             "numa": lambda: nodes.grid(lines("numa")),
             "wait": lambda: waiting.grid(lines("wait")),
             "without": lambda: _without(lines("without")),

@@ -270,6 +270,11 @@ def nodes(repeats, memory_mib):
                 guest=Guest(memory_mib=memory_mib, disks=("virtio-blk",)))
 
 
+def guests():
+    """Boots of confidential guests of several sizes; nothing is timed."""
+    return Plan("coco", chosen(("base", "ours")), (), 1, 1, 0, 0, 4, guest=Guest(disks=("nvme",)))
+
+
 def quick(repeats, names=None):
     rows = _rows("virtio-blk", (("4k", 1), ("4k", 4))) + \
         _rows("nvme", (("4k", 4),))

@@ -16,9 +16,9 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TREE / "scripts"))
 
-from swbench import figuretables, mapbench, measure, nodes, plan, plot, report, results  # noqa: E402
-from swbench import stats, waiting  # noqa: E402
-from swguest import numa  # noqa: E402
+from swbench import figuretables, guests, mapbench, measure, nodes, plan, plot, report  # noqa: E402
+from swbench import results, stats, waiting  # noqa: E402
+from swguest import coco, numa  # noqa: E402
 
 import compare  # noqa: E402
 
@@ -264,6 +264,18 @@ class Nodes(unittest.TestCase):
                          ["2", "base", "600", "0.7000", "0.1500", "0.9750"])
         self.assertIn("70.0 %", nodes.grid([{column: nodes.cell(line, column) for column in
                                              nodes.COLUMNS}]))
+
+
+class Guests(unittest.TestCase):
+    def test_memory_is_in_mib(self):
+        sizes = coco.Sizes(16384, 23000, 65536, 16384, 2, 5)
+        line, = guests.entries({(16, guests.SETUPS[0]): sizes})
+        cells = [guests.cell(line, column) for column in guests.COLUMNS]
+        self.assertEqual(cells, ["16", "base", "64.0", "89.8", "256.0", "64.0", "2", "5"])
+        shown = guests.grid([dict(zip(guests.COLUMNS, cells))])
+        self.assertRegex(shown, r"guest of 16 GiB +\| +base \| +64.0 \|")
+        # The base does not log all
+        self.assertIn("at least 2", shown)
 
 
 class Results(unittest.TestCase):

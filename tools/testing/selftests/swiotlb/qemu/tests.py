@@ -440,11 +440,15 @@ TESTS = (
     Test("pc-kexec", "swiotlb=dynamic,force", group="pc", ours=True, disks=PC_DISKS,
          make=pc.next_spec("kexec", PC_DISKS, "swiotlb=dynamic,force"),
          expect=pc.started(growth.BOOT_SLOTS), caller="dma-direct, kexec"),
-    *(Test(f"pc-crash-{name}", "swiotlb=force crashkernel=256M", group="pc", disks=PC_DISKS,
+    *(Test(f"pc-crash-{name}", f"swiotlb=force crashkernel={mib}M", group="pc", disks=PC_DISKS,
            make=pc.next_spec("crash", PC_DISKS, f"{append} nr_cpus=1"), ours=ours,
            expect=pc.crashed(number), ignore=("panic", "trace"), caller="dma-direct, crash kernel")
-      for name, append, number, ours in (("1-mib", "swiotlb=512,1,force", 512, False),
-                                         ("dynamic", "swiotlb=dynamic,force", 512, True))),
+      for name, append, mib, number, ours in (
+          ("1-mib", "swiotlb=512,1,force", 256, 512, False),
+          ("dynamic", "swiotlb=dynamic,force", 256, 512, True),
+          # A sixteenth of the memory that it has
+          ("default-256", "swiotlb=force", 256, 8192, True),
+          ("default-128", "swiotlb=force", 128, 4096, True))),
     Test("pc-hibernate", "swiotlb=dynamic,force", group="pc", ours=True,
          disks=PC_DISKS, make=pc.hibernate_spec(("nvme",), "virtio-blk"), expect=pc.hibernated,
          caller="dma-direct, hibernation"),

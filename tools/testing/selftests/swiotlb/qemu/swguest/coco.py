@@ -303,17 +303,39 @@ def _failed_maps(result):
     return result.text("klog").count("swiotlb buffer is full") if counted is None else counted
 
 
+class Sizes(NamedTuple):
+    """Memory that a guest shares for swiotlb: pages at boot, in use, at most and at the end; and
+    the maps that failed, of which the base only logs some, and conversions."""
+
+    boot: int
+    used: int
+    held: int
+    end: int
+    failed: int
+    conversions: int
+
+
+def sizes(result):
+    found, values = lines(result), counters(result)
+    used = max(line.used for line in found) * growth.SLOT // PAGE
+    return Sizes(found[0].swiotlb, used, values["most_swiotlb"], found[-1].swiotlb,
+                 _failed_maps(result), values["swiotlb_calls"])
+
+
+def unsound(result):
+    """Return the errors of a load in a guest of some size, on either kernel."""
+    return [*_status(result), *_never(counters(result)), *_unexpected(result), *accounting(lines(result))]
+
+
 def _sizes(result):
     """Print a line for the table of sizes. Return (failed maps, errors).
     """
-    found, values = lines(result), counters(result)
-    _say_burst(result, found)
-    boot, used = found[0].swiotlb, max(line.used for line in found) * growth.SLOT // PAGE
-    failed = _failed_maps(result)
-    run.say(f"sizes: {_mib(boot)} at boot, {_mib(used)} in use, {_mib(values['most_swiotlb'])} "
-            f"held, {_mib(found[-1].swiotlb)} at the end; {'logged' if is_base(result) else 'all'} "
-            f"failed maps: {failed}; {values['swiotlb_calls']} conversions")
-    wrong = [*_status(result), *_never(values), *_unexpected(result), *accounting(found)]
+    _say_burst(result, lines(result))
+    boot, used, held, end, failed, conversions = sizes(result)
+    run.say(f"sizes: {_mib(boot)} at boot, {_mib(used)} in use, {_mib(held)} "
+            f"held, {_mib(end)} at the end; {'logged' if is_base(result) else 'all'} "
+            f"failed maps: {failed}; {conversions} conversions")
+    wrong = unsound(result)
     if is_base(result):
         return failed, wrong
     wrong += _conversions(result, True)
@@ -321,8 +343,8 @@ def _sizes(result):
         wrong.append(f"{_mib(boot)} at boot")
     if used <= boot:
         wrong.append("the load fits into the pool made at boot: the test proves nothing")
-    if found[-1].swiotlb != boot:
-        wrong.append(f"{_mib(found[-1].swiotlb)} {REST} s after the load")
+    if end != boot:
+        wrong.append(f"{_mib(end)} {REST} s after the load")
     return failed, wrong
 
 
@@ -347,8 +369,7 @@ def small_at_boot(above):
 
 def came_and_went(result):
     """Check that a load that comes again soon finds the pools that were added for the first."""
-    found = lines(result)
-    wrong = [*_status(result), *_never(counters(result)), *_unexpected(result), *accounting(found)]
+    wrong = unsound(result)
     if is_base(result):
         return _told(wrong)
     wrong += _conversions(result, False)
