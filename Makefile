@@ -124,7 +124,7 @@ figures:		## Put the figures of measured/*.csv into README, RESULTS.md, the mail
 test:			## All but what takes hours; ends with "N passed, N failed", reports in build/test
 	$(Q)scripts/test.sh
 
-test-full:		## test, then KCSAN, Xen, coco (a confidential guest), IOMMUs and other callers, i386, arm64 (also with pages of 16 and of 64 KiB, and a confidential guest), riscv, User Mode Linux, the harness with larger pages and 32 bits, the long oracle, mutants (GROUP=xen: these guests alone)
+test-full:		## test, then KCSAN, Xen, coco (a confidential guest), IOMMUs and other callers, i386, arm64 (also with pages of 16 and of 64 KiB, and a confidential guest), riscv, User Mode Linux, the harness with larger pages and 32 bits, the long oracle, mutants (GROUP=xen: these guests alone; RESUME=1: only what has not passed yet)
 	$(Q)scripts/test.sh --full $(GROUP)
 
 kunit:			## Run the KUnit suites by the kernel's kunit.py in User Mode Linux (KUNIT=glob: some; KUNIT_ARGS=--smp: on 2 CPUs, =--kasan: also with KASAN)

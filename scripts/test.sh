@@ -5,7 +5,8 @@
 # "N passed, N failed". In build/test: <step>.log, <step>.ktap and <step>.xml (JUnit).
 # With --full, make test-full: then also run all steps that take hours, or need Xen or other
 # compilers, and print a table of the guest tests by caller of swiotlb. With groups of guest
-# tests, too, run only these, and keep other results in build/test.
+# tests, too, run only these, and keep other results in build/test. With RESUME=1, do not run
+# again what has passed in an earlier run.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -19,11 +20,19 @@ failed=0
 # The steps that boot guests
 guest_steps=()
 
+# passed_before NAME: with RESUME=1, whether this test has passed in an earlier run.
+passed_before() {
+	local ok bad
+
+	[[ ${RESUME:-} && -f $OUT/$1.counts ]] && read -r ok bad _ <"$OUT/$1.counts" && ((ok && !bad))
+}
+
 # run NAME SECONDS command...: run a test, and write the counts of its results to a file.
 run() {
 	local name=$1 seconds=$2 rc=0
 
 	shift 2
+	! passed_before "$name" || return 0
 	msg TEST "$name ..."
 	try_logged "test $name" "$OUT/$name.log" "$seconds" 0 "$@" || rc=$?
 	python3 -B "$TOP/scripts/testlog.py" "$OUT/$name.log" "$rc" "$OUT/$name" >"$OUT/$name.counts"
@@ -111,7 +120,7 @@ guests() {
 
 	shift
 	for group; do
-		if "$TOP/scripts/kernel.sh" "$(kernel_of "$group")"; then
+		if passed_before "guest-$group" || "$TOP/scripts/kernel.sh" "$(kernel_of "$group")"; then
 			built+=("$group")
 		else
 			step "kernel-$group" 1 false
@@ -200,6 +209,7 @@ full() {
 	step kunit-kasan 600 "$TOP/scripts/kunit.sh" --kasan --raw_output=kunit
 	kunit_qemu
 	group kcsan
+	group rt
 	group xen
 	group coco
 	group pc
@@ -208,7 +218,9 @@ full() {
 	group arm64-16k
 	group arm64-64k
 	group arm64-coco
+	group arm
 	group riscv
+	group s390
 	group um
 	objects x86_64
 	objects i386
@@ -254,7 +266,7 @@ main() {
 	done
 	need python3=python3 git=git make=make gcc=gcc /usr/include/stdio.h=libc6-dev
 	"$TOP/scripts/packages.sh"
-	(($#)) || rm -rf "$OUT"
+	(($#)) || [[ ${RESUME:-} ]] || rm -rf "$OUT"
 	mkdir -p "$OUT"
 
 	if (($#)); then
