@@ -217,8 +217,7 @@ int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	if (ret)
 		return ret;
 
-	if (swiotlb_mem_start_magazines(mem))
-		pr_warn_once("no memory for magazines\n");
+	swiotlb_mem_start_magazines(mem);
 	swiotlb_count(mem, SWIOTLB_GROWN, 1);
 	trace_swiotlb_grow(pool->start, pool->end - pool->start, mem->pools.held);
 	pr_info_ratelimited("pool %u of %lu KiB added, %lu KiB in all\n", pool->id,

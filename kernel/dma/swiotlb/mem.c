@@ -4,6 +4,8 @@
  * searched, and the number of slots in use.
  */
 
+#define pr_fmt(fmt) "software IO TLB: " fmt
+
 #include "mem.h"
 
 /* Protects the lists, states and counts of all pools; see "Lock order" in internal.h. */
@@ -87,22 +89,20 @@ void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem)
 
 /**
  * swiotlb_mem_start_magazines() - give an allocator magazines
- * @mem:	Allocator. Does nothing if it has no open pool, or already has magazines.
+ * @mem:	Allocator. Does nothing if it has no open pool, or already has magazines. It
+ *		also works without them.
  *
  * Context: Process context, swiotlb_pools_lock is held.
- * Return: 0; -ENOMEM; or -ENOSPC if there are too many pools. The allocator also works
- * without magazines.
  */
-int swiotlb_mem_start_magazines(struct swiotlb_mem *mem)
+void swiotlb_mem_start_magazines(struct swiotlb_mem *mem)
 {
 	struct io_tlb_pool *boot = &mem->boot_pool;
 
 	lockdep_assert_held(&swiotlb_pools_lock);
-	if (!mem->pub.nslabs)
-		return 0;
-	if (boot->nslots && !boot->id && swiotlb_pool_number(boot))
-		return -ENOSPC;
-	return swiotlb_magazines_start(&mem->cache, mem->pub.nslabs);
+	if (mem->pub.nslabs &&
+	    ((boot->nslots && !boot->id && swiotlb_pool_number(boot)) ||
+	     swiotlb_magazines_start(&mem->cache, mem->pub.nslabs)))
+		pr_warn_once("no memory for magazines\n");
 }
 
 /**

@@ -282,7 +282,7 @@ struct swiotlb_hit {
 
 void swiotlb_mem_init(struct swiotlb_mem *mem);
 void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem);
-int swiotlb_mem_start_magazines(struct swiotlb_mem *mem);
+void swiotlb_mem_start_magazines(struct swiotlb_mem *mem);
 unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem);
 unsigned long swiotlb_mem_bounced(const struct swiotlb_mem *mem);
 u64 swiotlb_dev_last(struct device *dev);

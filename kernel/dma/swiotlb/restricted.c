@@ -163,8 +163,7 @@ static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 	mem->pub.for_alloc = true;
 	swiotlb_mem_set_boot_pool(mem);
 	scoped_guard(mutex, &swiotlb_pools_lock)
-		if (swiotlb_mem_start_magazines(mem))
-			pr_warn("no memory for magazines\n");
+		swiotlb_mem_start_magazines(mem);
 	swiotlb_debugfs_add(mem, rmem->name);
 	swiotlb_sysfs_add(mem, rmem->name);
 	rmem->priv = no_free_ptr(mem);
