@@ -303,6 +303,9 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
  * @dev:	Device that will use the mapping.
  * @req:	The request; swiotlb_request_possible() is %true for it.
  * @reach:	Pools that the device can use.
+ * @waits:	The caller waits, so magazines keep nothing: drain them, and lock each area.
+ *		If slots are freed too late to be found here, the CPU that frees them sees the
+ *		waiter.
  * @hit:	Filled in on success.
  *
  * Context: Any, takes locks of areas and depots.
@@ -310,18 +313,20 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
  */
 phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 			    const struct swiotlb_request *req,
-			    enum swiotlb_reach reach, struct swiotlb_hit *hit)
+			    enum swiotlb_reach reach, bool waits, struct swiotlb_hit *hit)
 {
 	phys_addr_t tlb_addr;
 
 	hit->tight = false;
-	if (reach > SWIOTLB_REACH_BOOT) {
+	if (waits) {
+		swiotlb_magazines_drain(&mem->cache);
+	} else if (reach > SWIOTLB_REACH_BOOT) {
 		tlb_addr = swiotlb_mem_map_cached(mem, dev, req, &hit->pool);
 		if (tlb_addr != SWIOTLB_MAP_FULL)
 			return tlb_addr;
 	}
 
-	tlb_addr = swiotlb_mem_search(mem, dev, req, reach, false, hit);
+	tlb_addr = swiotlb_mem_search(mem, dev, req, reach, waits, hit);
 	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_cache_crowd(&mem->cache)) {
 		swiotlb_magazines_drain(&mem->cache);
 		tlb_addr = swiotlb_mem_search(mem, dev, req, reach, false, hit);
@@ -330,33 +335,6 @@ phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 		 */
 		swiotlb_mem_freed(mem);
 	}
-	if (tlb_addr != SWIOTLB_MAP_FULL)
-		swiotlb_mem_account(mem, dev, swiotlb_cache_cpu(&mem->cache), req->nslots);
-	return tlb_addr;
-}
-
-/**
- * swiotlb_mem_map_waiter() - allocate and record a mapping for a caller that waits
- * @mem:	Allocator.
- * @dev:	Device that will use the mapping.
- * @req:	The request; swiotlb_request_possible() is %true for it.
- * @reach:	Pools that the device can use.
- * @hit:	Filled in on success.
- *
- * Magazines are drained and each area is locked. If slots are freed too late to be found
- * here, the CPU that frees them sees the waiter.
- *
- * Context: Any, takes locks of areas and depots.
- * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
- */
-phys_addr_t swiotlb_mem_map_waiter(struct swiotlb_mem *mem, struct device *dev,
-				   const struct swiotlb_request *req,
-				   enum swiotlb_reach reach, struct swiotlb_hit *hit)
-{
-	phys_addr_t tlb_addr;
-
-	swiotlb_magazines_drain(&mem->cache);
-	tlb_addr = swiotlb_mem_search(mem, dev, req, reach, true, hit);
 	if (tlb_addr != SWIOTLB_MAP_FULL)
 		swiotlb_mem_account(mem, dev, swiotlb_cache_cpu(&mem->cache), req->nslots);
 	return tlb_addr;

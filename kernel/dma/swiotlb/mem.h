@@ -292,10 +292,7 @@ enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
 				     struct device *dev);
 phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 			    const struct swiotlb_request *req,
-			    enum swiotlb_reach reach, struct swiotlb_hit *hit);
-phys_addr_t swiotlb_mem_map_waiter(struct swiotlb_mem *mem, struct device *dev,
-				   const struct swiotlb_request *req,
-				   enum swiotlb_reach reach, struct swiotlb_hit *hit);
+			    enum swiotlb_reach reach, bool waits, struct swiotlb_hit *hit);
 void swiotlb_queue_wake(struct swiotlb_queue *queue);
 struct swiotlb_waiter *swiotlb_own_first(struct swiotlb_mem *own);
 void swiotlb_own_wake(struct swiotlb_mem *own);

@@ -71,7 +71,7 @@ struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 	}
 
 	tlb_addr = swiotlb_mem_map(to_swiotlb_mem(pub), dev, &req,
-				   SWIOTLB_REACH_MEM, &hit);
+				   SWIOTLB_REACH_MEM, false, &hit);
 	if (tlb_addr == SWIOTLB_MAP_FULL) {
 		swiotlb_failed_full(dev, &req, SWIOTLB_REACH_MEM, attrs);
 		return NULL;
