@@ -336,7 +336,7 @@ static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct hlist_head *em
 		if (pool->state != SWIOTLB_POOL_CLOSED)
 			continue;
 		swiotlb_magazines_drain_pool(&mem->cache, pool);
-		if (!swiotlb_pool_is_empty(pool))
+		if (swiotlb_pool_used(pool))
 			continue;
 		swiotlb_pools_remove(mem, pool);
 		hlist_add_head(&pool->hash, empty);
