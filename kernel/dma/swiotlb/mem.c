@@ -234,9 +234,7 @@ enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
 static unsigned int swiotlb_area_of(const struct io_tlb_pool *pool,
 				    unsigned int number)
 {
-	if (is_power_of_2(pool->nareas))
-		return number & (pool->nareas - 1);
-	return number % pool->nareas;
+	return is_power_of_2(pool->nareas) ? number & (pool->nareas - 1) : number % pool->nareas;
 }
 
 static bool swiotlb_area_is_tight(const struct io_tlb_area *area)
