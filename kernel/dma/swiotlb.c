@@ -11,7 +11,6 @@
 #include "swiotlb/bounce.h"
 #include "swiotlb/large.h"
 #include "swiotlb/report.h"
-#include "swiotlb/transient.h"
 #include "swiotlb/wait.h"
 
 #define CREATE_TRACE_POINTS

@@ -47,7 +47,7 @@
  *
  * The lowest layer is the first. A file calls only files above it in this list. Functions
  * for other files are declared in the header of the same name, or in pages.h (source.c),
- * growth.h (limit.c) and mem.h (stats.c, sysfs.c)::
+ * growth.h (limit.c, transient.c) and mem.h (stats.c, sysfs.c)::
  *
  *	slots.c		bitmaps of one area: find, claim, release
  *	area.h		lock, slots and occupancy of one area

@@ -471,6 +471,14 @@ static inline void swiotlb_mem_made_room(struct swiotlb_mem *mem)
 		swiotlb_queue_wake(&swiotlb_mem_low(shared)->limit_queue);
 }
 
+/* Does the device reach any memory in which a transient pool may be made? */
+static inline bool swiotlb_transient_is_reached(const struct swiotlb_mem *mem,
+						struct device *dev)
+{
+	return swiotlb_growth_is_enabled(mem) &&
+	       swiotlb_dev_last(dev) >= PFN_PHYS(min_low_pfn) + PAGE_SIZE - 1;
+}
+
 /*
  * The allocator that a device uses first, if the device reaches all of its pools. %NULL if it
  * does not, or if only swiotlb_mem_reach() can tell.

@@ -3,8 +3,8 @@
  * Transient pools: made by a map, for one mapping, when no other pool has room.
  */
 
+#include "mem.h"
 #include "pages.h"
-#include "transient.h"
 
 /*
  * Maximum number of slots from the atomic coherent pools. Maps that cannot sleep need these

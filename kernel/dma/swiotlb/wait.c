@@ -5,7 +5,6 @@
  */
 
 #include "large.h"
-#include "transient.h"
 #include "wait.h"
 
 /**
