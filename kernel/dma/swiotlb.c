@@ -175,23 +175,6 @@ swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
 	return tlb_addr;
 }
 
-static inline phys_addr_t
-swiotlb_map_slots(struct swiotlb_mem *mem, struct device *dev,
-		  const struct swiotlb_request *req, unsigned long attrs,
-		  struct io_tlb_pool **pool)
-{
-	struct swiotlb_mem *first = swiotlb_mem_first(mem, dev);
-	phys_addr_t tlb_addr;
-
-	/* A caller that can sleep must not overtake callers that wait. */
-	if (likely(first && !(attrs & DMA_ATTR_MAY_SLEEP))) {
-		tlb_addr = swiotlb_mem_map_cached(first, dev, req, pool);
-		if (likely(tlb_addr != SWIOTLB_MAP_FULL))
-			return tlb_addr;
-	}
-	return swiotlb_map_slow(mem, dev, req, attrs, pool);
-}
-
 /**
  * swiotlb_tbl_map_single() - map a buffer to a bounce buffer
  * @dev:	Device.
@@ -222,9 +205,10 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 {
 	/* The device may get an allocator of its own meanwhile. */
 	struct io_tlb_mem *pub = READ_ONCE(dev->dma_io_tlb_mem);
+	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct swiotlb_request req;
+	struct swiotlb_mem *first;
 	struct io_tlb_pool *pool;
-	phys_addr_t tlb_addr;
 
 	if (unlikely(!swiotlb_mem_is_active(pub))) {
 		if (swiotlb_failed(dev, SWIOTLB_CAUSE_NO_POOL, mapping_size, *attrs))
@@ -252,7 +236,12 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
 
-	tlb_addr = swiotlb_map_slots(to_swiotlb_mem(pub), dev, &req, *attrs, &pool);
+	first = swiotlb_mem_first(to_swiotlb_mem(pub), dev);
+	/* A caller that can sleep must not overtake callers that wait. */
+	if (likely(first && !(*attrs & DMA_ATTR_MAY_SLEEP)))
+		tlb_addr = swiotlb_mem_map_cached(first, dev, &req, &pool);
+	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL))
+		tlb_addr = swiotlb_map_slow(to_swiotlb_mem(pub), dev, &req, *attrs, &pool);
 	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL))
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 

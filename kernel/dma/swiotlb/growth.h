@@ -92,12 +92,6 @@ static inline void swiotlb_growth_init(struct swiotlb_growth *growth)
 	INIT_DELAYED_WORK(&growth->work, swiotlb_growth_work);
 }
 
-/* Does the limit not even allow the smallest pool? */
-static inline bool swiotlb_limit_is_reached(const struct swiotlb_mem *mem)
-{
-	return swiotlb_limit_room(mem) < (long)SWIOTLB_MIN_GROW_SLOTS;
-}
-
 phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 				  const struct swiotlb_request *req, gfp_t gfp,
 				  struct io_tlb_pool **pool);

@@ -258,18 +258,6 @@ static inline unsigned long swiotlb_large_nslots(struct device *dev,
 	return ALIGN(nslots, piece);
 }
 
-/* Does the limit prevent another pool for the request? */
-static inline bool swiotlb_mem_is_limited(struct swiotlb_mem *mem, struct device *dev,
-					  const struct swiotlb_request *req,
-					  enum swiotlb_reach reach)
-{
-	struct swiotlb_mem *widest = swiotlb_mem_widest(mem, reach);
-
-	if (swiotlb_request_is_large(req))
-		return swiotlb_limit_room(widest) < (long)swiotlb_large_nslots(dev, req);
-	return swiotlb_limit_is_reached(widest);
-}
-
 /**
  * struct swiotlb_hit - result of a map that has found room
  * @pool:	The pool.

@@ -69,6 +69,16 @@ static void swiotlb_count_slots(const struct swiotlb_mem *mem, enum swiotlb_reac
 	}
 }
 
+/* Does the limit prevent another pool for the request? */
+static bool swiotlb_limit_prevents(struct swiotlb_mem *widest, struct device *dev,
+				   const struct swiotlb_request *req)
+{
+	unsigned long nslots = swiotlb_request_is_large(req) ? swiotlb_large_nslots(dev, req) :
+							       SWIOTLB_MIN_GROW_SLOTS;
+
+	return swiotlb_limit_room(widest) < (long)nslots;
+}
+
 /**
  * swiotlb_failed_full() - report a map that found no room
  * @dev:	Device.
@@ -84,23 +94,24 @@ void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 			 enum swiotlb_reach reach, unsigned long attrs)
 {
 	struct swiotlb_mem *mem = swiotlb_dev_shared(dev);
+	struct swiotlb_mem *widest = swiotlb_mem_widest(mem, reach);
 	unsigned long total = 0, used = 0;
 	const char *why = "";
 
 	if (swiotlb_growth_is_enabled(mem)) {
-		bool limited = swiotlb_mem_is_limited(mem, dev, req, reach);
+		bool limited = swiotlb_limit_prevents(widest, dev, req);
 
 		swiotlb_count(mem, limited ? SWIOTLB_AT_LIMIT : SWIOTLB_NO_MEMORY, 1);
 		why = limited ? ": its limit is reached" :
 				": no memory for more in this context";
 		if (limited && !(attrs & DMA_ATTR_NO_WARN))
 			pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
-				     swiotlb_kib(swiotlb_limit_nslots(swiotlb_mem_widest(mem, reach))));
+				     swiotlb_kib(swiotlb_limit_nslots(widest)));
 	}
 	if (!swiotlb_failed(dev, SWIOTLB_CAUSE_FULL, req->bytes, attrs))
 		return;
 
-	swiotlb_count_slots(swiotlb_mem_widest(mem, reach), reach, &total, &used);
+	swiotlb_count_slots(widest, reach, &total, &used);
 	if (req->orig_addr == SWIOTLB_NO_ORIG_ADDR)
 		dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots), coherent memory needs %u in a row\n",
 			 req->bytes, total, used, req->nslots);
