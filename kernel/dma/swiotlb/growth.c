@@ -194,13 +194,10 @@ void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
 	trace_swiotlb_shrink(start, bytes, READ_ONCE(mem->pools.held));
-	pr_info_ratelimited("pool of %lu KiB freed, %lu KiB are left\n",
-			    (unsigned long)(bytes >> 10),
-			    swiotlb_kib(READ_ONCE(mem->pools.held)));
 }
 
 /**
- * swiotlb_growth_add() - publish a pool, count and log it
+ * swiotlb_growth_add() - publish a pool, and count it
  * @mem:	Allocator.
  * @pool:	A pool of swiotlb_pool_create() that counts as held.
  *
@@ -220,8 +217,6 @@ int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	swiotlb_mem_start_magazines(mem);
 	swiotlb_count(mem, SWIOTLB_GROWN, 1);
 	trace_swiotlb_grow(pool->start, pool->end - pool->start, mem->pools.held);
-	pr_info_ratelimited("pool %u of %lu KiB added, %lu KiB in all\n", pool->id,
-			    swiotlb_kib(pool->nslots), swiotlb_kib(mem->pools.held));
 	queue_delayed_work(system_dfl_wq, &mem->growth.work, SWIOTLB_TICK);
 	return 0;
 }
