@@ -328,10 +328,7 @@ static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct hlist_head *em
 	struct io_tlb_pool *pool, *next;
 
 	list_for_each_entry_safe(pool, next, &mem->pools.list, node) {
-		if (pool->state != SWIOTLB_POOL_CLOSED)
-			continue;
-		swiotlb_magazines_drain_pool(&mem->cache, pool);
-		if (swiotlb_pool_used(pool))
+		if (pool->state != SWIOTLB_POOL_CLOSED || swiotlb_pool_used(pool))
 			continue;
 		swiotlb_pools_remove(mem, pool);
 		hlist_add_head(&pool->hash, empty);
@@ -365,10 +362,9 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 		if (swiotlb_growth_close(mem, demand, quiet)) {
 			/* (a) in "Life of a pool" */
 			synchronize_rcu();
-			/*
-			 * The allocator is smaller now: its magazines may hold more
-			 * than their share.
-			 */
+		}
+		/* Once may not be enough: a drain misses buffers that are moved meanwhile. */
+		if (mem->pools.closed) {
 			swiotlb_magazines_drain(&mem->cache);
 			swiotlb_mem_freed(mem);
 		}

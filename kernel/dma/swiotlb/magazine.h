@@ -241,8 +241,6 @@ int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots);
 void swiotlb_magazines_stop(struct swiotlb_cache *cache);
 void swiotlb_magazines_resize(struct swiotlb_cache *cache, unsigned long nslots);
 void swiotlb_magazines_drain(struct swiotlb_cache *cache);
-void swiotlb_magazines_drain_pool(struct swiotlb_cache *cache,
-				  const struct io_tlb_pool *pool);
 bool swiotlb_cache_crowd(struct swiotlb_cache *cache);
 bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache);
 bool swiotlb_magazine_refill(struct swiotlb_cache *cache,
