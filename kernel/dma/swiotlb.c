@@ -139,8 +139,8 @@ static void swiotlb_map_impossible(struct device *dev, size_t bytes,
 	size_t most = most_slots > SWIOTLB_MAX_SLOTS ? (size_t)most_slots << IO_TLB_SHIFT :
 						       swiotlb_max_mapping_size(dev);
 
-	if (swiotlb_failed(dev, bytes > most ? SWIOTLB_CAUSE_TOO_LARGE :
-					       SWIOTLB_CAUSE_MISALIGNED, bytes, attrs))
+	if (swiotlb_failed(dev, bytes > most ? SWIOTLB_TOO_LARGE :
+					       SWIOTLB_MISALIGNED, bytes, attrs))
 		dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes): it can never map more than %zu, with alignment mask 0x%x of the device and 0x%x of the allocation, segment boundary 0x%lx\n",
 			 bytes, most, dma_get_min_align_mask(dev),
 			 alloc_align_mask, dma_get_seg_boundary(dev));
@@ -160,7 +160,7 @@ swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
 	phys_addr_t tlb_addr;
 
 	if (reach == SWIOTLB_REACH_NONE && !swiotlb_transient_is_reached(shared, dev)) {
-		if (swiotlb_failed(dev, SWIOTLB_CAUSE_OUT_OF_REACH, req->bytes, attrs))
+		if (swiotlb_failed(dev, SWIOTLB_OUT_OF_REACH, req->bytes, attrs))
 			dev_warn(dev, "swiotlb is out of reach, overflow (sz: %zu bytes, mask %llx, bus limit %llx)\n",
 				 req->bytes, *dev->dma_mask, dev->bus_dma_limit);
 		return SWIOTLB_MAP_FULL;
@@ -211,12 +211,12 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	struct io_tlb_pool *pool;
 
 	if (unlikely(!swiotlb_mem_is_active(pub))) {
-		if (swiotlb_failed(dev, SWIOTLB_CAUSE_NO_POOL, mapping_size, *attrs))
+		if (swiotlb_failed(dev, SWIOTLB_NO_POOL, mapping_size, *attrs))
 			dev_warn(dev, "Can not allocate SWIOTLB buffer earlier and can't now provide you with the DMA bounce buffer\n");
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
 	if (unlikely(!swiotlb_mem_suits(pub, dev))) {
-		if (swiotlb_failed(dev, SWIOTLB_CAUSE_ENCRYPTION, mapping_size, *attrs))
+		if (swiotlb_failed(dev, SWIOTLB_WRONG_ENCRYPTION, mapping_size, *attrs))
 			dev_warn(dev, "swiotlb has no pool with the encryption that the device needs\n");
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}

@@ -58,6 +58,10 @@ enum swiotlb_event {
 	SWIOTLB_WAITED,
 	SWIOTLB_WAIT_TIMED_OUT,
 	SWIOTLB_NR_EVENTS,
+	/* Not counted: the device may have no allocator */
+	SWIOTLB_NO_POOL = SWIOTLB_NR_EVENTS,
+	SWIOTLB_WRONG_ENCRYPTION,
+	SWIOTLB_NR_CAUSES,
 };
 
 #define SWIOTLB_TASK_BITS	4

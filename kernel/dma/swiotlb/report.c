@@ -7,22 +7,19 @@
 
 #include "report.h"
 
-static const struct {
-	const char *word;
-	enum swiotlb_event event;
-} swiotlb_causes[] = {
-	[SWIOTLB_CAUSE_NO_POOL] = { "no pool", SWIOTLB_NR_EVENTS },
-	[SWIOTLB_CAUSE_ENCRYPTION] = { "encryption", SWIOTLB_NR_EVENTS },
-	[SWIOTLB_CAUSE_TOO_LARGE] = { "too large", SWIOTLB_TOO_LARGE },
-	[SWIOTLB_CAUSE_MISALIGNED] = { "misaligned", SWIOTLB_MISALIGNED },
-	[SWIOTLB_CAUSE_OUT_OF_REACH] = { "out of reach", SWIOTLB_OUT_OF_REACH },
-	[SWIOTLB_CAUSE_FULL] = { "full", SWIOTLB_FULL },
+static const char *const swiotlb_causes[] = {
+	[SWIOTLB_TOO_LARGE] = "too large",
+	[SWIOTLB_MISALIGNED] = "misaligned",
+	[SWIOTLB_OUT_OF_REACH] = "out of reach",
+	[SWIOTLB_FULL] = "full",
+	[SWIOTLB_NO_POOL] = "no pool",
+	[SWIOTLB_WRONG_ENCRYPTION] = "encryption",
 };
 
 /**
  * swiotlb_failed() - count and trace a map that fails
  * @dev:	Device.
- * @cause:	Why it fails.
+ * @cause:	Why it fails: misaligned means that alignment and boundary exclude each other.
  * @bytes:	Size that was wanted.
  * @attrs:	DMA attributes.
  *
@@ -30,7 +27,7 @@ static const struct {
  * Return: %true if the caller should log the failure. The rate is limited for each cause, and
  * with %DMA_ATTR_NO_WARN nothing is logged.
  */
-bool swiotlb_failed(struct device *dev, enum swiotlb_cause cause, size_t bytes,
+bool swiotlb_failed(struct device *dev, enum swiotlb_event cause, size_t bytes,
 		    unsigned long attrs)
 {
 	static struct ratelimit_state rates[] = {
@@ -38,14 +35,12 @@ bool swiotlb_failed(struct device *dev, enum swiotlb_cause cause, size_t bytes,
 			RATELIMIT_STATE_INIT(rates, DEFAULT_RATELIMIT_INTERVAL,
 					     DEFAULT_RATELIMIT_BURST),
 	};
-	enum swiotlb_event event = swiotlb_causes[cause].event;
 
-	/* Causes without an event have no counter: the device may have no allocator. */
-	if (event != SWIOTLB_NR_EVENTS)
-		swiotlb_count(swiotlb_dev_shared(dev), event, 1);
+	if (cause < SWIOTLB_NR_EVENTS)
+		swiotlb_count(swiotlb_dev_shared(dev), cause, 1);
 	if (dev->dma_io_tlb_stats)
 		atomic_long_inc(&dev->dma_io_tlb_stats->failed);
-	trace_swiotlb_failed(dev, bytes, swiotlb_causes[cause].word);
+	trace_swiotlb_failed(dev, bytes, swiotlb_causes[cause]);
 	return !(attrs & DMA_ATTR_NO_WARN) && __ratelimit(&rates[cause]);
 }
 
@@ -108,7 +103,7 @@ void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 			pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
 				     swiotlb_kib(swiotlb_limit_nslots(widest)));
 	}
-	if (!swiotlb_failed(dev, SWIOTLB_CAUSE_FULL, req->bytes, attrs))
+	if (!swiotlb_failed(dev, SWIOTLB_FULL, req->bytes, attrs))
 		return;
 
 	swiotlb_count_slots(widest, reach, &total, &used);

@@ -7,18 +7,7 @@
 
 #include "mem.h"
 
-/* Why nothing could be mapped: misaligned means that alignment and boundary exclude each other. */
-enum swiotlb_cause {
-	SWIOTLB_CAUSE_NO_POOL,
-	SWIOTLB_CAUSE_ENCRYPTION,
-	SWIOTLB_CAUSE_TOO_LARGE,
-	SWIOTLB_CAUSE_MISALIGNED,
-	SWIOTLB_CAUSE_OUT_OF_REACH,
-	SWIOTLB_CAUSE_FULL,
-	SWIOTLB_NR_CAUSES,
-};
-
-bool swiotlb_failed(struct device *dev, enum swiotlb_cause cause, size_t bytes,
+bool swiotlb_failed(struct device *dev, enum swiotlb_event cause, size_t bytes,
 		    unsigned long attrs);
 void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 			 enum swiotlb_reach reach, unsigned long attrs);
