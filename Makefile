@@ -52,10 +52,11 @@ native-next: packages	## Which buffer is best next, natively: results/next/lates
 	$(Q)scripts/kernel.sh base-mapbench-um ours-um
 	$(Q)$(PYTHON) scripts/compare.py --next
 
-native-map: packages	## Time map and unmap natively, in User Mode Linux: results/native-map/latest
-	$(Q)scripts/packages.sh um
+native-map: packages	## Time map and unmap natively, in User Mode Linux, and say what the time is spent on: results/{native-map,map-profile}/latest
+	$(Q)scripts/packages.sh um perf
 	$(Q)scripts/kernel.sh base-mapbench-um ours-um
 	$(Q)$(PYTHON) scripts/bench_guest.py --native
+	$(Q)$(PYTHON) scripts/native_profile.py --map
 
 native-profile: packages	## Say what the time of an I/O is spent on, natively, by perf: results/native-profile/latest
 	$(Q)scripts/packages.sh perf

@@ -3,7 +3,8 @@
 """Say where the time of an I/O goes in User Mode Linux: copies, swiotlb, DMA API, locks, the rest.
 
 Base, patched, dynamic and no bouncing take turns; perf samples the kernel of each. The
-results are in results/native-profile/<time>; "latest" points to the newest good one.
+results are in results/native-profile/<time>, or with --map, which samples the map benchmark
+by kind of instruction, in results/map-profile/<time>; "latest" points to the newest good one.
 """
 
 import pathlib
@@ -13,7 +14,7 @@ sys.dont_write_bytecode = True
 TREE = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TREE / "scripts"))
 
-from swbench import command, environment, nativeprofile, plan, profiles, results  # noqa: E402
+from swbench import command, environment, mapprofile, nativeprofile, plan, profiles, results  # noqa: E402
 from swguest import run, uml  # noqa: E402
 
 IMAGES = {"base": "base-mapbench-um", "ours": "ours-um"}
@@ -35,10 +36,23 @@ def profile(args, directory):
     return command.conclude(measured, directory)
 
 
+def profile_map(args, directory):
+    sources = results.images(args.images, IMAGES)
+    chosen = plan.native_map(args.repeats)
+    symbols = {name: profiles.Symbols(results.symbols(path)) for name, path in sources.items()}
+    measured = mapprofile.MapProfiled(symbols, chosen, results.copies(sources, directory / ".images"), directory,
+                                      sys.stdout.isatty())
+    return command.finish(measured, environment.Environment(chosen, sources), directory, mapprofile)
+
+
 def main():
-    args = command.parser(__doc__, IMAGES.values(), 1).parse_args()
+    parser = command.parser(__doc__, IMAGES.values(), 1)
+    parser.add_argument("--map", action="store_true", help="sample the map benchmark alone")
+    args = parser.parse_args()
+    kind, bench = ("map-profile", profile_map) if args.map else ("native-profile", profile)
     try:
-        return command.main(args, "native-profile", IMAGES, profile)
+        nativeprofile.perf()
+        return command.main(args, kind, IMAGES, bench)
     except nativeprofile.ProfileError as err:
         print(f"error: {err}", file=sys.stderr)
         return 2

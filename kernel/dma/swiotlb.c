@@ -2,8 +2,8 @@
 /*
  * Software IO TLB: the functions that the DMA API calls.
  *
- * A device that cannot reach a buffer, or must not access it, gets a bounce buffer, and the
- * data is copied. The layers in swiotlb/ find slots for it, see swiotlb/internal.h.
+ * If a device cannot reach a buffer, or must not access it, the device uses a bounce buffer, and
+ * the CPU copies the data. See swiotlb/internal.h for the layers that allocate it.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
@@ -32,7 +32,7 @@ void swiotlb_dev_init(struct device *dev)
  * @dev:	Device.
  *
  * Context: Any.
- * Return: %true if its allocator has a pool.
+ * Return: %true if its allocator has a pool, or its maps can fall back to another one.
  */
 bool is_swiotlb_active(struct device *dev)
 {
@@ -40,7 +40,7 @@ bool is_swiotlb_active(struct device *dev)
 }
 
 /**
- * swiotlb_max_mapping_size() - size up to which a device can map from any context
+ * swiotlb_max_mapping_size() - largest size that a device can map in any context
  * @dev:	Device.
  *
  * A mapping of this size fits in an empty area for any original address: alignment may exclude
@@ -72,7 +72,7 @@ static bool swiotlb_mem_suits(const struct io_tlb_mem *mem, struct device *dev)
 	return mem->cc_shared;
 }
 
-/* Masks must be 2^n - 1. If the mask of a driver has holes, use the next larger one. */
+/* A mask must be 2^n - 1: fill the holes in a driver's mask. */
 static inline unsigned int swiotlb_slot_mask(unsigned int byte_mask)
 {
 	unsigned int mask = byte_mask >> IO_TLB_SHIFT;
@@ -90,9 +90,9 @@ static inline unsigned int swiotlb_slot_mask(unsigned int byte_mask)
  *	^           ^
  *	first slot  first slot with data
  *
- * In the address of the first slot, the bits of @alloc_align_mask are 0, and higher bits of
- * the device's min_align_mask equal those of the original address. The lower bits of
- * the original address in that mask are the distance from the first slot to the buffer.
+ * In the DMA address of the first slot, the bits of @alloc_align_mask are 0, and the higher bits
+ * of the device's min_align_mask equal those of the original address. The lower bits of
+ * min_align_mask in the original address give the distance from the first slot to the buffer.
  */
 static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 				 size_t bytes, unsigned int alloc_align_mask,
@@ -124,7 +124,7 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 	req->align = (orig_addr >> IO_TLB_SHIFT) & keep_mask;
 	req->boundary_mask = dma_get_seg_boundary(dev) >> IO_TLB_SHIFT;
 
-	/* The record needs two words, see "Mapping records" in swiotlb/record.h. */
+	/* Such an address needs a record of two words: see "Mapping records" in record.h. */
 	if (req->nslots == 1 && swiotlb_addr_is_long(orig_addr))
 		req->nslots = 2;
 
@@ -146,10 +146,7 @@ static void swiotlb_map_impossible(struct device *dev, size_t bytes,
 			 alloc_align_mask, dma_get_seg_boundary(dev));
 }
 
-/*
- * Map if the magazine of the CPU has no buffer, or the caller can sleep: from an area, or in
- * a pool for this mapping. Report a failure.
- */
+/* Map if the fast path has found no buffer, or cannot be used. Report a failure. */
 static noinline phys_addr_t
 swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
 		 const struct swiotlb_request *req, unsigned long attrs,
@@ -179,23 +176,22 @@ swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
  * swiotlb_tbl_map_single() - map a buffer to a bounce buffer
  * @dev:	Device.
  * @orig_addr:	Physical address of the buffer.
- * @mapping_size: Its size in bytes.
- * @alloc_align_mask: 2^n - 1. Start and size of the allocation are multiples of 2^n bytes,
- *		so it may include padding before and after the buffer.
+ * @mapping_size: Size of the buffer in bytes.
+ * @alloc_align_mask: 2^n - 1. The start and the size of the allocation are multiples of 2^n
+ *		bytes: padding may precede and follow the buffer.
  * @dir:	Direction of the DMA.
  * @attrs:	DMA attributes. %DMA_ATTR_CC_SHARED is set if the pool is decrypted, and
- *		cleared if not.
+ *		otherwise cleared.
  *
- * The address bits in the device's min_align_mask are those of @orig_addr, and the bounce
- * buffer does not cross the segment boundary of the device. With neither mask set, a buffer
- * of a page or more begins on a page.
+ * In the device's min_align_mask, the address bits of the bounce buffer equal those of
+ * @orig_addr. The bounce buffer does not cross the device's segment boundary. If min_align_mask
+ * and @alloc_align_mask are 0, a buffer of a page or more begins on a page.
  *
- * The buffer is copied even if the device only writes: the device may write less than the
- * whole buffer, and the rest must keep its contents after the unmap. Padding around the
- * buffer is not initialized.
+ * The buffer is copied even if the device only writes: the device may write only a part of it,
+ * and the unmap must not change the rest of the original. Padding around the buffer is not
+ * initialized.
  *
- * Context: Any. With %DMA_ATTR_MAY_SLEEP process context, and the caller may have to wait
- * for room.
+ * Context: Any. With %DMA_ATTR_MAY_SLEEP process context: the map may wait for room.
  * Return: Physical address of the bounce buffer, or DMA_MAPPING_ERROR. A failure is traced
  * as swiotlb_failed, and logged at a limited rate unless %DMA_ATTR_NO_WARN is set.
  */
@@ -203,7 +199,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 				   size_t mapping_size, unsigned int alloc_align_mask,
 				   enum dma_data_direction dir, unsigned long *attrs)
 {
-	/* The device may get an allocator of its own meanwhile. */
+	/* Read once: the device may get an allocator of its own meanwhile. */
 	struct io_tlb_mem *pub = READ_ONCE(dev->dma_io_tlb_mem);
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct swiotlb_request req;
@@ -226,7 +222,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	else
 		*attrs &= ~DMA_ATTR_CC_SHARED;
 
-	/* A pool is only page-aligned: larger alignment may exclude its first slots. */
+	/* Some pools are only page-aligned: larger alignment may exclude their first slots. */
 	dev_WARN_ONCE(dev, alloc_align_mask > ~PAGE_MASK,
 		      "Alloc alignment may prevent fulfilling requests with max mapping_size\n");
 
@@ -237,7 +233,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	}
 
 	first = swiotlb_mem_first(to_swiotlb_mem(pub), dev);
-	/* A caller that can sleep must not overtake callers that wait. */
+	/* A caller that can sleep must not overtake callers that already wait. */
 	if (likely(first && !(*attrs & DMA_ATTR_MAY_SLEEP)))
 		tlb_addr = swiotlb_mem_map_cached(first, dev, &req, &pool);
 	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL))
@@ -255,8 +251,8 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 }
 
 /*
- * Look up the mapping at an address in @pool. If there is none, the driver has probably
- * unmapped it already: report that.
+ * Look up the mapping at an address in @pool. If there is none, report an error of the driver,
+ * which has probably unmapped the address already.
  */
 static inline bool
 swiotlb_find_mapping(struct device *dev, const struct io_tlb_pool *pool,
@@ -271,11 +267,11 @@ swiotlb_find_mapping(struct device *dev, const struct io_tlb_pool *pool,
 
 /**
  * __swiotlb_tbl_unmap_single() - unmap a bounce buffer
- * @dev:	Device that it was mapped for.
+ * @dev:	Device of the mapping.
  * @tlb_addr:	Address that swiotlb_tbl_map_single() returned.
- * @mapping_size: Size that it was mapped with, in bytes.
- * @dir:	Direction that it was mapped with. Data from the device is copied back
- *		before the buffer is freed.
+ * @mapping_size: Size of the mapping in bytes.
+ * @dir:	Direction of the DMA. Data from the device is copied back before the buffer is
+ *		freed.
  * @attrs:	DMA attributes. With %DMA_ATTR_SKIP_CPU_SYNC nothing is copied back.
  * @pool:	The pool, from swiotlb_find_pool().
  *
@@ -291,10 +287,7 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 	if (!swiotlb_find_mapping(dev, pool, tlb_addr, &map))
 		return;
 
-	/*
-	 * A mapping can only be unmapped as a whole: the address must lie in its first
-	 * data slot.
-	 */
+	/* A mapping can only be unmapped as a whole: @tlb_addr must lie in its first data slot. */
 	first = swiotlb_slot_addr(pool, map.head + map.pad_slots);
 	if (unlikely(tlb_addr - first >= IO_TLB_SIZE)) {
 		swiotlb_driver_error(dev, "%pa is not the start of a mapping\n", tlb_addr);
@@ -312,7 +305,7 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 		swiotlb_bounce(dev, pool, &map, tlb_addr, mapping_size,
 			       DMA_FROM_DEVICE);
 
-	/* From the next call on, @pool may be freed. */
+	/* @pool may be freed from the next call on. */
 	if (likely(!swiotlb_pool_is_apart(pool)))
 		swiotlb_mem_unmap(dev, pool, &map);
 	else if (swiotlb_pool_is_large(pool))
@@ -357,10 +350,10 @@ static __always_inline void swiotlb_sync(struct device *dev, phys_addr_t tlb_add
 
 /**
  * __swiotlb_sync_single_for_device() - hand a part of a mapping to the device
- * @dev:	Device that it was mapped for.
+ * @dev:	Device of the mapping.
  * @tlb_addr:	Physical address of the part in the bounce buffer.
- * @size:	Its size in bytes.
- * @dir:	Direction that it was mapped for.
+ * @size:	Size of the part in bytes.
+ * @dir:	Direction of the DMA.
  * @pool:	The pool, from swiotlb_find_pool().
  *
  * Context: Any.
@@ -375,10 +368,10 @@ void __swiotlb_sync_single_for_device(struct device *dev, phys_addr_t tlb_addr,
 
 /**
  * __swiotlb_sync_single_for_cpu() - take a part of a mapping from the device
- * @dev:	Device that it was mapped for.
+ * @dev:	Device of the mapping.
  * @tlb_addr:	Physical address of the part in the bounce buffer.
- * @size:	Its size in bytes.
- * @dir:	Direction that it was mapped for.
+ * @size:	Size of the part in bytes.
+ * @dir:	Direction of the DMA.
  * @pool:	The pool, from swiotlb_find_pool().
  *
  * Context: Any.
@@ -395,12 +388,11 @@ void __swiotlb_sync_single_for_cpu(struct device *dev, phys_addr_t tlb_addr,
  * swiotlb_map() - map a buffer to a bounce buffer that the device can reach
  * @dev:	Device.
  * @paddr:	Physical address of the buffer.
- * @size:	Its size in bytes.
+ * @size:	Size of the buffer in bytes.
  * @dir:	Direction of the DMA.
  * @attrs:	DMA attributes.
  *
- * Context: Any. With %DMA_ATTR_MAY_SLEEP process context, and the caller may have to wait
- * for room.
+ * Context: Any. With %DMA_ATTR_MAY_SLEEP process context: the map may wait for room.
  * Return: DMA address of the bounce buffer, or DMA_MAPPING_ERROR.
  */
 dma_addr_t swiotlb_map(struct device *dev, phys_addr_t paddr, size_t size,

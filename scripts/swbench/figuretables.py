@@ -5,7 +5,7 @@ import math
 import re
 import statistics
 
-from . import cpus, mapbench, mechanisms, nativeprofile, nodes, plan as plans, report, waiting
+from . import cpus, mapbench, mapprofile, mechanisms, nativeprofile, nodes, plan as plans, report, waiting
 
 # Rows of make bench that run the same code in both columns
 BOUNDS = re.compile(r"bare memcpy |hand .* without mapping$|.* nothing else$")
@@ -172,6 +172,7 @@ def makers(tables, runs, repo):
             "nativeratios": lambda: _native_ratios(lines("nativeratios")),
             "nativemeans": lambda: _native_means(lines("nativeratios")),
             "nativemap": lambda: _native_map(lines("nativemap"), lines("bench")),
+            "mapprofile": lambda: mapprofile.grid(lines("mapprofile")),
             "nativeprofile": lambda: nativeprofile.grid(lines("nativeprofile")),
             "weak": lambda: _bench(weak(lines("bench"))),
             "limits": lambda: _limits(lines("bench")),

@@ -42,6 +42,26 @@ def perf():
     return found
 
 
+@contextlib.contextmanager
+def watched(pid, data):
+    """Sample the process @pid during the with block; yield a list that gets the output of perf
+    script, an address a sample. @data: a file to use.
+    """
+    found, program = [], perf()
+    with subprocess.Popen([program, "record", "-q", "-e", "cpu-clock", "-F", str(FREQUENCY), "-o", str(data),
+                           "-p", str(pid)], stderr=subprocess.DEVNULL) as process:
+        until = time.monotonic() + BEGUN
+        while not data.is_file() and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+        try:
+            yield found
+        finally:
+            process.send_signal(signal.SIGINT)
+    done = subprocess.run([program, "script", "-i", str(data), "-F", "ip"], capture_output=True, text=True,
+                          check=False)
+    found.append(done.stdout)
+
+
 def functions(text, symbols):
     """Return {function: samples} from the output of perf script: an address a sample."""
     found = collections.Counter(int(address, 16) for address in text.split())
@@ -57,39 +77,23 @@ class Profiled(measure.Measurement):
         super().__init__(*arguments)
         self.profiles = collections.defaultdict(list)
         self._symbols = symbols
-        self._perf = perf()
-
-    @contextlib.contextmanager
-    def _watched(self, guest, data, symbols):
-        """Sample the guest during the with block; yield a list that gets {function: samples}."""
-        found = []
-        with subprocess.Popen([self._perf, "record", "-q", "-e", "cpu-clock", "-F", str(FREQUENCY), "-o", str(data),
-                               "-p", str(guest.pid)], stderr=subprocess.DEVNULL) as process:
-            until = time.monotonic() + BEGUN
-            while not data.is_file() and process.poll() is None and time.monotonic() < until:
-                time.sleep(0.01)
-            try:
-                yield found
-            finally:
-                process.send_signal(signal.SIGINT)
-        done = subprocess.run([self._perf, "script", "-i", str(data), "-F", "ip"],
-                              capture_output=True, text=True, check=False)
-        found.append(functions(done.stdout, symbols))
+        perf()
 
     def _turn(self, row, config, number, guest, cold):
         data = self.directory / f"{config.name}.{row.name}.{number}.perf"
         if not guest.alive:
             return super()._turn(row, config, number, guest, cold)
-        with self._watched(guest, data, self._symbols[config.kernel]) as found:
+        with watched(guest.pid, data) as text:
             super()._turn(row, config, number, guest, cold)
         data.unlink(missing_ok=True)
+        found = functions(text[0], self._symbols[config.kernel])
         iops, cpu = self.samples.iops(row, config.name), self.samples.cpu(row, config.name)
-        total = sum(found[0].values())
+        total = sum(found.values())
         if total and iops and iops[-1]:
             # Busy time an I/O, divided as the samples are
             each = 1e9 * cpu[-1][0] / iops[-1] / total
             self.profiles[row, config.name].append(
-                {name: each * count for name, count in found[0].items()})
+                {name: each * count for name, count in found.items()})
         return None
 
 

@@ -10,7 +10,7 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TREE / "scripts"))
 
-from swbench import nativeprofile, plan, profiles  # noqa: E402
+from swbench import mapprofile, nativeprofile, plan, profiles  # noqa: E402
 
 SYMBOLS = profiles.Symbols("""\
 ffff000000001000 T first
@@ -116,6 +116,45 @@ class Native(unittest.TestCase):
                 mock.patch.object(nativeprofile.subprocess, "run", return_value=done), \
                 self.assertRaisesRegex(nativeprofile.ProfileError, "limited"):
             nativeprofile.perf()
+
+
+LISTING = """
+0000000060001040 <swiotlb_map>:
+    60001040:	mfence
+    60001043:	mov    0x58(%rsp),%eax
+    60001047:	lock cmpxchg %edi,(%rsi)
+    6000104b:	jne    60001060 <swiotlb_map+0x20>
+    60001051:	xchg   %eax,0x8(%r14)
+    60001054:	xchg   %ax,%ax
+    60001056:	ret
+
+0000000060001080 <fput>:
+    60001080:	ret
+"""
+
+
+class Kinds(unittest.TestCase):
+    """What a map waits for in User Mode Linux."""
+
+    def test_a_sample_after_an_instruction_is_its(self):
+        self.assertEqual(mapprofile.waited_for(LISTING), {
+            0x60001043: mapprofile.FENCES, 0x6000104b: mapprofile.ATOMICS, 0x60001054: mapprofile.ATOMICS})
+
+    def test_all_samples_count_once(self):
+        waits = {**mapprofile.waited_for(LISTING), 0x60001084: mapprofile.FENCES}
+        text = "60001043\n60001043\n6000104b\n60001056\n60001024\n60001084\n7fa7972f9389\n"
+        self.assertEqual(mapprofile.kinds(text, NATIVE, waits), {
+            mapprofile.FENCES: 2, mapprofile.ATOMICS: 1, mapprofile.SWIOTLB: 1, mapprofile.COPIES: 1,
+            mapprofile.OTHER: 2})
+
+    def test_the_table_has_a_column_for_each_row_and_kernel(self):
+        row = mapprofile.ROWS[0]
+        found = mapprofile.entries({(row, "ours"): [{mapprofile.FENCES: 1.0}, {mapprofile.FENCES: 3.0}, {}]})
+        lines = [{column: mapprofile.cell(line, column) for column in mapprofile.COLUMNS} for line in found]
+        shown = mapprofile.grid(lines).splitlines()
+        self.assertIn("64 to device: patched", shown[0])
+        self.assertRegex(shown[2], r"^\| fences +\| +1.0 \|$")
+        self.assertRegex(shown[-1], r"^\| benchmark, clock, host +\| +0 \|$")
 
 
 if __name__ == "__main__":

@@ -15,14 +15,15 @@
  *   still maps directly.
  *
  * Each change is checked, and counted by its caller. debugfs has the counters in coco/state,
- * and files to make changes fail, to fill free memory with a pattern that must not be in
- * pages that become shared, and to commit violations, so that a test can check that they are
- * detected.
+ * and files to make changes fail or take long, to fill free memory with a pattern that must
+ * not be in pages that become shared, and to commit violations, so that a test can check that
+ * they are detected.
  */
 
 #define pr_fmt(fmt) "cocotest: " fmt
 
 #include <linux/bitmap.h>
+#include <linux/delay.h>
 #include <linux/coco_test.h>
 #include <linux/debugfs.h>
 #include <linux/device/bus.h>
@@ -36,8 +37,10 @@
 #include <linux/stacktrace.h>
 #include <linux/swiotlb.h>
 
-/* Pages above this cannot be shared. A machine with 16 GiB ends below it. */
-#define COCO_PAGES	((5 * SZ_4G) >> PAGE_SHIFT)
+/* Pages above this cannot be shared. A machine with 64 GiB ends below it. */
+#define COCO_PAGES	((17 * SZ_4G) >> PAGE_SHIFT)
+/* A change of a part of such a range splits a mapping of the host. */
+#define COCO_HUGE_PAGES	(SZ_2M >> PAGE_SHIFT)
 /*
  * On arm64 the IOMMU also translates MSIs. Doorbells are mapped from here on: QEMU's virt
  * machine has no memory below 1 GiB.
@@ -80,14 +83,16 @@ static const struct {
  *		fail, and how many were made in atomic context.
  * Pages:	@wrong_state: already in the requested state. @freed_shared: freed while
  *		shared. @reused: lost, since they could not be encrypted, but used again.
- *		@canaries: shared with private data in them; @swiotlb_canaries: of these,
- *		for swiotlb. @most: maximum shared at once. @unmapped: shared, but not
+ *		@canaries: shared with private data in them; @swiotlb_canaries and
+ *		@atomic_canaries: of these, for swiotlb and the atomic pools. @most: maximum shared at once. @unmapped: shared, but not
  *		mapped in the domain.
+ * Ranges:	@split: shared for swiotlb, and not made of ranges of 2 MiB.
  */
 enum coco_counter {
 	COCO_DECRYPTS,
 	COCO_ENCRYPTS,
 	COCO_SWIOTLB_CALLS,
+	COCO_SPLIT,
 	COCO_FAILED_DECRYPTS,
 	COCO_FAILED_ENCRYPTS,
 	COCO_IN_ATOMIC,
@@ -96,6 +101,7 @@ enum coco_counter {
 	COCO_REUSED,
 	COCO_CANARIES,
 	COCO_SWIOTLB_CANARIES,
+	COCO_ATOMIC_CANARIES,
 	COCO_FILLED,
 	COCO_LOST,
 	COCO_MOST,
@@ -109,6 +115,7 @@ static const char *const coco_counter_names[] = {
 	[COCO_DECRYPTS] = "decrypts",
 	[COCO_ENCRYPTS] = "encrypts",
 	[COCO_SWIOTLB_CALLS] = "swiotlb_calls",
+	[COCO_SPLIT] = "split",
 	[COCO_FAILED_DECRYPTS] = "failed_decrypts",
 	[COCO_FAILED_ENCRYPTS] = "failed_encrypts",
 	[COCO_IN_ATOMIC] = "in_atomic",
@@ -117,6 +124,7 @@ static const char *const coco_counter_names[] = {
 	[COCO_REUSED] = "reused",
 	[COCO_CANARIES] = "canaries",
 	[COCO_SWIOTLB_CANARIES] = "swiotlb_canaries",
+	[COCO_ATOMIC_CANARIES] = "atomic_canaries",
 	[COCO_FILLED] = "filled",
 	[COCO_LOST] = "lost",
 	[COCO_MOST] = "most",
@@ -146,6 +154,8 @@ static atomic_long_t coco_counters[COCO_NR_COUNTERS];
 static u32 coco_fail_decrypt;
 static u32 coco_fail_encrypt;
 static u32 coco_fail_pages = 1;
+/* Milliseconds that each change takes, as where a hypervisor does it. */
+static u32 coco_delay;
 /* The last range whose change failed half way: its undo finds both states. */
 static unsigned long coco_half_pfn;
 static unsigned long coco_half_pages;
@@ -204,6 +214,7 @@ static void coco_share(unsigned long pfn, enum coco_owner owner)
 	if (coco_has_canary(page)) {
 		coco_count(COCO_CANARIES, 1);
 		coco_count(COCO_SWIOTLB_CANARIES, owner == COCO_SWIOTLB);
+		coco_count(COCO_ATOMIC_CANARIES, owner == COCO_ATOMIC);
 	}
 	memset(page, COCO_POISON, PAGE_SIZE);
 	coco_owners[pfn] = owner;
@@ -247,6 +258,7 @@ static int coco_decrypt(unsigned long pfn, unsigned long npages)
 
 	coco_count(COCO_DECRYPTS, 1);
 	coco_count(COCO_SWIOTLB_CALLS, owner == COCO_SWIOTLB);
+	coco_count(COCO_SPLIT, owner == COCO_SWIOTLB && !IS_ALIGNED(pfn | npages, COCO_HUGE_PAGES));
 	if (fails) {
 		coco_count(COCO_FAILED_DECRYPTS, 1);
 		coco_half_pfn = pfn;
@@ -303,6 +315,8 @@ int coco_test_change(unsigned long addr, int npages, bool enc)
 	}
 	if (pfn + npages > COCO_PAGES)
 		return -ERANGE;
+	if (READ_ONCE(coco_delay))
+		msleep(READ_ONCE(coco_delay));
 
 	guard(mutex)(&coco_lock);
 	return enc ? coco_encrypt(pfn, npages) : coco_decrypt(pfn, npages);
@@ -509,6 +523,7 @@ static int __init coco_init(void)
 	debugfs_create_u32("fail_decrypt", 0600, dir, &coco_fail_decrypt);
 	debugfs_create_u32("fail_encrypt", 0600, dir, &coco_fail_encrypt);
 	debugfs_create_u32("fail_pages", 0600, dir, &coco_fail_pages);
+	debugfs_create_u32("delay_ms", 0600, dir, &coco_delay);
 	return bus_register_notifier(&pci_bus_type, &coco_notifier);
 }
 fs_initcall(coco_init);

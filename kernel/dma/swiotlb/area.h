@@ -21,14 +21,14 @@ struct io_tlb_area {
 	struct swiotlb_slots slots;
 } ____cacheline_aligned_in_smp;
 
-/* Bytes for an area of @nslots slots and its bitmaps, in whole cache lines. */
+/* Size in bytes of an area of @nslots slots with its bitmaps, rounded up to whole cache lines. */
 static inline size_t swiotlb_area_bytes(unsigned int nslots)
 {
 	return ALIGN(sizeof(struct io_tlb_area) + 2 * bitmap_size(nslots),
 		     SMP_CACHE_BYTES);
 }
 
-/* Initialize an area whose slots are all free. All its swiotlb_area_bytes() are zero. */
+/* Initialize an area. All slots are free. The caller has zeroed swiotlb_area_bytes() bytes. */
 static inline void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslots)
 {
 	void *maps = area + 1;
@@ -38,8 +38,8 @@ static inline void swiotlb_area_init(struct io_tlb_area *area, unsigned int nslo
 }
 
 /*
- * Allocate a run of slots. Returns its first slot, or %SWIOTLB_NO_SLOT if nothing fits. Ask
- * swiotlb_slots_may_fit() first: a full area need not be locked.
+ * Allocate a run of slots. Returns its first slot, or %SWIOTLB_NO_SLOT if nothing fits. To avoid
+ * locking a full area, check swiotlb_slots_may_fit() first.
  */
 static inline unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
 					      const struct swiotlb_fit *fit)
@@ -56,12 +56,11 @@ static inline unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
 }
 
 /*
- * Free a run of slots. If a cell of a magazine holds it, @cell is that cell, and @value the
- * value that it has meanwhile; if the caller owns the run, @cell is %NULL.
+ * Free a run of slots. If a cell of a magazine holds the run, @cell is that cell, and @value its
+ * value; if the caller owns the run, @cell is %NULL.
  *
- * @cell is emptied in the critical section that frees the run: a search of the area either
- * finds the run or waits for the lock. If another CPU has already taken the run out of
- * @cell, nothing is changed.
+ * @cell is emptied under the lock: a search of the area waits for the lock, and then finds the
+ * run. If another CPU has already taken the run out of @cell, nothing changes.
  */
 static inline void swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
 				     unsigned int nslots, atomic_t *cell, int value)

@@ -12,7 +12,7 @@
 struct swiotlb_mem swiotlb_default_mem;
 struct swiotlb_mem swiotlb_any_mem;
 
-/* Let the default allocator grow up to @last, and another one in memory above, if any. */
+/* Let the default allocator grow up to @last, and another allocator above, if there is memory. */
 static void swiotlb_default_enable_growth(u64 last)
 {
 	struct swiotlb_mem *low = &swiotlb_default_mem, *any = &swiotlb_any_mem;
@@ -48,7 +48,7 @@ void swiotlb_print_info(void)
 		pr_warn("No low mem\n");
 }
 
-/* Restore the state before there was a boot pool: swiotlb_init_late() may follow. */
+/* Free the boot pool, and restore the state before it was made: swiotlb_init_late() may follow. */
 static void __init swiotlb_drop_boot_pool(void)
 {
 	struct swiotlb_mem *mem = &swiotlb_default_mem;
@@ -86,13 +86,13 @@ static void __init swiotlb_drop_boot_pool(void)
 }
 
 /**
- * swiotlb_update_mem_attributes() - decrypt the boot pool where devices need it
+ * swiotlb_update_mem_attributes() - decrypt the boot pool if memory is encrypted
  *
- * The pool is made before an architecture can decrypt memory. If decryption fails, the pool
- * is removed: devices cannot use it.
+ * The boot pool is made before an architecture can decrypt memory. If decryption fails, the pool
+ * is removed: devices cannot use it. swiotlb_init_late() decrypts its pool itself: before it,
+ * this function only sets @cc_shared.
  *
- * Context: Boot, before the first map. If swiotlb_init_late() makes the pool, this function
- * only sets whether the pool must be decrypted.
+ * Context: Boot, before the first map.
  */
 void __init swiotlb_update_mem_attributes(void)
 {
@@ -111,8 +111,8 @@ void __init swiotlb_update_mem_attributes(void)
 }
 
 /*
- * @tlb is clear, and already remapped if that is necessary; @meta is large enough for
- * @nareas. @last is the highest address of pools that may be added, 0 if none may.
+ * @tlb is cleared memory, already remapped if necessary; @meta is as for swiotlb_pool_init().
+ * @last is the highest address of pools that may be added, 0 if none may.
  */
 static void swiotlb_set_boot_pool(void *tlb, void *meta, unsigned long nslots,
 				  unsigned int nareas, bool remapped, u64 last)
@@ -123,19 +123,21 @@ static void swiotlb_set_boot_pool(void *tlb, void *meta, unsigned long nslots,
 	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && last)
 		swiotlb_default_enable_growth(last);
 	swiotlb_pool_init(pool, meta, virt_to_phys(tlb), tlb, nslots, nareas);
-	/* After remapping, only memory within one such segment is contiguous for devices. */
+	/* After remapping, memory is contiguous for devices only within segments of this size. */
 	if (remapped)
 		pool->segment_mask = IO_TLB_SEGSIZE - 1;
 	swiotlb_mem_set_boot_pool(mem);
 }
 
+/* Align to 2 MiB like added pools: decrypting only a part would split a mapping of the host. */
 static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 					   unsigned int flags,
 					   int (*remap)(void *tlb, unsigned long nslabs))
 {
 	size_t bytes = PAGE_ALIGN(nslots << IO_TLB_SHIFT);
-	void *tlb = flags & SWIOTLB_ANY ? memblock_alloc(bytes, PAGE_SIZE) :
-					  memblock_alloc_low(bytes, PAGE_SIZE);
+	size_t align = bytes < SZ_2M ? PAGE_SIZE : SZ_2M;
+	void *tlb = flags & SWIOTLB_ANY ? memblock_alloc(bytes, align) :
+					  memblock_alloc_low(bytes, align);
 
 	if (!tlb) {
 		pr_warn("%s: Failed to allocate %zu bytes tlb structure\n",
@@ -151,9 +153,9 @@ static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 }
 
 /*
- * Limit the boot pool to a quarter of memory, or to a sixteenth if pools can be added: a
- * crash kernel of 256 MiB needs the memory for other things. Firmware may reserve some
- * memory, so round up: a machine of 256 MiB gets 64 MiB or 16 MiB.
+ * Limit the boot pool to a quarter of memory. If pools can be added and "swiotlb=" gives no
+ * size, limit it to a sixteenth: a crash kernel of 256 MiB needs its memory for other things.
+ * Round memory up, since firmware may reserve a part: 256 MiB allow 64 MiB or 16 MiB.
  */
 static unsigned long __init swiotlb_boot_nslots(void)
 {
@@ -170,16 +172,16 @@ static unsigned long __init swiotlb_boot_nslots(void)
 }
 
 /**
- * swiotlb_init_remap() - make the boot pool, early
+ * swiotlb_init_remap() - make the boot pool from memblock
  * @addressing_limit: %true if some device may not reach all memory.
  * @flags:	%SWIOTLB_VERBOSE, %SWIOTLB_ANY, %SWIOTLB_FIXED.
- * @remap:	Makes the memory accessible to devices; may be %NULL. If it is set, the
- *		pool never grows.
+ * @remap:	Makes the memory accessible to devices; may be %NULL. If set, no pool is ever
+ *		added.
  *
- * Does nothing if no device needs a pool. If the memory cannot be allocated, the size is
- * halved, down to 1 MiB.
+ * Does nothing if no device needs a pool. If memory cannot be allocated or remapped, half of the
+ * size is tried, down to 1 MiB.
  *
- * Context: Boot, memblock.
+ * Context: Boot, while memblock allocates memory.
  */
 void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 			       int (*remap)(void *tlb, unsigned long nslabs))
@@ -234,11 +236,11 @@ void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 }
 
 /**
- * swiotlb_init() - make the boot pool, early
+ * swiotlb_init() - make the boot pool from memblock
  * @addressing_limit: As for swiotlb_init_remap().
  * @flags:	As for swiotlb_init_remap().
  *
- * Context: Boot, memblock.
+ * Context: Boot, while memblock allocates memory.
  */
 void __init swiotlb_init(bool addressing_limit, unsigned int flags)
 {
@@ -333,8 +335,8 @@ int swiotlb_init_late(size_t size, gfp_t gfp_mask,
 }
 
 /*
- * This runs before most drivers probe, but after an architecture may have called
- * swiotlb_exit(). Earlier maps use areas only.
+ * This runs after an architecture may have called swiotlb_exit(), but before most drivers probe.
+ * Earlier maps use areas only.
  */
 static int __init swiotlb_magazines_init(void)
 {
@@ -347,7 +349,7 @@ device_initcall(swiotlb_magazines_init);
 /**
  * swiotlb_exit() - free the boot pool
  *
- * For architectures that find out late that no device needs it. With swiotlb=force the
+ * For architectures that find out late that no device needs the pool. With swiotlb=force the
  * pool is kept.
  *
  * Context: Boot, before the first map.
@@ -364,9 +366,9 @@ void __init swiotlb_exit(void)
 /**
  * default_swiotlb_base() - lowest address of the boot pool
  *
- * A platform that calls this gives devices access to the boot pool only, so the allocator
- * stops growing. The platform should also pass %SWIOTLB_FIXED to swiotlb_init(), or
- * swiotlb=dynamic leaves it with a small pool.
+ * A platform that calls this lets devices access the boot pool only, so the allocator stops
+ * growing. The platform should also pass %SWIOTLB_FIXED to swiotlb_init(), since a boot pool
+ * that can grow may be small.
  *
  * Context: Process context.
  * Return: Physical address, 0 without a pool.
@@ -382,8 +384,8 @@ phys_addr_t default_swiotlb_base(void)
  * default_swiotlb_limit() - highest address that a bounce buffer can have
  *
  * Context: Any.
- * Return: Physical address of the last byte of the boot pool, or, if pools may be added,
- * the highest address that these may have.
+ * Return: The highest physical address that pools may have. If no pool can be added, this is the
+ * last byte of the boot pool, or %PHYS_ADDR_MAX without a boot pool.
  */
 phys_addr_t default_swiotlb_limit(void)
 {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The copy between a bounce buffer and the original: high memory, and errors.
+ * The copy between a bounce buffer and the original: high memory, and parts that are too long.
  */
 
 #include "bounce.h"
 
 /**
- * swiotlb_copy_highmem() - copy to or from an original without a virtual address
+ * swiotlb_copy_highmem() - copy to or from an original in high memory
  * @bounce:	Virtual address in the bounce buffer.
  * @orig:	Physical address in the original.
- * @bytes:	Size.
+ * @bytes:	Size in bytes.
  * @dir:	%DMA_TO_DEVICE or %DMA_FROM_DEVICE.
  *
  * Context: Any.
@@ -35,10 +35,10 @@ void swiotlb_copy_highmem(void *bounce, phys_addr_t orig, size_t bytes,
 
 /**
  * swiotlb_clamp_copy() - report and shorten a part that exceeds its mapping
- * @dev:	Device that it is mapped for.
- * @mapped:	Size of the mapping.
+ * @dev:	Device of the mapping.
+ * @mapped:	Size of the mapping in bytes.
  * @skip:	Bytes from the start of the mapping to the part.
- * @bytes:	Size of the part.
+ * @bytes:	Size of the part in bytes.
  *
  * Context: Any.
  * Return: Bytes of the part that lie in the mapping.

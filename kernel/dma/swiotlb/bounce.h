@@ -13,9 +13,9 @@ size_t swiotlb_clamp_copy(struct device *dev, size_t mapped, phys_addr_t skip,
 			  size_t bytes);
 
 /*
- * Copy to or from a bounce buffer. The caller owns the mapping. Drivers map buffers that only
- * the device fills, so uninitialized data may be copied to the device. KMSAN does not see
- * what the device writes: data from the device counts as initialized.
+ * Copy to or from a bounce buffer. The caller owns the mapping. Data that is copied to the
+ * device may be uninitialized, since drivers map buffers that only the device fills. KMSAN does
+ * not see the writes of the device, so data from the device counts as initialized.
  */
 static inline void
 swiotlb_copy(struct device *dev, const struct io_tlb_pool *pool, phys_addr_t tlb_addr,
@@ -39,7 +39,7 @@ swiotlb_copy(struct device *dev, const struct io_tlb_pool *pool, phys_addr_t tlb
 		memcpy(phys_to_virt(orig_addr), bounce, bytes);
 }
 
-/* Offset in bytes of an address from the start of the data of its mapping. */
+/* Bytes from the start of the data of a mapping to @tlb_addr. */
 static inline phys_addr_t
 swiotlb_bounce_skip(struct device *dev, const struct io_tlb_pool *pool,
 		    const struct swiotlb_mapping *map, phys_addr_t tlb_addr)
@@ -48,7 +48,7 @@ swiotlb_bounce_skip(struct device *dev, const struct io_tlb_pool *pool,
 	       swiotlb_align_offset(dev, 0, map->orig_addr);
 }
 
-/* Does the whole part lie in the mapping? */
+/* Does the mapping contain all of @bytes bytes at offset @skip? */
 static inline bool swiotlb_bounce_is_inside(const struct swiotlb_mapping *map,
 					    phys_addr_t skip, size_t bytes)
 {
@@ -56,8 +56,8 @@ static inline bool swiotlb_bounce_is_inside(const struct swiotlb_mapping *map,
 }
 
 /*
- * Copy to or from a part of a mapping. The caller owns the mapping. Bytes outside of it are
- * not copied, and reported once.
+ * Copy to or from a part of a mapping. The caller owns the mapping. Bytes outside of the mapping
+ * are not copied, and reported once.
  */
 static inline void
 swiotlb_bounce(struct device *dev, const struct io_tlb_pool *pool,

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The engine's only way to kernel headers.
+ * All kernel headers that the engine includes.
  *
- * tools/testing/swiotlb compiles the engine in user space: it defines the guard
- * below first and brings its own declarations. Include nothing else from
- * <linux/...> in an engine file.
+ * tools/testing/swiotlb compiles the engine in user space: it defines the guard below, and
+ * brings its own declarations. Files of the engine must not include other kernel headers.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_DEPS_H
 #define _KERNEL_DMA_SWIOTLB_DEPS_H

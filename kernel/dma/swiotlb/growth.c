@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The worker of an allocator: it adds pools, and frees them.
+ * The worker of an allocator, which adds pools and frees them.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
@@ -11,31 +11,31 @@
 /**
  * DOC: Growth
  *
- * One rule: at most half of the slots of open pools are in use.
+ * One rule: at most half of the slots of open pools should be in use.
  *
- *  - When more are in use, the worker reopens a closed pool, or adds a pool. With the new
- *    pool, the number of open slots is a power of two, and at least twice the number in
- *    use, as far as the limit allows. Pools double, so there are few. If memory is short,
- *    the worker adds a smaller pool. If it fails, it tries again after a delay, which
- *    doubles each time.
- *  - When the other pools alone have had twice the slots in use for a quiet time, the
- *    youngest pool is closed, and freed once it is empty. Pools are not closed and reopened
- *    in turn, since this is the opposite of the condition to grow. When memory is short, the
- *    quiet time is shorter, but not 0: pools must not be freed after each burst of a load.
+ *  - If more are in use, the worker reopens a closed pool, or adds one. The open slots should
+ *    reach the power of two that holds twice the slots in use. The size of the new pool is the
+ *    missing part, rounded up to a power of two of at least 4 MiB, as far as the limit allows.
+ *    So pools double in size, and there are few. If memory is short, the worker adds a smaller
+ *    pool. If that fails, too, the worker tries again after a delay, which doubles each time.
+ *  - If the other pools alone have held twice the slots in use for the quiet time, the worker
+ *    closes the youngest pool, and frees it once it is empty. The worker never closes a pool
+ *    that it would have to reopen at once. If memory is short, the quiet time is shorter, but
+ *    not 0: pools must not be freed after each burst of a load.
  *
- * If pools have to be decrypted, the worker keeps a reserve while any slots are in use: a
- * burst in atomic context cannot wait for decryption. It could use the atomic coherent pools
- * only, which drivers need. No finite reserve serves every burst. This one serves a burst
- * that, from one pass of the worker to the next, needs no more than the reserve or than the
- * slots in use before, up to the limit. While no slots are in use, only the boot pool
- * remains.
+ * If pools have to be decrypted, the worker keeps a reserve while any slots are in use: a burst
+ * in atomic context cannot wait for decryption. Without free slots, such a burst can only use
+ * the atomic coherent pools, which drivers need, too. No finite reserve serves every burst. This
+ * one serves bursts that, between two passes of the worker, take at most as many slots as the
+ * reserve has, or as were in use before, up to the limit. While no slots are in use, only the
+ * boot pool remains.
  *
- * A map only asks the worker to look: ahead of need when an area is half full, or when the
- * CPU's area of an older pool was full; and at once when it found no room.
+ * A map only asks the worker to check: when its area is half full, when another area was full,
+ * when the open slots are fewer than the reserve, or when it finds no room.
  *
- * Devices with more reach fall back to the narrower allocator. So in the wider allocator the
- * slots of both count, in use and open. Low memory of the boot pool is used before pools are
- * added above it, but only the wider allocator grows for these devices.
+ * Devices with more reach fall back to the narrower allocator. So the worker of the wider
+ * allocator counts the slots of both, in use and open. These devices use the boot pool before
+ * pools are added for them, but only the wider allocator grows for them.
  */
 
 /*
@@ -45,13 +45,15 @@
 #define SWIOTLB_QUIET		(5 * SWIOTLB_TICK)
 
 /*
- * Slots that are kept free if pools have to be decrypted. They must last until the worker
- * has noticed a burst of 1 GiB/s, and has made a pool.
+ * Slots that are kept free if pools have to be decrypted. They must last until the worker has
+ * noticed a burst of 1 GiB/s and made a pool.
  */
 #define SWIOTLB_RESERVE_SLOTS	(SZ_16M >> IO_TLB_SHIFT)
-/* Keep at most one in so many slots of the limit free: crash kernels have little memory. */
+/*
+ * The reserve is at most 1/SWIOTLB_RESERVE_SHARE of the limit: crash kernels have little memory.
+ */
 #define SWIOTLB_RESERVE_SHARE	8
-/* Largest pool to add: a magazine cell cannot hold the index of a slot beyond this. */
+/* Largest pool to add, in slots: a cell of a magazine cannot hold a larger index. */
 #define SWIOTLB_LAST_SLOTS	BIT(SWIOTLB_CELL_INDEX_BITS)
 
 /* Compare with a range: jiffies may have wrapped since @since. */
@@ -98,7 +100,7 @@ static unsigned long swiotlb_growth_reserve(const struct swiotlb_mem *mem)
 		   swiotlb_limit_nslots(mem) / SWIOTLB_RESERVE_SHARE);
 }
 
-/* Number of open slots that are enough. An idle allocator needs no reserve. */
+/* How many open slots are enough for @demand slots in use. An idle allocator needs no reserve. */
 static unsigned long swiotlb_growth_enough(const struct swiotlb_mem *mem,
 					   unsigned long demand)
 {
@@ -106,8 +108,8 @@ static unsigned long swiotlb_growth_enough(const struct swiotlb_mem *mem,
 }
 
 /*
- * A map may fail although less than half of the slots are in use now: no run was long
- * enough, or a burst has already ended. While the youngest pool is empty, this is no reason to
+ * A map may fail although less than half of the slots are in use: no run was long enough, or a
+ * burst has already ended. While the youngest pool is empty, such a failure is no reason to
  * grow.
  */
 static bool swiotlb_growth_must(struct swiotlb_mem *mem, unsigned long demand,
@@ -121,7 +123,7 @@ static bool swiotlb_growth_must(struct swiotlb_mem *mem, unsigned long demand,
 	return failed && !(pool && !swiotlb_pool_used(pool));
 }
 
-/* Size of the pool to add, in slots; 0 for none. */
+/* Size of the pool to add, in slots; 0 if the limit allows none. */
 static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem,
 					 unsigned long demand)
 {
@@ -151,7 +153,7 @@ static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem,
 
 	/* Do not retry if decryption fails: it would fail for other memory, too. */
 	for (; nslots >= SWIOTLB_MIN_GROW_SLOTS && pool == ERR_PTR(-ENOMEM); nslots /= 2) {
-		/* Areas of at least two largest mappings: alignment may exclude the first slots. */
+		/* Areas hold two largest mappings: alignment may exclude the first slots. */
 		nareas = swiotlb_limit_nareas(READ_ONCE(mem->growth.nareas), nslots / 2);
 		pages.bytes = nslots << IO_TLB_SHIFT;
 		pool = swiotlb_pool_create(mem, &pages, nareas);
@@ -160,7 +162,7 @@ static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem,
 }
 
 /**
- * swiotlb_growth_unhold() - a pool was not made, or its memory is free
+ * swiotlb_growth_unhold() - stop counting slots of a pool that was not made, or was freed
  * @mem:	Allocator.
  * @nslots:	Slots that no longer count as held.
  *
@@ -187,7 +189,7 @@ void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	bool lost = !swiotlb_pool_destroy(pool);
 
 	swiotlb_growth_unhold(mem, nslots);
-	/* If the memory is lost, it has counted twice until now. */
+	/* This makes room even if the memory is lost: lost memory was counted twice until now. */
 	swiotlb_mem_made_room(mem);
 	if (lost)
 		return;
@@ -227,14 +229,14 @@ static void swiotlb_growth_failed(struct swiotlb_mem *mem, bool crypt)
 	struct swiotlb_growth *growth = &mem->growth;
 
 	growth->tried = jiffies;
-	/* Decryption that failed is likely to fail again. */
+	/* If decryption has failed, it is likely to fail again. */
 	growth->backoff = crypt ? longest :
 			  clamp(2 * growth->backoff, shortest, longest);
 	swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
 	pr_warn_ratelimited("Failed to allocate new pool\n");
 }
 
-/* The planned slots count before they are allocated: two workers share the limit. */
+/* Count planned slots before they are allocated: workers of several allocators share a limit. */
 static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 				bool failed)
 {
@@ -280,7 +282,7 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 	swiotlb_mem_made_room(mem);
 }
 
-/* Close the youngest first: older pools are searched first, and have long-lived buffers. */
+/* Close the youngest pool first: older pools are searched first, and hold long-lived buffers. */
 static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 				 unsigned long quiet)
 {
@@ -303,8 +305,8 @@ static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 }
 
 /*
- * Close the large pools that have not been used for the quiet time. Until then they are
- * kept for the next large mapping.
+ * Close the large pools that have not been used for the quiet time. Until then, keep them for
+ * the next large mapping.
  */
 static void swiotlb_growth_close_large(struct swiotlb_mem *mem, unsigned long quiet)
 {
@@ -335,7 +337,7 @@ static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct hlist_head *em
 	}
 }
 
-/* Free the pools in @empty. Does not need the lock. */
+/* Free the pools in @empty. The caller does not hold swiotlb_pools_lock. */
 static void swiotlb_growth_free(struct swiotlb_mem *mem, struct hlist_head *empty)
 {
 	struct io_tlb_pool *pool;
@@ -363,7 +365,7 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 			/* (a) in "Life of a pool" */
 			synchronize_rcu();
 		}
-		/* Once may not be enough: a drain misses buffers that are moved meanwhile. */
+		/* Drain again each time: a drain may miss buffers that move meanwhile. */
 		if (mem->pools.closed) {
 			swiotlb_magazines_drain(&mem->cache);
 			swiotlb_mem_freed(mem);
@@ -374,10 +376,10 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 }
 
 /**
- * swiotlb_growth_trim() - free unused large pools now, not after the quiet time
+ * swiotlb_growth_trim() - free unused large pools without waiting for the quiet time
  * @mem:	Allocator.
  *
- * Context: Process context, without locks.
+ * Context: Process context, takes swiotlb_pools_lock.
  */
 void swiotlb_growth_trim(struct swiotlb_mem *mem)
 {
@@ -394,7 +396,7 @@ void swiotlb_growth_trim(struct swiotlb_mem *mem)
  * swiotlb_growth_work() - the worker: add and free pools
  * @work:	Member of &struct swiotlb_growth.
  *
- * Context: Process context.
+ * Context: Process context, takes swiotlb_pools_lock.
  */
 void swiotlb_growth_work(struct work_struct *work)
 {
@@ -409,7 +411,7 @@ void swiotlb_growth_work(struct work_struct *work)
 	WRITE_ONCE(growth->demand, demand);
 	WRITE_ONCE(growth->looked, jiffies);
 	swiotlb_growth_grow(mem, demand, failed);
-	/* Mappings that came and went since the last look keep the last pool open. */
+	/* Mappings that were made and ended since the last pass keep the last pool open. */
 	if (copied != growth->copied)
 		demand = max(demand, 1UL);
 	growth->copied = copied;
@@ -431,19 +433,18 @@ static void swiotlb_growth_kick(struct swiotlb_mem *mem, struct device *dev)
  * swiotlb_growth_look() - ask the worker to check if an allocator should grow
  * @mem:	Allocator that may grow, in which a map has found room.
  * @dev:	Device of the map.
- * @tight:	Little room is left. Otherwise the worker looks if the allocator has less
- *		than its reserve.
+ * @tight:	Little room is left. Otherwise ask only if fewer slots than the reserve are open.
  *
  * Context: Any.
  */
 void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev, bool tight)
 {
-	/* Where pools have to be decrypted, a burst must not use up the reserve meanwhile. */
+	/* If pools have to be decrypted, ask more often: a burst must not use up the reserve. */
 	unsigned long pause = mem->pub.cc_shared ? SWIOTLB_LOOK / 4 : SWIOTLB_LOOK;
 
 	if (!tight && swiotlb_growth_open(mem) >= swiotlb_growth_reserve(mem))
 		return;
-	/* The worker may be busy for seconds: until it looks again, not each map shall ask. */
+	/* The worker may be busy for seconds: meanwhile, do not let every map ask. */
 	if (swiotlb_is_recent(READ_ONCE(mem->growth.looked), pause) ||
 	    swiotlb_is_recent(READ_ONCE(mem->growth.asked), pause))
 		return;
@@ -462,16 +463,14 @@ void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev)
 {
 	if (READ_ONCE(mem->growth.failed))
 		return;
-	/* At the limit, the worker can only open a closed pool again. */
+	/* At the limit, the worker can only reopen a closed pool. */
 	if (!READ_ONCE(mem->pools.closed) && swiotlb_mem_is_at_limit(mem))
 		return;
 	WRITE_ONCE(mem->growth.failed, true);
 	swiotlb_growth_kick(mem, dev);
 }
 
-/*
- * Estimate how many pages can be freed: those of added open pools beyond the current need.
- */
+/* Estimate how many pages can be freed: added open pools, as far as they are not needed. */
 static unsigned long swiotlb_growth_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
 {
@@ -483,7 +482,7 @@ static unsigned long swiotlb_growth_count(struct shrinker *shrinker,
 	return max(min(added, unneeded), 0L) >> (PAGE_SHIFT - IO_TLB_SHIFT);
 }
 
-/* Only start the worker, since it waits for grace periods and encrypts memory. */
+/* Only start the worker: to free pools, it waits for grace periods and encrypts memory. */
 static unsigned long swiotlb_growth_scan(struct shrinker *shrinker,
 					 struct shrink_control *sc)
 {
@@ -492,7 +491,8 @@ static unsigned long swiotlb_growth_scan(struct shrinker *shrinker,
 	if (!READ_ONCE(mem->growth.pressed)) {
 		WRITE_ONCE(mem->growth.pressed, true);
 		/*
-		 * No pool can be closed before the quiet time is over: wait for the next tick.
+		 * If the open pools were needed recently, none can be closed yet: the next tick
+		 * is soon enough.
 		 */
 		if (!swiotlb_is_recent(READ_ONCE(mem->growth.busy), SWIOTLB_QUIET / 10))
 			mod_delayed_work(system_dfl_wq, &mem->growth.work, 0);
@@ -501,11 +501,11 @@ static unsigned long swiotlb_growth_scan(struct shrinker *shrinker,
 }
 
 /**
- * swiotlb_growth_shrinker() - let an allocator know when memory is short
+ * swiotlb_growth_shrinker() - register a shrinker for an allocator
  * @mem:	Allocator that may grow.
  *
  * Context: Process context.
- * Return: Its shrinker, or %NULL without memory.
+ * Return: The shrinker, or %NULL if it cannot be allocated.
  */
 struct shrinker *swiotlb_growth_shrinker(struct swiotlb_mem *mem)
 {
@@ -540,7 +540,7 @@ device_initcall(swiotlb_growth_initcall);
  *
  * Memory that is hot-plugged above all other memory is not used.
  *
- * Context: Before the first map.
+ * Context: Before the first map in @mem.
  */
 void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last, unsigned int nareas,
 			   unsigned long max_nslots)

@@ -8,19 +8,19 @@
 
 #include "internal.h"
 
-/* Size of the boot pool with swiotlb=dynamic, and smallest boot pool, in slots. */
+/* Slots of the boot pool with swiotlb=dynamic, and of the smallest boot pool. */
 #define SWIOTLB_MIN_POOL_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
-/* Smallest pool made at run time, other than transient pools. */
+/* Slots of the smallest pool made at run time, except transient pools. */
 #define SWIOTLB_MIN_GROW_SLOTS	(SZ_2M >> IO_TLB_SHIFT)
-/* Smallest pool to add if the limit allows it, so that pools are few. */
+/* Slots of the smallest pool to add while memory and the limit allow it: pools must be few. */
 #define SWIOTLB_FIRST_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
 
 /*
- * Interval between runs of the worker while there are pools to free, and delay after an
- * allocation has failed, which doubles with each failure; in jiffies.
+ * In jiffies: interval between passes of the worker while there are pools to free, and delay
+ * after a failed allocation, which doubles with each failure.
  */
 #define SWIOTLB_TICK		HZ
-/* Minimum interval between runs of the worker because an area is half full, in jiffies. */
+/* Minimum interval between passes that maps ask for although they found room, in jiffies. */
 #define SWIOTLB_LOOK		(HZ / 16)
 
 struct io_tlb_pool;
@@ -32,24 +32,23 @@ struct swiotlb_request;
  * @enabled:	Pools may be added.
  * @nareas:	Areas that a new pool should have.
  * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
- * @arch_nslots: Slots that the architecture asks for, and the limit grants; 0 for none.
- * @apart:	Slots of memory that could not be encrypted again and is lost. Of a common
- *		allocator, also what counts for devices: their pools, or the room that is kept
- *		for the first one.
- * @kept:	Of a device's own allocator: slots that the common limit keeps for its first
- *		pool; 0 if there was no room for that.
+ * @arch_nslots: Slots that the architecture asks for, which raise the limit; 0 for none.
+ * @apart:	Slots of lost memory, which could not be encrypted again. In a common allocator,
+ *		also the slots that each own allocator holds, or those kept for its first pool.
+ * @kept:	In an own allocator: slots that the common limit keeps for its first pool; 0 if
+ *		there was no room for them.
  * @transient:	Slots of transient pools.
  * @atomic:	Slots of transient pools whose memory is from the atomic coherent pools.
- * @demand:	Slots that were in use when the worker looked last.
- * @copied:	Bytes that had been copied when the worker looked last.
- * @looked:	When the worker looked last, in jiffies.
- * @asked:	When a map that has found room asked it to look last, in jiffies.
- * @busy:	When all open pools were needed last, in jiffies.
- * @tried:	When adding a pool failed last, in jiffies.
- * @backoff:	How long after @tried not to try again; 0 after a success.
- * @failed:	A map has found no room since the worker looked last.
- * @pressed:	Memory is short: the shrinker was called.
- * @nid:	Node of the device that found little or no room last.
+ * @demand:	Slots in use at the last pass of the worker.
+ * @copied:	Number of bytes copied before the last pass.
+ * @looked:	Time of the last pass, in jiffies.
+ * @asked:	Last time that a map with room asked for a pass, in jiffies.
+ * @busy:	Last time that all open pools were needed, in jiffies.
+ * @tried:	Last time that adding a pool failed, in jiffies.
+ * @backoff:	Jiffies after @tried until the next try; 0 after a success.
+ * @failed:	A map has found no room since the last pass.
+ * @pressed:	Memory is short: the shrinker was called since the last pass.
+ * @nid:	Node of the device whose map has last asked the worker.
  * @work:	The worker.
  */
 struct swiotlb_growth {
@@ -80,7 +79,7 @@ void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev);
 unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem);
 long swiotlb_limit_room(const struct swiotlb_mem *mem);
 
-/* The allocator does not grow before swiotlb_growth_enable(). */
+/* Initialize the state. The allocator does not grow before swiotlb_growth_enable(). */
 static inline void swiotlb_growth_init(struct swiotlb_growth *growth)
 {
 	*growth = (struct swiotlb_growth){

@@ -11,7 +11,7 @@
  * DOC: Glossary
  *
  * slot
- *	%IO_TLB_SIZE (2 KiB) bytes, the unit of allocation. Older public names say slab.
+ *	%IO_TLB_SIZE bytes (2 KiB), the unit of allocation. Older public names say slab.
  * area
  *	A run of slots of one pool behind one lock, on cache lines of its own.
  * pool
@@ -33,11 +33,11 @@
  *	A pool for one mapping, made when all other pools are full, or when the device
  *	reaches none of them. A caller that can sleep waits for room first.
  * large pool
- *	A pool for mappings that are larger than any area.
+ *	A pool for mappings of more than 256 KiB.
  * reach
  *	The memory that a device can use, on the path that its DMA takes.
- * owner
- *	The device that an allocator belongs to, if it belongs to one: its own.
+ * own allocator
+ *	An allocator for a single device, whose maps fall back to a common allocator.
  * boot pool
  *	The pool made at boot, or the range of a restricted pool.
  */
@@ -52,17 +52,17 @@
  *	slots.c		bitmaps of one area: find, claim, release
  *	area.h		lock, slots and occupancy of one area
  *	request.h	the mapping that a caller asks for, in slots
- *	record.h	the word that a pool keeps for each mapping
+ *	record.h	the record that a pool keeps of each mapping
  *	pool.c		areas and records of one range; pools by number
  *	pages.c		clear memory, decrypt it, encrypt it
  *	source.c	memory of pools made at run time	(SWIOTLB_DYNAMIC)
- *	magazine.c	per-CPU caches and the depot
+ *	magazine.c	per-CPU caches and depots
  *	mem.c		one allocator: reach, order of search
  *	pools.c		life of a pool, address to pool		(SWIOTLB_DYNAMIC)
  *	limit.c		how much an allocator may have		(SWIOTLB_DYNAMIC)
  *	transient.c	pools for one mapping			(SWIOTLB_DYNAMIC)
  *	growth.c	the worker: add pools, free pools	(SWIOTLB_DYNAMIC)
- *	large.c		pools for one large mapping		(SWIOTLB_DYNAMIC)
+ *	large.c		pools for large mappings		(SWIOTLB_DYNAMIC)
  *	wait.c		search, wait, or a pool for one mapping
  *	bounce.c	the copy
  *	report.c	maps that fail, and errors of drivers
@@ -74,9 +74,9 @@
  *	owner.c		allocators of single devices		(SWIOTLB_DYNAMIC)
  *	../swiotlb.c	functions for the DMA API, the tracepoints
  *
- * mem.h has struct swiotlb_mem, which all layers from mem.c on share. It embeds the
- * structures of pools.h, magazine.h and growth.h. Without SWIOTLB_DYNAMIC,
- * swiotlb_growth_is_enabled() is constant: calls that depend on it fold away.
+ * mem.h has struct swiotlb_mem, which all layers from mem.c on share. It embeds the structures
+ * of pools.h, magazine.h and growth.h. Without SWIOTLB_DYNAMIC, swiotlb_growth_is_enabled() is
+ * constant, and the compiler drops the calls that depend on it.
  *
  * One call goes up: with track_hiwater, swiotlb_mem_account() calls __swiotlb_track() in
  * stats.c, which only counts.
@@ -105,9 +105,9 @@
 /**
  * DOC: Barriers
  *
- * A pool must be found by the CPU that unmaps or syncs an address, however that
- * CPU learned the address. C publishes the pool, A maps from it and hands the
- * address to B through data of its driver::
+ * The CPU that unmaps or syncs an address must find the pool, however that CPU learned the
+ * address. C publishes the pool, A maps from it and hands the address to B through data of its
+ * driver::
  *
  *	C (worker)                A (map)                B (unmap, sync)
  *	-----------------------   --------------------   ---------------------
@@ -116,14 +116,15 @@
  *	smp_mb()            [1]   driver data = f(p)     smp_rmb()         [2]
  *	pools += pool (RCU)                              range, index[addr]
  *
- * A's store depends on the pointer that it read from the list. [1] pairs with
- * [2] in swiotlb_find_pool(): if B sees the address, it also sees the index. [1] is a full
- * barrier since the order must hold through A (cumulativity). For a transient pool C and A
- * are the same CPU: [4] takes the place of [1], and the store of the driver that of the
- * list. If another CPU has widened the range, the lock of the range orders that before A.
+ * A's store depends on the pointer that it read from the list. [1] pairs with [2] in
+ * swiotlb_find_pool(): if B sees the address, it also sees the index. [1] is a full barrier
+ * since the order must hold through A (cumulativity). A transient pool is not on the list: C and
+ * A are the same CPU, [4] orders what [1] orders above, and the driver's store of the address
+ * publishes the pool. If another CPU has widened the range, the lock of the range orders that
+ * store before A.
  *
- * The stores for the mapping itself must be visible before the address, too. Otherwise B
- * would find no mapping, and never free it::
+ * The stores for the mapping itself must be visible before the address, too. Otherwise B would
+ * find no mapping, and the buffer would never be freed::
  *
  *	A (map)                          B (unmap, sync)
  *	------------------------------   -----------------------------------
@@ -131,10 +132,10 @@
  *	smp_wmb()                  [4]   head[f(addr)], record[f(addr)]
  *	driver data = addr
  *
- * [4] pairs with the address dependency in swiotlb_pool_lookup(). If the buffer
- * came from a magazine, another CPU has set the head bit before [5], and A has seen that
- * store by [6]: [4] must order that store, too. It does where a store becomes visible to
- * all CPUs at once, and on powerpc, whose smp_wmb() is cumulative.
+ * [4] pairs with the address dependency in swiotlb_pool_lookup(). If the buffer came from a
+ * magazine, another CPU has set the head bit before [5], and A has seen that store by [6]: [4]
+ * must order that store, too. This holds where a store becomes visible to all CPUs at once, and
+ * on powerpc, whose smp_wmb() is cumulative.
  *
  * A free buffer moves from CPU to CPU through a cell, which B fills and A empties::
  *
@@ -166,11 +167,11 @@
  *	crowded?                           smp_mb()                  [11]
  *	                                   cell
  *
- * The cell is one example of room. Where room is not made by an exchange (a pool is added
- * or reopened, a large or a transient pool has room again, or the limit allows more),
- * swiotlb_mem_made_room() has the smp_mb() [11]. Slots that are freed to an area need no
- * barrier, since W locks each area, even one that looks full: either W gets the lock after
- * B and finds the slots, or B gets it after W and sees @crowded.
+ * A cell is one example of room. If room is made without an exchange (a pool is added or
+ * reopened, a large mapping ends, or the limit allows more), swiotlb_mem_made_room() has the
+ * smp_mb() [11]. Slots that are freed to an area need no barrier, since W locks each area, even
+ * one that looks full: either W gets the lock after B and finds the slots, or B gets it after W
+ * and sees @crowded.
  *
  * [7] publishes the magazines, whose limits are set later. It pairs with [8] in
  * swiotlb_cache_cpu(): cache->depot is read after [8]. [9] publishes the index, and a pool

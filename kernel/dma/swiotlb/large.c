@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings that are larger than any area, in pools made for them. The caller must be able
- * to sleep.
+ * Mappings of more than 256 KiB, in pools made for them. The caller must be able to sleep.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
@@ -12,20 +11,20 @@
 /**
  * DOC: Large mappings
  *
- * A frame buffer of many MiB must be contiguous for a device without an IOMMU, and no area
- * has room for it. So such a mapping gets a pool with one area. The size of the pool is a
- * multiple of 2 MiB, so two mappings of 1 MiB can share a pool. Large pools count towards
- * the limit of the allocator.
+ * A frame buffer of many MiB must be contiguous for a device without an IOMMU, but a mapping in
+ * other pools has at most 256 KiB. So a large mapping gets a pool with one area. The size of the
+ * pool is a multiple of 2 MiB, so two mappings of 1 MiB can share a pool. Large pools count
+ * towards the limit of the allocator.
  *
  * When the mapping ends, the pool is kept for a while: the next frame has the same size, and
  * contiguous memory of that size is hard to find. The worker frees the pool after the quiet
  * time, like other pools. A large map that does not fit within the limit frees idle large
  * pools at once.
  *
- * The pool is in the list and in the index like other pools. But searches for smaller
- * mappings skip it, and its slots do not count as in use: no other pools must be added for
- * them. The pool must be in reach of the device that it is made for. Other devices use it if
- * they reach it. Callers can sleep, so swiotlb_pools_lock protects the search.
+ * The pool is in the list and in the index like other pools. But searches for smaller mappings
+ * skip the pool, and its slots do not count as in use: no other pools must be added for them.
+ * The pool lies within the reach of the device that it is made for. Other devices that reach it
+ * use it, too. Callers can sleep, so swiotlb_pools_lock protects the search.
  */
 
 static phys_addr_t swiotlb_large_map_in(struct swiotlb_mem *mem, struct device *dev,
@@ -43,7 +42,7 @@ static phys_addr_t swiotlb_large_map_in(struct swiotlb_mem *mem, struct device *
 	return tlb_addr;
 }
 
-/* Map in an existing pool that has room, unless it is more than twice as large as needed. */
+/* Map in an existing large pool, unless the pool is more than twice as large as needed. */
 static phys_addr_t swiotlb_large_reuse(struct swiotlb_mem *mem, struct device *dev,
 				       const struct swiotlb_request *req,
 				       struct io_tlb_pool **found)
@@ -67,8 +66,8 @@ static phys_addr_t swiotlb_large_reuse(struct swiotlb_mem *mem, struct device *d
 
 /*
  * Count the slots of a pool before it is made. Returns 0; -ENOSPC if the limit does not allow
- * the pool now; -E2BIG if it never does; -EBUSY if the allocator may no longer grow; or
- * -ENOMEM.
+ * the pool now; -E2BIG if it never does; -EBUSY if the allocator may no longer grow; or -ENOMEM
+ * if swiotlb_pools_prepare() fails.
  */
 static int swiotlb_large_reserve(struct swiotlb_mem *mem, unsigned long nslots)
 {
@@ -87,7 +86,7 @@ static int swiotlb_large_reserve(struct swiotlb_mem *mem, unsigned long nslots)
 	return 0;
 }
 
-/* Returns the pool; -ERANGE if the request does not fit in it; or why there is no pool. */
+/* Returns the pool; -ERANGE if the request does not fit in the pool; or another error. */
 static struct io_tlb_pool *swiotlb_large_create(struct swiotlb_mem *mem, struct device *dev,
 						const struct swiotlb_request *req,
 						unsigned long nslots, phys_addr_t *tlb_addr)
@@ -118,14 +117,14 @@ static struct io_tlb_pool *swiotlb_large_create(struct swiotlb_mem *mem, struct 
 		swiotlb_growth_destroy(mem, pool);
 		return ERR_PTR(ret);
 	}
-	/* The rest of the pool may be enough for another caller. */
+	/* The rest of the pool may be enough for another waiter. */
 	swiotlb_mem_made_room(mem);
 	return pool;
 }
 
 /*
- * Map in a new pool within the limit. If that is necessary, free idle large pools, also those
- * that the device does not reach: the limit is for all.
+ * Map in a new pool within the limit. If necessary, free idle large pools first, even those that
+ * the device does not reach: all of them count towards the limit.
  */
 static struct io_tlb_pool *swiotlb_large_add(struct swiotlb_mem *mem, struct device *dev,
 					     const struct swiotlb_request *req,
@@ -146,13 +145,13 @@ static struct io_tlb_pool *swiotlb_large_add(struct swiotlb_mem *mem, struct dev
  * swiotlb_large_map() - map in a pool of large mappings
  * @mem:	Allocator of the device, which may grow.
  * @dev:	Device that will use the mapping.
- * @req:	The request, of more than %SWIOTLB_MAX_SLOTS; swiotlb_request_possible() is
+ * @req:	The request, of more than %SWIOTLB_MAX_SLOTS slots; swiotlb_request_possible() is
  *		%true for it.
  * @reach:	Pools that the device can use. A new pool is made in reach of the device.
  * @found:	Receives the pool, or the reason for a failure: -ENOSPC if the limit does not
- *		allow a pool now, but is not smaller than the pool.
+ *		allow the pool now, but may allow it later.
  *
- * Context: Process context, takes swiotlb_pools_lock. It may take seconds.
+ * Context: Process context, takes swiotlb_pools_lock. This may take seconds.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
  */
 phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
@@ -168,8 +167,9 @@ phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
 	if (tlb_addr == SWIOTLB_MAP_FULL)
 		*found = swiotlb_large_add(widest, dev, req, nslots, &tlb_addr);
 	/*
-	 * The pool may cross the boundary. Except for CMA, memory of 2^n pages is aligned to
-	 * its size, so a pool of the next power of two crosses no boundary of that size or more.
+	 * The pool may cross the segment boundary of the device. Except for CMA, memory of 2^n
+	 * pages is aligned to its size, so a pool of the next power of two crosses no boundary
+	 * of that size or more.
 	 */
 	if (*found == ERR_PTR(-ERANGE) && !is_power_of_2(nslots)) {
 		*found = swiotlb_large_add(widest, dev, req, roundup_pow_of_two(nslots),

@@ -6,20 +6,20 @@
 #include "mem.h"
 
 /*
- * Added pools may take 1/SWIOTLB_LIMIT_SHARE of the memory that they may lie in. Pools hold
- * data of I/O in flight. Beyond this share it is better to fail maps, so that drivers
- * throttle: the rest of the system needs the memory more. "swiotlb=max=" sets another limit.
+ * Added pools may take 1/SWIOTLB_LIMIT_SHARE of the memory that they may lie in. Beyond this
+ * share, it is better to fail maps, so that drivers throttle: the rest of the system needs the
+ * memory more. "swiotlb=max=" sets another limit.
  */
 #define SWIOTLB_LIMIT_SHARE	4
 
 /**
- * swiotlb_limit_nslots() - the most slots that an allocator may have
+ * swiotlb_limit_nslots() - maximum number of slots of an allocator
  * @mem:	Allocator that may grow.
  *
  * Context: Any.
  * Return: Slots, including the boot pool and the pools of the narrower allocator. Without
- * "swiotlb=max=" neither the boot pool nor the size that the architecture asks for counts
- * towards the share of memory.
+ * "swiotlb=max=", the maximum is the boot pool, or the size that the architecture asks for if
+ * that is more, and a share of the rest of memory.
  */
 unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem)
 {
@@ -31,10 +31,10 @@ unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem)
 	if (READ_ONCE(mem->growth.max_nslots))
 		return READ_ONCE(mem->growth.max_nslots);
 
-	/* Cut the size that the architecture asks for as swiotlb_boot_nslots() does. */
+	/* Allow the architecture at most a quarter of memory, as swiotlb_boot_nslots() does. */
 	granted = min(low->growth.arch_nslots, most / 4);
 	granted = max(low->boot_pool.nslots, granted);
-	/* Memory up to @mem->last. Subtract the hole at its start; other holes are not known. */
+	/* Memory up to @mem->last, without the hole at the start. Other holes are not known. */
 	all = min(totalram_pages(), end - min(end, min_low_pfn));
 	all <<= PAGE_SHIFT - IO_TLB_SHIFT;
 	return granted + (all - min(all, granted)) / SWIOTLB_LIMIT_SHARE;
@@ -52,8 +52,8 @@ static long swiotlb_limit_room_of(const struct swiotlb_mem *mem)
 }
 
 /*
- * The allocator of a device holds at most as much as it leaves to all others. But it can have
- * the room that is kept for its first pool: the common limit has counted that from the beginning.
+ * A device's own allocator may hold at most as much as it leaves to all others. But it may
+ * always use the room that the common limit keeps for its first pool.
  */
 static long swiotlb_limit_room_of_own(const struct swiotlb_mem *mem)
 {
@@ -70,9 +70,9 @@ static long swiotlb_limit_room_of_own(const struct swiotlb_mem *mem)
  * swiotlb_limit_room() - number of slots that an allocator may still add
  * @mem:	Allocator that may grow.
  *
- * Pools, transient pools, room kept for the first pools of devices, lost memory, and memory that
- * is about to be added or freed count.
- * The limit of a wider allocator is for the slots of both.
+ * All pools count, also those that are being made or freed, transient pools, lost memory, and
+ * room kept for the first pools of devices. The limit of a wider allocator is for the slots of
+ * both.
  *
  * Context: Any.
  * Return: Slots; negative if the limit is exceeded.

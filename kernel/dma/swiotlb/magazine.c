@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Magazines and depots: refill, overflow, size and drain. "Magazines" in magazine.h is the
- * overview.
+ * Magazines and depots: refill, overflow, size and drain. See "Magazines" in magazine.h.
  */
 
 #include "magazine.h"
 
 /* Maximum number of slots in a depot. */
 #define SWIOTLB_DEPOT_SLOTS	4096U
-/* How long magazines keep nothing after no area had room, in jiffies. */
+/* How long an allocator is crowded after no area had room, in jiffies. */
 #define SWIOTLB_CROWDED		1
 
 /*
- * Magazines of one to sixteen cache lines. Buffers of a page (class 1) are mapped most:
- * their magazine shares its first line with the counts, and its 248 cells are enough for most of
- * the requests that a queue has in flight.
+ * Magazines take one to sixteen cache lines. Buffers of 4 KiB (class 1) are mapped most: their
+ * magazine has the most cells, and shares its first line with the counters.
  */
 const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES] = {
 	1024, sizeof(struct swiotlb_cpu_cache), 1536, 1792, 1920, 1984, 2048, 2112,
@@ -25,7 +23,7 @@ static const u8 swiotlb_magazine_ncells[SWIOTLB_NR_CLASSES] = {
 };
 
 static_assert(offsetof(struct swiotlb_magazine, cell) <= 4 * sizeof(atomic_t));
-/* The magazine of pages ends where the next one begins. */
+/* The magazine of class 1 must end before that of class 0 begins. */
 static_assert(sizeof(struct swiotlb_cpu_cache) + (4 + 248) * sizeof(atomic_t) <= 1024);
 
 static struct swiotlb_magazine *
@@ -43,26 +41,27 @@ static void swiotlb_cell_release(u32 cell, unsigned int class, atomic_t *from)
 }
 
 /**
- * swiotlb_cache_crowd() - mark an allocator as crowded, since no area has room
+ * swiotlb_cache_crowd() - mark an allocator as crowded: no area has room
  * @cache:	The magazines of an allocator.
  *
  * Context: Any.
- * Return: %true if it was not crowded: drain the magazines, and search again.
+ * Return: %true if the allocator was not crowded before: then drain the magazines, and search
+ * again.
  */
 bool swiotlb_cache_crowd(struct swiotlb_cache *cache)
 {
 	if (!swiotlb_cache_cpu(cache) || swiotlb_cache_is_crowded(cache))
 		return false;
 	/*
-	 * A deadline is odd, so it is not 0. Do not overwrite %SWIOTLB_CROWDED_WAITED, which a
-	 * caller that begins to wait may just have stored.
+	 * Make the deadline odd: 0 and %SWIOTLB_CROWDED_WAITED have other meanings. Do not
+	 * overwrite the latter, which a caller that begins to wait may just have stored.
 	 */
 	return !cmpxchg(&cache->crowded, 0, (jiffies + SWIOTLB_CROWDED) | 1);
 }
 
 /**
  * __swiotlb_cache_is_crowded() - is an allocator still crowded?
- * @cache:	Its magazines. For swiotlb_cache_is_crowded() only.
+ * @cache:	The magazines of the allocator. For swiotlb_cache_is_crowded() only.
  *
  * Context: Any.
  * Return: %false if the deadline has passed.
@@ -80,9 +79,8 @@ bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
 }
 
 /*
- * Seven eighths of a magazine move to or from the depot at once, to spread the cost of the
- * depot's lock. An eighth remains, so that the next maps and unmaps do not move buffers
- * back.
+ * Up to seven eighths of a magazine move to or from the depot at once, to spread the cost of the
+ * depot's lock. The rest stays, so that the next maps and unmaps do not move buffers back.
  */
 static unsigned int swiotlb_magazine_rest(unsigned int limit)
 {
@@ -92,7 +90,7 @@ static unsigned int swiotlb_magazine_rest(unsigned int limit)
 /**
  * swiotlb_magazine_refill() - get buffers from the depot, if there are any
  * @cache:	The magazines of the allocator.
- * @mag:	Magazine of the allocator, which is empty.
+ * @mag:	An empty magazine of the allocator.
  *
  * Context: Any, takes the depot's lock if it is free.
  * Return: %true if @mag got a buffer.
@@ -124,8 +122,8 @@ bool swiotlb_magazine_refill(struct swiotlb_cache *cache,
 /**
  * swiotlb_magazine_overflow() - put a buffer into a magazine that is full
  * @cache:	The magazines of the allocator.
- * @mag:	Magazine of the allocator. Buffers from its top move to the depot, as long
- *		as the depot has room.
+ * @mag:	A magazine of the allocator. Buffers from its top move to the depot, as long as
+ *		the depot has room.
  * @cell:	The buffer, which is freed to its area if the depot is full or locked.
  *
  * Context: Any, takes the depot's lock if it is free, or the area's.
@@ -161,7 +159,7 @@ static void swiotlb_magazine_empty(struct swiotlb_magazine *mag)
 	u32 cell;
 
 	for (i = 0; i < swiotlb_magazine_ncells[mag->class]; i++) {
-		/* Another CPU may empty the cell: then only RCU keeps the pool from being freed. */
+		/* If another CPU empties the cell, only RCU keeps the pool from being freed. */
 		guard(rcu)();
 		cell = atomic_read(&mag->cell[i]);
 		if (cell)
@@ -212,9 +210,9 @@ void swiotlb_magazines_drain(struct swiotlb_cache *cache)
 /**
  * swiotlb_magazines_resize() - set the limits of magazines and depots
  * @cache:	The magazines of an allocator, started or not.
- * @nslots:	Slots of the allocator. All magazines together may hold an eighth of them,
- *		all depots another eighth. With many CPUs the share of a magazine of a
- *		large class may be 0.
+ * @nslots:	Slots of the allocator. All magazines together may hold an eighth of them, all
+ *		depots another eighth. With many CPUs, the limit of a magazine of a large class
+ *		may be 0.
  *
  * Context: Process context.
  */
@@ -227,7 +225,7 @@ void swiotlb_magazines_resize(struct swiotlb_cache *cache, unsigned long nslots)
 		return;
 
 	for (class = 0; class < SWIOTLB_NR_CLASSES; class++) {
-		/* Pages and smaller buffers are mapped most. */
+		/* Half of the share is for buffers of up to 4 KiB, which are mapped most. */
 		share = nslots / 8 / (class < 2 ? 4 : 12) >> class;
 		limit = min(share / num_possible_cpus(), swiotlb_magazine_ncells[class]);
 		for_each_possible_cpu(cpu)
@@ -257,7 +255,7 @@ int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots)
 		return 0;
 
 	depot = kzalloc_objs(*depot, SWIOTLB_NR_CLASSES);
-	/* All depots together: kmalloc() would round a little more up to twice the memory. */
+	/* One allocation for all depots, of a size that kmalloc() does not have to round up. */
 	cells = kvzalloc_objs(*cells, 2 * SWIOTLB_DEPOT_SLOTS);
 	cpu_cache = (void __percpu *)__alloc_percpu(SWIOTLB_CPU_CACHE_BYTES,
 						    SMP_CACHE_BYTES);
@@ -285,9 +283,9 @@ int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots)
 
 /**
  * swiotlb_magazines_stop() - free the magazines of an allocator
- * @cache:	Its magazines, started or not.
+ * @cache:	The magazines of the allocator, started or not.
  *
- * Context: Process context. No mapping is made or ended any more.
+ * Context: Process context. Nothing is mapped or unmapped any more.
  */
 void swiotlb_magazines_stop(struct swiotlb_cache *cache)
 {

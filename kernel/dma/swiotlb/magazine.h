@@ -19,7 +19,7 @@
  * exchange takes a buffer out of a cell, or puts one into an empty cell. So a buffer has one
  * owner at any time: a cell, a depot, an area, or the code that maps or unmaps it. Several
  * contexts may use the same cells at once: an interrupt, a task that was migrated to another
- * CPU meanwhile, or a CPU that drains the magazines of other CPUs.
+ * CPU, or a CPU that drains the magazines of other CPUs.
  *
  * @top is the end of the stack. It is a hint: a wrong value costs time, but no buffer is
  * lost. A take skips an empty cell below @top, and a push skips a full cell at or above it.
@@ -38,23 +38,22 @@
  * While a buffer is in a cell or a depot, its bits in the bitmaps of its area stay set. Its
  * record is free, so a second unmap is detected.
  *
- * Magazines and depots have a fixed size, as in drivers/iommu/iova.c. Together they hold at
- * most a quarter of the slots. When a magazine is full or empty, seven eighths of it move to
- * or from its depot under one lock.
+ * Magazines and depots have a fixed size, and together hold at most a quarter of the slots. When
+ * a magazine is full or empty, up to seven eighths of it move to or from its depot under one
+ * lock.
  *
- * Crowded: when no area has room for a map, the allocator is crowded for a short time, and
- * magazines keep nothing. The map drains the magazines, and searches again. Other maps that
- * fail in this time do not drain. Each magazine that got a buffer since the last drain is on
- * a list, so a drain does not walk over CPUs. A drain may miss a buffer that is moved
- * meanwhile, or that another CPU is about to free. A CPU that goes offline keeps its buffers
- * until a drain: there are few.
+ * When no area has room for a map, the allocator is crowded for a short time: magazines keep
+ * nothing. The map drains the magazines, and searches again. Other maps that fail in this time
+ * do not drain. Each magazine that got a buffer since the last drain is on a list, so a drain
+ * does not walk over CPUs. A drain may miss a buffer that is moved meanwhile, or that another
+ * CPU is about to free. The magazines of an offline CPU keep their buffers until a drain.
  *
  * While a buffer is in a cell, in a depot or owned by a caller, its slots are in use, so its
- * pool is not freed. But other CPUs may empty a cell at any time: code that uses the pool of
- * a buffer must take the buffer out of the cell first, or be in an RCU read-side section.
+ * pool is not freed. But other CPUs may empty a cell at any time: code that uses the pool of a
+ * buffer must take the buffer out of the cell first, or be in an RCU read-side critical section.
  *
- * A map and an unmap read the allocator, the table of pools and the pool, and write only
- * the record and one to three lines of the CPU's own cache.
+ * A map and an unmap read the allocator, the table of pools and the pool, and write only the
+ * record and one to three lines of &struct swiotlb_cpu_cache.
  */
 
 /* Classes of 1, 2, 4 ... 128 slots: 2 to 256 KiB */
@@ -65,7 +64,7 @@ static_assert(1 << (SWIOTLB_NR_CLASSES - 1) == SWIOTLB_MAX_SLOTS);
 /**
  * struct swiotlb_magazine - free buffers of one class, for one CPU
  * @filled:	Member of the list of magazines to drain.
- * @listed:	It is on that list.
+ * @listed:	The magazine is on that list.
  * @limit:	Number of cells that may be filled, from the first one on.
  * @top:	Index of the lowest cell that may be empty: a hint.
  * @class:	Binary logarithm of the slots of each buffer.
@@ -112,7 +111,7 @@ struct swiotlb_depot {
  * @cpu:	The per-CPU magazines; %NULL before they are started.
  * @crowded:	Time in jiffies until which magazines keep nothing; 0 if not crowded;
  *		%SWIOTLB_CROWDED_WAITED while callers wait.
- * @depot:	One for each class, %NULL before @cpu is set.
+ * @depot:	One for each class; valid once @cpu is set.
  * @filled:	Magazines that may hold buffers.
  *
  * A map or an unmap uses only @cpu and @crowded unless a magazine is empty or full.
@@ -124,13 +123,13 @@ struct swiotlb_cache {
 	struct llist_head filled;
 };
 
-/* Callers wait for room: crowded until the last waiter is done. A deadline is always odd. */
+/* Value of @crowded while callers wait. A deadline is odd, so it is never 2. */
 #define SWIOTLB_CROWDED_WAITED	2UL
 
 /*
  * A buffer in one word that is not 0: a mark, the number of its pool, the index of its first
- * slot. With small words, fewer cache lines move from CPU to CPU. The index of a buffer
- * beyond the first 4 GiB of a pool does not fit: such a buffer is always freed to its area.
+ * slot. With 32-bit words, fewer cache lines move from CPU to CPU. The index of a buffer beyond
+ * the first 4 GiB of a pool does not fit: such a buffer is always freed to its area.
  */
 #define SWIOTLB_CELL_MARK	BIT(31)
 #define SWIOTLB_CELL_INDEX_BITS	21
@@ -157,7 +156,7 @@ static inline struct io_tlb_pool *swiotlb_cell_pool(u32 cell)
 				      SWIOTLB_CELL_INDEX_BITS);
 }
 
-/* The class of buffers with @nslots slots, %SWIOTLB_NR_CLASSES if there is none. */
+/* The class of buffers of @nslots slots; %SWIOTLB_NR_CLASSES if no class has that size. */
 static inline unsigned int swiotlb_class(unsigned int nslots)
 {
 	return is_power_of_2(nslots) ? ilog2(nslots) : SWIOTLB_NR_CLASSES;
@@ -168,7 +167,7 @@ extern const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES];
 /* Size of &struct swiotlb_cpu_cache, including the magazines. */
 #define SWIOTLB_CPU_CACHE_BYTES	2176
 
-/* Preemption may be enabled: the magazine of another CPU can be used as well. */
+/* Preemption may be enabled: using the magazine of another CPU does no harm. */
 static inline struct swiotlb_magazine *
 swiotlb_this_magazine(struct swiotlb_cpu_cache __percpu *cpu, unsigned int class)
 {
@@ -183,7 +182,7 @@ swiotlb_cache_cpu(const struct swiotlb_cache *cache)
 	return smp_load_acquire(&cache->cpu);
 }
 
-/* Take the buffer that was pushed last. The caller owns it. Returns 0 if there is none. */
+/* Take the buffer that was pushed last, which the caller then owns. Returns 0 if there is none. */
 static inline u32 swiotlb_magazine_take(struct swiotlb_magazine *mag)
 {
 	unsigned int top = READ_ONCE(mag->top);

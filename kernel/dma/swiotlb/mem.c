@@ -12,11 +12,11 @@
 DEFINE_MUTEX(swiotlb_pools_lock);
 
 /**
- * swiotlb_pools_count() - count the slots of open pools
- * @mem:	Allocator, whose magazines may hold a share of them.
- * @nslots:	Slots of a pool that is opened, negative if it is closed.
+ * swiotlb_pools_count() - change the number of open slots
+ * @mem:	Allocator. Its magazines get new limits.
+ * @nslots:	Slots of a pool that is opened; negative if a pool is closed.
  *
- * Context: swiotlb_pools_lock is held, or boot, for the boot pool.
+ * Context: swiotlb_pools_lock is held, except for a boot pool.
  */
 void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots)
 {
@@ -30,8 +30,8 @@ void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots)
 /**
  * swiotlb_pools_list() - add a pool to the list of its allocator
  * @mem:	Allocator.
- * @pool:	The pool, which can already be found by address, and counts as held. From now
- *		on, maps search it if it is open.
+ * @pool:	The pool, which can be found by its address, and counts as held. From now on,
+ *		maps search it if it is open.
  *
  * Context: As for swiotlb_pools_count().
  */
@@ -68,7 +68,7 @@ void swiotlb_mem_init(struct swiotlb_mem *mem)
 }
 
 /**
- * swiotlb_mem_set_boot_pool() - publish the pool made at boot
+ * swiotlb_mem_set_boot_pool() - publish the boot pool
  * @mem:	Allocator, with an initialized @mem->boot_pool.
  *
  * Context: Before the first map.
@@ -107,9 +107,9 @@ void swiotlb_mem_start_magazines(struct swiotlb_mem *mem)
 
 /**
  * swiotlb_mem_used() - number of slots in use
- * @mem:	Allocator. Transient pools and buffers in magazines are not counted.
+ * @mem:	Allocator. Transient and large pools, and buffers in magazines, are not counted.
  *
- * Context: Process context: it walks over all CPUs.
+ * Context: Process context, since this walks over all CPUs.
  * Return: Slots; an estimate if buffers are mapped or unmapped meanwhile.
  */
 unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem)
@@ -126,9 +126,9 @@ unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem)
 
 /**
  * swiotlb_mem_bounced() - number of bytes that were copied
- * @mem:	Allocator. Copies to and from transient pools are counted as well.
+ * @mem:	Allocator. Copies to and from transient and large pools count, too.
  *
- * Context: Process context: it walks over all CPUs.
+ * Context: Process context, since this walks over all CPUs.
  * Return: Bytes since boot, modulo %ULONG_MAX + 1.
  */
 unsigned long swiotlb_mem_bounced(const struct swiotlb_mem *mem)
@@ -145,7 +145,7 @@ unsigned long swiotlb_mem_bounced(const struct swiotlb_mem *mem)
 
 /**
  * swiotlb_dev_last() - highest address of memory that a device can use
- * @dev:	Device. If its bus has windows, it may not reach all memory below.
+ * @dev:	Device. If its bus has windows, it may not reach all memory below that address.
  *
  * Context: Any.
  * Return: Physical address, 0 if the device reaches no memory; %U64_MAX behind an IOMMU,
@@ -179,8 +179,8 @@ u64 swiotlb_dev_last(struct device *dev)
  * @last:	Physical address of the last byte.
  *
  * Context: Any.
- * Return: %true if it can. %false also if a part of the range is in no window of the bus, or
- * if the range is in several windows that are not contiguous.
+ * Return: %true if it can; %false also if a part of the range is in no window of the bus, or if
+ * the range is in several windows that are not contiguous.
  */
 bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
 			 phys_addr_t first, phys_addr_t last)
@@ -206,7 +206,7 @@ static bool swiotlb_mem_is_reached(const struct swiotlb_mem *mem,
 
 /**
  * swiotlb_mem_reach() - which pools can a device use now?
- * @mem:	Its allocator.
+ * @mem:	Allocator of the device.
  * @dev:	Device.
  *
  * Context: Any.
@@ -222,7 +222,7 @@ enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
 		return SWIOTLB_REACH_WIDER;
 	if (swiotlb_mem_is_reached(mem, dev))
 		return SWIOTLB_REACH_MEM;
-	/* Without growth there are no transient pools: use the boot pool if a part is in reach. */
+	/* Without growth there are no transient pools: use a boot pool that is partly in reach. */
 	last = swiotlb_growth_is_enabled(mem) ?
 	       boot->end - 1 : boot->start + IO_TLB_SIZE - 1;
 	if (swiotlb_dev_reaches(mem, dev, boot->start, last))
@@ -242,7 +242,7 @@ static bool swiotlb_area_is_tight(const struct io_tlb_area *area)
 	return READ_ONCE(area->slots.nused) > area->slots.nslots / 2;
 }
 
-/* Map in area @n of a pool, modulo the number of its areas. */
+/* Map in area @n modulo the number of areas. With @surely, search it even if it looks full. */
 static phys_addr_t swiotlb_mem_try(struct swiotlb_mem *mem, struct device *dev,
 				   const struct swiotlb_request *req,
 				   struct io_tlb_pool *pool, unsigned int n,
@@ -263,8 +263,7 @@ static phys_addr_t swiotlb_mem_try(struct swiotlb_mem *mem, struct device *dev,
 
 /*
  * Search the CPU's own area of each pool first, beginning with the oldest pool, and only then
- * the other areas: otherwise all CPUs would crowd into the areas of the first pool. With
- * @surely, also lock and search areas that look full.
+ * the other areas: otherwise all CPUs would share the areas of the first pool.
  */
 static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
 				      struct device *dev,
@@ -301,9 +300,8 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
  * @dev:	Device that will use the mapping.
  * @req:	The request; swiotlb_request_possible() is %true for it.
  * @reach:	Pools that the device can use.
- * @waits:	The caller waits, so magazines keep nothing: drain them, and lock each area.
- *		If slots are freed too late to be found here, the CPU that frees them sees the
- *		waiter.
+ * @waits:	The caller waits: drain the magazines, and lock each area. If slots are freed too
+ *		late to be found here, the CPU that frees them sees and wakes the waiter.
  * @hit:	Filled in on success.
  *
  * Context: Any, takes locks of areas and depots.
@@ -328,9 +326,7 @@ phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_cache_crowd(&mem->cache)) {
 		swiotlb_magazines_drain(&mem->cache);
 		tlb_addr = swiotlb_mem_search(mem, dev, req, reach, false, hit);
-		/*
-		 * A waiter that searched before this drain missed these buffers: wake it.
-		 */
+		/* A waiter that searched before this drain has missed these buffers: wake it. */
 		swiotlb_mem_freed(mem);
 	}
 	if (tlb_addr != SWIOTLB_MAP_FULL)
@@ -355,11 +351,11 @@ void swiotlb_queue_wake(struct swiotlb_queue *queue)
 }
 
 /**
- * swiotlb_own_first() - the first of the callers of a device that wait
- * @own:	Allocator of the device. The lock of the common queue is held.
+ * swiotlb_own_first() - find the first waiter of a device
+ * @own:	The device's own allocator.
  *
- * Context: Any.
- * Return: The waiter; callers of other devices may be before it. %NULL for none.
+ * Context: The lock of the common queue is held.
+ * Return: The waiter, which may be behind waiters of other devices; %NULL for none.
  */
 struct swiotlb_waiter *swiotlb_own_first(struct swiotlb_mem *own)
 {
@@ -368,9 +364,9 @@ struct swiotlb_waiter *swiotlb_own_first(struct swiotlb_mem *own)
 }
 
 /**
- * swiotlb_own_wake() - wake the first of the callers of a device that wait
- * @own:	Allocator of the device, which may have room. No other device can use it, so
- *		callers of others that have waited longer are not woken.
+ * swiotlb_own_wake() - wake the first waiter of a device
+ * @own:	The device's own allocator, which may have room. No other device can use it, so
+ *		waiters of other devices are not woken.
  *
  * Context: Any, takes the lock of the common queue.
  */

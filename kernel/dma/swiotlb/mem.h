@@ -12,13 +12,13 @@
 /**
  * DOC: Allocators
  *
- * A device that uses an allocator can use each of its pools. So each buffer in a magazine
- * fits each device, and the worker adds one kind of memory only. Devices with another reach
+ * A device that uses an allocator can use each of its pools. So any buffer in a magazine suits
+ * any of these devices, and the worker adds only one kind of memory. Devices with another reach
  * use another allocator:
  *
  * LOW
- *	swiotlb_default_mem, with the pool made at boot. Its pools lie below the address
- *	that a platform calls low: 4 GiB on most.
+ *	swiotlb_default_mem, with the pool made at boot. Its pools lie in the memory that
+ *	the platform defines as low: below 4 GiB on most platforms.
  * ANY
  *	swiotlb_any_mem: pools anywhere in memory, all made at run time. It exists where
  *	there is memory above LOW.
@@ -27,15 +27,13 @@
  * own
  *	Pools of one device, all made at run time; see "A device's own" in owner.c.
  *
- * Each map compares the limit of the device with the highest address of each allocator,
- * since drivers change masks. A device that reaches both uses ANY first, then LOW, to save
- * low memory for devices that need it. A device that reaches only a part of LOW (masks of 24
- * to 31 bits, buses with windows) uses the boot pool if it reaches that, or else transient
- * pools.
+ * Each map compares the limit of the device with the highest address of each allocator, since
+ * drivers may change masks. A device that reaches both uses ANY first, then LOW, to save low
+ * memory for devices that need it. A device that reaches only a part of LOW (masks of 24 to 31
+ * bits, buses with windows) uses the boot pool if it reaches that, otherwise transient pools.
  *
- * Behind an IOMMU the mask limits addresses of the IOMMU, and the device reaches all
- * memory. Where the platform has remapped the pool (Xen), only the platform knows the
- * reach of devices.
+ * Behind an IOMMU the mask limits addresses of the IOMMU, and the device reaches all memory. If
+ * the platform has remapped the pool (Xen), only the platform knows the reach of devices.
  */
 
 /* Rare events that are counted: see Documentation/ABI/testing/sysfs-kernel-mm-swiotlb. */
@@ -67,9 +65,9 @@ enum swiotlb_event {
 #define SWIOTLB_TASK_BITS	4
 
 /**
- * struct swiotlb_timeout - a task that has waited until the timeout
+ * struct swiotlb_timeout - a task whose wait has timed out
  * @task:	The task, which may have ended: only for comparison. %NULL for none.
- * @until:	Time until which it does not wait again, in jiffies.
+ * @until:	Time until which the task does not wait again, in jiffies.
  */
 struct swiotlb_timeout {
 	const struct task_struct *task;
@@ -91,7 +89,7 @@ struct swiotlb_queue {
  * struct swiotlb_waiter - a caller that waits for room
  * @node:	Member of the queue.
  * @room:	Completed when there may be room, or this waiter has become the first.
- * @own:	Allocator of the device that is searched, too; %NULL for none.
+ * @own:	The device's own allocator, which the waiter searches, too; %NULL for none.
  * @own_node:	Member of @own_waiters of that allocator.
  */
 struct swiotlb_waiter {
@@ -110,24 +108,24 @@ struct swiotlb_waiter {
  * @cache:	The magazines.
  * @wider:	Allocator for devices with more reach; %NULL for none.
  * @narrower:	Allocator that devices of this allocator fall back to; %NULL for none.
- * @common:	Of a device's own allocator: the common one with the same reach, whose
- *		limit is for both. %NULL for all others.
+ * @common:	In an own allocator: the common allocator with the same reach, whose limit is for
+ *		both. %NULL in all others.
  * @boot_pool:	The pool made at boot, or the range of a restricted pool.
- * @pools:	All pools.
+ * @pools:	All pools except transient ones.
  * @queue:	Callers that wait for slots in this allocator or in @wider, whose own queues
  *		are not used.
  * @limit_queue: Callers that wait for room within the limit.
- * @timeouts:	By a hash of the task: the last one that has timed out, in either queue.
- * @full:	Of a device's own allocator: slots of a map that found no room; 0 if slots
- *		were freed since then. A hint, while the allocator is crowded.
- * @own_waiters: Of a device's own allocator: callers of the device, &struct swiotlb_waiter,
- *		that wait in the queue of the common one, whose lock protects this list.
+ * @timeouts:	For each hash of a task: the last task whose wait has timed out, in either queue.
+ * @full:	In an own allocator: slots of the last map that found no room; 0 if room was made
+ *		since then. A hint, which is used while the allocator is crowded.
+ * @own_waiters: In an own allocator: callers of the device that wait in the queue of the common
+ *		allocator, &struct swiotlb_waiter. The lock of that queue protects this list.
  * @early_used:	Slots that were mapped, less those that were unmapped, before there were
  *		magazines.
  * @early_bounced: Bytes that were copied before there were magazines.
  * @growth:	State of the worker.
  * @debugfs:	Directory of the allocator in debugfs.
- * @total_used:	Slots in use in all pools, kept only with track_hiwater.
+ * @total_used:	Slots in use, including those in transient pools; only with track_hiwater.
  * @used_hiwater: Highest value of @total_used.
  * @events:	Counters, &enum swiotlb_event.
  *
@@ -176,7 +174,7 @@ static inline unsigned long swiotlb_transient_nslots(struct swiotlb_mem *mem)
 	return atomic_long_read(&mem->growth.transient);
 }
 
-/* Is the limit reached, and not only by transient pools, which end soon? */
+/* Is the limit reached even without transient pools, which are freed soon? */
 static inline bool swiotlb_mem_is_at_limit(struct swiotlb_mem *mem)
 {
 	long room = swiotlb_limit_room(mem);
@@ -186,7 +184,7 @@ static inline bool swiotlb_mem_is_at_limit(struct swiotlb_mem *mem)
 	return room < (long)SWIOTLB_MIN_GROW_SLOTS;
 }
 
-/* Preferred node for memory of a device: its own, or else that of the CPU, which copies. */
+/* Preferred node for memory of a device: that of the device, or else of the CPU, which copies. */
 static inline int swiotlb_dev_node(struct device *dev)
 {
 	int nid = dev_to_node(dev);
@@ -251,7 +249,7 @@ static inline unsigned long swiotlb_own_nslots(struct device *dev,
 	return (unsigned long)req->nslots + req->align;
 }
 
-/* Slots that a large pool for a request needs. It begins and ends on a multiple of 2 MiB. */
+/* Slots of a large pool for a request. The pool begins and ends on a multiple of 2 MiB. */
 static inline unsigned long swiotlb_large_nslots(struct device *dev,
 						 const struct swiotlb_request *req)
 {
@@ -330,7 +328,7 @@ static inline void swiotlb_sysfs_del(struct kobject *kobj)
 }
 #endif
 
-/* Only with swiotlb=track_hiwater, since all CPUs write the cache line of the sum. */
+/* Only with swiotlb=track_hiwater, since all CPUs write to the cache line of the sum. */
 static inline void swiotlb_track(struct swiotlb_mem *mem, struct device *dev, long nslots)
 {
 	if (SWIOTLB_HAS_STATS &&
@@ -358,7 +356,7 @@ static inline void swiotlb_mem_account(struct swiotlb_mem *mem, struct device *d
 	swiotlb_track(mem, dev, nslots);
 }
 
-/* Count copied bytes, in the cache line of @used. swiotlb_mem_bounced() adds them up. */
+/* Count copied bytes, in the cache line of @used. swiotlb_mem_bounced() adds up all counters. */
 static inline void swiotlb_mem_copied(struct swiotlb_mem *mem, size_t bytes)
 {
 	struct swiotlb_cpu_cache __percpu *cpu = swiotlb_cache_cpu(&mem->cache);
@@ -381,7 +379,7 @@ static inline bool swiotlb_mem_is_own(const struct swiotlb_mem *mem)
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && mem->common;
 }
 
-/* The allocator that maps fall back to if it is a device's own, else the allocator itself. */
+/* The common allocator that maps in an own allocator fall back to. For others, @mem itself. */
 static inline struct swiotlb_mem *swiotlb_mem_shared(struct swiotlb_mem *mem)
 {
 	return swiotlb_mem_is_own(mem) ? swiotlb_mem_low(mem->common) : mem;
@@ -392,15 +390,15 @@ static inline struct swiotlb_mem *swiotlb_dev_shared(struct device *dev)
 	return swiotlb_mem_shared(to_swiotlb_mem(READ_ONCE(dev->dma_io_tlb_mem)));
 }
 
-/* Can maps succeed? A device's own allocator needs no pools: its maps fall back. */
+/* Can maps succeed? An own allocator needs no pools: its maps fall back to a common one. */
 static inline bool swiotlb_mem_is_active(struct io_tlb_mem *pub)
 {
 	return pub && (likely(READ_ONCE(pub->nslabs)) || swiotlb_mem_is_own(to_swiotlb_mem(pub)));
 }
 
 /*
- * Count slots towards the limit that are in no list of pools, see @apart. Those of a device's own
- * allocator also count for the common one.
+ * Count slots in no list of pools towards the limit: see @apart. Those of an own allocator also
+ * count for the common one.
  */
 static inline void swiotlb_mem_set_apart(struct swiotlb_mem *mem, long nslots)
 {
@@ -409,13 +407,13 @@ static inline void swiotlb_mem_set_apart(struct swiotlb_mem *mem, long nslots)
 		atomic_long_add(nslots, &mem->common->growth.apart);
 }
 
-/* Slots that count towards the common limit for a device's own allocator, which holds @held. */
+/* Slots that count towards the common limit for an own allocator that holds @held slots. */
 static inline long swiotlb_own_counted(const struct swiotlb_mem *mem, unsigned long held)
 {
 	return max(held, READ_ONCE(mem->growth.kept));
 }
 
-/* Count the slots of a pool that is going to be made, negative if its memory is free. */
+/* Count the slots of a pool before it is made; negative after its memory was freed. */
 static inline void swiotlb_mem_hold(struct swiotlb_mem *mem, long nslots)
 {
 	unsigned long before = mem->pools.held, after = before + nslots;
@@ -427,8 +425,8 @@ static inline void swiotlb_mem_hold(struct swiotlb_mem *mem, long nslots)
 }
 
 /*
- * Wake the first caller that waits, after slots were freed under the lock of their area, or
- * by an exchange of a cell. If this does not see the waiter, the waiter finds the slots: see
+ * Wake the first caller that waits, after slots were freed under the lock of their area, or by
+ * an exchange of a cell. If this misses a new waiter, that waiter finds the slots: see
  * "Barriers".
  */
 static inline void swiotlb_mem_freed(struct swiotlb_mem *mem)
@@ -489,8 +487,8 @@ static inline struct swiotlb_mem *swiotlb_mem_first(struct swiotlb_mem *mem,
 }
 
 /*
- * Map in a buffer of this CPU's magazine, for a device that reaches all pools. Takes the lock
- * of a depot if it is free. Returns %SWIOTLB_MAP_FULL if there is no buffer that fits.
+ * Map in a buffer of this CPU's magazine, for a device that reaches all pools. May take the lock
+ * of a depot. Returns %SWIOTLB_MAP_FULL if there is no buffer that fits.
  */
 static inline phys_addr_t
 swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
@@ -517,7 +515,7 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 	if (!cell)
 		return SWIOTLB_MAP_FULL;
 
-	/* The pool may be used only now: the buffer that was taken keeps it from being freed. */
+	/* Use the pool only now: the buffer that was taken keeps it from being freed. */
 	pool = swiotlb_cell_pool(cell);
 	index = swiotlb_cell_index(cell);
 	dma_start = swiotlb_dma_addr(mem, dev, pool->start);
@@ -535,9 +533,9 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 }
 
 /*
- * Free the slots of a mapping in @pool. The caller has looked it up with
- * swiotlb_pool_lookup(), and taken it with swiotlb_record_take(). Takes the lock of a depot
- * or of an area if the CPU's magazine is full.
+ * Free the slots of a mapping in @pool. The caller has looked up the mapping with
+ * swiotlb_pool_lookup(), and taken its record with swiotlb_record_take(). May take the lock of a
+ * depot or of an area.
  */
 static inline void swiotlb_mem_unmap(struct device *dev, struct io_tlb_pool *pool,
 				     const struct swiotlb_mapping *map)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Allocators of single devices: made when a driver says what is in flight, ended with the
- * device.
+ * Allocators of single devices: made when a driver states how much is in flight, and freed with
+ * the device.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
@@ -12,18 +12,18 @@
 /**
  * DOC: A device's own
  *
- * A disk with a deep queue can fill all pools, and then a network card beside it finds no
- * room. With swiotlb=own, a device gets an allocator of its own, if its driver, or the core of
- * its subsystem, says by dmam_set_in_flight() how much it may have in flight. Its maps search
- * there first, and then as those of all other devices do. Nothing is returned to the driver.
+ * A disk with a deep queue can fill all pools, so that a network card beside it finds no room.
+ * With swiotlb=own, a device gets an allocator of its own if its driver, or the core of its
+ * subsystem, states by dmam_set_in_flight() how much the device may have in flight. Maps for the
+ * device search this allocator first, and then fall back to the common ones.
  *
- * It has no boot pool, and no pool until the device bounces. It grows and shrinks by the
- * rule of growth.c, from nothing to nothing. Its limit is twice what the device can have in
- * flight, and never more than it leaves to all others. The limit of all keeps room for its
- * first pool from the beginning, so that devices that bounce earlier cannot take everything.
- * Its memory is on the node of the device, and it has as many areas as the device has queues.
- * If several hosts of a controller say what they have in flight, it is the sum that counts,
- * until a host is removed.
+ * The allocator has no boot pool. Its worker follows the rule of growth.c: the first pool is
+ * added when the device bounces, and the last one is freed when the device is idle. The limit is
+ * twice what the device can have in flight, and never more than the allocator leaves to all
+ * others. The common limit keeps room for the first pool from the beginning, so that devices
+ * that bounce earlier cannot take everything. The memory is on the node of the device, and each
+ * pool has as many areas as the device has queues. If several hosts of a controller state their
+ * values, the values are added; each counts until its host is removed.
  *
  * Life::
  *
@@ -40,29 +40,29 @@
  *	E (end_work)                                               last reference dropped
  *	stop W, free pools, free own                               queue E
  *
- * M and U are called with the device, so device_release() has not ended: E has not begun,
- * and @own exists. Mappings need no reference to it. A device that is unplugged keeps its
- * allocator until the last reference to the device is dropped; a driver that unmaps later
- * uses a device that was freed. When mappings have leaked, their pools and the allocator
- * stay, since the device may still write there.
+ * M and U are called with the device, so device_release() has not ended: E has not begun, and
+ * @own exists. Mappings need no reference to the allocator. A device that is unplugged keeps its
+ * allocator until the last reference to the device is dropped; a driver that unmaps later uses a
+ * device that was freed. When mappings have leaked, their pools and the allocator stay, since
+ * the device may still write there.
  *
- * The pointer is written once: the device uses @own from then on, even while it has no
- * pool. What was mapped before is found by its address, and freed to the allocator that
- * its pool belongs to. W may be making a pool when E begins: swiotlb_growth_disable()
- * waits for it, and swiotlb_growth_add() refuses a pool that comes too late.
+ * The pointer is written once: the device uses @own from then on, even while it has no pool. An
+ * earlier mapping is found by its address, and its slots are freed to the allocator that its
+ * pool belongs to. W may be making a pool when E begins: swiotlb_growth_disable() waits for W,
+ * and swiotlb_growth_add() refuses a pool that comes too late.
  */
 
-/* Several drivers may use one device, and probe at once. Taken before swiotlb_pools_lock. */
+/* Several drivers of one device may probe at once. Taken before swiotlb_pools_lock. */
 static DEFINE_MUTEX(swiotlb_own_lock);
 
 /**
  * struct swiotlb_own - the allocator of a device
  * @mem:	The allocator.
- * @nqueues:	Queues over which the device maps. With @nslots protected by swiotlb_own_lock.
- * @nslots:	Slots that the device may have in flight.
+ * @nqueues:	Number of queues that map for the device. Protected by swiotlb_own_lock.
+ * @nslots:	Slots that the device may have in flight. Protected by swiotlb_own_lock.
  * @shrinker:	Called when memory is short; may be %NULL.
  * @kobj:	Directory of the allocator in sysfs; may be %NULL.
- * @end_work:	Frees it, when the device no longer exists.
+ * @end_work:	Frees the allocator after the device was released.
  */
 struct swiotlb_own {
 	struct swiotlb_mem mem;
@@ -79,8 +79,8 @@ static struct swiotlb_own *to_swiotlb_own(struct io_tlb_mem *pub)
 }
 
 /*
- * Keep room for the first pool within the common limit, if half of that remains for all; or less
- * than before.
+ * Keep room for the first pool within the common limit, if half of the limit remains for others.
+ * Less than before can always be kept.
  */
 static void swiotlb_own_keep(struct swiotlb_mem *mem, unsigned long nslots)
 {
@@ -100,13 +100,13 @@ static void swiotlb_own_keep(struct swiotlb_mem *mem, unsigned long nslots)
 		swiotlb_mem_made_room(mem);
 }
 
-/* %false while it has pools: the worker of growth.c frees their memory. */
+/* Returns %false while the allocator has pools: its worker has to free their memory first. */
 static bool swiotlb_own_end(struct swiotlb_own *own)
 {
 	struct swiotlb_mem *mem = &own->mem;
 	unsigned long used;
 
-	/* Another device may soon have this name. */
+	/* Remove the directories even if pools remain: the device no longer exists. */
 	debugfs_remove(mem->debugfs);
 	mem->debugfs = NULL;
 	swiotlb_sysfs_del(own->kobj);
@@ -124,10 +124,10 @@ static bool swiotlb_own_end(struct swiotlb_own *own)
 		return false;
 	}
 
-	/* It queues the worker. */
+	/* Free the shrinker first: it queues the worker. */
 	if (own->shrinker)
 		shrinker_free(own->shrinker);
-	/* It may still be freeing the last pool. */
+	/* The worker may still be freeing the last pool. */
 	cancel_delayed_work_sync(&mem->growth.work);
 	swiotlb_magazines_stop(&mem->cache);
 	kfree(own);
@@ -139,12 +139,12 @@ static void swiotlb_own_end_work(struct work_struct *work)
 	struct swiotlb_own *own = container_of(to_delayed_work(work),
 					       struct swiotlb_own, end_work);
 
-	/* Look again whether leaked mappings have ended. */
+	/* Try again later: the worker may free the pools, or leaked mappings may end. */
 	if (!swiotlb_own_end(own))
 		queue_delayed_work(system_dfl_wq, &own->end_work, SWIOTLB_TICK);
 }
 
-/* At most half of its slots should be in use, and no pool is smaller than that. */
+/* Set the limit so that at most half of the slots are in use, but not below the smallest pool. */
 static void swiotlb_own_count(struct swiotlb_own *own, int nqueues, long nslots)
 {
 	struct swiotlb_mem *mem = &own->mem;
@@ -162,7 +162,7 @@ static void swiotlb_own_count(struct swiotlb_own *own, int nqueues, long nslots)
 		swiotlb_own_keep(mem, own->nslots ? min(most, SWIOTLB_FIRST_SLOTS) : 0);
 }
 
-/* The device finds the common boot pool by @start: it may have mappings there. */
+/* The device still finds the common boot pool by @pub: it may have mappings there. */
 static void swiotlb_own_init(struct swiotlb_mem *mem, struct swiotlb_mem *common)
 {
 	swiotlb_mem_init(mem);
@@ -197,7 +197,7 @@ static struct swiotlb_own *swiotlb_own_create(struct device *dev, enum swiotlb_r
 	return own;
 }
 
-/* Another driver, or another host of the controller, may use the device, too. */
+/* Another driver, or another host of the controller, may have made the allocator already. */
 static struct swiotlb_own *swiotlb_own_get(struct device *dev)
 {
 	struct swiotlb_mem *low = &swiotlb_default_mem;
@@ -213,16 +213,17 @@ static struct swiotlb_own *swiotlb_own_get(struct device *dev)
 
 /**
  * swiotlb_device_allocate() - give a device an allocator of its own
- * @dev:	Device. Nothing is done if it has a restricted pool, if it does not reach all
- *		pools that would be made for it, or if swiotlb= does not ask for that.
- * @nqueues:	Queues over which the caller maps.
- * @bytes:	The most that the caller will have mapped at one time. If the device has an
- *		allocator of its own, its limit is raised by that.
+ * @dev:	Device. Nothing is done without swiotlb=own, if the device has a restricted pool,
+ *		if the default allocator cannot grow, or if the device does not reach all of its
+ *		pools.
+ * @nqueues:	Number of queues that map for the caller.
+ * @bytes:	The most that the caller will have mapped at one time. The values of several
+ *		callers are added.
  *
- * Pools are added when the device bounces. The allocator ends with the device.
+ * Pools are added when the device bounces. The allocator is freed after the device.
  *
  * Context: Process context.
- * Return: %true if the caller counts, until swiotlb_device_reduce().
+ * Return: %true if the values were added. swiotlb_device_reduce() subtracts them.
  */
 bool swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t bytes)
 {
@@ -244,12 +245,12 @@ bool swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t by
 }
 
 /**
- * swiotlb_device_reduce() - a caller of swiotlb_device_allocate() has ended
+ * swiotlb_device_reduce() - subtract the values of swiotlb_device_allocate()
  * @dev:	Device. Nothing is done if it no longer uses an allocator of its own.
  * @nqueues:	As in that call, which has returned %true.
  * @bytes:	As in that call.
  *
- * The allocator stays, and its pools until they are not needed.
+ * The allocator stays. Its pools stay as long as they are needed.
  *
  * Context: Process context.
  */
@@ -264,8 +265,8 @@ void swiotlb_device_reduce(struct device *dev, unsigned int nqueues, size_t byte
 }
 
 /**
- * swiotlb_mem_release() - the device that used an allocator no longer exists
- * @pub:	The allocator, which is ended if it belonged to the device; may be %NULL.
+ * swiotlb_mem_release() - free the allocator of a device that was released
+ * @pub:	The allocator, which is freed only if it is the device's own; may be %NULL.
  *
  * Context: Any. Nothing is mapped or unmapped for the device any more.
  */

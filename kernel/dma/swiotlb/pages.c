@@ -10,7 +10,7 @@
  * @vaddr:	Virtual address, page-aligned.
  * @bytes:	Size, a multiple of the page size.
  *
- * Only this function and swiotlb_encrypt() change the encryption of memory.
+ * The engine changes the encryption of memory only here and in swiotlb_encrypt().
  *
  * Context: Process context, or boot.
  * Return: 0 or an error. After an error, some of the pages may be decrypted.

@@ -24,7 +24,7 @@ enum swiotlb_source {
 /**
  * struct swiotlb_pages - memory of a pool made at run time
  * @bytes:	Size, in whole pages.
- * @shared:	Decrypt it when it is allocated, encrypt it when it is freed.
+ * @shared:	Decrypt the memory when it is allocated, encrypt it when it is freed.
  * @last:	Highest physical address that the memory may have.
  * @nid:	Preferred node.
  * @gfp:	As for alloc_pages(), without a zone.
@@ -54,9 +54,9 @@ int swiotlb_pages_alloc(struct swiotlb_pages *pages);
 bool swiotlb_pages_free(const struct swiotlb_pages *pages);
 
 /*
- * Clear whole pages for a pool, and decrypt them if they are @shared. They are cleared first:
- * neither a device nor the hypervisor may read their former contents, and decryption keeps
- * these on some platforms. Returns 0, or an error of swiotlb_decrypt().
+ * Clear whole pages for a pool, then decrypt them if they are @shared. Neither a device nor the
+ * hypervisor may read their former contents, which decryption preserves on some platforms.
+ * Returns 0, or an error of swiotlb_decrypt().
  */
 static inline int swiotlb_pages_prepare(void *vaddr, size_t bytes, bool shared)
 {
@@ -65,7 +65,7 @@ static inline int swiotlb_pages_prepare(void *vaddr, size_t bytes, bool shared)
 }
 
 #ifndef CONFIG_CONTIG_ALLOC
-/* <linux/gfp.h> declares these only with the option. */
+/* <linux/gfp.h> declares these only with CONFIG_CONTIG_ALLOC. */
 static inline struct page *alloc_contig_pages(unsigned long npages, gfp_t gfp,
 					      int nid, nodemask_t *mask)
 {

@@ -27,9 +27,8 @@ static void swiotlb_param_log_size(const char *how)
 }
 
 /*
- * An architecture asks for the size that a busy guest needs. If pools can be added, that
- * size is part of the limit instead, see swiotlb_limit_nslots(), so that an idle guest keeps
- * its memory.
+ * An architecture asks for the size that a busy guest needs. If pools can be added, that size
+ * raises the limit instead, so that an idle guest keeps its memory: see swiotlb_limit_nslots().
  */
 static unsigned long swiotlb_param_choose(void)
 {
@@ -47,7 +46,7 @@ static unsigned long swiotlb_param_choose(void)
 
 /*
  * Choose the size of the boot pool, and round it up for its areas, which have the same size
- * and room for the largest mapping. A dynamic pool is not rounded up, but gets fewer areas.
+ * and room for the largest mapping. A pool that starts small gets fewer areas instead.
  */
 static void swiotlb_param_update(bool new_nareas)
 {
@@ -56,7 +55,7 @@ static void swiotlb_param_update(bool new_nareas)
 			    SWIOTLB_MAX_SLOTS;
 
 	swiotlb_param.nslots = nslots;
-	if (swiotlb_param.nareas && !swiotlb_param.dynamic)
+	if (swiotlb_param.nareas && !swiotlb_param.dynamic && !swiotlb_param_starts_small())
 		swiotlb_param.nslots = roundup_pow_of_two(max(nslots, min));
 
 	if (!new_nareas)
@@ -84,8 +83,8 @@ unsigned int swiotlb_param_nareas(void)
 }
 
 /*
- * Returns the size in bytes, or an error. The unit of a number without a suffix is
- * 1 << @shift bytes. Not memparse(), which does not detect an overflow.
+ * Returns the size in bytes, or an error. The unit of a number without a suffix is 1 << @shift
+ * bytes. This does not use memparse(), which does not detect an overflow.
  */
 static s64 __init swiotlb_param_bytes(char *token, unsigned int shift)
 {
@@ -175,9 +174,9 @@ static bool __init swiotlb_param_word(char *token)
 /*
  * [<slots>|<size>][,<areas>][,force|noforce|dynamic|own|track_hiwater|max=<size>]...
  *
- * Words may be in any order, also before the numbers: the first number is always the number
- * of slots. An empty field counts as a number: "swiotlb=,4" sets only the areas. Settings of
- * several swiotlb= are combined.
+ * Words may be in any order, also before the numbers: the first number is always the size. An
+ * empty field counts as a number: "swiotlb=,4" sets only the areas. Settings of several swiotlb=
+ * are combined.
  */
 VISIBLE_IF_KUNIT int __init swiotlb_setup(char *str)
 {
@@ -212,8 +211,8 @@ early_param("swiotlb", swiotlb_setup);
 /**
  * swiotlb_param_fixed_size() - choose the size of a pool that cannot grow
  *
- * The small boot pool of swiotlb=dynamic would be too small, and so would a pool smaller
- * than the architecture asks for.
+ * Ignore "own", and "dynamic" unless swiotlb= also gives a size: the pool must hold the whole
+ * load. If the command line gives no size, use the full size that the architecture asks for.
  *
  * Context: Boot, before the pool is made.
  */
@@ -250,9 +249,9 @@ unsigned long swiotlb_size_or_default(void)
  * swiotlb_adjust_size() - let an architecture choose the size of the boot pool
  * @size:	Bytes.
  *
- * Only the first call has an effect. A size in swiotlb= takes precedence, and so does
- * "dynamic" if the pool can grow. A pool that can grow is not made larger than the default:
- * then @size only raises the limit.
+ * Only the first call has an effect. A size in swiotlb= takes precedence, and so does "dynamic"
+ * if the pool can grow. If pools can be added, the boot pool is not made larger than the
+ * default: then @size only raises the limit.
  *
  * Context: Boot, before the pool is made.
  */

@@ -17,7 +17,7 @@
  * @noforce:	Bounce no DMA.
  * @dynamic:	Boot with a small pool.
  * @fixed:	The pool cannot grow on this platform.
- * @own:	A device that bounces gets pools of its own.
+ * @own:	Devices get allocators of their own.
  * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
  * @track_hiwater: Keep the peak of slots in use.
  *
@@ -45,7 +45,7 @@ int swiotlb_setup(char *str);
 unsigned int swiotlb_param_nareas(void);
 void swiotlb_param_fixed_size(void);
 
-/* Can pools be added, and has the administrator not chosen a size? Then the boot pool is small. */
+/* Is the boot pool small, since pools can be added and swiotlb= gives no size? */
 static inline bool swiotlb_param_starts_small(void)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && !swiotlb_param.fixed &&

@@ -5,7 +5,7 @@
 
 #include "pool.h"
 
-/* Pools by number. A cell of a magazine has room for the number only. 0 is not used. */
+/* Pools by number. A cell of a magazine has room for the number only. Number 0 is not used. */
 struct io_tlb_pool *swiotlb_pool_table[SWIOTLB_MAX_POOLS] __read_mostly;
 
 /**
@@ -45,7 +45,7 @@ bool swiotlb_pool_may_number(void)
 }
 
 /**
- * swiotlb_limit_nareas() - limit the number of areas so that each holds the largest mapping
+ * swiotlb_limit_nareas() - reduce the number of areas so that each holds the largest mapping
  * @nareas:	Number of areas wanted; 0 counts as 1.
  * @nslots:	Slots of the pool.
  *
@@ -78,14 +78,14 @@ size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas)
 	unsigned int shift = swiotlb_area_shift(nslots, nareas);
 	size_t stride = swiotlb_area_bytes(1U << shift);
 
-	/* kmalloc() aligns by the largest power of two that divides the size. */
+	/* kmalloc() aligns memory to the largest power of two that divides the size. */
 	return ALIGN(stride * DIV_ROUND_UP(nslots, 1UL << shift) +
 		     array_size(sizeof(atomic64_t), nslots), SMP_CACHE_BYTES);
 }
 
 /**
  * swiotlb_pool_init() - initialize a pool for a range of memory
- * @pool:	The pool. The caller sets the members that are not set here.
+ * @pool:	The pool. Members that are not set here are 0, or set by the caller.
  * @meta:	swiotlb_pool_meta_bytes() zeroed bytes, aligned to a cache line.
  * @start:	Physical address of the range, page-aligned.
  * @vaddr:	Virtual address of the range.
@@ -93,8 +93,8 @@ size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas)
  * @nareas:	Areas wanted, a power of two. The size of an area is a power of two, too:
  *		a pool of another size may have fewer areas, and a smaller last one.
  *
- * Context: @pool is not shared yet. The memory of the range is cleared: a device must not
- * read its former contents.
+ * Context: @pool is not shared yet. The caller has cleared the range: a device must not read its
+ * former contents.
  */
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 		       void *vaddr, unsigned long nslots, unsigned int nareas)
@@ -218,7 +218,7 @@ void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 	unsigned int area_index = index >> pool->area_shift;
 	unsigned int first = area_index << pool->area_shift;
 
-	/* Once its last slot is free, the pool may be freed: RCU delays that until the return. */
+	/* When the last slot is free, the pool may be freed. RCU delays that until the return. */
 	guard(rcu)();
 	swiotlb_area_free(swiotlb_pool_area(pool, area_index), index - first,
 			  nslots, cell, value);

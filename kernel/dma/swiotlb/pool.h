@@ -14,9 +14,9 @@
 struct swiotlb_mem;
 
 /*
- * State of a pool. No search takes slots from a closed pool, but a map may still take its
- * buffers from a magazine until they are drained. A transient pool holds one mapping, a large
- * pool one or more large mappings.
+ * State of a pool. No search takes slots from a closed pool, but a map may take its buffers from
+ * a magazine until the magazine is drained. A transient pool holds one mapping, a large pool one
+ * or more large mappings.
  */
 enum swiotlb_pool_state {
 	SWIOTLB_POOL_OPEN,
@@ -29,7 +29,7 @@ enum swiotlb_pool_state {
  * struct io_tlb_pool - a physically contiguous range of slots
  * @start:	Physical address of the first byte.
  * @vaddr:	Virtual address of the first byte.
- * @records:	One word a slot for the mappings; see record.h.
+ * @records:	One word for each slot; see record.h.
  * @mem:	Allocator that the pool belongs to.
  * @areas:	The areas, each @area_stride bytes.
  * @area_stride: Bytes from one area to the next, their bitmaps included.
@@ -44,8 +44,8 @@ enum swiotlb_pool_state {
  * @segment_mask: 2^n - 1 if memory is contiguous for devices only within segments of 2^n
  *		slots from the first slot of the pool on; otherwise %SWIOTLB_NO_BOUNDARY.
  * @node:	Member of the list of its mem's pools.
- * @hash:	Member of the table of transient pools, or of pools about to be freed.
- * @idle:	When a large mapping in it ended last, in jiffies.
+ * @hash:	Member of the table of transient pools, or of a list of pools to free.
+ * @idle:	When the last large mapping in the pool ended, in jiffies.
  * @free_work:	Frees a transient pool after a grace period.
  *
  * Constant once the pool is published, except @state, @node, @hash, @idle and @free_work.
@@ -93,8 +93,8 @@ void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 			  unsigned int nslots, atomic_t *cell, int value);
 
 /*
- * Release the number of a pool. No magazine and no entry of the index has the number, and a
- * grace period has ended since then.
+ * Release the number of a pool. It must have been in no magazine and in no entry of the index
+ * for a grace period.
  */
 static inline void swiotlb_pool_unnumber(struct io_tlb_pool *pool)
 {
@@ -113,7 +113,7 @@ static inline bool swiotlb_pool_is_open(const struct io_tlb_pool *pool)
 	return READ_ONCE(pool->state) == SWIOTLB_POOL_OPEN;
 }
 
-/* Is it a transient or a large pool? Searches for room skip these. */
+/* Is the pool transient or large? Searches for room skip such pools. */
 static inline bool swiotlb_pool_is_apart(const struct io_tlb_pool *pool)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&
@@ -154,8 +154,8 @@ static inline bool swiotlb_pool_lookup_head(const struct io_tlb_pool *pool,
 }
 
 /*
- * Find the mapping that contains @tlb_addr. Returns %false if there is none. The caller owns
- * the mapping, so it needs no lock: no other code may unmap it meanwhile.
+ * Find the mapping that contains @tlb_addr. Returns %false if there is none. The caller owns the
+ * mapping and needs no lock: no other code may unmap it meanwhile.
  */
 static inline bool swiotlb_pool_lookup(const struct io_tlb_pool *pool,
 				       phys_addr_t tlb_addr,

@@ -17,10 +17,10 @@
  *	                +-----------------+
  *	                      reopen
  *
- * A large pool is in the list, but not open, until it is closed.
+ * A large pool is in the state large, instead of open, until it is closed.
  *
- * No search finds a closed pool. Its buffers are drained from magazines and depots,
- * and a buffer that is unmapped goes to its area.
+ * No search finds a closed pool. Its buffers are drained from magazines and depots, and a buffer
+ * that is unmapped is freed to its area.
  *
  * When may a pool be freed? A buffer that is mapped, in a magazine or in a depot is counted
  * by its area; a buffer that is free in its area is only found by a search. So, with @used as
@@ -48,22 +48,22 @@
  * no RCU, since @used is not 0.
  *
  * __swiotlb_find_pool() reads the index without RCU. If its caller has mapped the address, the
- * pool is not freed. If the address is in no bounce buffer, the result is %NULL, since the
- * index is cleared long before the memory of a pool has a new owner.
+ * pool is not freed. If the address is in no bounce buffer, the result is %NULL, since the index
+ * is cleared before the memory of a pool can have a new owner.
  */
 
 /**
  * DOC: Index
  *
- * Pools made at run time begin and end on a multiple of 2 MiB. For each piece of memory of
- * that size the index has the number of its pool, and swiotlb_pool_table has the pool. A lookup
- * takes three dependent loads (index, number, pool) for any number of pools, and no lock. An
- * xarray of these pieces takes as many up to 8 GiB, and one more for each factor of 64. Each
- * sync and unmap would pay for that: with 16 pools a lookup takes 5.9 ns, in an xarray 7.5 ns
- * in 4 GiB of memory, 10.8 ns in 64 GiB, and 14.3 ns in 1 TiB
+ * Pools made at run time begin and end on a multiple of 2 MiB. For each piece of memory of that
+ * size the index has the number of its pool, and swiotlb_pool_table has the pool. A lookup takes
+ * three dependent loads (index, number, pool) for any number of pools, and no lock. An xarray of
+ * these pieces takes as many in up to 8 GiB of memory, and one more for each factor of 64. Each
+ * sync and unmap would be slower: with 16 pools a lookup takes 5.9 ns, in an xarray 7.5 ns in 4
+ * GiB of memory, 10.8 ns in 64 GiB, and 14.3 ns in 1 TiB
  * (tools/testing/swiotlb/bench/xarray.patch).
  *
- * Boot pools are only page-aligned: swiotlb_find_pool() compares their addresses. Transient
+ * Boot pools may be only page-aligned: swiotlb_find_pool() compares their addresses. Transient
  * pools are only page-aligned, too, and not larger than a piece: they are in a hash table, by
  * the piece in which they begin.
  */
@@ -95,9 +95,8 @@ static unsigned long swiotlb_index_piece(phys_addr_t paddr)
 }
 
 /*
- * Allocate the index, with the first pool. It has 2 bytes for each 2 MiB of memory. It does not
- * cover memory that is hot-plugged above all other memory: swiotlb_growth_enable() excludes
- * pools there.
+ * Allocate the index before the first pool. It has 2 bytes for each 2 MiB of memory, but none
+ * for memory that is hot-plugged above all other: swiotlb_growth_enable() excludes pools there.
  */
 static int swiotlb_index_prepare(void)
 {
@@ -225,7 +224,7 @@ bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
 /**
  * swiotlb_pools_prepare() - can another pool be added?
  *
- * Ask before a pool is made: its memory is expensive.
+ * Call this before a pool is made, since making it is expensive.
  *
  * Context: Process context, swiotlb_pools_lock is held.
  * Return: 0; -ENOMEM if the index cannot be allocated; or -ENOSPC if there are too many pools.
@@ -248,8 +247,8 @@ int swiotlb_pools_prepare(void)
  * fall idle first.
  *
  * Context: Process context, swiotlb_pools_lock is held. swiotlb_pools_prepare() has returned 0.
- * Return: 0; -ENOSPC if another worker has taken the last number meanwhile; or -EINVAL if the
- * pool is not aligned, or lies outside of the index.
+ * Return: 0; -ENOSPC if the last number was taken meanwhile; or -EINVAL if the pool is not
+ * aligned, or lies outside of the index.
  */
 int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {

@@ -13,10 +13,10 @@ struct swiotlb_pages;
  * struct swiotlb_pools - the pools of an allocator
  * @list:	All pools except transient ones, the oldest first. Changed under
  *		swiotlb_pools_lock, read under RCU.
- * @held:	Slots of all pools in @list, and of those that are being made or freed: each
- *		counts once, from the decision to make it until its memory is free. Changed
- *		under swiotlb_pools_lock, read without it.
- * @closed:	Slots of closed pools in @list, in the same way.
+ * @held:	Slots of all pools in @list, and of those that are being made or freed: a pool
+ *		counts from the decision to make it until its memory is freed. Changed under
+ *		swiotlb_pools_lock, read without it.
+ * @closed:	Slots of closed pools in @list. Changed and read as @held.
  */
 struct swiotlb_pools {
 	struct list_head list;

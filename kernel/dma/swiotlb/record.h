@@ -21,20 +21,20 @@
  *	set for a large mapping, bits 52..0 the original address without its lowest 11
  *	bits.
  * tail
- *	Bits 63 and 62 are 11. Follows a long record: bits 38..30 are the number
- *	of padding slots, bits 29..11 the size in bytes, bits 10..0 the
- *	lowest bits of the address. A large mapping has a second tail: bits 61..36
- *	are the number of slots, bits 35..0 the size in bytes.
+ *	Bits 63 and 62 are 11. A tail follows a long record: bits 38..30 are the number of
+ *	padding slots, bits 29..11 the size in bytes, bits 10..0 the lowest bits of the
+ *	address. A large mapping has a second tail: bits 61..36 are the number of slots,
+ *	bits 35..0 the size in bytes.
  * free
  *	All bits set.
  *
  * A word is short or long while a mapping begins at its slot. All other words are free or a
- * tail, which may be left over from an earlier mapping. An unmap sets the first word to free
- * by an atomic exchange: if several CPUs unmap an address, one of them succeeds, and owns the
+ * tail, which may be left over from an earlier mapping. An unmap sets the first word to free by
+ * an atomic exchange. If several CPUs unmap an address, only one succeeds, and then owns the
  * slots.
  *
- * An original address of more than 63 - %IO_TLB_SHIFT bits, above 4 PiB, does not fit in
- * the short form: such a mapping gets a second slot.
+ * An original address of more than 63 - %IO_TLB_SHIFT bits (4 PiB or more) does not fit in the
+ * short form: such a mapping has at least two slots.
  */
 
 #define SWIOTLB_RECORD_FREE		(~0ULL)

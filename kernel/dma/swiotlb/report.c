@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Maps that fail: each is counted and traced, and logged at a limited rate.
+ * Count and trace maps that fail, and log them at a limited rate.
  */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
@@ -19,7 +19,8 @@ static const char *const swiotlb_causes[] = {
 /**
  * swiotlb_failed() - count and trace a map that fails
  * @dev:	Device.
- * @cause:	Why it fails: misaligned means that alignment and boundary exclude each other.
+ * @cause:	Why it fails. MISALIGNED: no address satisfies both the alignment and the
+ *		boundary.
  * @bytes:	Size that was wanted.
  * @attrs:	DMA attributes.
  *
@@ -45,8 +46,8 @@ bool swiotlb_failed(struct device *dev, enum swiotlb_event cause, size_t bytes,
 }
 
 /*
- * Count the slots that the device could use. Those in magazines count as in use, but the
- * failed map has just drained the magazines. Only for messages, since this walks over areas.
+ * Count the slots of pools that the device can use, for messages only. Those in magazines count
+ * as in use, but the magazines of a crowded allocator are almost empty.
  */
 static void swiotlb_count_slots(const struct swiotlb_mem *mem, enum swiotlb_reach reach,
 				unsigned long *total, unsigned long *used)
@@ -81,7 +82,7 @@ static bool swiotlb_limit_prevents(struct swiotlb_mem *widest, struct device *de
  * @reach:	Pools that the device can use.
  * @attrs:	DMA attributes.
  *
- * The message begins with the same words in all cases, since monitors look for these.
+ * The message begins with the same words in all cases, since log monitors search for these.
  *
  * Context: Any.
  */

@@ -7,7 +7,7 @@
 
 #include "slots.h"
 
-/* Original address of an allocation, which has no original and is never copied. */
+/* Original address of coherent memory, which has no original and is never copied. */
 #define SWIOTLB_NO_ORIG_ADDR	((phys_addr_t)-1)
 
 /**
@@ -44,15 +44,15 @@ static inline bool swiotlb_request_fits(const struct swiotlb_request *req,
 }
 
 /*
- * Can a pool of any size have room for the request? The lowest aligned position in a segment
- * is that of @align. If a run crosses the boundary from there, it does so from all others.
+ * Can a pool of any size have room for the request? @align is the lowest aligned position in a
+ * segment. If a run from there crosses the boundary, so do all others.
  */
 static inline bool swiotlb_request_possible(const struct swiotlb_request *req)
 {
 	return swiotlb_request_fits(req, req->align);
 }
 
-/* Is the request larger than any area? Then it needs a large pool. */
+/* Has the request more than %SWIOTLB_MAX_SLOTS slots? Then it needs a large pool. */
 static inline bool swiotlb_request_is_large(const struct swiotlb_request *req)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&

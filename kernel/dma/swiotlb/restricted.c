@@ -12,8 +12,8 @@
 
 /**
  * swiotlb_free_from_pool() - free pages of a restricted pool
- * @dev:	Device that they were allocated for.
- * @tlb_addr:	Their physical address.
+ * @dev:	Device that the pages were allocated for.
+ * @tlb_addr:	Physical address of the pages.
  * @pool:	The pool, from swiotlb_find_pool().
  *
  * Context: Any.
@@ -37,9 +37,9 @@ void swiotlb_free_from_pool(struct device *dev, phys_addr_t tlb_addr,
  * @attrs:	__DMA_ATTR_ALLOC_CC_SHARED for decrypted memory.
  *
  * Context: Any.
- * Return: The first page, or %NULL if the pool is full, or if @attrs and the pool differ in
- * encryption. A failure is traced as swiotlb_failed, and logged at a limited rate unless
- * %DMA_ATTR_NO_WARN is set.
+ * Return: The first page, or %NULL if the pool is full, the request can never fit, or @attrs and
+ * the pool differ in encryption. A failure is traced as swiotlb_failed, and logged at a limited
+ * rate unless %DMA_ATTR_NO_WARN is set.
  */
 struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 {
@@ -96,12 +96,12 @@ struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 
 /**
  * swiotlb_free() - free pages if they are from a restricted pool
- * @dev:	Device that they were allocated for.
+ * @dev:	Device that the pages were allocated for.
  * @page:	First page.
  * @size:	Bytes.
  *
  * Context: Any.
- * Return: %false if they are not from a restricted pool.
+ * Return: %false if the pages are not from a restricted pool.
  */
 bool swiotlb_free(struct device *dev, struct page *page, size_t size)
 {
@@ -114,9 +114,9 @@ bool swiotlb_free(struct device *dev, struct page *page, size_t size)
 }
 
 /*
- * Areas of 1 MiB or more. Coherent memory is aligned to its size, so it never crosses a
- * multiple of the largest mapping. If the pool begins on one, so does each area, and all
- * coherent memory that fits in one area fits in several. Otherwise use one area.
+ * Use areas of 1 MiB or more if the pool, and so each area, begins on a multiple of the largest
+ * mapping. Coherent memory is aligned to its size, and never crosses such a multiple, so no room
+ * is lost at the ends of areas. Otherwise use one area.
  */
 static unsigned int swiotlb_rmem_nareas(phys_addr_t start, unsigned long nslots)
 {
@@ -130,7 +130,7 @@ static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 {
 	struct swiotlb_mem *mem __free(kfree) = kzalloc_obj(*mem);
 	bool shared = cc_platform_has(CC_ATTR_MEM_ENCRYPT);
-	/* Memory is decrypted by pages. The rest of the first and the last may belong to others. */
+	/* Only whole pages can be decrypted. Others may use the rest of the first and the last. */
 	phys_addr_t start = PAGE_ALIGN(rmem->base);
 	phys_addr_t end = max(PAGE_ALIGN_DOWN(rmem->base + rmem->size), start);
 	size_t bytes = end - start;

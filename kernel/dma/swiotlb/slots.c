@@ -8,9 +8,9 @@
 /**
  * DOC: First fit, with hints
  *
- * A search takes the lowest run that fits. This packs the area, and reuses buffers that were
- * freed recently and are still in a cache. To skip words without room, each area has a hint
- * for each order o up to %SWIOTLB_MAX_HINT_ORDER, a lower bound::
+ * A search takes the lowest run that fits. This packs the area, and often reuses buffers that
+ * are still in a cache. To skip words without room, each area has a hint for each order o up to
+ * %SWIOTLB_MAX_HINT_ORDER, a lower bound::
  *
  *	no free, naturally aligned block of 2^o slots begins below hint[o]
  *
@@ -20,8 +20,8 @@
  * with n >= 2^(o+1) - 1 contains an aligned block of 2^o slots, and begins less than 2^o slots
  * before that block. So all other searches begin 2^o - 1 slots before the lowest free block.
  *
- * A search that finds no run of n slots at all sets @longest to n - 1. Requests of n or
- * more slots then skip the area until a run long enough becomes free.
+ * A search that finds no run of n slots at all sets @longest to n - 1. Requests of n or more
+ * slots then skip the area until a longer run becomes free.
  */
 
 /*
@@ -53,7 +53,7 @@ static unsigned int swiotlb_slots_find_block(struct swiotlb_slots *slots,
 	return slots->hint[order];
 }
 
-/* If a run at @index crosses a boundary, return the first slot after it, otherwise @index. */
+/* If a run at @index crosses a boundary, return the first slot after the boundary, else @index. */
 static unsigned int swiotlb_fit_skip(const struct swiotlb_fit *fit,
 				     unsigned int index)
 {
@@ -104,7 +104,7 @@ void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
 		.nslots = nslots,
 		.longest = UINT_MAX,
 	};
-	/* A search for a block reads whole words: the bits after the last slot must be set. */
+	/* A search for a block reads whole words, so set the bits after the last slot. */
 	bitmap_set(used, nslots, -nslots % BITS_PER_LONG);
 }
 
@@ -134,7 +134,7 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
 			return SWIOTLB_NO_SLOT;
 	}
 
-	/* Each run contains a block of this order, and begins less than a block before it. */
+	/* Each run contains such a block, and begins at most (1 << order) - 1 slots before it. */
 	order = min(ilog2(fit->nslots + 1) - 1, SWIOTLB_MAX_HINT_ORDER);
 	first = swiotlb_slots_find_block(slots, order);
 	first -= min(first, (1U << order) - 1);
@@ -152,7 +152,7 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
  * @index:	First slot of the run.
  * @nslots:	Length of the run.
  *
- * Context: The area's lock is held, without a break since swiotlb_slots_find().
+ * Context: The area's lock has been held since swiotlb_slots_find().
  */
 void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index,
 			 unsigned int nslots)
@@ -222,8 +222,8 @@ bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index,
  * change. Other head bits may.
  *
  * Context: Any, without the area's lock.
- * Return: The nearest head at or below @index, or %SWIOTLB_NO_SLOT. If @index is free,
- * that is the head of another run.
+ * Return: The nearest head at or below @index, or %SWIOTLB_NO_SLOT. If @index is free, that head
+ * belongs to another run.
  */
 unsigned int swiotlb_slots_head(const struct swiotlb_slots *slots,
 				unsigned int index)

@@ -8,8 +8,8 @@
 #include "internal.h"
 
 /*
- * Slots of the largest mapping, except in large pools. Only the last area of a pool, or its
- * only one, may be smaller.
+ * Slots of the largest mapping outside large pools. Every area but the last one of a pool has at
+ * least as many.
  */
 #define SWIOTLB_MAX_SLOTS	IO_TLB_SEGSIZE
 #define SWIOTLB_NO_SLOT		UINT_MAX

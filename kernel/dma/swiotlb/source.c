@@ -21,7 +21,7 @@ static struct page *swiotlb_cma_take(const struct swiotlb_pages *pages)
 
 /*
  * Allocate memory that is aligned to its size, or at least to 2 MiB if it is larger.
- * alloc_contig_pages() aligns powers of two only: for other sizes, free the excess.
+ * alloc_contig_pages() aligns only powers of two: for other sizes, trim a larger allocation.
  */
 static struct page *swiotlb_contig_take(const struct swiotlb_pages *pages, gfp_t gfp)
 {
@@ -95,9 +95,9 @@ static struct page *swiotlb_pages_below(const struct swiotlb_pages *pages)
 }
 
 /*
- * Use CMA last, since displays, cameras and coherent allocations have no other source. All
- * sources except the page allocator migrate pages, which waits for their I/O. CMA holds a
- * lock meanwhile, so even a caller that migrates nothing may have to wait for that I/O.
+ * Use CMA last, since displays, cameras and coherent allocations need it more. Except for the
+ * page allocator, all sources migrate pages, which waits for I/O on these pages. CMA holds a
+ * lock meanwhile, so even a caller that migrates nothing may wait for that I/O.
  */
 static struct page *swiotlb_pages_find(struct swiotlb_pages *pages)
 {
@@ -132,7 +132,7 @@ static int swiotlb_pages_alloc_atomic(struct swiotlb_pages *pages)
 
 /**
  * swiotlb_pages_alloc() - allocate memory for a pool
- * @pages:	The request; the result is filled in on success.
+ * @pages:	The request. On success, the result is filled in.
  *
  * The memory is cleared. Decryption sleeps: if @pages->gfp forbids that, decrypted memory
  * comes from the atomic coherent pools.
@@ -157,7 +157,7 @@ int swiotlb_pages_alloc(struct swiotlb_pages *pages)
 	pages->vaddr = phys_to_virt(pages->start);
 	if (!swiotlb_pages_prepare(pages->vaddr, pages->bytes, pages->shared))
 		return 0;
-	/* Some of the pages may be decrypted: encrypt all. */
+	/* Some of the pages may be decrypted: encrypt all of them again. */
 	return swiotlb_pages_free(pages) ? -EIO : -ENOTRECOVERABLE;
 }
 

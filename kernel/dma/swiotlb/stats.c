@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The numbers of an allocator that can be read, and their files in debugfs.
+ * Statistics of an allocator, and their files in debugfs.
  */
 
 #include "param.h"
@@ -31,7 +31,7 @@ static void swiotlb_track_peak(atomic_long_t *count, atomic_long_t *most, long n
  * __swiotlb_track() - keep the exact number of slots in use, and its peak
  * @mem:	Allocator.
  * @dev:	Device, which may have no statistics.
- * @nslots:	Slots that were mapped, negative for unmapped.
+ * @nslots:	Slots that were mapped; negative if they were unmapped.
  *
  * The sum of per-CPU peaks would exceed the real peak. The slots of a wider allocator count in
  * the narrower one, which has the files in debugfs.
@@ -49,9 +49,9 @@ void __swiotlb_track(struct swiotlb_mem *mem, struct device *dev, long nslots)
 }
 
 /**
- * swiotlb_stat_reset_peak() - begin to measure a peak again
+ * swiotlb_stat_reset_peak() - reset the peak
  * @data:	Allocator: &struct swiotlb_mem.
- * @val:	0: there is no other value to set it to.
+ * @val:	Must be 0.
  *
  * Context: Any.
  * Return: 0 or -EINVAL.
@@ -89,7 +89,7 @@ const struct swiotlb_event_info swiotlb_event_infos[] = {
 
 static_assert(ARRAY_SIZE(swiotlb_event_infos) == SWIOTLB_NR_EVENTS);
 
-/* A file with a number: the sum of @slots, of @mem, for an allocator and the wider one. */
+/* A file with a number: the sum of @slots over @mem, an allocator and the wider one. */
 #define SWIOTLB_SUM_FILE(name, set, slots)				\
 static int swiotlb_##name##_get(void *data, u64 *val)			\
 {									\
@@ -186,7 +186,7 @@ static int __init swiotlb_debugfs_dir_init(void)
 }
 postcore_initcall(swiotlb_debugfs_dir_init);
 
-/* This runs late: until then, an architecture may free the default pool. */
+/* This runs late, since an architecture may free the boot pool before. */
 static int __init swiotlb_debugfs_init(void)
 {
 	if (swiotlb_default_mem.pub.nslabs)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The numbers of an allocator that can be read.
+ * Statistics of an allocator.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_STATS_H
 #define _KERNEL_DMA_SWIOTLB_STATS_H
@@ -17,7 +17,7 @@ extern const struct swiotlb_event_info swiotlb_event_infos[];
 
 int swiotlb_stat_reset_peak(void *data, u64 val);
 
-/* Node that a pool is on; %NUMA_NO_NODE for a restricted pool where there are no pages. */
+/* Node that a pool is on; %NUMA_NO_NODE for a restricted pool without &struct page. */
 static inline int swiotlb_pool_nid(const struct io_tlb_pool *pool)
 {
 	unsigned long pfn = PHYS_PFN(pool->start);

@@ -8,23 +8,23 @@
 /**
  * DOC: Files in sysfs
  *
- * The allocators low and any have a directory, and each restricted pool, with its name. That
- * of a single device has one until the device ends. The parent is /sys/kernel/mm, where cma/
- * and hugepages/ also show memory that is set aside. Sizes are in bytes.
+ * These have a directory: the allocators low and any, each restricted pool, and each own
+ * allocator until its device is released. The parent is /sys/kernel/mm, where cma/ and
+ * hugepages/ also show memory that is set aside. Sizes are in bytes.
  *
- * All pools of an allocator have the same reach and the same encryption, so the directory
- * has one file for each. Pools may be on different nodes, so one file has the bytes on each
- * node. A directory for each pool would have to be created and removed by the worker;
- * debugfs has a line for each pool.
+ * All pools of an allocator have the same reach and the same encryption, so the directory has
+ * one file for each of these. Pools may be on different nodes, so one file has the bytes on each
+ * node. There is no directory for each pool, since the worker would have to create and remove
+ * it; debugfs has a line for each pool.
  *
  * Every user can read how much memory there is. Only root can read counts of mappings and
  * of bytes, which tell one user about the I/O of another, and addresses.
  *
  * With track_hiwater, each device that has a DMA mask also has a directory. Its numbers are
- * exact, so all CPUs that map for the device write them. They are allocated when the device
- * is added, before its driver can map, and freed when it is released. A device may be
- * removed with mappings in flight: its driver keeps a reference until it has unmapped them.
- * The release logs mappings that are left. Without track_hiwater, map and unmap do no work for
+ * exact, so all CPUs that map for the device write to them. They are allocated when the device
+ * is added, before its driver can map, and freed when the device is released. A device may be
+ * removed with mappings in flight: its driver keeps a reference until it has unmapped them. The
+ * release logs mappings that are left. Without track_hiwater, maps and unmaps do nothing for
  * this.
  */
 
@@ -41,9 +41,9 @@ struct swiotlb_dir {
 /**
  * struct swiotlb_attr - file of an allocator
  * @attr:	The file.
- * @show:	Write its text to a page.
- * @store:	Set it to a value, %NULL if there is none to set.
- * @index:	Which counter it has: &enum swiotlb_event.
+ * @show:	Writes the text of the file to @buf.
+ * @store:	Sets a value; %NULL for a read-only file.
+ * @index:	Counter in the file, &enum swiotlb_event.
  */
 struct swiotlb_attr {
 	struct attribute attr;
@@ -78,7 +78,7 @@ static ssize_t swiotlb_sysfs_store(struct kobject *kobj, struct attribute *attr,
 	return ret ?: len;
 }
 
-/* A number of @slots of the allocator @mem, in bytes. */
+/* Show @slots, a number of slots of @mem, in bytes. */
 #define SWIOTLB_SLOTS_SHOW(name, slots)					\
 static ssize_t swiotlb_##name##_show(struct swiotlb_mem *mem,		\
 				     unsigned int index, char *buf)	\
@@ -101,7 +101,10 @@ static ssize_t swiotlb_event_show(struct swiotlb_mem *mem, unsigned int index, c
 	return sysfs_emit(buf, "%ld\n", atomic_long_read(&mem->events[index]));
 }
 
-/* Under RCU: any user may read this, and must not delay others by swiotlb_pools_lock. */
+/*
+ * Walk the list under RCU: any user may read this file, and must not contend for
+ * swiotlb_pools_lock.
+ */
 static ssize_t swiotlb_npools_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
 {
 	struct io_tlb_pool *pool;
@@ -125,7 +128,7 @@ static u64 swiotlb_node_bytes(struct swiotlb_mem *mem, int nid)
 	return bytes;
 }
 
-/* An array of values of one type, like the file "distance" of a node. */
+/* One number for each node, like the file "distance" in the directory of a node. */
 static ssize_t swiotlb_node_bytes_show(struct swiotlb_mem *mem, unsigned int index,
 				       char *buf)
 {
@@ -177,16 +180,15 @@ static struct attribute *swiotlb_mem_attrs[] = {
 	NULL
 };
 
-/* The size of a device's own allocator tells all users about the I/O of the device. */
+/* The size of an own allocator would tell all users about the I/O of its device. */
 static umode_t swiotlb_attr_mode(const struct swiotlb_mem *mem, const struct attribute *attr)
 {
 	return swiotlb_mem_is_own(mem) ? attr->mode & 0600 : attr->mode;
 }
 
 /*
- * A file that always says 0 would be taken for a measurement. The peak of a wider allocator
- * is included in the peak of the narrower one. If only the platform knows the reach, there is
- * no last address.
+ * Hide a file that would always read 0, as if that had been measured, and the last address if
+ * only the platform knows the reach. The narrower allocator has the peak of both.
  */
 static umode_t swiotlb_mem_attr_mode(struct kobject *kobj, struct attribute *attr, int n)
 {
@@ -211,7 +213,7 @@ static const struct attribute_group swiotlb_mem_group = {
 static struct swiotlb_attr swiotlb_events[SWIOTLB_NR_EVENTS];
 static struct attribute *swiotlb_event_attrs[SWIOTLB_NR_EVENTS + 1];
 
-/* Maps, and memory that outlives the device, are counted for the common allocator. */
+/* Hide what is counted for the common allocator: maps, and lost memory. */
 static umode_t swiotlb_event_mode(struct kobject *kobj, struct attribute *attr, int n)
 {
 	if (swiotlb_mem_is_own(swiotlb_kobj_mem(kobj)) &&
@@ -253,10 +255,10 @@ static struct kobject *swiotlb_kobj;
 /**
  * swiotlb_sysfs_add() - show an allocator in sysfs
  * @mem:	Allocator, which is not freed before swiotlb_sysfs_del().
- * @name:	Of its directory.
+ * @name:	Name of the directory.
  *
- * Context: Process context, not before devices of a device tree are made.
- * Return: The directory, or %NULL: then the allocator works without files.
+ * Context: Process context, after swiotlb_sysfs_dir_init().
+ * Return: The directory, or %NULL. The allocator also works without it.
  */
 struct kobject *swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name)
 {
@@ -278,7 +280,7 @@ struct kobject *swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name)
  * swiotlb_sysfs_del() - remove the directory of an allocator
  * @kobj:	Directory; may be %NULL.
  *
- * Context: Process context: it waits for readers.
+ * Context: Process context, waits for readers.
  */
 void swiotlb_sysfs_del(struct kobject *kobj)
 {
@@ -286,7 +288,10 @@ void swiotlb_sysfs_del(struct kobject *kobj)
 	kobject_put(kobj);
 }
 
-/* This runs before devices of a device tree, whose restricted pools are shown here, too. */
+/*
+ * Must run before devices are created from the device tree: their restricted pools have
+ * directories here, too.
+ */
 static int __init swiotlb_sysfs_dir_init(void)
 {
 	unsigned int i;
@@ -307,7 +312,7 @@ static int __init swiotlb_sysfs_dir_init(void)
 }
 arch_initcall(swiotlb_sysfs_dir_init);
 
-/* This runs late: until then, an architecture may free the default pool. */
+/* This runs late, since an architecture may free the boot pool before. */
 static int __init swiotlb_sysfs_init(void)
 {
 	if (!swiotlb_default_mem.pub.nslabs)
@@ -321,7 +326,7 @@ late_initcall(swiotlb_sysfs_init);
 
 static ssize_t swiotlb_dev_slots_show(const atomic_long_t *nslots, char *buf)
 {
-	/* Mappings from before the device was added are not counted, but their unmaps are. */
+	/* A mapping from before the device was added counts only when it is unmapped. */
 	u64 n = max(atomic_long_read(nslots), 0L);
 
 	return sysfs_emit(buf, "%llu\n", n << IO_TLB_SHIFT);
@@ -394,7 +399,7 @@ void swiotlb_dev_add(struct device *dev)
 }
 
 /**
- * swiotlb_dev_release() - end the statistics of a device
+ * swiotlb_dev_release() - free the statistics of a device
  * @dev:	Device that is released: nothing maps or unmaps for it any more.
  *
  * Context: Any.

@@ -7,8 +7,8 @@
 #include "pages.h"
 
 /*
- * Maximum number of slots from the atomic coherent pools. Maps that cannot sleep need these
- * for decrypted memory, but drivers need them, too, and they never shrink.
+ * Maximum number of slots of memory from the atomic coherent pools, for maps that cannot sleep
+ * and need decrypted memory. Drivers need the atomic pools, too, which never shrink.
  */
 #define SWIOTLB_ATOMIC_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
 
@@ -19,7 +19,7 @@ static void swiotlb_transient_count(struct swiotlb_mem *mem, long nslots, bool a
 		atomic_long_add(nslots, &mem->growth.atomic);
 }
 
-/* The memory of the pool counts towards the limit until it is free. */
+/* The memory of the pool counts towards the limit until it has been freed. */
 static void swiotlb_transient_free_work(struct work_struct *work)
 {
 	struct io_tlb_pool *pool = container_of(to_rcu_work(work),
@@ -97,7 +97,7 @@ static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem,
  * @req:	The request; swiotlb_request_possible() is %true for it.
  * @gfp:	As for alloc_pages(), without a zone. If it forbids sleeping, decrypted memory
  *		comes from the atomic coherent pools.
- * @pool:	Receives the pool, or the reason for a failure: -ENOSPC if the limit did not
+ * @pool:	Receives the pool, or the reason for a failure: -ENOSPC if the limit does not
  *		allow a pool.
  *
  * Context: As for @gfp. The pool is freed in process context, after the unmap.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Maps that find no buffer in a magazine: search areas, wait if the caller can sleep, make a
+ * Maps that find no buffer in a magazine: search areas, wait if the caller can sleep, or make a
  * transient pool.
  */
 
@@ -10,25 +10,25 @@
 /**
  * DOC: Waiting
  *
- * A map with %DMA_ATTR_MAY_SLEEP that finds no room waits for it, once, for a bounded time.
- * Then it searches again, makes a transient pool, or fails. So it ends even if the driver that
- * maps holds all buffers itself. Each entry of a scatterlist is a map: a task that has waited
- * until the timeout does not wait again for the same time, unless a task with the same hash has
- * timed out since then. It does not overtake those that wait, either: while there are any, it
- * only tries a transient pool.
+ * A map with %DMA_ATTR_MAY_SLEEP that finds no room waits once, for a bounded time. Then it
+ * searches again, makes a transient pool, or fails. So the wait ends even if the driver itself
+ * holds all buffers. Each entry of a scatterlist is a map: after a timeout, the task does not
+ * wait again for the same time, unless a task with the same hash has timed out since then. Such
+ * a task does not overtake waiters: while there are any, its maps try only a transient pool, or
+ * the device's own allocator.
  *
- * Callers wait in order of arrival. An allocator and its wider allocator have one queue. Only
- * the first caller in the queue searches. If the queue is not empty, a map that may sleep is
- * queued before it searches. Maps that cannot sleep ignore the queue. A device with an
- * allocator of its own waits in the queue of the common one: room in either wakes it. The
- * first of its callers searches its own allocator, even if callers of others are before it.
+ * Callers wait in order of arrival. An allocator and its wider allocator share a queue. Only the
+ * first caller in the queue searches. If the queue is not empty, a map that may sleep is queued
+ * before it searches. Maps that cannot sleep ignore the queue. Callers of a device with an own
+ * allocator wait in the queue of the common one: room in either wakes them. The first of them
+ * searches the own allocator, even if callers of other devices are before it.
  *
- * Free slots do not help large mappings, or devices that reach no pool. Their callers wait in
+ * Free slots do not help large mappings, or devices that reach no pool. These callers wait in
  * another queue, until the limit allows another pool, or a large mapping ends.
  *
- * While callers wait for slots, the allocator is crowded: an unmap frees the buffer to its
- * area, and wakes the first caller. If no caller waits, an unmap only has to read @crowded a
- * second time, in a cache line that maps do not write.
+ * While callers wait for slots, the allocator is crowded: an unmap frees the buffer to its area,
+ * and wakes the first caller. If no caller waits, an unmap only reads @crowded a second time, in
+ * a cache line that maps do not write.
  *
  * No wake-up is lost. If a buffer is freed before @crowded is set, the search of the waiter
  * finds it; if later, the code that frees it sees @crowded, and wakes the waiter: see [11] in
@@ -40,14 +40,14 @@
 #define SWIOTLB_WAIT		(5 * HZ)
 
 /*
- * The calling task allocates this pool, not a worker: the task may be in a
+ * The calling task makes the transient pool, not a worker: the task may be in a
  * memalloc_noio_save() section, which a worker would not inherit.
  */
 #define SWIOTLB_WAIT_GFP	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY)
 
 /*
- * Map from an allocator and those it falls back to. The wider one comes first, if it is
- * reached: low memory is for devices that need it. If there is no room, ask for more memory.
+ * Map from an allocator, or from the narrower one. A wider allocator in reach comes first, to
+ * save low memory for devices that need it. If there is no room, ask for another pool.
  */
 static phys_addr_t swiotlb_search_mem(struct swiotlb_mem *mem, struct device *dev,
 				      const struct swiotlb_request *req,
@@ -76,7 +76,7 @@ static phys_addr_t swiotlb_search_mem(struct swiotlb_mem *mem, struct device *de
 	return SWIOTLB_MAP_FULL;
 }
 
-/* The device's own allocator, if it has one and reaches it: its mask may have changed. */
+/* The device's own allocator. %NULL if there is none, or if a new mask no longer reaches it. */
 static struct swiotlb_mem *swiotlb_dev_own(struct device *dev)
 {
 	struct io_tlb_mem *pub = READ_ONCE(dev->dma_io_tlb_mem);
@@ -88,8 +88,8 @@ static struct swiotlb_mem *swiotlb_dev_own(struct device *dev)
 }
 
 /*
- * Did a map that is not larger find no room a moment ago? Only a hint: slots that were freed
- * at that moment may be missed until the allocator is no longer crowded.
+ * Has a map of the same size, or a smaller one, just found no room? Only a hint: slots that were
+ * freed at that moment may be missed until the allocator is no longer crowded.
  */
 static bool swiotlb_own_is_full(struct swiotlb_mem *own, const struct swiotlb_request *req)
 {
@@ -98,7 +98,7 @@ static bool swiotlb_own_is_full(struct swiotlb_mem *own, const struct swiotlb_re
 	return full && req->nslots >= full && swiotlb_cache_is_crowded(&own->cache);
 }
 
-/* Map by the device's own allocator, if it has one, or else by the common one. */
+/* Map from the device's own allocator, if there is one with room, or else from the common one. */
 static phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
 				  const struct swiotlb_request *req,
 				  enum swiotlb_reach reach, bool waits,
@@ -116,7 +116,7 @@ static phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
 	return swiotlb_search_mem(mem, dev, req, reach, waits, pool);
 }
 
-/* While only callers of other devices wait: they cannot use the device's own allocator. */
+/* Map from the device's own allocator, unless callers of the same device wait for it. */
 static phys_addr_t swiotlb_search_own(struct device *dev, const struct swiotlb_request *req,
 				      struct io_tlb_pool **pool)
 {
@@ -137,7 +137,7 @@ static phys_addr_t swiotlb_map_own(struct swiotlb_mem *mem, struct device *dev,
 }
 
 /**
- * swiotlb_map_atomic() - map from areas, or in a transient pool
+ * swiotlb_map_atomic() - map without sleeping, from areas or in a transient pool
  * @mem:	Allocator of the device.
  * @dev:	Device.
  * @req:	The request; swiotlb_request_possible() is %true for it.
@@ -160,7 +160,7 @@ phys_addr_t swiotlb_map_atomic(struct swiotlb_mem *mem, struct device *dev,
 	return tlb_addr;
 }
 
-/* Do free slots not help the map? Then it waits until the limit allows another pool. */
+/* Do free slots not help the map? Then the caller waits until the limit allows another pool. */
 static bool swiotlb_wait_is_for_limit(const struct swiotlb_request *req,
 				      enum swiotlb_reach reach)
 {
@@ -195,7 +195,9 @@ static bool swiotlb_wait_is_first(struct swiotlb_queue *queue,
 	return list_is_first(&waiter->node, &queue->waiters);
 }
 
-/* Remove a waiter, and wake the next: there may be room that was too small for this one. */
+/*
+ * Remove a waiter, and wake the next: room may be left, or room that was too small for this one.
+ */
 static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
 			     struct swiotlb_waiter *waiter)
 {
@@ -234,7 +236,7 @@ static struct swiotlb_timeout *swiotlb_wait_timeout(struct swiotlb_mem *mem)
 	return &mem->timeouts[hash_ptr(current, SWIOTLB_TASK_BITS)];
 }
 
-/* Two tasks with the same hash may write at once: then @until is about the same for both. */
+/* If two tasks with the same hash write at once, @until is about the same for both. */
 static void swiotlb_wait_time_out(struct swiotlb_mem *mem)
 {
 	struct swiotlb_timeout *timeout = swiotlb_wait_timeout(mem);
@@ -244,7 +246,7 @@ static void swiotlb_wait_time_out(struct swiotlb_mem *mem)
 	swiotlb_count(mem, SWIOTLB_WAIT_TIMED_OUT, 1);
 }
 
-/* Has the task timed out? Compare with a range: jiffies may have wrapped since then. */
+/* Has a wait of this task timed out? Compare with a range: jiffies may have wrapped since then. */
 static bool swiotlb_wait_is_over(struct swiotlb_mem *mem)
 {
 	struct swiotlb_timeout *timeout = swiotlb_wait_timeout(mem);
@@ -259,7 +261,7 @@ static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
 				    enum swiotlb_reach reach, bool waits,
 				    struct io_tlb_pool **pool)
 {
-	/* The reason of an earlier try is no longer true. */
+	/* The reason why an earlier try failed may no longer hold. */
 	*pool = NULL;
 	if (swiotlb_request_is_large(req))
 		return swiotlb_large_map(mem, dev, req, reach, pool);
@@ -269,9 +271,9 @@ static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
 }
 
 /*
- * Can unmaps of other callers make room for the request? They make no memory contiguous, and no
- * area larger. @reason tells if the limit has refused the last try, of a map that waits for the
- * limit. Do not ask the limit again: it may allow the pool by now.
+ * Can unmaps by other callers make room for the request? They do not make memory contiguous, or
+ * areas larger. For a map that waits for the limit, @reason tells if the limit refused the last
+ * try. Do not check the limit again: it may allow the pool by now.
  */
 static bool swiotlb_wait_helps(struct swiotlb_mem *mem, const struct swiotlb_request *req,
 			       enum swiotlb_reach reach, const struct io_tlb_pool *reason)
@@ -282,7 +284,7 @@ static bool swiotlb_wait_helps(struct swiotlb_mem *mem, const struct swiotlb_req
 	       req->nslots <= 1U << mem->boot_pool.area_shift;
 }
 
-/* Wait for room. Returns %SWIOTLB_MAP_FULL after a timeout or a fatal signal. */
+/* Wait for room. Returns %SWIOTLB_MAP_FULL if the wait cannot help, times out, or is killed. */
 static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
 				struct device *dev, const struct swiotlb_request *req,
 				enum swiotlb_reach reach, struct io_tlb_pool **pool)
@@ -324,15 +326,15 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 }
 
 /**
- * swiotlb_map_sleeping() - map when there is room, or in a transient pool
+ * swiotlb_map_sleeping() - map, after waiting for room if there is none
  * @mem:	Allocator of the device.
  * @dev:	Device.
  * @req:	The request; swiotlb_request_possible() is %true for it.
  * @reach:	As for swiotlb_map_atomic().
- * @pool:	Receives the pool on success. On failure, it is not valid.
+ * @pool:	Receives the pool on success; undefined on failure.
  *
- * Context: Process context. It may wait for %SWIOTLB_WAIT jiffies, and then allocate memory
- * with %SWIOTLB_WAIT_GFP. A fatal signal ends the wait.
+ * Context: Process context. May wait for %SWIOTLB_WAIT jiffies, and then allocate memory with
+ * %SWIOTLB_WAIT_GFP. A fatal signal ends the wait.
  * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
  */
 phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
@@ -352,7 +354,7 @@ phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
 	if (tlb_addr == SWIOTLB_MAP_FULL && !over &&
 	    (waited || swiotlb_wait_helps(mem, req, reach, *pool)))
 		tlb_addr = swiotlb_wait(mem, queue, dev, req, reach, pool);
-	/* Other waiters may have been first all the time, so this caller has not searched yet. */
+	/* If other waiters were first all the time, this caller has not searched yet. */
 	if (tlb_addr == SWIOTLB_MAP_FULL && waited && !over && !fatal_signal_pending(current))
 		tlb_addr = swiotlb_wait_try(mem, dev, req, reach, false, pool);
 	if (tlb_addr == SWIOTLB_MAP_FULL)

@@ -500,6 +500,18 @@ static void atomic_pool_init(void)
 	shim_unpoison(shim_at(PFN_PHYS(atomic_pfn)), ATOMIC_PAGES * PAGE_SIZE);
 }
 
+/* The base has no reserve for __GFP_HIGH */
+static bool atomic_has_room(unsigned int n, gfp_t gfp)
+{
+	unsigned int i, left = 0;
+
+	if (!IS_ENABLED(ENGINE_ours) || gfp & __GFP_HIGH)
+		return true;
+	for (i = 0; i < ATOMIC_PAGES; i++)
+		left += !atomic_used[i];
+	return left >= n + ATOMIC_PAGES / 2;
+}
+
 struct page *dma_alloc_from_pool(struct device *dev, size_t size, void **vaddr,
 		gfp_t gfp, unsigned long attrs,
 		bool (*ok)(struct device *, phys_addr_t, size_t))
@@ -511,6 +523,10 @@ struct page *dma_alloc_from_pool(struct device *dev, size_t size, void **vaddr,
 		return NULL;
 	pthread_once(&atomic_once, atomic_pool_init);
 	pthread_mutex_lock(&arena_lock);
+	if (!atomic_has_room(n, gfp)) {
+		pthread_mutex_unlock(&arena_lock);
+		return NULL;
+	}
 	for (i = 0; i + n <= ATOMIC_PAGES && !page; i += n) {
 		for (j = 0; j < n && !atomic_used[i + j]; j++)
 			;

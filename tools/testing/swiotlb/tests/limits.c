@@ -70,6 +70,7 @@ TEST(large_encrypted_guest_grows)
 struct guest {
 	const char *name;
 	u64 memory, asked, size;
+	unsigned int cpus;
 };
 
 /* What mem_encrypt_setup_arch() asks for, and what a guest boots with */
@@ -77,6 +78,8 @@ static const struct guest guests[] = {
 	{ "2 GiB", 2ULL << 30, (2ULL << 30) * 6 / 100, SZ_64M },
 	{ "16 GiB", 16ULL << 30, (16ULL << 30) * 6 / 100, SZ_64M },
 	{ "64 GiB", 64ULL << 30, SZ_1G, SZ_64M },
+	/* As arm64 asks in a guest of 4 GiB: too little for an area of 256 KiB for each CPU */
+	{ "64 CPUs", 4ULL << 30, SZ_4M, SZ_4M, 64 },
 };
 
 static u64 limit_of(const struct swiotlb_mem *mem)
@@ -99,9 +102,13 @@ static void check_guest(const void *arg)
 	u64 asked = ALIGN(g->asked, SZ_256K);
 
 	shim_totalram = PHYS_PFN(g->memory);
+	if (g->cpus)
+		shim_nr_cpus = g->cpus;
 	boot_guest(g->asked);
 	CHECK_EQ(swiotlb_size_or_default(), g->size);
 	CHECK_EQ(shim_usage().decrypted_pages, PHYS_PFN(g->size));
+	/* No mapping of 2 MiB of the host is split */
+	CHECK(IS_ALIGNED(low->boot_pool.start, SZ_2M));
 	/* Not less than when all of it was taken at boot */
 	CHECK_EQ(limit_of(low), asked + (memory_of(low) - asked) / 4);
 	CHECK(low->wider);

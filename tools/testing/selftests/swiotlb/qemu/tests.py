@@ -59,15 +59,16 @@ def grown(result):
     return None if found else "no pool was added"
 
 
-def no_room(result):
-    """Check that maps found no room at the limit; swio has verified the data."""
-    found = int(result.values("swiotlb")["io_tlb_nslabs"])
-    most = SMALL_MIB * growth.MIB // growth.SLOT
-    if found > most:
-        return f"{found} slots are more than {SMALL_MIB} MiB"
-    failed = growth.events(result)["at_limit"]
-    run.say(f"{failed} maps failed at the limit")
-    return None if failed else "all maps found room"
+def no_room(mib):
+    """Return a check that maps found no room at the limit of @mib; swio has verified the data."""
+    def check(result):
+        found = int(result.values("swiotlb")["io_tlb_nslabs"])
+        if found > mib * growth.MIB // growth.SLOT:
+            return f"{found} slots are more than {mib} MiB"
+        failed = growth.events(result)["at_limit"]
+        run.say(f"{failed} maps failed at the limit")
+        return None if failed else "all maps found room"
+    return check
 
 
 def hotplugged(result):
@@ -200,15 +201,16 @@ def other(group, name, append, **more):
                 disks=more.pop("disks", ("virtio-blk", "nvme")), **more)
 
 
-def others(group, fixed=slots(DEFAULT_SLOTS), **more):
+def others(group, fixed=slots(DEFAULT_SLOTS), most=None, **more):
     """Make the rows that each further architecture has: with a pool of a fixed size, which
-    @fixed checks; with pools that are added; and with requests that find no room."""
+    @fixed checks; with pools that are added; and with requests that find no room in @most MiB."""
     yield other(group, "force", f"swiotlb={DEFAULT_SLOTS},force,track_hiwater", expect=fixed,
                 **more)
     yield other(group, "dynamic", "swiotlb=dynamic,force,track_hiwater", expect=grown, ours=True,
                 **more)
-    yield other(group, "full", f"swiotlb=dynamic,force,max={SMALL_MIB}M,track_hiwater",
-                expect=no_room, ours=True, ignore=("swiotlb-full",), **more)
+    most = most or SMALL_MIB
+    yield other(group, "full", f"swiotlb=dynamic,force,max={most}M,track_hiwater",
+                expect=no_room(most), ours=True, ignore=("swiotlb-full",), **more)
 
 
 def arm64(group):
@@ -226,9 +228,8 @@ def arm64(group):
 def s390():
     """Make the rows for s390, whose disks are on channels: virtio-blk alone."""
     yield Test("s390-default", "", group="s390", scenario="boot", disks=(), expect=no_pool)
-    *rows, full = others("s390", disks=("virtio-blk",))
-    # A slow disk, so that one is enough to have more in flight than the limit
-    yield from (*rows, full._replace(bps=SLOW_BPS))
+    # One disk has less in flight.
+    yield from others("s390", most=2, disks=("virtio-blk",))
 
 
 def arm():
@@ -279,6 +280,9 @@ def each_confidential(group):
     yield row("grow", coco.burst_spec(), coco.grew, ignore=coco.IGNORE)
     yield row("private-data", coco.burst_spec(FILL=1), coco.clean, ignore=coco.IGNORE)
     yield row("decrypt-fails", coco.burst_spec(FAIL_DECRYPT=1), coco.undecrypted,
+              ignore=coco.IGNORE)
+    yield row("slow", coco.burst_spec(DELAY=coco.DELAY_MS), coco.grew, ignore=coco.IGNORE)
+    yield row("come-and-go", coco.burst_spec(LOADS=coco.LOADS, PAUSE=coco.PAUSE), coco.came_and_went,
               ignore=coco.IGNORE)
     # The base never encrypts a pool again.
     yield row("encrypt-fails", coco.burst_spec(FAIL_REST=1, AGAIN=1), coco.unencrypted,
@@ -341,8 +345,6 @@ COCO_DISKS = ("nvme", "virtio-blk")
 # Less than swio has in flight at the end: 16 requests of 1 MiB on two disks. A request needs
 # all of its buffers at once, so with 1 MiB some would be retried for ever.
 SMALL_MIB = 4
-# At this rate, requests of swio on one disk are in flight long enough to be so at once.
-SLOW_BPS = 16 << 20
 # Operations of each thread of swio on a disk.
 OPERATIONS = 12
 
@@ -409,7 +411,7 @@ TESTS = (
     real_time("force", "swiotlb=force", expect=slots(DEFAULT_SLOTS)),
     real_time("dynamic", "swiotlb=dynamic,force", expect=grown, ours=True),
     real_time("full", f"swiotlb=dynamic,force,max={SMALL_MIB}M,track_hiwater", scenario="swio",
-              expect=no_room, ours=True, ignore=("swiotlb-full",)),
+              expect=no_room(SMALL_MIB), ours=True, ignore=("swiotlb-full",)),
     real_time("grow-and-give-back", "swiotlb=dynamic,force", ours=True,
               make=growth.test_spec, expect=growth.gave_back),
     real_time("hotplug", "swiotlb=dynamic,force", scenario="hotplug", expect=hotplugged,
@@ -423,11 +425,14 @@ TESTS = (
          expect=xen.refused(DEFAULT_SLOTS)),
     *each_confidential("coco"),
     confidential("virtio-net", coco.network_spec(), coco.carried, disks=(), ignore=coco.IGNORE),
-    *(confidential(f"{gib}-gib", coco.sizes_spec(coco.RAMP), coco.small_at_boot, append="",
-                   memory_mib=gib << 10, ignore=coco.IGNORE) for gib in (2, 16, 64)),
+    *(confidential(f"{gib}-gib", coco.sizes_spec(coco.RAMP), coco.small_at_boot(above), append="",
+                   memory_mib=gib << 10, ignore=coco.IGNORE)
+      for gib, above in ((2, 0), (16, 4 << 30), (64, 4 << 30))),
     confidential("2-gib-at-once", coco.sizes_spec(0), coco.at_once, append="", memory_mib=2048,
                  ignore=coco.IGNORE),
     *each_confidential("arm64-coco"),
+    confidential("restricted", coco.restricted_spec(8), coco.held(("virtio-blk",)), ("virtio-blk",),
+                 group="arm64-coco", append="", ours=True),
     *untrusted("force", "swiotlb=force"),
     *untrusted("dynamic", "swiotlb=dynamic,force", ours=True),
     Test("pc-intel-iommu-trusted", "swiotlb=force", group="pc", arch="intel-iommu", mib=1,

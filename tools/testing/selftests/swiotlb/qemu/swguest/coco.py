@@ -8,7 +8,7 @@ user, and an emulated IOMMU keeps devices from all other pages.
 import re
 from typing import NamedTuple
 
-from . import growth, klog, machine, network, run
+from . import devicetree, growth, klog, machine, network, run
 
 PAGE = 4096
 MIB = 1 << 20
@@ -29,6 +29,10 @@ RAMP = 6
 STREAM_KIB = 256
 STREAMS, ROUNDS = 4, 8
 BURST_MIB = 32
+# How often a load comes, the seconds between: less than the five for which pools are kept
+LOADS, PAUSE = 3, 1
+# What a conversion takes in a row where it is slow: a hypervisor needs less for a pool.
+DELAY_MS = 300
 BURST_JOBS = 4
 REST = 60
 # Documented size of the pool made at boot, if pools can be added
@@ -172,6 +176,14 @@ def sizes_spec(ramp):
     return burst_spec(SLOW_BPS, BS="128k", RAMP=ramp)
 
 
+def restricted_spec(mib):
+    """Specify a guest whose PCI devices bounce through a restricted pool. As all memory for
+    devices, it is shared: the pages of the pool are in the accounts."""
+    return _spec("coco", [machine.Disk("virtio-blk", 4 * mib)],
+                 {"DISKS": "virtio-blk", "SIZE": mib, "RESTRICTED": devicetree.RESTRICTED_MIB * PAGES_PER_MIB},
+                 device_tree=devicetree.RESTRICTED_POOL)
+
+
 def network_spec():
     server = network.Echo()
     return _spec("coco-net", (), {"DISKS": "", "SERVER": server.ADDRESS, "PORT": server.PORT,
@@ -210,6 +222,32 @@ def held(disks):
 def _status(result):
     return [f"fio, {line.replace('=', ' load: ')}" for line in result.text("status").splitlines()
             if not line.endswith("=0")]
+
+
+def _conversions(result, whole):
+    """Yield what is wrong with the conversions by swiotlb: each pool that was added is decrypted
+    once and encrypted once, and the boot pool is decrypted once. @whole: whether the boot pool,
+    too, consists of ranges of 2 MiB, as all added pools do.
+    """
+    values, events = counters(result), growth.events(result)
+    want = events["grown"] + events["freed"] + 1
+    run.say(f"{values['swiotlb_calls']} conversions by swiotlb for {events['grown']} pools that were added and "
+            f"{events['freed']} that were freed; {values['split']} split a range of 2 MiB")
+    if events["freed"] != events["grown"]:
+        yield f"{events['grown']} pools were added, {events['freed']} freed"
+    if values["swiotlb_calls"] != want:
+        yield f"{values['swiotlb_calls']} conversions by swiotlb, not {want}"
+    if values["split"] != (not whole):
+        yield f"{values['split']} conversions split a range of 2 MiB"
+
+
+def _highest(result, frame):
+    """Return the highest start of a pool in the list of pools in @frame."""
+    return max(int(line.split()[1], 16) for line in result.text(frame).splitlines()[1:])
+
+
+def _ids(result, frame):
+    return {line.split()[0] for line in result.text(frame).splitlines()[1:]}
 
 
 def _unexpected(result, *expected):
@@ -251,6 +289,7 @@ def grew(result):
         wrong.append("it did not grow")
     if is_base(result):
         return _told(wrong)
+    wrong += _conversions(result, False)
     if not back or found[-1].swiotlb != found[0].swiotlb:
         wrong.append(f"{_mib(found[-1].swiotlb)} {REST} s after the load")
     if found[-1].atomic - found[0].atomic > MOST_ATOMIC_MIB * PAGES_PER_MIB:
@@ -277,6 +316,7 @@ def _sizes(result):
     wrong = [*_status(result), *_never(values), *_unexpected(result), *accounting(found)]
     if is_base(result):
         return failed, wrong
+    wrong += _conversions(result, True)
     if boot != BOOT_MIB * PAGES_PER_MIB:
         wrong.append(f"{_mib(boot)} at boot")
     if used <= boot:
@@ -286,13 +326,37 @@ def _sizes(result):
     return failed, wrong
 
 
-def small_at_boot(result):
-    """Check a guest with all defaults and, after a while, more in flight than the pool made at
-    boot has room for: no map fails, and afterwards there is only that pool again.
+def small_at_boot(above):
+    """Return a check of a guest with all defaults and, after a while, more in flight than the pool
+    made at boot has room for: no map fails, and afterwards there is only that pool again.
+    @above: an address above which pools must have been added.
     """
-    failed, wrong = _sizes(result)
-    if failed and not is_base(result):
-        wrong.append(f"{failed} maps failed")
+    def check(result):
+        failed, wrong = _sizes(result)
+        if is_base(result):
+            return _told(wrong)
+        highest = _highest(result, "pools.first")
+        run.say(f"the highest pool begins at {highest:#x}")
+        if failed:
+            wrong.append(f"{failed} maps failed")
+        if highest < above:
+            wrong.append(f"no pool was added above {above:#x}")
+        return _told(wrong)
+    return check
+
+
+def came_and_went(result):
+    """Check that a load that comes again soon finds the pools that were added for the first."""
+    found = lines(result)
+    wrong = [*_status(result), *_never(counters(result)), *_unexpected(result), *accounting(found)]
+    if is_base(result):
+        return _told(wrong)
+    wrong += _conversions(result, False)
+    before, after = (_ids(result, f"pools.{load}") for load in ("first", f"load{LOADS}"))
+    run.say(f"{len(before)} pools after the first load, {len(after)} after load {LOADS}, "
+            f"{len(before & after)} of them the same")
+    if len(before) < 2 or before - after:
+        wrong.append("pools were freed between the loads, or none was added")
     return _told(wrong)
 
 
@@ -304,20 +368,21 @@ def at_once(result):
 
 
 def clean(result):
-    """Check that no page with private data became shared for swiotlb, although free memory was
-    full of such data. The atomic coherent pools, which are not ours, do not clear pages.
+    """Check that no page with private data became shared for swiotlb or the atomic coherent
+    pools, although free memory was full of such data. Coherent memory is cleared after it was shared.
     """
     values = counters(result)
-    dirty = values["swiotlb_canaries"]
+    known = {owner: values[f"{owner}_canaries"] for owner in ("swiotlb", "atomic")}
     run.say(f"{_mib(values['filled'])} of free memory filled with private data; pages that "
-            f"became shared with it: {dirty} for swiotlb, {values['canaries'] - dirty} for "
-            f"coherent memory and the atomic pools; {values['swiotlb_calls']} conversions")
+            f"became shared with it: {known['swiotlb']} for swiotlb, {known['atomic']} for the atomic pools, "
+            f"{values['canaries'] - sum(known.values())} for all else; {values['swiotlb_calls']} conversions")
     wrong = [*_status(result), *_never(values), *_unexpected(result)]
     if values["filled"] < 256 * PAGES_PER_MIB or values["most_swiotlb"] < 8 * PAGES_PER_MIB:
         wrong.append("too little was filled or shared: the test proves nothing")
-    # The base clears a pool only after sharing it.
-    if dirty and not is_base(result):
-        wrong.append(f"{dirty} pages became shared with private data")
+    # The base clears a pool only after sharing it, and the atomic pools only where they are used.
+    for owner, dirty in (("swiotlb", values["swiotlb_canaries"]), ("atomic pools", values["atomic_canaries"])):
+        if dirty and not is_base(result):
+            wrong.append(f"{dirty} pages became shared with private data for {owner}")
     return _told(wrong)
 
 
@@ -366,8 +431,10 @@ def _injected(result, decrypts, encrypts):
 
 
 def undecrypted(result):
-    """Check that all I/O succeeds and no page is lost if decryption fails."""
+    """Check that all I/O succeeds and no page is lost if decryption fails, by transient pools."""
     found, _, wrong = _injected(result, True, False)
+    if not is_base(result) and not growth.events(result)["transient"]:
+        wrong.append("no transient pool was made: the test proves nothing")
     return _told([*wrong, *accounting(found)])
 
 

@@ -16,7 +16,8 @@ coco_begin()
 	coco_idle
 }
 
-# coco_idle: wait until only the pool made at boot is shared. While the disks were probed,
+# coco_idle: wait until only the pool made at boot, and a restricted pool of RESTRICTED pages,
+# are shared. While the disks were probed,
 # the kernel has added its reserve. The base has no list of pools, and frees none.
 # shellcheck disable=SC2153 # not $swiotlb, the number of pages
 coco_idle()
@@ -25,7 +26,7 @@ coco_idle()
 	{ read -r _; read -r _ _ kib _; } < "$SWIOTLB/pools"
 	for _ in $(seq 60); do
 		coco_line idle > /dev/null
-		[ "$swiotlb" -gt $((kib / 4)) ] || return 0
+		[ "$swiotlb" -gt $((kib / 4 + ${RESTRICTED:-0})) ] || return 0
 		sleep 0.5
 	done
 	fail "pools are left of the probe: $(cat "$SWIOTLB/pools")"
@@ -73,7 +74,7 @@ coco_line()
 	[ ! -f "$SWIOTLB/io_tlb_transient_nslabs" ] ||
 		read -r transient < "$SWIOTLB/io_tlb_transient_nslabs"
 	read -r used < "$SWIOTLB/io_tlb_used"
-	slots=$(swiotlb_slots)
+	slots=$(($(swiotlb_slots) + 2 * ${RESTRICTED:-0}))
 	echo "$1 $now $calls $swiotlb $atomic $coherent $other $((slots / 2)) $pages $used $transient"
 }
 
@@ -93,6 +94,13 @@ coco_faults()
 	dmesg | grep -cE 'DMAR:.*fault addr|arm-smmu-v3.* event: [CF]_'
 }
 
+# coco_pools NAME: report the pools.
+coco_pools()
+{
+	swiotlb_pools > /tmp/pools
+	report_file "$1" /tmp/pools
+}
+
 coco_report()
 {
 	{
@@ -101,8 +109,7 @@ coco_report()
 	} | report_text coco
 	report_file lines /tmp/lines
 	swiotlb_state | report_text swiotlb
-	swiotlb_pools > /tmp/pools
-	report_file pools /tmp/pools
+	coco_pools pools
 	dmesg | grep -E 'WARNING: |DMA pool exhausted' > /tmp/warnings
 	report_file warnings /tmp/warnings
 }

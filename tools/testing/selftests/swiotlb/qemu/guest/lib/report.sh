@@ -12,6 +12,10 @@ SEQUENCE=/tmp/.sequence
 
 report_open()
 {
+	# A virtio console comes after init has begun.
+	while [ ! -c "$VERDICT" ]; do
+		sleep 0.1
+	done
 	stty -F "$VERDICT" raw -echo 115200
 	echo "${SEQUENCE_BEGIN:-0}" > "$SEQUENCE"
 }

@@ -4,8 +4,9 @@
 # A load with many requests in flight in a confidential guest, then REST idle seconds; the
 # shared pages are recorded all the time. With FILL, free memory is filled with private data
 # before. FAIL_DECRYPT, FAIL_ENCRYPT: number of changes of at least FAIL_PAGES pages that fail
-# during the load; FAIL_REST: number of encryptions that fail after it. With AGAIN, the load
-# and the idle seconds are repeated.
+# during the load; FAIL_REST: number of encryptions that fail after it. DELAY: milliseconds that
+# each change takes. With AGAIN, the load and the idle seconds are repeated; with PAUSE, the
+# load comes LOADS times, and the guest is idle for so many seconds before each but the first.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -34,6 +35,7 @@ load()
 	rm /tmp/.load
 	wait
 	coco_line end >> /tmp/lines
+	coco_pools "pools.$load"
 	cat /tmp/fio.err
 }
 
@@ -57,7 +59,12 @@ BOOT=$swiotlb
 coco_set fail_pages "$FAIL_PAGES"
 coco_set fail_decrypt "$FAIL_DECRYPT"
 coco_set fail_encrypt "$FAIL_ENCRYPT"
+coco_set delay_ms "${DELAY:-0}"
 load first
+for number in $(seq 2 "${LOADS:-1}"); do
+	sleep "$PAUSE"
+	load "load$number"
+done
 coco_set fail_encrypt "$FAIL_REST"
 rest
 if [ -n "$AGAIN" ]; then
