@@ -57,9 +57,8 @@ size_t swiotlb_max_mapping_size(struct device *dev)
 }
 
 /*
- * A pool is either encrypted or decrypted, and a device that needs the other state must not
- * use it. On a host that encrypts its memory (SME), all pools are decrypted, and all devices
- * can use them.
+ * A device must not use a pool whose encryption differs from what it needs. On a host that
+ * encrypts its memory (SME), all pools are decrypted, and all devices can use them.
  */
 static bool swiotlb_mem_suits(const struct io_tlb_mem *mem, struct device *dev)
 {
@@ -183,13 +182,12 @@ swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
  * @attrs:	DMA attributes. %DMA_ATTR_CC_SHARED is set if the pool is decrypted, and
  *		otherwise cleared.
  *
- * In the device's min_align_mask, the address bits of the bounce buffer equal those of
- * @orig_addr. The bounce buffer does not cross the device's segment boundary. If min_align_mask
- * and @alloc_align_mask are 0, a buffer of a page or more begins on a page.
+ * The bounce buffer has the address bits of @orig_addr in the device's min_align_mask, and does
+ * not cross the device's segment boundary. If min_align_mask and @alloc_align_mask are 0, a
+ * buffer of a page or more begins on a page.
  *
- * The buffer is copied even if the device only writes: the device may write only a part of it,
- * and the unmap must not change the rest of the original. Padding around the buffer is not
- * initialized.
+ * The buffer is copied even if the device only writes: it may write only a part, and the unmap
+ * must not change the rest of the original. Padding around the buffer is not initialized.
  *
  * Context: Any. With %DMA_ATTR_MAY_SLEEP process context: the map may wait for room.
  * Return: Physical address of the bounce buffer, or DMA_MAPPING_ERROR. A failure is traced

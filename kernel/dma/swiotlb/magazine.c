@@ -52,10 +52,7 @@ bool swiotlb_cache_crowd(struct swiotlb_cache *cache)
 {
 	if (!swiotlb_cache_cpu(cache) || swiotlb_cache_is_crowded(cache))
 		return false;
-	/*
-	 * Make the deadline odd: 0 and %SWIOTLB_CROWDED_WAITED have other meanings. Do not
-	 * overwrite the latter, which a caller that begins to wait may just have stored.
-	 */
+	/* A deadline is odd. Keep %SWIOTLB_CROWDED_WAITED, if a caller has just begun to wait. */
 	return !cmpxchg(&cache->crowded, 0, (jiffies + SWIOTLB_CROWDED) | 1);
 }
 
@@ -78,10 +75,7 @@ bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
 	return false;
 }
 
-/*
- * Up to seven eighths of a magazine move to or from the depot at once, to spread the cost of the
- * depot's lock. The rest stays, so that the next maps and unmaps do not move buffers back.
- */
+/* An eighth of a magazine stays, so that the next maps and unmaps do not move buffers back. */
 static unsigned int swiotlb_magazine_rest(unsigned int limit)
 {
 	return DIV_ROUND_UP(limit, 8);

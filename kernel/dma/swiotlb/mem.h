@@ -29,11 +29,10 @@
  *
  * Each map compares the limit of the device with the highest address of each allocator, since
  * drivers may change masks. A device that reaches both uses ANY first, then LOW, to save low
- * memory for devices that need it. A device that reaches only a part of LOW (masks of 24 to 31
- * bits, buses with windows) uses the boot pool if it reaches that, otherwise transient pools.
- *
- * Behind an IOMMU the mask limits addresses of the IOMMU, and the device reaches all memory. If
- * the platform has remapped the pool (Xen), only the platform knows the reach of devices.
+ * memory. A device that reaches only a part of LOW (masks of 24 to 31 bits, buses with windows)
+ * uses the boot pool if it reaches that, otherwise transient pools. Behind an IOMMU, a device
+ * reaches all memory. If the platform has remapped the pool (Xen), only the platform knows the
+ * reach.
  */
 
 /* Rare events that are counted: see Documentation/ABI/testing/sysfs-kernel-mm-swiotlb. */
@@ -102,26 +101,22 @@ struct swiotlb_waiter {
 /**
  * struct swiotlb_mem - an allocator
  * @pub:	The part that <linux/swiotlb.h> declares, for its inline functions.
- * @last:	Highest physical address that its pools may have; 0 if only the platform
- *		knows the reach of devices.
+ * @last:	Highest address of its pools; 0 if only the platform knows the reach of devices.
  * @first:	@wider while that has open pools, else this allocator.
  * @cache:	The magazines.
  * @wider:	Allocator for devices with more reach; %NULL for none.
  * @narrower:	Allocator that devices of this allocator fall back to; %NULL for none.
- * @common:	In an own allocator: the common allocator with the same reach, whose limit is for
- *		both. %NULL in all others.
+ * @common:	In an own allocator: the common one with the same reach, whose limit is for both.
  * @boot_pool:	The pool made at boot, or the range of a restricted pool.
  * @pools:	All pools except transient ones.
- * @queue:	Callers that wait for slots in this allocator or in @wider, whose own queues
- *		are not used.
+ * @queue:	Callers that wait for slots here or in @wider, whose own queues are not used.
  * @limit_queue: Callers that wait for room within the limit.
  * @timeouts:	For each hash of a task: the last task whose wait has timed out, in either queue.
  * @full:	In an own allocator: slots of the last map that found no room; 0 if room was made
  *		since then. A hint, which is used while the allocator is crowded.
  * @own_waiters: In an own allocator: callers of the device that wait in the queue of the common
  *		allocator, &struct swiotlb_waiter. The lock of that queue protects this list.
- * @early_used:	Slots that were mapped, less those that were unmapped, before there were
- *		magazines.
+ * @early_used:	Slots that were mapped less those that were unmapped before there were magazines.
  * @early_bounced: Bytes that were copied before there were magazines.
  * @growth:	State of the worker.
  * @debugfs:	Directory of the allocator in debugfs.

@@ -13,10 +13,9 @@ void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 			 enum swiotlb_reach reach, unsigned long attrs);
 
 /*
- * Report a driver that has unmapped, synced or freed an address that it has not mapped. @fmt
- * has one %pa for the address. No memory is corrupted, so do not WARN, which may panic, except
- * with CONFIG_DMA_API_DEBUG, which is for finding such errors. The macro copies the address,
- * so that the caller can keep its own in a register.
+ * Report an address that a driver has not mapped; @fmt has one %pa for it. No memory is corrupted,
+ * so WARN, which may panic, only with CONFIG_DMA_API_DEBUG. The macro copies the address, so that
+ * the caller can keep its own in a register.
  */
 #define swiotlb_driver_error(dev, fmt, addr)				\
 do {									\
