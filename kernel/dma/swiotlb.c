@@ -11,7 +11,6 @@
 #include "swiotlb/bounce.h"
 #include "swiotlb/large.h"
 #include "swiotlb/report.h"
-#include "swiotlb/transient.h"
 #include "swiotlb/wait.h"
 
 #define CREATE_TRACE_POINTS
@@ -58,9 +57,8 @@ size_t swiotlb_max_mapping_size(struct device *dev)
 }
 
 /*
- * A pool is either encrypted or decrypted, and a device that needs the other state must not
- * use it. On a host that encrypts its memory (SME), all pools are decrypted, and all devices
- * can use them.
+ * A device must not use a pool whose encryption differs from what it needs. On a host that
+ * encrypts its memory (SME), all pools are decrypted, and all devices can use them.
  */
 static bool swiotlb_mem_suits(const struct io_tlb_mem *mem, struct device *dev)
 {
@@ -140,8 +138,8 @@ static void swiotlb_map_impossible(struct device *dev, size_t bytes,
 	size_t most = most_slots > SWIOTLB_MAX_SLOTS ? (size_t)most_slots << IO_TLB_SHIFT :
 						       swiotlb_max_mapping_size(dev);
 
-	if (swiotlb_failed(dev, bytes > most ? SWIOTLB_CAUSE_TOO_LARGE :
-					       SWIOTLB_CAUSE_MISALIGNED, bytes, attrs))
+	if (swiotlb_failed(dev, bytes > most ? SWIOTLB_TOO_LARGE :
+					       SWIOTLB_MISALIGNED, bytes, attrs))
 		dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes): it can never map more than %zu, with alignment mask 0x%x of the device and 0x%x of the allocation, segment boundary 0x%lx\n",
 			 bytes, most, dma_get_min_align_mask(dev),
 			 alloc_align_mask, dma_get_seg_boundary(dev));
@@ -158,7 +156,7 @@ swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
 	phys_addr_t tlb_addr;
 
 	if (reach == SWIOTLB_REACH_NONE && !swiotlb_transient_is_reached(shared, dev)) {
-		if (swiotlb_failed(dev, SWIOTLB_CAUSE_OUT_OF_REACH, req->bytes, attrs))
+		if (swiotlb_failed(dev, SWIOTLB_OUT_OF_REACH, req->bytes, attrs))
 			dev_warn(dev, "swiotlb is out of reach, overflow (sz: %zu bytes, mask %llx, bus limit %llx)\n",
 				 req->bytes, *dev->dma_mask, dev->bus_dma_limit);
 		return SWIOTLB_MAP_FULL;
@@ -173,23 +171,6 @@ swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
 	return tlb_addr;
 }
 
-static inline phys_addr_t
-swiotlb_map_slots(struct swiotlb_mem *mem, struct device *dev,
-		  const struct swiotlb_request *req, unsigned long attrs,
-		  struct io_tlb_pool **pool)
-{
-	struct swiotlb_mem *first = swiotlb_mem_first(mem, dev);
-	phys_addr_t tlb_addr;
-
-	/* A caller that can sleep must not overtake callers that already wait. */
-	if (likely(first && !(attrs & DMA_ATTR_MAY_SLEEP))) {
-		tlb_addr = swiotlb_mem_map_cached(first, dev, req, pool);
-		if (likely(tlb_addr != SWIOTLB_MAP_FULL))
-			return tlb_addr;
-	}
-	return swiotlb_map_slow(mem, dev, req, attrs, pool);
-}
-
 /**
  * swiotlb_tbl_map_single() - map a buffer to a bounce buffer
  * @dev:	Device.
@@ -201,13 +182,12 @@ swiotlb_map_slots(struct swiotlb_mem *mem, struct device *dev,
  * @attrs:	DMA attributes. %DMA_ATTR_CC_SHARED is set if the pool is decrypted, and
  *		otherwise cleared.
  *
- * In the device's min_align_mask, the address bits of the bounce buffer equal those of
- * @orig_addr. The bounce buffer does not cross the device's segment boundary. If min_align_mask
- * and @alloc_align_mask are 0, a buffer of a page or more begins on a page.
+ * The bounce buffer has the address bits of @orig_addr in the device's min_align_mask, and does
+ * not cross the device's segment boundary. If min_align_mask and @alloc_align_mask are 0, a
+ * buffer of a page or more begins on a page.
  *
- * The buffer is copied even if the device only writes: the device may write only a part of it,
- * and the unmap must not change the rest of the original. Padding around the buffer is not
- * initialized.
+ * The buffer is copied even if the device only writes: it may write only a part, and the unmap
+ * must not change the rest of the original. Padding around the buffer is not initialized.
  *
  * Context: Any. With %DMA_ATTR_MAY_SLEEP process context: the map may wait for room.
  * Return: Physical address of the bounce buffer, or DMA_MAPPING_ERROR. A failure is traced
@@ -219,17 +199,18 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 {
 	/* Read once: the device may get an allocator of its own meanwhile. */
 	struct io_tlb_mem *pub = READ_ONCE(dev->dma_io_tlb_mem);
+	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct swiotlb_request req;
+	struct swiotlb_mem *first;
 	struct io_tlb_pool *pool;
-	phys_addr_t tlb_addr;
 
 	if (unlikely(!swiotlb_mem_is_active(pub))) {
-		if (swiotlb_failed(dev, SWIOTLB_CAUSE_NO_POOL, mapping_size, *attrs))
+		if (swiotlb_failed(dev, SWIOTLB_NO_POOL, mapping_size, *attrs))
 			dev_warn(dev, "Can not allocate SWIOTLB buffer earlier and can't now provide you with the DMA bounce buffer\n");
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
 	if (unlikely(!swiotlb_mem_suits(pub, dev))) {
-		if (swiotlb_failed(dev, SWIOTLB_CAUSE_ENCRYPTION, mapping_size, *attrs))
+		if (swiotlb_failed(dev, SWIOTLB_WRONG_ENCRYPTION, mapping_size, *attrs))
 			dev_warn(dev, "swiotlb has no pool with the encryption that the device needs\n");
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
@@ -249,7 +230,12 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
 
-	tlb_addr = swiotlb_map_slots(to_swiotlb_mem(pub), dev, &req, *attrs, &pool);
+	first = swiotlb_mem_first(to_swiotlb_mem(pub), dev);
+	/* A caller that can sleep must not overtake callers that already wait. */
+	if (likely(first && !(*attrs & DMA_ATTR_MAY_SLEEP)))
+		tlb_addr = swiotlb_mem_map_cached(first, dev, &req, &pool);
+	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL))
+		tlb_addr = swiotlb_map_slow(to_swiotlb_mem(pub), dev, &req, *attrs, &pool);
 	if (unlikely(tlb_addr == SWIOTLB_MAP_FULL))
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 

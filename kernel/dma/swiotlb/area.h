@@ -12,8 +12,7 @@
  * @lock:	See "Lock order".
  * @slots:	Protected by @lock.
  *
- * Padded to a cache line, so that CPUs using different areas do not bounce each other's
- * lock.
+ * Padded to a cache line, so that CPUs using different areas do not bounce each other's lock.
  */
 struct io_tlb_area {
 	/* protects @slots */
@@ -56,11 +55,9 @@ static inline unsigned int swiotlb_area_alloc(struct io_tlb_area *area,
 }
 
 /*
- * Free a run of slots. If a cell of a magazine holds the run, @cell is that cell, and @value its
- * value; if the caller owns the run, @cell is %NULL.
- *
- * @cell is emptied under the lock: a search of the area waits for the lock, and then finds the
- * run. If another CPU has already taken the run out of @cell, nothing changes.
+ * Free a run of slots that the caller owns; or, if @cell is not %NULL, that this cell of a
+ * magazine holds as @value. The cell is emptied under the lock: a search of the area waits for
+ * the lock, and then finds the run. If another CPU has emptied the cell, nothing changes.
  */
 static inline void swiotlb_area_free(struct io_tlb_area *area, unsigned int index,
 				     unsigned int nslots, atomic_t *cell, int value)

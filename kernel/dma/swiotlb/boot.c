@@ -330,8 +330,7 @@ int swiotlb_init_late(size_t size, gfp_t gfp_mask,
 			      remap ? 0 : swiotlb_gfp_limit(gfp_mask));
 	swiotlb_print_info();
 	scoped_guard(mutex, &swiotlb_pools_lock)
-		if (swiotlb_mem_start_magazines(mem))
-			pr_warn("no memory for magazines\n");
+		swiotlb_mem_start_magazines(mem);
 	return 0;
 }
 
@@ -342,7 +341,8 @@ int swiotlb_init_late(size_t size, gfp_t gfp_mask,
 static int __init swiotlb_magazines_init(void)
 {
 	guard(mutex)(&swiotlb_pools_lock);
-	return swiotlb_mem_start_magazines(&swiotlb_default_mem);
+	swiotlb_mem_start_magazines(&swiotlb_default_mem);
+	return 0;
 }
 device_initcall(swiotlb_magazines_init);
 

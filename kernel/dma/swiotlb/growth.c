@@ -14,34 +14,27 @@
  * One rule: at most half of the slots of open pools should be in use.
  *
  *  - If more are in use, the worker reopens a closed pool, or adds one. The open slots should
- *    reach the power of two that holds twice the slots in use. The size of the new pool is the
- *    missing part, rounded up to a power of two of at least 4 MiB, as far as the limit allows.
- *    So pools double in size, and there are few. If memory is short, the worker adds a smaller
- *    pool. If that fails, too, the worker tries again after a delay, which doubles each time.
+ *    reach the power of two that holds twice the slots in use, as far as the limit allows. So
+ *    pools double in size, and there are few. If memory is short, the worker adds a smaller pool.
+ *    If that fails, too, it tries again after a delay, which doubles each time.
  *  - If the other pools alone have held twice the slots in use for the quiet time, the worker
- *    closes the youngest pool, and frees it once it is empty. The worker never closes a pool
- *    that it would have to reopen at once. If memory is short, the quiet time is shorter, but
- *    not 0: pools must not be freed after each burst of a load.
+ *    closes the youngest pool, and frees it once it is empty. If memory is short, the quiet time
+ *    is shorter, but not 0: pools must not be freed after each burst of a load.
  *
  * If pools have to be decrypted, the worker keeps a reserve while any slots are in use: a burst
- * in atomic context cannot wait for decryption. Without free slots, such a burst can only use
- * the atomic coherent pools, which drivers need, too. No finite reserve serves every burst. This
- * one serves bursts that, between two passes of the worker, take at most as many slots as the
- * reserve has, or as were in use before, up to the limit. While no slots are in use, only the
- * boot pool remains.
+ * in atomic context cannot wait for decryption, and drivers need the atomic coherent pools, too.
+ * The reserve serves bursts that, between two passes of the worker, take at most as many slots as
+ * the reserve has, or as were in use before, up to the limit.
  *
  * A map only asks the worker to check: when its area is half full, when another area was full,
  * when the open slots are fewer than the reserve, or when it finds no room.
  *
  * Devices with more reach fall back to the narrower allocator. So the worker of the wider
- * allocator counts the slots of both, in use and open. These devices use the boot pool before
- * pools are added for them, but only the wider allocator grows for them.
+ * allocator counts the slots of both, in use and open. Only the wider allocator grows for these
+ * devices.
  */
 
-/*
- * Quiet time: how long a pool must not have been needed before it is closed, in jiffies. A
- * tenth of it is enough while memory is short.
- */
+/* Quiet time before a pool is closed, in jiffies. A tenth of it is enough if memory is short. */
 #define SWIOTLB_QUIET		(5 * SWIOTLB_TICK)
 
 /*
@@ -49,9 +42,7 @@
  * noticed a burst of 1 GiB/s and made a pool.
  */
 #define SWIOTLB_RESERVE_SLOTS	(SZ_16M >> IO_TLB_SHIFT)
-/*
- * The reserve is at most 1/SWIOTLB_RESERVE_SHARE of the limit: crash kernels have little memory.
- */
+/* The reserve is at most one in so many slots of the limit: crash kernels have little memory. */
 #define SWIOTLB_RESERVE_SHARE	8
 /* Largest pool to add, in slots: a cell of a magazine cannot hold a larger index. */
 #define SWIOTLB_LAST_SLOTS	BIT(SWIOTLB_CELL_INDEX_BITS)
@@ -108,9 +99,8 @@ static unsigned long swiotlb_growth_enough(const struct swiotlb_mem *mem,
 }
 
 /*
- * A map may fail although less than half of the slots are in use: no run was long enough, or a
- * burst has already ended. While the youngest pool is empty, such a failure is no reason to
- * grow.
+ * While the youngest pool is empty, a failed map is no reason to grow: no run was long enough, or
+ * a burst has already ended.
  */
 static bool swiotlb_growth_must(struct swiotlb_mem *mem, unsigned long demand,
 				bool failed)
@@ -196,13 +186,10 @@ void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 
 	swiotlb_count(mem, SWIOTLB_FREED, 1);
 	trace_swiotlb_shrink(start, bytes, READ_ONCE(mem->pools.held));
-	pr_info_ratelimited("pool of %lu KiB freed, %lu KiB are left\n",
-			    (unsigned long)(bytes >> 10),
-			    swiotlb_kib(READ_ONCE(mem->pools.held)));
 }
 
 /**
- * swiotlb_growth_add() - publish a pool, count and log it
+ * swiotlb_growth_add() - publish a pool, and count it
  * @mem:	Allocator.
  * @pool:	A pool of swiotlb_pool_create() that counts as held.
  *
@@ -219,12 +206,9 @@ int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	if (ret)
 		return ret;
 
-	if (swiotlb_mem_start_magazines(mem))
-		pr_warn_once("no memory for magazines\n");
+	swiotlb_mem_start_magazines(mem);
 	swiotlb_count(mem, SWIOTLB_GROWN, 1);
 	trace_swiotlb_grow(pool->start, pool->end - pool->start, mem->pools.held);
-	pr_info_ratelimited("pool %u of %lu KiB added, %lu KiB in all\n", pool->id,
-			    swiotlb_kib(pool->nslots), swiotlb_kib(mem->pools.held));
 	queue_delayed_work(system_dfl_wq, &mem->growth.work, SWIOTLB_TICK);
 	return 0;
 }
@@ -336,10 +320,7 @@ static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct hlist_head *em
 	struct io_tlb_pool *pool, *next;
 
 	list_for_each_entry_safe(pool, next, &mem->pools.list, node) {
-		if (pool->state != SWIOTLB_POOL_CLOSED)
-			continue;
-		swiotlb_magazines_drain_pool(&mem->cache, pool);
-		if (!swiotlb_pool_is_empty(pool))
+		if (pool->state != SWIOTLB_POOL_CLOSED || swiotlb_pool_used(pool))
 			continue;
 		swiotlb_pools_remove(mem, pool);
 		hlist_add_head(&pool->hash, empty);
@@ -373,7 +354,9 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 		if (swiotlb_growth_close(mem, demand, quiet)) {
 			/* (a) in "Life of a pool" */
 			synchronize_rcu();
-			/* Magazines may hold more than their new limits allow. */
+		}
+		/* Drain again each time: a drain may miss buffers that move meanwhile. */
+		if (mem->pools.closed) {
 			swiotlb_magazines_drain(&mem->cache);
 			swiotlb_mem_freed(mem);
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Growth: when an allocator adds a pool, when it frees one, and how much memory it may have.
+ * Growth: when an allocator adds a pool, when it frees one, how much memory it may have, and
+ * transient pools. Without SWIOTLB_DYNAMIC, the compiler drops all calls.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_GROWTH_H
 #define _KERNEL_DMA_SWIOTLB_GROWTH_H
@@ -24,6 +25,7 @@
 
 struct io_tlb_pool;
 struct swiotlb_mem;
+struct swiotlb_request;
 
 /**
  * struct swiotlb_growth - state of the worker of an allocator
@@ -89,11 +91,11 @@ static inline void swiotlb_growth_init(struct swiotlb_growth *growth)
 	INIT_DELAYED_WORK(&growth->work, swiotlb_growth_work);
 }
 
-/* Does the limit allow no pool, not even the smallest? */
-static inline bool swiotlb_limit_is_reached(const struct swiotlb_mem *mem)
-{
-	return swiotlb_limit_room(mem) < (long)SWIOTLB_MIN_GROW_SLOTS;
-}
+phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
+				  const struct swiotlb_request *req, gfp_t gfp,
+				  struct io_tlb_pool **pool);
+void swiotlb_transient_unmap(struct device *dev, struct io_tlb_pool *pool,
+			     unsigned int nslots);
 
 int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_growth_unhold(struct swiotlb_mem *mem, unsigned long nslots);

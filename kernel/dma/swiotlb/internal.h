@@ -19,8 +19,7 @@
  * mem
  *	An allocator: pools of one kind, with their magazines, queues and statistics.
  * mapping
- *	One bounce buffer in use: its slots, its original address, its size and
- *	its padding.
+ *	One bounce buffer in use: its slots, its original address, its size and its padding.
  * magazine
  *	A small per-CPU stack of free buffers of one size class.
  * depot
@@ -30,8 +29,7 @@
  * waiter
  *	A caller that may sleep, and waits for room.
  * transient pool
- *	A pool for one mapping, made when all other pools are full, or when the device
- *	reaches none of them. A caller that can sleep waits for room first.
+ *	A pool for one mapping, made when all other pools are full or out of reach.
  * large pool
  *	A pool for mappings of more than 256 KiB.
  * reach
@@ -47,7 +45,7 @@
  *
  * The lowest layer is the first. A file calls only files above it in this list. Functions
  * for other files are declared in the header of the same name, or in pages.h (source.c),
- * growth.h (limit.c) and mem.h (stats.c, sysfs.c)::
+ * growth.h (limit.c, transient.c) and mem.h (stats.c, sysfs.c)::
  *
  *	slots.c		bitmaps of one area: find, claim, release
  *	area.h		lock, slots and occupancy of one area
@@ -74,32 +72,27 @@
  *	owner.c		allocators of single devices		(SWIOTLB_DYNAMIC)
  *	../swiotlb.c	functions for the DMA API, the tracepoints
  *
- * mem.h has struct swiotlb_mem, which all layers from mem.c on share. It embeds the structures
- * of pools.h, magazine.h and growth.h. Without SWIOTLB_DYNAMIC, swiotlb_growth_is_enabled() is
- * constant, and the compiler drops the calls that depend on it.
- *
- * One call goes up: with track_hiwater, swiotlb_mem_account() calls __swiotlb_track() in
- * stats.c, which only counts.
+ * mem.h has struct swiotlb_mem, which all layers from mem.c on share. Without SWIOTLB_DYNAMIC,
+ * swiotlb_growth_is_enabled() is constant, and the compiler drops the calls that depend on it.
+ * One call goes up: swiotlb_mem_account() calls __swiotlb_track() in stats.c, which only counts.
  */
 
 /**
  * DOC: Lock order
  *
  * 0. swiotlb_own_lock, swiotlb_rmem_lock: set-up of the allocator of a device or of a range
- *    of the device tree. Mutexes, held while memory is allocated.
- * 1. swiotlb_pools_lock: lists, states and counts of the pools of all allocators, and the
- *    sizes of magazines. A mutex, held during a grace period, but not while memory of a
- *    pool is allocated and decrypted, or encrypted and freed: that may take seconds.
- * 2. swiotlb_range_lock: the table of transient pools, and the range of addresses of all
- *    pools made at run time. Interrupts off.
- * 3. depot->lock: the buffers in one depot. Interrupts off.
- * 4. area->lock: bitmaps, hints and occupancy of one area. Interrupts off.
- * 5. queue->lock: callers that wait. Interrupts off.
+ *    of the device tree. Mutexes.
+ * 1. swiotlb_pools_lock: lists, states and counts of the pools of all allocators, and the sizes
+ *    of magazines. A mutex, held during a grace period, but not while memory of a pool is
+ *    allocated and decrypted, or encrypted and freed: that may take seconds.
+ * 2. swiotlb_range_lock: the table of transient pools, and the range of added pools.
+ * 3. depot->lock: the buffers in one depot.
+ * 4. area->lock: bitmaps, hints and occupancy of one area.
+ * 5. queue->lock: callers that wait.
  *
- * An area lock nests in a depot lock, but not in another area lock. A queue lock nests in
- * none of 2 to 4. Nothing sleeps or allocates under 2 to 5. A magazine has no lock. The list
- * of pools is read under RCU. The owner of a mapping reads the index without a lock: see
- * "Life of a pool" in pools.c.
+ * Under 2 to 5, interrupts are off, and nothing sleeps or allocates. An area lock nests in a
+ * depot lock, but not in another area lock. A queue lock nests in none of 2 to 4. The list of
+ * pools is read under RCU, and the index without a lock: see "Life of a pool" in pools.c.
  */
 
 /**
@@ -117,11 +110,9 @@
  *	pools += pool (RCU)                              range, index[addr]
  *
  * A's store depends on the pointer that it read from the list. [1] pairs with [2] in
- * swiotlb_find_pool(): if B sees the address, it also sees the index. [1] is a full barrier
- * since the order must hold through A (cumulativity). A transient pool is not on the list: C and
- * A are the same CPU, [4] orders what [1] orders above, and the driver's store of the address
- * publishes the pool. If another CPU has widened the range, the lock of the range orders that
- * store before A.
+ * swiotlb_find_pool(), and is a full barrier since the order must hold through A (cumulativity).
+ * A transient pool is not on the list: C and A are the same CPU, and [4] orders what [1] orders
+ * above. If another CPU has widened the range, the lock of the range orders that store before A.
  *
  * The stores for the mapping itself must be visible before the address, too. Otherwise B would
  * find no mapping, and the buffer would never be freed::
@@ -169,15 +160,14 @@
  *
  * A cell is one example of room. If room is made without an exchange (a pool is added or
  * reopened, a large mapping ends, or the limit allows more), swiotlb_mem_made_room() has the
- * smp_mb() [11]. Slots that are freed to an area need no barrier, since W locks each area, even
- * one that looks full: either W gets the lock after B and finds the slots, or B gets it after W
- * and sees @crowded.
+ * smp_mb() [11]. Slots that are freed to an area need no barrier, since W locks each area: either
+ * after B, and finds the slots, or before B, and B sees @crowded.
  *
- * [7] publishes the magazines, whose limits are set later. It pairs with [8] in
- * swiotlb_cache_cpu(): cache->depot is read after [8]. [9] publishes the index, and a pool
- * in it, to callers of __swiotlb_find_pool() with an address that was never bounced. For
- * bounced addresses [1] and [2] are sufficient. [3] publishes the allocator of a
- * device to its maps, which read dev->dma_io_tlb_mem first.
+ * [7] publishes the magazines, whose limits are set later, and pairs with [8] in
+ * swiotlb_cache_cpu(). [9] publishes the index, and a pool in it, to callers of
+ * __swiotlb_find_pool() with an address that was never bounced; for bounced addresses [1] and [2]
+ * are sufficient. [3] publishes the allocator of a device to its maps, which read
+ * dev->dma_io_tlb_mem first.
  */
 
 #endif /* _KERNEL_DMA_SWIOTLB_INTERNAL_H */

@@ -52,10 +52,7 @@ bool swiotlb_cache_crowd(struct swiotlb_cache *cache)
 {
 	if (!swiotlb_cache_cpu(cache) || swiotlb_cache_is_crowded(cache))
 		return false;
-	/*
-	 * Make the deadline odd: 0 and %SWIOTLB_CROWDED_WAITED have other meanings. Do not
-	 * overwrite the latter, which a caller that begins to wait may just have stored.
-	 */
+	/* A deadline is odd. Keep %SWIOTLB_CROWDED_WAITED, if a caller has just begun to wait. */
 	return !cmpxchg(&cache->crowded, 0, (jiffies + SWIOTLB_CROWDED) | 1);
 }
 
@@ -78,10 +75,7 @@ bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
 	return false;
 }
 
-/*
- * Up to seven eighths of a magazine move to or from the depot at once, to spread the cost of the
- * depot's lock. The rest stays, so that the next maps and unmaps do not move buffers back.
- */
+/* An eighth of a magazine stays, so that the next maps and unmaps do not move buffers back. */
 static unsigned int swiotlb_magazine_rest(unsigned int limit)
 {
 	return DIV_ROUND_UP(limit, 8);
@@ -153,14 +147,7 @@ void swiotlb_magazine_overflow(struct swiotlb_cache *cache,
 		swiotlb_cell_release(cell, mag->class, NULL);
 }
 
-/* Does @cell hold a buffer of @pool, or any buffer if @pool is %NULL? */
-static bool swiotlb_cell_is_of(u32 cell, const struct io_tlb_pool *pool)
-{
-	return cell && (!pool || swiotlb_cell_pool(cell) == pool);
-}
-
-static void swiotlb_magazine_empty(struct swiotlb_magazine *mag,
-				   const struct io_tlb_pool *pool)
+static void swiotlb_magazine_empty(struct swiotlb_magazine *mag)
 {
 	unsigned int i;
 	u32 cell;
@@ -169,39 +156,24 @@ static void swiotlb_magazine_empty(struct swiotlb_magazine *mag,
 		/* If another CPU empties the cell, only RCU keeps the pool from being freed. */
 		guard(rcu)();
 		cell = atomic_read(&mag->cell[i]);
-		if (swiotlb_cell_is_of(cell, pool))
+		if (cell)
 			swiotlb_cell_release(cell, mag->class, &mag->cell[i]);
 	}
 }
 
-/* Check at most 16 buffers at a time, to limit how long interrupts are off. */
-static void swiotlb_depot_empty(struct swiotlb_depot *depot, unsigned int class,
-				const struct io_tlb_pool *pool)
+/* Free at most 16 buffers at a time, to limit how long interrupts are off. */
+static void swiotlb_depot_empty(struct swiotlb_depot *depot, unsigned int class)
 {
 	unsigned int i, left = UINT_MAX;
-	u32 cell;
 
 	while (left) {
 		guard(spinlock_irqsave)(&depot->lock);
 		left = min(left, depot->count);
 		for (i = 0; i < 16 && left; i++, left--) {
-			cell = depot->cells[left - 1];
-			if (!swiotlb_cell_is_of(cell, pool))
-				continue;
-			swiotlb_cell_release(cell, class, NULL);
-			depot->cells[left - 1] = depot->cells[depot->count - 1];
 			WRITE_ONCE(depot->count, depot->count - 1);
+			swiotlb_cell_release(depot->cells[depot->count], class, NULL);
 		}
 	}
-}
-
-static void swiotlb_depots_empty(struct swiotlb_cache *cache,
-				 const struct io_tlb_pool *pool)
-{
-	unsigned int class;
-
-	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-		swiotlb_depot_empty(&cache->depot[class], class, pool);
 }
 
 /**
@@ -214,6 +186,7 @@ static void swiotlb_depots_empty(struct swiotlb_cache *cache,
 void swiotlb_magazines_drain(struct swiotlb_cache *cache)
 {
 	struct swiotlb_magazine *mag, *next;
+	unsigned int class;
 
 	if (!swiotlb_cache_cpu(cache))
 		return;
@@ -222,31 +195,10 @@ void swiotlb_magazines_drain(struct swiotlb_cache *cache)
 				  filled) {
 		/* [10] Pairs with swiotlb_magazine_push(). */
 		xchg(&mag->listed, 0);
-		swiotlb_magazine_empty(mag, NULL);
+		swiotlb_magazine_empty(mag);
 	}
-	swiotlb_depots_empty(cache, NULL);
-}
-
-/**
- * swiotlb_magazines_drain_pool() - free the buffers of one pool
- * @cache:	The magazines of an allocator, started or not.
- * @pool:	The pool. A buffer that moves meanwhile may be missed.
- *
- * Context: Process context, since this walks over all CPUs. Takes locks of depots, and of areas
- * within them.
- */
-void swiotlb_magazines_drain_pool(struct swiotlb_cache *cache,
-				  const struct io_tlb_pool *pool)
-{
-	unsigned int cpu, class;
-
-	if (!swiotlb_cache_cpu(cache))
-		return;
-	for_each_possible_cpu(cpu)
-		for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
-			swiotlb_magazine_empty(swiotlb_cpu_magazine(cache->cpu, cpu, class),
-					       pool);
-	swiotlb_depots_empty(cache, pool);
+	for (class = 0; class < SWIOTLB_NR_CLASSES; class++)
+		swiotlb_depot_empty(&cache->depot[class], class);
 }
 
 /**

@@ -43,17 +43,14 @@
  * lock.
  *
  * When no area has room for a map, the allocator is crowded for a short time: magazines keep
- * nothing. The map drains the magazines, and searches again. Other maps that fail in this time
- * do not drain. Each magazine that got a buffer since the last drain is on a list, so a drain
- * does not walk over CPUs. A drain may miss a buffer that is moved meanwhile, or that another
- * CPU is about to free. The magazines of an offline CPU keep their buffers until a drain.
+ * nothing. The map drains the magazines, and searches again; other maps that fail in this time do
+ * not drain. Each magazine that got a buffer since the last drain is on a list, so a drain does
+ * not walk over CPUs. It may miss a buffer that is moved meanwhile, or that another CPU is about
+ * to free.
  *
- * While a buffer is in a cell, in a depot or owned by a caller, its slots are in use, so its
- * pool is not freed. But other CPUs may empty a cell at any time: code that uses the pool of a
- * buffer must take the buffer out of the cell first, or be in an RCU read-side critical section.
- *
- * A map and an unmap read the allocator, the table of pools and the pool, and write only the
- * record and one to three lines of &struct swiotlb_cpu_cache.
+ * While a buffer is in a cell or in a depot, its slots are in use, so its pool is not freed. But
+ * other CPUs may empty a cell at any time: take the buffer out, or hold RCU, before its pool is
+ * used.
  */
 
 /* Classes of 1, 2, 4 ... 128 slots: 2 to 256 KiB */
@@ -128,8 +125,7 @@ struct swiotlb_cache {
 
 /*
  * A buffer in one word that is not 0: a mark, the number of its pool, the index of its first
- * slot. With 32-bit words, fewer cache lines move from CPU to CPU. The index of a buffer beyond
- * the first 4 GiB of a pool does not fit: such a buffer is always freed to its area.
+ * slot. A buffer beyond the first 4 GiB of a pool does not fit, and is always freed to its area.
  */
 #define SWIOTLB_CELL_MARK	BIT(31)
 #define SWIOTLB_CELL_INDEX_BITS	21
@@ -240,8 +236,6 @@ int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots);
 void swiotlb_magazines_stop(struct swiotlb_cache *cache);
 void swiotlb_magazines_resize(struct swiotlb_cache *cache, unsigned long nslots);
 void swiotlb_magazines_drain(struct swiotlb_cache *cache);
-void swiotlb_magazines_drain_pool(struct swiotlb_cache *cache,
-				  const struct io_tlb_pool *pool);
 bool swiotlb_cache_crowd(struct swiotlb_cache *cache);
 bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache);
 bool swiotlb_magazine_refill(struct swiotlb_cache *cache,

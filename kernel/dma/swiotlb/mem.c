@@ -4,6 +4,8 @@
  * searched, and the number of slots in use.
  */
 
+#define pr_fmt(fmt) "software IO TLB: " fmt
+
 #include "mem.h"
 
 /* Protects the lists, states and counts of all pools; see "Lock order" in internal.h. */
@@ -87,22 +89,20 @@ void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem)
 
 /**
  * swiotlb_mem_start_magazines() - give an allocator magazines
- * @mem:	Allocator. Does nothing if it has no open pool, or already has magazines.
+ * @mem:	Allocator. Does nothing if it has no open pool, or already has magazines. It
+ *		also works without them.
  *
  * Context: Process context, swiotlb_pools_lock is held.
- * Return: 0; -ENOMEM; or -ENOSPC if there are too many pools. The allocator also works
- * without magazines.
  */
-int swiotlb_mem_start_magazines(struct swiotlb_mem *mem)
+void swiotlb_mem_start_magazines(struct swiotlb_mem *mem)
 {
 	struct io_tlb_pool *boot = &mem->boot_pool;
 
 	lockdep_assert_held(&swiotlb_pools_lock);
-	if (!mem->pub.nslabs)
-		return 0;
-	if (boot->nslots && !boot->id && swiotlb_pool_number(boot))
-		return -ENOSPC;
-	return swiotlb_magazines_start(&mem->cache, mem->pub.nslabs);
+	if (mem->pub.nslabs &&
+	    ((boot->nslots && !boot->id && swiotlb_pool_number(boot)) ||
+	     swiotlb_magazines_start(&mem->cache, mem->pub.nslabs)))
+		pr_warn_once("no memory for magazines\n");
 }
 
 /**
@@ -234,9 +234,7 @@ enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
 static unsigned int swiotlb_area_of(const struct io_tlb_pool *pool,
 				    unsigned int number)
 {
-	if (is_power_of_2(pool->nareas))
-		return number & (pool->nareas - 1);
-	return number % pool->nareas;
+	return is_power_of_2(pool->nareas) ? number & (pool->nareas - 1) : number % pool->nareas;
 }
 
 static bool swiotlb_area_is_tight(const struct io_tlb_area *area)
@@ -302,6 +300,8 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
  * @dev:	Device that will use the mapping.
  * @req:	The request; swiotlb_request_possible() is %true for it.
  * @reach:	Pools that the device can use.
+ * @waits:	The caller waits: drain the magazines, and lock each area. If slots are freed too
+ *		late to be found here, the CPU that frees them sees and wakes the waiter.
  * @hit:	Filled in on success.
  *
  * Context: Any, takes locks of areas and depots.
@@ -309,51 +309,26 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
  */
 phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 			    const struct swiotlb_request *req,
-			    enum swiotlb_reach reach, struct swiotlb_hit *hit)
+			    enum swiotlb_reach reach, bool waits, struct swiotlb_hit *hit)
 {
 	phys_addr_t tlb_addr;
 
 	hit->tight = false;
-	if (reach > SWIOTLB_REACH_BOOT) {
+	if (waits) {
+		swiotlb_magazines_drain(&mem->cache);
+	} else if (reach > SWIOTLB_REACH_BOOT) {
 		tlb_addr = swiotlb_mem_map_cached(mem, dev, req, &hit->pool);
 		if (tlb_addr != SWIOTLB_MAP_FULL)
 			return tlb_addr;
 	}
 
-	tlb_addr = swiotlb_mem_search(mem, dev, req, reach, false, hit);
+	tlb_addr = swiotlb_mem_search(mem, dev, req, reach, waits, hit);
 	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_cache_crowd(&mem->cache)) {
 		swiotlb_magazines_drain(&mem->cache);
 		tlb_addr = swiotlb_mem_search(mem, dev, req, reach, false, hit);
 		/* A waiter that searched before this drain has missed these buffers: wake it. */
 		swiotlb_mem_freed(mem);
 	}
-	if (tlb_addr != SWIOTLB_MAP_FULL)
-		swiotlb_mem_account(mem, dev, swiotlb_cache_cpu(&mem->cache), req->nslots);
-	return tlb_addr;
-}
-
-/**
- * swiotlb_mem_map_waiter() - allocate and record a mapping for a caller that waits
- * @mem:	Allocator.
- * @dev:	Device that will use the mapping.
- * @req:	The request; swiotlb_request_possible() is %true for it.
- * @reach:	Pools that the device can use.
- * @hit:	Filled in on success.
- *
- * This drains magazines, and locks each area. If slots are freed too late to be found here, the
- * CPU that frees them sees and wakes the waiter.
- *
- * Context: Any, takes locks of areas and depots.
- * Return: Physical address of the bounce buffer, or %SWIOTLB_MAP_FULL.
- */
-phys_addr_t swiotlb_mem_map_waiter(struct swiotlb_mem *mem, struct device *dev,
-				   const struct swiotlb_request *req,
-				   enum swiotlb_reach reach, struct swiotlb_hit *hit)
-{
-	phys_addr_t tlb_addr;
-
-	swiotlb_magazines_drain(&mem->cache);
-	tlb_addr = swiotlb_mem_search(mem, dev, req, reach, true, hit);
 	if (tlb_addr != SWIOTLB_MAP_FULL)
 		swiotlb_mem_account(mem, dev, swiotlb_cache_cpu(&mem->cache), req->nslots);
 	return tlb_addr;

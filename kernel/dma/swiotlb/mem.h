@@ -29,11 +29,10 @@
  *
  * Each map compares the limit of the device with the highest address of each allocator, since
  * drivers may change masks. A device that reaches both uses ANY first, then LOW, to save low
- * memory for devices that need it. A device that reaches only a part of LOW (masks of 24 to 31
- * bits, buses with windows) uses the boot pool if it reaches that, otherwise transient pools.
- *
- * Behind an IOMMU the mask limits addresses of the IOMMU, and the device reaches all memory. If
- * the platform has remapped the pool (Xen), only the platform knows the reach of devices.
+ * memory. A device that reaches only a part of LOW (masks of 24 to 31 bits, buses with windows)
+ * uses the boot pool if it reaches that, otherwise transient pools. Behind an IOMMU, a device
+ * reaches all memory. If the platform has remapped the pool (Xen), only the platform knows the
+ * reach.
  */
 
 /* Rare events that are counted: see Documentation/ABI/testing/sysfs-kernel-mm-swiotlb. */
@@ -56,6 +55,10 @@ enum swiotlb_event {
 	SWIOTLB_WAITED,
 	SWIOTLB_WAIT_TIMED_OUT,
 	SWIOTLB_NR_EVENTS,
+	/* Not counted: the device may have no allocator */
+	SWIOTLB_NO_POOL = SWIOTLB_NR_EVENTS,
+	SWIOTLB_WRONG_ENCRYPTION,
+	SWIOTLB_NR_CAUSES,
 };
 
 #define SWIOTLB_TASK_BITS	4
@@ -98,26 +101,22 @@ struct swiotlb_waiter {
 /**
  * struct swiotlb_mem - an allocator
  * @pub:	The part that <linux/swiotlb.h> declares, for its inline functions.
- * @last:	Highest physical address that its pools may have; 0 if only the platform
- *		knows the reach of devices.
+ * @last:	Highest address of its pools; 0 if only the platform knows the reach of devices.
  * @first:	@wider while that has open pools, else this allocator.
  * @cache:	The magazines.
  * @wider:	Allocator for devices with more reach; %NULL for none.
  * @narrower:	Allocator that devices of this allocator fall back to; %NULL for none.
- * @common:	In an own allocator: the common allocator with the same reach, whose limit is for
- *		both. %NULL in all others.
+ * @common:	In an own allocator: the common one with the same reach, whose limit is for both.
  * @boot_pool:	The pool made at boot, or the range of a restricted pool.
  * @pools:	All pools except transient ones.
- * @queue:	Callers that wait for slots in this allocator or in @wider, whose own queues
- *		are not used.
+ * @queue:	Callers that wait for slots here or in @wider, whose own queues are not used.
  * @limit_queue: Callers that wait for room within the limit.
  * @timeouts:	For each hash of a task: the last task whose wait has timed out, in either queue.
  * @full:	In an own allocator: slots of the last map that found no room; 0 if room was made
  *		since then. A hint, which is used while the allocator is crowded.
  * @own_waiters: In an own allocator: callers of the device that wait in the queue of the common
  *		allocator, &struct swiotlb_waiter. The lock of that queue protects this list.
- * @early_used:	Slots that were mapped, less those that were unmapped, before there were
- *		magazines.
+ * @early_used:	Slots that were mapped less those that were unmapped before there were magazines.
  * @early_bounced: Bytes that were copied before there were magazines.
  * @growth:	State of the worker.
  * @debugfs:	Directory of the allocator in debugfs.
@@ -256,18 +255,6 @@ static inline unsigned long swiotlb_large_nslots(struct device *dev,
 	return ALIGN(nslots, piece);
 }
 
-/* Does the limit prevent another pool for the request? */
-static inline bool swiotlb_mem_is_limited(struct swiotlb_mem *mem, struct device *dev,
-					  const struct swiotlb_request *req,
-					  enum swiotlb_reach reach)
-{
-	struct swiotlb_mem *widest = swiotlb_mem_widest(mem, reach);
-
-	if (swiotlb_request_is_large(req))
-		return swiotlb_limit_room(widest) < (long)swiotlb_large_nslots(dev, req);
-	return swiotlb_limit_is_reached(widest);
-}
-
 /**
  * struct swiotlb_hit - result of a map that has found room
  * @pool:	The pool.
@@ -280,7 +267,7 @@ struct swiotlb_hit {
 
 void swiotlb_mem_init(struct swiotlb_mem *mem);
 void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem);
-int swiotlb_mem_start_magazines(struct swiotlb_mem *mem);
+void swiotlb_mem_start_magazines(struct swiotlb_mem *mem);
 unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem);
 unsigned long swiotlb_mem_bounced(const struct swiotlb_mem *mem);
 u64 swiotlb_dev_last(struct device *dev);
@@ -290,10 +277,7 @@ enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
 				     struct device *dev);
 phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 			    const struct swiotlb_request *req,
-			    enum swiotlb_reach reach, struct swiotlb_hit *hit);
-phys_addr_t swiotlb_mem_map_waiter(struct swiotlb_mem *mem, struct device *dev,
-				   const struct swiotlb_request *req,
-				   enum swiotlb_reach reach, struct swiotlb_hit *hit);
+			    enum swiotlb_reach reach, bool waits, struct swiotlb_hit *hit);
 void swiotlb_queue_wake(struct swiotlb_queue *queue);
 struct swiotlb_waiter *swiotlb_own_first(struct swiotlb_mem *own);
 void swiotlb_own_wake(struct swiotlb_mem *own);
@@ -470,6 +454,14 @@ static inline void swiotlb_mem_made_room(struct swiotlb_mem *mem)
 		swiotlb_mem_freed(shared);
 	if (!list_empty(&swiotlb_mem_low(shared)->limit_queue.waiters))
 		swiotlb_queue_wake(&swiotlb_mem_low(shared)->limit_queue);
+}
+
+/* Does the device reach any memory in which a transient pool may be made? */
+static inline bool swiotlb_transient_is_reached(const struct swiotlb_mem *mem,
+						struct device *dev)
+{
+	return swiotlb_growth_is_enabled(mem) &&
+	       swiotlb_dev_last(dev) >= PFN_PHYS(min_low_pfn) + PAGE_SIZE - 1;
 }
 
 /*

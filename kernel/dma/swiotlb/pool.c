@@ -124,39 +124,22 @@ void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
  * swiotlb_pool_used() - number of slots in use in a pool
  * @pool:	A pool.
  *
- * Context: Any.
- * Return: Slots; an estimate if slots are allocated or freed meanwhile.
+ * Context: Any, takes locks of areas, one after the other.
+ * Return: Slots; an estimate if slots are allocated or freed meanwhile. If no more slots are
+ * allocated and it is 0, all accesses of other CPUs to the buffers are visible to the caller.
  */
 unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
 {
-	unsigned long used = 0;
-	unsigned int i;
-
-	for (i = 0; i < pool->nareas; i++)
-		used += READ_ONCE(swiotlb_pool_area(pool, i)->slots.nused);
-	return used;
-}
-
-/**
- * swiotlb_pool_is_empty() - is no slot of a pool in use?
- * @pool:	A pool from which no more slots are allocated.
- *
- * Context: Any, takes locks of areas, one after the other.
- * Return: %true if none is in use. Then all accesses of other CPUs to its buffers are visible
- * to the caller.
- */
-bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool)
-{
 	struct io_tlb_area *area;
+	unsigned long used = 0;
 	unsigned int i;
 
 	for (i = 0; i < pool->nareas; i++) {
 		area = swiotlb_pool_area(pool, i);
 		guard(spinlock_irqsave)(&area->lock);
-		if (area->slots.nused)
-			return false;
+		used += area->slots.nused;
 	}
-	return true;
+	return used;
 }
 
 /**

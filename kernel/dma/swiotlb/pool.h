@@ -84,7 +84,6 @@ size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas);
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 		       void *vaddr, unsigned long nslots, unsigned int nareas);
 unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool);
-bool swiotlb_pool_is_empty(const struct io_tlb_pool *pool);
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
 			     const struct swiotlb_request *req,
 			     dma_addr_t dma_start);

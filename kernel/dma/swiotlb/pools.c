@@ -20,11 +20,9 @@
  * A large pool is in the state large, instead of open, until it is closed.
  *
  * No search finds a closed pool. Its buffers are drained from magazines and depots, and a buffer
- * that is unmapped is freed to its area.
- *
- * When may a pool be freed? A buffer that is mapped, in a magazine or in a depot is counted
- * by its area; a buffer that is free in its area is only found by a search. So, with @used as
- * the sum of the counts of all areas::
+ * that is unmapped is freed to its area. When may the pool be freed? A buffer that is mapped, in
+ * a magazine or in a depot is counted by its area; other buffers are only found by a search. So,
+ * with @used as the sum of the counts of all areas::
  *
  *	W (worker)                   M (map)                 U (unmap, drain)
  *	--------------------------   ---------------------   -----------------------
@@ -38,14 +36,13 @@
  *	synchronize_rcu()     (b)                            rcu_read_unlock()
  *	number, memory: free
  *
- * After (a) no CPU takes slots from an area of the pool. @used can only fall, and stays 0 once
- * it is 0, although the areas are read one by one. The locks also order the store to the cell.
- * Without them the new count could become visible before the empty cell, and a reader that
- * begins after (b) has begun could still use the buffer in the cell, whose pool is freed.
+ * After (a) no CPU takes slots from an area of the pool. @used can only fall, and stays 0 once it
+ * is 0, although the areas are read one by one. The locks also order the store to the cell:
+ * otherwise a reader that begins after (b) has begun could use the buffer in the cell, whose pool
+ * is freed.
  *
- * After (b) U has left the area. Walks of the pool list have ended, and so have drains that
- * use the pool of a buffer in a cell, see swiotlb_magazine_empty(). The owner of a buffer needs
- * no RCU, since @used is not 0.
+ * After (b) U has left the area. Walks of the pool list have ended, and so have drains that use
+ * the pool of a buffer in a cell, see swiotlb_magazine_empty().
  *
  * __swiotlb_find_pool() reads the index without RCU. If its caller has mapped the address, the
  * pool is not freed. If the address is in no bounce buffer, the result is %NULL, since the index
@@ -57,15 +54,13 @@
  *
  * Pools made at run time begin and end on a multiple of 2 MiB. For each piece of memory of that
  * size the index has the number of its pool, and swiotlb_pool_table has the pool. A lookup takes
- * three dependent loads (index, number, pool) for any number of pools, and no lock. An xarray of
- * these pieces takes as many in up to 8 GiB of memory, and one more for each factor of 64. Each
- * sync and unmap would be slower: with 16 pools a lookup takes 5.9 ns, in an xarray 7.5 ns in 4
- * GiB of memory, 10.8 ns in 64 GiB, and 14.3 ns in 1 TiB
+ * three dependent loads for any number of pools, and no lock. With 16 pools this takes 5.9 ns, in
+ * an xarray 7.5 ns in 4 GiB of memory, 10.8 ns in 64 GiB, and 14.3 ns in 1 TiB
  * (tools/testing/swiotlb/bench/xarray.patch).
  *
  * Boot pools may be only page-aligned: swiotlb_find_pool() compares their addresses. Transient
- * pools are only page-aligned, too, and not larger than a piece: they are in a hash table, by
- * the piece in which they begin.
+ * pools are only page-aligned, too, and not larger than a piece: they are in a hash table, by the
+ * piece in which they begin.
  */
 #define SWIOTLB_INDEX_SHIFT	21
 #define SWIOTLB_INDEX_SIZE	BIT_ULL(SWIOTLB_INDEX_SHIFT)
@@ -243,8 +238,7 @@ int swiotlb_pools_prepare(void)
  * @pool:	A pool whose memory begins and ends on a multiple of 2 MiB, and that counts as
  *		held.
  *
- * The pool is added at the end of the list. Older pools are searched first, so the youngest
- * fall idle first.
+ * Older pools are before it in the list, and are searched first: the youngest fall idle first.
  *
  * Context: Process context, swiotlb_pools_lock is held. swiotlb_pools_prepare() has returned 0.
  * Return: 0; -ENOSPC if the last number was taken meanwhile; or -EINVAL if the pool is not

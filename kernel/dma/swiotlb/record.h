@@ -10,16 +10,15 @@
 /**
  * DOC: Mapping records
  *
- * A pool has one 64-bit word for each slot. A mapping uses the word of its
- * first slot, and the next one if it has more than one slot:
+ * A pool has one 64-bit word for each slot. A mapping uses the word of its first slot, and the
+ * next one if it has more than one slot:
  *
  * short
  *	For a mapping of one slot, which has no padding. Bit 63 is 0. Bits 62..11 are the
  *	original address, bits 10..0 the size in bytes less one.
  * long
- *	Bits 63 and 62 are 10. Bits 61..53 are the number of slots less one, or all
- *	set for a large mapping, bits 52..0 the original address without its lowest 11
- *	bits.
+ *	Bits 63 and 62 are 10. Bits 61..53 are the number of slots less one, or all set for a
+ *	large mapping, bits 52..0 the original address without its lowest 11 bits.
  * tail
  *	Bits 63 and 62 are 11. A tail follows a long record: bits 38..30 are the number of
  *	padding slots, bits 29..11 the size in bytes, bits 10..0 the lowest bits of the
@@ -28,10 +27,9 @@
  * free
  *	All bits set.
  *
- * A word is short or long while a mapping begins at its slot. All other words are free or a
- * tail, which may be left over from an earlier mapping. An unmap sets the first word to free by
- * an atomic exchange. If several CPUs unmap an address, only one succeeds, and then owns the
- * slots.
+ * A word is short or long while a mapping begins at its slot. All other words are free or a tail,
+ * which may be left over from an earlier mapping. If several CPUs unmap an address, only one of
+ * them exchanges the first word for a free one, and then owns the slots.
  *
  * An original address of more than 63 - %IO_TLB_SHIFT bits (4 PiB or more) does not fit in the
  * short form: such a mapping has at least two slots.

@@ -7,22 +7,20 @@
 
 #include "report.h"
 
-static const struct {
-	const char *word;
-	enum swiotlb_event event;
-} swiotlb_causes[] = {
-	[SWIOTLB_CAUSE_NO_POOL] = { "no pool", SWIOTLB_NR_EVENTS },
-	[SWIOTLB_CAUSE_ENCRYPTION] = { "encryption", SWIOTLB_NR_EVENTS },
-	[SWIOTLB_CAUSE_TOO_LARGE] = { "too large", SWIOTLB_TOO_LARGE },
-	[SWIOTLB_CAUSE_MISALIGNED] = { "misaligned", SWIOTLB_MISALIGNED },
-	[SWIOTLB_CAUSE_OUT_OF_REACH] = { "out of reach", SWIOTLB_OUT_OF_REACH },
-	[SWIOTLB_CAUSE_FULL] = { "full", SWIOTLB_FULL },
+static const char *const swiotlb_causes[] = {
+	[SWIOTLB_TOO_LARGE] = "too large",
+	[SWIOTLB_MISALIGNED] = "misaligned",
+	[SWIOTLB_OUT_OF_REACH] = "out of reach",
+	[SWIOTLB_FULL] = "full",
+	[SWIOTLB_NO_POOL] = "no pool",
+	[SWIOTLB_WRONG_ENCRYPTION] = "encryption",
 };
 
 /**
  * swiotlb_failed() - count and trace a map that fails
  * @dev:	Device.
- * @cause:	Why it fails.
+ * @cause:	Why it fails. MISALIGNED: no address satisfies both the alignment and the
+ *		boundary.
  * @bytes:	Size that was wanted.
  * @attrs:	DMA attributes.
  *
@@ -30,7 +28,7 @@ static const struct {
  * Return: %true if the caller should log the failure. The rate is limited for each cause, and
  * with %DMA_ATTR_NO_WARN nothing is logged.
  */
-bool swiotlb_failed(struct device *dev, enum swiotlb_cause cause, size_t bytes,
+bool swiotlb_failed(struct device *dev, enum swiotlb_event cause, size_t bytes,
 		    unsigned long attrs)
 {
 	static struct ratelimit_state rates[] = {
@@ -38,14 +36,12 @@ bool swiotlb_failed(struct device *dev, enum swiotlb_cause cause, size_t bytes,
 			RATELIMIT_STATE_INIT(rates, DEFAULT_RATELIMIT_INTERVAL,
 					     DEFAULT_RATELIMIT_BURST),
 	};
-	enum swiotlb_event event = swiotlb_causes[cause].event;
 
-	/* Causes without an event have no counter: the device may have no allocator. */
-	if (event != SWIOTLB_NR_EVENTS)
-		swiotlb_count(swiotlb_dev_shared(dev), event, 1);
+	if (cause < SWIOTLB_NR_EVENTS)
+		swiotlb_count(swiotlb_dev_shared(dev), cause, 1);
 	if (dev->dma_io_tlb_stats)
 		atomic_long_inc(&dev->dma_io_tlb_stats->failed);
-	trace_swiotlb_failed(dev, bytes, swiotlb_causes[cause].word);
+	trace_swiotlb_failed(dev, bytes, swiotlb_causes[cause]);
 	return !(attrs & DMA_ATTR_NO_WARN) && __ratelimit(&rates[cause]);
 }
 
@@ -69,6 +65,16 @@ static void swiotlb_count_slots(const struct swiotlb_mem *mem, enum swiotlb_reac
 	}
 }
 
+/* Does the limit prevent another pool for the request? */
+static bool swiotlb_limit_prevents(struct swiotlb_mem *widest, struct device *dev,
+				   const struct swiotlb_request *req)
+{
+	unsigned long nslots = swiotlb_request_is_large(req) ? swiotlb_large_nslots(dev, req) :
+							       SWIOTLB_MIN_GROW_SLOTS;
+
+	return swiotlb_limit_room(widest) < (long)nslots;
+}
+
 /**
  * swiotlb_failed_full() - report a map that found no room
  * @dev:	Device.
@@ -84,23 +90,24 @@ void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 			 enum swiotlb_reach reach, unsigned long attrs)
 {
 	struct swiotlb_mem *mem = swiotlb_dev_shared(dev);
+	struct swiotlb_mem *widest = swiotlb_mem_widest(mem, reach);
 	unsigned long total = 0, used = 0;
 	const char *why = "";
 
 	if (swiotlb_growth_is_enabled(mem)) {
-		bool limited = swiotlb_mem_is_limited(mem, dev, req, reach);
+		bool limited = swiotlb_limit_prevents(widest, dev, req);
 
 		swiotlb_count(mem, limited ? SWIOTLB_AT_LIMIT : SWIOTLB_NO_MEMORY, 1);
 		why = limited ? ": its limit is reached" :
 				": no memory for more in this context";
 		if (limited && !(attrs & DMA_ATTR_NO_WARN))
 			pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
-				     swiotlb_kib(swiotlb_limit_nslots(swiotlb_mem_widest(mem, reach))));
+				     swiotlb_kib(swiotlb_limit_nslots(widest)));
 	}
-	if (!swiotlb_failed(dev, SWIOTLB_CAUSE_FULL, req->bytes, attrs))
+	if (!swiotlb_failed(dev, SWIOTLB_FULL, req->bytes, attrs))
 		return;
 
-	swiotlb_count_slots(swiotlb_mem_widest(mem, reach), reach, &total, &used);
+	swiotlb_count_slots(widest, reach, &total, &used);
 	if (req->orig_addr == SWIOTLB_NO_ORIG_ADDR)
 		dev_warn(dev, "swiotlb buffer is full (sz: %zu bytes), total %lu (slots), used %lu (slots), coherent memory needs %u in a row\n",
 			 req->bytes, total, used, req->nslots);

@@ -7,27 +7,15 @@
 
 #include "mem.h"
 
-/* Why a map failed. MISALIGNED: no address satisfies both the alignment and the boundary. */
-enum swiotlb_cause {
-	SWIOTLB_CAUSE_NO_POOL,
-	SWIOTLB_CAUSE_ENCRYPTION,
-	SWIOTLB_CAUSE_TOO_LARGE,
-	SWIOTLB_CAUSE_MISALIGNED,
-	SWIOTLB_CAUSE_OUT_OF_REACH,
-	SWIOTLB_CAUSE_FULL,
-	SWIOTLB_NR_CAUSES,
-};
-
-bool swiotlb_failed(struct device *dev, enum swiotlb_cause cause, size_t bytes,
+bool swiotlb_failed(struct device *dev, enum swiotlb_event cause, size_t bytes,
 		    unsigned long attrs);
 void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 			 enum swiotlb_reach reach, unsigned long attrs);
 
 /*
- * Report a driver that has unmapped, synced or freed an address that it has not mapped. @fmt
- * has one %pa for the address. No memory is corrupted, so do not WARN, which may panic, except
- * with CONFIG_DMA_API_DEBUG, which is for finding such errors. The macro copies the address,
- * so that the caller can keep its own in a register.
+ * Report an address that a driver has not mapped; @fmt has one %pa for it. No memory is corrupted,
+ * so WARN, which may panic, only with CONFIG_DMA_API_DEBUG. The macro copies the address, so that
+ * the caller can keep its own in a register.
  */
 #define swiotlb_driver_error(dev, fmt, addr)				\
 do {									\

@@ -58,20 +58,20 @@ struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 	if (!pub)
 		return NULL;
 	if (pub->cc_shared != !!(attrs & __DMA_ATTR_ALLOC_CC_SHARED)) {
-		if (swiotlb_failed(dev, SWIOTLB_CAUSE_ENCRYPTION, size, attrs))
+		if (swiotlb_failed(dev, SWIOTLB_WRONG_ENCRYPTION, size, attrs))
 			dev_warn(dev, "restricted pool does not have the encryption that coherent memory needs\n");
 		return NULL;
 	}
 	if (!size || size > most || !swiotlb_request_possible(&req)) {
-		if (swiotlb_failed(dev, size > most ? SWIOTLB_CAUSE_TOO_LARGE :
-				   SWIOTLB_CAUSE_MISALIGNED, size, attrs))
+		if (swiotlb_failed(dev, size > most ? SWIOTLB_TOO_LARGE :
+				   SWIOTLB_MISALIGNED, size, attrs))
 			dev_warn(dev, "swiotlb can never allocate %zu bytes of coherent memory: at most %u, segment boundary 0x%lx\n",
 				 size, most, dma_get_seg_boundary(dev));
 		return NULL;
 	}
 
 	tlb_addr = swiotlb_mem_map(to_swiotlb_mem(pub), dev, &req,
-				   SWIOTLB_REACH_MEM, &hit);
+				   SWIOTLB_REACH_MEM, false, &hit);
 	if (tlb_addr == SWIOTLB_MAP_FULL) {
 		swiotlb_failed_full(dev, &req, SWIOTLB_REACH_MEM, attrs);
 		return NULL;
@@ -82,7 +82,7 @@ struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 	 * not a multiple of the page size.
 	 */
 	if (!PAGE_ALIGNED(tlb_addr)) {
-		swiotlb_failed(dev, SWIOTLB_CAUSE_MISALIGNED, size, DMA_ATTR_NO_WARN);
+		swiotlb_failed(dev, SWIOTLB_MISALIGNED, size, DMA_ATTR_NO_WARN);
 		dev_WARN_ONCE(dev, 1, "Cannot allocate pages from non page-aligned swiotlb addr 0x%pa.\n",
 			      &tlb_addr);
 		swiotlb_free_from_pool(dev, tlb_addr, hit.pool);
@@ -163,8 +163,7 @@ static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 	mem->pub.for_alloc = true;
 	swiotlb_mem_set_boot_pool(mem);
 	scoped_guard(mutex, &swiotlb_pools_lock)
-		if (swiotlb_mem_start_magazines(mem))
-			pr_warn("no memory for magazines\n");
+		swiotlb_mem_start_magazines(mem);
 	swiotlb_debugfs_add(mem, rmem->name);
 	swiotlb_sysfs_add(mem, rmem->name);
 	rmem->priv = no_free_ptr(mem);

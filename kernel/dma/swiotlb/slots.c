@@ -14,11 +14,11 @@
  *
  *	no free, naturally aligned block of 2^o slots begins below hint[o]
  *
- * Claiming slots raises the hints, releasing slots lowers them. A search for an aligned block
- * of 2^o slots sets hint[o] to the block that it found, or to the end of the area. Drivers
- * mostly map 1, 2, 4 or 8 slots: these take an aligned block if possible. A run of n slots
- * with n >= 2^(o+1) - 1 contains an aligned block of 2^o slots, and begins less than 2^o slots
- * before that block. So all other searches begin 2^o - 1 slots before the lowest free block.
+ * Claiming slots raises the hints, releasing slots lowers them, and a search for a block sets the
+ * hint of its order. Drivers mostly map 1, 2, 4 or 8 slots: these take an aligned block if
+ * possible. A run of 2^(o+1) - 1 or more slots contains an aligned block of 2^o slots, and begins
+ * less than 2^o slots before that block. So all other searches begin 2^o - 1 slots before the
+ * lowest free block.
  *
  * A search that finds no run of n slots at all sets @longest to n - 1. Requests of n or more
  * slots then skip the area until a longer run becomes free.

@@ -7,26 +7,6 @@
 
 #include "pages.h"
 
-/* The smallest zone that contains all pages up to @last. It may also contain pages above. */
-static gfp_t swiotlb_zone(u64 last)
-{
-	if (last <= zone_dma_limit)
-		return __GFP_DMA;
-	return last <= DMA_BIT_MASK(32) ? __GFP_DMA32 : 0;
-}
-
-/* Use the next smaller zone, since a page was above the limit. */
-static bool swiotlb_narrow_zone(gfp_t *zone)
-{
-	if (IS_ENABLED(CONFIG_ZONE_DMA32) && !*zone)
-		*zone = __GFP_DMA32;
-	else if (IS_ENABLED(CONFIG_ZONE_DMA) && *zone != __GFP_DMA)
-		*zone = __GFP_DMA;
-	else
-		return false;
-	return true;
-}
-
 static struct page *swiotlb_cma_take(const struct swiotlb_pages *pages)
 {
 	struct cma *cma = dev_get_cma_area(NULL);
@@ -91,20 +71,26 @@ static void swiotlb_pages_put(const struct swiotlb_pages *pages, struct page *pa
 		__free_pages(page, get_order(pages->bytes));
 }
 
-/* The copy needs memory in the linear mapping. A CMA area may be in high memory. */
+/*
+ * Begin with the smallest zone that contains all pages up to the limit. If it also contains
+ * pages above, and one was found, try the next smaller zone. The copy needs memory in the
+ * linear mapping: a CMA area may be in high memory.
+ */
 static struct page *swiotlb_pages_below(const struct swiotlb_pages *pages)
 {
-	gfp_t zone = swiotlb_zone(pages->last);
+	static const gfp_t zones[] = { 0, __GFP_DMA32, __GFP_DMA };
+	unsigned int i = pages->last <= zone_dma_limit ? 2 : pages->last <= DMA_BIT_MASK(32);
 	struct page *page;
 
-	do {
-		page = swiotlb_pages_take(pages, zone);
+	for (; i < ARRAY_SIZE(zones); i++) {
+		page = swiotlb_pages_take(pages, zones[i]);
 		if (!page || (!PageHighMem(page) &&
 			      page_to_phys(page) + pages->bytes - 1 <= pages->last))
 			return page;
 		swiotlb_pages_put(pages, page);
-	} while (pages->source != SWIOTLB_FROM_CMA && swiotlb_narrow_zone(&zone));
-
+		if (pages->source == SWIOTLB_FROM_CMA)
+			return NULL;
+	}
 	return NULL;
 }
 

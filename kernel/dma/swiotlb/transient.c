@@ -3,8 +3,8 @@
  * Transient pools: made by a map, for one mapping, when no other pool has room.
  */
 
+#include "mem.h"
 #include "pages.h"
-#include "transient.h"
 
 /*
  * Maximum number of slots of memory from the atomic coherent pools, for maps that cannot sleep

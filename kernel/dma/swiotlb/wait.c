@@ -5,7 +5,6 @@
  */
 
 #include "large.h"
-#include "transient.h"
 #include "wait.h"
 
 /**
@@ -64,8 +63,7 @@ static phys_addr_t swiotlb_search_mem(struct swiotlb_mem *mem, struct device *de
 	if (reach == SWIOTLB_REACH_NONE)
 		return SWIOTLB_MAP_FULL;
 	for (mem = widest; mem; mem = mem->narrower) {
-		tlb_addr = waits ? swiotlb_mem_map_waiter(mem, dev, req, reach, &hit) :
-				   swiotlb_mem_map(mem, dev, req, reach, &hit);
+		tlb_addr = swiotlb_mem_map(mem, dev, req, reach, waits, &hit);
 		if (tlb_addr == SWIOTLB_MAP_FULL)
 			continue;
 		if (may_grow)

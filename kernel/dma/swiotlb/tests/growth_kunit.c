@@ -495,10 +495,10 @@ static void swiotlb_growth_reopen_test(struct kunit *test)
 	mem->growth.pressed = true;
 	swiotlb_test_tick(mem);
 	KUNIT_EXPECT_FALSE(test, swiotlb_pool_is_open(pool));
-	all = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_MEM, &hit);
+	all = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_MEM, false, &hit);
 	KUNIT_EXPECT_PTR_EQ(test, swiotlb_find_pool(dev, all), &mem->boot_pool);
 	KUNIT_EXPECT_EQ(test, SWIOTLB_MAP_FULL,
-			swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_MEM, &hit));
+			swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_MEM, false, &hit));
 	swiotlb_tbl_unmap_single(dev, all, 1, DMA_TO_DEVICE, 0);
 
 	swiotlb_test_start_source(test, 0, -ENOMEM);
@@ -681,20 +681,20 @@ static void swiotlb_growth_boot_only_test(struct kunit *test)
 
 	swiotlb_test_add_pool(test, mem);
 	swiotlb_test_pin(test, raw_smp_processor_id());
-	one = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_BOOT, &hit);
+	one = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_BOOT, false, &hit);
 	KUNIT_ASSERT_NE(test, one, SWIOTLB_MAP_FULL);
 	KUNIT_EXPECT_PTR_EQ(test, hit.pool, &mem->boot_pool);
 	req = swiotlb_test_request(1);
-	two = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_BOOT, &hit);
+	two = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_BOOT, false, &hit);
 	KUNIT_EXPECT_EQ(test, two, SWIOTLB_MAP_FULL);
-	two = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_MEM, &hit);
+	two = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_MEM, false, &hit);
 	KUNIT_EXPECT_NE(test, two, SWIOTLB_MAP_FULL);
 	KUNIT_EXPECT_PTR_NE(test, hit.pool, &mem->boot_pool);
 	/* The device gets no buffer from a magazine, either. */
 	mem->cache.crowded = 0;
 	swiotlb_tbl_unmap_single(dev, two, 1, DMA_TO_DEVICE, 0);
 	mem->cache.crowded = (jiffies + 1) | 1;
-	two = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_BOOT, &hit);
+	two = swiotlb_mem_map(mem, dev, &req, SWIOTLB_REACH_BOOT, false, &hit);
 	KUNIT_EXPECT_EQ(test, two, SWIOTLB_MAP_FULL);
 	swiotlb_tbl_unmap_single(dev, one, 1, DMA_TO_DEVICE, 0);
 }

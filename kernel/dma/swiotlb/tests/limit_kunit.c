@@ -38,7 +38,6 @@ static void swiotlb_limit_boot_pool_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(mem), 0);
 	swiotlb_test_set_boot(mem, boot + 4 * room + 4096);
 	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(mem), 0);
-	KUNIT_EXPECT_TRUE(test, swiotlb_limit_is_reached(mem));
 	swiotlb_test_set_boot(mem, boot);
 }
 
@@ -70,7 +69,6 @@ static void swiotlb_limit_max_test(struct kunit *test)
 			SWIOTLB_TEST_MAX_NSLOTS - SWIOTLB_TEST_NSLOTS);
 	mem->growth.max_nslots = SWIOTLB_TEST_NSLOTS / 2;
 	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(mem), -(long)SWIOTLB_TEST_NSLOTS / 2);
-	KUNIT_EXPECT_TRUE(test, swiotlb_limit_is_reached(mem));
 }
 
 /* Each slot of transient pools and of lost memory counts against the limit. */
@@ -86,12 +84,9 @@ static void swiotlb_limit_counts_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(mem), room - 1100);
 
 	atomic_long_set(&mem->growth.transient, room - 1000 - SWIOTLB_MIN_GROW_SLOTS);
-	KUNIT_EXPECT_FALSE(test, swiotlb_limit_is_reached(mem));
-	atomic_long_inc(&mem->growth.transient);
-	KUNIT_EXPECT_TRUE(test, swiotlb_limit_is_reached(mem));
+	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(mem), SWIOTLB_MIN_GROW_SLOTS);
 	atomic_long_set(&mem->growth.transient, room);
 	KUNIT_EXPECT_EQ(test, swiotlb_limit_room(mem), -1000);
-	KUNIT_EXPECT_TRUE(test, swiotlb_limit_is_reached(mem));
 	atomic_long_set(&mem->growth.transient, 0);
 	atomic_long_set(&mem->growth.apart, 0);
 }

@@ -354,24 +354,6 @@ static void swiotlb_magazine_depot_test(struct kunit *test)
 	swiotlb_test_unmap_n(t, 1);
 }
 
-/* A drain of one pool frees only buffers of that pool. */
-static void swiotlb_magazine_drain_pool_test(struct kunit *test)
-{
-	struct swiotlb_test_keep *t = swiotlb_test_keep(test);
-	struct io_tlb_pool other = { };
-
-	swiotlb_test_map_n(test, t, SWIOTLB_TEST_MANY);
-	swiotlb_test_unmap_n(t, SWIOTLB_TEST_MANY);
-	KUNIT_EXPECT_GT(test, swiotlb_test_kept(t->mem), 0);
-	KUNIT_ASSERT_EQ(test, swiotlb_pool_number(&other), 0);
-	swiotlb_magazines_drain_pool(&t->mem->cache, &other);
-	swiotlb_pool_unnumber(&other);
-	KUNIT_EXPECT_GT(test, swiotlb_test_kept(t->mem), 0);
-
-	swiotlb_magazines_drain_pool(&t->mem->cache, &t->mem->boot_pool);
-	swiotlb_test_expect_kept(test, t, 0);
-}
-
 /* While an allocator is crowded, nothing is kept; later, buffers are kept again. */
 static void swiotlb_magazine_crowded_test(struct kunit *test)
 {
@@ -455,7 +437,6 @@ static struct kunit_case swiotlb_magazine_cases[] = {
 	KUNIT_CASE(swiotlb_magazine_list_test),
 	KUNIT_CASE(swiotlb_magazine_drain_listed_test),
 	KUNIT_CASE(swiotlb_magazine_depot_test),
-	KUNIT_CASE(swiotlb_magazine_drain_pool_test),
 	KUNIT_CASE(swiotlb_magazine_crowded_test),
 	KUNIT_CASE(swiotlb_magazine_crowded_wrap_test),
 	KUNIT_CASE(swiotlb_magazine_crowd_test),

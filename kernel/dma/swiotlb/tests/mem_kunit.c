@@ -39,7 +39,7 @@ static unsigned int swiotlb_test_mem_map(struct swiotlb_test_search *t,
 	struct swiotlb_hit hit;
 	phys_addr_t addr;
 
-	addr = swiotlb_mem_map(t->mem, t->dev, &req, SWIOTLB_REACH_MEM, &hit);
+	addr = swiotlb_mem_map(t->mem, t->dev, &req, SWIOTLB_REACH_MEM, false, &hit);
 	if (addr == SWIOTLB_MAP_FULL)
 		return SWIOTLB_NO_SLOT;
 	if (tight)

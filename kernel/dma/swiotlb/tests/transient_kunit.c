@@ -8,7 +8,6 @@
 
 #include "../mem.h"
 #include "../pages.h"
-#include "../transient.h"
 #include "fixture.h"
 
 #define SWIOTLB_TEST_ALL	(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT)

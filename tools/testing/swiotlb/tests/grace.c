@@ -162,10 +162,12 @@ static pthread_t drainer;
 static void another_cpu_drains(void)
 {
 	drainer = start_reader(drain_on_cpu1);
+	/* The map empties the cell, and the pool is closed, so the buffer is freed to its area */
+	unmap(dev, map(dev, orig, BLOCK, DMA_TO_DEVICE), BLOCK, DMA_TO_DEVICE);
 	shim_before_grace_period = worker_begins_to_wait;
 }
 
-/* A drain has found a buffer in a cell, but the worker empties the cell first */
+/* A drain has found a buffer in a cell, but a map empties the cell first */
 TEST(freeing_waits_for_a_drain_that_has_begun)
 {
 	fill_older_pools();
