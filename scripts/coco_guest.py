@@ -25,6 +25,8 @@ def bench(args, directory):
     env = environment.Environment(measured.plan, sources)
     env.data["command"] = "make count-coco"
     env.data["guest"]["vcpus"] = guests.VCPUS
+    env.data["configurations"] = {f"{gib} GiB, {setup.name}": {"kernel": setup.kernel, "append": ""}
+                                  for gib in guests.GIB for setup in guests.SETUPS}
     measured.accel = run.choose_accel(measured.images["base"])
     return command.finish(measured, env, directory, guests)
 
