@@ -162,6 +162,31 @@ TEST(magazines_hold_a_quarter_at_most)
 		in_child(check_quarter, &shapes[i], shapes[i].pool);
 }
 
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+/* The share is of the pools that are open now */
+TEST(magazines_hold_more_while_there_are_more_pools)
+{
+	unsigned int i, limit;
+
+	shim_nr_cpus = 1;
+	boot("512,1");
+	dev = new_device(0, 0);
+	orig = new_buffer(BLOCK, 0);
+	limit = magazine(0)->limit;
+	for (i = 0; i < 356; i++) {
+		shim_advance(1);
+		tlbs[i] = map_one(BLOCK);
+		shim_run_work();
+	}
+	CHECK(!list_is_singular(&mem->pools.list));
+	CHECK(magazine(0)->limit > limit);
+	unmap_range(0, 356, BLOCK);
+	ticks(20);
+	CHECK(list_is_singular(&mem->pools.list));
+	CHECK_EQ(magazine(0)->limit, limit);
+}
+#endif
+
 /* If no pools can be added, a device only needs to reach the boot pool */
 TEST(magazines_of_a_fixed_pool_are_for_all_that_reach_it)
 {
