@@ -4,6 +4,7 @@
 import contextlib
 import io
 import pathlib
+import subprocess
 import sys
 import unittest
 
@@ -116,6 +117,16 @@ fl=(2)
 fn=(2)
 7 100
 """
+
+
+class Experiments(unittest.TestCase):
+    """Engines that are measured, but not part of the series."""
+
+    def test_their_patches_apply(self):
+        for path in sorted((TREE / "tools/testing/swiotlb/bench").glob("*.patch")):
+            done = subprocess.run(["git", "apply", "--check", str(path)], cwd=TREE,
+                                  capture_output=True, text=True, check=False)
+            self.assertEqual(done.stderr, "", path.name)
 
 
 class Instructions(unittest.TestCase):
