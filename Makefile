@@ -53,7 +53,6 @@ native-next: packages	## Which buffer is best next, natively: results/next/lates
 	$(Q)$(PYTHON) scripts/compare.py --next
 
 native-map: packages	## Time map and unmap natively, in User Mode Linux, and say what the time is spent on: results/{native-map,map-profile}/latest
-	$(Q)scripts/packages.sh um
 	$(Q)scripts/packages.sh perf
 	$(Q)scripts/kernel.sh base-mapbench-um ours-um
 	$(Q)$(PYTHON) scripts/bench_guest.py --native
