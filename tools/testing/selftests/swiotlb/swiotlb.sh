@@ -305,7 +305,8 @@ verified()
 # bounced: print the bytes that were bounced so far, 0 without this statistic.
 bounced()
 {
-	cat "$ALLOCATORS"/*/bounced_bytes 2> /dev/null | awk '{ n += $1 } END { printf "%.0f\n", n }'
+	cat "$ALLOCATORS"/*/bounced_bytes 2> /dev/null |
+		awk '{ n += $1 } END { printf "%.0f\n", n }'
 }
 
 # Verify data, and skip the test if nothing was bounced: correct data then proves nothing about
