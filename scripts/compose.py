@@ -213,7 +213,7 @@ def lists_of(repo, directory, name):
     """Return the series files to apply to the base, lowest first, and the number of the
     last entry to apply, if not all."""
     kind, *parts = name.split("-")
-    version = os.environ.get("LINUX", "7.3")
+    version = os.environ.get("LINUX") or "7.3"
     below, above, last = [], [directory / "series"] if kind == "ours" else [], None
     for part in parts:
         own = repo / "patches" / f"{part}-{version}" / "series"

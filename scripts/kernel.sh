@@ -28,7 +28,8 @@ set -euo pipefail
 
 # As for base.sh. The kernels of another version have a directory of their own.
 VERSION=${LINUX:-7.3}
-BUILD=$TOP/build${LINUX:+/linux-$LINUX}
+BUILD=$TOP/build
+[[ $VERSION == 7.3 ]] || BUILD+=/linux-$VERSION
 CONFIGS=$TOP/tools/testing/selftests/swiotlb/qemu
 PATCHES=$TOP/patches/7.3
 temp=

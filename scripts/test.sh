@@ -33,6 +33,7 @@ run() {
 
 	shift 2
 	! passed_before "$name" || return 0
+	rm -f "$OUT/$name.counts"
 	msg TEST "$name ..."
 	try_logged "test $name" "$OUT/$name.log" "$seconds" 0 "$@" || rc=$?
 	python3 -B "$TOP/scripts/testlog.py" "$OUT/$name.log" "$rc" "$OUT/$name" >"$OUT/$name.counts"
@@ -179,6 +180,7 @@ group() {
 	kcsan) guests 200 kcsan ;;
 	rt)
 		guests 600 rt
+		"$TOP/scripts/kernel.sh" ours-rt || :
 		[[ ! -f $TOP/build/kernels/ours-rt.bzImage ]] || step kunit-rt 300 kunit_guest ours-rt \
 			--append kunit.enable=1 --timeout 600 ;;
 	arm64-coco)

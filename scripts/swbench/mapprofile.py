@@ -111,7 +111,8 @@ class MapProfiled(measure.Measurement):
                 return
         data.unlink(missing_ok=True)
         samples = kinds(text[0], self._symbols[config.kernel], self._waits[config.kernel])
-        each = 1e9 / nativeprofile.FREQUENCY / int(session.reader.values(frame)["map_calls"])
+        values = session.reader.values(frame)
+        each = int(values["elapsed_ns"]) / int(values["map_calls"]) / max(1, sum(samples.values()))
         self.found[row, config.name].append({kind: each * count for kind, count in samples.items()})
         self._progress.done(SECONDS)
 

@@ -129,16 +129,24 @@ static void swiotlb_set_boot_pool(void *tlb, void *meta, unsigned long nslots,
 	swiotlb_mem_set_boot_pool(mem);
 }
 
-/* Align to 2 MiB like added pools: decrypting only a part would split a mapping of the host. */
+static void __init *swiotlb_memblock_take(size_t bytes, size_t align, unsigned int flags)
+{
+	return flags & SWIOTLB_ANY ? memblock_alloc(bytes, align) :
+				     memblock_alloc_low(bytes, align);
+}
+
 static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 					   unsigned int flags,
 					   int (*remap)(void *tlb, unsigned long nslabs))
 {
 	size_t bytes = PAGE_ALIGN(nslots << IO_TLB_SHIFT);
-	size_t align = bytes < SZ_2M ? PAGE_SIZE : SZ_2M;
-	void *tlb = flags & SWIOTLB_ANY ? memblock_alloc(bytes, align) :
-					  memblock_alloc_low(bytes, align);
+	void *tlb = NULL;
 
+	/* Like added pools: to decrypt a part of 2 MiB splits a mapping of the host. */
+	if (bytes >= SZ_2M)
+		tlb = swiotlb_memblock_take(bytes, SZ_2M, flags);
+	if (!tlb)
+		tlb = swiotlb_memblock_take(bytes, PAGE_SIZE, flags);
 	if (!tlb) {
 		pr_warn("%s: Failed to allocate %zu bytes tlb structure\n",
 			__func__, bytes);
@@ -155,11 +163,13 @@ static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 /*
  * Limit the boot pool to a quarter of memory. If pools can be added and "swiotlb=" gives no
  * size, limit it to a sixteenth: a crash kernel of 256 MiB needs its memory for other things.
- * Round memory up, since firmware may reserve a part: 256 MiB allow 64 MiB or 16 MiB.
+ * Round memory, since firmware may reserve a part, and a crash kernel also has the memory below
+ * 640 KiB: 256 MiB allow 64 MiB or 16 MiB.
  */
 static unsigned long __init swiotlb_boot_nslots(void)
 {
-	u64 memory = ALIGN((u64)memblock_phys_mem_size(), SZ_64M) >> IO_TLB_SHIFT;
+	u64 bytes = round_down((u64)memblock_phys_mem_size() + SZ_32M, SZ_64M);
+	u64 memory = max_t(u64, bytes, SZ_64M) >> IO_TLB_SHIFT;
 	unsigned long most = memory / 4, nslots = swiotlb_param.nslots;
 
 	if (swiotlb_param_starts_small())

@@ -354,9 +354,11 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 		if (swiotlb_growth_close(mem, demand, quiet)) {
 			/* (a) in "Life of a pool" */
 			synchronize_rcu();
+			mem->growth.drained = jiffies - SWIOTLB_TICK;
 		}
-		/* Drain again each time: a drain may miss buffers that move meanwhile. */
-		if (mem->pools.closed) {
+		/* Drain again after a while: a drain may miss buffers that move meanwhile. */
+		if (mem->pools.closed && !swiotlb_is_recent(mem->growth.drained, SWIOTLB_TICK)) {
+			mem->growth.drained = jiffies;
 			swiotlb_magazines_drain(&mem->cache);
 			swiotlb_mem_freed(mem);
 		}

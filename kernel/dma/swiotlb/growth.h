@@ -48,6 +48,7 @@ struct swiotlb_request;
  * @backoff:	Jiffies after @tried until the next try; 0 after a success.
  * @failed:	A map has found no room since the last pass.
  * @pressed:	Memory is short: the shrinker was called since the last pass.
+ * @drained:	Last time that magazines were emptied because a pool was closed, in jiffies.
  * @nid:	Node of the device whose map has last asked the worker.
  * @work:	The worker.
  */
@@ -69,6 +70,7 @@ struct swiotlb_growth {
 	unsigned long backoff;
 	bool failed;
 	bool pressed;
+	unsigned long drained;
 	int nid;
 	struct delayed_work work;
 };

@@ -166,12 +166,14 @@ static void swiotlb_depot_empty(struct swiotlb_depot *depot, unsigned int class)
 {
 	unsigned int i, left = UINT_MAX;
 
+	/* Buffers that are added meanwhile lie above: they move down, and stay. */
 	while (left) {
 		guard(spinlock_irqsave)(&depot->lock);
 		left = min(left, depot->count);
 		for (i = 0; i < 16 && left; i++, left--) {
 			WRITE_ONCE(depot->count, depot->count - 1);
-			swiotlb_cell_release(depot->cells[depot->count], class, NULL);
+			swiotlb_cell_release(depot->cells[left - 1], class, NULL);
+			depot->cells[left - 1] = depot->cells[depot->count];
 		}
 	}
 }

@@ -509,7 +509,7 @@ static bool atomic_has_room(unsigned int n, gfp_t gfp)
 		return true;
 	for (i = 0; i < ATOMIC_PAGES; i++)
 		left += !atomic_used[i];
-	return left >= n + ATOMIC_PAGES / 2;
+	return left >= min(n + ATOMIC_PAGES / 2, ATOMIC_PAGES);
 }
 
 struct page *dma_alloc_from_pool(struct device *dev, size_t size, void **vaddr,

@@ -8,7 +8,7 @@ user, and an emulated IOMMU keeps devices from all other pages.
 import re
 from typing import NamedTuple
 
-from . import devicetree, growth, klog, machine, network, run
+from . import growth, klog, machine, network, run
 
 PAGE = 4096
 MIB = 1 << 20
@@ -29,8 +29,6 @@ RAMP = 6
 STREAM_KIB = 256
 STREAMS, ROUNDS = 4, 8
 BURST_MIB = 32
-# How often a load comes, the seconds between: less than the five for which pools are kept
-LOADS, PAUSE = 3, 1
 # What a conversion takes in a row where it is slow: a hypervisor needs less for a pool.
 DELAY_MS = 300
 BURST_JOBS = 4
@@ -176,14 +174,6 @@ def sizes_spec(ramp):
     return burst_spec(SLOW_BPS, BS="128k", RAMP=ramp)
 
 
-def restricted_spec(mib):
-    """Specify a guest whose PCI devices bounce through a restricted pool. As all memory for
-    devices, it is shared: the pages of the pool are in the accounts."""
-    return _spec("coco", [machine.Disk("virtio-blk", 4 * mib)],
-                 {"DISKS": "virtio-blk", "SIZE": mib, "RESTRICTED": devicetree.RESTRICTED_MIB * PAGES_PER_MIB},
-                 device_tree=devicetree.RESTRICTED_POOL)
-
-
 def network_spec():
     server = network.Echo()
     return _spec("coco-net", (), {"DISKS": "", "SERVER": server.ADDRESS, "PORT": server.PORT,
@@ -244,10 +234,6 @@ def _conversions(result, whole):
 def _highest(result, frame):
     """Return the highest start of a pool in the list of pools in @frame."""
     return max(int(line.split()[1], 16) for line in result.text(frame).splitlines()[1:])
-
-
-def _ids(result, frame):
-    return {line.split()[0] for line in result.text(frame).splitlines()[1:]}
 
 
 def _unexpected(result, *expected):
@@ -365,20 +351,6 @@ def small_at_boot(above):
             wrong.append(f"no pool was added above {above:#x}")
         return _told(wrong)
     return check
-
-
-def came_and_went(result):
-    """Check that a load that comes again soon finds the pools that were added for the first."""
-    wrong = unsound(result)
-    if is_base(result):
-        return _told(wrong)
-    wrong += _conversions(result, False)
-    before, after = (_ids(result, f"pools.{load}") for load in ("first", f"load{LOADS}"))
-    run.say(f"{len(before)} pools in the first load, {len(after)} in load {LOADS}, "
-            f"{len(before & after)} of them the same")
-    if len(before) < 2 or before - after:
-        wrong.append("pools were freed between the loads, or none was added")
-    return _told(wrong)
 
 
 def at_once(result):

@@ -10,7 +10,6 @@ POOL = "bounce"
 
 # A pool through which all PCI devices must bounce, large enough for all requests that
 # swio has in flight on two disks.
-RESTRICTED_MIB = 32
 RESTRICTED_POOL = """
 / {
 	reserved-memory {
@@ -20,7 +19,7 @@ RESTRICTED_POOL = """
 
 		restricted: %s@50000000 {
 			compatible = "restricted-dma-pool";
-			reg = <0 0x50000000 0 %#x>;
+			reg = <0 0x50000000 0 0x2000000>;
 		};
 	};
 };
@@ -28,7 +27,7 @@ RESTRICTED_POOL = """
 &{/pcie@10000000} {
 	memory-region = <&restricted>;
 };
-""" % (POOL, RESTRICTED_MIB << 20)
+""" % POOL
 
 
 class TreeError(Exception):

@@ -115,9 +115,9 @@ def started(slots):
     return check
 
 
-def crashed(slots):
+def crashed(slots, said=""):
     """Return a check that the kernel crashed under load, only because sysrq triggered it, and
-    that the next one passes started()."""
+    that the next one passes started(), and logs @said."""
     def check(result):
         text = result.log.read_text(errors="replace")
         found = [finding for finding in klog.scan(text, ("trace",))
@@ -127,6 +127,8 @@ def crashed(slots):
             wrong.append("it did not crash")
         if result.values("load")["used"] == "0":
             wrong.append(f"nothing was bounced when it crashed: {USELESS}")
+        if said not in text:
+            wrong.append(f"the log does not say: {said}")
         after = started(slots)(result)
         return _told([*wrong, *([after] if after else [])])
     return check

@@ -16,8 +16,7 @@ coco_begin()
 	coco_idle
 }
 
-# coco_idle: wait until only the pool made at boot, and a restricted pool of RESTRICTED pages,
-# are shared. While the disks were probed,
+# coco_idle: wait until only the pool made at boot is shared. While the disks were probed,
 # the kernel has added its reserve. The base has no list of pools, and frees none.
 # shellcheck disable=SC2153 # not $swiotlb, the number of pages
 coco_idle()
@@ -26,7 +25,7 @@ coco_idle()
 	{ read -r _; read -r _ _ kib _; } < "$SWIOTLB/pools"
 	for _ in $(seq 60); do
 		coco_line idle > /dev/null
-		[ "$swiotlb" -gt $((kib / 4 + ${RESTRICTED:-0})) ] || return 0
+		[ "$swiotlb" -gt $((kib / 4)) ] || return 0
 		sleep 0.5
 	done
 	fail "pools are left of the probe: $(cat "$SWIOTLB/pools")"
@@ -74,7 +73,7 @@ coco_line()
 	[ ! -f "$SWIOTLB/io_tlb_transient_nslabs" ] ||
 		read -r transient < "$SWIOTLB/io_tlb_transient_nslabs"
 	read -r used < "$SWIOTLB/io_tlb_used"
-	slots=$(($(swiotlb_slots) + 2 * ${RESTRICTED:-0}))
+	slots=$(swiotlb_slots)
 	echo "$1 $now $calls $swiotlb $atomic $coherent $other $((slots / 2)) $pages $used $transient"
 }
 

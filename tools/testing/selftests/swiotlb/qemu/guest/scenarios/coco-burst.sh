@@ -5,8 +5,7 @@
 # shared pages are recorded all the time. With FILL, free memory is first filled with private
 # data. FAIL_DECRYPT, FAIL_ENCRYPT: number of changes of at least FAIL_PAGES pages that fail
 # during the load; FAIL_REST: number of encryptions that fail after it. DELAY: milliseconds that
-# each change takes. With AGAIN, the load and the idle seconds are repeated; with PAUSE, the
-# load runs LOADS times, and the guest is idle for PAUSE seconds before each but the first.
+# each change takes. With AGAIN, the load and the idle seconds are repeated.
 
 . /lib/report.sh
 . /lib/disk.sh
@@ -61,10 +60,6 @@ coco_set fail_decrypt "$FAIL_DECRYPT"
 coco_set fail_encrypt "$FAIL_ENCRYPT"
 coco_set delay_ms "${DELAY:-0}"
 load first
-for number in $(seq 2 "${LOADS:-1}"); do
-	sleep "$PAUSE"
-	load "load$number"
-done
 coco_set fail_encrypt "$FAIL_REST"
 rest
 if [ -n "$AGAIN" ]; then
