@@ -129,24 +129,16 @@ static void swiotlb_set_boot_pool(void *tlb, void *meta, unsigned long nslots,
 	swiotlb_mem_set_boot_pool(mem);
 }
 
-static void __init *swiotlb_memblock_take(size_t bytes, size_t align, unsigned int flags)
-{
-	return flags & SWIOTLB_ANY ? memblock_alloc(bytes, align) :
-				     memblock_alloc_low(bytes, align);
-}
-
+/* Align to 2 MiB like added pools: decrypting only a part would split a mapping of the host. */
 static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 					   unsigned int flags,
 					   int (*remap)(void *tlb, unsigned long nslabs))
 {
 	size_t bytes = PAGE_ALIGN(nslots << IO_TLB_SHIFT);
-	void *tlb = NULL;
+	size_t align = bytes < SZ_2M ? PAGE_SIZE : SZ_2M;
+	void *tlb = flags & SWIOTLB_ANY ? memblock_alloc(bytes, align) :
+					  memblock_alloc_low(bytes, align);
 
-	/* Like added pools: to decrypt a part of 2 MiB splits a mapping of the host. */
-	if (bytes >= SZ_2M)
-		tlb = swiotlb_memblock_take(bytes, SZ_2M, flags);
-	if (!tlb)
-		tlb = swiotlb_memblock_take(bytes, PAGE_SIZE, flags);
 	if (!tlb) {
 		pr_warn("%s: Failed to allocate %zu bytes tlb structure\n",
 			__func__, bytes);
