@@ -315,12 +315,14 @@ TEST(adjust_size_makes_room_for_areas)
 
 /* Memory of a guest with 256 MiB, without the part used by its firmware */
 #define SMALL_GUEST (SZ_256M - SZ_1M)
+/* A crash kernel of 256 MiB also has the memory below 640 KiB */
+#define CRASH_KERNEL (SZ_256M + 640 * SZ_1K)
 
 static void check_quarter(const void *arg)
 {
 	shim_init();
-	shim_totalram = PHYS_PFN(SMALL_GUEST);
-	boot(arg);
+	shim_totalram = PHYS_PFN(arg ? SMALL_GUEST : CRASH_KERNEL);
+	boot(arg ?: "262144");
 	CHECK_EQ(swiotlb_size_or_default(), SZ_64M);
 	CHECK(shim_log_has("MB are more than a quarter of memory, using 64MB"));
 	CHECK(shim_log_has(" -> 32768 slabs"));
@@ -331,6 +333,7 @@ TEST_BASE_FAILS(boot_pool_takes_a_quarter_of_memory_at_most,
 {
 	in_child(check_quarter, "262144", "slots");
 	in_child(check_quarter, "512M,8", "size");
+	in_child(check_quarter, NULL, "crash kernel");
 }
 
 /* Without a size in swiotlb=, a pool that can grow is small, and nothing is logged */
