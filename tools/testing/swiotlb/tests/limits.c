@@ -104,6 +104,9 @@ static void check_guest(const void *arg)
 	shim_totalram = PHYS_PFN(g->memory);
 	if (g->cpus)
 		shim_nr_cpus = g->cpus;
+	/* What is next in memory is not aligned */
+	shim_init();
+	memblock_alloc_low(PAGE_SIZE, PAGE_SIZE);
 	boot_guest(g->asked);
 	CHECK_EQ(swiotlb_size_or_default(), g->size);
 	CHECK_EQ(shim_usage().decrypted_pages, PHYS_PFN(g->size));
