@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # make check-fixes: see check_fixes.py. BUILD=0 compiles no kernel code, BOOT=0
-# boots no kernel. FIXES=6.12 and FIXES=6.1 check the patches for these kernels; of these, only
-# the kernel that is booted is compiled.
+# boots no kernel. FIXES=6.12 and FIXES=6.1 check the patches for these kernels, and boot
+# their kernels only with BOOT=1.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -17,6 +17,7 @@ main() {
 	FIXES=${FIXES:-7.3}
 	[[ -f $TOP/patches/fixes-$FIXES/series ]] || die "there is no patches/fixes-$FIXES"
 	[[ ${BUILD:-1} != 0 && $FIXES == 7.3 ]] || options+=(--no-build)
+	[[ $FIXES == 7.3 ]] || : "${BOOT:=0}"
 	[[ ${BOOT:-1} != 0 ]] || options+=(--no-boot)
 	options+=(--fixes "$TOP/patches/fixes-$FIXES")
 	base=$(LINUX=$FIXES "$TOP/scripts/base.sh")

@@ -68,12 +68,12 @@ kunit_guest() {
 	python3 -B "$SELFTESTS/kunit_guest.py" --kernel "$TOP/build/kernels/$1.bzImage" "${@:2}"
 }
 
-# kunit_qemu: boot the KUnit suites in QEMU.
-kunit_qemu() {
-	if "$TOP/scripts/kernel.sh" ours-kunit; then
-		step kunit-qemu 60 kunit_guest ours-kunit
+# kunit_in KERNEL STEP SECONDS OPTION...: boot the KUnit suites in that kernel, in QEMU.
+kunit_in() {
+	if "$TOP/scripts/kernel.sh" "$1"; then
+		step "$2" "$3" kunit_guest "$1" "${@:4}"
 	else
-		step kunit-kernel 1 false
+		step "$2-kernel" 1 false
 	fi
 }
 
@@ -180,9 +180,7 @@ group() {
 	kcsan) guests 200 kcsan ;;
 	rt)
 		guests 600 rt
-		"$TOP/scripts/kernel.sh" ours-rt || :
-		[[ ! -f $TOP/build/kernels/ours-rt.bzImage ]] || step kunit-rt 300 kunit_guest ours-rt \
-			--append kunit.enable=1 --timeout 600 ;;
+		kunit_in ours-rt kunit-rt 300 --append kunit.enable=1 --timeout 600 ;;
 	arm64-coco)
 		can guest-arm64-coco "$TOP/scripts/foreign.sh" fio-arm64 || return 0
 		foreign arm64 base-arm64-coco arm64-coco ;;
@@ -209,7 +207,7 @@ callers() {
 full() {
 	step kunit-smp 60 "$TOP/scripts/kunit.sh" --smp --raw_output=kunit
 	step kunit-kasan 600 "$TOP/scripts/kunit.sh" --kasan --raw_output=kunit
-	kunit_qemu
+	kunit_in ours-kunit kunit-qemu 60
 	group kcsan
 	group rt
 	group xen

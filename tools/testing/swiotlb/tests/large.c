@@ -429,7 +429,7 @@ TEST(large_mapping_tries_no_power_of_two_without_memory)
 	shim_fail_none();
 }
 
-/* A task that has waited in vain for a large mapping does not wait for slots, either */
+/* A task whose wait for a large mapping has timed out does not wait for slots, either */
 TEST(large_mapping_that_timed_out_does_not_wait_in_pieces)
 {
 	phys_addr_t orig, tlb;

@@ -565,7 +565,7 @@ static void drain_on_another_cpu(void)
 	swiotlb_magazines_drain(&mem->cache);
 }
 
-/* Another CPU drains all magazines after this CPU has searched the area in vain */
+/* Another CPU drains all magazines after this CPU has found no room in the area */
 TEST(map_finds_what_another_cpu_has_drained)
 {
 	unsigned int i;
