@@ -146,10 +146,9 @@ static void swiotlb_map_impossible(struct device *dev, size_t bytes,
 }
 
 /* Map if the fast path has found no buffer, or cannot be used. Report a failure. */
-static noinline phys_addr_t
-swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
-		 const struct swiotlb_request *req, unsigned long attrs,
-		 struct io_tlb_pool **pool)
+static noinline phys_addr_t swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
+					     const struct swiotlb_request *req, unsigned long attrs,
+					     struct io_tlb_pool **pool)
 {
 	struct swiotlb_mem *shared = swiotlb_mem_shared(mem);
 	enum swiotlb_reach reach = swiotlb_mem_reach(shared, dev);
@@ -224,8 +223,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	dev_WARN_ONCE(dev, alloc_align_mask > ~PAGE_MASK,
 		      "Alloc alignment may prevent fulfilling requests with max mapping_size\n");
 
-	if (!swiotlb_make_request(dev, orig_addr, mapping_size, alloc_align_mask, *attrs,
-				  &req)) {
+	if (!swiotlb_make_request(dev, orig_addr, mapping_size, alloc_align_mask, *attrs, &req)) {
 		swiotlb_map_impossible(dev, mapping_size, alloc_align_mask, *attrs);
 		return (phys_addr_t)DMA_MAPPING_ERROR;
 	}
@@ -252,9 +250,8 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
  * Look up the mapping at an address in @pool. If there is none, report an error of the driver,
  * which has probably unmapped the address already.
  */
-static inline bool
-swiotlb_find_mapping(struct device *dev, const struct io_tlb_pool *pool,
-		     phys_addr_t tlb_addr, struct swiotlb_mapping *map)
+static inline bool swiotlb_find_mapping(struct device *dev, const struct io_tlb_pool *pool,
+					phys_addr_t tlb_addr, struct swiotlb_mapping *map)
 {
 	bool found = swiotlb_pool_lookup(pool, tlb_addr, map);
 
@@ -300,8 +297,7 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 
 	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC) &&
 	    (dir == DMA_FROM_DEVICE || dir == DMA_BIDIRECTIONAL))
-		swiotlb_bounce(dev, pool, &map, tlb_addr, mapping_size,
-			       DMA_FROM_DEVICE);
+		swiotlb_bounce(dev, pool, &map, tlb_addr, mapping_size, DMA_FROM_DEVICE);
 
 	/* @pool may be freed from the next call on. */
 	if (likely(!swiotlb_pool_is_apart(pool)))
@@ -313,9 +309,8 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 }
 
 /* Sync a part that does not begin in the first slot, or that exceeds the mapping. */
-static noinline void swiotlb_sync_part(struct device *dev, phys_addr_t tlb_addr,
-				       size_t size, enum dma_data_direction dir,
-				       const struct io_tlb_pool *pool)
+static noinline void swiotlb_sync_part(struct device *dev, phys_addr_t tlb_addr, size_t size,
+				       enum dma_data_direction dir, const struct io_tlb_pool *pool)
 {
 	struct swiotlb_mapping map;
 
@@ -356,9 +351,8 @@ static __always_inline void swiotlb_sync(struct device *dev, phys_addr_t tlb_add
  *
  * Context: Any.
  */
-void __swiotlb_sync_single_for_device(struct device *dev, phys_addr_t tlb_addr,
-				      size_t size, enum dma_data_direction dir,
-				      struct io_tlb_pool *pool)
+void __swiotlb_sync_single_for_device(struct device *dev, phys_addr_t tlb_addr, size_t size,
+				      enum dma_data_direction dir, struct io_tlb_pool *pool)
 {
 	if (dir == DMA_TO_DEVICE || dir == DMA_BIDIRECTIONAL)
 		swiotlb_sync(dev, tlb_addr, size, DMA_TO_DEVICE, pool);
@@ -374,9 +368,8 @@ void __swiotlb_sync_single_for_device(struct device *dev, phys_addr_t tlb_addr,
  *
  * Context: Any.
  */
-void __swiotlb_sync_single_for_cpu(struct device *dev, phys_addr_t tlb_addr,
-				   size_t size, enum dma_data_direction dir,
-				   struct io_tlb_pool *pool)
+void __swiotlb_sync_single_for_cpu(struct device *dev, phys_addr_t tlb_addr, size_t size,
+				   enum dma_data_direction dir, struct io_tlb_pool *pool)
 {
 	if (dir == DMA_FROM_DEVICE || dir == DMA_BIDIRECTIONAL)
 		swiotlb_sync(dev, tlb_addr, size, DMA_FROM_DEVICE, pool);

@@ -14,8 +14,7 @@
  *
  * Context: Any.
  */
-void swiotlb_copy_highmem(void *bounce, phys_addr_t orig, size_t bytes,
-			  enum dma_data_direction dir)
+void swiotlb_copy_highmem(void *bounce, phys_addr_t orig, size_t bytes, enum dma_data_direction dir)
 {
 	while (bytes) {
 		struct page *page = pfn_to_page(PFN_DOWN(orig));
@@ -43,8 +42,7 @@ void swiotlb_copy_highmem(void *bounce, phys_addr_t orig, size_t bytes,
  * Context: Any.
  * Return: Bytes of the part that lie in the mapping.
  */
-size_t swiotlb_clamp_copy(struct device *dev, size_t mapped, phys_addr_t skip,
-			  size_t bytes)
+size_t swiotlb_clamp_copy(struct device *dev, size_t mapped, phys_addr_t skip, size_t bytes)
 {
 	dev_WARN_ONCE(dev, 1,
 		      "Buffer overflow detected. Allocation size: %zu. Mapping size: %zu.\n",

@@ -9,8 +9,7 @@
 
 void swiotlb_copy_highmem(void *bounce, phys_addr_t orig, size_t bytes,
 			  enum dma_data_direction dir);
-size_t swiotlb_clamp_copy(struct device *dev, size_t mapped, phys_addr_t skip,
-			  size_t bytes);
+size_t swiotlb_clamp_copy(struct device *dev, size_t mapped, phys_addr_t skip, size_t bytes);
 
 /*
  * Copy to or from a bounce buffer. The caller owns the mapping. Data that is copied to the
@@ -59,10 +58,9 @@ static inline bool swiotlb_bounce_is_inside(const struct swiotlb_mapping *map,
  * Copy to or from a part of a mapping. The caller owns the mapping. Bytes outside of the mapping
  * are not copied, and reported once.
  */
-static inline void
-swiotlb_bounce(struct device *dev, const struct io_tlb_pool *pool,
-	       const struct swiotlb_mapping *map, phys_addr_t tlb_addr, size_t bytes,
-	       enum dma_data_direction dir)
+static inline void swiotlb_bounce(struct device *dev, const struct io_tlb_pool *pool,
+				  const struct swiotlb_mapping *map, phys_addr_t tlb_addr,
+				  size_t bytes, enum dma_data_direction dir)
 {
 	phys_addr_t skip;
 

@@ -28,8 +28,7 @@
  */
 
 static phys_addr_t swiotlb_large_map_in(struct swiotlb_mem *mem, struct device *dev,
-					const struct swiotlb_request *req,
-					struct io_tlb_pool *pool)
+					const struct swiotlb_request *req, struct io_tlb_pool *pool)
 {
 	phys_addr_t tlb_addr;
 
@@ -172,8 +171,7 @@ phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
 	 * of that size or more.
 	 */
 	if (*found == ERR_PTR(-ERANGE) && !is_power_of_2(nslots)) {
-		*found = swiotlb_large_add(widest, dev, req, roundup_pow_of_two(nslots),
-					   &tlb_addr);
+		*found = swiotlb_large_add(widest, dev, req, roundup_pow_of_two(nslots), &tlb_addr);
 		/* Do not wait: each try would make and free the smaller pool again. */
 		if (*found == ERR_PTR(-ENOSPC))
 			*found = ERR_PTR(-ERANGE);

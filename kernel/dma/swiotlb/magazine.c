@@ -26,9 +26,8 @@ static_assert(offsetof(struct swiotlb_magazine, cell) <= 4 * sizeof(atomic_t));
 /* The magazine of class 1 must end before that of class 0 begins. */
 static_assert(sizeof(struct swiotlb_cpu_cache) + (4 + 248) * sizeof(atomic_t) <= 1024);
 
-static struct swiotlb_magazine *
-swiotlb_cpu_magazine(struct swiotlb_cpu_cache __percpu *cache, unsigned int cpu,
-		     unsigned int class)
+static struct swiotlb_magazine *swiotlb_cpu_magazine(struct swiotlb_cpu_cache __percpu *cache,
+						     unsigned int cpu, unsigned int class)
 {
 	return (void *)per_cpu_ptr(cache, cpu) + swiotlb_magazine_offset[class];
 }
@@ -89,8 +88,7 @@ static unsigned int swiotlb_magazine_rest(unsigned int limit)
  * Context: Any, takes the depot's lock if it is free.
  * Return: %true if @mag got a buffer.
  */
-bool swiotlb_magazine_refill(struct swiotlb_cache *cache,
-			     struct swiotlb_magazine *mag)
+bool swiotlb_magazine_refill(struct swiotlb_cache *cache, struct swiotlb_magazine *mag)
 {
 	struct swiotlb_depot *depot = &cache->depot[mag->class];
 	unsigned int limit = READ_ONCE(mag->limit);
@@ -122,8 +120,7 @@ bool swiotlb_magazine_refill(struct swiotlb_cache *cache,
  *
  * Context: Any, takes the depot's lock if it is free, or the area's.
  */
-void swiotlb_magazine_overflow(struct swiotlb_cache *cache,
-			       struct swiotlb_magazine *mag, u32 cell)
+void swiotlb_magazine_overflow(struct swiotlb_cache *cache, struct swiotlb_magazine *mag, u32 cell)
 {
 	struct swiotlb_depot *depot = &cache->depot[mag->class];
 	unsigned int i = READ_ONCE(mag->limit), rest = swiotlb_magazine_rest(i);
@@ -193,8 +190,7 @@ void swiotlb_magazines_drain(struct swiotlb_cache *cache)
 	if (!swiotlb_cache_cpu(cache))
 		return;
 
-	llist_for_each_entry_safe(mag, next, llist_del_all(&cache->filled),
-				  filled) {
+	llist_for_each_entry_safe(mag, next, llist_del_all(&cache->filled), filled) {
 		/* [10] Pairs with swiotlb_magazine_push(). */
 		xchg(&mag->listed, 0);
 		swiotlb_magazine_empty(mag);
@@ -225,8 +221,7 @@ void swiotlb_magazines_resize(struct swiotlb_cache *cache, unsigned long nslots)
 		share = nslots / 8 / (class < 2 ? 4 : 12) >> class;
 		limit = min(share / num_possible_cpus(), swiotlb_magazine_ncells[class]);
 		for_each_possible_cpu(cpu)
-			WRITE_ONCE(swiotlb_cpu_magazine(cache->cpu, cpu, class)->limit,
-				   limit);
+			WRITE_ONCE(swiotlb_cpu_magazine(cache->cpu, cpu, class)->limit, limit);
 		limit = min(share, SWIOTLB_DEPOT_SLOTS >> class);
 		WRITE_ONCE(cache->depot[class].limit, limit);
 	}
@@ -253,8 +248,7 @@ int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots)
 	depot = kzalloc_objs(*depot, SWIOTLB_NR_CLASSES);
 	/* One allocation for all depots, of a size that kmalloc() does not have to round up. */
 	cells = kvzalloc_objs(*cells, 2 * SWIOTLB_DEPOT_SLOTS);
-	cpu_cache = (void __percpu *)__alloc_percpu(SWIOTLB_CPU_CACHE_BYTES,
-						    SMP_CACHE_BYTES);
+	cpu_cache = (void __percpu *)__alloc_percpu(SWIOTLB_CPU_CACHE_BYTES, SMP_CACHE_BYTES);
 	if (!depot || !cells || !cpu_cache) {
 		free_percpu(cpu_cache);
 		kvfree(cells);

@@ -131,11 +131,9 @@ struct swiotlb_cache {
 #define SWIOTLB_CELL_INDEX_BITS	21
 #define SWIOTLB_CELL_INDEX_MASK	(BIT(SWIOTLB_CELL_INDEX_BITS) - 1)
 
-static_assert(SWIOTLB_MAX_POOLS <=
-	      SWIOTLB_CELL_MARK >> SWIOTLB_CELL_INDEX_BITS);
+static_assert(SWIOTLB_MAX_POOLS <= SWIOTLB_CELL_MARK >> SWIOTLB_CELL_INDEX_BITS);
 
-static inline u32 swiotlb_cell(const struct io_tlb_pool *pool,
-			       unsigned int index)
+static inline u32 swiotlb_cell(const struct io_tlb_pool *pool, unsigned int index)
 {
 	return SWIOTLB_CELL_MARK |
 	       (u32)pool->id << SWIOTLB_CELL_INDEX_BITS | index;
@@ -148,8 +146,7 @@ static inline unsigned int swiotlb_cell_index(u32 cell)
 
 static inline struct io_tlb_pool *swiotlb_cell_pool(u32 cell)
 {
-	return swiotlb_pool_by_number((cell & ~SWIOTLB_CELL_MARK) >>
-				      SWIOTLB_CELL_INDEX_BITS);
+	return swiotlb_pool_by_number((cell & ~SWIOTLB_CELL_MARK) >> SWIOTLB_CELL_INDEX_BITS);
 }
 
 /* The class of buffers of @nslots slots; %SWIOTLB_NR_CLASSES if no class has that size. */
@@ -200,8 +197,7 @@ static inline u32 swiotlb_magazine_take(struct swiotlb_magazine *mag)
 }
 
 /* Push a buffer if there is room. The caller must call swiotlb_magazine_list() afterwards. */
-static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
-					 u32 cell)
+static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag, u32 cell)
 {
 	unsigned int limit = READ_ONCE(mag->limit);
 	unsigned int top = READ_ONCE(mag->top);
@@ -225,8 +221,7 @@ static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag,
 }
 
 /* Put a magazine that has just got a buffer on the list for the next drain. */
-static inline void swiotlb_magazine_list(struct swiotlb_cache *cache,
-					 struct swiotlb_magazine *mag)
+static inline void swiotlb_magazine_list(struct swiotlb_cache *cache, struct swiotlb_magazine *mag)
 {
 	if (unlikely(!READ_ONCE(mag->listed)) && !xchg(&mag->listed, 1))
 		llist_add(&mag->filled, &cache->filled);
@@ -238,10 +233,8 @@ void swiotlb_magazines_resize(struct swiotlb_cache *cache, unsigned long nslots)
 void swiotlb_magazines_drain(struct swiotlb_cache *cache);
 bool swiotlb_cache_crowd(struct swiotlb_cache *cache);
 bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache);
-bool swiotlb_magazine_refill(struct swiotlb_cache *cache,
-			     struct swiotlb_magazine *mag);
-void swiotlb_magazine_overflow(struct swiotlb_cache *cache,
-			       struct swiotlb_magazine *mag, u32 cell);
+bool swiotlb_magazine_refill(struct swiotlb_cache *cache, struct swiotlb_magazine *mag);
+void swiotlb_magazine_overflow(struct swiotlb_cache *cache, struct swiotlb_magazine *mag, u32 cell);
 
 /* Has a map just found no room, or do callers wait? Then magazines keep nothing. */
 static inline bool swiotlb_cache_is_crowded(struct swiotlb_cache *cache)

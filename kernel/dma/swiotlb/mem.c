@@ -22,8 +22,7 @@ void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots)
 {
 	WRITE_ONCE(mem->pub.nslabs, mem->pub.nslabs + nslots);
 	if (mem->narrower)
-		WRITE_ONCE(mem->narrower->first,
-			   mem->pub.nslabs ? mem : mem->narrower);
+		WRITE_ONCE(mem->narrower->first, mem->pub.nslabs ? mem : mem->narrower);
 	swiotlb_magazines_resize(&mem->cache, mem->pub.nslabs);
 }
 
@@ -194,8 +193,7 @@ bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
 	       (!dev->dma_range_map || dma_last - dma_first == last - first);
 }
 
-static bool swiotlb_mem_is_reached(const struct swiotlb_mem *mem,
-				   struct device *dev)
+static bool swiotlb_mem_is_reached(const struct swiotlb_mem *mem, struct device *dev)
 {
 	/* If no pool can be added, the device only has to reach the boot pool. */
 	phys_addr_t first = swiotlb_growth_is_enabled(mem) ?
@@ -212,8 +210,7 @@ static bool swiotlb_mem_is_reached(const struct swiotlb_mem *mem,
  * Context: Any.
  * Return: &enum swiotlb_reach.
  */
-enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
-				     struct device *dev)
+enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem, struct device *dev)
 {
 	const struct io_tlb_pool *boot = &mem->boot_pool;
 	phys_addr_t last;
@@ -231,8 +228,7 @@ enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
 }
 
 /* Avoid a division: in most pools the number of areas is a power of two. */
-static unsigned int swiotlb_area_of(const struct io_tlb_pool *pool,
-				    unsigned int number)
+static unsigned int swiotlb_area_of(const struct io_tlb_pool *pool, unsigned int number)
 {
 	return is_power_of_2(pool->nareas) ? number & (pool->nareas - 1) : number % pool->nareas;
 }
@@ -244,9 +240,8 @@ static bool swiotlb_area_is_tight(const struct io_tlb_area *area)
 
 /* Map in area @n modulo the number of areas. With @surely, search it even if it looks full. */
 static phys_addr_t swiotlb_mem_try(struct swiotlb_mem *mem, struct device *dev,
-				   const struct swiotlb_request *req,
-				   struct io_tlb_pool *pool, unsigned int n,
-				   bool surely, struct swiotlb_hit *hit)
+				   const struct swiotlb_request *req, struct io_tlb_pool *pool,
+				   unsigned int n, bool surely, struct swiotlb_hit *hit)
 {
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct io_tlb_area *area;
@@ -254,8 +249,7 @@ static phys_addr_t swiotlb_mem_try(struct swiotlb_mem *mem, struct device *dev,
 	n = swiotlb_area_of(pool, n);
 	area = swiotlb_pool_area(pool, n);
 	if (surely || swiotlb_slots_may_fit(&area->slots, req->nslots))
-		tlb_addr = swiotlb_pool_map(pool, n, req,
-					    swiotlb_dma_addr(mem, dev, pool->start));
+		tlb_addr = swiotlb_pool_map(pool, n, req, swiotlb_dma_addr(mem, dev, pool->start));
 	hit->pool = pool;
 	hit->tight |= tlb_addr == SWIOTLB_MAP_FULL || swiotlb_area_is_tight(area);
 	return tlb_addr;
@@ -265,11 +259,9 @@ static phys_addr_t swiotlb_mem_try(struct swiotlb_mem *mem, struct device *dev,
  * Search the CPU's own area of each pool first, beginning with the oldest pool, and only then
  * the other areas: otherwise all CPUs would share the areas of the first pool.
  */
-static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem,
-				      struct device *dev,
-				      const struct swiotlb_request *req,
-				      enum swiotlb_reach reach, bool surely,
-				      struct swiotlb_hit *hit)
+static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem, struct device *dev,
+				      const struct swiotlb_request *req, enum swiotlb_reach reach,
+				      bool surely, struct swiotlb_hit *hit)
 {
 	unsigned int i, cpu = raw_smp_processor_id();
 	struct io_tlb_pool *pool;

@@ -154,8 +154,7 @@ unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
  * the area has no room.
  */
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
-			     const struct swiotlb_request *req,
-			     dma_addr_t dma_start)
+			     const struct swiotlb_request *req, dma_addr_t dma_start)
 {
 	unsigned int first = area_index << pool->area_shift;
 	unsigned long dma_slot = (dma_start >> IO_TLB_SHIFT) + first;
@@ -195,8 +194,7 @@ bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool, unsigned int ind
 	unsigned int first = area_index << pool->area_shift;
 	unsigned int head;
 
-	head = swiotlb_slots_head(&swiotlb_pool_area(pool, area_index)->slots,
-				  index - first);
+	head = swiotlb_slots_head(&swiotlb_pool_area(pool, area_index)->slots, index - first);
 	return head != SWIOTLB_NO_SLOT &&
 	       swiotlb_pool_lookup_head(pool, first + head, map) &&
 	       index - map->head < map->nslots;
@@ -220,6 +218,5 @@ void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 
 	/* When the last slot is free, the pool may be freed. RCU delays that until the return. */
 	guard(rcu)();
-	swiotlb_area_free(swiotlb_pool_area(pool, area_index), index - first,
-			  nslots, cell, value);
+	swiotlb_area_free(swiotlb_pool_area(pool, area_index), index - first, nslots, cell, value);
 }

@@ -133,16 +133,14 @@ static void swiotlb_range_widen(const struct io_tlb_pool *pool)
 }
 
 /* Do not count memory of the atomic coherent pools, which is already decrypted. */
-static void swiotlb_pool_count_change(struct swiotlb_mem *mem,
-				      const struct swiotlb_pages *pages)
+static void swiotlb_pool_count_change(struct swiotlb_mem *mem, const struct swiotlb_pages *pages)
 {
 	if (pages->shared && pages->source != SWIOTLB_FROM_ATOMIC)
 		swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
 }
 
 /* Memory that could not be encrypted again counts towards the limit forever. */
-static void swiotlb_pool_count_lost(struct swiotlb_mem *mem,
-				    const struct swiotlb_pages *pages)
+static void swiotlb_pool_count_lost(struct swiotlb_mem *mem, const struct swiotlb_pages *pages)
 {
 	swiotlb_mem_set_apart(mem, pages->bytes >> IO_TLB_SHIFT);
 	swiotlb_count(swiotlb_mem_shared(mem), SWIOTLB_LEAKED, pages->bytes);
@@ -158,8 +156,7 @@ static void swiotlb_pool_count_lost(struct swiotlb_mem *mem,
  * Return: The pool, which no other code can find yet; -ENOMEM; or another error of
  * swiotlb_pages_alloc().
  */
-struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
-					struct swiotlb_pages *pages,
+struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem, struct swiotlb_pages *pages,
 					unsigned int nareas)
 {
 	size_t head = ALIGN(sizeof(struct io_tlb_pool), SMP_CACHE_BYTES);
@@ -185,8 +182,7 @@ struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
 
 	pool->mem = mem;
 	pool->source = pages->source;
-	swiotlb_pool_init(pool, (void *)pool + head, pages->start, pages->vaddr,
-			  nslots, nareas);
+	swiotlb_pool_init(pool, (void *)pool + head, pages->start, pages->vaddr, nslots, nareas);
 	return_ptr(pool);
 }
 
@@ -338,8 +334,7 @@ void swiotlb_transient_del(struct io_tlb_pool *pool)
 	hash_del_rcu(&pool->hash);
 }
 
-static struct io_tlb_pool *swiotlb_transient_find(unsigned long piece,
-						  phys_addr_t paddr)
+static struct io_tlb_pool *swiotlb_transient_find(unsigned long piece, phys_addr_t paddr)
 {
 	struct io_tlb_pool *pool;
 

@@ -33,8 +33,7 @@ extern struct mutex swiotlb_pools_lock;
 
 void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots);
 void swiotlb_pools_list(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
-struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem,
-					struct swiotlb_pages *pages,
+struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem, struct swiotlb_pages *pages,
 					unsigned int nareas);
 bool swiotlb_pool_destroy(struct io_tlb_pool *pool);
 int swiotlb_pools_prepare(void);

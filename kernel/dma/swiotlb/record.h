@@ -69,8 +69,7 @@ static inline bool swiotlb_addr_is_long(phys_addr_t addr)
 	return (u64)addr >> (63 - IO_TLB_SHIFT);
 }
 
-static inline void swiotlb_record_write(atomic64_t *record,
-					const struct swiotlb_request *req)
+static inline void swiotlb_record_write(atomic64_t *record, const struct swiotlb_request *req)
 {
 	u64 addr = req->orig_addr;
 
@@ -89,8 +88,7 @@ static inline void swiotlb_record_write(atomic64_t *record,
 }
 
 /* Overwrite the record of a large mapping, whose size swiotlb_record_write() truncates. */
-static inline void swiotlb_record_write_large(atomic64_t *record,
-					      const struct swiotlb_request *req)
+static inline void swiotlb_record_write_large(atomic64_t *record, const struct swiotlb_request *req)
 {
 	u64 addr = req->orig_addr;
 
@@ -105,8 +103,7 @@ static inline void swiotlb_record_write_large(atomic64_t *record,
 }
 
 /* Returns %false if no mapping begins at the slot, or if it is being unmapped. */
-static inline bool swiotlb_record_read(const atomic64_t *record,
-				       struct swiotlb_mapping *map)
+static inline bool swiotlb_record_read(const atomic64_t *record, struct swiotlb_mapping *map)
 {
 	u64 tail, word = atomic64_read(record);
 
@@ -125,8 +122,7 @@ static inline bool swiotlb_record_read(const atomic64_t *record,
 	/* The shift drops all higher bits of the record. */
 	map->orig_addr = word << IO_TLB_SHIFT | (tail & SWIOTLB_RECORD_LOW_MASK);
 	map->bytes = tail >> IO_TLB_SHIFT & SWIOTLB_RECORD_BYTES_MASK;
-	map->nslots = (word >> SWIOTLB_RECORD_NSLOTS_SHIFT &
-		       SWIOTLB_RECORD_NSLOTS_MASK) + 1;
+	map->nslots = (word >> SWIOTLB_RECORD_NSLOTS_SHIFT & SWIOTLB_RECORD_NSLOTS_MASK) + 1;
 	map->pad_slots = tail >> SWIOTLB_RECORD_PAD_SHIFT & SWIOTLB_RECORD_NSLOTS_MASK;
 	if (unlikely(map->nslots > SWIOTLB_RECORD_NSLOTS_MASK)) {
 		word = atomic64_read(record + 2);

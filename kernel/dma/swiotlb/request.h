@@ -34,8 +34,7 @@ struct swiotlb_request {
 };
 
 /* Does a run that begins at DMA address @dma_slot, in slots, satisfy alignment and boundary? */
-static inline bool swiotlb_request_fits(const struct swiotlb_request *req,
-					unsigned long dma_slot)
+static inline bool swiotlb_request_fits(const struct swiotlb_request *req, unsigned long dma_slot)
 {
 	unsigned long pos = dma_slot & req->boundary_mask;
 
@@ -71,8 +70,7 @@ static inline unsigned long swiotlb_kib(unsigned long nslots)
 }
 
 /* Offset in bytes of a buffer with original address @addr from the start of its allocation. */
-static inline unsigned int swiotlb_align_offset(struct device *dev,
-						unsigned int alloc_align_mask,
+static inline unsigned int swiotlb_align_offset(struct device *dev, unsigned int alloc_align_mask,
 						u64 addr)
 {
 	return addr & dma_get_min_align_mask(dev) &

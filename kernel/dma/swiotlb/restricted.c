@@ -18,8 +18,7 @@
  *
  * Context: Any.
  */
-void swiotlb_free_from_pool(struct device *dev, phys_addr_t tlb_addr,
-			    struct io_tlb_pool *pool)
+void swiotlb_free_from_pool(struct device *dev, phys_addr_t tlb_addr, struct io_tlb_pool *pool)
 {
 	struct swiotlb_mapping map;
 
@@ -70,8 +69,7 @@ struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 		return NULL;
 	}
 
-	tlb_addr = swiotlb_mem_map(to_swiotlb_mem(pub), dev, &req,
-				   SWIOTLB_REACH_MEM, false, &hit);
+	tlb_addr = swiotlb_mem_map(to_swiotlb_mem(pub), dev, &req, SWIOTLB_REACH_MEM, false, &hit);
 	if (tlb_addr == SWIOTLB_MAP_FULL) {
 		swiotlb_failed_full(dev, &req, SWIOTLB_REACH_MEM, attrs);
 		return NULL;
@@ -136,8 +134,7 @@ static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 	size_t bytes = end - start;
 	unsigned long nslots = bytes >> IO_TLB_SHIFT;
 	unsigned int nareas = swiotlb_rmem_nareas(start, nslots);
-	void *meta __free(kvfree) = kvzalloc(swiotlb_pool_meta_bytes(nslots, nareas),
-					     GFP_KERNEL);
+	void *meta __free(kvfree) = kvzalloc(swiotlb_pool_meta_bytes(nslots, nareas), GFP_KERNEL);
 	void *vaddr = phys_to_virt(start);
 	int ret;
 
@@ -157,8 +154,7 @@ static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 	}
 
 	swiotlb_mem_init(mem);
-	swiotlb_pool_init(&mem->boot_pool, no_free_ptr(meta), start, vaddr,
-			  nslots, nareas);
+	swiotlb_pool_init(&mem->boot_pool, no_free_ptr(meta), start, vaddr, nslots, nareas);
 	mem->pub.force_bounce = true;
 	mem->pub.for_alloc = true;
 	swiotlb_mem_set_boot_pool(mem);
@@ -173,8 +169,7 @@ static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 /* Protects @priv of all ranges. Taken before swiotlb_pools_lock. */
 static DEFINE_MUTEX(swiotlb_rmem_lock);
 
-static int swiotlb_rmem_device_init(struct reserved_mem *rmem,
-				    struct device *dev)
+static int swiotlb_rmem_device_init(struct reserved_mem *rmem, struct device *dev)
 {
 	struct swiotlb_mem *mem;
 	int ret;
@@ -195,8 +190,7 @@ static int swiotlb_rmem_device_init(struct reserved_mem *rmem,
 	return 0;
 }
 
-static void swiotlb_rmem_device_release(struct reserved_mem *rmem,
-					struct device *dev)
+static void swiotlb_rmem_device_release(struct reserved_mem *rmem, struct device *dev)
 {
 	dev->dma_io_tlb_mem = &swiotlb_default_mem.pub;
 }
@@ -206,8 +200,7 @@ static const char * const swiotlb_rmem_excluded[] __initconst = {
 	"reusable", "no-map", "linux,cma-default", "linux,dma-default",
 };
 
-static int __init swiotlb_rmem_setup(unsigned long node,
-				     struct reserved_mem *rmem)
+static int __init swiotlb_rmem_setup(unsigned long node, struct reserved_mem *rmem)
 {
 	unsigned int i;
 

@@ -28,8 +28,7 @@
  * Find the lowest free aligned block of 1 << @order slots, or return the end of the area. All
  * blocks of a word are checked at once, so small holes are skipped fast.
  */
-static unsigned int swiotlb_slots_find_block(struct swiotlb_slots *slots,
-					     unsigned int order)
+static unsigned int swiotlb_slots_find_block(struct swiotlb_slots *slots, unsigned int order)
 {
 	/* Masks of the first bit of each block. */
 	static const unsigned long firsts[SWIOTLB_MAX_HINT_ORDER + 1] = {
@@ -54,8 +53,7 @@ static unsigned int swiotlb_slots_find_block(struct swiotlb_slots *slots,
 }
 
 /* If a run at @index crosses a boundary, return the first slot after the boundary, else @index. */
-static unsigned int swiotlb_fit_skip(const struct swiotlb_fit *fit,
-				     unsigned int index)
+static unsigned int swiotlb_fit_skip(const struct swiotlb_fit *fit, unsigned int index)
 {
 	unsigned long behind;
 	unsigned int i;
@@ -70,8 +68,7 @@ static unsigned int swiotlb_fit_skip(const struct swiotlb_fit *fit,
 
 /* Find the lowest run at or after @index that fits. */
 static unsigned int swiotlb_slots_scan(const struct swiotlb_slots *slots,
-				       const struct swiotlb_fit *fit,
-				       unsigned int index)
+				       const struct swiotlb_fit *fit, unsigned int index)
 {
 	unsigned int next = index;
 
@@ -116,8 +113,7 @@ void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
  * Context: The area's lock is held.
  * Return: Index of the run's first slot, or %SWIOTLB_NO_SLOT if there is none.
  */
-unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
-				const struct swiotlb_fit *fit)
+unsigned int swiotlb_slots_find(struct swiotlb_slots *slots, const struct swiotlb_fit *fit)
 {
 	unsigned int index, first, order, block_mask = fit->nslots - 1;
 
@@ -154,8 +150,7 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
  *
  * Context: The area's lock has been held since swiotlb_slots_find().
  */
-void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index,
-			 unsigned int nslots)
+void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index, unsigned int nslots)
 {
 	unsigned long *head = &slots->head[BIT_WORD(index)];
 	unsigned int order;
@@ -178,8 +173,7 @@ static void swiotlb_slots_raise_longest(struct swiotlb_slots *slots,
 		return;
 
 	end = find_next_bit(slots->used, end, index + nslots);
-	while (index && end - index < SWIOTLB_MAX_SLOTS &&
-	       !test_bit(index - 1, slots->used))
+	while (index && end - index < SWIOTLB_MAX_SLOTS && !test_bit(index - 1, slots->used))
 		index--;
 	if (end - index > slots->longest)
 		WRITE_ONCE(slots->longest, end - index);
@@ -194,8 +188,7 @@ static void swiotlb_slots_raise_longest(struct swiotlb_slots *slots,
  * Context: The area's lock is held.
  * Return: %false if no run begins at @index. Then nothing is changed.
  */
-bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index,
-			   unsigned int nslots)
+bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index, unsigned int nslots)
 {
 	unsigned long *head = &slots->head[BIT_WORD(index)];
 	unsigned int order;
@@ -207,8 +200,7 @@ bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index,
 	bitmap_clear(slots->used, index, nslots);
 	WRITE_ONCE(slots->nused, slots->nused - nslots);
 	for (order = 0; order <= SWIOTLB_MAX_HINT_ORDER; order++)
-		slots->hint[order] = min(slots->hint[order],
-					 round_down(index, 1U << order));
+		slots->hint[order] = min(slots->hint[order], round_down(index, 1U << order));
 	swiotlb_slots_raise_longest(slots, index, nslots);
 	return true;
 }
@@ -225,8 +217,7 @@ bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index,
  * Return: The nearest head at or below @index, or %SWIOTLB_NO_SLOT. If @index is free, that head
  * belongs to another run.
  */
-unsigned int swiotlb_slots_head(const struct swiotlb_slots *slots,
-				unsigned int index)
+unsigned int swiotlb_slots_head(const struct swiotlb_slots *slots, unsigned int index)
 {
 	unsigned int word = BIT_WORD(index);
 	unsigned long bits = READ_ONCE(slots->head[word]) &

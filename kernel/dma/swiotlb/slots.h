@@ -64,8 +64,7 @@ struct swiotlb_fit {
 };
 
 /* May the area have a free run of @nslots? An estimate unless the area's lock is held. */
-static inline bool swiotlb_slots_may_fit(const struct swiotlb_slots *slots,
-					 unsigned int nslots)
+static inline bool swiotlb_slots_may_fit(const struct swiotlb_slots *slots, unsigned int nslots)
 {
 	return nslots <= slots->nslots - READ_ONCE(slots->nused) &&
 	       nslots <= READ_ONCE(slots->longest);
@@ -73,13 +72,9 @@ static inline bool swiotlb_slots_may_fit(const struct swiotlb_slots *slots,
 
 void swiotlb_slots_init(struct swiotlb_slots *slots, unsigned long *used,
 			unsigned long *head, unsigned int nslots);
-unsigned int swiotlb_slots_find(struct swiotlb_slots *slots,
-				const struct swiotlb_fit *fit);
-void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index,
-			 unsigned int nslots);
-bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index,
-			   unsigned int nslots);
-unsigned int swiotlb_slots_head(const struct swiotlb_slots *slots,
-				unsigned int index);
+unsigned int swiotlb_slots_find(struct swiotlb_slots *slots, const struct swiotlb_fit *fit);
+void swiotlb_slots_claim(struct swiotlb_slots *slots, unsigned int index, unsigned int nslots);
+bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index, unsigned int nslots);
+unsigned int swiotlb_slots_head(const struct swiotlb_slots *slots, unsigned int index);
 
 #endif /* _KERNEL_DMA_SWIOTLB_SLOTS_H */

@@ -118,9 +118,8 @@ static int swiotlb_pages_alloc_atomic(struct swiotlb_pages *pages)
 	struct page *page = NULL;
 
 	if (IS_ENABLED(CONFIG_DMA_COHERENT_POOL))
-		page = dma_alloc_from_pool(pages->dev, pages->bytes, &pages->vaddr,
-					   pages->gfp, __DMA_ATTR_ALLOC_CC_SHARED,
-					   dma_coherent_ok);
+		page = dma_alloc_from_pool(pages->dev, pages->bytes, &pages->vaddr, pages->gfp,
+					   __DMA_ATTR_ALLOC_CC_SHARED, dma_coherent_ok);
 	if (!page)
 		return -ENOMEM;
 

@@ -57,8 +57,7 @@ static struct swiotlb_mem *swiotlb_kobj_mem(struct kobject *kobj)
 	return container_of(kobj, struct swiotlb_dir, kobj)->mem;
 }
 
-static ssize_t swiotlb_sysfs_show(struct kobject *kobj, struct attribute *attr,
-				  char *buf)
+static ssize_t swiotlb_sysfs_show(struct kobject *kobj, struct attribute *attr, char *buf)
 {
 	struct swiotlb_attr *file = container_of(attr, struct swiotlb_attr, attr);
 
@@ -129,8 +128,7 @@ static u64 swiotlb_node_bytes(struct swiotlb_mem *mem, int nid)
 }
 
 /* One number for each node, like the file "distance" in the directory of a node. */
-static ssize_t swiotlb_node_bytes_show(struct swiotlb_mem *mem, unsigned int index,
-				       char *buf)
+static ssize_t swiotlb_node_bytes_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
 {
 	int nid, len = 0;
 
@@ -145,8 +143,7 @@ static ssize_t swiotlb_last_show(struct swiotlb_mem *mem, unsigned int index, ch
 	return sysfs_emit(buf, "%#llx\n", mem->last);
 }
 
-static ssize_t swiotlb_cc_shared_show(struct swiotlb_mem *mem, unsigned int index,
-				      char *buf)
+static ssize_t swiotlb_cc_shared_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
 {
 	return sysfs_emit(buf, "%d\n", mem->pub.cc_shared);
 }
@@ -332,14 +329,12 @@ static ssize_t swiotlb_dev_slots_show(const atomic_long_t *nslots, char *buf)
 	return sysfs_emit(buf, "%llu\n", n << IO_TLB_SHIFT);
 }
 
-static ssize_t swiotlb_dev_used_show(struct device *dev, struct device_attribute *attr,
-				     char *buf)
+static ssize_t swiotlb_dev_used_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return swiotlb_dev_slots_show(&dev->dma_io_tlb_stats->used, buf);
 }
 
-static ssize_t swiotlb_dev_peak_show(struct device *dev, struct device_attribute *attr,
-				     char *buf)
+static ssize_t swiotlb_dev_peak_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return swiotlb_dev_slots_show(&dev->dma_io_tlb_stats->peak, buf);
 }
@@ -355,8 +350,7 @@ static ssize_t swiotlb_dev_peak_store(struct device *dev, struct device_attribut
 	return len;
 }
 
-static ssize_t swiotlb_dev_failed_show(struct device *dev, struct device_attribute *attr,
-				       char *buf)
+static ssize_t swiotlb_dev_failed_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%ld\n", atomic_long_read(&dev->dma_io_tlb_stats->failed));
 }

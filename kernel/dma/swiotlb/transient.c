@@ -22,8 +22,7 @@ static void swiotlb_transient_count(struct swiotlb_mem *mem, long nslots, bool a
 /* The memory of the pool counts towards the limit until it has been freed. */
 static void swiotlb_transient_free_work(struct work_struct *work)
 {
-	struct io_tlb_pool *pool = container_of(to_rcu_work(work),
-						struct io_tlb_pool, free_work);
+	struct io_tlb_pool *pool = container_of(to_rcu_work(work), struct io_tlb_pool, free_work);
 	bool atomic = pool->source == SWIOTLB_FROM_ATOMIC;
 	struct swiotlb_mem *mem = pool->mem;
 	long nslots = pool->nslots;
@@ -52,8 +51,7 @@ static bool swiotlb_transient_has_room(const struct swiotlb_mem *mem,
 }
 
 /* A pool is aligned to its size, so the size must not be less than the alignment. */
-static unsigned long swiotlb_transient_size(struct device *dev,
-					    const struct swiotlb_request *req)
+static unsigned long swiotlb_transient_size(struct device *dev, const struct swiotlb_request *req)
 {
 	unsigned long nslots = max(swiotlb_own_nslots(dev, req), req->align_mask + 1UL);
 
@@ -61,10 +59,8 @@ static unsigned long swiotlb_transient_size(struct device *dev,
 	return ALIGN(nslots, PAGE_SIZE >> IO_TLB_SHIFT);
 }
 
-static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem,
-						    struct device *dev,
-						    unsigned long nslots, gfp_t gfp,
-						    bool atomic)
+static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem, struct device *dev,
+						    unsigned long nslots, gfp_t gfp, bool atomic)
 {
 	struct swiotlb_pages pages = {
 		.bytes = nslots << IO_TLB_SHIFT,
@@ -119,8 +115,7 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 		return SWIOTLB_MAP_FULL;
 
 	if (swiotlb_dev_reaches(mem, dev, new->start, new->end - 1))
-		tlb_addr = swiotlb_pool_map(new, 0, req,
-					    swiotlb_dma_addr(mem, dev, new->start));
+		tlb_addr = swiotlb_pool_map(new, 0, req, swiotlb_dma_addr(mem, dev, new->start));
 	if (tlb_addr == SWIOTLB_MAP_FULL) {
 		swiotlb_transient_free(new);
 		*pool = ERR_PTR(-ERANGE);
@@ -142,8 +137,7 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
  *
  * Context: Any. The memory is freed in process context.
  */
-void swiotlb_transient_unmap(struct device *dev, struct io_tlb_pool *pool,
-			     unsigned int nslots)
+void swiotlb_transient_unmap(struct device *dev, struct io_tlb_pool *pool, unsigned int nslots)
 {
 	swiotlb_track(pool->mem, dev, -(long)nslots);
 	swiotlb_transient_del(pool);

@@ -50,9 +50,8 @@
  * save low memory for devices that need it. If there is no room, ask for another pool.
  */
 static phys_addr_t swiotlb_search_mem(struct swiotlb_mem *mem, struct device *dev,
-				      const struct swiotlb_request *req,
-				      enum swiotlb_reach reach, bool waits,
-				      struct io_tlb_pool **pool)
+				      const struct swiotlb_request *req, enum swiotlb_reach reach,
+				      bool waits, struct io_tlb_pool **pool)
 {
 	struct swiotlb_mem *widest = swiotlb_mem_widest(mem, reach);
 	/* Another pool would not help a device that only reaches a part of the allocator. */
@@ -100,9 +99,8 @@ static bool swiotlb_own_is_full(struct swiotlb_mem *own, const struct swiotlb_re
 
 /* Map from the device's own allocator, if there is one with room, or else from the common one. */
 static phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
-				  const struct swiotlb_request *req,
-				  enum swiotlb_reach reach, bool waits,
-				  struct io_tlb_pool **pool)
+				  const struct swiotlb_request *req, enum swiotlb_reach reach,
+				  bool waits, struct io_tlb_pool **pool)
 {
 	struct swiotlb_mem *own = swiotlb_dev_own(dev);
 	phys_addr_t tlb_addr;
@@ -155,14 +153,12 @@ phys_addr_t swiotlb_map_atomic(struct swiotlb_mem *mem, struct device *dev,
 	phys_addr_t tlb_addr = swiotlb_search(mem, dev, req, reach, false, pool);
 
 	if (tlb_addr == SWIOTLB_MAP_FULL)
-		tlb_addr = swiotlb_map_own(mem, dev, req, GFP_NOWAIT | __GFP_NOWARN,
-					   pool);
+		tlb_addr = swiotlb_map_own(mem, dev, req, GFP_NOWAIT | __GFP_NOWARN, pool);
 	return tlb_addr;
 }
 
 /* Do free slots not help the map? Then the caller waits until the limit allows another pool. */
-static bool swiotlb_wait_is_for_limit(const struct swiotlb_request *req,
-				      enum swiotlb_reach reach)
+static bool swiotlb_wait_is_for_limit(const struct swiotlb_request *req, enum swiotlb_reach reach)
 {
 	return swiotlb_request_is_large(req) || reach == SWIOTLB_REACH_NONE;
 }
@@ -187,8 +183,7 @@ static void swiotlb_wait_begin(struct swiotlb_mem *mem, struct swiotlb_queue *qu
 }
 
 /* May the waiter search? Room that is made after this call wakes it again. */
-static bool swiotlb_wait_is_first(struct swiotlb_queue *queue,
-				  struct swiotlb_waiter *waiter)
+static bool swiotlb_wait_is_first(struct swiotlb_queue *queue, struct swiotlb_waiter *waiter)
 {
 	guard(spinlock_irqsave)(&queue->lock);
 	reinit_completion(&waiter->room);
@@ -257,9 +252,8 @@ static bool swiotlb_wait_is_over(struct swiotlb_mem *mem)
 }
 
 static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
-				    const struct swiotlb_request *req,
-				    enum swiotlb_reach reach, bool waits,
-				    struct io_tlb_pool **pool)
+				    const struct swiotlb_request *req, enum swiotlb_reach reach,
+				    bool waits, struct io_tlb_pool **pool)
 {
 	/* The reason why an earlier try failed may no longer hold. */
 	*pool = NULL;
@@ -304,8 +298,7 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 		if (first)
 			tlb_addr = swiotlb_wait_try(mem, dev, req, reach, true, pool);
 		else if (of_own)
-			tlb_addr = swiotlb_search_mem(own, dev, req, SWIOTLB_REACH_MEM,
-						      true, pool);
+			tlb_addr = swiotlb_search_mem(own, dev, req, SWIOTLB_REACH_MEM, true, pool);
 		if (tlb_addr != SWIOTLB_MAP_FULL ||
 		    (first && !swiotlb_wait_helps(mem, req, reach, *pool)))
 			break;
