@@ -20,12 +20,11 @@
  * Every user can read how much memory there is. Only root can read counts of mappings and
  * of bytes, which tell one user about the I/O of another, and addresses.
  *
- * With track_hiwater, each device that has a DMA mask also has a directory. Its numbers are
- * exact, so all CPUs that map for the device write to them. They are allocated when the device
- * is added, before its driver can map, and freed when the device is released. A device may be
- * removed with mappings in flight: its driver keeps a reference until it has unmapped them. The
- * release logs mappings that are left. Without track_hiwater, maps and unmaps do nothing for
- * this.
+ * With track_hiwater, each device that has a DMA mask also has a directory. Its numbers are exact,
+ * so all CPUs that map for the device write to them. They are allocated when the device is added,
+ * before its driver can map, and freed when the device is released. A device may be removed with
+ * mappings in flight: its driver keeps a reference until it has unmapped them. The release logs
+ * mappings that are left. Without track_hiwater, maps and unmaps do nothing for this.
  */
 
 /**
@@ -38,74 +37,45 @@ struct swiotlb_dir {
 	struct swiotlb_mem *mem;
 };
 
-/**
- * struct swiotlb_attr - file of an allocator
- * @attr:	The file.
- * @show:	Writes the text of the file to @buf.
- * @store:	Sets a value; %NULL for a read-only file.
- * @index:	Counter in the file, &enum swiotlb_event.
- */
-struct swiotlb_attr {
-	struct attribute attr;
-	ssize_t (*show)(struct swiotlb_mem *mem, unsigned int index, char *buf);
-	int (*store)(void *mem, u64 val);
-	unsigned int index;
-};
-
 static struct swiotlb_mem *swiotlb_kobj_mem(struct kobject *kobj)
 {
 	return container_of(kobj, struct swiotlb_dir, kobj)->mem;
 }
 
-static ssize_t swiotlb_sysfs_show(struct kobject *kobj, struct attribute *attr, char *buf)
-{
-	struct swiotlb_attr *file = container_of(attr, struct swiotlb_attr, attr);
-
-	return file->show(swiotlb_kobj_mem(kobj), file->index, buf);
+#define SWIOTLB_SHOW(name, format, value)					\
+static ssize_t swiotlb_##name##_show(struct kobject *kobj,			\
+				     struct kobj_attribute *attr, char *buf)	\
+{										\
+	struct swiotlb_mem *mem = swiotlb_kobj_mem(kobj);			\
+										\
+	return sysfs_emit(buf, format "\n", value);				\
 }
-
-static ssize_t swiotlb_sysfs_store(struct kobject *kobj, struct attribute *attr,
-				   const char *buf, size_t len)
-{
-	struct swiotlb_attr *file = container_of(attr, struct swiotlb_attr, attr);
-	u64 val;
-	int ret;
-
-	if (!file->store || kstrtou64(buf, 0, &val))
-		return -EINVAL;
-	ret = file->store(swiotlb_kobj_mem(kobj), val);
-	return ret ?: len;
-}
-
 /* Show @slots, a number of slots of @mem, in bytes. */
-#define SWIOTLB_SLOTS_SHOW(name, slots)					\
-static ssize_t swiotlb_##name##_show(struct swiotlb_mem *mem,		\
-				     unsigned int index, char *buf)	\
-{									\
-	return sysfs_emit(buf, "%llu\n", (u64)(slots) << IO_TLB_SHIFT);	\
+#define SWIOTLB_SHOW_SLOTS(name, slots)						\
+	SWIOTLB_SHOW(name, "%llu", (u64)(slots) << IO_TLB_SHIFT)
+
+SWIOTLB_SHOW_SLOTS(total_bytes, READ_ONCE(mem->pub.nslabs))
+SWIOTLB_SHOW_SLOTS(used_bytes, swiotlb_mem_used(mem))
+SWIOTLB_SHOW_SLOTS(peak_bytes, atomic_long_read(&mem->used_hiwater))
+SWIOTLB_SHOW_SLOTS(transient_bytes, swiotlb_transient_nslots(mem))
+SWIOTLB_SHOW(bounced_bytes, "%lu", swiotlb_mem_bounced(mem))
+SWIOTLB_SHOW(last_address, "%#llx", mem->last)
+SWIOTLB_SHOW(cc_shared, "%d", mem->pub.cc_shared)
+
+static ssize_t swiotlb_peak_bytes_store(struct kobject *kobj, struct kobj_attribute *attr,
+					const char *buf, size_t len)
+{
+	u64 val;
+
+	if (kstrtou64(buf, 0, &val))
+		return -EINVAL;
+	return swiotlb_stat_reset_peak(swiotlb_kobj_mem(kobj), val) ?: len;
 }
 
-SWIOTLB_SLOTS_SHOW(total, READ_ONCE(mem->pub.nslabs))
-SWIOTLB_SLOTS_SHOW(used, swiotlb_mem_used(mem))
-SWIOTLB_SLOTS_SHOW(peak, atomic_long_read(&mem->used_hiwater))
-SWIOTLB_SLOTS_SHOW(transient, swiotlb_transient_nslots(mem))
-
-static ssize_t swiotlb_bounced_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
+/* Under RCU: any user may read this file, and must not contend for swiotlb_pools_lock. */
+static ssize_t swiotlb_pools_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%lu\n", swiotlb_mem_bounced(mem));
-}
-
-static ssize_t swiotlb_event_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
-{
-	return sysfs_emit(buf, "%ld\n", atomic_long_read(&mem->events[index]));
-}
-
-/*
- * Walk the list under RCU: any user may read this file, and must not contend for
- * swiotlb_pools_lock.
- */
-static ssize_t swiotlb_npools_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
-{
+	struct swiotlb_mem *mem = swiotlb_kobj_mem(kobj);
 	struct io_tlb_pool *pool;
 	unsigned int n = 0;
 
@@ -128,41 +98,29 @@ static u64 swiotlb_node_bytes(struct swiotlb_mem *mem, int nid)
 }
 
 /* One number for each node, like the file "distance" in the directory of a node. */
-static ssize_t swiotlb_node_bytes_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
+static ssize_t swiotlb_node_bytes_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	int nid, len = 0;
 
 	for (nid = 0; nid < nr_node_ids; nid++)
 		len += sysfs_emit_at(buf, len, "%s%llu", nid ? " " : "",
-				     swiotlb_node_bytes(mem, nid));
+				     swiotlb_node_bytes(swiotlb_kobj_mem(kobj), nid));
 	return len + sysfs_emit_at(buf, len, "\n");
 }
 
-static ssize_t swiotlb_last_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
-{
-	return sysfs_emit(buf, "%#llx\n", mem->last);
-}
+#define SWIOTLB_ATTR(name, mode, store)						\
+static struct kobj_attribute swiotlb_##name##_attr =				\
+	__ATTR(name, mode, swiotlb_##name##_show, store)
 
-static ssize_t swiotlb_cc_shared_show(struct swiotlb_mem *mem, unsigned int index, char *buf)
-{
-	return sysfs_emit(buf, "%d\n", mem->pub.cc_shared);
-}
-
-#define SWIOTLB_ATTR(_name, _mode, ...)					\
-static struct swiotlb_attr swiotlb_##_name##_attr = {			\
-	.attr = { .name = __stringify(_name), .mode = _mode },		\
-	__VA_ARGS__							\
-}
-
-SWIOTLB_ATTR(total_bytes, 0444, .show = swiotlb_total_show);
-SWIOTLB_ATTR(used_bytes, 0400, .show = swiotlb_used_show);
-SWIOTLB_ATTR(peak_bytes, 0600, .show = swiotlb_peak_show, .store = swiotlb_stat_reset_peak);
-SWIOTLB_ATTR(transient_bytes, 0400, .show = swiotlb_transient_show);
-SWIOTLB_ATTR(bounced_bytes, 0400, .show = swiotlb_bounced_show);
-SWIOTLB_ATTR(pools, 0444, .show = swiotlb_npools_show);
-SWIOTLB_ATTR(node_bytes, 0444, .show = swiotlb_node_bytes_show);
-SWIOTLB_ATTR(last_address, 0400, .show = swiotlb_last_show);
-SWIOTLB_ATTR(cc_shared, 0444, .show = swiotlb_cc_shared_show);
+SWIOTLB_ATTR(total_bytes, 0444, NULL);
+SWIOTLB_ATTR(used_bytes, 0400, NULL);
+SWIOTLB_ATTR(peak_bytes, 0600, swiotlb_peak_bytes_store);
+SWIOTLB_ATTR(transient_bytes, 0400, NULL);
+SWIOTLB_ATTR(bounced_bytes, 0400, NULL);
+SWIOTLB_ATTR(pools, 0444, NULL);
+SWIOTLB_ATTR(node_bytes, 0444, NULL);
+SWIOTLB_ATTR(last_address, 0400, NULL);
+SWIOTLB_ATTR(cc_shared, 0444, NULL);
 
 static struct attribute *swiotlb_mem_attrs[] = {
 	&swiotlb_total_bytes_attr.attr,
@@ -207,8 +165,15 @@ static const struct attribute_group swiotlb_mem_group = {
 };
 
 /* Filled in from swiotlb_event_infos[]. */
-static struct swiotlb_attr swiotlb_events[SWIOTLB_NR_EVENTS];
+static struct kobj_attribute swiotlb_events[SWIOTLB_NR_EVENTS];
 static struct attribute *swiotlb_event_attrs[SWIOTLB_NR_EVENTS + 1];
+
+static ssize_t swiotlb_event_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct swiotlb_mem *mem = swiotlb_kobj_mem(kobj);
+
+	return sysfs_emit(buf, "%ld\n", atomic_long_read(&mem->events[attr - swiotlb_events]));
+}
 
 /* Hide what is counted for the common allocator: maps, and lost memory. */
 static umode_t swiotlb_event_mode(struct kobject *kobj, struct attribute *attr, int n)
@@ -236,14 +201,9 @@ static void swiotlb_dir_release(struct kobject *kobj)
 	kfree(container_of(kobj, struct swiotlb_dir, kobj));
 }
 
-static const struct sysfs_ops swiotlb_sysfs_ops = {
-	.show = swiotlb_sysfs_show,
-	.store = swiotlb_sysfs_store,
-};
-
 static const struct kobj_type swiotlb_dir_type = {
 	.release = swiotlb_dir_release,
-	.sysfs_ops = &swiotlb_sysfs_ops,
+	.sysfs_ops = &kobj_sysfs_ops,
 	.default_groups = swiotlb_mem_groups,
 };
 
@@ -261,9 +221,7 @@ struct kobject *swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name)
 {
 	struct swiotlb_dir *dir;
 
-	if (!swiotlb_kobj)
-		return NULL;
-	dir = kzalloc_obj(*dir);
+	dir = swiotlb_kobj ? kzalloc_obj(*dir) : NULL;
 	if (!dir)
 		return NULL;
 	dir->mem = mem;
@@ -294,13 +252,12 @@ static int __init swiotlb_sysfs_dir_init(void)
 	unsigned int i;
 
 	for (i = 0; i < SWIOTLB_NR_EVENTS; i++) {
-		swiotlb_events[i] = (struct swiotlb_attr){
+		swiotlb_events[i] = (struct kobj_attribute){
 			.attr = {
 				.name = swiotlb_event_infos[i].name,
 				.mode = swiotlb_event_infos[i].mode,
 			},
 			.show = swiotlb_event_show,
-			.index = i,
 		};
 		swiotlb_event_attrs[i] = &swiotlb_events[i].attr;
 	}

@@ -331,6 +331,23 @@ static struct attribute *find_attribute(const char *path, struct kobject **kobj,
 	return NULL;
 }
 
+static ssize_t kobj_attr_show(struct kobject *kobj, struct attribute *attr, char *buf)
+{
+	struct kobj_attribute *kattr = container_of(attr, struct kobj_attribute, attr);
+
+	return kattr->show ? kattr->show(kobj, kattr, buf) : -EIO;
+}
+
+static ssize_t kobj_attr_store(struct kobject *kobj, struct attribute *attr, const char *buf,
+			       size_t len)
+{
+	struct kobj_attribute *kattr = container_of(attr, struct kobj_attribute, attr);
+
+	return kattr->store ? kattr->store(kobj, kattr, buf, len) : -EIO;
+}
+
+const struct sysfs_ops kobj_sysfs_ops = { .show = kobj_attr_show, .store = kobj_attr_store };
+
 const char *shim_sysfs_read(const char *path)
 {
 	struct attribute *attr;
@@ -357,7 +374,6 @@ int shim_sysfs_write(const char *path, const char *text)
 	attr = find_attribute(path, &kobj, &mode);
 	if (!attr)
 		return -ENOENT;
-	/* For root, the mode is not checked, so writes to read-only files reach the engine. */
 	return kobj->type->sysfs_ops->store(kobj, attr, text, strlen(text));
 }
 
