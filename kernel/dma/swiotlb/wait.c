@@ -30,10 +30,8 @@
  * and wakes the first caller. If no caller waits, an unmap only reads @crowded a second time, in
  * a cache line that maps do not write.
  *
- * No wake-up is lost. If a buffer is freed before @crowded is set, the search of the waiter
- * finds it; if later, the code that frees it sees @crowded, and wakes the waiter: see [11] in
- * "Barriers". The search may miss a buffer that is moved meanwhile, so code that moves buffers
- * for other reasons (a drain, a refill) also wakes the waiter.
+ * No wake-up is lost: see [11] in "Barriers". The search may miss a buffer that is moved meanwhile,
+ * so code that moves buffers for other reasons (a drain, a refill) also wakes the waiter.
  */
 
 /* Longest time that a caller waits for room, in jiffies. */
@@ -182,12 +180,22 @@ static void swiotlb_wait_begin(struct swiotlb_mem *mem, struct swiotlb_queue *qu
 	smp_mb();
 }
 
-/* May the waiter search? Room that is made after this call wakes it again. */
-static bool swiotlb_wait_is_first(struct swiotlb_queue *queue, struct swiotlb_waiter *waiter)
+/*
+ * Which allocator may the waiter search: @mem, only the device's own, or %NULL for none? Room that
+ * is made after this call wakes it again.
+ */
+static struct swiotlb_mem *swiotlb_wait_turn(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
+					     struct device *dev, struct swiotlb_waiter *waiter)
 {
+	struct swiotlb_mem *own = waiter->own;
+
 	guard(spinlock_irqsave)(&queue->lock);
 	reinit_completion(&waiter->room);
-	return list_is_first(&waiter->node, &queue->waiters);
+	if (list_is_first(&waiter->node, &queue->waiters))
+		return mem;
+	if (own && own == swiotlb_dev_own(dev) && swiotlb_own_first(own) == waiter)
+		return own;
+	return NULL;
 }
 
 /*
@@ -208,22 +216,13 @@ static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_queue *queu
 		else
 			WRITE_ONCE(own->cache.crowded, 0);
 	}
-	if (!list_empty(&queue->waiters)) {
-		waiter = list_first_entry(&queue->waiters, struct swiotlb_waiter, node);
+	waiter = list_first_entry_or_null(&queue->waiters, struct swiotlb_waiter, node);
+	if (waiter) {
 		complete(&waiter->room);
 		return;
 	}
 	for (; mem && queue == &swiotlb_mem_low(mem)->queue; mem = mem->wider)
 		WRITE_ONCE(mem->cache.crowded, 0);
-}
-
-/* May the waiter search the device's own allocator, although it is not the first of all? */
-static bool swiotlb_wait_is_first_of_own(struct swiotlb_queue *queue, struct device *dev,
-					 struct swiotlb_waiter *waiter)
-{
-	guard(spinlock_irqsave)(&queue->lock);
-	return waiter->own && waiter->own == swiotlb_dev_own(dev) &&
-	       swiotlb_own_first(waiter->own) == waiter;
 }
 
 static struct swiotlb_timeout *swiotlb_wait_timeout(struct swiotlb_mem *mem)
@@ -286,29 +285,29 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 	struct swiotlb_mem *own = queue == &mem->queue ? swiotlb_dev_own(dev) : NULL;
 	unsigned long end = jiffies + SWIOTLB_WAIT;
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
+	struct swiotlb_mem *turn;
 	struct swiotlb_waiter waiter;
-	bool first, of_own, again = false, gave_up = false;
+	bool again = false, gave_up = false;
 	long left, ret;
 
 	swiotlb_count(mem, SWIOTLB_WAITED, 1);
 	swiotlb_wait_begin(mem, queue, own, &waiter);
 	do {
-		first = swiotlb_wait_is_first(queue, &waiter);
-		of_own = !first && swiotlb_wait_is_first_of_own(queue, dev, &waiter);
-		if (first)
+		turn = swiotlb_wait_turn(mem, queue, dev, &waiter);
+		if (turn == mem)
 			tlb_addr = swiotlb_wait_try(mem, dev, req, reach, true, pool);
-		else if (of_own)
+		else if (turn)
 			tlb_addr = swiotlb_search_mem(own, dev, req, SWIOTLB_REACH_MEM, true, pool);
 		if (tlb_addr != SWIOTLB_MAP_FULL ||
-		    (first && !swiotlb_wait_helps(mem, req, reach, *pool)))
+		    (turn == mem && !swiotlb_wait_helps(mem, req, reach, *pool)))
 			break;
 		gave_up = time_after_eq(jiffies, end);
 		if (gave_up)
 			break;
 		/* Each unmap wakes the waiter: do not search more than once per jiffy. */
-		if ((first || of_own) && again)
+		if (turn && again)
 			schedule_timeout_killable(1);
-		again = first || of_own;
+		again = turn;
 		left = end - jiffies;
 		ret = wait_for_completion_killable_timeout(&waiter.room, max(left, 0L));
 	} while (ret >= 0);
