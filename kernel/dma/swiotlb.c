@@ -246,10 +246,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	return tlb_addr;
 }
 
-/*
- * Look up the mapping at an address in @pool. If there is none, report an error of the driver,
- * which has probably unmapped the address already.
- */
+/* If nothing is mapped at the address, the driver has probably unmapped it already. */
 static inline bool swiotlb_find_mapping(struct device *dev, const struct io_tlb_pool *pool,
 					phys_addr_t tlb_addr, struct swiotlb_mapping *map)
 {
@@ -308,7 +305,7 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 		swiotlb_transient_unmap(dev, pool, map.nslots);
 }
 
-/* Sync a part that does not begin in the first slot, or that exceeds the mapping. */
+/* Out of line, so that most syncs, which begin in the first slot, do not save registers. */
 static noinline void swiotlb_sync_part(struct device *dev, phys_addr_t tlb_addr, size_t size,
 				       enum dma_data_direction dir, const struct io_tlb_pool *pool)
 {
@@ -318,10 +315,6 @@ static noinline void swiotlb_sync_part(struct device *dev, phys_addr_t tlb_addr,
 		swiotlb_bounce(dev, pool, &map, tlb_addr, size, dir);
 }
 
-/*
- * Most syncs begin in the first slot of a mapping. All others are out of line, so that
- * this path does not have to save registers.
- */
 static __always_inline void swiotlb_sync(struct device *dev, phys_addr_t tlb_addr,
 					 size_t size, enum dma_data_direction dir,
 					 const struct io_tlb_pool *pool)

@@ -17,9 +17,8 @@
  * towards the limit of the allocator.
  *
  * When the mapping ends, the pool is kept for a while: the next frame has the same size, and
- * contiguous memory of that size is hard to find. The worker frees the pool after the quiet
- * time, like other pools. A large map that does not fit within the limit frees idle large
- * pools at once.
+ * contiguous memory of that size is hard to find. The worker frees the pool after the quiet time,
+ * like other pools. A large map that does not fit within the limit frees idle large pools at once.
  *
  * The pool is in the list and in the index like other pools. But searches for smaller mappings
  * skip the pool, and its slots do not count as in use: no other pools must be added for them.

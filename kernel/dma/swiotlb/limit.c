@@ -70,9 +70,8 @@ static long swiotlb_limit_room_of_own(const struct swiotlb_mem *mem)
  * swiotlb_limit_room() - number of slots that an allocator may still add
  * @mem:	Allocator that may grow.
  *
- * All pools count, also those that are being made or freed, transient pools, lost memory, and
- * room kept for the first pools of devices. The limit of a wider allocator is for the slots of
- * both.
+ * All pools count, also those that are being made or freed, transient pools, lost memory, and room
+ * kept for the first pools of devices. The limit of a wider allocator is for the slots of both.
  *
  * Context: Any.
  * Return: Slots; negative if the limit is exceeded.

@@ -35,22 +35,18 @@
  *	     +--------------> area -------------------------+ |
  *	                        ^-----------------------------+
  *
- * While a buffer is in a cell or a depot, its bits in the bitmaps of its area stay set. Its
- * record is free, so a second unmap is detected.
+ * While a buffer is in a cell or a depot, its record is free, so a second unmap is detected. Its
+ * bits in the bitmaps of its area stay set, so its pool is not freed. But other CPUs may empty a
+ * cell at any time: take the buffer out, or hold RCU, before its pool is used.
  *
- * Magazines and depots have a fixed size, and together hold at most a quarter of the slots. When
- * a magazine is full or empty, up to seven eighths of it move to or from its depot under one
- * lock.
+ * Magazines and depots have a fixed size, and together hold at most a quarter of the slots. When a
+ * magazine is full or empty, up to seven eighths of it move to or from its depot under one lock.
  *
  * When no area has room for a map, the allocator is crowded for a short time: magazines keep
  * nothing. The map drains the magazines, and searches again; other maps that fail in this time do
  * not drain. Each magazine that got a buffer since the last drain is on a list, so a drain does
  * not walk over CPUs. It may miss a buffer that is moved meanwhile, or that another CPU is about
  * to free.
- *
- * While a buffer is in a cell or in a depot, its slots are in use, so its pool is not freed. But
- * other CPUs may empty a cell at any time: take the buffer out, or hold RCU, before its pool is
- * used.
  */
 
 /* Classes of 1, 2, 4 ... 128 slots: 2 to 256 KiB */
@@ -167,7 +163,6 @@ swiotlb_this_magazine(struct swiotlb_cpu_cache __percpu *cpu, unsigned int class
 	return (void *)raw_cpu_ptr(cpu) + swiotlb_magazine_offset[class];
 }
 
-/* %NULL before the magazines are started. */
 static inline struct swiotlb_cpu_cache __percpu *
 swiotlb_cache_cpu(const struct swiotlb_cache *cache)
 {
@@ -236,14 +231,13 @@ bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache);
 bool swiotlb_magazine_refill(struct swiotlb_cache *cache, struct swiotlb_magazine *mag);
 void swiotlb_magazine_overflow(struct swiotlb_cache *cache, struct swiotlb_magazine *mag, u32 cell);
 
-/* Has a map just found no room, or do callers wait? Then magazines keep nothing. */
+/* If so, magazines keep nothing. */
 static inline bool swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
 {
 	return unlikely(READ_ONCE(cache->crowded)) &&
 	       __swiotlb_cache_is_crowded(cache);
 }
 
-/* Do callers wait for room? */
 static inline bool swiotlb_cache_is_waited(const struct swiotlb_cache *cache)
 {
 	return READ_ONCE(cache->crowded) == SWIOTLB_CROWDED_WAITED;

@@ -109,7 +109,7 @@ void swiotlb_mem_start_magazines(struct swiotlb_mem *mem)
  * @mem:	Allocator. Transient and large pools, and buffers in magazines, are not counted.
  *
  * Context: Process context, since this walks over all CPUs.
- * Return: Slots; an estimate if buffers are mapped or unmapped meanwhile.
+ * Return: Slots; an estimate while buffers are mapped and unmapped.
  */
 unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem)
 {
@@ -227,17 +227,6 @@ enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem, struct device *dev
 	return SWIOTLB_REACH_NONE;
 }
 
-/* Avoid a division: in most pools the number of areas is a power of two. */
-static unsigned int swiotlb_area_of(const struct io_tlb_pool *pool, unsigned int number)
-{
-	return is_power_of_2(pool->nareas) ? number & (pool->nareas - 1) : number % pool->nareas;
-}
-
-static bool swiotlb_area_is_tight(const struct io_tlb_area *area)
-{
-	return READ_ONCE(area->slots.nused) > area->slots.nslots / 2;
-}
-
 /* Map in area @n modulo the number of areas. With @surely, search it even if it looks full. */
 static phys_addr_t swiotlb_mem_try(struct swiotlb_mem *mem, struct device *dev,
 				   const struct swiotlb_request *req, struct io_tlb_pool *pool,
@@ -246,12 +235,14 @@ static phys_addr_t swiotlb_mem_try(struct swiotlb_mem *mem, struct device *dev,
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct io_tlb_area *area;
 
-	n = swiotlb_area_of(pool, n);
+	/* Avoid a division: in most pools the number of areas is a power of two. */
+	n = is_power_of_2(pool->nareas) ? n & (pool->nareas - 1) : n % pool->nareas;
 	area = swiotlb_pool_area(pool, n);
 	if (surely || swiotlb_slots_may_fit(&area->slots, req->nslots))
 		tlb_addr = swiotlb_pool_map(pool, n, req, swiotlb_dma_addr(mem, dev, pool->start));
 	hit->pool = pool;
-	hit->tight |= tlb_addr == SWIOTLB_MAP_FULL || swiotlb_area_is_tight(area);
+	hit->tight |= tlb_addr == SWIOTLB_MAP_FULL ||
+		      READ_ONCE(area->slots.nused) > area->slots.nslots / 2;
 	return tlb_addr;
 }
 

@@ -28,8 +28,7 @@ enum swiotlb_source {
  * @last:	Highest physical address that the memory may have.
  * @nid:	Preferred node.
  * @gfp:	As for alloc_pages(), without a zone.
- * @dev:	Device, for memory from the atomic pools. May be %NULL if the caller can
- *		sleep.
+ * @dev:	Device, for memory from the atomic pools. May be %NULL if the caller can sleep.
  * @start:	Physical address.
  * @vaddr:	Virtual address.
  * @source:	Where the memory came from.

@@ -65,9 +65,6 @@
 #define SWIOTLB_INDEX_SHIFT	21
 #define SWIOTLB_INDEX_SIZE	BIT_ULL(SWIOTLB_INDEX_SHIFT)
 
-/* Binary logarithm of the number of buckets for transient pools. */
-#define SWIOTLB_TRANSIENT_BITS	6
-
 static_assert(SWIOTLB_INDEX_SIZE <= (u64)SWIOTLB_MIN_GROW_SLOTS << IO_TLB_SHIFT);
 /* A transient pool may need twice the slots of its mapping, because of the alignment. */
 static_assert(2 * SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_INDEX_SIZE);
@@ -80,7 +77,7 @@ struct swiotlb_index {
 
 struct swiotlb_range swiotlb_range __read_mostly;
 static struct swiotlb_index *swiotlb_index __read_mostly;
-static DEFINE_HASHTABLE(swiotlb_transients, SWIOTLB_TRANSIENT_BITS);
+static DEFINE_HASHTABLE(swiotlb_transients, 6);
 /* Protects changes to swiotlb_transients and to swiotlb_range; see "Lock order". */
 static DEFINE_SPINLOCK(swiotlb_range_lock);
 
@@ -89,33 +86,12 @@ static unsigned long swiotlb_index_piece(phys_addr_t paddr)
 	return paddr >> SWIOTLB_INDEX_SHIFT;
 }
 
-/*
- * Allocate the index before the first pool. It has 2 bytes for each 2 MiB of memory, but none
- * for memory that is hot-plugged above all other: swiotlb_growth_enable() excludes pools there.
- */
-static int swiotlb_index_prepare(void)
-{
-	unsigned long n = swiotlb_index_piece(virt_to_phys(high_memory - 1)) + 1;
-	struct swiotlb_index *index;
-
-	if (swiotlb_index)
-		return 0;
-
-	index = kvzalloc(struct_size(index, id, n), GFP_KERNEL | __GFP_NOWARN);
-	if (!index)
-		return -ENOMEM;
-	index->npieces = n;
-	/* [9] Pairs with the address dependency in __swiotlb_find_pool(). */
-	smp_store_release(&swiotlb_index, index);
-	return 0;
-}
-
 static void swiotlb_index_set(const struct io_tlb_pool *pool, u16 id)
 {
 	unsigned long i, end = swiotlb_index_piece(pool->end);
 
 	for (i = swiotlb_index_piece(pool->start); i < end; i++)
-		/* [9] Pairs as above; orders the entry in swiotlb_pool_table. */
+		/* [9] Orders the entry in swiotlb_pool_table. Pairs as in swiotlb_pools_prepare(). */
 		smp_store_release(&swiotlb_index->id[i], id);
 }
 
@@ -215,16 +191,27 @@ bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
 /**
  * swiotlb_pools_prepare() - can another pool be added?
  *
- * Call this before a pool is made, since making it is expensive.
+ * Call this before a pool is made, since making it is expensive. The first call allocates the
+ * index, with 2 bytes for each 2 MiB of memory, but none for memory that is hot-plugged above all
+ * other: swiotlb_growth_enable() excludes pools there.
  *
  * Context: Process context, swiotlb_pools_lock is held.
  * Return: 0; -ENOMEM if the index cannot be allocated; or -ENOSPC if there are too many pools.
  */
 int swiotlb_pools_prepare(void)
 {
+	unsigned long n = swiotlb_index_piece(virt_to_phys(high_memory - 1)) + 1;
+	struct swiotlb_index *index;
+
 	lockdep_assert_held(&swiotlb_pools_lock);
-	if (swiotlb_index_prepare())
-		return -ENOMEM;
+	if (!swiotlb_index) {
+		index = kvzalloc(struct_size(index, id, n), GFP_KERNEL | __GFP_NOWARN);
+		if (!index)
+			return -ENOMEM;
+		index->npieces = n;
+		/* [9] Pairs with the address dependency in __swiotlb_find_pool(). */
+		smp_store_release(&swiotlb_index, index);
+	}
 	return swiotlb_pool_may_number() ? 0 : -ENOSPC;
 }
 

@@ -50,9 +50,8 @@ static_assert(SWIOTLB_MAX_SLOTS - 1 < SWIOTLB_RECORD_NSLOTS_MASK);
 static_assert(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_RECORD_BYTES_MASK);
 
 /*
- * An unpacked mapping record. @head is the index of the first slot in the pool, padding
- * included; @word is the first word of the record. The other members are as in
- * &struct swiotlb_request.
+ * An unpacked mapping record. @head is the index of the first slot in the pool, padding included;
+ * @word is the first word of the record. The other members are as in &struct swiotlb_request.
  */
 struct swiotlb_mapping {
 	phys_addr_t orig_addr;

@@ -26,8 +26,7 @@
  * @nslots:	Number of slots, constant.
  * @nused:	Number of slots in use. Read without the lock as an estimate.
  * @longest:	No free run is longer than this. Read without the lock as an estimate.
- * @hint:	For each order o, no free aligned block of 2^o slots begins below
- *		@hint[o].
+ * @hint:	For each order o, no free aligned block of 2^o slots begins below @hint[o].
  *
  * Protected by the area's lock.
  */

@@ -50,15 +50,6 @@ static bool swiotlb_transient_has_room(const struct swiotlb_mem *mem,
 	return room >= (long)nslots;
 }
 
-/* A pool is aligned to its size, so the size must not be less than the alignment. */
-static unsigned long swiotlb_transient_size(struct device *dev, const struct swiotlb_request *req)
-{
-	unsigned long nslots = max(swiotlb_own_nslots(dev, req), req->align_mask + 1UL);
-
-	/* Pages are cleared and decrypted as a whole, so they count as a whole. */
-	return ALIGN(nslots, PAGE_SIZE >> IO_TLB_SHIFT);
-}
-
 static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem, struct device *dev,
 						    unsigned long nslots, gfp_t gfp, bool atomic)
 {
@@ -88,8 +79,7 @@ static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem, str
 /**
  * swiotlb_transient_map() - map in a transient pool
  * @mem:	Allocator that is full, and may grow.
- * @dev:	Device that will use the mapping; swiotlb_transient_is_reached() is %true for
- *		it.
+ * @dev:	Device that will use the mapping; swiotlb_transient_is_reached() is %true for it.
  * @req:	The request; swiotlb_request_possible() is %true for it.
  * @gfp:	As for alloc_pages(), without a zone. If it forbids sleeping, decrypted memory
  *		comes from the atomic coherent pools.
@@ -104,10 +94,13 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 				  struct io_tlb_pool **pool)
 {
 	bool atomic = mem->pub.cc_shared && !gfpflags_allow_blocking(gfp);
-	unsigned long nslots = swiotlb_transient_size(dev, req);
+	/* A pool is aligned to its size, so the size must not be less than the alignment. */
+	unsigned long nslots = max(swiotlb_own_nslots(dev, req), req->align_mask + 1UL);
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct io_tlb_pool *new = ERR_PTR(-ENOSPC);
 
+	/* Pages are cleared and decrypted as a whole, so they count as a whole. */
+	nslots = ALIGN(nslots, PAGE_SIZE >> IO_TLB_SHIFT);
 	if (swiotlb_transient_has_room(mem, nslots, atomic))
 		new = swiotlb_transient_create(mem, dev, nslots, gfp, atomic);
 	*pool = new;
