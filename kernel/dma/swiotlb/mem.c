@@ -246,10 +246,7 @@ static phys_addr_t swiotlb_mem_try(struct swiotlb_mem *mem, struct device *dev,
 	return tlb_addr;
 }
 
-/*
- * Search the CPU's own area of each pool first, beginning with the oldest pool, and only then
- * the other areas: otherwise all CPUs would share the areas of the first pool.
- */
+/* Try the CPU's own area of each pool first: otherwise all CPUs would share the oldest pool. */
 static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem, struct device *dev,
 				      const struct swiotlb_request *req, enum swiotlb_reach reach,
 				      bool surely, struct swiotlb_hit *hit)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory of pools: clear it, decrypt it and encrypt it again.
+ * Memory of pools: decrypt it and encrypt it again. The engine does so only here.
  */
 
 #include "pages.h"
@@ -9,8 +9,6 @@
  * swiotlb_decrypt() - share memory with the hypervisor
  * @vaddr:	Virtual address, page-aligned.
  * @bytes:	Size, a multiple of the page size.
- *
- * The engine changes the encryption of memory only here and in swiotlb_encrypt().
  *
  * Context: Process context, or boot.
  * Return: 0 or an error. After an error, some of the pages may be decrypted.

@@ -55,7 +55,6 @@ bool swiotlb_pages_free(const struct swiotlb_pages *pages);
 /*
  * Clear whole pages for a pool, then decrypt them if they are @shared. Neither a device nor the
  * hypervisor may read their former contents, which decryption preserves on some platforms.
- * Returns 0, or an error of swiotlb_decrypt().
  */
 static inline int swiotlb_pages_prepare(void *vaddr, size_t bytes, bool shared)
 {

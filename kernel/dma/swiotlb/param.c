@@ -68,10 +68,8 @@ static void swiotlb_param_update(bool new_nareas)
 /**
  * swiotlb_param_nareas() - number of areas that the default pool should have
  *
- * One area for each possible CPU, unless swiotlb= sets the number.
- *
  * Context: Boot.
- * Return: A power of two.
+ * Return: A power of two: as many as possible CPUs or more, unless swiotlb= sets the number.
  */
 unsigned int swiotlb_param_nareas(void)
 {

@@ -75,10 +75,7 @@ struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 		return NULL;
 	}
 
-	/*
-	 * The DMA address is page-aligned. The physical address is not if the bus offset is
-	 * not a multiple of the page size.
-	 */
+	/* The DMA address is page-aligned, but the bus offset may be no multiple of a page. */
 	if (!PAGE_ALIGNED(tlb_addr)) {
 		swiotlb_failed(dev, SWIOTLB_MISALIGNED, size, DMA_ATTR_NO_WARN);
 		dev_WARN_ONCE(dev, 1, "Cannot allocate pages from non page-aligned swiotlb addr 0x%pa.\n",

@@ -24,10 +24,7 @@
  * slots then skip the area until a longer run becomes free.
  */
 
-/*
- * Find the lowest free aligned block of 1 << @order slots, or return the end of the area. All
- * blocks of a word are checked at once, so small holes are skipped fast.
- */
+/* Find the lowest free aligned block of 1 << @order slots, or return the end of the area. */
 static unsigned int swiotlb_slots_find_block(struct swiotlb_slots *slots, unsigned int order)
 {
 	/* Masks of the first bit of each block. */

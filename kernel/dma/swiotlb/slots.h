@@ -7,10 +7,7 @@
 
 #include "internal.h"
 
-/*
- * Slots of the largest mapping outside large pools. Every area but the last one of a pool has at
- * least as many.
- */
+/* Slots of the largest mapping outside large pools. Only the last area may have fewer. */
 #define SWIOTLB_MAX_SLOTS	IO_TLB_SEGSIZE
 #define SWIOTLB_NO_SLOT		UINT_MAX
 /* Hints are kept for blocks of 1, 2, 4 and 8 slots (16 KiB). */

@@ -27,11 +27,7 @@
  * mappings that are left. Without track_hiwater, maps and unmaps do nothing for this.
  */
 
-/**
- * struct swiotlb_dir - directory of an allocator
- * @kobj:	The directory.
- * @mem:	The allocator.
- */
+/* Directory of an allocator. */
 struct swiotlb_dir {
 	struct kobject kobj;
 	struct swiotlb_mem *mem;
@@ -243,10 +239,7 @@ void swiotlb_sysfs_del(struct kobject *kobj)
 	kobject_put(kobj);
 }
 
-/*
- * Must run before devices are created from the device tree: their restricted pools have
- * directories here, too.
- */
+/* Before the device tree creates devices: their restricted pools have directories, too. */
 static int __init swiotlb_sysfs_dir_init(void)
 {
 	unsigned int i;
@@ -278,23 +271,19 @@ static int __init swiotlb_sysfs_init(void)
 }
 late_initcall(swiotlb_sysfs_init);
 
-static ssize_t swiotlb_dev_slots_show(const atomic_long_t *nslots, char *buf)
-{
-	/* A mapping from before the device was added counts only when it is unmapped. */
-	u64 n = max(atomic_long_read(nslots), 0L);
-
-	return sysfs_emit(buf, "%llu\n", n << IO_TLB_SHIFT);
+/* A mapping from before the device was added counts only when it is unmapped: show at least 0. */
+#define SWIOTLB_DEV_SHOW(name, shift)						\
+static ssize_t swiotlb_dev_##name##_show(struct device *dev,			\
+					 struct device_attribute *attr, char *buf) \
+{										\
+	u64 n = max(atomic_long_read(&dev->dma_io_tlb_stats->name), 0L);	\
+										\
+	return sysfs_emit(buf, "%llu\n", n << (shift));			\
 }
 
-static ssize_t swiotlb_dev_used_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return swiotlb_dev_slots_show(&dev->dma_io_tlb_stats->used, buf);
-}
-
-static ssize_t swiotlb_dev_peak_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return swiotlb_dev_slots_show(&dev->dma_io_tlb_stats->peak, buf);
-}
+SWIOTLB_DEV_SHOW(used, IO_TLB_SHIFT)
+SWIOTLB_DEV_SHOW(peak, IO_TLB_SHIFT)
+SWIOTLB_DEV_SHOW(failed, 0)
 
 static ssize_t swiotlb_dev_peak_store(struct device *dev, struct device_attribute *attr,
 				      const char *buf, size_t len)
@@ -305,11 +294,6 @@ static ssize_t swiotlb_dev_peak_store(struct device *dev, struct device_attribut
 		return -EINVAL;
 	atomic_long_set(&dev->dma_io_tlb_stats->peak, 0);
 	return len;
-}
-
-static ssize_t swiotlb_dev_failed_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%ld\n", atomic_long_read(&dev->dma_io_tlb_stats->failed));
 }
 
 static struct device_attribute swiotlb_dev_used_attr =

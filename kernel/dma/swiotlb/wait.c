@@ -30,17 +30,14 @@
  * and wakes the first caller. If no caller waits, an unmap only reads @crowded a second time, in
  * a cache line that maps do not write.
  *
- * No wake-up is lost: see [11] in "Barriers". The search may miss a buffer that is moved meanwhile,
- * so code that moves buffers for other reasons (a drain, a refill) also wakes the waiter.
+ * No wake-up is lost: see [11] in "Barriers". The search may miss a buffer that is moved
+ * meanwhile, so code that moves buffers for other reasons (a drain, a refill) also wakes the waiter.
  */
 
 /* Longest time that a caller waits for room, in jiffies. */
 #define SWIOTLB_WAIT		(5 * HZ)
 
-/*
- * The calling task makes the transient pool, not a worker: the task may be in a
- * memalloc_noio_save() section, which a worker would not inherit.
- */
+/* The caller makes its transient pool itself: a worker would not inherit memalloc_noio_save(). */
 #define SWIOTLB_WAIT_GFP	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY)
 
 /*
@@ -84,10 +81,7 @@ static struct swiotlb_mem *swiotlb_dev_own(struct device *dev)
 	return to_swiotlb_mem(pub);
 }
 
-/*
- * Has a map of the same size, or a smaller one, just found no room? Only a hint: slots that were
- * freed at that moment may be missed until the allocator is no longer crowded.
- */
+/* Has a map of the same size, or a smaller one, just found no room? A hint that may miss slots. */
 static bool swiotlb_own_is_full(struct swiotlb_mem *own, const struct swiotlb_request *req)
 {
 	unsigned int full = READ_ONCE(own->full);
@@ -110,17 +104,6 @@ static phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
 		WRITE_ONCE(own->full, req->nslots);
 	}
 	return swiotlb_search_mem(mem, dev, req, reach, waits, pool);
-}
-
-/* Map from the device's own allocator, unless callers of the same device wait for it. */
-static phys_addr_t swiotlb_search_own(struct device *dev, const struct swiotlb_request *req,
-				      struct io_tlb_pool **pool)
-{
-	struct swiotlb_mem *own = swiotlb_dev_own(dev);
-
-	if (!own || !list_empty(&own->own_waiters))
-		return SWIOTLB_MAP_FULL;
-	return swiotlb_search_mem(own, dev, req, SWIOTLB_REACH_MEM, false, pool);
 }
 
 static phys_addr_t swiotlb_map_own(struct swiotlb_mem *mem, struct device *dev,
@@ -198,9 +181,7 @@ static struct swiotlb_mem *swiotlb_wait_turn(struct swiotlb_mem *mem, struct swi
 	return NULL;
 }
 
-/*
- * Remove a waiter, and wake the next: room may be left, or room that was too small for this one.
- */
+/* Remove a waiter, and wake the next: room may be left, or room that was too small for this. */
 static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
 			     struct swiotlb_waiter *waiter)
 {
@@ -336,13 +317,14 @@ phys_addr_t swiotlb_map_sleeping(struct swiotlb_mem *mem, struct device *dev,
 	struct swiotlb_queue *queue = swiotlb_wait_is_for_limit(req, reach) ?
 				      &mem->limit_queue : &mem->queue;
 	bool waited = !list_empty(&queue->waiters), over = swiotlb_wait_is_over(mem);
+	struct swiotlb_mem *own = swiotlb_dev_own(dev);
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 
 	might_sleep();
 	if (!waited)
 		tlb_addr = swiotlb_wait_try(mem, dev, req, reach, false, pool);
-	else if (queue == &mem->queue)
-		tlb_addr = swiotlb_search_own(dev, req, pool);
+	else if (queue == &mem->queue && own && list_empty(&own->own_waiters))
+		tlb_addr = swiotlb_search_mem(own, dev, req, SWIOTLB_REACH_MEM, false, pool);
 	if (tlb_addr == SWIOTLB_MAP_FULL && !over &&
 	    (waited || swiotlb_wait_helps(mem, req, reach, *pool)))
 		tlb_addr = swiotlb_wait(mem, queue, dev, req, reach, pool);
