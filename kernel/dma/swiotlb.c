@@ -322,8 +322,7 @@ static __always_inline void swiotlb_sync(struct device *dev, phys_addr_t tlb_add
 	struct swiotlb_mapping map;
 	phys_addr_t skip;
 
-	if (likely(swiotlb_pool_lookup_head(pool, swiotlb_pool_index(pool, tlb_addr),
-					    &map) &&
+	if (likely(swiotlb_pool_lookup_head(pool, swiotlb_pool_index(pool, tlb_addr), &map) &&
 		   map.orig_addr != SWIOTLB_NO_ORIG_ADDR)) {
 		skip = swiotlb_bounce_skip(dev, pool, &map, tlb_addr);
 		if (likely(swiotlb_bounce_is_inside(&map, skip, size))) {

@@ -222,8 +222,7 @@ void swiotlb_magazines_resize(struct swiotlb_cache *cache, unsigned long nslots)
 		limit = min(share / num_possible_cpus(), swiotlb_magazine_ncells[class]);
 		for_each_possible_cpu(cpu)
 			WRITE_ONCE(swiotlb_cpu_magazine(cache->cpu, cpu, class)->limit, limit);
-		limit = min(share, SWIOTLB_DEPOT_SLOTS >> class);
-		WRITE_ONCE(cache->depot[class].limit, limit);
+		WRITE_ONCE(cache->depot[class].limit, min(share, SWIOTLB_DEPOT_SLOTS >> class));
 	}
 }
 

@@ -127,12 +127,11 @@ struct swiotlb_cache {
 #define SWIOTLB_CELL_INDEX_BITS	21
 #define SWIOTLB_CELL_INDEX_MASK	(BIT(SWIOTLB_CELL_INDEX_BITS) - 1)
 
-static_assert(SWIOTLB_MAX_POOLS <= SWIOTLB_CELL_MARK >> SWIOTLB_CELL_INDEX_BITS);
+static_assert(SWIOTLB_CELL_MARK >> SWIOTLB_CELL_INDEX_BITS >= SWIOTLB_MAX_POOLS);
 
 static inline u32 swiotlb_cell(const struct io_tlb_pool *pool, unsigned int index)
 {
-	return SWIOTLB_CELL_MARK |
-	       (u32)pool->id << SWIOTLB_CELL_INDEX_BITS | index;
+	return SWIOTLB_CELL_MARK | (u32)pool->id << SWIOTLB_CELL_INDEX_BITS | index;
 }
 
 static inline unsigned int swiotlb_cell_index(u32 cell)
@@ -180,8 +179,7 @@ static inline u32 swiotlb_magazine_take(struct swiotlb_magazine *mag)
 		cell = atomic_read(&mag->cell[top - 1]);
 		/* [6] Pairs with swiotlb_magazine_push(). */
 		if (likely(cell) &&
-		    likely(atomic_try_cmpxchg_acquire(&mag->cell[top - 1],
-						      &cell, 0))) {
+		    likely(atomic_try_cmpxchg_acquire(&mag->cell[top - 1], &cell, 0))) {
 			WRITE_ONCE(mag->top, top - 1);
 			return cell;
 		}
@@ -234,8 +232,7 @@ void swiotlb_magazine_overflow(struct swiotlb_cache *cache, struct swiotlb_magaz
 /* If so, magazines keep nothing. */
 static inline bool swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
 {
-	return unlikely(READ_ONCE(cache->crowded)) &&
-	       __swiotlb_cache_is_crowded(cache);
+	return unlikely(READ_ONCE(cache->crowded)) && __swiotlb_cache_is_crowded(cache);
 }
 
 static inline bool swiotlb_cache_is_waited(const struct swiotlb_cache *cache)

@@ -220,8 +220,7 @@ enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem, struct device *dev
 	if (swiotlb_mem_is_reached(mem, dev))
 		return SWIOTLB_REACH_MEM;
 	/* Without growth there are no transient pools: use a boot pool that is partly in reach. */
-	last = swiotlb_growth_is_enabled(mem) ?
-	       boot->end - 1 : boot->start + IO_TLB_SIZE - 1;
+	last = swiotlb_growth_is_enabled(mem) ? boot->end - 1 : boot->start + IO_TLB_SIZE - 1;
 	if (swiotlb_dev_reaches(mem, dev, boot->start, last))
 		return SWIOTLB_REACH_BOOT;
 	return SWIOTLB_REACH_NONE;

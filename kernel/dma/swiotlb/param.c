@@ -51,8 +51,7 @@ static unsigned long swiotlb_param_choose(void)
 static void swiotlb_param_update(bool new_nareas)
 {
 	unsigned long nslots = swiotlb_param_choose();
-	unsigned long min = (unsigned long)swiotlb_param.nareas *
-			    SWIOTLB_MAX_SLOTS;
+	unsigned long min = (unsigned long)swiotlb_param.nareas * SWIOTLB_MAX_SLOTS;
 
 	swiotlb_param.nslots = nslots;
 	if (swiotlb_param.nareas && !swiotlb_param.dynamic)

@@ -79,11 +79,9 @@ static inline void swiotlb_record_write(atomic64_t *record, const struct swiotlb
 
 	atomic64_set(record + 1, SWIOTLB_RECORD_TAIL |
 		     (u64)req->pad_slots << SWIOTLB_RECORD_PAD_SHIFT |
-		     (u64)req->bytes << IO_TLB_SHIFT |
-		     (addr & SWIOTLB_RECORD_LOW_MASK));
+		     (u64)req->bytes << IO_TLB_SHIFT | (addr & SWIOTLB_RECORD_LOW_MASK));
 	atomic64_set(record, SWIOTLB_RECORD_LONG |
-		     (u64)(req->nslots - 1) << SWIOTLB_RECORD_NSLOTS_SHIFT |
-		     addr >> IO_TLB_SHIFT);
+		     (u64)(req->nslots - 1) << SWIOTLB_RECORD_NSLOTS_SHIFT | addr >> IO_TLB_SHIFT);
 }
 
 /* Overwrite the record of a large mapping, whose size swiotlb_record_write() truncates. */

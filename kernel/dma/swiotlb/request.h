@@ -54,8 +54,7 @@ static inline bool swiotlb_request_possible(const struct swiotlb_request *req)
 /* Has the request more than %SWIOTLB_MAX_SLOTS slots? Then it needs a large pool. */
 static inline bool swiotlb_request_is_large(const struct swiotlb_request *req)
 {
-	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&
-	       unlikely(req->nslots > SWIOTLB_MAX_SLOTS);
+	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && unlikely(req->nslots > SWIOTLB_MAX_SLOTS);
 }
 
 static inline unsigned int swiotlb_nslots(u64 bytes)
@@ -73,8 +72,7 @@ static inline unsigned long swiotlb_kib(unsigned long nslots)
 static inline unsigned int swiotlb_align_offset(struct device *dev, unsigned int alloc_align_mask,
 						u64 addr)
 {
-	return addr & dma_get_min_align_mask(dev) &
-	       (alloc_align_mask | (IO_TLB_SIZE - 1));
+	return addr & dma_get_min_align_mask(dev) & (alloc_align_mask | (IO_TLB_SIZE - 1));
 }
 
 #endif /* _KERNEL_DMA_SWIOTLB_REQUEST_H */

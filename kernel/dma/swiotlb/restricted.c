@@ -37,8 +37,7 @@ void swiotlb_free_from_pool(struct device *dev, phys_addr_t tlb_addr, struct io_
  *
  * Context: Any.
  * Return: The first page, or %NULL if the pool is full, the request can never fit, or @attrs and
- * the pool differ in encryption. A failure is traced as swiotlb_failed, and logged at a limited
- * rate unless %DMA_ATTR_NO_WARN is set.
+ * the pool differ in encryption. A failure is reported as by swiotlb_tbl_map_single().
  */
 struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 {
@@ -124,7 +123,6 @@ static unsigned int swiotlb_rmem_nareas(phys_addr_t start, unsigned long nslots)
 static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 {
 	struct swiotlb_mem *mem __free(kfree) = kzalloc_obj(*mem);
-	bool shared = cc_platform_has(CC_ATTR_MEM_ENCRYPT);
 	/* Only whole pages can be decrypted. Others may use the rest of the first and the last. */
 	phys_addr_t start = PAGE_ALIGN(rmem->base);
 	phys_addr_t end = max(PAGE_ALIGN_DOWN(rmem->base + rmem->size), start);
@@ -143,8 +141,8 @@ static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 		return -EINVAL;
 	}
 
-	mem->pub.cc_shared = shared;
-	ret = swiotlb_pages_prepare(vaddr, bytes, shared);
+	mem->pub.cc_shared = cc_platform_has(CC_ATTR_MEM_ENCRYPT);
+	ret = swiotlb_pages_prepare(vaddr, bytes, mem->pub.cc_shared);
 	if (ret) {
 		dev_err(dev, "Failed to decrypt restricted DMA pool\n");
 		return ret;
@@ -206,8 +204,7 @@ static int __init swiotlb_rmem_setup(unsigned long node, struct reserved_mem *rm
 			return -EINVAL;
 
 	pr_info("Reserved memory: created restricted DMA pool at %pa, size %lu %s\n",
-		&rmem->base, swiotlb_log_size(rmem->size),
-		rmem->size < SZ_1M ? "KiB" : "MiB");
+		&rmem->base, swiotlb_log_size(rmem->size), rmem->size < SZ_1M ? "KiB" : "MiB");
 	return 0;
 }
 

@@ -117,8 +117,7 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots, const struct swiotl
 	if (!swiotlb_slots_may_fit(slots, fit->nslots))
 		return SWIOTLB_NO_SLOT;
 
-	if (is_power_of_2(fit->nslots) &&
-	    fit->nslots <= 1U << SWIOTLB_MAX_HINT_ORDER &&
+	if (is_power_of_2(fit->nslots) && fit->nslots <= 1U << SWIOTLB_MAX_HINT_ORDER &&
 	    fit->align_mask <= block_mask && !(fit->align_off & fit->align_mask)) {
 		index = swiotlb_slots_find_block(slots, ilog2(fit->nslots));
 		if (index < slots->nslots && swiotlb_fit_skip(fit, index) == index)
@@ -127,7 +126,6 @@ unsigned int swiotlb_slots_find(struct swiotlb_slots *slots, const struct swiotl
 			return SWIOTLB_NO_SLOT;
 	}
 
-	/* Each run contains such a block, and begins at most (1 << order) - 1 slots before it. */
 	order = min(ilog2(fit->nslots + 1) - 1, SWIOTLB_MAX_HINT_ORDER);
 	first = swiotlb_slots_find_block(slots, order);
 	first -= min(first, (1U << order) - 1);
@@ -217,8 +215,7 @@ bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index, unsi
 unsigned int swiotlb_slots_head(const struct swiotlb_slots *slots, unsigned int index)
 {
 	unsigned int word = BIT_WORD(index);
-	unsigned long bits = READ_ONCE(slots->head[word]) &
-			     BITMAP_LAST_WORD_MASK(index + 1);
+	unsigned long bits = READ_ONCE(slots->head[word]) & BITMAP_LAST_WORD_MASK(index + 1);
 
 	while (!bits && word)
 		bits = READ_ONCE(slots->head[--word]);

@@ -46,6 +46,7 @@ static ssize_t swiotlb_##name##_show(struct kobject *kobj,			\
 										\
 	return sysfs_emit(buf, format "\n", value);				\
 }
+
 /* Show @slots, a number of slots of @mem, in bytes. */
 #define SWIOTLB_SHOW_SLOTS(name, slots)						\
 	SWIOTLB_SHOW(name, "%llu", (u64)(slots) << IO_TLB_SHIFT)
@@ -245,13 +246,9 @@ static int __init swiotlb_sysfs_dir_init(void)
 	unsigned int i;
 
 	for (i = 0; i < SWIOTLB_NR_EVENTS; i++) {
-		swiotlb_events[i] = (struct kobj_attribute){
-			.attr = {
-				.name = swiotlb_event_infos[i].name,
-				.mode = swiotlb_event_infos[i].mode,
-			},
-			.show = swiotlb_event_show,
-		};
+		swiotlb_events[i].attr.name = swiotlb_event_infos[i].name;
+		swiotlb_events[i].attr.mode = swiotlb_event_infos[i].mode;
+		swiotlb_events[i].show = swiotlb_event_show;
 		swiotlb_event_attrs[i] = &swiotlb_events[i].attr;
 	}
 	swiotlb_kobj = kobject_create_and_add("swiotlb", mm_kobj);
@@ -272,18 +269,18 @@ static int __init swiotlb_sysfs_init(void)
 late_initcall(swiotlb_sysfs_init);
 
 /* A mapping from before the device was added counts only when it is unmapped: show at least 0. */
-#define SWIOTLB_DEV_SHOW(name, shift)						\
+#define SWIOTLB_DEV_SHOW(name, counter, shift)					\
 static ssize_t swiotlb_dev_##name##_show(struct device *dev,			\
 					 struct device_attribute *attr, char *buf) \
 {										\
-	u64 n = max(atomic_long_read(&dev->dma_io_tlb_stats->name), 0L);	\
+	u64 n = max(atomic_long_read(counter), 0L);				\
 										\
 	return sysfs_emit(buf, "%llu\n", n << (shift));			\
 }
 
-SWIOTLB_DEV_SHOW(used, IO_TLB_SHIFT)
-SWIOTLB_DEV_SHOW(peak, IO_TLB_SHIFT)
-SWIOTLB_DEV_SHOW(failed, 0)
+SWIOTLB_DEV_SHOW(used, &dev->dma_io_tlb_stats->used, IO_TLB_SHIFT)
+SWIOTLB_DEV_SHOW(peak, &dev->dma_io_tlb_stats->peak, IO_TLB_SHIFT)
+SWIOTLB_DEV_SHOW(failed, &dev->dma_io_tlb_stats->failed, 0)
 
 static ssize_t swiotlb_dev_peak_store(struct device *dev, struct device_attribute *attr,
 				      const char *buf, size_t len)

@@ -81,8 +81,7 @@ static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem, str
  * @mem:	Allocator that is full, and may grow.
  * @dev:	Device that will use the mapping; swiotlb_transient_is_reached() is %true for it.
  * @req:	The request; swiotlb_request_possible() is %true for it.
- * @gfp:	As for alloc_pages(), without a zone. If it forbids sleeping, decrypted memory
- *		comes from the atomic coherent pools.
+ * @gfp:	As for swiotlb_pages_alloc().
  * @pool:	Receives the pool, or the reason for a failure: -ENOSPC if the limit does not
  *		allow a pool.
  *

@@ -31,7 +31,7 @@
  * a cache line that maps do not write.
  *
  * No wake-up is lost: see [11] in "Barriers". The search may miss a buffer that is moved
- * meanwhile, so code that moves buffers for other reasons (a drain, a refill) also wakes the waiter.
+ * meanwhile, so code that moves buffers for other reasons (a drain, a refill) wakes it, too.
  */
 
 /* Longest time that a caller waits for room, in jiffies. */
@@ -254,8 +254,7 @@ static bool swiotlb_wait_helps(struct swiotlb_mem *mem, const struct swiotlb_req
 {
 	if (swiotlb_wait_is_for_limit(req, reach))
 		return reason == ERR_PTR(-ENOSPC);
-	return swiotlb_growth_is_enabled(mem) ||
-	       req->nslots <= 1U << mem->boot_pool.area_shift;
+	return swiotlb_growth_is_enabled(mem) || req->nslots <= 1U << mem->boot_pool.area_shift;
 }
 
 /* Wait for room. Returns %SWIOTLB_MAP_FULL if the wait cannot help, times out, or is killed. */
