@@ -229,7 +229,7 @@ bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache);
 bool swiotlb_magazine_refill(struct swiotlb_cache *cache, struct swiotlb_magazine *mag);
 void swiotlb_magazine_overflow(struct swiotlb_cache *cache, struct swiotlb_magazine *mag, u32 cell);
 
-/* If so, magazines keep nothing. */
+/* Has a map just found no room, or do callers wait? Then magazines keep nothing. */
 static inline bool swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
 {
 	return unlikely(READ_ONCE(cache->crowded)) && __swiotlb_cache_is_crowded(cache);

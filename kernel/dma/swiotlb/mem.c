@@ -109,7 +109,7 @@ void swiotlb_mem_start_magazines(struct swiotlb_mem *mem)
  * @mem:	Allocator. Transient and large pools, and buffers in magazines, are not counted.
  *
  * Context: Process context, since this walks over all CPUs.
- * Return: Slots; an estimate while buffers are mapped and unmapped.
+ * Return: Slots; an estimate if buffers are mapped or unmapped meanwhile.
  */
 unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem)
 {

@@ -68,7 +68,7 @@ static void swiotlb_param_update(bool new_nareas)
  * swiotlb_param_nareas() - number of areas that the default pool should have
  *
  * Context: Boot.
- * Return: A power of two: as many as possible CPUs or more, unless swiotlb= sets the number.
+ * Return: A power of two; the number of possible CPUs or more, unless swiotlb= sets it.
  */
 unsigned int swiotlb_param_nareas(void)
 {

@@ -91,7 +91,7 @@ static void swiotlb_index_set(const struct io_tlb_pool *pool, u16 id)
 	unsigned long i, end = swiotlb_index_piece(pool->end);
 
 	for (i = swiotlb_index_piece(pool->start); i < end; i++)
-		/* [9] Pairs as in swiotlb_pools_prepare(); orders the entry in the table. */
+		/* [9] Pairs as for the index itself; orders the entry in swiotlb_pool_table. */
 		smp_store_release(&swiotlb_index->id[i], id);
 }
 

@@ -81,7 +81,7 @@ static struct swiotlb_mem *swiotlb_dev_own(struct device *dev)
 	return to_swiotlb_mem(pub);
 }
 
-/* Has a map of the same size, or a smaller one, just found no room? A hint that may miss slots. */
+/* Has a map of this size or less just found no room? A hint: slots freed meanwhile are missed. */
 static bool swiotlb_own_is_full(struct swiotlb_mem *own, const struct swiotlb_request *req)
 {
 	unsigned int full = READ_ONCE(own->full);
