@@ -153,6 +153,18 @@ static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 }
 
 /*
+ * If pools have to be decrypted, a boot pool that starts small has twice the reserve: a burst must
+ * find room even before the worker has added a pool.
+ */
+static unsigned long __init swiotlb_boot_reserve(void)
+{
+	if (!cc_platform_has(CC_ATTR_MEM_ENCRYPT))
+		return 0;
+	return 2 * min_not_zero(SWIOTLB_RESERVE_SLOTS,
+				swiotlb_param.max_nslots / SWIOTLB_RESERVE_SHARE);
+}
+
+/*
  * Limit the boot pool to a quarter of memory. If pools can be added and "swiotlb=" gives no
  * size, limit it to a sixteenth: a crash kernel of 256 MiB needs its memory for other things.
  * Round memory, since firmware may reserve a part, and a crash kernel also has the memory below
@@ -165,7 +177,7 @@ static unsigned long __init swiotlb_boot_nslots(void)
 	unsigned long most = memory / 4, nslots = swiotlb_param.nslots;
 
 	if (swiotlb_param_starts_small())
-		return min_t(u64, nslots, memory / 16);
+		return min_t(u64, max(nslots, swiotlb_boot_reserve()), memory / 16);
 	if (nslots <= most)
 		return nslots;
 	pr_warn("%luMB are more than a quarter of memory, using %luMB\n",

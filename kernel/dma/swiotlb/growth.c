@@ -23,6 +23,7 @@
  *
  * If pools have to be decrypted, the worker keeps a reserve while any slots are in use: a burst
  * in atomic context cannot wait for decryption, and drivers need the atomic coherent pools, too.
+ * The boot pool is twice as large, for the first burst.
  * The reserve serves bursts that, between two passes of the worker, take at most as many slots as
  * the reserve has, or as were in use before, up to the limit.
  *
@@ -37,13 +38,6 @@
 /* Quiet time before a pool is closed, in jiffies. A tenth of it is enough if memory is short. */
 #define SWIOTLB_QUIET		(5 * SWIOTLB_TICK)
 
-/*
- * Slots that are kept free if pools have to be decrypted. They must last until the worker has
- * noticed a burst of 1 GiB/s and made a pool.
- */
-#define SWIOTLB_RESERVE_SLOTS	(SZ_16M >> IO_TLB_SHIFT)
-/* The reserve is at most one in so many slots of the limit: crash kernels have little memory. */
-#define SWIOTLB_RESERVE_SHARE	8
 /* Largest pool to add, in slots: a cell of a magazine cannot hold a larger index. */
 #define SWIOTLB_LAST_SLOTS	BIT(SWIOTLB_CELL_INDEX_BITS)
 
@@ -348,16 +342,17 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 				  unsigned long quiet)
 {
 	HLIST_HEAD(empty);
+	bool closed;
 
 	scoped_guard(mutex, &swiotlb_pools_lock) {
 		swiotlb_growth_close_large(mem, quiet);
-		if (swiotlb_growth_close(mem, demand, quiet)) {
-			/* (a) in "Life of a pool" */
+		closed = swiotlb_growth_close(mem, demand, quiet);
+		/* (a) in "Life of a pool" */
+		if (closed)
 			synchronize_rcu();
-			mem->growth.drained = jiffies - SWIOTLB_TICK;
-		}
 		/* Drain again after a while: a drain may miss buffers that move meanwhile. */
-		if (mem->pools.closed && !swiotlb_is_recent(mem->growth.drained, SWIOTLB_TICK)) {
+		if (closed || (mem->pools.closed &&
+			       !swiotlb_is_recent(mem->growth.drained, SWIOTLB_TICK))) {
 			mem->growth.drained = jiffies;
 			swiotlb_magazines_drain(&mem->cache);
 			swiotlb_mem_freed(mem);
@@ -432,7 +427,7 @@ static void swiotlb_growth_kick(struct swiotlb_mem *mem, struct device *dev)
 void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev, bool tight)
 {
 	/* If pools have to be decrypted, ask more often: a burst must not use up the reserve. */
-	unsigned long pause = mem->pub.cc_shared ? SWIOTLB_LOOK / 4 : SWIOTLB_LOOK;
+	unsigned long pause = mem->pub.cc_shared ? SWIOTLB_LOOK / 8 : SWIOTLB_LOOK;
 
 	if (!tight && swiotlb_growth_open(mem) >= swiotlb_growth_reserve(mem))
 		return;

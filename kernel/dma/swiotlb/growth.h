@@ -14,6 +14,13 @@
 #define SWIOTLB_MIN_GROW_SLOTS	(SZ_2M >> IO_TLB_SHIFT)
 /* Slots of the smallest pool to add while memory and the limit allow it: pools must be few. */
 #define SWIOTLB_FIRST_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
+/*
+ * Slots that are kept free if pools have to be decrypted. They must last until the worker has
+ * noticed a burst of 1 GiB/s and made a pool.
+ */
+#define SWIOTLB_RESERVE_SLOTS	(SZ_16M >> IO_TLB_SHIFT)
+/* The reserve is at most one in so many slots of the limit: crash kernels have little memory. */
+#define SWIOTLB_RESERVE_SHARE	8
 
 /*
  * In jiffies: interval between passes of the worker while there are pools to free, and delay

@@ -78,6 +78,7 @@ const struct swiotlb_event_info swiotlb_event_infos[] = {
 	[SWIOTLB_TOO_LARGE] = { "too_large", 0400 },
 	[SWIOTLB_MISALIGNED] = { "misaligned", 0400 },
 	[SWIOTLB_OUT_OF_REACH] = { "out_of_reach", 0400 },
+	[SWIOTLB_WRONG_ENCRYPTION] = { "wrong_encryption", 0400 },
 	[SWIOTLB_FULL] = { "full", 0400 },
 	[SWIOTLB_AT_LIMIT] = { "at_limit", 0400 },
 	[SWIOTLB_NO_MEMORY] = { "no_memory", 0400 },

@@ -295,7 +295,7 @@ TEST(worker_looks_a_little_more_often_where_memory_is_encrypted)
 	boot_encrypted("512,1,max=1M");
 	start_with(new_device(0, 0));
 	works = looks_in_a_second();
-	CHECK_MSG(works > 18 && works <= 66, "%u works in a second", works);
+	CHECK_MSG(works > 66 && works <= 130, "%u works in a second", works);
 }
 
 TEST(worker_looks_once_in_a_jiffy)

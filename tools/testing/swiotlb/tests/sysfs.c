@@ -77,7 +77,7 @@ TEST(sysfs_modes)
 	}, *const root[] = {
 		"used_bytes", "bounced_bytes", "last_address", "events/transient",
 		"events/large", "events/too_large", "events/misaligned",
-		"events/out_of_reach", "events/full", "events/at_limit",
+		"events/out_of_reach", "events/wrong_encryption", "events/full", "events/at_limit",
 		"events/no_memory", "events/waited", "events/wait_timed_out",
 	};
 	char path[64];

@@ -217,6 +217,8 @@ TEST(allocator_of_the_other_encryption_refuses)
 	shim_cause = NULL;
 	CHECK_EQ(map_for(other, orig, 0), MAP_FAILED_ADDR);
 	CHECK(shim_cause && !strcmp(shim_cause, "encryption"));
+	CHECK_EQ(slots_event("wrong_encryption"), 1);
+	CHECK_EQ(atomic_long_read(&trusted_mem.events[SWIOTLB_WRONG_ENCRYPTION]), 1);
 }
 
 #endif
