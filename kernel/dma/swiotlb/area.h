@@ -23,8 +23,7 @@ struct io_tlb_area {
 /* Size in bytes of an area of @nslots slots with its bitmaps, rounded up to whole cache lines. */
 static inline size_t swiotlb_area_bytes(unsigned int nslots)
 {
-	return ALIGN(sizeof(struct io_tlb_area) + 2 * bitmap_size(nslots),
-		     SMP_CACHE_BYTES);
+	return ALIGN(sizeof(struct io_tlb_area) + 2 * bitmap_size(nslots), SMP_CACHE_BYTES);
 }
 
 /* Initialize an area. All slots are free. The caller has zeroed swiotlb_area_bytes() bytes. */

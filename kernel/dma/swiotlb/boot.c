@@ -130,8 +130,7 @@ static void swiotlb_set_boot_pool(void *tlb, void *meta, unsigned long nslots,
 }
 
 /* Align to 2 MiB like added pools: decrypting only a part would split a mapping of the host. */
-static void __init *swiotlb_memblock_alloc(unsigned long nslots,
-					   unsigned int flags,
+static void __init *swiotlb_memblock_alloc(unsigned long nslots, unsigned int flags,
 					   int (*remap)(void *tlb, unsigned long nslabs))
 {
 	size_t bytes = PAGE_ALIGN(nslots << IO_TLB_SHIFT);
@@ -140,8 +139,7 @@ static void __init *swiotlb_memblock_alloc(unsigned long nslots,
 					  memblock_alloc_low(bytes, align);
 
 	if (!tlb) {
-		pr_warn("%s: Failed to allocate %zu bytes tlb structure\n",
-			__func__, bytes);
+		pr_warn("%s: Failed to allocate %zu bytes tlb structure\n", __func__, bytes);
 		return NULL;
 	}
 	if (remap && remap(tlb, nslots) < 0) {
@@ -216,8 +214,7 @@ void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 	if (fixed)
 		swiotlb_param_fixed_size();
 	else
-		last = flags & SWIOTLB_ANY ? virt_to_phys(high_memory - 1) :
-					     ARCH_LOW_ADDRESS_LIMIT;
+		last = flags & SWIOTLB_ANY ? virt_to_phys(high_memory - 1) : ARCH_LOW_ADDRESS_LIMIT;
 	nareas = swiotlb_param_nareas();
 	nslots = swiotlb_boot_nslots();
 	while (!(tlb = swiotlb_memblock_alloc(nslots, flags, remap))) {
@@ -300,8 +297,7 @@ static void *swiotlb_late_pages(gfp_t gfp_mask, size_t *bytes,
  * Return: 0, also if there already is a pool or swiotlb=noforce is set; -ENOMEM; or an
  * error of @remap or of the decryption.
  */
-int swiotlb_init_late(size_t size, gfp_t gfp_mask,
-		      int (*remap)(void *tlb, unsigned long nslabs))
+int swiotlb_init_late(size_t size, gfp_t gfp_mask, int (*remap)(void *tlb, unsigned long nslabs))
 {
 	struct swiotlb_mem *mem = &swiotlb_default_mem;
 	unsigned int nareas;

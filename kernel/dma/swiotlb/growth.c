@@ -23,9 +23,9 @@
  *
  * If pools have to be decrypted, the worker keeps a reserve while any slots are in use: a burst
  * in atomic context cannot wait for decryption, and drivers need the atomic coherent pools, too.
- * The boot pool is twice as large, for the first burst.
- * The reserve serves bursts that, between two passes of the worker, take at most as many slots as
- * the reserve has, or as were in use before, up to the limit.
+ * The boot pool is twice as large, for the first burst. The reserve serves bursts that, between two
+ * passes of the worker, take at most as many slots as the reserve has, or as were in use before,
+ * up to the limit.
  *
  * A map only asks the worker to check: when its area is half full, when another area was full,
  * when the open slots are fewer than the reserve, or when it finds no room.
@@ -52,8 +52,7 @@ static unsigned long swiotlb_growth_demand(const struct swiotlb_mem *mem)
 	unsigned long nslots = 0;
 
 	for (; mem; mem = mem->narrower)
-		nslots += swiotlb_mem_used(mem) +
-			  atomic_long_read(&mem->growth.transient);
+		nslots += swiotlb_mem_used(mem) + atomic_long_read(&mem->growth.transient);
 	return nslots;
 }
 
@@ -81,13 +80,11 @@ static unsigned long swiotlb_growth_reserve(const struct swiotlb_mem *mem)
 {
 	if (!mem->pub.cc_shared)
 		return 0;
-	return min(SWIOTLB_RESERVE_SLOTS,
-		   swiotlb_limit_nslots(mem) / SWIOTLB_RESERVE_SHARE);
+	return min(SWIOTLB_RESERVE_SLOTS, swiotlb_limit_nslots(mem) / SWIOTLB_RESERVE_SHARE);
 }
 
 /* How many open slots are enough for @demand slots in use. An idle allocator needs no reserve. */
-static unsigned long swiotlb_growth_enough(const struct swiotlb_mem *mem,
-					   unsigned long demand)
+static unsigned long swiotlb_growth_enough(const struct swiotlb_mem *mem, unsigned long demand)
 {
 	return demand + max(demand, demand ? swiotlb_growth_reserve(mem) : 0UL);
 }
@@ -96,8 +93,7 @@ static unsigned long swiotlb_growth_enough(const struct swiotlb_mem *mem,
  * While the youngest pool is empty, a failed map is no reason to grow: no run was long enough, or
  * a burst has already ended.
  */
-static bool swiotlb_growth_must(struct swiotlb_mem *mem, unsigned long demand,
-				bool failed)
+static bool swiotlb_growth_must(struct swiotlb_mem *mem, unsigned long demand, bool failed)
 {
 	struct io_tlb_pool *pool;
 
@@ -108,8 +104,7 @@ static bool swiotlb_growth_must(struct swiotlb_mem *mem, unsigned long demand,
 }
 
 /* Size of the pool to add, in slots; 0 if the limit allows none. */
-static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem,
-					 unsigned long demand)
+static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem, unsigned long demand)
 {
 	unsigned long nslots, open = swiotlb_growth_open(mem);
 	long room = swiotlb_limit_room(mem);
@@ -123,8 +118,7 @@ static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem,
 }
 
 /* Halve the size until contiguous memory can be allocated. */
-static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem,
-					      unsigned long nslots)
+static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem, unsigned long nslots)
 {
 	struct swiotlb_pages pages = {
 		.shared = mem->pub.cc_shared,
@@ -161,8 +155,7 @@ void swiotlb_growth_unhold(struct swiotlb_mem *mem, unsigned long nslots)
 /**
  * swiotlb_growth_destroy() - free a pool, and update the counters
  * @mem:	Allocator.
- * @pool:	A pool that no other code can find. It counts as held until the memory is
- *		freed.
+ * @pool:	A pool that no other code can find. It counts as held until the memory is freed.
  *
  * Context: Process context, takes swiotlb_pools_lock.
  */
@@ -188,8 +181,7 @@ void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
  * @pool:	A pool of swiotlb_pool_create() that counts as held.
  *
  * Context: Process context, takes swiotlb_pools_lock.
- * Return: 0; -EBUSY if the allocator may no longer grow; or an error of
- * swiotlb_pools_add().
+ * Return: 0; -EBUSY if the allocator may no longer grow; or an error of swiotlb_pools_add().
  */
 int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
@@ -214,15 +206,13 @@ static void swiotlb_growth_failed(struct swiotlb_mem *mem, bool crypt)
 
 	growth->tried = jiffies;
 	/* If decryption has failed, it is likely to fail again. */
-	growth->backoff = crypt ? longest :
-			  clamp(2 * growth->backoff, shortest, longest);
+	growth->backoff = crypt ? longest : clamp(2 * growth->backoff, shortest, longest);
 	swiotlb_count(mem, SWIOTLB_GROW_FAILED, 1);
 	pr_warn_ratelimited("Failed to allocate new pool\n");
 }
 
 /* Count planned slots before they are allocated: workers of several allocators share a limit. */
-static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
-				bool failed)
+static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand, bool failed)
 {
 	struct swiotlb_growth *growth = &mem->growth;
 	unsigned long planned, unused;
@@ -267,16 +257,14 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand,
 }
 
 /* Close the youngest pool first: older pools are searched first, and hold long-lived buffers. */
-static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
-				 unsigned long quiet)
+static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand, unsigned long quiet)
 {
 	struct swiotlb_growth *growth = &mem->growth;
 	struct io_tlb_pool *pool;
 	bool closed = false;
 
 	while ((pool = swiotlb_growth_find(mem, SWIOTLB_POOL_OPEN))) {
-		if (swiotlb_growth_open(mem) - pool->nslots <
-		    swiotlb_growth_enough(mem, demand)) {
+		if (swiotlb_growth_open(mem) - pool->nslots < swiotlb_growth_enough(mem, demand)) {
 			WRITE_ONCE(growth->busy, jiffies);
 			break;
 		}
@@ -288,27 +276,20 @@ static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand,
 	return closed;
 }
 
-/*
- * Close the large pools that have not been used for the quiet time. Until then, keep them for
- * the next large mapping.
- */
+/* Keep large pools for the next large mapping until they were not used for the quiet time. */
 static void swiotlb_growth_close_large(struct swiotlb_mem *mem, unsigned long quiet)
 {
 	struct io_tlb_pool *pool;
 
 	swiotlb_for_each_pool_locked(pool, mem) {
 		if (!swiotlb_pool_is_large(pool) || swiotlb_pool_used(pool) ||
-		    (mem->growth.enabled &&
-		     swiotlb_is_recent(READ_ONCE(pool->idle), quiet)))
+		    (mem->growth.enabled && swiotlb_is_recent(READ_ONCE(pool->idle), quiet)))
 			continue;
 		swiotlb_pools_close(mem, pool);
 	}
 }
 
-/*
- * Move empty closed pools to @empty. That list uses @hash, since readers may still follow
- * @node.
- */
+/* Move empty closed pools to @empty, linked by @hash: readers may still follow @node. */
 static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct hlist_head *empty)
 {
 	struct io_tlb_pool *pool, *next;
@@ -458,8 +439,7 @@ void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev)
 }
 
 /* Estimate how many pages can be freed: added open pools, as far as they are not needed. */
-static unsigned long swiotlb_growth_count(struct shrinker *shrinker,
-					  struct shrink_control *sc)
+static unsigned long swiotlb_growth_count(struct shrinker *shrinker, struct shrink_control *sc)
 {
 	struct swiotlb_mem *mem = shrinker->private_data;
 	long added = (long)READ_ONCE(mem->pub.nslabs) - mem->boot_pool.nslots;
@@ -470,17 +450,13 @@ static unsigned long swiotlb_growth_count(struct shrinker *shrinker,
 }
 
 /* Only start the worker: to free pools, it waits for grace periods and encrypts memory. */
-static unsigned long swiotlb_growth_scan(struct shrinker *shrinker,
-					 struct shrink_control *sc)
+static unsigned long swiotlb_growth_scan(struct shrinker *shrinker, struct shrink_control *sc)
 {
 	struct swiotlb_mem *mem = shrinker->private_data;
 
 	if (!READ_ONCE(mem->growth.pressed)) {
 		WRITE_ONCE(mem->growth.pressed, true);
-		/*
-		 * If the open pools were needed recently, none can be closed yet: the next tick
-		 * is soon enough.
-		 */
+		/* If pools were needed recently, none can be closed: the next tick is enough. */
 		if (!swiotlb_is_recent(READ_ONCE(mem->growth.busy), SWIOTLB_QUIET / 10))
 			mod_delayed_work(system_dfl_wq, &mem->growth.work, 0);
 	}

@@ -103,8 +103,7 @@ static inline void swiotlb_growth_init(struct swiotlb_growth *growth)
 phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 				  const struct swiotlb_request *req, gfp_t gfp,
 				  struct io_tlb_pool **pool);
-void swiotlb_transient_unmap(struct device *dev, struct io_tlb_pool *pool,
-			     unsigned int nslots);
+void swiotlb_transient_unmap(struct device *dev, struct io_tlb_pool *pool, unsigned int nslots);
 
 int swiotlb_growth_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool);
 void swiotlb_growth_unhold(struct swiotlb_mem *mem, unsigned long nslots);

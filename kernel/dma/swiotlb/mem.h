@@ -224,8 +224,7 @@ static inline struct swiotlb_mem *swiotlb_mem_widest(struct swiotlb_mem *mem,
 
 /* May a device with this reach, which is not %SWIOTLB_REACH_NONE, map in the pool? */
 static inline bool swiotlb_mem_may_use(const struct swiotlb_mem *mem,
-				       const struct io_tlb_pool *pool,
-				       enum swiotlb_reach reach)
+				       const struct io_tlb_pool *pool, enum swiotlb_reach reach)
 {
 	return swiotlb_pool_is_open(pool) &&
 	       (reach != SWIOTLB_REACH_BOOT || pool == &mem->boot_pool);
@@ -273,8 +272,7 @@ unsigned long swiotlb_mem_bounced(const struct swiotlb_mem *mem);
 u64 swiotlb_dev_last(struct device *dev);
 bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
 			 phys_addr_t first, phys_addr_t last);
-enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem,
-				     struct device *dev);
+enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem, struct device *dev);
 phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 			    const struct swiotlb_request *req,
 			    enum swiotlb_reach reach, bool waits, struct swiotlb_hit *hit);
@@ -304,9 +302,7 @@ void __swiotlb_track(struct swiotlb_mem *mem, struct device *dev, long nslots);
 #if SWIOTLB_HAS_STATS
 void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name);
 #else
-static inline void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name)
-{
-}
+static inline void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name) { }
 #endif
 
 #ifdef CONFIG_SYSFS
@@ -318,21 +314,17 @@ static inline struct kobject *swiotlb_sysfs_add(struct swiotlb_mem *mem, const c
 	return NULL;
 }
 
-static inline void swiotlb_sysfs_del(struct kobject *kobj)
-{
-}
+static inline void swiotlb_sysfs_del(struct kobject *kobj) { }
 #endif
 
 /* Only with swiotlb=track_hiwater, since all CPUs write to the cache line of the sum. */
 static inline void swiotlb_track(struct swiotlb_mem *mem, struct device *dev, long nslots)
 {
-	if (SWIOTLB_HAS_STATS &&
-	    static_branch_unlikely(&swiotlb_track_hiwater))
+	if (SWIOTLB_HAS_STATS && static_branch_unlikely(&swiotlb_track_hiwater))
 		__swiotlb_track(mem, dev, nslots);
 }
 
-static inline void swiotlb_count(struct swiotlb_mem *mem,
-				 enum swiotlb_event event, long n)
+static inline void swiotlb_count(struct swiotlb_mem *mem, enum swiotlb_event event, long n)
 {
 	atomic_long_add(n, &mem->events[event]);
 }
@@ -420,9 +412,8 @@ static inline void swiotlb_mem_hold(struct swiotlb_mem *mem, long nslots)
 }
 
 /*
- * Wake the first caller that waits, after slots were freed under the lock of their area, or by
- * an exchange of a cell. If this misses a new waiter, that waiter finds the slots: see
- * "Barriers".
+ * Wake the first caller that waits, after slots were freed under the lock of their area, or by an
+ * exchange of a cell. If this misses a new waiter, that waiter finds the slots: see "Barriers".
  */
 static inline void swiotlb_mem_freed(struct swiotlb_mem *mem)
 {
@@ -457,8 +448,7 @@ static inline void swiotlb_mem_made_room(struct swiotlb_mem *mem)
 }
 
 /* Does the device reach any memory in which a transient pool may be made? */
-static inline bool swiotlb_transient_is_reached(const struct swiotlb_mem *mem,
-						struct device *dev)
+static inline bool swiotlb_transient_is_reached(const struct swiotlb_mem *mem, struct device *dev)
 {
 	return swiotlb_growth_is_enabled(mem) &&
 	       swiotlb_dev_last(dev) >= PFN_PHYS(min_low_pfn) + PAGE_SIZE - 1;
@@ -468,8 +458,7 @@ static inline bool swiotlb_transient_is_reached(const struct swiotlb_mem *mem,
  * The allocator that a device uses first, if the device reaches all of its pools. %NULL if it
  * does not, or if only swiotlb_mem_reach() can tell.
  */
-static inline struct swiotlb_mem *swiotlb_mem_first(struct swiotlb_mem *mem,
-						    struct device *dev)
+static inline struct swiotlb_mem *swiotlb_mem_first(struct swiotlb_mem *mem, struct device *dev)
 {
 	struct swiotlb_mem *first = READ_ONCE(mem->first);
 	u64 limit = swiotlb_dev_limit(dev);
@@ -485,10 +474,9 @@ static inline struct swiotlb_mem *swiotlb_mem_first(struct swiotlb_mem *mem,
  * Map in a buffer of this CPU's magazine, for a device that reaches all pools. May take the lock
  * of a depot. Returns %SWIOTLB_MAP_FULL if there is no buffer that fits.
  */
-static inline phys_addr_t
-swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
-		       const struct swiotlb_request *req,
-		       struct io_tlb_pool **found)
+static inline phys_addr_t swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
+						 const struct swiotlb_request *req,
+						 struct io_tlb_pool **found)
 {
 	struct swiotlb_cpu_cache __percpu *cpu = swiotlb_cache_cpu(&mem->cache);
 	unsigned int index, class = swiotlb_class(req->nslots);
@@ -514,8 +502,7 @@ swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 	pool = swiotlb_cell_pool(cell);
 	index = swiotlb_cell_index(cell);
 	dma_start = swiotlb_dma_addr(mem, dev, pool->start);
-	if (unlikely(!swiotlb_request_fits(req, (dma_start >> IO_TLB_SHIFT) +
-						index))) {
+	if (unlikely(!swiotlb_request_fits(req, (dma_start >> IO_TLB_SHIFT) + index))) {
 		swiotlb_pool_release(pool, index, req->nslots, NULL, 0);
 		swiotlb_mem_freed(mem);
 		return SWIOTLB_MAP_FULL;
@@ -543,9 +530,8 @@ static inline void swiotlb_mem_unmap(struct device *dev, struct io_tlb_pool *poo
 	u32 cell;
 
 	swiotlb_mem_account(mem, dev, cpu, -(long)map->nslots);
-	if (unlikely(!cpu) || class == SWIOTLB_NR_CLASSES ||
-	    map->head > SWIOTLB_CELL_INDEX_MASK || !swiotlb_pool_is_open(pool) ||
-	    swiotlb_cache_is_crowded(cache)) {
+	if (unlikely(!cpu) || class == SWIOTLB_NR_CLASSES || map->head > SWIOTLB_CELL_INDEX_MASK ||
+	    !swiotlb_pool_is_open(pool) || swiotlb_cache_is_crowded(cache)) {
 		swiotlb_pool_release(pool, map->head, map->nslots, NULL, 0);
 		swiotlb_own_has_room(mem);
 		swiotlb_mem_freed(mem);

@@ -100,9 +100,9 @@ static void swiotlb_own_keep(struct swiotlb_mem *mem, unsigned long nslots)
 		swiotlb_mem_made_room(mem);
 }
 
-/* Returns %false while the allocator has pools: its worker has to free their memory first. */
-static bool swiotlb_own_end(struct swiotlb_own *own)
+static void swiotlb_own_end_work(struct work_struct *work)
 {
+	struct swiotlb_own *own = container_of(to_delayed_work(work), struct swiotlb_own, end_work);
 	struct swiotlb_mem *mem = &own->mem;
 	unsigned long used;
 
@@ -121,7 +121,9 @@ static bool swiotlb_own_end(struct swiotlb_own *own)
 		if (used)
 			pr_warn_once("a device has ended with %lu KiB mapped, its pools stay\n",
 				     swiotlb_kib(used));
-		return false;
+		/* Try again later: the worker may free the pools, or leaked mappings may end. */
+		queue_delayed_work(system_dfl_wq, &own->end_work, SWIOTLB_TICK);
+		return;
 	}
 
 	/* Free the shrinker first: it queues the worker. */
@@ -131,17 +133,6 @@ static bool swiotlb_own_end(struct swiotlb_own *own)
 	cancel_delayed_work_sync(&mem->growth.work);
 	swiotlb_magazines_stop(&mem->cache);
 	kfree(own);
-	return true;
-}
-
-static void swiotlb_own_end_work(struct work_struct *work)
-{
-	struct swiotlb_own *own = container_of(to_delayed_work(work),
-					       struct swiotlb_own, end_work);
-
-	/* Try again later: the worker may free the pools, or leaked mappings may end. */
-	if (!swiotlb_own_end(own))
-		queue_delayed_work(system_dfl_wq, &own->end_work, SWIOTLB_TICK);
 }
 
 /* Set the limit so that at most half of the slots are in use, but not below the smallest pool. */
@@ -156,20 +147,9 @@ static void swiotlb_own_count(struct swiotlb_own *own, int nqueues, long nslots)
 	most = min(own->nslots, swiotlb_limit_nslots(mem->common));
 	most = max(2 * most, SWIOTLB_MIN_GROW_SLOTS);
 	WRITE_ONCE(mem->growth.max_nslots, most);
-	WRITE_ONCE(mem->growth.nareas, clamp(own->nqueues, 1U,
-					     swiotlb_default_mem.growth.nareas));
+	WRITE_ONCE(mem->growth.nareas, clamp(own->nqueues, 1U, swiotlb_default_mem.growth.nareas));
 	scoped_guard(mutex, &swiotlb_pools_lock)
 		swiotlb_own_keep(mem, own->nslots ? min(most, SWIOTLB_FIRST_SLOTS) : 0);
-}
-
-/* The device still finds the common boot pool by @pub: it may have mappings there. */
-static void swiotlb_own_init(struct swiotlb_mem *mem, struct swiotlb_mem *common)
-{
-	swiotlb_mem_init(mem);
-	mem->pub = swiotlb_mem_low(common)->pub;
-	mem->pub.nslabs = 0;
-	mem->common = common;
-	swiotlb_growth_enable(mem, common->last, 1, SWIOTLB_MIN_GROW_SLOTS);
 }
 
 /* Devices of different buses may have the same name: a number keeps directories apart. */
@@ -186,13 +166,20 @@ static void swiotlb_own_show(struct swiotlb_own *own, const char *name)
 
 static struct swiotlb_own *swiotlb_own_create(struct device *dev, enum swiotlb_reach reach)
 {
+	struct swiotlb_mem *mem, *common = swiotlb_mem_widest(&swiotlb_default_mem, reach);
 	struct swiotlb_own *own = kzalloc_obj(*own);
 
 	if (!own)
 		return NULL;
-	swiotlb_own_init(&own->mem, swiotlb_mem_widest(&swiotlb_default_mem, reach));
+	mem = &own->mem;
+	swiotlb_mem_init(mem);
+	/* The device still finds the common boot pool by @pub: it may have mappings there. */
+	mem->pub = swiotlb_mem_low(common)->pub;
+	mem->pub.nslabs = 0;
+	mem->common = common;
+	swiotlb_growth_enable(mem, common->last, 1, SWIOTLB_MIN_GROW_SLOTS);
 	INIT_DELAYED_WORK(&own->end_work, swiotlb_own_end_work);
-	own->shrinker = swiotlb_growth_shrinker(&own->mem);
+	own->shrinker = swiotlb_growth_shrinker(mem);
 	swiotlb_own_show(own, dev_name(dev));
 	return own;
 }

@@ -29,22 +29,6 @@ int swiotlb_pool_number(struct io_tlb_pool *pool)
 }
 
 /**
- * swiotlb_pool_may_number() - is there a number for another pool?
- *
- * Context: Any.
- * Return: %false if there are too many pools.
- */
-bool swiotlb_pool_may_number(void)
-{
-	unsigned int id;
-
-	for (id = 1; id < SWIOTLB_MAX_POOLS; id++)
-		if (!READ_ONCE(swiotlb_pool_table[id]))
-			return true;
-	return false;
-}
-
-/**
  * swiotlb_limit_nareas() - reduce the number of areas so that each holds the largest mapping
  * @nareas:	Number of areas wanted; 0 counts as 1.
  * @nslots:	Slots of the pool.

@@ -78,15 +78,13 @@ struct io_tlb_pool {
 extern struct io_tlb_pool *swiotlb_pool_table[SWIOTLB_MAX_POOLS];
 
 int swiotlb_pool_number(struct io_tlb_pool *pool);
-bool swiotlb_pool_may_number(void);
 unsigned int swiotlb_limit_nareas(unsigned int nareas, unsigned long nslots);
 size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas);
 void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
 		       void *vaddr, unsigned long nslots, unsigned int nareas);
 unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool);
 phys_addr_t swiotlb_pool_map(struct io_tlb_pool *pool, unsigned int area_index,
-			     const struct swiotlb_request *req,
-			     dma_addr_t dma_start);
+			     const struct swiotlb_request *req, dma_addr_t dma_start);
 bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool, unsigned int index,
 				struct swiotlb_mapping *map);
 void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
@@ -122,8 +120,7 @@ static inline bool swiotlb_pool_is_apart(const struct io_tlb_pool *pool)
 
 static inline bool swiotlb_pool_is_large(const struct io_tlb_pool *pool)
 {
-	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&
-	       READ_ONCE(pool->state) == SWIOTLB_POOL_LARGE;
+	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && READ_ONCE(pool->state) == SWIOTLB_POOL_LARGE;
 }
 
 static inline struct io_tlb_area *
@@ -132,21 +129,18 @@ swiotlb_pool_area(const struct io_tlb_pool *pool, unsigned int area_index)
 	return pool->areas + (size_t)area_index * pool->area_stride;
 }
 
-static inline phys_addr_t
-swiotlb_slot_addr(const struct io_tlb_pool *pool, unsigned int index)
+static inline phys_addr_t swiotlb_slot_addr(const struct io_tlb_pool *pool, unsigned int index)
 {
 	return pool->start + ((phys_addr_t)index << IO_TLB_SHIFT);
 }
 
-static inline unsigned int
-swiotlb_pool_index(const struct io_tlb_pool *pool, phys_addr_t tlb_addr)
+static inline unsigned int swiotlb_pool_index(const struct io_tlb_pool *pool, phys_addr_t tlb_addr)
 {
 	return (tlb_addr - pool->start) >> IO_TLB_SHIFT;
 }
 
 /* Read the record of the mapping that begins at slot @head. %false if there is none. */
-static inline bool swiotlb_pool_lookup_head(const struct io_tlb_pool *pool,
-					    unsigned int head,
+static inline bool swiotlb_pool_lookup_head(const struct io_tlb_pool *pool, unsigned int head,
 					    struct swiotlb_mapping *map)
 {
 	map->head = head;
@@ -157,8 +151,7 @@ static inline bool swiotlb_pool_lookup_head(const struct io_tlb_pool *pool,
  * Find the mapping that contains @tlb_addr. Returns %false if there is none. The caller owns the
  * mapping and needs no lock: no other code may unmap it meanwhile.
  */
-static inline bool swiotlb_pool_lookup(const struct io_tlb_pool *pool,
-				       phys_addr_t tlb_addr,
+static inline bool swiotlb_pool_lookup(const struct io_tlb_pool *pool, phys_addr_t tlb_addr,
 				       struct swiotlb_mapping *map)
 {
 	unsigned int index = swiotlb_pool_index(pool, tlb_addr);

@@ -202,6 +202,7 @@ int swiotlb_pools_prepare(void)
 {
 	unsigned long n = swiotlb_index_piece(virt_to_phys(high_memory - 1)) + 1;
 	struct swiotlb_index *index;
+	unsigned int id;
 
 	lockdep_assert_held(&swiotlb_pools_lock);
 	if (!swiotlb_index) {
@@ -212,7 +213,10 @@ int swiotlb_pools_prepare(void)
 		/* [9] Pairs with the address dependency in __swiotlb_find_pool(). */
 		smp_store_release(&swiotlb_index, index);
 	}
-	return swiotlb_pool_may_number() ? 0 : -ENOSPC;
+	for (id = 1; id < SWIOTLB_MAX_POOLS; id++)
+		if (!READ_ONCE(swiotlb_pool_table[id]))
+			return 0;
+	return -ENOSPC;
 }
 
 /**

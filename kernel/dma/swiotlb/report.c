@@ -19,8 +19,7 @@ static const char *const swiotlb_causes[] = {
 /**
  * swiotlb_failed() - count and trace a map that fails
  * @dev:	Device.
- * @cause:	Why it fails. MISALIGNED: no address satisfies both the alignment and the
- *		boundary.
+ * @cause:	Why it fails. MISALIGNED: no address satisfies both the alignment and the boundary.
  * @bytes:	Size that was wanted.
  * @attrs:	DMA attributes.
  *
@@ -28,8 +27,7 @@ static const char *const swiotlb_causes[] = {
  * Return: %true if the caller should log the failure. The rate is limited for each cause, and
  * with %DMA_ATTR_NO_WARN nothing is logged.
  */
-bool swiotlb_failed(struct device *dev, enum swiotlb_event cause, size_t bytes,
-		    unsigned long attrs)
+bool swiotlb_failed(struct device *dev, enum swiotlb_event cause, size_t bytes, unsigned long attrs)
 {
 	static struct ratelimit_state rates[] = {
 		[0 ... SWIOTLB_NR_CAUSES - 1] =
@@ -98,8 +96,7 @@ void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 		bool limited = swiotlb_limit_prevents(widest, dev, req);
 
 		swiotlb_count(mem, limited ? SWIOTLB_AT_LIMIT : SWIOTLB_NO_MEMORY, 1);
-		why = limited ? ": its limit is reached" :
-				": no memory for more in this context";
+		why = limited ? ": its limit is reached" : ": no memory for more in this context";
 		if (limited && !(attrs & DMA_ATTR_NO_WARN))
 			pr_warn_once("%lu KiB is all that swiotlb may have, \"swiotlb=max=\" can change that\n",
 				     swiotlb_kib(swiotlb_limit_nslots(widest)));
