@@ -302,7 +302,9 @@ void __swiotlb_track(struct swiotlb_mem *mem, struct device *dev, long nslots);
 #if SWIOTLB_HAS_STATS
 void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name);
 #else
-static inline void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name) { }
+static inline void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name)
+{
+}
 #endif
 
 #ifdef CONFIG_SYSFS
@@ -314,7 +316,9 @@ static inline struct kobject *swiotlb_sysfs_add(struct swiotlb_mem *mem, const c
 	return NULL;
 }
 
-static inline void swiotlb_sysfs_del(struct kobject *kobj) { }
+static inline void swiotlb_sysfs_del(struct kobject *kobj)
+{
+}
 #endif
 
 /* Only with swiotlb=track_hiwater, since all CPUs write to the cache line of the sum. */
