@@ -652,11 +652,15 @@ class Coco(unittest.TestCase):
     END = "end 3.0 8 768 160 44 0 768 160 0 0\n"
     AFTER = "after 9.0 12 256 160 44 0 256 160 0 0\n"
     STATE = {"faults": 0, "in_atomic": 0, "wrong_state": 0, "freed_shared": 0, "reused": 0,
-             "unmapped": 0, "devices": 1, "decrypts": 8, "encrypts": 4, "swiotlb_calls": 5, "split": 1,
+             "unmapped": 0, "devices": 1, "decrypts": 8, "encrypts": 4, "split": 1,
+             "swiotlb_decrypts": 3, "swiotlb_encrypts": 2,
              "failed_decrypts": 0, "failed_encrypts": 0, "lost": 0, "most_swiotlb": 768,
              "canaries": 0, "swiotlb_canaries": 0, "atomic_canaries": 0, "filled": 1 << 17}
     EVENTS = {"grown": 2, "freed": 2, "transient": 3, "full": 0, "leaked_bytes": 0}
     POOLS = "id start KiB node state areas used\n0 0x7c000000 1024 0 open 1 0\n2 0x180000000 2048 0 open 4 9\n"
+
+    # When, decryptions and encryptions by swiotlb, pools added and freed: one stays as before
+    ROUNDS = "boot 2 0 1 0\nfirst 4 2 3 2\nsecond 6 4 5 4\n"
 
     def ask(self, check, lines=BOOT + LOAD + END + AFTER, leaked=0, **frames):
         """@leaked: bytes that are counted as lost; None for the base, which counts no events."""
@@ -668,7 +672,7 @@ class Coco(unittest.TestCase):
             answer = Xen.Answer({
                 "lines": lines, "coco": "".join(f"{n}={v}\n" for n, v in state.items()),
                 "swiotlb": "x=1\n" if leaked is None else "".join(f"events.{n}={v}\n" for n, v in events.items()),
-                "pools.first": self.POOLS,
+                "pools.first": self.POOLS, "rounds": self.ROUNDS,
                 "status": "first=0\n", "warnings": "", "klog": "", **frames})
             answer.log = log
             with mock.patch.object(run, "say"):
@@ -788,8 +792,12 @@ class Coco(unittest.TestCase):
         self.assertIn("fio", self.ask(coco.small_at_boot(0), kept, leaked=None, status="first=1\n"))
 
     def test_each_pool_is_converted_once(self):
-        self.assertIn("6 conversions by swiotlb, not 5", self.ask(coco.grew, swiotlb_calls=6))
-        self.assertIn("2 pools were added, 1 freed", self.ask(coco.grew, freed=1))
+        def told(old, new):
+            return self.ask(coco.grew, rounds=self.ROUNDS.replace(old, new))
+        self.assertIn("second: 7 decryptions, not 6", told("second 6", "second 7"))
+        self.assertIn("first: 3 encryptions, not 2", told("first 4 2", "first 4 3"))
+        self.assertIn("first: 2 pools are left, not 1", told("4 2 3 2", "4 1 3 1"))
+        self.assertIn("second: no pool was added", told("second 6 4 5 4", "second 4 2 3 2"))
         self.assertIn("0 conversions split", self.ask(coco.grew, split=0))
 
     NOTICED = ("in_atomic", "wrong_state", "freed_shared", "canaries", "other")

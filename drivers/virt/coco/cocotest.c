@@ -79,7 +79,7 @@ static const struct {
 };
 
 /*
- * Calls:	@decrypts, @encrypts, and how many of these swiotlb made, how many were made to
+ * Calls:	@decrypts, @encrypts, and how many of each swiotlb made, how many were made to
  *		fail, and how many were made in atomic context.
  * Pages:	@wrong_state: already in the requested state. @freed_shared: freed while
  *		shared. @reused: lost, since they could not be encrypted, but used again.
@@ -91,7 +91,8 @@ static const struct {
 enum coco_counter {
 	COCO_DECRYPTS,
 	COCO_ENCRYPTS,
-	COCO_SWIOTLB_CALLS,
+	COCO_SWIOTLB_DECRYPTS,
+	COCO_SWIOTLB_ENCRYPTS,
 	COCO_SPLIT,
 	COCO_FAILED_DECRYPTS,
 	COCO_FAILED_ENCRYPTS,
@@ -114,7 +115,8 @@ enum coco_counter {
 static const char *const coco_counter_names[] = {
 	[COCO_DECRYPTS] = "decrypts",
 	[COCO_ENCRYPTS] = "encrypts",
-	[COCO_SWIOTLB_CALLS] = "swiotlb_calls",
+	[COCO_SWIOTLB_DECRYPTS] = "swiotlb_decrypts",
+	[COCO_SWIOTLB_ENCRYPTS] = "swiotlb_encrypts",
 	[COCO_SPLIT] = "split",
 	[COCO_FAILED_DECRYPTS] = "failed_decrypts",
 	[COCO_FAILED_ENCRYPTS] = "failed_encrypts",
@@ -257,7 +259,7 @@ static int coco_decrypt(unsigned long pfn, unsigned long npages)
 	unsigned long i, sum = 0;
 
 	coco_count(COCO_DECRYPTS, 1);
-	coco_count(COCO_SWIOTLB_CALLS, owner == COCO_SWIOTLB);
+	coco_count(COCO_SWIOTLB_DECRYPTS, owner == COCO_SWIOTLB);
 	coco_count(COCO_SPLIT, owner == COCO_SWIOTLB && !IS_ALIGNED(pfn | npages, COCO_HUGE_PAGES));
 	if (fails) {
 		coco_count(COCO_FAILED_DECRYPTS, 1);
@@ -281,7 +283,7 @@ static int coco_encrypt(unsigned long pfn, unsigned long npages)
 	unsigned long i;
 
 	coco_count(COCO_ENCRYPTS, 1);
-	coco_count(COCO_SWIOTLB_CALLS, owner == COCO_SWIOTLB);
+	coco_count(COCO_SWIOTLB_ENCRYPTS, owner == COCO_SWIOTLB);
 	if (owner == COCO_SWIOTLB && coco_fails(&coco_fail_encrypt, npages)) {
 		coco_count(COCO_FAILED_ENCRYPTS, 1);
 		coco_count(COCO_LOST, npages);

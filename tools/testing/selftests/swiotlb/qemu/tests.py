@@ -258,8 +258,8 @@ def confidential(name, make, expect, disks=("nvme",), group="coco", **more):
     with 1 MiB, the base needs the number: it ignores "dynamic" for the size there.
     """
     # A map that finds no room is logged and retried: no I/O fails.
-    return Test(f"{group}-{name}", more.pop("append", "swiotlb=512,dynamic"), vcpus=2,
-                disks=disks, group=group, caller="dma-direct, confidential",
+    return Test(f"{group}-{name}", more.pop("append", "swiotlb=512,dynamic"),
+                vcpus=2, disks=disks, group=group, caller="dma-direct, confidential",
                 make=coco.on(group, make), expect=expect,
                 ignore=("swiotlb-full", *more.pop("ignore", ())), **more)
 
@@ -272,7 +272,7 @@ def each_confidential(group):
     yield row("verify", coco.verify_spec(COCO_DISKS, 8), coco.held(COCO_DISKS), COCO_DISKS)
     yield row("default-size", coco.verify_spec(COCO_DISKS, 8), coco.held(COCO_DISKS), COCO_DISKS,
               append="")
-    yield row("grow", coco.burst_spec(), coco.grew, ignore=coco.IGNORE)
+    yield row("grow", coco.burst_spec(AGAIN=1), coco.grew, ignore=coco.IGNORE)
     yield row("private-data", coco.burst_spec(FILL=1), coco.clean, ignore=coco.IGNORE)
     yield row("decrypt-fails", coco.burst_spec(FAIL_DECRYPT=1), coco.undecrypted,
               ignore=coco.IGNORE)

@@ -73,6 +73,25 @@ class Line(NamedTuple):
                 and not self.other)
 
 
+class Round(NamedTuple):
+    """A line of coco_round() in guest/lib/coco.sh: calls by swiotlb, and pools."""
+
+    when: str
+    decrypts: int
+    encrypts: int
+    grown: int
+    freed: int
+
+    @property
+    def added(self):
+        return self.grown - self.freed
+
+
+def rounds(result):
+    return [Round(when, *map(int, numbers)) for when, *numbers in
+            map(str.split, result.text("rounds").splitlines())]
+
+
 def lines(result):
     found = []
     for text in result.text("lines").splitlines():
@@ -83,6 +102,11 @@ def lines(result):
 
 def counters(result):
     return {name: int(value) for name, value in result.values("coco").items()}
+
+
+def conversions(values):
+    """Return how often swiotlb has converted memory."""
+    return values["swiotlb_decrypts"] + values["swiotlb_encrypts"]
 
 
 def is_base(result):
@@ -194,9 +218,9 @@ def held(disks):
     def check(result):
         values, found = counters(result), lines(result)
         run.say(f"{values['decrypts']} calls decrypt and {values['encrypts']} encrypt, "
-                f"{values['swiotlb_calls']} of them by swiotlb; {values['faults']} faults, {values['in_atomic']} in atomic "
-                f"context, {values['wrong_state']} wrong states, {values['freed_shared']} "
-                "freed while shared")
+                f"{conversions(values)} of them by swiotlb; {values['faults']} faults, "
+                f"{values['in_atomic']} in atomic context, {values['wrong_state']} wrong states, "
+                f"{values['freed_shared']} freed while shared")
         wrong = [*_never(values), *accounting(found)]
         if values["devices"] < len(disks):
             wrong.append(f"{values['devices']} devices are confined, not {len(disks)}")
@@ -215,20 +239,27 @@ def _status(result):
 
 
 def _conversions(result, whole):
-    """Yield what is wrong with the conversions by swiotlb: each pool that was added is decrypted
-    once and encrypted once, and the boot pool is decrypted once. @whole: whether the boot pool,
-    too, consists of ranges of 2 MiB, as all added pools do.
+    """Yield what is wrong with the conversions by swiotlb: at the end of each round, the boot pool
+    and each pool that was added were decrypted once, and each pool that was freed was encrypted
+    once; and as many pools are left as before the load. @whole: whether the boot pool, too,
+    consists of ranges of 2 MiB, as all added pools do.
     """
-    values, events = counters(result), growth.events(result)
-    want = events["grown"] + events["freed"] + 1
-    run.say(f"{values['swiotlb_calls']} conversions by swiotlb for {events['grown']} pools that were added and "
-            f"{events['freed']} that were freed; {values['split']} split a range of 2 MiB")
-    if events["freed"] != events["grown"]:
-        yield f"{events['grown']} pools were added, {events['freed']} freed"
-    if values["swiotlb_calls"] != want:
-        yield f"{values['swiotlb_calls']} conversions by swiotlb, not {want}"
-    if values["split"] != (not whole):
-        yield f"{values['split']} conversions split a range of 2 MiB"
+    split, (before, *ended) = counters(result)["split"], rounds(result)
+    for at in (before, *ended):
+        run.say(f"{at.when}: {at.decrypts} decryptions for the boot pool and {at.grown} pools that "
+                f"were added, {at.encrypts} encryptions for {at.freed} that were freed")
+        if at.decrypts != at.grown + 1:
+            yield f"{at.when}: {at.decrypts} decryptions, not {at.grown + 1}"
+        if at.encrypts != at.freed:
+            yield f"{at.when}: {at.encrypts} encryptions, not {at.freed}"
+        if at.added != before.added:
+            yield f"{at.when}: {at.added} pools are left, not {before.added} as before"
+    for last, at in zip((before, *ended), ended):
+        if at.grown == last.grown:
+            yield f"{at.when}: no pool was added"
+    run.say(f"{split} conversions split a range of 2 MiB")
+    if split != (not whole):
+        yield f"{split} conversions split a range of 2 MiB"
 
 
 def _highest(result, frame):
@@ -251,7 +282,7 @@ def _say_burst(result, found):
     end = next(line for line in found if line.when == "end")
     back = next((line for line in found if line.when in ("end", "rest", "after")
                  and line.swiotlb <= first.swiotlb), None)
-    run.say(f"{values['swiotlb_calls']} conversions, most shared for swiotlb "
+    run.say(f"{conversions(values)} conversions, most shared for swiotlb "
             f"{_mib(values['most_swiotlb'])}, most in use "
             f"{max(line.used for line in load) / 512:.1f} MiB, "
             f"transient pools: {events.get('transient', 'not counted')}, most of them "
@@ -305,7 +336,7 @@ def sizes(result):
     found, values = lines(result), counters(result)
     used = max(line.used for line in found) * growth.SLOT // PAGE
     return Sizes(found[0].swiotlb, used, values["most_swiotlb"], found[-1].swiotlb,
-                 _failed_maps(result), values["swiotlb_calls"])
+                 _failed_maps(result), conversions(values))
 
 
 def unsound(result):
@@ -368,7 +399,7 @@ def clean(result):
     known = {owner: values[f"{owner}_canaries"] for owner in ("swiotlb", "atomic")}
     run.say(f"{_mib(values['filled'])} of free memory filled with private data; pages that "
             f"became shared with it: {known['swiotlb']} for swiotlb, {known['atomic']} for the atomic pools, "
-            f"{values['canaries'] - sum(known.values())} for all else; {values['swiotlb_calls']} conversions")
+            f"{values['canaries'] - sum(known.values())} for all else; {conversions(values)} conversions")
     wrong = [*_status(result), *_never(values), *_unexpected(result)]
     if values["filled"] < 256 * PAGES_PER_MIB or values["most_swiotlb"] < 8 * PAGES_PER_MIB:
         wrong.append("too little was filled or shared: the test proves nothing")
@@ -388,7 +419,7 @@ def carried(result):
     most = max(line.used for line in found if line.when == "net")
     dirty, want = values["swiotlb_canaries"], STREAMS * ROUNDS * STREAM_KIB << 10
     run.say(f"{moved['sent']} bytes sent, {moved['received']} received, up to {most} slots in "
-            f"use, {values['swiotlb_calls']} conversions by swiotlb; {values['faults']} faults; "
+            f"use, {conversions(values)} conversions by swiotlb; {values['faults']} faults; "
             f"{_mib(values['filled'])} filled with private data, {dirty} pages became shared "
             "with it for swiotlb")
     wrong = [*_never(values), *_unexpected(result), *accounting(found)]

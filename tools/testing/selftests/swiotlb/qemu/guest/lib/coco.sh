@@ -16,19 +16,24 @@ coco_begin()
 	coco_idle
 }
 
-# coco_idle: wait until only the pool made at boot is shared. While the disks were probed,
-# the kernel has added its reserve. The base has no list of pools, and frees none.
+# coco_idle: wait until no pool is left of the probe of the disks: only the pool made at boot, or
+# no change of encryption for longer than an unneeded pool stays open. The base frees no pool.
 # shellcheck disable=SC2153 # not $swiotlb, the number of pages
 coco_idle()
 {
 	[ -f "$SWIOTLB/pools" ] || return 0
 	{ read -r _; read -r _ _ kib _; } < "$SWIOTLB/pools"
-	for _ in $(seq 60); do
+	quiet=0
+	for _ in $(seq 120); do
+		before=$calls
 		coco_line idle > /dev/null
+		quiet=$((quiet + 1))
+		[ "$calls" = "$before" ] || quiet=0
 		[ "$swiotlb" -gt $((kib / 4)) ] || return 0
+		[ $quiet -lt 14 ] || return 0
 		sleep 0.5
 	done
-	fail "pools are left of the probe: $(cat "$SWIOTLB/pools")"
+	fail "pools come and go without a load: $(cat "$SWIOTLB/pools")"
 }
 
 # coco_set FILE VALUE
@@ -48,8 +53,7 @@ END
 
 # coco_line WHEN: print seconds since boot, changes of encryption, pages that are shared for
 # swiotlb, for the atomic pools, for coherent memory and for anything else, pages of all
-# pools, pages of the atomic pools, slots in use, and slots of transient pools.
-# swguest/coco.py reads this.
+# pools, pages of the atomic pools, slots in use, and slots of transient pools. swguest/coco.py reads this.
 coco_line()
 {
 	read -r now _ < /proc/uptime
@@ -60,6 +64,8 @@ coco_line()
 		atomic)		atomic=$value ;;
 		coherent)	coherent=$value ;;
 		other)		other=$value ;;
+		swiotlb_decrypts) decrypts=$value ;;
+		swiotlb_encrypts) encrypts=$value ;;
 		decrypts|encrypts) calls=$((calls + value)) ;;
 		esac
 	done < $COCO/state
@@ -77,6 +83,38 @@ coco_line()
 	echo "$1 $now $calls $swiotlb $atomic $coherent $other $((slots / 2)) $pages $used $transient"
 }
 
+# coco_round WHEN: print how often swiotlb has decrypted and encrypted memory so far, and how many
+# pools it has added and freed. The base does not count pools.
+coco_round()
+{
+	coco_line "$1" > /dev/null
+	grown=0
+	freed=0
+	cat "$SWIOTLB/events" > /tmp/events 2> /dev/null
+	while read -r name value; do
+		case $name in
+		grown)	grown=$value ;;
+		freed)	freed=$value ;;
+		esac
+	done < /tmp/events
+	echo "$1 $decrypts $encrypts $grown $freed"
+}
+
+# coco_rest: record until the pools have the size of the first line again, for REST s at most, but
+# for at least 20 s, to also see the atomic pools. Memory that was lost does not count: it is in
+# no pool.
+coco_rest()
+{
+	read -r _ _ _ first _ < /tmp/lines
+	left=$REST
+	while [ "$left" -gt 0 ]; do
+		sleep 1
+		coco_line rest >> /tmp/lines
+		left=$((left - 1))
+		[ $((REST - left)) -lt 20 ] || [ $((slots / 2)) -gt "$first" ] || break
+	done
+}
+
 # coco_watch WHEN FILE SECONDS: print a coco_line every SECONDS while FILE exists. /tmp/pools.most
 # has the pools at the time when they had most pages.
 coco_watch()
@@ -84,7 +122,7 @@ coco_watch()
 	most=0
 	while [ -e "$2" ]; do
 		coco_line "$1"
-		if [ "$slots" -gt $most ]; then
+		if [ "$slots" -gt "$most" ]; then
 			most=$slots
 			swiotlb_pools > /tmp/pools.most
 		fi

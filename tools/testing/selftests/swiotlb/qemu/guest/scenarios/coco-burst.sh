@@ -38,22 +38,9 @@ load()
 	cat /tmp/fio.err
 }
 
-# Record until the pools have their size at boot again, but for at least 20 s, to also see the
-# atomic pools. Memory that was lost does not count: it is in no pool.
-rest()
-{
-	left=$REST
-	while [ "$left" -gt 0 ]; do
-		sleep 1
-		coco_line rest >> /tmp/lines
-		left=$((left - 1))
-		[ $((REST - left)) -lt 20 ] || [ $((slots / 2)) -gt "$BOOT" ] || break
-	done
-}
-
 coco_begin
 coco_line boot > /tmp/lines
-BOOT=$swiotlb
+coco_round boot > /tmp/rounds
 [ -z "$FILL" ] || coco_fill
 coco_set fail_pages "$FAIL_PAGES"
 coco_set fail_decrypt "$FAIL_DECRYPT"
@@ -61,12 +48,15 @@ coco_set fail_encrypt "$FAIL_ENCRYPT"
 coco_set delay_ms "${DELAY:-0}"
 load first
 coco_set fail_encrypt "$FAIL_REST"
-rest
+coco_rest
+coco_round first >> /tmp/rounds
 if [ -n "$AGAIN" ]; then
 	load second
-	rest
+	coco_rest
+	coco_round second >> /tmp/rounds
 fi
 coco_line after >> /tmp/lines
 report_file status /tmp/status
+report_text rounds < /tmp/rounds
 coco_report
 check_nothing_used
