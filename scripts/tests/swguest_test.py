@@ -800,6 +800,20 @@ class Coco(unittest.TestCase):
         self.assertIn("second: no pool was added", told("second 6 4 5 4", "second 4 2 3 2"))
         self.assertIn("0 conversions split", self.ask(coco.grew, split=0))
 
+    def hold(self, seconds=70, most=524288, **more):
+        load = "".join(self.SMALL["load"].replace("load 2", f"load {at}").replace("35840", str(most))
+                       for at in (2, 2 + seconds))
+        lines = self.SMALL["boot"] + load + self.SMALL["end"] + self.SMALL["after"]
+        state = "io_tlb_used_hiwater=524288\n" + "".join(
+            f"events.{n}={v}\n" for n, v in {**self.EVENTS, **more}.items())
+        return self.ask(coco.in_flight(60), lines, split=0, swiotlb=state)
+
+    def test_in_flight_for_a_while(self):
+        self.assertIsNone(self.hold())
+        self.assertIn("for 50 s, not 60", self.hold(50))
+        self.assertIn("for 0 s, not 60", self.hold(most=524287))
+        self.assertIn("3 maps failed", self.hold(full=3))
+
     NOTICED = ("in_atomic", "wrong_state", "freed_shared", "canaries", "other")
 
     def caught(self, lines=BOOT + LOAD + AFTER.replace("44 0", "44 1"), **control):

@@ -259,7 +259,7 @@ def confidential(name, make, expect, disks=("nvme",), group="coco", **more):
     """
     # A map that finds no room is logged and retried: no I/O fails.
     return Test(f"{group}-{name}", more.pop("append", "swiotlb=512,dynamic"),
-                vcpus=2, disks=disks, group=group, caller="dma-direct, confidential",
+                vcpus=more.pop("vcpus", 2), disks=disks, group=group, caller="dma-direct, confidential",
                 make=coco.on(group, make), expect=expect,
                 ignore=("swiotlb-full", *more.pop("ignore", ())), **more)
 
@@ -419,6 +419,9 @@ TESTS = (
          expect=xen.refused(DEFAULT_SLOTS)),
     *each_confidential("coco"),
     confidential("virtio-net", coco.network_spec(), coco.carried, disks=(), ignore=coco.IGNORE),
+    confidential("1-gib-in-flight", coco.hold_spec(coco.HOLD_SECONDS),
+                 coco.in_flight(coco.HOLD_SECONDS), COCO_DISKS, append=coco.HOLD_APPEND, ours=True,
+                 vcpus=coco.HOLD_CPUS, memory_mib=8192, ignore=coco.IGNORE),
     *(confidential(f"{gib}-gib", coco.sizes_spec(coco.RAMP), coco.small_at_boot(above), append="",
                    memory_mib=gib << 10, ignore=coco.IGNORE)
       for gib, above in ((2, 0), (16, 4 << 30), (64, 4 << 30))),

@@ -35,6 +35,12 @@ BURST_JOBS = 4
 REST = 60
 # Documented size of the pool made at boot, if pools can be added
 BOOT_MIB = 64
+# In flight for a while: more than 1 GiB, by jobs of few requests that start one after the other.
+# On each of so many CPUs, the requests of all jobs fit into the queues of their disk.
+HOLD_CPUS, HOLD_MIB, HOLD_SECONDS = 4, 1024, 60
+HOLD_JOBS = {"nvme": 32, "virtio-blk": 4}
+HOLD_DEPTH, HOLD_KIB, HOLD_RAMP_MS = 248, 128, 1500
+HOLD_APPEND = "swiotlb=track_hiwater nvme.io_queue_depth=2047"
 # Longest time in which the accounts may differ without a conversion: a pool is converted
 # before it is in the list of pools, or a grace period after it was removed.
 SECONDS_APART = 5
@@ -184,6 +190,20 @@ def on(arch, make):
 def verify_spec(disks, mib):
     return _spec("coco", [machine.Disk(kind, 4 * mib) for kind in disks],
                  {"DISKS": " ".join(disks), "SIZE": mib})
+
+
+def hold_spec(seconds):
+    """Specify a load that has HOLD_MIB in flight for @seconds. The first job reads most until the
+    last one has started, about 100 MiB; then all read less than a MiB per second.
+    """
+    mib, count = 192 + seconds, sum(HOLD_JOBS.values())
+    jobs = [disk for disk, number in HOLD_JOBS.items() for _ in range(number)]
+    return _spec("coco-hold", [machine.Disk(disk, mib, BPS * number // count)
+                               for disk, number in HOLD_JOBS.items()],
+                 {"DISKS": " ".join(HOLD_JOBS), "JOBS": " ".join(jobs), "SIZE": mib,
+                  "BS": f"{HOLD_KIB}k", "DEPTH": HOLD_DEPTH, "RAMP": HOLD_RAMP_MS, "REST": REST,
+                  "HOLD": seconds, "LEAST": HOLD_MIB * MIB // growth.SLOT},
+                 timeout=600 + 2 * seconds)
 
 
 def burst_spec(bps=BPS, **conf):
@@ -380,6 +400,26 @@ def small_at_boot(above):
             wrong.append(f"{failed} maps failed")
         if highest < above:
             wrong.append(f"no pool was added above {above:#x}")
+        return _told(wrong)
+    return check
+
+
+def in_flight(seconds):
+    """Return a check that HOLD_MIB were in flight for @seconds, that no map failed, and that
+    afterwards there is only the pool made at boot.
+    """
+    def check(result):
+        failed, wrong = _sizes(result)
+        longest, since = 0, None
+        for line in lines(result):
+            since = (since or line) if line.used >= HOLD_MIB * MIB // growth.SLOT else None
+            longest = max(longest, line.seconds - since.seconds) if since else longest
+        peak = int(result.values("swiotlb")["io_tlb_used_hiwater"]) * growth.SLOT / MIB
+        run.say(f"{HOLD_MIB} MiB or more in use for {longest:.0f} s, at most {peak:.1f} MiB")
+        if longest < seconds:
+            wrong.append(f"{HOLD_MIB} MiB were in use for {longest:.0f} s, not {seconds}")
+        if failed or "swiotlb buffer is full" in result.text("klog"):
+            wrong.append(f"{failed} maps failed")
         return _told(wrong)
     return check
 
