@@ -800,6 +800,13 @@ class Coco(unittest.TestCase):
         self.assertIn("second: no pool was added", told("second 6 4 5 4", "second 4 2 3 2"))
         self.assertIn("0 conversions split", self.ask(coco.grew, split=0))
 
+    def test_statistics_under_lockdown(self):
+        files = "total_bytes=1\npeak_bytes=2\nbounced_bytes=3\npools=1\ncc_shared=1\nfull=0\n"
+        lines = self.BOOT + self.LOAD.replace("load", "nvme") + self.AFTER
+        self.assertIsNone(self.ask(coco.locked, lines, low=files))
+        self.assertIn("low/full cannot be read", self.ask(coco.locked, lines, low=files.replace("full=0", "full=")))
+        self.assertIn("low/peak_bytes is 0", self.ask(coco.locked, lines, low=files.replace("peak_bytes=2\n", "")))
+
     def hold(self, seconds=70, most=524288, **more):
         load = "".join(self.SMALL["load"].replace("load 2", f"load {at}").replace("35840", str(most))
                        for at in (2, 2 + seconds))

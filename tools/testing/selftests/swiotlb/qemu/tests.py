@@ -419,6 +419,8 @@ TESTS = (
          expect=xen.refused(DEFAULT_SLOTS)),
     *each_confidential("coco"),
     confidential("virtio-net", coco.network_spec(), coco.carried, disks=(), ignore=coco.IGNORE),
+    confidential("locked-down", coco.verify_spec(("nvme",), 4, LOCKED=1), coco.locked, ours=True,
+                 append="swiotlb=512,dynamic,track_hiwater lockdown=confidentiality"),
     confidential("1-gib-in-flight", coco.hold_spec(coco.HOLD_SECONDS),
                  coco.in_flight(coco.HOLD_SECONDS), COCO_DISKS, append=coco.HOLD_APPEND, ours=True,
                  vcpus=coco.HOLD_CPUS, memory_mib=8192, ignore=coco.IGNORE),

@@ -187,9 +187,9 @@ def on(arch, make):
     return made
 
 
-def verify_spec(disks, mib):
+def verify_spec(disks, mib, **conf):
     return _spec("coco", [machine.Disk(kind, 4 * mib) for kind in disks],
-                 {"DISKS": " ".join(disks), "SIZE": mib})
+                 {"DISKS": " ".join(disks), "SIZE": mib, **conf})
 
 
 def hold_spec(seconds):
@@ -251,6 +251,17 @@ def held(disks):
                 wrong.append(f"{disk} did not bounce")
         return _told(wrong)
     return check
+
+
+def locked(result):
+    """Check that all statistics of the default allocator can be read while debugfs is closed."""
+    files = result.values("low")
+    run.say(", ".join(f"{name} {value}" for name, value in files.items()))
+    wrong = [f"low/{name} cannot be read" for name, value in files.items() if not value]
+    wrong += [f"low/{name} is 0 after a load" for name in
+              ("total_bytes", "peak_bytes", "bounced_bytes", "pools", "cc_shared")
+              if files.get(name, "0") == "0"]
+    return _told([*wrong, *filter(None, (held(("nvme",))(result),))])
 
 
 def _status(result):

@@ -4,6 +4,7 @@
 # Disks, and the bounce buffers behind them.
 
 SWIOTLB=/sys/kernel/debug/swiotlb
+ALLOCATORS=/sys/kernel/mm/swiotlb
 DMABLK=/sys/module/dmablk/parameters
 
 # disk_node NAME: print the name of the block device for a disk of the runner. A machine has
@@ -87,6 +88,14 @@ swiotlb_state()
 		events)	sed 's/ /=/; s/^/events./' "$file" ;;
 		*)	[ -f "$file" ] && echo "${file##*/}=$(cat "$file")" ;;
 		esac
+	done
+}
+
+# allocator_state NAME: the same for all files of an allocator in sysfs.
+allocator_state()
+{
+	for file in "$ALLOCATORS/$1"/* "$ALLOCATORS/$1"/events/*; do
+		[ -d "$file" ] || echo "${file##*/}=$(cat "$file")"
 	done
 }
 

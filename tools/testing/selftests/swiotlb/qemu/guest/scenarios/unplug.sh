@@ -20,8 +20,6 @@
 . /lib/pci.sh
 . /etc/run.conf
 
-ALLOCATORS=/sys/kernel/mm/swiotlb
-
 # is_one_of WORD WORDS
 is_one_of()
 {
