@@ -800,6 +800,18 @@ class Coco(unittest.TestCase):
         self.assertIn("second: no pool was added", told("second 6 4 5 4", "second 4 2 3 2"))
         self.assertIn("0 conversions split", self.ask(coco.grew, split=0))
 
+    def restricted(self, rounds="boot 3 0 1 0\nafter 3 0 1 0\n", most=0):
+        return self.ask(coco.restricted(("load",)), rounds=rounds, swiotlb=f"io_tlb_used_hiwater={most}\n")
+
+    def test_a_restricted_pool(self):
+        self.assertIsNone(self.restricted())
+        self.assertIn("2 decryptions, not 3", self.restricted("boot 2 0 1 0\nafter 2 0 1 0\n"))
+        self.assertIn("added or converted", self.restricted("boot 3 0 1 0\nafter 4 0 2 0\n"))
+        self.assertIn("7 slots of the default pool", self.restricted(most=7))
+        self.assertIn("load did not bounce", self.ask(
+            coco.restricted(("load",)), self.BOOT + self.LOAD.replace("160 300", "160 0") + self.END + self.AFTER,
+            rounds="boot 2 0 0 0\nafter 2 0 0 0\n", swiotlb="io_tlb_used_hiwater=0\n"))
+
     def test_statistics_under_lockdown(self):
         files = "total_bytes=1\npeak_bytes=2\nbounced_bytes=3\npools=1\ncc_shared=1\nfull=0\n"
         lines = self.BOOT + self.LOAD.replace("load", "nvme") + self.AFTER
@@ -860,7 +872,7 @@ class Coco(unittest.TestCase):
     def test_each_machine_has_the_same_rows(self):
         rows = [{row.name.removeprefix(f"{group}-") for row in tests.TESTS if row.group == group}
                 for group in ("coco", "arm64-coco")]
-        self.assertLess(rows[1], rows[0])
+        self.assertLess(rows[1] - {"restricted"}, rows[0])
         self.assertLess({"verify", "violations", "decrypt-fails"}, rows[1])
 
 

@@ -31,6 +31,8 @@
 #include <linux/kallsyms.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/of.h>
+#include <linux/of_reserved_mem.h>
 #include <linux/pci.h>
 #include <linux/seq_file.h>
 #include <linux/set_memory.h>
@@ -390,6 +392,19 @@ static void coco_detach(struct iommu_group *group)
 	coco_count(COCO_DEVICES, -1);
 }
 
+/*
+ * A device behind an IOMMU gets no restricted pool. Here the IOMMU stands for the hypervisor, so
+ * assign the pool of the device tree, if there is one.
+ */
+static int coco_restrict(struct device *dev)
+{
+	struct device *host = pci_find_host_bridge(to_pci_dev(dev)->bus)->dev.parent;
+
+	if (!host || !of_property_present(host->of_node, "memory-region"))
+		return 0;
+	return of_reserved_mem_device_init_by_idx(dev, host->of_node, 0);
+}
+
 /* This runs after the set-up of the DMA API, and before the first map. */
 static int coco_notify(struct notifier_block *nb, unsigned long action, void *data)
 {
@@ -400,13 +415,14 @@ static int coco_notify(struct notifier_block *nb, unsigned long action, void *da
 	if (!group)
 		return 0;
 	if (action == BUS_NOTIFY_BIND_DRIVER) {
-		ret = coco_attach(dev, group);
+		ret = coco_attach(dev, group) ?: coco_restrict(dev);
 		if (ret)
 			dev_err(dev, "cocotest: cannot be confined: %d\n", ret);
 		else
 			dev_info(dev, "cocotest: reaches shared memory only\n");
 	} else if (action == BUS_NOTIFY_UNBOUND_DRIVER ||
 		   action == BUS_NOTIFY_DRIVER_NOT_BOUND) {
+		of_reserved_mem_device_release(dev);
 		coco_detach(group);
 	}
 	iommu_group_put(group);

@@ -187,9 +187,10 @@ def on(arch, make):
     return made
 
 
-def verify_spec(disks, mib, **conf):
+def verify_spec(disks, mib, tree="", **conf):
+    """@tree: source to add to QEMU's device tree."""
     return _spec("coco", [machine.Disk(kind, 4 * mib) for kind in disks],
-                 {"DISKS": " ".join(disks), "SIZE": mib, **conf})
+                 {"DISKS": " ".join(disks), "SIZE": mib, **conf}, device_tree=tree)
 
 
 def hold_spec(seconds):
@@ -247,8 +248,28 @@ def held(disks):
         for disk in disks:
             most = max((line.used for line in found if line.when == disk), default=0)
             run.say(f"{disk}: up to {most} slots in use")
-            if not most:
+            if most <= found[0].used:
                 wrong.append(f"{disk} did not bounce")
+        return _told(wrong)
+    return check
+
+
+def restricted(disks):
+    """Return a check of the same for disks with a restricted pool: it was shared once, no other
+    pool was used, and none was added.
+    """
+    def check(result):
+        wrong = [*filter(None, (held(disks)(result),))]
+        before, after = rounds(result)
+        most = result.values("swiotlb")["io_tlb_used_hiwater"]
+        run.say(f"{before.decrypts} decryptions for the boot pool, the restricted pool and "
+                f"{before.grown} that were added at boot; up to {most} slots of the default pool in use")
+        if before.decrypts != before.grown + 2:
+            wrong.append(f"{before.decrypts} decryptions, not {before.grown + 2}")
+        if before[1:] != after[1:]:
+            wrong.append(f"pools were added or converted: {before}, {after}")
+        if most != "0":
+            wrong.append(f"{most} slots of the default pool were used")
         return _told(wrong)
     return check
 

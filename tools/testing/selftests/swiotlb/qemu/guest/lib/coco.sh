@@ -7,18 +7,25 @@
 COCO=/sys/kernel/debug/coco
 ATOMIC=/sys/kernel/debug/dma_pools
 
+# With POOL, the disks have the restricted pool whose name begins with it.
+# shellcheck disable=SC2153 # not $swiotlb, the number of pages
 coco_begin()
 {
 	[ -d $COCO ] || fail "no confidential guest"
 	for disk in $DISKS; do
 		disk_wait "$disk" "$(disk_node "$disk")"
 	done
+	pool=$SWIOTLB
+	restricted=0
+	if [ -n "$POOL" ]; then
+		pool=$(echo "$SWIOTLB/$POOL"*)
+		read -r restricted < "$pool/io_tlb_nslabs" || fail "no pool $POOL: $(ls "$SWIOTLB")"
+	fi
 	coco_idle
 }
 
 # coco_idle: wait until no pool is left of the probe of the disks: only the pool made at boot, or
 # no change of encryption for longer than an unneeded pool stays open. The base frees no pool.
-# shellcheck disable=SC2153 # not $swiotlb, the number of pages
 coco_idle()
 {
 	[ -f "$SWIOTLB/pools" ] || return 0
@@ -53,7 +60,8 @@ END
 
 # coco_line WHEN: print seconds since boot, changes of encryption, pages that are shared for
 # swiotlb, for the atomic pools, for coherent memory and for anything else, pages of all
-# pools, pages of the atomic pools, slots in use, and slots of transient pools. swguest/coco.py reads this.
+# pools, pages of the atomic pools, slots in use, in the restricted pool if there is one, and
+# slots of transient pools. swguest/coco.py reads this.
 coco_line()
 {
 	read -r now _ < /proc/uptime
@@ -78,8 +86,8 @@ coco_line()
 	# shellcheck disable=SC2153 # not $swiotlb, the number of pages
 	[ ! -f "$SWIOTLB/io_tlb_transient_nslabs" ] ||
 		read -r transient < "$SWIOTLB/io_tlb_transient_nslabs"
-	read -r used < "$SWIOTLB/io_tlb_used"
-	slots=$(swiotlb_slots)
+	read -r used < "$pool/io_tlb_used"
+	slots=$(($(swiotlb_slots) + restricted))
 	echo "$1 $now $calls $swiotlb $atomic $coherent $other $((slots / 2)) $pages $used $transient"
 }
 
