@@ -272,6 +272,7 @@ def each_confidential(group):
     yield row("verify", coco.verify_spec(COCO_DISKS, 8), coco.held(COCO_DISKS), COCO_DISKS)
     yield row("default-size", coco.verify_spec(COCO_DISKS, 8), coco.held(COCO_DISKS), COCO_DISKS,
               append="")
+    yield row("virtio-net", coco.network_spec(), coco.carried, disks=(), ignore=coco.IGNORE)
     yield row("grow", coco.burst_spec(AGAIN=1), coco.grew, ignore=coco.IGNORE)
     yield row("private-data", coco.burst_spec(FILL=1), coco.clean, ignore=coco.IGNORE)
     yield row("decrypt-fails", coco.burst_spec(FAIL_DECRYPT=1), coco.undecrypted,
@@ -418,7 +419,6 @@ TESTS = (
     dom0("dynamic", "swiotlb=dynamic,force", scenario="boot", disks=(), ours=True,
          expect=xen.refused(DEFAULT_SLOTS)),
     *each_confidential("coco"),
-    confidential("virtio-net", coco.network_spec(), coco.carried, disks=(), ignore=coco.IGNORE),
     confidential("locked-down", coco.verify_spec(("nvme",), 4, LOCKED=1), coco.locked, ours=True,
                  append="swiotlb=512,dynamic,track_hiwater lockdown=confidentiality"),
     confidential("1-gib-in-flight", coco.hold_spec(coco.HOLD_SECONDS),
