@@ -192,7 +192,7 @@ sums_ok() {
 	cd "$base" && sha256sum --quiet -c "$base.sha256"
 }
 
-# A function: bash reads all of it before it runs, so the file may be edited meanwhile.
+# bash reads all of main() before it runs main(), so this file may be edited meanwhile.
 main() {
 	local verify=
 

@@ -12,7 +12,7 @@ set -euo pipefail
 OUT=$TOP/build/docs
 PAGES=(Documentation/core-api/swiotlb.rst Documentation/admin-guide/swiotlb.rst)
 
-# book TREE: write the source of the book, with links into the composed TREE.
+# book TREE: write the source of the book. Comments of kernel-doc come from TREE.
 book() {
 	local page
 

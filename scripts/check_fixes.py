@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Check patches/fixes-7.3, or the same for another kernel: each patch must apply, be
-clean and compile, and the tests of its defect must fail without it and pass
+clean and compile, and the tests of the defect that it fixes must fail without it and pass
 with it.
 
 The tests are those of tools/testing/swiotlb that patches/fixes-7.3/tests names.
@@ -56,7 +56,7 @@ def number(state):
 
 
 class Shown(NamedTuple):
-    """A line of the table: tests that show the defect of a patch."""
+    """A line of the table: tests that show the defect that a patch fixes."""
 
     sanitizer: str
     tests: list

@@ -33,7 +33,7 @@ KINDS = {"run": (QEMU, plan.full),
          "quick": (QEMU, plan.quick),
          "native": (UML, plan.native),
          "next": (UML, plan.next_buffer)}
-# What a command measures, in the order of its tables
+# Values that a command measures, in the order of its tables
 BOTH = ("run-native", "run")
 
 

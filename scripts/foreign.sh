@@ -66,7 +66,7 @@ fetch_xen() {
 	unpack_file ./boot/xen-4.17-amd64.gz | gzip -dc >"$temp/new"
 }
 
-# A function: bash reads all of it before it runs, so the file may be edited meanwhile.
+# bash reads all of main() before it runs main(), so this file may be edited meanwhile.
 main() {
 	local name=${1:-} arch suite fetch target
 

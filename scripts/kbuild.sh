@@ -4,7 +4,7 @@
 # Configure and build a kernel tree, for kernel.sh and objects.sh.
 # Sourced after lib.sh. The caller sets CACHE, src, out, name and config.
 
-# shellcheck disable=SC2034,SC2154 # variables of those who source this file
+# shellcheck disable=SC2034,SC2154 # variables of scripts that source this file
 # set_arch ARCH: set the compiler and the path of the image for ARCH.
 set_arch() {
 	ARCH=$1

@@ -204,7 +204,7 @@ check_name() {
 	done < <(fragments "$1")
 }
 
-# A function: bash reads all of it before it runs, so the file may be edited meanwhile.
+# bash reads all of main() before it runs main(), so this file may be edited meanwhile.
 main() {
 	local files
 

@@ -10,7 +10,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# A function: bash reads all of it before it runs, so the file may be edited meanwhile.
+# bash reads all of main() before it runs main(), so this file may be edited meanwhile.
 main() {
 	local base build=kunit-native more=()
 

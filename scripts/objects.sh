@@ -119,7 +119,7 @@ compile() {
 	(no_dynamic "$1")
 }
 
-# A function: bash reads all of it before it runs, so the file may be edited meanwhile.
+# bash reads all of main() before it runs main(), so this file may be edited meanwhile.
 main() {
 	local number=0 failures=0 all one base
 

@@ -254,7 +254,7 @@ all() {
 	fi
 }
 
-# A function: bash reads all of it before it runs, so the file may be edited meanwhile.
+# bash reads all of main() before it runs main(), so this file may be edited meanwhile.
 main() {
 	local mode=${1:-} name
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a map and an unmap cost on 1 to 512 CPUs: the columns, the table and the picture."""
+"""The cost of a map and an unmap on 1 to 512 CPUs: the columns, the table and the picture."""
 
 from . import report
 

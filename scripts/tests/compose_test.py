@@ -133,7 +133,7 @@ class ComposeTest(unittest.TestCase):
         self.base_is_untouched()
 
     def test_an_architecture_goes_below_the_rest(self):
-        """Its entry owns a file outside of the series, and edits one that the series edits, too."""
+        """The entry of um owns a file that the series lacks, and edits one that the series edits."""
         self.file("kernel/dma/um.c", "um\n")
         um = self.repo / "patches/um-7.3"
         write(um / "series", "below.patch\n")
@@ -154,7 +154,7 @@ class ComposeTest(unittest.TestCase):
         self.assertIn("obj-7\n", (tree / "kernel/dma/Makefile").read_text())
 
     def test_a_patch_for_a_test_goes_below_the_rest(self):
-        """Only trees with its name have its files."""
+        """Only trees with the name of a directory have the files of its entries."""
         self.file("kernel/dma/coco.c", "coco\n")
         write(self.repo / "patches/coco-7.3/series", "below.patch\n")
         write(self.repo / "patches/coco-7.3/below.patch",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Counting instructions of an I/O, without a guest."""
+"""Counting instructions of an I/O. No guest is booted."""
 
 import collections
 import json
@@ -75,7 +75,7 @@ class Measured(counts.Counted):
 
 class Boots(unittest.TestCase):
     def test_guests_of_a_round_are_counted(self):
-        """measure.Measurement boots them, and sets their number of CPUs."""
+        """A round boots a guest for each configuration, with the number of CPUs of the plan."""
         measured = Measured(plan.counted(1)._replace(rows=(ROW,)))
         measured.directory, measured.accel = pathlib.Path("results"), "tcg"
         measured.images = collections.defaultdict(lambda: "image")

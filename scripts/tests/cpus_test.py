@@ -17,7 +17,7 @@ from swbench import cpus as shown  # noqa: E402
 
 import cpus as command  # noqa: E402
 
-# What the program of an engine says about 8 CPUs
+# Output of the program of an engine for 8 CPUs
 SAID = "mappings 200\nlocks 400\nlines 100\nlines/2 20\nlines/4 40\nlines/8 100\n"
 # Valgrind's own lines are around those of the program
 UNDER_VALGRIND = "==12== Callgrind\nmappings 200\n==12== Collected : 82800\n"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""make bench-dynamic: its arithmetic, limits and files, without a guest."""
+"""make bench-dynamic: its arithmetic, limits and files. No guest is booted."""
 
 import csv
 import io

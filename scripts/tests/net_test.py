@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The load of a guest over the network, without a guest."""
+"""The client of the network load of a guest. No guest is booted."""
 
 import collections
 import os

@@ -134,7 +134,7 @@ LISTING = """
 
 
 class Kinds(unittest.TestCase):
-    """What a map waits for in User Mode Linux."""
+    """The profile of a map in User Mode Linux."""
 
     def test_a_sample_after_an_instruction_is_its(self):
         self.assertEqual(mapprofile.waited_for(LISTING), {

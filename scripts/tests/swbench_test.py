@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The comparison's arithmetic and its files, without a guest."""
+"""The comparison's arithmetic and its files. No guest is booted."""
 
 import collections
 import contextlib

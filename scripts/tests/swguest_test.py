@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The verdicts of the guest runner, without a guest."""
+"""The verdicts of the guest runner. No guest is booted."""
 
 import base64
 import gzip

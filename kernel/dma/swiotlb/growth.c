@@ -23,9 +23,9 @@
  *
  * If pools have to be decrypted, the worker keeps a reserve while any slots are in use: a burst
  * in atomic context cannot wait for decryption, and drivers need the atomic coherent pools, too.
- * The boot pool is twice as large, for the first burst. The reserve serves bursts that, between two
- * passes of the worker, take at most as many slots as the reserve has, or as were in use before,
- * up to the limit.
+ * A boot pool that starts small is twice as large, for the first burst. The reserve serves bursts
+ * that, between two passes of the worker, take at most as many slots as the reserve has, or as were
+ * in use before, up to the limit.
  *
  * A map only asks the worker to check: when its area is half full, when another area was full,
  * when the open slots are fewer than the reserve, or when it finds no room.

@@ -25,7 +25,7 @@
  * restricted
  *	The range that a device tree assigns to some devices.
  * own
- *	Pools of one device, all made at run time; see "A device's own" in owner.c.
+ *	Pools of one device, all made at run time; see "Allocators of devices" in owner.c.
  *
  * Each map compares the limit of the device with the highest address of each allocator, since
  * drivers may change masks. A device that reaches both uses ANY first, then LOW, to save low

@@ -10,7 +10,7 @@
 #include "param.h"
 
 /**
- * DOC: A device's own
+ * DOC: Allocators of devices
  *
  * A disk with a deep queue can fill all pools, so that a network card beside it finds no room.
  * With swiotlb=own, a device gets an allocator of its own if its driver, or the core of its

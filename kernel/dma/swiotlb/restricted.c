@@ -32,7 +32,7 @@ void swiotlb_free_from_pool(struct device *dev, phys_addr_t tlb_addr, struct io_
 /**
  * swiotlb_alloc() - allocate pages of a device's restricted pool
  * @dev:	Device.
- * @size:	Bytes. The alignment is this size, rounded up to a power of two of pages.
+ * @size:	Bytes. The alignment is this size, rounded up to a power of two, at least a page.
  * @attrs:	__DMA_ATTR_ALLOC_CC_SHARED for decrypted memory.
  *
  * Context: Any.

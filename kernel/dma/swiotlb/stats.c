@@ -8,7 +8,7 @@
 
 DEFINE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
 
-/* This must run before the first map, since the sum must include each mapping. */
+/* Before the first map: a mapping that @total_used misses would be subtracted later. */
 static int __init swiotlb_hiwater_init(void)
 {
 	if (swiotlb_param.track_hiwater)

@@ -130,7 +130,7 @@ static void swiotlb_wait_order_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_test_event(mem, SWIOTLB_WAIT_TIMED_OUT), 0);
 }
 
-/* If the caller itself holds the only mapping that fits, a map fails after one wait. */
+/* If a mapping of the caller fills the pool, its next map fails after one wait. */
 static void swiotlb_wait_bounded_test(struct kunit *test)
 {
 	struct swiotlb_mem *mem = swiotlb_test_mem(test, SWIOTLB_MAX_SLOTS, 1);

@@ -236,7 +236,7 @@ sysfs_devices()
 	fi
 }
 
-# bind: bind the benchmark to a device; set reason if there is none.
+# bind: bind the benchmark to a device. On failure, $reason says why.
 bind()
 {
 	[ ! -e "$BENCHMARK" ] || return 0

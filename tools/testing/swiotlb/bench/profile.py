@@ -27,7 +27,7 @@ from swguest import run  # noqa: E402
 
 REPEATS = 5
 
-# An unavoidable cost: how often it occurs, and the value with its amount.
+# An unavoidable cost: how often it occurs, and the measured value of one occurrence.
 Floor = collections.namedtuple("Floor", "times what group copies key")
 # @timed: group and value to time, if the group of the row measures much more.
 Case = collections.namedtuple("Case", "row counted floors timed", defaults=(None,))

@@ -9,7 +9,7 @@
 
 #ifdef SHIM_OLD_ENGINE
 
-/* Functions called by the engine that 7.3 changed */
+/* The engine calls these functions, which have other parameters in 7.3 */
 #define dma_alloc_from_pool(dev, size, vaddr, gfp, ok) \
 	dma_alloc_from_pool(dev, size, vaddr, gfp, 0, ok)
 
@@ -79,7 +79,7 @@ static inline int shim_unchecked(int (*set)(unsigned long addr, int npages),
 
 #else
 
-/* Functions called by the tests that 7.3 changed */
+/* The tests call these functions, which have other parameters in 7.3 */
 #define swiotlb_tbl_map_single(dev, phys, size, mask, dir, attrs) \
 	swiotlb_tbl_map_single(dev, phys, size, mask, dir, *(attrs))
 #define swiotlb_alloc(dev, size, attrs) ((void)(attrs), swiotlb_alloc(dev, size))

@@ -211,8 +211,8 @@ TEST_BASE_FAILS(slots_of_transient_pools_add_up, "L1, see dynamic.c")
 
 #ifdef ENGINE_base
 /*
- * Returns the cache lines that a map on a CPU writes in the array of areas. Looks only at
- * the bytes that the smallest areas would have.
+ * Returns a mask of the cache lines in the array of areas that a map on @cpu writes. Compares
+ * 1,024 bytes: 16 areas of a cache line each.
  */
 static unsigned long lines_written(struct device *dev, struct io_tlb_pool *pool,
 				   phys_addr_t orig, unsigned int cpu)

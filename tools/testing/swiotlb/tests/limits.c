@@ -80,7 +80,7 @@ static const struct guest guests[] = {
 	{ "64 GiB", 64ULL << 30, SZ_1G, SZ_64M },
 	/* As arm64 asks in a guest of 4 GiB: less than the boot pool of an encrypted guest */
 	{ "arm64", 4ULL << 30, SZ_4M, SZ_32M },
-	/* Too little for an area of 256 KiB for each CPU */
+	/* The boot pool is too small for an area of 256 KiB for each CPU */
 	{ "64 CPUs", SZ_128M, SZ_4M, SZ_8M, 64 },
 };
 

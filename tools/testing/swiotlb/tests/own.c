@@ -1302,7 +1302,7 @@ TEST(own_pool_without_a_number_is_not_made)
 	take_numbers(false);
 }
 
-/* If the limit only leaves room for a small pool, that is added, and nothing is logged */
+/* If the limit leaves room only for a small pool, that pool is added, and nothing is logged */
 TEST(own_of_little_memory)
 {
 	struct device *dev;

@@ -124,7 +124,7 @@ TEST(trusted_device_takes_nothing_from_the_atomic_pools)
 	atomic = shim_faults[SHIM_FAULT_ATOMIC_POOL].calls;
 	orig = new_buffer(PIECE, 0);
 	shim_hardirq_enter();
-	/* More than the 1 MiB that transient pools may take from the atomic pools */
+	/* Transient pools may take 1 MiB from the atomic pools: these have more */
 	for (n = 0; n < 64; n++) {
 		tlbs[n] = map_for(trusted, orig, 0);
 		CHECK(tlbs[n] != MAP_FAILED_ADDR);

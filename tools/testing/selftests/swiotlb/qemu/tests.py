@@ -109,7 +109,7 @@ MAP_ROWS = {
     "deep": f"{MAP_OPTIONS} -t 2 -S 4096 -D 64 -d 2",
     "cross": f"{MAP_OPTIONS} -t 2 -S 64:65536 -D 16 -c",
     "sg": f"{MAP_OPTIONS} -t 2 -g 4 -D 4 -m 1",
-    # More than the largest mapping, always or sometimes.
+    # These requests exceed the largest mapping, always or sometimes.
     "too-large": f"{MAP_OPTIONS} -t 2 -S 524288 -D 4",
     "some-too-large": f"{MAP_OPTIONS} -t 2 -S 65536:524288 -D 8",
     "cross-too-large": f"{MAP_OPTIONS} -t 2 -S 65536:524288 -D 8 -c",
@@ -328,16 +328,16 @@ def frames(name, append, failing=None, large=True, **more):
 
 # Rounds in which all CPUs go offline and online under load.
 HOTPLUG_ROUNDS = 3
-# No stall is reported that is one of the host. CPUs come one after the other, and none
-# calibrates a delay loop meanwhile.
+# Do not report stalls that the host causes. Start CPUs one after the other, without the
+# calibration of a delay loop.
 PATIENT = ("rcupdate.rcu_cpu_stall_timeout=300 nosoftlockup lpj=4000000 "
            "cpuhp.parallel=0")
 PC_DISKS = ("virtio-blk", "nvme")
-# Of which 2 GiB are below 4 GiB; the guest touches only little of it.
+# Memory of the guest: 2 GiB of it are below 4 GiB, and the guest touches little of it.
 NODES_MIB = 8192
 COCO_DISKS = ("nvme", "virtio-blk")
-# Less than swio has in flight at the end: 16 requests of 1 MiB on two disks. A request needs
-# all of its buffers at once, so with 1 MiB some would be retried for ever.
+# This must be less than swio has in flight at the end: 16 requests of 1 MiB on two disks. A
+# request needs all of its buffers at once, so with 1 MiB some would be retried for ever.
 SMALL_MIB = 4
 # Operations of each thread of swio on a disk.
 OPERATIONS = 12
@@ -404,7 +404,7 @@ TESTS = (
     *arm(),
     real_time("force", "swiotlb=force", expect=slots(DEFAULT_SLOTS)),
     real_time("dynamic", "swiotlb=dynamic,force", expect=grown, ours=True),
-    # It is slower, so less is in flight.
+    # This kernel is slower, so less is in flight.
     real_time("full", "swiotlb=dynamic,force,max=2M,track_hiwater", scenario="swio",
               expect=no_room(2), ours=True, ignore=("swiotlb-full",)),
     real_time("grow-and-give-back", "swiotlb=dynamic,force", ours=True,

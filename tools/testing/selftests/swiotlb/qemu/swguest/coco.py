@@ -20,16 +20,16 @@ NEVER = {"faults": "accesses to private memory", "in_atomic": "conversions in at
          "unmapped": "pages that the IOMMU does not have as it should"}
 # Limit of the disk in bytes per second: so slow that all queues of the driver are full.
 BPS = 16 * MIB
-# So slow that nearly all that a load reads is in flight for some ten seconds, on any host
+# Slow enough that nearly all reads of a load are in flight for some ten seconds, on any host
 SLOW_BPS = 2 * MIB
 # Seconds from one job to the next, in which an emulated guest has converted a pool
 RAMP = 6
-# Less than all buffers from the guest to the server and back have room for: the program in
-# the guest does not read while it cannot write.
+# This must fit in the buffers from the guest to the server and back: the program in the guest
+# does not read while it cannot write.
 STREAM_KIB = 256
 STREAMS, ROUNDS = 4, 8
 BURST_MIB = 32
-# What a conversion takes in a row where it is slow: a hypervisor needs less for a pool.
+# Time of a conversion in rows in which conversions are slow: longer than a hypervisor needs.
 DELAY_MS = 300
 BURST_JOBS = 4
 REST = 60
