@@ -305,7 +305,10 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 		swiotlb_transient_unmap(dev, pool, map.nslots);
 }
 
-/* Out of line, so that most syncs, which begin in the first slot, do not save registers. */
+/*
+ * Sync a part that does not begin in the first slot, or that exceeds the mapping. Out of line, so
+ * that all other syncs do not save registers.
+ */
 static noinline void swiotlb_sync_part(struct device *dev, phys_addr_t tlb_addr, size_t size,
 				       enum dma_data_direction dir, const struct io_tlb_pool *pool)
 {

@@ -159,7 +159,8 @@ static unsigned long __init swiotlb_boot_reserve(void)
 	if (!cc_platform_has(CC_ATTR_MEM_ENCRYPT))
 		return 0;
 	return 2 * min_not_zero(SWIOTLB_RESERVE_SLOTS,
-				swiotlb_param.max_nslots / SWIOTLB_RESERVE_SHARE);
+				ALIGN_DOWN(swiotlb_param.max_nslots / SWIOTLB_RESERVE_SHARE,
+					   SWIOTLB_MAX_SLOTS / 2));
 }
 
 /*
@@ -222,7 +223,7 @@ void __init swiotlb_init_remap(bool addressing_limit, unsigned int flags,
 			return;
 		nslots = ALIGN(nslots / 2, SWIOTLB_MAX_SLOTS);
 	}
-	if (nslots != swiotlb_param.nslots)
+	if (nslots < swiotlb_param.nslots)
 		pr_info("SWIOTLB bounce buffer size adjusted %lu -> %lu slabs\n",
 			swiotlb_param.nslots, nslots);
 	swiotlb_param.nslots = nslots;

@@ -54,7 +54,10 @@ static inline bool swiotlb_bounce_is_inside(const struct swiotlb_mapping *map,
 	return skip <= map->bytes && bytes <= map->bytes - skip;
 }
 
-/* Copy to or from a part of a mapping. Bytes outside of the mapping are reported, not copied. */
+/*
+ * Copy to or from a part of a mapping, which the caller owns. Bytes outside of the mapping are
+ * reported, not copied.
+ */
 static inline void swiotlb_bounce(struct device *dev, const struct io_tlb_pool *pool,
 				  const struct swiotlb_mapping *map, phys_addr_t tlb_addr,
 				  size_t bytes, enum dma_data_direction dir)

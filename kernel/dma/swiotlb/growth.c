@@ -408,7 +408,7 @@ static void swiotlb_growth_kick(struct swiotlb_mem *mem, struct device *dev)
 void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev, bool tight)
 {
 	/* If pools have to be decrypted, ask more often: a burst must not use up the reserve. */
-	unsigned long pause = mem->pub.cc_shared ? SWIOTLB_LOOK / 8 : SWIOTLB_LOOK;
+	unsigned long pause = mem->pub.cc_shared ? max(SWIOTLB_LOOK / 8, 1) : SWIOTLB_LOOK;
 
 	if (!tight && swiotlb_growth_open(mem) >= swiotlb_growth_reserve(mem))
 		return;

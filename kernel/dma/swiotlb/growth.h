@@ -8,7 +8,7 @@
 
 #include "internal.h"
 
-/* Slots of the boot pool with swiotlb=dynamic, and of the smallest boot pool. */
+/* Slots of the smallest boot pool, and of that of swiotlb=dynamic unless memory is encrypted. */
 #define SWIOTLB_MIN_POOL_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
 /* Slots of the smallest pool made at run time, except transient pools. */
 #define SWIOTLB_MIN_GROW_SLOTS	(SZ_2M >> IO_TLB_SHIFT)

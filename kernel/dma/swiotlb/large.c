@@ -120,7 +120,7 @@ static struct io_tlb_pool *swiotlb_large_create(struct swiotlb_mem *mem, struct 
 	return pool;
 }
 
-/* Map in a new pool. At the limit, free idle large pools first, even those out of reach. */
+/* Map in a new pool. At the limit, free idle large pools first, in reach or not: all count. */
 static struct io_tlb_pool *swiotlb_large_add(struct swiotlb_mem *mem, struct device *dev,
 					     const struct swiotlb_request *req,
 					     unsigned long nslots, phys_addr_t *tlb_addr)

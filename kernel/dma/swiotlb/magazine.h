@@ -162,6 +162,7 @@ swiotlb_this_magazine(struct swiotlb_cpu_cache __percpu *cpu, unsigned int class
 	return (void *)raw_cpu_ptr(cpu) + swiotlb_magazine_offset[class];
 }
 
+/* %NULL before the magazines are started. */
 static inline struct swiotlb_cpu_cache __percpu *
 swiotlb_cache_cpu(const struct swiotlb_cache *cache)
 {

@@ -239,7 +239,8 @@ void __init swiotlb_param_fixed_size(void)
  * swiotlb_size_or_default() - size of the boot pool
  *
  * Context: Any.
- * Return: Bytes. A pool that is not made yet may become smaller if memory is short.
+ * Return: Bytes. A pool that is not made yet may become smaller if memory is short, or larger if
+ * memory is encrypted.
  */
 unsigned long swiotlb_size_or_default(void)
 {

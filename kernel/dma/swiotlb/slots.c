@@ -36,6 +36,7 @@ static unsigned int swiotlb_slots_find_block(struct swiotlb_slots *slots, unsign
 
 	for (index = round_down(index, BITS_PER_LONG); index < slots->nslots;
 	     index += BITS_PER_LONG, from = ~0UL) {
+		/* Check all blocks of a word at once. */
 		blocks = ~slots->used[BIT_WORD(index)] & from;
 		for (step = 1; step < 1U << order; step *= 2)
 			blocks &= blocks >> step;
