@@ -323,17 +323,14 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 				  unsigned long quiet)
 {
 	HLIST_HEAD(empty);
-	bool closed;
 
 	scoped_guard(mutex, &swiotlb_pools_lock) {
 		swiotlb_growth_close_large(mem, quiet);
-		closed = swiotlb_growth_close(mem, demand, quiet);
 		/* (a) in "Life of a pool" */
-		if (closed)
+		if (swiotlb_growth_close(mem, demand, quiet))
 			synchronize_rcu();
 		/* Drain again after a while: a drain may miss buffers that move meanwhile. */
-		if (closed || (mem->pools.closed &&
-			       !swiotlb_is_recent(mem->growth.drained, SWIOTLB_TICK))) {
+		if (mem->pools.closed && !swiotlb_is_recent(mem->growth.drained, SWIOTLB_TICK)) {
 			mem->growth.drained = jiffies;
 			swiotlb_magazines_drain(&mem->cache);
 			swiotlb_mem_freed(mem);
