@@ -17,7 +17,8 @@ THREADS, MSECS = 64, 3000
 MEMORY_MIB = 2048
 # In seconds. Boot and load take ten: a boot that takes this long does not end.
 TIMEOUT = 45
-# Messages that the base may log: it makes a pool for each mapping without a limit, until memory is short.
+# Messages that the base may log: without a limit, it makes a pool for each mapping, until memory
+# is short.
 BASE_MAY_LOG = ("memory", "trace", "rcu-stall")
 
 

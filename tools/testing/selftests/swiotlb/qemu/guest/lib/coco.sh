@@ -7,7 +7,8 @@
 COCO=/sys/kernel/debug/coco
 ATOMIC=/sys/kernel/debug/dma_pools
 
-# With POOL, the disks have the restricted pool whose name begins with it.
+# coco_begin: wait for the disks, and record the state before the load. With POOL, the disks have
+# the restricted pool whose name begins with it.
 # shellcheck disable=SC2153 # not $swiotlb, the number of pages
 coco_begin()
 {
@@ -22,6 +23,8 @@ coco_begin()
 		read -r restricted < "$pool/io_tlb_nslabs" || fail "no pool $POOL: $(ls "$SWIOTLB")"
 	fi
 	coco_idle
+	coco_line boot > /tmp/lines
+	coco_round boot
 }
 
 # coco_idle: wait until no pool is left of the probe of the disks: only the pool made at boot, or
@@ -91,7 +94,7 @@ coco_line()
 	echo "$1 $now $calls $swiotlb $atomic $coherent $other $((slots / 2)) $pages $used $transient"
 }
 
-# coco_round WHEN: print how often swiotlb has decrypted and encrypted memory so far, and how many
+# coco_round WHEN: record how often swiotlb has decrypted and encrypted memory so far, and how many
 # pools it has added and freed. The base does not count pools.
 coco_round()
 {
@@ -105,10 +108,10 @@ coco_round()
 		freed)	freed=$value ;;
 		esac
 	done < /tmp/events
-	echo "$1 $decrypts $encrypts $grown $freed"
+	echo "$1 $decrypts $encrypts $grown $freed" >> /tmp/rounds
 }
 
-# coco_rest: record until the pools have the size of the first line again, for REST s at most, but
+# coco_rest ROUND: record until the pools have the size of the first line again, for REST s at most, but
 # for at least 20 s, to also see the atomic pools. Memory that was lost does not count: it is in
 # no pool.
 coco_rest()
@@ -121,21 +124,35 @@ coco_rest()
 		left=$((left - 1))
 		[ $((REST - left)) -lt 20 ] || [ $((slots / 2)) -gt "$first" ] || break
 	done
+	coco_round "$1"
 }
 
-# coco_watch WHEN FILE SECONDS: print a coco_line every SECONDS while FILE exists. /tmp/pools.most
-# has the pools at the time when they had most pages.
-coco_watch()
+coco_watch_lines()
 {
 	most=0
-	while [ -e "$2" ]; do
-		coco_line "$1"
+	while [ -e /tmp/.load ]; do
+		coco_line "$1" >> /tmp/lines
 		if [ "$slots" -gt "$most" ]; then
 			most=$slots
 			swiotlb_pools > /tmp/pools.most
 		fi
-		sleep "$3"
+		sleep "$2"
 	done
+}
+
+# coco_watch WHEN SECONDS: record a coco_line every SECONDS until coco_watch_end. /tmp/pools.most
+# has the pools at the time when they had most pages.
+coco_watch()
+{
+	touch /tmp/.load
+	coco_watch_lines "$1" "$2" &
+}
+
+# coco_watch_end: also wait for all other processes in the background
+coco_watch_end()
+{
+	rm /tmp/.load
+	wait
 }
 
 # coco_faults: print how many refused accesses to private memory are in the log, by either
@@ -147,6 +164,8 @@ coco_faults()
 
 coco_report()
 {
+	coco_line after >> /tmp/lines
+	report_text rounds < /tmp/rounds
 	{
 		cat $COCO/state
 		echo "faults=$(coco_faults)"

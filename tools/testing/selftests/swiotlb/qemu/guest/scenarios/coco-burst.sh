@@ -17,8 +17,7 @@
 # seconds after the one before.
 load()
 {
-	touch /tmp/.load
-	coco_watch load /tmp/.load 0.1 >> /tmp/lines &
+	coco_watch load 0.1
 	load=$1
 	set --
 	for job in 0 1 2 3; do
@@ -31,16 +30,13 @@ load()
 		--verify=crc32c --do_verify=1 --verify_fatal=1 --randrepeat=1 \
 		--group_reporting --output=/tmp/fio "$@" > /tmp/fio.err 2>&1
 	echo "$load=$?" >> /tmp/status
-	rm /tmp/.load
-	wait
+	coco_watch_end
 	coco_line end >> /tmp/lines
 	report_file "pools.$load" /tmp/pools.most
 	cat /tmp/fio.err
 }
 
 coco_begin
-coco_line boot > /tmp/lines
-coco_round boot > /tmp/rounds
 [ -z "$FILL" ] || coco_fill
 coco_set fail_pages "$FAIL_PAGES"
 coco_set fail_decrypt "$FAIL_DECRYPT"
@@ -48,15 +44,11 @@ coco_set fail_encrypt "$FAIL_ENCRYPT"
 coco_set delay_ms "${DELAY:-0}"
 load first
 coco_set fail_encrypt "$FAIL_REST"
-coco_rest
-coco_round first >> /tmp/rounds
+coco_rest first
 if [ -n "$AGAIN" ]; then
 	load second
-	coco_rest
-	coco_round second >> /tmp/rounds
+	coco_rest second
 fi
-coco_line after >> /tmp/lines
 report_file status /tmp/status
-report_text rounds < /tmp/rounds
 coco_report
 check_nothing_used

@@ -19,7 +19,6 @@ read_back()
 }
 
 coco_begin
-coco_line boot > /tmp/lines
 node=/dev/$(disk_node "$DISKS")
 yes swiotlb | dd of="$node" bs=64k count=16 iflag=fullblock oflag=direct 2> /dev/null ||
 	fail "cannot write"
@@ -34,5 +33,4 @@ yes swiotlb | dd of="$node" bs=64k count=16 iflag=fullblock oflag=direct 2> /dev
 	echo 1 > $COCO/free_shared
 } > /tmp/control
 report_text control < /tmp/control
-coco_line after >> /tmp/lines
 coco_report

@@ -33,8 +33,6 @@ start_jobs()
 }
 
 coco_begin
-coco_line boot > /tmp/lines
-coco_round boot > /tmp/rounds
 for disk in $DISKS; do
 	node=$(disk_node "$disk")
 	echo 2 > "/sys/block/$node/queue/nomerges"
@@ -43,8 +41,7 @@ for disk in $DISKS; do
 done
 
 start_jobs
-touch /tmp/.load
-coco_watch load /tmp/.load 0.5 >> /tmp/lines &
+coco_watch load 0.5
 held=0
 for _ in $(seq $((HOLD + 120 + job * RAMP / 1000))); do
 	sleep 1
@@ -54,18 +51,14 @@ for _ in $(seq $((HOLD + 120 + job * RAMP / 1000))); do
 done
 report_text held < /dev/null
 killall -INT fio
-rm /tmp/.load
-wait
+coco_watch_end
 coco_line end >> /tmp/lines
 failed=$((job - $(grep -c 'err= 0' /tmp/fio)))
 echo "load=$failed" > /tmp/status
 [ $failed = 0 ] || cat /tmp/fio
 report_file pools.first /tmp/pools.most
 
-coco_rest
-coco_round first >> /tmp/rounds
-coco_line after >> /tmp/lines
+coco_rest first
 report_file status /tmp/status
-report_text rounds < /tmp/rounds
 coco_report
 check_nothing_used

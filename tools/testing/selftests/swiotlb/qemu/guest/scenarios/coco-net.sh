@@ -29,14 +29,12 @@ ip link set lo up || skip "kernel without TCP/IP"
 
 echo "$device" > "$DRIVER/unbind" || fail "$device stays"
 coco_begin
-coco_line boot > /tmp/lines
 coco_fill
 
 echo "$device" > "$DRIVER/bind" || fail "$device is not bound again"
 ip addr add 10.0.2.15/24 dev eth0 || fail "no network card"
 ip link set eth0 up
-touch /tmp/.load
-coco_watch net /tmp/.load 0.2 >> /tmp/lines &
+coco_watch net 0.2
 pids=
 for number in $(seq "$STREAMS"); do
 	stream "$number" &
@@ -45,14 +43,12 @@ done
 for pid in $pids; do
 	wait "$pid" || fail "other data came back than was sent"
 done
-rm /tmp/.load
-wait
+coco_watch_end
 
 cat /sys/class/net/eth0/statistics/rx_bytes /sys/class/net/eth0/statistics/tx_bytes |
 	{ read -r received; read -r sent; echo "received=$received"; echo "sent=$sent"; } |
 	report_text net
 echo "$device" > "$DRIVER/unbind" || fail "$device stays after the load"
 sleep 2
-coco_line after >> /tmp/lines
 coco_report
 check_nothing_used

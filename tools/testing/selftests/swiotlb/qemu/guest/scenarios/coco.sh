@@ -14,23 +14,17 @@
 . /etc/run.conf
 
 coco_begin
-coco_line boot > /tmp/lines
-coco_round boot > /tmp/rounds
 if [ -n "$LOCKED" ]; then
 	! cat "$SWIOTLB/io_tlb_used_hiwater" || fail "debugfs is open"
 	echo 0 > "$ALLOCATORS/low/peak_bytes" || fail "the peak cannot be reset"
 fi
 for disk in $DISKS; do
-	touch /tmp/.load
-	coco_watch "$disk" /tmp/.load 0.2 >> /tmp/lines &
+	coco_watch "$disk" 0.2
 	verify "$disk" "$(disk_node "$disk")"
-	rm /tmp/.load
-	wait
+	coco_watch_end
 done
 sleep 2
-coco_line after >> /tmp/lines
-coco_round after >> /tmp/rounds
-report_text rounds < /tmp/rounds
+coco_round after
 [ -z "$LOCKED" ] || allocator_state low | report_text low
 coco_report
 check_nothing_used
