@@ -18,7 +18,12 @@ main() {
 	[[ -f $TOP/patches/fixes-$FIXES/series ]] || die "there is no patches/fixes-$FIXES"
 	[[ ${BUILD:-1} != 0 && $FIXES == 7.3 ]] || options+=(--no-build)
 	[[ $FIXES == 7.3 ]] || : "${BOOT:=0}"
-	[[ ${BOOT:-1} != 0 ]] || options+=(--no-boot)
+	if [[ ${BOOT:-1} == 0 ]]; then
+		options+=(--no-boot)
+	elif [[ $FIXES == 7.3 ]]; then
+		"$TOP/scripts/packages.sh" arm64
+		"$TOP/scripts/foreign.sh" busybox-arm64
+	fi
 	options+=(--fixes "$TOP/patches/fixes-$FIXES")
 	base=$(LINUX=$FIXES "$TOP/scripts/base.sh")
 	exec python3 -B "$TOP/scripts/check_fixes.py" --base "$base" "${options[@]}"
