@@ -73,6 +73,8 @@ static const struct {
 	enum coco_owner owner;
 } coco_callers[] = {
 	{ "swiotlb_", COCO_SWIOTLB },
+	/* Restricted pools, in the base */
+	{ "rmem_swiotlb_", COCO_SWIOTLB },
 	{ "atomic_pool_", COCO_ATOMIC },
 	{ "__dma_atomic_pool_", COCO_ATOMIC },
 	{ "dma_atomic_pool_", COCO_ATOMIC },
@@ -86,8 +88,8 @@ static const struct {
  * Pages:	@wrong_state: already in the requested state. @freed_shared: freed while
  *		shared. @reused: lost, since they could not be encrypted, but used again.
  *		@canaries: shared with private data in them; @swiotlb_canaries and
- *		@atomic_canaries: of these, for swiotlb and the atomic pools. @most: maximum shared at once. @unmapped: shared, but not
- *		mapped in the domain.
+ *		@atomic_canaries: of these, for swiotlb and the atomic pools. @most: maximum
+ *		shared at once. @unmapped: shared, but not mapped in the domain.
  * Ranges:	@split: shared for swiotlb, and not made of ranges of 2 MiB.
  */
 enum coco_counter {

@@ -19,8 +19,8 @@ coco_begin()
 	pool=$SWIOTLB
 	restricted=0
 	if [ -n "$POOL" ]; then
-		pool=$(echo "$SWIOTLB/$POOL"*)
-		read -r restricted < "$pool/io_tlb_nslabs" || fail "no pool $POOL: $(ls "$SWIOTLB")"
+		pool_dir "$POOL"
+		read -r restricted < "$pool/io_tlb_nslabs"
 	fi
 	coco_idle
 	coco_line boot > /tmp/lines

@@ -4,6 +4,16 @@
 # Disks, and the bounce buffers behind them.
 
 SWIOTLB=/sys/kernel/debug/swiotlb
+
+# pool_dir NAME: set $pool to the statistics of the restricted pool whose name begins with NAME. If
+# a device gets its pool early in the boot, the base adds this directory beside $SWIOTLB.
+pool_dir()
+{
+	for pool in "$SWIOTLB/$1"* "${SWIOTLB%/*}/$1"*; do
+		[ ! -d "$pool" ] || return 0
+	done
+	fail "no pool $1: $(ls "$SWIOTLB")"
+}
 ALLOCATORS=/sys/kernel/mm/swiotlb
 DMABLK=/sys/module/dmablk/parameters
 

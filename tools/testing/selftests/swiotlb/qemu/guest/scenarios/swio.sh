@@ -18,10 +18,7 @@ for disk in $DISKS; do
 	disk_wait "$disk" "$(disk_node "$disk")"
 done
 pool=$SWIOTLB
-if [ -n "$POOL" ]; then
-	pool=$(echo "$SWIOTLB/$POOL"*)
-	[ -d "$pool" ] || fail "no pool $POOL: $(ls "$SWIOTLB")"
-fi
+[ -z "$POOL" ] || pool_dir "$POOL"
 before=$(cat "$pool/io_tlb_used")
 echo 0 > "$pool/io_tlb_used_hiwater" || fail "no high-water mark"
 
