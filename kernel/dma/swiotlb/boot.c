@@ -76,9 +76,7 @@ static void __init swiotlb_drop_boot_pool(void)
 		memblock_free(pool->areas, meta_bytes);
 
 	memset(pool, 0, sizeof(*pool));
-	mem->pub.start = 0;
 	mem->pub.size = 0;
-	mem->pub.pool = NULL;
 	mem->pub.nslabs = 0;
 	mem->last = 0;
 	mem->wider = NULL;

@@ -241,8 +241,7 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand, b
 
 	pool = swiotlb_growth_try(mem, planned);
 	unused = IS_ERR(pool) ? planned : planned - pool->nslots;
-	if (unused)
-		swiotlb_growth_unhold(mem, unused);
+	swiotlb_growth_unhold(mem, unused);
 	ret = IS_ERR(pool) ? PTR_ERR(pool) : swiotlb_growth_add(mem, pool);
 	if (!ret) {
 		growth->backoff = 0;
@@ -373,7 +372,6 @@ void swiotlb_growth_work(struct work_struct *work)
 	unsigned long demand = swiotlb_growth_demand(mem);
 	unsigned long copied = swiotlb_mem_bounced(mem);
 
-	WRITE_ONCE(growth->demand, demand);
 	WRITE_ONCE(growth->looked, jiffies);
 	swiotlb_growth_grow(mem, demand, failed);
 	/* Mappings that were made and ended since the last pass keep the last pool open. */
@@ -441,7 +439,7 @@ static unsigned long swiotlb_growth_count(struct shrinker *shrinker, struct shri
 	struct swiotlb_mem *mem = shrinker->private_data;
 	long added = (long)READ_ONCE(mem->pub.nslabs) - mem->boot_pool.nslots;
 	long unneeded = swiotlb_growth_open(mem) -
-			swiotlb_growth_enough(mem, READ_ONCE(mem->growth.demand));
+			swiotlb_growth_enough(mem, swiotlb_growth_demand(mem));
 
 	return max(min(added, unneeded), 0L) >> (PAGE_SHIFT - IO_TLB_SHIFT);
 }

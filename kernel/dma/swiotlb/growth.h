@@ -46,7 +46,6 @@ struct swiotlb_request;
  *		there was no room for them.
  * @transient:	Slots of transient pools.
  * @atomic:	Slots of transient pools whose memory is from the atomic coherent pools.
- * @demand:	Slots in use at the last pass of the worker.
  * @copied:	Number of bytes copied before the last pass.
  * @looked:	Time of the last pass, in jiffies.
  * @asked:	Last time that a map with room asked for a pass, in jiffies.
@@ -68,7 +67,6 @@ struct swiotlb_growth {
 	unsigned long kept;
 	atomic_long_t transient;
 	atomic_long_t atomic;
-	unsigned long demand;
 	unsigned long copied;
 	unsigned long looked;
 	unsigned long asked;

@@ -254,7 +254,6 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem, struct device *de
 	struct io_tlb_pool *pool;
 	phys_addr_t tlb_addr;
 
-	hit->tight = false;
 	guard(rcu)();
 	swiotlb_for_each_pool(pool, mem) {
 		if (!swiotlb_mem_may_use(mem, pool, reach))

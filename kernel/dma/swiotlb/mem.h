@@ -296,16 +296,7 @@ DECLARE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
 
 void __swiotlb_track(struct swiotlb_mem *mem, struct device *dev, long nslots);
 
-/* Is stats.c compiled? Otherwise statistics cannot be read. */
-#define SWIOTLB_HAS_STATS (IS_ENABLED(CONFIG_DEBUG_FS) || IS_ENABLED(CONFIG_SYSFS))
-
-#if SWIOTLB_HAS_STATS
 void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name);
-#else
-static inline void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name)
-{
-}
-#endif
 
 #ifdef CONFIG_SYSFS
 struct kobject *swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name);
@@ -324,7 +315,7 @@ static inline void swiotlb_sysfs_del(struct kobject *kobj)
 /* Only with swiotlb=track_hiwater, since all CPUs write to the cache line of the sum. */
 static inline void swiotlb_track(struct swiotlb_mem *mem, struct device *dev, long nslots)
 {
-	if (SWIOTLB_HAS_STATS && static_branch_unlikely(&swiotlb_track_hiwater))
+	if (static_branch_unlikely(&swiotlb_track_hiwater))
 		__swiotlb_track(mem, dev, nslots);
 }
 
@@ -385,17 +376,6 @@ static inline struct swiotlb_mem *swiotlb_dev_shared(struct device *dev)
 static inline bool swiotlb_mem_is_active(struct io_tlb_mem *pub)
 {
 	return pub && (likely(READ_ONCE(pub->nslabs)) || swiotlb_mem_is_own(to_swiotlb_mem(pub)));
-}
-
-/*
- * Count slots in no list of pools towards the limit: see @apart. Those of an own allocator also
- * count for the common one.
- */
-static inline void swiotlb_mem_set_apart(struct swiotlb_mem *mem, long nslots)
-{
-	atomic_long_add(nslots, &mem->growth.apart);
-	if (swiotlb_mem_is_own(mem))
-		atomic_long_add(nslots, &mem->common->growth.apart);
 }
 
 /* Slots that count towards the common limit for an own allocator that holds @held slots. */

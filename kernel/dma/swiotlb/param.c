@@ -165,7 +165,7 @@ static bool __init swiotlb_param_word(char *token)
 		swiotlb_param.force = true;
 	else if (!strcmp(token, "noforce"))
 		swiotlb_param.noforce = true;
-	else if (!strcmp(token, "track_hiwater") && SWIOTLB_HAS_STATS)
+	else if (!strcmp(token, "track_hiwater"))
 		swiotlb_param.track_hiwater = true;
 	else
 		return false;

@@ -115,10 +115,17 @@ static void swiotlb_pool_count_change(struct swiotlb_mem *mem, const struct swio
 		swiotlb_count(mem, SWIOTLB_SET_MEMORY, 1);
 }
 
-/* Memory that could not be encrypted again counts towards the limit forever. */
+/*
+ * Memory that could not be encrypted again counts towards the limit forever. That of an own
+ * allocator also counts towards the common limit.
+ */
 static void swiotlb_pool_count_lost(struct swiotlb_mem *mem, const struct swiotlb_pages *pages)
 {
-	swiotlb_mem_set_apart(mem, pages->bytes >> IO_TLB_SHIFT);
+	long nslots = pages->bytes >> IO_TLB_SHIFT;
+
+	atomic_long_add(nslots, &mem->growth.apart);
+	if (swiotlb_mem_is_own(mem))
+		atomic_long_add(nslots, &mem->common->growth.apart);
 	swiotlb_count(swiotlb_mem_shared(mem), SWIOTLB_LEAKED, pages->bytes);
 }
 
