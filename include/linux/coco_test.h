@@ -5,13 +5,13 @@
 #include <linux/types.h>
 
 #ifdef CONFIG_COCO_TEST
-/* Devices are given the addresses of private memory: a violation, on demand. */
+/* Inject a violation: devices get the addresses of private memory. */
 extern bool coco_test_private_dma;
 
 void coco_test_free(unsigned long pfn, unsigned int order);
 int coco_test_change(unsigned long addr, int npages, bool enc);
 
-/* Of the architecture */
+/* Defined by the architecture */
 void coco_test_begin(void);
 #else
 #define coco_test_private_dma	false

@@ -22,7 +22,7 @@ struct page;
 #define IO_TLB_SHIFT	11
 #define IO_TLB_SIZE	(1 << IO_TLB_SHIFT)
 
-/* Slots of the largest mapping, a power of two */
+/* Slots of the largest mapping if the caller cannot sleep, a power of two */
 #define IO_TLB_SEGSIZE	128
 
 /* Default size of the boot pool in bytes, without "swiotlb=" */
@@ -46,8 +46,8 @@ void __init swiotlb_update_mem_attributes(void);
  * @start:	Physical address of the pool made at boot.
  * @size:	Its size in bytes, 0 if there is none.
  * @pool:	The pool made at boot.
- * @nslabs:	Number of slots in open pools, 0 if nothing can be mapped. A device's own
- *		allocator may have none for a while: then the default one serves it.
+ * @nslabs:	Number of slots in open pools. If this is 0, maps fail, or fall back from a
+ *		device's own allocator to the default one.
  * @force_bounce: Every mapping of its devices is bounced.
  * @for_alloc:	Coherent memory of its devices also comes from the allocator.
  * @cc_shared:	The memory is shared with the hypervisor (decrypted).
@@ -65,11 +65,7 @@ struct io_tlb_mem {
 };
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
-/**
- * struct swiotlb_range - range of addresses of all pools made at run time so far
- * @first_pfn:	First page.
- * @end_pfn:	Page after the last one, 0 before there was such a pool.
- */
+/* Contains all pools made at run time so far. @end_pfn is exclusive, 0 if there was no pool. */
 struct swiotlb_range {
 	unsigned long first_pfn;
 	unsigned long end_pfn;
@@ -104,9 +100,8 @@ static inline struct io_tlb_pool *swiotlb_find_pool(struct device *dev,
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
 	/*
-	 * The caller read @paddr from data of its driver. That load comes first,
-	 * then those of the range and of the index: [2] in the table of barriers
-	 * in kernel/dma/swiotlb/internal.h.
+	 * [2] Pairs with swiotlb_pools_add(): read @paddr from data of the driver
+	 * before the range and the index. See kernel/dma/swiotlb/internal.h.
 	 */
 	smp_rmb();
 	if (unlikely(pfn < READ_ONCE(swiotlb_range.end_pfn) &&
@@ -257,7 +252,7 @@ void __swiotlb_sync_single_for_cpu(struct device *dev, phys_addr_t tlb_addr,
 				   size_t size, enum dma_data_direction dir,
 				   struct io_tlb_pool *pool);
 
-/* These do nothing to an address that is not in a bounce buffer. */
+/* The following functions do nothing if @addr is not in a bounce buffer. */
 
 static inline void swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t addr,
 					    size_t size,

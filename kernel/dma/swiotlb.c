@@ -32,7 +32,7 @@ void swiotlb_dev_init(struct device *dev)
  * @dev:	Device.
  *
  * Context: Any.
- * Return: %true if its allocator has a pool, or its maps can fall back to another one.
+ * Return: %true if its allocator has a pool, or its maps can fall back to a common allocator.
  */
 bool is_swiotlb_active(struct device *dev)
 {
@@ -71,7 +71,7 @@ static bool swiotlb_mem_suits(const struct io_tlb_mem *mem, struct device *dev)
 	return mem->cc_shared;
 }
 
-/* A mask must be 2^n - 1: fill the holes in a driver's mask. */
+/* The engine needs masks of 2^n - 1: fill the holes in a driver's mask. */
 static inline unsigned int swiotlb_slot_mask(unsigned int byte_mask)
 {
 	unsigned int mask = byte_mask >> IO_TLB_SHIFT;
@@ -89,9 +89,9 @@ static inline unsigned int swiotlb_slot_mask(unsigned int byte_mask)
  *	^           ^
  *	first slot  first slot with data
  *
- * In the DMA address of the first slot, the bits of @alloc_align_mask are 0, and the higher bits
- * of the device's min_align_mask equal those of the original address. The lower bits of
- * min_align_mask in the original address give the distance from the first slot to the buffer.
+ * In the DMA address of the first slot, the bits of @alloc_align_mask are 0, and higher bits of
+ * the device's min_align_mask equal those of the original address. The distance from the first
+ * slot to the buffer has the lower bits of min_align_mask.
  */
 static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 				 size_t bytes, unsigned int alloc_align_mask,
@@ -123,7 +123,7 @@ static bool swiotlb_make_request(struct device *dev, phys_addr_t orig_addr,
 	req->align = (orig_addr >> IO_TLB_SHIFT) & keep_mask;
 	req->boundary_mask = dma_get_seg_boundary(dev) >> IO_TLB_SHIFT;
 
-	/* Such an address needs a record of two words: see "Mapping records" in record.h. */
+	/* A long address needs a record of two words: see "Mapping records" in record.h. */
 	if (req->nslots == 1 && swiotlb_addr_is_long(orig_addr))
 		req->nslots = 2;
 
@@ -145,7 +145,6 @@ static void swiotlb_map_impossible(struct device *dev, size_t bytes,
 			 alloc_align_mask, dma_get_seg_boundary(dev));
 }
 
-/* Map if the fast path has found no buffer, or cannot be used. Report a failure. */
 static noinline phys_addr_t swiotlb_map_slow(struct swiotlb_mem *mem, struct device *dev,
 					     const struct swiotlb_request *req, unsigned long attrs,
 					     struct io_tlb_pool **pool)
@@ -185,8 +184,8 @@ static noinline phys_addr_t swiotlb_map_slow(struct swiotlb_mem *mem, struct dev
  * not cross the device's segment boundary. If min_align_mask and @alloc_align_mask are 0, a
  * buffer of a page or more begins on a page.
  *
- * The buffer is copied even if the device only writes: it may write only a part, and the unmap
- * must not change the rest of the original. Padding around the buffer is not initialized.
+ * The buffer is copied even if the device only writes: the device may write only a part, and the
+ * unmap must not change the rest of the original. Padding around the buffer is not initialized.
  *
  * Context: Any. With %DMA_ATTR_MAY_SLEEP process context: the map may wait for room.
  * Return: Physical address of the bounce buffer, or DMA_MAPPING_ERROR. A failure is traced
@@ -196,7 +195,7 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 				   size_t mapping_size, unsigned int alloc_align_mask,
 				   enum dma_data_direction dir, unsigned long *attrs)
 {
-	/* Read once: the device may get an allocator of its own meanwhile. */
+	/* Read once: the device may get its own allocator meanwhile. */
 	struct io_tlb_mem *pub = READ_ONCE(dev->dma_io_tlb_mem);
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct swiotlb_request req;
@@ -246,7 +245,6 @@ phys_addr_t swiotlb_tbl_map_single(struct device *dev, phys_addr_t orig_addr,
 	return tlb_addr;
 }
 
-/* If nothing is mapped at the address, the driver has probably unmapped it already. */
 static inline bool swiotlb_find_mapping(struct device *dev, const struct io_tlb_pool *pool,
 					phys_addr_t tlb_addr, struct swiotlb_mapping *map)
 {
@@ -296,7 +294,7 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 	    (dir == DMA_FROM_DEVICE || dir == DMA_BIDIRECTIONAL))
 		swiotlb_bounce(dev, pool, &map, tlb_addr, mapping_size, DMA_FROM_DEVICE);
 
-	/* @pool may be freed from the next call on. */
+	/* The next call frees the slots: @pool may be freed from then on. */
 	if (likely(!swiotlb_pool_is_apart(pool)))
 		swiotlb_mem_unmap(dev, pool, &map);
 	else if (swiotlb_pool_is_large(pool))
@@ -305,10 +303,7 @@ void __swiotlb_tbl_unmap_single(struct device *dev, phys_addr_t tlb_addr,
 		swiotlb_transient_unmap(dev, pool, map.nslots);
 }
 
-/*
- * Sync a part that does not begin in the first slot, or that exceeds the mapping. Out of line, so
- * that all other syncs do not save registers.
- */
+/* Uncommon syncs. Not inline: otherwise all syncs would save the registers that are needed here. */
 static noinline void swiotlb_sync_part(struct device *dev, phys_addr_t tlb_addr, size_t size,
 				       enum dma_data_direction dir, const struct io_tlb_pool *pool)
 {
@@ -337,11 +332,11 @@ static __always_inline void swiotlb_sync(struct device *dev, phys_addr_t tlb_add
 }
 
 /**
- * __swiotlb_sync_single_for_device() - hand a part of a mapping to the device
+ * __swiotlb_sync_single_for_device() - copy a part of a mapping to the bounce buffer
  * @dev:	Device of the mapping.
  * @tlb_addr:	Physical address of the part in the bounce buffer.
  * @size:	Size of the part in bytes.
- * @dir:	Direction of the DMA.
+ * @dir:	Direction of the DMA. %DMA_FROM_DEVICE copies nothing.
  * @pool:	The pool, from swiotlb_find_pool().
  *
  * Context: Any.
@@ -354,11 +349,11 @@ void __swiotlb_sync_single_for_device(struct device *dev, phys_addr_t tlb_addr, 
 }
 
 /**
- * __swiotlb_sync_single_for_cpu() - take a part of a mapping from the device
+ * __swiotlb_sync_single_for_cpu() - copy a part of a mapping from the bounce buffer
  * @dev:	Device of the mapping.
  * @tlb_addr:	Physical address of the part in the bounce buffer.
  * @size:	Size of the part in bytes.
- * @dir:	Direction of the DMA.
+ * @dir:	Direction of the DMA. %DMA_TO_DEVICE copies nothing.
  * @pool:	The pool, from swiotlb_find_pool().
  *
  * Context: Any.

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The default allocator: early and late set-up, and tear-down.
- */
+/* The default allocators: early and late set-up, and tear-down. */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
@@ -12,7 +10,7 @@
 struct swiotlb_mem swiotlb_default_mem;
 struct swiotlb_mem swiotlb_any_mem;
 
-/* Let the default allocator grow up to @last, and another allocator above, if there is memory. */
+/* Let the default allocator grow up to @last. For memory above, enable swiotlb_any_mem. */
 static void swiotlb_default_enable_growth(u64 last)
 {
 	struct swiotlb_mem *low = &swiotlb_default_mem, *any = &swiotlb_any_mem;
@@ -48,7 +46,7 @@ void swiotlb_print_info(void)
 		pr_warn("No low mem\n");
 }
 
-/* Free the boot pool, and restore the state before it was made: swiotlb_init_late() may follow. */
+/* Restore the state before the boot pool was made: swiotlb_init_late() may follow. */
 static void __init swiotlb_drop_boot_pool(void)
 {
 	struct swiotlb_mem *mem = &swiotlb_default_mem;
@@ -87,8 +85,7 @@ static void __init swiotlb_drop_boot_pool(void)
  * swiotlb_update_mem_attributes() - decrypt the boot pool if memory is encrypted
  *
  * The boot pool is made before an architecture can decrypt memory. If decryption fails, the pool
- * is removed: devices cannot use it. swiotlb_init_late() decrypts its pool itself: before it,
- * this function only sets @cc_shared.
+ * is freed: devices cannot use it. swiotlb_init_late() decrypts its pool itself.
  *
  * Context: Boot, before the first map.
  */
@@ -108,10 +105,7 @@ void __init swiotlb_update_mem_attributes(void)
 	}
 }
 
-/*
- * @tlb is cleared memory, already remapped if necessary; @meta is as for swiotlb_pool_init().
- * @last is the highest address of pools that may be added, 0 if none may.
- */
+/* @last is the highest address of pools that may be added, 0 if none may. */
 static void swiotlb_set_boot_pool(void *tlb, void *meta, unsigned long nslots,
 				  unsigned int nareas, bool remapped, u64 last)
 {
@@ -127,7 +121,7 @@ static void swiotlb_set_boot_pool(void *tlb, void *meta, unsigned long nslots,
 	swiotlb_mem_set_boot_pool(mem);
 }
 
-/* Align to 2 MiB like added pools: decrypting only a part would split a mapping of the host. */
+/* Align to 2 MiB: decrypting a part of 2 MiB would split a large page of the host. */
 static void __init *swiotlb_memblock_alloc(unsigned long nslots, unsigned int flags,
 					   int (*remap)(void *tlb, unsigned long nslabs))
 {
@@ -149,8 +143,8 @@ static void __init *swiotlb_memblock_alloc(unsigned long nslots, unsigned int fl
 }
 
 /*
- * If pools have to be decrypted, a boot pool that starts small has twice the reserve: a burst must
- * find room even before the worker has added a pool.
+ * If pools have to be decrypted, a boot pool that starts small has twice the reserve: the first
+ * burst must find room before the worker has added a pool.
  */
 static unsigned long __init swiotlb_boot_reserve(void)
 {
@@ -162,10 +156,9 @@ static unsigned long __init swiotlb_boot_reserve(void)
 }
 
 /*
- * Limit the boot pool to a quarter of memory. If pools can be added and "swiotlb=" gives no
- * size, limit it to a sixteenth: a crash kernel of 256 MiB needs its memory for other things.
- * Round memory, since firmware may reserve a part, and a crash kernel also has the memory below
- * 640 KiB: 256 MiB allow 64 MiB or 16 MiB.
+ * Limit the boot pool to a quarter of memory, or to a sixteenth if it starts small: a crash kernel
+ * of 256 MiB needs its memory for other things. Round memory, since firmware may reserve a part,
+ * and a crash kernel also has the memory below 640 KiB: 256 MiB allow 64 MiB or 16 MiB.
  */
 static unsigned long __init swiotlb_boot_nslots(void)
 {
@@ -186,11 +179,10 @@ static unsigned long __init swiotlb_boot_nslots(void)
  * swiotlb_init_remap() - make the boot pool from memblock
  * @addressing_limit: %true if some device may not reach all memory.
  * @flags:	%SWIOTLB_VERBOSE, %SWIOTLB_ANY, %SWIOTLB_FIXED.
- * @remap:	Makes the memory accessible to devices; may be %NULL. If set, no pool is ever
- *		added.
+ * @remap:	Makes the memory accessible to devices; may be %NULL. If set, no pool is added.
  *
- * Does nothing if no device needs a pool. If memory cannot be allocated or remapped, half of the
- * size is tried, down to 1 MiB.
+ * Does nothing if no device needs a pool. If memory cannot be allocated or remapped, this tries
+ * half of the size, down to 1 MiB.
  *
  * Context: Boot, while memblock allocates memory.
  */
@@ -266,7 +258,6 @@ static u64 swiotlb_gfp_limit(gfp_t gfp_mask)
 	return virt_to_phys(high_memory - 1);
 }
 
-/* Halve *@bytes until memory can be allocated and remapped. */
 static void *swiotlb_late_pages(gfp_t gfp_mask, size_t *bytes,
 				int (*remap)(void *tlb, unsigned long nslabs))
 {
@@ -358,8 +349,8 @@ device_initcall(swiotlb_magazines_init);
 /**
  * swiotlb_exit() - free the boot pool
  *
- * For architectures that find out late that no device needs the pool. With swiotlb=force the
- * pool is kept.
+ * An architecture may find out late that no device needs the pool. With swiotlb=force, the pool
+ * is kept.
  *
  * Context: Boot, before the first map.
  */
@@ -376,8 +367,8 @@ void __init swiotlb_exit(void)
  * default_swiotlb_base() - lowest address of the boot pool
  *
  * A platform that calls this lets devices access the boot pool only, so the allocator stops
- * growing. The platform should also pass %SWIOTLB_FIXED to swiotlb_init(), since a boot pool
- * that can grow may be small.
+ * growing. The platform should also pass %SWIOTLB_FIXED to swiotlb_init(): otherwise the boot
+ * pool may be small.
  *
  * Context: Process context.
  * Return: Physical address, 0 without a pool.
@@ -393,8 +384,7 @@ phys_addr_t default_swiotlb_base(void)
  * default_swiotlb_limit() - highest address that a bounce buffer can have
  *
  * Context: Any.
- * Return: The highest physical address that pools may have. If no pool can be added, this is the
- * last byte of the boot pool, or %PHYS_ADDR_MAX without a boot pool.
+ * Return: Physical address; %PHYS_ADDR_MAX if there are no pools, and none can be added.
  */
 phys_addr_t default_swiotlb_limit(void)
 {

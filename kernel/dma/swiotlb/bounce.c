@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The copy between a bounce buffer and the original: high memory, and parts that are too long.
- */
+/* The copy between a bounce buffer and the original: uncommon cases. */
 
 #include "bounce.h"
 

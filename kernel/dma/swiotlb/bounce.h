@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The copy between a bounce buffer and the original.
- */
 #ifndef _KERNEL_DMA_SWIOTLB_BOUNCE_H
 #define _KERNEL_DMA_SWIOTLB_BOUNCE_H
 
@@ -12,9 +9,9 @@ void swiotlb_copy_highmem(void *bounce, phys_addr_t orig, size_t bytes,
 size_t swiotlb_clamp_copy(struct device *dev, size_t mapped, phys_addr_t skip, size_t bytes);
 
 /*
- * Copy to or from a bounce buffer. The caller owns the mapping. Data that is copied to the
- * device may be uninitialized, since drivers map buffers that only the device fills. KMSAN does
- * not see the writes of the device, so data from the device counts as initialized.
+ * The caller owns the mapping. Data that is copied to the device may be uninitialized, since
+ * drivers map buffers that only the device fills. KMSAN does not see the writes of the device, so
+ * data from the device counts as initialized.
  */
 static inline void
 swiotlb_copy(struct device *dev, const struct io_tlb_pool *pool, phys_addr_t tlb_addr,
@@ -38,7 +35,7 @@ swiotlb_copy(struct device *dev, const struct io_tlb_pool *pool, phys_addr_t tlb
 		memcpy(phys_to_virt(orig_addr), bounce, bytes);
 }
 
-/* Bytes from the start of the data of a mapping to @tlb_addr. */
+/* Bytes from the start of the data of a mapping to @tlb_addr */
 static inline phys_addr_t
 swiotlb_bounce_skip(struct device *dev, const struct io_tlb_pool *pool,
 		    const struct swiotlb_mapping *map, phys_addr_t tlb_addr)
@@ -47,7 +44,6 @@ swiotlb_bounce_skip(struct device *dev, const struct io_tlb_pool *pool,
 	       swiotlb_align_offset(dev, 0, map->orig_addr);
 }
 
-/* Does the mapping contain all of @bytes bytes at offset @skip? */
 static inline bool swiotlb_bounce_is_inside(const struct swiotlb_mapping *map,
 					    phys_addr_t skip, size_t bytes)
 {
@@ -55,8 +51,8 @@ static inline bool swiotlb_bounce_is_inside(const struct swiotlb_mapping *map,
 }
 
 /*
- * Copy to or from a part of a mapping, which the caller owns. Bytes outside of the mapping are
- * reported, not copied.
+ * Copy to or from a part of a mapping, which the caller owns. Report bytes outside of the mapping,
+ * but do not copy them.
  */
 static inline void swiotlb_bounce(struct device *dev, const struct io_tlb_pool *pool,
 				  const struct swiotlb_mapping *map, phys_addr_t tlb_addr,

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The worker of an allocator, which adds pools and frees them.
- */
+/* The worker of an allocator, which adds pools and frees them. */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
@@ -16,29 +14,28 @@
  *  - If more are in use, the worker reopens a closed pool, or adds one. The open slots should
  *    reach the power of two that holds twice the slots in use, as far as the limit allows. So
  *    pools double in size, and there are few. If memory is short, the worker adds a smaller pool.
- *    If that fails, too, it tries again after a delay, which doubles each time.
- *  - If the other pools alone have held twice the slots in use for the quiet time, the worker
- *    closes the youngest pool, and frees it once it is empty. If memory is short, the quiet time
- *    is shorter, but not 0: pools must not be freed after each burst of a load.
+ *    After a failure, it tries again after a delay, which doubles each time.
+ *  - If the other pools have had twice the slots in use for the quiet time, the worker closes the
+ *    youngest pool, and frees it once it is empty. If memory is short, the quiet time is shorter,
+ *    but not 0: pools must not be freed after each burst of a load.
  *
  * If pools have to be decrypted, the worker keeps a reserve while any slots are in use: a burst
- * in atomic context cannot wait for decryption, and drivers need the atomic coherent pools, too.
- * A boot pool that starts small is twice as large, for the first burst. The reserve serves bursts
- * that, between two passes of the worker, take at most as many slots as the reserve has, or as were
- * in use before, up to the limit.
+ * in atomic context cannot wait for decryption, and the atomic coherent pools are for drivers.
+ * Between two passes of the worker, a burst can take as many slots as the reserve has, or as were
+ * in use before the burst if that is more. A boot pool that starts small is twice as large as the
+ * reserve, for the first burst.
  *
- * A map only asks the worker to check: when its area is half full, when another area was full,
- * when the open slots are fewer than the reserve, or when it finds no room.
+ * A map asks the worker to check if its area is half full, if another area was full, if fewer
+ * slots than the reserve are open, or if it finds no room.
  *
  * Devices with more reach fall back to the narrower allocator. So the worker of the wider
- * allocator counts the slots of both, in use and open. Only the wider allocator grows for these
- * devices.
+ * allocator counts the slots of both, and only the wider allocator grows for these devices.
  */
 
-/* Quiet time before a pool is closed, in jiffies. A tenth of it is enough if memory is short. */
+/* Quiet time before a pool is closed, in jiffies; if memory is short, a tenth of it */
 #define SWIOTLB_QUIET		(5 * SWIOTLB_TICK)
 
-/* Largest pool to add, in slots: a cell of a magazine cannot hold a larger index. */
+/* Slots of the largest pool to add: a cell of a magazine cannot hold a larger index. */
 #define SWIOTLB_LAST_SLOTS	BIT(SWIOTLB_CELL_INDEX_BITS)
 
 /* Compare with a range: jiffies may have wrapped since @since. */
@@ -83,15 +80,15 @@ static unsigned long swiotlb_growth_reserve(const struct swiotlb_mem *mem)
 	return min(SWIOTLB_RESERVE_SLOTS, swiotlb_limit_nslots(mem) / SWIOTLB_RESERVE_SHARE);
 }
 
-/* How many open slots are enough for @demand slots in use. An idle allocator needs no reserve. */
+/* Open slots needed for @demand slots in use. An idle allocator needs no reserve. */
 static unsigned long swiotlb_growth_enough(const struct swiotlb_mem *mem, unsigned long demand)
 {
 	return demand + max(demand, demand ? swiotlb_growth_reserve(mem) : 0UL);
 }
 
 /*
- * While the youngest pool is empty, a failed map is no reason to grow: no run was long enough, or
- * a burst has already ended.
+ * If the youngest pool is empty, a failed map is no reason to grow: the burst has ended, or an
+ * empty pool does not fit the request either.
  */
 static bool swiotlb_growth_must(struct swiotlb_mem *mem, unsigned long demand, bool failed)
 {
@@ -103,7 +100,7 @@ static bool swiotlb_growth_must(struct swiotlb_mem *mem, unsigned long demand, b
 	return failed && !(pool && !swiotlb_pool_used(pool));
 }
 
-/* Size of the pool to add, in slots; 0 if the limit allows none. */
+/* Returns the slots of the pool to add; 0 if the limit allows none. */
 static unsigned long swiotlb_growth_size(struct swiotlb_mem *mem, unsigned long demand)
 {
 	unsigned long nslots, open = swiotlb_growth_open(mem);
@@ -129,7 +126,7 @@ static struct io_tlb_pool *swiotlb_growth_try(struct swiotlb_mem *mem, unsigned 
 	struct io_tlb_pool *pool = ERR_PTR(-ENOMEM);
 	unsigned int nareas;
 
-	/* Do not retry if decryption fails: it would fail for other memory, too. */
+	/* Do not retry if decryption fails: it is likely to fail again. */
 	for (; nslots >= SWIOTLB_MIN_GROW_SLOTS && pool == ERR_PTR(-ENOMEM); nslots /= 2) {
 		/* Areas hold two largest mappings: alignment may exclude the first slots. */
 		nareas = swiotlb_limit_nareas(READ_ONCE(mem->growth.nareas), nslots / 2);
@@ -166,7 +163,7 @@ void swiotlb_growth_destroy(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 	bool lost = !swiotlb_pool_destroy(pool);
 
 	swiotlb_growth_unhold(mem, nslots);
-	/* This makes room even if the memory is lost: lost memory was counted twice until now. */
+	/* There is room even if the memory is lost: until now, lost memory was counted twice. */
 	swiotlb_mem_made_room(mem);
 	if (lost)
 		return;
@@ -251,11 +248,11 @@ static void swiotlb_growth_grow(struct swiotlb_mem *mem, unsigned long demand, b
 	}
 	if (ret && !IS_ERR(pool))
 		swiotlb_growth_destroy(mem, pool);
-	/* There is room in the pool, or within the limit if less was added than planned. */
+	/* The pool has room, or the limit if less was added than planned. */
 	swiotlb_mem_made_room(mem);
 }
 
-/* Close the youngest pool first: older pools are searched first, and hold long-lived buffers. */
+/* Close the youngest pool first: older pools are searched first, and hold long-lived mappings. */
 static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand, unsigned long quiet)
 {
 	struct swiotlb_growth *growth = &mem->growth;
@@ -275,7 +272,7 @@ static bool swiotlb_growth_close(struct swiotlb_mem *mem, unsigned long demand, 
 	return closed;
 }
 
-/* Keep large pools for the next large mapping until they were not used for the quiet time. */
+/* Keep unused large pools for the quiet time: the next large mapping may use them. */
 static void swiotlb_growth_close_large(struct swiotlb_mem *mem, unsigned long quiet)
 {
 	struct io_tlb_pool *pool;
@@ -301,7 +298,7 @@ static void swiotlb_growth_remove(struct swiotlb_mem *mem, struct hlist_head *em
 	}
 }
 
-/* Free the pools in @empty. The caller does not hold swiotlb_pools_lock. */
+/* Freeing memory may take seconds: the caller does not hold swiotlb_pools_lock. */
 static void swiotlb_growth_free(struct swiotlb_mem *mem, struct hlist_head *empty)
 {
 	struct io_tlb_pool *pool;
@@ -328,7 +325,7 @@ static void swiotlb_growth_shrink(struct swiotlb_mem *mem, unsigned long demand,
 		/* (a) in "Life of a pool" */
 		if (swiotlb_growth_close(mem, demand, quiet))
 			synchronize_rcu();
-		/* Drain again after a while: a drain may miss buffers that move meanwhile. */
+		/* Repeat the drain, since it may miss buffers that are moved meanwhile. */
 		if (mem->pools.closed && !swiotlb_is_recent(mem->growth.drained, SWIOTLB_TICK)) {
 			mem->growth.drained = jiffies;
 			swiotlb_magazines_drain(&mem->cache);
@@ -374,7 +371,7 @@ void swiotlb_growth_work(struct work_struct *work)
 
 	WRITE_ONCE(growth->looked, jiffies);
 	swiotlb_growth_grow(mem, demand, failed);
-	/* Mappings that were made and ended since the last pass keep the last pool open. */
+	/* If data was copied since the last pass, keep a pool open, even if no mapping is left. */
 	if (copied != growth->copied)
 		demand = max(demand, 1UL);
 	growth->copied = copied;
@@ -383,7 +380,7 @@ void swiotlb_growth_work(struct work_struct *work)
 		queue_delayed_work(system_dfl_wq, &growth->work, SWIOTLB_TICK);
 }
 
-/* Run the worker now, but only once per jiffy. */
+/* Run the worker now, or in the next jiffy if it has already run in this one. */
 static void swiotlb_growth_kick(struct swiotlb_mem *mem, struct device *dev)
 {
 	bool again = READ_ONCE(mem->growth.looked) == jiffies;
@@ -407,7 +404,7 @@ void swiotlb_growth_look(struct swiotlb_mem *mem, struct device *dev, bool tight
 
 	if (!tight && swiotlb_growth_open(mem) >= swiotlb_growth_reserve(mem))
 		return;
-	/* The worker may be busy for seconds: meanwhile, do not let every map ask. */
+	/* The worker may be busy for seconds: not every map should ask again meanwhile. */
 	if (swiotlb_is_recent(READ_ONCE(mem->growth.looked), pause) ||
 	    swiotlb_is_recent(READ_ONCE(mem->growth.asked), pause))
 		return;
@@ -433,25 +430,27 @@ void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev)
 	swiotlb_growth_kick(mem, dev);
 }
 
-/* Estimate how many pages can be freed: added open pools, as far as they are not needed. */
+/* Estimate how many pages can be freed: those of added open pools that are not needed. */
 static unsigned long swiotlb_growth_count(struct shrinker *shrinker, struct shrink_control *sc)
 {
 	struct swiotlb_mem *mem = shrinker->private_data;
 	long added = (long)READ_ONCE(mem->pub.nslabs) - mem->boot_pool.nslots;
-	long unneeded = swiotlb_growth_open(mem) -
-			swiotlb_growth_enough(mem, swiotlb_growth_demand(mem));
+	long unneeded;
 
+	if (added <= 0)
+		return 0;
+	unneeded = swiotlb_growth_open(mem) - swiotlb_growth_enough(mem, swiotlb_growth_demand(mem));
 	return max(min(added, unneeded), 0L) >> (PAGE_SHIFT - IO_TLB_SHIFT);
 }
 
-/* Only start the worker: to free pools, it waits for grace periods and encrypts memory. */
+/* Let the worker free pools: that needs grace periods, and memory must be encrypted. */
 static unsigned long swiotlb_growth_scan(struct shrinker *shrinker, struct shrink_control *sc)
 {
 	struct swiotlb_mem *mem = shrinker->private_data;
 
 	if (!READ_ONCE(mem->growth.pressed)) {
 		WRITE_ONCE(mem->growth.pressed, true);
-		/* If pools were needed recently, none can be closed: the next tick is enough. */
+		/* If all pools were needed recently, none can be closed: wait for the next tick. */
 		if (!swiotlb_is_recent(READ_ONCE(mem->growth.busy), SWIOTLB_QUIET / 10))
 			mod_delayed_work(system_dfl_wq, &mem->growth.work, 0);
 	}
@@ -511,7 +510,7 @@ void swiotlb_growth_enable(struct swiotlb_mem *mem, u64 last, unsigned int narea
 
 /**
  * swiotlb_growth_disable() - stop an allocator from growing
- * @mem:	Allocator; the wider one stops growing, too.
+ * @mem:	Allocator; also stops the wider one.
  *
  * Added pools are freed when they are no longer needed.
  *

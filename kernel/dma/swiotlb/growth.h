@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Growth: when an allocator adds a pool, when it frees one, how much memory it may have, and
- * transient pools. Without SWIOTLB_DYNAMIC, the compiler drops all calls.
+ * Growth: pools added and freed at run time, the limit, and transient pools. Without
+ * SWIOTLB_DYNAMIC, the compiler drops all calls.
  */
 #ifndef _KERNEL_DMA_SWIOTLB_GROWTH_H
 #define _KERNEL_DMA_SWIOTLB_GROWTH_H
 
 #include "internal.h"
 
-/* Slots of the smallest boot pool, and of that of swiotlb=dynamic unless memory is encrypted. */
+/* Slots of the smallest boot pool. swiotlb=dynamic boots with it, unless memory is encrypted. */
 #define SWIOTLB_MIN_POOL_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
-/* Slots of the smallest pool made at run time, except transient pools. */
+/* Slots of the smallest pool made at run time, except transient pools */
 #define SWIOTLB_MIN_GROW_SLOTS	(SZ_2M >> IO_TLB_SHIFT)
-/* Slots of the smallest pool to add while memory and the limit allow it: pools must be few. */
+/* Slots of the smallest pool to add, as far as memory and the limit allow: pools must be few. */
 #define SWIOTLB_FIRST_SLOTS	(SZ_4M >> IO_TLB_SHIFT)
 /*
- * Slots that are kept free if pools have to be decrypted. They must last until the worker has
- * noticed a burst of 1 GiB/s and made a pool.
+ * Slots to keep open and unused if pools have to be decrypted. In a burst of 1 GiB/s, they must
+ * last until the worker has added a pool.
  */
 #define SWIOTLB_RESERVE_SLOTS	(SZ_16M >> IO_TLB_SHIFT)
-/* The reserve is at most one in so many slots of the limit: crash kernels have little memory. */
+/* The reserve is at most 1/SWIOTLB_RESERVE_SHARE of the limit: crash kernels have little memory. */
 #define SWIOTLB_RESERVE_SHARE	8
 
 /*
- * In jiffies: interval between passes of the worker while there are pools to free, and delay
- * after a failed allocation, which doubles with each failure.
+ * Interval between passes of the worker while there are added pools, in jiffies. Also the first
+ * delay after a failed allocation, which doubles with each failure.
  */
 #define SWIOTLB_TICK		HZ
-/* Minimum interval between passes that maps ask for although they found room, in jiffies. */
+/* Minimum interval between passes that are requested by maps that found room, in jiffies */
 #define SWIOTLB_LOOK		(HZ / 16)
 
 struct io_tlb_pool;
@@ -48,14 +48,14 @@ struct swiotlb_request;
  * @atomic:	Slots of transient pools whose memory is from the atomic coherent pools.
  * @copied:	Number of bytes copied before the last pass.
  * @looked:	Time of the last pass, in jiffies.
- * @asked:	Last time that a map with room asked for a pass, in jiffies.
+ * @asked:	Last time that a map that found room asked for a pass, in jiffies.
  * @busy:	Last time that all open pools were needed, in jiffies.
  * @tried:	Last time that adding a pool failed, in jiffies.
  * @backoff:	Jiffies after @tried until the next try; 0 after a success.
  * @failed:	A map has found no room since the last pass.
  * @pressed:	Memory is short: the shrinker was called since the last pass.
  * @drained:	Last time that magazines were emptied because a pool was closed, in jiffies.
- * @nid:	Node of the device whose map has last asked the worker.
+ * @nid:	Node of the device whose map was the last one to ask for a pass.
  * @work:	The worker.
  */
 struct swiotlb_growth {
@@ -86,7 +86,6 @@ void swiotlb_growth_want(struct swiotlb_mem *mem, struct device *dev);
 unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem);
 long swiotlb_limit_room(const struct swiotlb_mem *mem);
 
-/* Initialize the state. The allocator does not grow before swiotlb_growth_enable(). */
 static inline void swiotlb_growth_init(struct swiotlb_growth *growth)
 {
 	*growth = (struct swiotlb_growth){

@@ -11,7 +11,7 @@
  * DOC: Glossary
  *
  * slot
- *	%IO_TLB_SIZE bytes (2 KiB), the unit of allocation. Older public names say slab.
+ *	%IO_TLB_SIZE bytes (2 KiB), the unit of allocation. Older public names call it a slab.
  * area
  *	A run of slots of one pool behind one lock, on cache lines of its own.
  * pool
@@ -33,7 +33,7 @@
  * large pool
  *	A pool for mappings of more than 256 KiB.
  * reach
- *	The memory that a device can use, on the path that its DMA takes.
+ *	The memory that a device can address, given its mask, its bus and its IOMMU.
  * own allocator
  *	An allocator for a single device, whose maps fall back to a common allocator.
  * boot pool
@@ -43,9 +43,9 @@
 /**
  * DOC: Layers
  *
- * The lowest layer is the first. A file calls only files above it in this list. Functions
- * for other files are declared in the header of the same name, or in pages.h (source.c),
- * growth.h (limit.c, transient.c) and mem.h (stats.c, sysfs.c)::
+ * The lowest layer comes first, and a file calls only files above it in this list. The header of
+ * the same name declares the functions of a file, except that pages.h does so for source.c,
+ * growth.h for limit.c and transient.c, and mem.h for stats.c and sysfs.c::
  *
  *	slots.c		bitmaps of one area: find, claim, release
  *	area.h		lock, slots and occupancy of one area
@@ -72,9 +72,10 @@
  *	owner.c		allocators of single devices		(SWIOTLB_DYNAMIC)
  *	../swiotlb.c	functions for the DMA API, the tracepoints
  *
- * mem.h has struct swiotlb_mem, which all layers from mem.c on share. Without SWIOTLB_DYNAMIC,
+ * All layers from mem.c on share struct swiotlb_mem in mem.h. Without SWIOTLB_DYNAMIC,
  * swiotlb_growth_is_enabled() is constant, and the compiler drops the calls that depend on it.
- * One call goes up: swiotlb_mem_account() calls __swiotlb_track() in stats.c, which only counts.
+ * The only call upwards is from swiotlb_mem_account() to __swiotlb_track() in stats.c, which
+ * only counts.
  */
 
 /**
@@ -90,17 +91,16 @@
  * 4. area->lock: bitmaps, hints and occupancy of one area.
  * 5. queue->lock: callers that wait.
  *
- * Under 2 to 5, interrupts are off, and nothing sleeps or allocates. An area lock nests in a
- * depot lock, but not in another area lock. A queue lock nests in none of 2 to 4. The list of
- * pools is read under RCU, and the index without a lock: see "Life of a pool" in pools.c.
+ * 2 to 5 are spinlocks, taken with interrupts off. An area lock nests in a depot lock, but not in
+ * another area lock. A queue lock nests in none of 2 to 4. The list of pools is read under RCU,
+ * and the index without a lock: see "Life of a pool" in pools.c.
  */
 
 /**
  * DOC: Barriers
  *
- * The CPU that unmaps or syncs an address must find the pool, however that CPU learned the
- * address. C publishes the pool, A maps from it and hands the address to B through data of its
- * driver::
+ * The CPU that unmaps or syncs an address must find its pool. C publishes the pool, A maps from
+ * it, and passes the address to B through data of the driver::
  *
  *	C (worker)                A (map)                B (unmap, sync)
  *	-----------------------   --------------------   ---------------------
@@ -114,7 +114,7 @@
  * A transient pool is not on the list: C and A are the same CPU, and [4] orders what [1] orders
  * above. If another CPU has widened the range, the lock of the range orders that store before A.
  *
- * The stores for the mapping itself must be visible before the address, too. Otherwise B would
+ * The stores for the mapping itself must also be visible before the address. Otherwise B would
  * find no mapping, and the buffer would never be freed::
  *
  *	A (map)                          B (unmap, sync)
@@ -125,7 +125,7 @@
  *
  * [4] pairs with the address dependency in swiotlb_pool_lookup(). If the buffer came from a
  * magazine, another CPU has set the head bit before [5], and A has seen that store by [6]: [4]
- * must order that store, too. This holds where a store becomes visible to all CPUs at once, and
+ * must also order that store. This holds where a store becomes visible to all CPUs at once, and
  * on powerpc, whose smp_wmb() is cumulative.
  *
  * A free buffer moves from CPU to CPU through a cell, which B fills and A empties::
@@ -139,7 +139,7 @@
  * [5] pairs with [6]: A's writes cannot overtake B's reads. For a buffer that moves through
  * a depot, the lock of the depot has the same effect.
  *
- * A drain visits the magazines on a list. When a magazine gets a buffer, either the drain
+ * A drain visits the magazines on a list. If a magazine gets a buffer meanwhile, either the drain
  * finds the buffer, or the magazine is put on the list again::
  *
  *	B (unmap)                          D (drain)
@@ -158,10 +158,10 @@
  *	crowded?                           smp_mb()                  [11]
  *	                                   cell
  *
- * A cell is one example of room. If room is made without an exchange (a pool is added or
- * reopened, a large mapping ends, or the limit allows more), swiotlb_mem_made_room() has the
- * smp_mb() [11]. Slots that are freed to an area need no barrier, since W locks each area: either
- * after B, and finds the slots, or before B, and B sees @crowded.
+ * If room is made without an exchange (a pool is added or reopened, a large mapping ends, or the
+ * limit allows more), swiotlb_mem_made_room() has the smp_mb() [11]. Slots that are freed to an
+ * area need no barrier, since W locks each area: either after B, and finds the slots, or before
+ * B, and B sees @crowded.
  *
  * [7] publishes the magazines, whose limits are set later, and pairs with [8] in
  * swiotlb_cache_cpu(). [9] publishes the index, and a pool in it, to callers of

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Mappings of more than 256 KiB, in pools made for them. The caller must be able to sleep.
- */
+/* Mappings of more than 256 KiB, for callers that can sleep. */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
@@ -13,17 +11,16 @@
  *
  * A frame buffer of many MiB must be contiguous for a device without an IOMMU, but a mapping in
  * other pools has at most 256 KiB. So a large mapping gets a pool with one area. The size of the
- * pool is a multiple of 2 MiB, so two mappings of 1 MiB can share a pool. Large pools count
- * towards the limit of the allocator.
+ * pool is a multiple of 2 MiB, so two mappings of 1 MiB can share a pool.
  *
  * When the mapping ends, the pool is kept for a while: the next frame has the same size, and
- * contiguous memory of that size is hard to find. The worker frees the pool after the quiet time,
- * like other pools. A large map that does not fit within the limit frees idle large pools at once.
+ * contiguous memory of that size is hard to find. The worker frees the pool after the quiet time.
+ * A large map that does not fit within the limit frees idle large pools at once.
  *
- * The pool is in the list and in the index like other pools. But searches for smaller mappings
- * skip the pool, and its slots do not count as in use: no other pools must be added for them.
- * The pool lies within the reach of the device that it is made for. Other devices that reach it
- * use it, too. Callers can sleep, so swiotlb_pools_lock protects the search.
+ * A large pool counts towards the limit, and is in the list and in the index like other pools. But
+ * searches for smaller mappings skip it, and its slots do not count as in use: otherwise the
+ * worker would add pools. It lies within the reach of the device that it was made for, but all
+ * devices that reach it can use it. Callers can sleep, so swiotlb_pools_lock protects the search.
  */
 
 static phys_addr_t swiotlb_large_map_in(struct swiotlb_mem *mem, struct device *dev,
@@ -40,7 +37,7 @@ static phys_addr_t swiotlb_large_map_in(struct swiotlb_mem *mem, struct device *
 	return tlb_addr;
 }
 
-/* Map in an existing large pool, unless the pool is more than twice as large as needed. */
+/* Do not use a pool that is more than twice as large as needed. */
 static phys_addr_t swiotlb_large_reuse(struct swiotlb_mem *mem, struct device *dev,
 				       const struct swiotlb_request *req,
 				       struct io_tlb_pool **found)
@@ -63,9 +60,8 @@ static phys_addr_t swiotlb_large_reuse(struct swiotlb_mem *mem, struct device *d
 }
 
 /*
- * Count the slots of a pool before it is made. Returns 0; -ENOSPC if the limit does not allow
- * the pool now; -E2BIG if it never does; -EBUSY if the allocator may no longer grow; or -ENOMEM
- * if swiotlb_pools_prepare() fails.
+ * Returns 0; -ENOSPC if the limit does not allow the pool now; -E2BIG if it never does; -EBUSY if
+ * the allocator may no longer grow; or -ENOMEM if swiotlb_pools_prepare() fails.
  */
 static int swiotlb_large_reserve(struct swiotlb_mem *mem, unsigned long nslots)
 {
@@ -120,7 +116,7 @@ static struct io_tlb_pool *swiotlb_large_create(struct swiotlb_mem *mem, struct 
 	return pool;
 }
 
-/* Map in a new pool. At the limit, free idle large pools first, in reach or not: all count. */
+/* At the limit, free idle large pools even if the device does not reach them: all of them count. */
 static struct io_tlb_pool *swiotlb_large_add(struct swiotlb_mem *mem, struct device *dev,
 					     const struct swiotlb_request *req,
 					     unsigned long nslots, phys_addr_t *tlb_addr)
@@ -142,7 +138,7 @@ static struct io_tlb_pool *swiotlb_large_add(struct swiotlb_mem *mem, struct dev
  * @dev:	Device that will use the mapping.
  * @req:	The request, of more than %SWIOTLB_MAX_SLOTS slots; swiotlb_request_possible() is
  *		%true for it.
- * @reach:	Pools that the device can use. A new pool is made in reach of the device.
+ * @reach:	Pools that the device can use.
  * @found:	Receives the pool, or the reason for a failure: -ENOSPC if the limit does not
  *		allow the pool now, but may allow it later.
  *
@@ -162,9 +158,9 @@ phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
 	if (tlb_addr == SWIOTLB_MAP_FULL)
 		*found = swiotlb_large_add(widest, dev, req, nslots, &tlb_addr);
 	/*
-	 * The pool may cross the segment boundary of the device. Except for CMA, memory of 2^n
-	 * pages is aligned to its size, so a pool of the next power of two crosses no boundary
-	 * of that size or more.
+	 * The pool may cross the segment boundary of the device. Try the next power of two:
+	 * memory of 2^n pages is aligned to its size unless it is from CMA, so it crosses no
+	 * boundary of that size or more.
 	 */
 	if (*found == ERR_PTR(-ERANGE) && !is_power_of_2(nslots)) {
 		*found = swiotlb_large_add(widest, dev, req, roundup_pow_of_two(nslots), &tlb_addr);

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Mappings of more than 256 KiB.
- */
 #ifndef _KERNEL_DMA_SWIOTLB_LARGE_H
 #define _KERNEL_DMA_SWIOTLB_LARGE_H
 
 #include "mem.h"
 
-/* Slots of the largest mapping, whose size in bytes must fit in 32 bits. */
+/* Slots of the largest mapping, whose size in bytes must fit in 32 bits */
 #define SWIOTLB_LARGEST_SLOTS	(SZ_1G >> IO_TLB_SHIFT)
 
 phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
@@ -15,7 +12,6 @@ phys_addr_t swiotlb_large_map(struct swiotlb_mem *mem, struct device *dev,
 			      enum swiotlb_reach reach, struct io_tlb_pool **found);
 void swiotlb_large_unmap(struct io_tlb_pool *pool, const struct swiotlb_mapping *map);
 
-/* Slots of the largest mapping that a device can request with these attributes. */
 static inline unsigned int swiotlb_most_slots(struct device *dev, unsigned long attrs)
 {
 	return attrs & DMA_ATTR_MAY_SLEEP &&

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * How much memory an allocator may have.
- */
+/* How much memory an allocator may have. */
 
 #include "mem.h"
 
 /*
- * Added pools may take 1/SWIOTLB_LIMIT_SHARE of the memory that they may lie in. Beyond this
- * share, it is better to fail maps, so that drivers throttle: the rest of the system needs the
- * memory more. "swiotlb=max=" sets another limit.
+ * Added pools may take 1/SWIOTLB_LIMIT_SHARE of the memory that they may lie in, unless
+ * "swiotlb=max=" sets another limit. Beyond this share, the rest of the system needs the memory
+ * more: fail maps, so that drivers throttle.
  */
 #define SWIOTLB_LIMIT_SHARE	4
 
@@ -18,8 +16,8 @@
  *
  * Context: Any.
  * Return: Slots, including the boot pool and the pools of the narrower allocator. Without
- * "swiotlb=max=", the maximum is the boot pool, or the size that the architecture asks for if
- * that is more, and a share of the rest of memory.
+ * "swiotlb=max=": the larger of the boot pool and the size that the architecture asks for, plus
+ * a share of the rest of memory.
  */
 unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem)
 {
@@ -31,10 +29,10 @@ unsigned long swiotlb_limit_nslots(const struct swiotlb_mem *mem)
 	if (READ_ONCE(mem->growth.max_nslots))
 		return READ_ONCE(mem->growth.max_nslots);
 
-	/* Allow the architecture at most a quarter of memory, as swiotlb_boot_nslots() does. */
+	/* The architecture gets at most a quarter of memory, as in swiotlb_boot_nslots(). */
 	granted = min(low->growth.arch_nslots, most / 4);
 	granted = max(low->boot_pool.nslots, granted);
-	/* Memory up to @mem->last, without the hole at the start. Other holes are not known. */
+	/* Estimate the memory up to @mem->last: only the hole at the start is known. */
 	all = min(totalram_pages(), end - min(end, min_low_pfn));
 	all <<= PAGE_SHIFT - IO_TLB_SHIFT;
 	return granted + (all - min(all, granted)) / SWIOTLB_LIMIT_SHARE;
@@ -52,8 +50,8 @@ static long swiotlb_limit_room_of(const struct swiotlb_mem *mem)
 }
 
 /*
- * A device's own allocator may hold at most as much as it leaves to all others. But it may
- * always use the room that the common limit keeps for its first pool.
+ * An own allocator may hold at most as much as it leaves to all others, but it may always use the
+ * room that the common limit keeps for its first pool.
  */
 static long swiotlb_limit_room_of_own(const struct swiotlb_mem *mem)
 {
@@ -70,8 +68,8 @@ static long swiotlb_limit_room_of_own(const struct swiotlb_mem *mem)
  * swiotlb_limit_room() - number of slots that an allocator may still add
  * @mem:	Allocator that may grow.
  *
- * All pools count, also those that are being made or freed, transient pools, lost memory, and room
- * kept for the first pools of devices. The limit of a wider allocator is for the slots of both.
+ * These count: all pools, even while they are being made or freed, transient pools, lost memory,
+ * and room kept for the first pools of own allocators. The limit of a wider allocator covers both.
  *
  * Context: Any.
  * Return: Slots; negative if the limit is exceeded.

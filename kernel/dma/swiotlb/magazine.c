@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Magazines and depots: refill, overflow, size and drain. See "Magazines" in magazine.h.
- */
+/* Magazines and depots: refill, overflow, size and drain. See "Magazines" in magazine.h. */
 
 #include "magazine.h"
 
 /* Maximum number of slots in a depot. */
 #define SWIOTLB_DEPOT_SLOTS	4096U
-/* How long an allocator is crowded after no area had room, in jiffies. */
+/* How long an allocator is crowded after no area had room, in jiffies */
 #define SWIOTLB_CROWDED		1
 
 /*
@@ -32,7 +30,7 @@ static struct swiotlb_magazine *swiotlb_cpu_magazine(struct swiotlb_cpu_cache __
 	return (void *)per_cpu_ptr(cache, cpu) + swiotlb_magazine_offset[class];
 }
 
-/* @from is the cell that holds the buffer, %NULL if the caller owns the buffer. */
+/* @from is the cell that holds the buffer; %NULL if the caller owns the buffer. */
 static void swiotlb_cell_release(u32 cell, unsigned int class, atomic_t *from)
 {
 	swiotlb_pool_release(swiotlb_cell_pool(cell), swiotlb_cell_index(cell),
@@ -44,20 +42,19 @@ static void swiotlb_cell_release(u32 cell, unsigned int class, atomic_t *from)
  * @cache:	The magazines of an allocator.
  *
  * Context: Any.
- * Return: %true if the allocator was not crowded before: then drain the magazines, and search
- * again.
+ * Return: %true if the allocator was not crowded before: the caller should drain the magazines.
  */
 bool swiotlb_cache_crowd(struct swiotlb_cache *cache)
 {
 	if (!swiotlb_cache_cpu(cache) || swiotlb_cache_is_crowded(cache))
 		return false;
-	/* A deadline is odd. Keep %SWIOTLB_CROWDED_WAITED, if a caller has just begun to wait. */
+	/* Do not overwrite %SWIOTLB_CROWDED_WAITED if a caller has just begun to wait. */
 	return !cmpxchg(&cache->crowded, 0, (jiffies + SWIOTLB_CROWDED) | 1);
 }
 
 /**
- * __swiotlb_cache_is_crowded() - is an allocator still crowded?
- * @cache:	The magazines of the allocator. For swiotlb_cache_is_crowded() only.
+ * __swiotlb_cache_is_crowded() - slow path of swiotlb_cache_is_crowded()
+ * @cache:	The magazines of an allocator that was crowded.
  *
  * Context: Any.
  * Return: %false if the deadline has passed.
@@ -74,7 +71,7 @@ bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
 	return false;
 }
 
-/* An eighth of a magazine stays, so that the next maps and unmaps do not move buffers back. */
+/* An eighth of a magazine stays, so that the next map or unmap does not move buffers back. */
 static unsigned int swiotlb_magazine_rest(unsigned int limit)
 {
 	return DIV_ROUND_UP(limit, 8);
@@ -118,7 +115,7 @@ bool swiotlb_magazine_refill(struct swiotlb_cache *cache, struct swiotlb_magazin
  *		the depot has room.
  * @cell:	The buffer, which is freed to its area if the depot is full or locked.
  *
- * Context: Any, takes the depot's lock if it is free, or the area's.
+ * Context: Any, takes the lock of the area, and that of the depot if it is free.
  */
 void swiotlb_magazine_overflow(struct swiotlb_cache *cache, struct swiotlb_magazine *mag, u32 cell)
 {
@@ -150,7 +147,7 @@ static void swiotlb_magazine_empty(struct swiotlb_magazine *mag)
 	u32 cell;
 
 	for (i = 0; i < swiotlb_magazine_ncells[mag->class]; i++) {
-		/* If another CPU empties the cell, only RCU keeps the pool from being freed. */
+		/* If another CPU empties the cell, RCU keeps the pool from being freed. */
 		guard(rcu)();
 		cell = atomic_read(&mag->cell[i]);
 		if (cell)
@@ -163,7 +160,7 @@ static void swiotlb_depot_empty(struct swiotlb_depot *depot, unsigned int class)
 {
 	unsigned int i, left = UINT_MAX;
 
-	/* Buffers that are added meanwhile lie above: they move down, and stay. */
+	/* A buffer that is added meanwhile lies above @left: it moves down, and stays. */
 	while (left) {
 		guard(spinlock_irqsave)(&depot->lock);
 		left = min(left, depot->count);
@@ -177,8 +174,7 @@ static void swiotlb_depot_empty(struct swiotlb_depot *depot, unsigned int class)
 
 /**
  * swiotlb_magazines_drain() - free the buffers in all magazines and depots
- * @cache:	The magazines of an allocator, started or not. Only magazines that got a
- *		buffer since the last drain are visited.
+ * @cache:	The magazines of an allocator, started or not.
  *
  * Context: Any, takes locks of depots, and of areas within them.
  */
@@ -203,8 +199,7 @@ void swiotlb_magazines_drain(struct swiotlb_cache *cache)
  * swiotlb_magazines_resize() - set the limits of magazines and depots
  * @cache:	The magazines of an allocator, started or not.
  * @nslots:	Slots of the allocator. All magazines together may hold an eighth of them, all
- *		depots another eighth. With many CPUs, the limit of a magazine of a large class
- *		may be 0.
+ *		depots another eighth. With many CPUs, magazines of large classes may hold none.
  *
  * Context: Process context.
  */
@@ -245,7 +240,7 @@ int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots)
 		return 0;
 
 	depot = kzalloc_objs(*depot, SWIOTLB_NR_CLASSES);
-	/* One allocation for all depots, of a size that kmalloc() does not have to round up. */
+	/* One allocation for all depots: kmalloc() does not have to round up this size. */
 	cells = kvzalloc_objs(*cells, 2 * SWIOTLB_DEPOT_SLOTS);
 	cpu_cache = (void __percpu *)__alloc_percpu(SWIOTLB_CPU_CACHE_BYTES, SMP_CACHE_BYTES);
 	if (!depot || !cells || !cpu_cache) {
@@ -274,7 +269,7 @@ int swiotlb_magazines_start(struct swiotlb_cache *cache, unsigned long nslots)
  * swiotlb_magazines_stop() - free the magazines of an allocator
  * @cache:	The magazines of the allocator, started or not.
  *
- * Context: Process context. Nothing is mapped or unmapped any more.
+ * Context: Process context. No buffer is mapped or unmapped any more.
  */
 void swiotlb_magazines_stop(struct swiotlb_cache *cache)
 {

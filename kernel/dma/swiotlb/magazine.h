@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Magazines: free buffers that each CPU keeps.
- */
 #ifndef _KERNEL_DMA_SWIOTLB_MAGAZINE_H
 #define _KERNEL_DMA_SWIOTLB_MAGAZINE_H
 
@@ -11,18 +8,17 @@
  * DOC: Magazines
  *
  * Each CPU keeps buffers that were unmapped on it, in one magazine for each size class: 1,
- * 2, 4 ... slots. These buffers are still in the caches of the CPU, and the next mapping of
- * that size takes the last one. This is the magazine layer of J. Bonwick and J. Adams,
- * "Magazines and Vmem", USENIX 2001, but a magazine has no lock, and interrupts stay on.
+ * 2, 4 ... slots. The next mapping of that size takes the last one, which is still in the caches
+ * of the CPU. This is the magazine layer of J. Bonwick and J. Adams, "Magazines and Vmem",
+ * USENIX 2001, but a magazine has no lock, and interrupts stay on.
  *
  * A magazine is an array of cells. A cell is 0, or holds one free buffer. Only an atomic
  * exchange takes a buffer out of a cell, or puts one into an empty cell. So a buffer has one
- * owner at any time: a cell, a depot, an area, or the code that maps or unmaps it. Several
- * contexts may use the same cells at once: an interrupt, a task that was migrated to another
- * CPU, or a CPU that drains the magazines of other CPUs.
+ * owner at any time: a cell, a depot, an area, or the code that maps or unmaps it. Cells may be
+ * shared with an interrupt, a task that was migrated to another CPU, or a CPU that drains them.
  *
- * @top is the end of the stack. It is a hint: a wrong value costs time, but no buffer is
- * lost. A take skips an empty cell below @top, and a push skips a full cell at or above it.
+ * @top, the end of the stack, is a hint: a wrong value costs time, but no buffer is lost. A take
+ * skips empty cells below @top, and a push skips full cells at or above it.
  *
  * States of a buffer, and their transitions::
  *
@@ -36,17 +32,16 @@
  *	                        ^-----------------------------+
  *
  * While a buffer is in a cell or a depot, its record is free, so a second unmap is detected. Its
- * bits in the bitmaps of its area stay set, so its pool is not freed. But other CPUs may empty a
- * cell at any time: take the buffer out, or hold RCU, before its pool is used.
+ * slots stay in use, so its pool is not freed. But other CPUs may empty a cell at any time: take
+ * the buffer out of the cell, or hold RCU, before using its pool.
  *
- * Magazines and depots have a fixed size, and together hold at most a quarter of the slots. When a
- * magazine is full or empty, up to seven eighths of it move to or from its depot under one lock.
+ * Magazines and depots together hold at most a quarter of the slots. When a magazine is full or
+ * empty, up to seven eighths of it move to or from its depot under one lock.
  *
  * When no area has room for a map, the allocator is crowded for a short time: magazines keep
  * nothing. The map drains the magazines, and searches again; other maps that fail in this time do
- * not drain. Each magazine that got a buffer since the last drain is on a list, so a drain does
- * not walk over CPUs. It may miss a buffer that is moved meanwhile, or that another CPU is about
- * to free.
+ * not drain. A drain visits only magazines that got a buffer since the last drain, not all CPUs.
+ * It may miss a buffer that is moved meanwhile, or that another CPU is about to free.
  */
 
 /* Classes of 1, 2, 4 ... 128 slots: 2 to 256 KiB */
@@ -61,7 +56,7 @@ static_assert(1 << (SWIOTLB_NR_CLASSES - 1) == SWIOTLB_MAX_SLOTS);
  * @limit:	Number of cells that may be filled, from the first one on.
  * @top:	Index of the lowest cell that may be empty: a hint.
  * @class:	Binary logarithm of the slots of each buffer.
- * @cell:	Each is 0 or a buffer, see swiotlb_cell().
+ * @cell:	Free buffers, see swiotlb_cell(); 0 if empty.
  */
 struct swiotlb_magazine {
 	struct llist_node filled;
@@ -72,11 +67,9 @@ struct swiotlb_magazine {
 	atomic_t cell[];
 };
 
-/**
- * struct swiotlb_cpu_cache - per-CPU part of an allocator
- * @used:	Slots that were mapped on this CPU, less those that were unmapped.
- * @bounced:	Bytes that this CPU has copied to and from bounce buffers.
- * @magazine:	The magazines, see swiotlb_magazine_offset.
+/*
+ * Per-CPU part of an allocator: slots mapped less slots unmapped on this CPU, bytes copied, and
+ * the magazines, see swiotlb_magazine_offset.
  */
 struct swiotlb_cpu_cache {
 	long used;
@@ -84,12 +77,9 @@ struct swiotlb_cpu_cache {
 	char magazine[] __aligned(sizeof(void *));
 };
 
-/**
- * struct swiotlb_depot - free buffers of one class, for all CPUs
- * @lock:	Protects @count and @cells.
- * @count:	Number of buffers; read without the lock as an estimate.
- * @limit:	Maximum of @count; set without the lock.
- * @cells:	The buffers.
+/*
+ * Free buffers of one class, for all CPUs. @count is also read, and its maximum @limit is set,
+ * without the lock.
  */
 struct swiotlb_depot {
 	/* protects @count and @cells */
@@ -107,7 +97,7 @@ struct swiotlb_depot {
  * @depot:	One for each class; valid once @cpu is set.
  * @filled:	Magazines that may hold buffers.
  *
- * A map or an unmap uses only @cpu and @crowded unless a magazine is empty or full.
+ * Most maps and unmaps use only @cpu and @crowded.
  */
 struct swiotlb_cache {
 	struct swiotlb_cpu_cache __percpu *cpu;
@@ -116,11 +106,11 @@ struct swiotlb_cache {
 	struct llist_head filled;
 };
 
-/* Value of @crowded while callers wait. A deadline is odd, so it is never 2. */
+/* Value of @crowded while callers wait. Deadlines are odd, so none has this value. */
 #define SWIOTLB_CROWDED_WAITED	2UL
 
 /*
- * A buffer in one word that is not 0: a mark, the number of its pool, the index of its first
+ * A full cell holds a mark, so that it is not 0, the number of a pool, and the index of the first
  * slot. A buffer beyond the first 4 GiB of a pool does not fit, and is always freed to its area.
  */
 #define SWIOTLB_CELL_MARK	BIT(31)
@@ -144,18 +134,18 @@ static inline struct io_tlb_pool *swiotlb_cell_pool(u32 cell)
 	return swiotlb_pool_by_number((cell & ~SWIOTLB_CELL_MARK) >> SWIOTLB_CELL_INDEX_BITS);
 }
 
-/* The class of buffers of @nslots slots; %SWIOTLB_NR_CLASSES if no class has that size. */
+/* Returns %SWIOTLB_NR_CLASSES if no class has this size. */
 static inline unsigned int swiotlb_class(unsigned int nslots)
 {
 	return is_power_of_2(nslots) ? ilog2(nslots) : SWIOTLB_NR_CLASSES;
 }
 
-/* Offset of the magazine of each class in &struct swiotlb_cpu_cache, in bytes. */
+/* Offset of the magazine of each class in &struct swiotlb_cpu_cache, in bytes */
 extern const u16 swiotlb_magazine_offset[SWIOTLB_NR_CLASSES];
-/* Size of &struct swiotlb_cpu_cache, including the magazines. */
+/* Size of &struct swiotlb_cpu_cache, including the magazines */
 #define SWIOTLB_CPU_CACHE_BYTES	2176
 
-/* Preemption may be enabled: using the magazine of another CPU does no harm. */
+/* Preemption may be enabled: cells may be accessed from any CPU. */
 static inline struct swiotlb_magazine *
 swiotlb_this_magazine(struct swiotlb_cpu_cache __percpu *cpu, unsigned int class)
 {
@@ -190,7 +180,7 @@ static inline u32 swiotlb_magazine_take(struct swiotlb_magazine *mag)
 	return 0;
 }
 
-/* Push a buffer if there is room. The caller must call swiotlb_magazine_list() afterwards. */
+/* On success, the caller must call swiotlb_magazine_list(). */
 static inline bool swiotlb_magazine_push(struct swiotlb_magazine *mag, u32 cell)
 {
 	unsigned int limit = READ_ONCE(mag->limit);
@@ -230,7 +220,6 @@ bool __swiotlb_cache_is_crowded(struct swiotlb_cache *cache);
 bool swiotlb_magazine_refill(struct swiotlb_cache *cache, struct swiotlb_magazine *mag);
 void swiotlb_magazine_overflow(struct swiotlb_cache *cache, struct swiotlb_magazine *mag, u32 cell);
 
-/* Has a map just found no room, or do callers wait? Then magazines keep nothing. */
 static inline bool swiotlb_cache_is_crowded(struct swiotlb_cache *cache)
 {
 	return unlikely(READ_ONCE(cache->crowded)) && __swiotlb_cache_is_crowded(cache);

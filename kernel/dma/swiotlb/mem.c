@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * One allocator: which devices reach it, the order in which its pools and areas are
- * searched, and the number of slots in use.
- */
+/* One allocator: its reach, the order of search, and the number of slots in use. */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
 #include "mem.h"
 
-/* Protects the lists, states and counts of all pools; see "Lock order" in internal.h. */
+/* See "Lock order" in internal.h. */
 DEFINE_MUTEX(swiotlb_pools_lock);
 
 /**
@@ -29,8 +26,8 @@ void swiotlb_pools_count(struct swiotlb_mem *mem, long nslots)
 /**
  * swiotlb_pools_list() - add a pool to the list of its allocator
  * @mem:	Allocator.
- * @pool:	The pool, which can be found by its address, and counts as held. From now on,
- *		maps search it if it is open.
+ * @pool:	The pool, which can be found by its address, and counts as held. If it is open,
+ *		maps can now search it.
  *
  * Context: As for swiotlb_pools_count().
  */
@@ -88,8 +85,8 @@ void swiotlb_mem_set_boot_pool(struct swiotlb_mem *mem)
 
 /**
  * swiotlb_mem_start_magazines() - give an allocator magazines
- * @mem:	Allocator. Does nothing if it has no open pool, or already has magazines. It
- *		also works without them.
+ * @mem:	Allocator. Does nothing if it has no open pool, or already has magazines. On
+ *		failure, it works without them.
  *
  * Context: Process context, swiotlb_pools_lock is held.
  */
@@ -125,7 +122,7 @@ unsigned long swiotlb_mem_used(const struct swiotlb_mem *mem)
 
 /**
  * swiotlb_mem_bounced() - number of bytes that were copied
- * @mem:	Allocator. Copies to and from transient and large pools count, too.
+ * @mem:	Allocator. Copies to and from transient and large pools also count.
  *
  * Context: Process context, since this walks over all CPUs.
  * Return: Bytes since boot, modulo %ULONG_MAX + 1.
@@ -178,8 +175,7 @@ u64 swiotlb_dev_last(struct device *dev)
  * @last:	Physical address of the last byte.
  *
  * Context: Any.
- * Return: %true if it can; %false also if a part of the range is in no window of the bus, or if
- * the range is in several windows that are not contiguous.
+ * Return: %true if it can. The bus may have windows: they must map all of the range contiguously.
  */
 bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
 			 phys_addr_t first, phys_addr_t last)
@@ -195,7 +191,7 @@ bool swiotlb_dev_reaches(const struct swiotlb_mem *mem, struct device *dev,
 
 static bool swiotlb_mem_is_reached(const struct swiotlb_mem *mem, struct device *dev)
 {
-	/* If no pool can be added, the device only has to reach the boot pool. */
+	/* If no pool can be added, the device must only reach the boot pool. */
 	phys_addr_t first = swiotlb_growth_is_enabled(mem) ?
 			    PFN_PHYS(min_low_pfn) : mem->boot_pool.start;
 
@@ -219,14 +215,14 @@ enum swiotlb_reach swiotlb_mem_reach(struct swiotlb_mem *mem, struct device *dev
 		return SWIOTLB_REACH_WIDER;
 	if (swiotlb_mem_is_reached(mem, dev))
 		return SWIOTLB_REACH_MEM;
-	/* Without growth there are no transient pools: use a boot pool that is partly in reach. */
+	/* Without transient pools, use a boot pool even if only its start is in reach. */
 	last = swiotlb_growth_is_enabled(mem) ? boot->end - 1 : boot->start + IO_TLB_SIZE - 1;
 	if (swiotlb_dev_reaches(mem, dev, boot->start, last))
 		return SWIOTLB_REACH_BOOT;
 	return SWIOTLB_REACH_NONE;
 }
 
-/* Map in area @n modulo the number of areas. With @surely, search it even if it looks full. */
+/* With @surely, lock and search the area even if it looks full. */
 static phys_addr_t swiotlb_mem_try(struct swiotlb_mem *mem, struct device *dev,
 				   const struct swiotlb_request *req, struct io_tlb_pool *pool,
 				   unsigned int n, bool surely, struct swiotlb_hit *hit)
@@ -245,7 +241,10 @@ static phys_addr_t swiotlb_mem_try(struct swiotlb_mem *mem, struct device *dev,
 	return tlb_addr;
 }
 
-/* Try the CPU's own area of each pool first: otherwise all CPUs would share the oldest pool. */
+/*
+ * Try this CPU's area of each pool before other areas: otherwise all CPUs would contend for the
+ * areas of the oldest pool.
+ */
 static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem, struct device *dev,
 				      const struct swiotlb_request *req, enum swiotlb_reach reach,
 				      bool surely, struct swiotlb_hit *hit)
@@ -279,7 +278,7 @@ static phys_addr_t swiotlb_mem_search(struct swiotlb_mem *mem, struct device *de
  * @req:	The request; swiotlb_request_possible() is %true for it.
  * @reach:	Pools that the device can use.
  * @waits:	The caller waits: drain the magazines, and lock each area. If slots are freed too
- *		late to be found here, the CPU that frees them sees and wakes the waiter.
+ *		late to be found here, the CPU that frees them wakes the waiter.
  * @hit:	Filled in on success.
  *
  * Context: Any, takes locks of areas and depots.
@@ -304,7 +303,7 @@ phys_addr_t swiotlb_mem_map(struct swiotlb_mem *mem, struct device *dev,
 	if (tlb_addr == SWIOTLB_MAP_FULL && swiotlb_cache_crowd(&mem->cache)) {
 		swiotlb_magazines_drain(&mem->cache);
 		tlb_addr = swiotlb_mem_search(mem, dev, req, reach, false, hit);
-		/* A waiter that searched before this drain has missed these buffers: wake it. */
+		/* A waiter that searched before this drain may have missed these buffers. */
 		swiotlb_mem_freed(mem);
 	}
 	if (tlb_addr != SWIOTLB_MAP_FULL)
@@ -343,8 +342,7 @@ struct swiotlb_waiter *swiotlb_own_first(struct swiotlb_mem *own)
 
 /**
  * swiotlb_own_wake() - wake the first waiter of a device
- * @own:	The device's own allocator, which may have room. No other device can use it, so
- *		waiters of other devices are not woken.
+ * @own:	The device's own allocator, which may have room for this device only.
  *
  * Context: Any, takes the lock of the common queue.
  */

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * An allocator: pools of one kind, with their magazines, queues and statistics.
- */
 #ifndef _KERNEL_DMA_SWIOTLB_MEM_H
 #define _KERNEL_DMA_SWIOTLB_MEM_H
 
@@ -12,7 +9,7 @@
 /**
  * DOC: Allocators
  *
- * A device that uses an allocator can use each of its pools. So any buffer in a magazine suits
+ * A device that uses an allocator can use all of its pools. So any buffer in a magazine suits
  * any of these devices, and the worker adds only one kind of memory. Devices with another reach
  * use another allocator:
  *
@@ -30,9 +27,9 @@
  * Each map compares the limit of the device with the highest address of each allocator, since
  * drivers may change masks. A device that reaches both uses ANY first, then LOW, to save low
  * memory. A device that reaches only a part of LOW (masks of 24 to 31 bits, buses with windows)
- * uses the boot pool if it reaches that, otherwise transient pools. Behind an IOMMU, a device
- * reaches all memory. If the platform has remapped the pool (Xen), only the platform knows the
- * reach.
+ * uses the boot pool if that is within its reach, otherwise transient pools. Behind an IOMMU, a
+ * device reaches all memory. If the platform has remapped the pool (Xen), only the platform
+ * knows the reach.
  */
 
 /* Rare events that are counted: see Documentation/ABI/testing/sysfs-kernel-mm-swiotlb. */
@@ -63,23 +60,18 @@ enum swiotlb_event {
 
 #define SWIOTLB_TASK_BITS	4
 
-/**
- * struct swiotlb_timeout - a task whose wait has timed out
- * @task:	The task, which may have ended: only for comparison. %NULL for none.
- * @until:	Time until which the task does not wait again, in jiffies.
+/*
+ * @task does not wait again until @until (jiffies), since its wait has timed out. It may have
+ * ended, so do not dereference the pointer.
  */
 struct swiotlb_timeout {
 	const struct task_struct *task;
 	unsigned long until;
 };
 
-/**
- * struct swiotlb_queue - callers that wait for room; see "Waiting" in wait.c
- * @lock:	Protects the list.
- * @waiters:	&struct swiotlb_waiter, in order of arrival.
- */
+/* &struct swiotlb_waiter in order of arrival: see "Waiting" in wait.c. */
 struct swiotlb_queue {
-	/* protects the list */
+	/* protects @waiters, and @own_waiters of all own allocators */
 	spinlock_t lock;
 	struct list_head waiters;
 };
@@ -88,7 +80,7 @@ struct swiotlb_queue {
  * struct swiotlb_waiter - a caller that waits for room
  * @node:	Member of the queue.
  * @room:	Completed when there may be room, or this waiter has become the first.
- * @own:	The device's own allocator, which the waiter searches, too; %NULL for none.
+ * @own:	The device's own allocator, which the waiter also searches; %NULL for none.
  * @own_node:	Member of @own_waiters of that allocator.
  */
 struct swiotlb_waiter {
@@ -102,7 +94,7 @@ struct swiotlb_waiter {
  * struct swiotlb_mem - an allocator
  * @pub:	The part that <linux/swiotlb.h> declares, for its inline functions.
  * @last:	Highest address of its pools; 0 if only the platform knows the reach of devices.
- * @first:	@wider while that has open pools, else this allocator.
+ * @first:	@wider while @wider has open pools, else this allocator.
  * @cache:	The magazines.
  * @wider:	Allocator for devices with more reach; %NULL for none.
  * @narrower:	Allocator that devices of this allocator fall back to; %NULL for none.
@@ -113,11 +105,11 @@ struct swiotlb_waiter {
  * @limit_queue: Callers that wait for room within the limit.
  * @timeouts:	For each hash of a task: the last task whose wait has timed out, in either queue.
  * @full:	In an own allocator: slots of the last map that found no room; 0 if room was made
- *		since then. A hint, which is used while the allocator is crowded.
+ *		since then. A hint, used while the allocator is crowded.
  * @own_waiters: In an own allocator: callers of the device that wait in the queue of the common
  *		allocator, &struct swiotlb_waiter. The lock of that queue protects this list.
- * @early_used:	Slots that were mapped less those that were unmapped before there were magazines.
- * @early_bounced: Bytes that were copied before there were magazines.
+ * @early_used:	Slots mapped less slots unmapped, without magazines.
+ * @early_bounced: Bytes copied without magazines.
  * @growth:	State of the worker.
  * @debugfs:	Directory of the allocator in debugfs.
  * @total_used:	Slots in use, including those in transient pools; only with track_hiwater.
@@ -158,7 +150,6 @@ static inline struct swiotlb_mem *to_swiotlb_mem(struct io_tlb_mem *pub)
 	return container_of(pub, struct swiotlb_mem, pub);
 }
 
-/* Constant %false without SWIOTLB_DYNAMIC, so that the compiler drops dependent calls. */
 static inline bool swiotlb_growth_is_enabled(const struct swiotlb_mem *mem)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && READ_ONCE(mem->growth.enabled);
@@ -169,7 +160,7 @@ static inline unsigned long swiotlb_transient_nslots(struct swiotlb_mem *mem)
 	return atomic_long_read(&mem->growth.transient);
 }
 
-/* Is the limit reached even without transient pools, which are freed soon? */
+/* Transient pools do not count here: they are freed soon. */
 static inline bool swiotlb_mem_is_at_limit(struct swiotlb_mem *mem)
 {
 	long room = swiotlb_limit_room(mem);
@@ -193,7 +184,6 @@ static inline u64 swiotlb_dev_limit(struct device *dev)
 	return min_not_zero(*dev->dma_mask, dev->bus_dma_limit);
 }
 
-/* DMA address of memory of an allocator. */
 static inline dma_addr_t swiotlb_dma_addr(const struct swiotlb_mem *mem,
 					  struct device *dev, phys_addr_t paddr)
 {
@@ -201,12 +191,9 @@ static inline dma_addr_t swiotlb_dma_addr(const struct swiotlb_mem *mem,
 				    phys_to_dma_encrypted(dev, paddr);
 }
 
-/**
- * enum swiotlb_reach - which pools a device can use
- * @SWIOTLB_REACH_NONE:	None.
- * @SWIOTLB_REACH_BOOT:	The boot pool of its allocator.
- * @SWIOTLB_REACH_MEM:	All pools of its allocator.
- * @SWIOTLB_REACH_WIDER: All pools of its allocator and of the wider allocator.
+/*
+ * The pools that a device can use: none, only the boot pool, all pools of its allocator, or all
+ * pools of its allocator and of the wider one.
  */
 enum swiotlb_reach {
 	SWIOTLB_REACH_NONE,
@@ -254,11 +241,7 @@ static inline unsigned long swiotlb_large_nslots(struct device *dev,
 	return ALIGN(nslots, piece);
 }
 
-/**
- * struct swiotlb_hit - result of a map that has found room
- * @pool:	The pool.
- * @tight:	Little room is left: the worker should check if the allocator must grow.
- */
+/* The pool in which a map has found room. If @tight, little is left: ask the worker to check. */
 struct swiotlb_hit {
 	struct io_tlb_pool *pool;
 	bool tight;
@@ -280,12 +263,7 @@ void swiotlb_queue_wake(struct swiotlb_queue *queue);
 struct swiotlb_waiter *swiotlb_own_first(struct swiotlb_mem *own);
 void swiotlb_own_wake(struct swiotlb_mem *own);
 
-/**
- * struct swiotlb_dev_stats - slots and failures of a device, only with track_hiwater
- * @used:	Slots in use.
- * @peak:	Highest value of @used.
- * @failed:	Maps that failed.
- */
+/* Slots of a device in use, their peak, and failed maps; only with track_hiwater */
 struct swiotlb_dev_stats {
 	atomic_long_t used;
 	atomic_long_t peak;
@@ -312,7 +290,7 @@ static inline void swiotlb_sysfs_del(struct kobject *kobj)
 }
 #endif
 
-/* Only with swiotlb=track_hiwater, since all CPUs write to the cache line of the sum. */
+/* All CPUs write to the cache line of the sum, so this is only done with track_hiwater. */
 static inline void swiotlb_track(struct swiotlb_mem *mem, struct device *dev, long nslots)
 {
 	if (static_branch_unlikely(&swiotlb_track_hiwater))
@@ -325,8 +303,8 @@ static inline void swiotlb_count(struct swiotlb_mem *mem, enum swiotlb_event eve
 }
 
 /*
- * Count slots that were mapped, or unmapped if negative, in the counter of this CPU.
- * swiotlb_mem_used() adds up all counters, for the worker and for statistics.
+ * Count slots that were mapped; negative if they were unmapped. swiotlb_mem_used() adds up the
+ * counters of all CPUs, for the worker and for statistics.
  */
 static inline void swiotlb_mem_account(struct swiotlb_mem *mem, struct device *dev,
 				       struct swiotlb_cpu_cache __percpu *cpu, long nslots)
@@ -338,7 +316,6 @@ static inline void swiotlb_mem_account(struct swiotlb_mem *mem, struct device *d
 	swiotlb_track(mem, dev, nslots);
 }
 
-/* Count copied bytes, in the cache line of @used. swiotlb_mem_bounced() adds up all counters. */
 static inline void swiotlb_mem_copied(struct swiotlb_mem *mem, size_t bytes)
 {
 	struct swiotlb_cpu_cache __percpu *cpu = swiotlb_cache_cpu(&mem->cache);
@@ -349,19 +326,18 @@ static inline void swiotlb_mem_copied(struct swiotlb_mem *mem, size_t bytes)
 		atomic_long_add(bytes, &mem->early_bounced);
 }
 
-/* The allocator whose queues the callers of @mem use. */
+/* A wider allocator uses the queues of the narrower one. */
 static inline struct swiotlb_mem *swiotlb_mem_low(struct swiotlb_mem *mem)
 {
 	return mem->narrower ?: mem;
 }
 
-/* Does the allocator belong to one device? */
 static inline bool swiotlb_mem_is_own(const struct swiotlb_mem *mem)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && mem->common;
 }
 
-/* The common allocator that maps in an own allocator fall back to. For others, @mem itself. */
+/* The common allocator that maps fall back to; @mem itself unless it is an own allocator. */
 static inline struct swiotlb_mem *swiotlb_mem_shared(struct swiotlb_mem *mem)
 {
 	return swiotlb_mem_is_own(mem) ? swiotlb_mem_low(mem->common) : mem;
@@ -378,13 +354,13 @@ static inline bool swiotlb_mem_is_active(struct io_tlb_mem *pub)
 	return pub && (likely(READ_ONCE(pub->nslabs)) || swiotlb_mem_is_own(to_swiotlb_mem(pub)));
 }
 
-/* Slots that count towards the common limit for an own allocator that holds @held slots. */
+/* Slots that count towards the common limit if an own allocator holds @held slots */
 static inline long swiotlb_own_counted(const struct swiotlb_mem *mem, unsigned long held)
 {
 	return max(held, READ_ONCE(mem->growth.kept));
 }
 
-/* Count the slots of a pool before it is made; negative after its memory was freed. */
+/* Call this before a pool is made, and with a negative number after its memory was freed. */
 static inline void swiotlb_mem_hold(struct swiotlb_mem *mem, long nslots)
 {
 	unsigned long before = mem->pools.held, after = before + nslots;
@@ -397,7 +373,7 @@ static inline void swiotlb_mem_hold(struct swiotlb_mem *mem, long nslots)
 
 /*
  * Wake the first caller that waits, after slots were freed under the lock of their area, or by an
- * exchange of a cell. If this misses a new waiter, that waiter finds the slots: see "Barriers".
+ * exchange of a cell. A waiter that is missed here finds the slots: see "Barriers".
  */
 static inline void swiotlb_mem_freed(struct swiotlb_mem *mem)
 {
@@ -409,14 +385,13 @@ static inline void swiotlb_mem_freed(struct swiotlb_mem *mem)
 		swiotlb_queue_wake(&swiotlb_mem_low(mem)->queue);
 }
 
-/* Maps of the device may search its own allocator again, see @full. */
 static inline void swiotlb_own_has_room(struct swiotlb_mem *mem)
 {
 	if (READ_ONCE(mem->full))
 		WRITE_ONCE(mem->full, 0);
 }
 
-/* Wake the first callers that wait for slots and for the limit, after room was made. */
+/* Wake the first callers that wait for slots and for the limit. */
 static inline void swiotlb_mem_made_room(struct swiotlb_mem *mem)
 {
 	struct swiotlb_mem *shared = swiotlb_mem_shared(mem);
@@ -431,7 +406,7 @@ static inline void swiotlb_mem_made_room(struct swiotlb_mem *mem)
 		swiotlb_queue_wake(&swiotlb_mem_low(shared)->limit_queue);
 }
 
-/* Does the device reach any memory in which a transient pool may be made? */
+/* Does the device reach memory that can be allocated for a transient pool? */
 static inline bool swiotlb_transient_is_reached(const struct swiotlb_mem *mem, struct device *dev)
 {
 	return swiotlb_growth_is_enabled(mem) &&
@@ -439,8 +414,8 @@ static inline bool swiotlb_transient_is_reached(const struct swiotlb_mem *mem, s
 }
 
 /*
- * The allocator that a device uses first, if the device reaches all of its pools. %NULL if it
- * does not, or if only swiotlb_mem_reach() can tell.
+ * The allocator that a device uses first, if the device reaches all of its pools. Returns %NULL
+ * if it does not, or if its bus has windows, for which swiotlb_mem_reach() is needed.
  */
 static inline struct swiotlb_mem *swiotlb_mem_first(struct swiotlb_mem *mem, struct device *dev)
 {
@@ -456,7 +431,7 @@ static inline struct swiotlb_mem *swiotlb_mem_first(struct swiotlb_mem *mem, str
 
 /*
  * Map in a buffer of this CPU's magazine, for a device that reaches all pools. May take the lock
- * of a depot. Returns %SWIOTLB_MAP_FULL if there is no buffer that fits.
+ * of a depot. Returns %SWIOTLB_MAP_FULL if no buffer fits.
  */
 static inline phys_addr_t swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct device *dev,
 						 const struct swiotlb_request *req,
@@ -476,13 +451,13 @@ static inline phys_addr_t swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct
 	cell = swiotlb_magazine_take(mag);
 	if (!cell && swiotlb_magazine_refill(&mem->cache, mag)) {
 		cell = swiotlb_magazine_take(mag);
-		/* A waiter may have missed buffers that have moved: wake it. */
+		/* A waiter may have missed buffers that were moved from the depot. */
 		swiotlb_mem_freed(mem);
 	}
 	if (!cell)
 		return SWIOTLB_MAP_FULL;
 
-	/* Use the pool only now: the buffer that was taken keeps it from being freed. */
+	/* The pool may be used from here on: the taken buffer keeps it from being freed. */
 	pool = swiotlb_cell_pool(cell);
 	index = swiotlb_cell_index(cell);
 	dma_start = swiotlb_dma_addr(mem, dev, pool->start);
@@ -499,9 +474,8 @@ static inline phys_addr_t swiotlb_mem_map_cached(struct swiotlb_mem *mem, struct
 }
 
 /*
- * Free the slots of a mapping in @pool. The caller has looked up the mapping with
- * swiotlb_pool_lookup(), and taken its record with swiotlb_record_take(). May take the lock of a
- * depot or of an area.
+ * Free the slots of a mapping, whose record the caller has taken with swiotlb_record_take(). May
+ * take the lock of a depot or of an area.
  */
 static inline void swiotlb_mem_unmap(struct device *dev, struct io_tlb_pool *pool,
 				     const struct swiotlb_mapping *map)
@@ -528,7 +502,7 @@ static inline void swiotlb_mem_unmap(struct device *dev, struct io_tlb_pool *poo
 	if (!swiotlb_magazine_push(mag, cell))
 		swiotlb_magazine_overflow(cache, mag, cell);
 	swiotlb_magazine_list(cache, mag);
-	/* A caller may have begun to wait, and missed the buffer: wake it. */
+	/* A caller that has begun to wait meanwhile may have missed the buffer. */
 	swiotlb_mem_freed(mem);
 }
 

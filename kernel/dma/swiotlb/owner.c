@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Allocators of single devices: made when a driver states how much is in flight, and freed with
- * the device.
- */
+/* Allocators of single devices. */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
@@ -12,57 +9,36 @@
 /**
  * DOC: Allocators of devices
  *
- * A disk with a deep queue can fill all pools, so that a network card beside it finds no room.
- * With swiotlb=own, a device gets an allocator of its own if its driver, or the core of its
- * subsystem, states by dmam_set_in_flight() how much the device may have in flight. Maps for the
- * device search this allocator first, and then fall back to the common ones.
+ * A disk with a deep queue can fill all pools, so that a network card finds no room. With
+ * swiotlb=own, a device gets an allocator of its own if its driver, or the core of its subsystem,
+ * calls dmam_set_in_flight() with the number of bytes that the device may have in flight. Maps for
+ * the device search this allocator first, and then fall back to the common ones.
  *
- * The allocator has no boot pool. Its worker follows the rule of growth.c: the first pool is
- * added when the device bounces, and the last one is freed when the device is idle. The limit is
- * twice what the device can have in flight, and never more than the allocator leaves to all
- * others. The common limit keeps room for the first pool from the beginning, so that devices
- * that bounce earlier cannot take everything. The memory is on the node of the device, and each
- * pool has as many areas as the device has queues. If several hosts of a controller state their
- * values, the values are added; each counts until its host is removed.
+ * The allocator has no boot pool: the worker adds the first pool when the device bounces, and
+ * frees the last one when the device is idle. The limit is twice the number of bytes that the
+ * device may have in flight, but at most as much as the allocator leaves to all others. The common
+ * limit keeps room for the first pool from the beginning, so that devices that bounce earlier
+ * cannot take everything. The memory is on the node of the device, and each pool has as many areas
+ * as the device has queues. If a controller has several hosts, their values are added.
  *
- * Life::
+ * A device keeps its allocator until the last reference to the device is dropped. Then
+ * swiotlb_mem_release() queues @end_work, which stops the worker, waits until all pools are freed,
+ * and frees the allocator. Callers of maps and unmaps hold a reference to the device, so mappings
+ * need no reference to the allocator. If mappings have leaked, their pools and the allocator stay,
+ * since the device may still write there.
  *
- *	P (probe)                        M (map, unmap)            R (device_release())
- *	------------------------------   -----------------------   ---------------------
- *	own = ...
- *	dev->dma_io_tlb_mem = own [3]    mem = dev->dma_io_...
- *	                                 search mem, then common
- *
- *	W (worker of growth.c)           U (unmap, late)
- *	------------------------------   -----------------------
- *	pools: add, close, drain, free   pool = index[address]
- *	                                 pool->mem: free slots
- *	E (end_work)                                               last reference dropped
- *	stop W, free pools, free own                               queue E
- *
- * M and U are called with the device, so device_release() has not ended: E has not begun, and
- * @own exists. Mappings need no reference to the allocator. A device that is unplugged keeps its
- * allocator until the last reference to the device is dropped; a driver that unmaps later uses a
- * device that was freed. When mappings have leaked, their pools and the allocator stay, since
- * the device may still write there.
- *
- * The pointer is written once: the device uses @own from then on, even while it has no pool. An
- * earlier mapping is found by its address, and its slots are freed to the allocator that its
- * pool belongs to. W may be making a pool when E begins: swiotlb_growth_disable() waits for W,
- * and swiotlb_growth_add() refuses a pool that comes too late.
+ * A mapping from before the device got its allocator is found by its address, and its slots are
+ * freed to the allocator that its pool belongs to. If the worker is adding a pool when @end_work
+ * begins, swiotlb_growth_disable() waits for the worker, and swiotlb_growth_add() refuses the pool.
  */
 
 /* Several drivers of one device may probe at once. Taken before swiotlb_pools_lock. */
 static DEFINE_MUTEX(swiotlb_own_lock);
 
-/**
- * struct swiotlb_own - the allocator of a device
- * @mem:	The allocator.
- * @nqueues:	Number of queues that map for the device. Protected by swiotlb_own_lock.
- * @nslots:	Slots that the device may have in flight. Protected by swiotlb_own_lock.
- * @shrinker:	Called when memory is short; may be %NULL.
- * @kobj:	Directory of the allocator in sysfs; may be %NULL.
- * @end_work:	Frees the allocator after the device was released.
+/*
+ * The allocator of a device. @nqueues queues map for the device, and @nslots slots may be in
+ * flight: both are sums over all callers, protected by swiotlb_own_lock. @shrinker and @kobj may be
+ * %NULL.
  */
 struct swiotlb_own {
 	struct swiotlb_mem mem;
@@ -80,7 +56,7 @@ static struct swiotlb_own *to_swiotlb_own(struct io_tlb_mem *pub)
 
 /*
  * Keep room for the first pool within the common limit, if half of the limit remains for others.
- * Less than before can always be kept.
+ * Reducing the room always succeeds.
  */
 static void swiotlb_own_keep(struct swiotlb_mem *mem, unsigned long nslots)
 {
@@ -121,7 +97,7 @@ static void swiotlb_own_end_work(struct work_struct *work)
 		if (used)
 			pr_warn_once("a device has ended with %lu KiB mapped, its pools stay\n",
 				     swiotlb_kib(used));
-		/* Try again later: the worker may free the pools, or leaked mappings may end. */
+		/* Try again later: the worker frees the pools when all mappings have ended. */
 		queue_delayed_work(system_dfl_wq, &own->end_work, SWIOTLB_TICK);
 		return;
 	}
@@ -135,7 +111,7 @@ static void swiotlb_own_end_work(struct work_struct *work)
 	kfree(own);
 }
 
-/* Set the limit so that at most half of the slots are in use, but not below the smallest pool. */
+/* Allow twice the slots in flight, since at most half of the open slots should be in use. */
 static void swiotlb_own_count(struct swiotlb_own *own, int nqueues, long nslots)
 {
 	struct swiotlb_mem *mem = &own->mem;
@@ -152,7 +128,7 @@ static void swiotlb_own_count(struct swiotlb_own *own, int nqueues, long nslots)
 		swiotlb_own_keep(mem, own->nslots ? min(most, SWIOTLB_FIRST_SLOTS) : 0);
 }
 
-/* Devices of different buses may have the same name: a number keeps directories apart. */
+/* Devices of different buses may have the same name: add a number to the name of the directory. */
 static void swiotlb_own_show(struct swiotlb_own *own, const char *name)
 {
 	static unsigned int number;
@@ -173,7 +149,7 @@ static struct swiotlb_own *swiotlb_own_create(struct device *dev, enum swiotlb_r
 		return NULL;
 	mem = &own->mem;
 	swiotlb_mem_init(mem);
-	/* The device still finds the common boot pool by @pub: it may have mappings there. */
+	/* Keep the address of the common boot pool: the device may have mappings there. */
 	mem->pub = swiotlb_mem_low(common)->pub;
 	mem->pub.nslabs = 0;
 	mem->common = common;
@@ -204,10 +180,9 @@ static struct swiotlb_own *swiotlb_own_get(struct device *dev)
  *		if the default allocator cannot grow, or if the device does not reach all of its
  *		pools.
  * @nqueues:	Number of queues that map for the caller.
- * @bytes:	The most that the caller will have mapped at one time. The values of several
- *		callers are added.
+ * @bytes:	The most that the caller will have mapped at one time.
  *
- * Pools are added when the device bounces. The allocator is freed after the device.
+ * If several callers share the device, their values are added.
  *
  * Context: Process context.
  * Return: %true if the values were added. swiotlb_device_reduce() subtracts them.
@@ -237,7 +212,7 @@ bool swiotlb_device_allocate(struct device *dev, unsigned int nqueues, size_t by
  * @nqueues:	As in that call, which has returned %true.
  * @bytes:	As in that call.
  *
- * The allocator stays. Its pools stay as long as they are needed.
+ * The allocator stays until the device is released.
  *
  * Context: Process context.
  */
@@ -253,7 +228,7 @@ void swiotlb_device_reduce(struct device *dev, unsigned int nqueues, size_t byte
 
 /**
  * swiotlb_mem_release() - free the allocator of a device that was released
- * @pub:	The allocator, which is freed only if it is the device's own; may be %NULL.
+ * @pub:	The allocator, which is freed only if it is an own allocator; may be %NULL.
  *
  * Context: Any. Nothing is mapped or unmapped for the device any more.
  */

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Memory of pools: decrypt it and encrypt it again. The engine does so only here.
- */
+/* Decrypt memory, and encrypt it again: the only callers of set_memory_*crypted(). */
 
 #include "pages.h"
 

@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Memory of pools.
- */
 #ifndef _KERNEL_DMA_SWIOTLB_PAGES_H
 #define _KERNEL_DMA_SWIOTLB_PAGES_H
 
 #include "internal.h"
 
-/**
- * enum swiotlb_source - where the memory of a pool came from
- * @SWIOTLB_FROM_BUDDY:	The page allocator.
- * @SWIOTLB_FROM_CONTIG: alloc_contig_pages().
- * @SWIOTLB_FROM_CMA:	The default contiguous memory area.
- * @SWIOTLB_FROM_ATOMIC: The atomic coherent pools.
- */
+/* The page allocator, alloc_contig_pages(), the default CMA area, the atomic coherent pools */
 enum swiotlb_source {
 	SWIOTLB_FROM_BUDDY,
 	SWIOTLB_FROM_CONTIG,
@@ -24,7 +15,7 @@ enum swiotlb_source {
 /**
  * struct swiotlb_pages - memory of a pool made at run time
  * @bytes:	Size, in whole pages.
- * @shared:	Decrypt the memory when it is allocated, encrypt it when it is freed.
+ * @shared:	The memory is decrypted while the pool exists.
  * @last:	Highest physical address that the memory may have.
  * @nid:	Preferred node.
  * @gfp:	As for alloc_pages(), without a zone.
@@ -53,8 +44,8 @@ int swiotlb_pages_alloc(struct swiotlb_pages *pages);
 bool swiotlb_pages_free(const struct swiotlb_pages *pages);
 
 /*
- * Clear whole pages for a pool, then decrypt them if they are @shared. Neither a device nor the
- * hypervisor may read their former contents, which decryption preserves on some platforms.
+ * Clear pages before they are decrypted: neither a device nor the hypervisor may read their former
+ * contents, which decryption preserves on some platforms.
  */
 static inline int swiotlb_pages_prepare(void *vaddr, size_t bytes, bool shared)
 {

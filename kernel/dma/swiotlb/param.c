@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The swiotlb= parameter, and the resulting size of the boot pool.
- */
+/* The swiotlb= parameter, and the resulting size of the boot pool. */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
@@ -13,9 +11,9 @@ struct swiotlb_param swiotlb_param __ro_after_init = {
 	.nslots = IO_TLB_DEFAULT_SIZE >> IO_TLB_SHIFT,
 };
 
-/* Largest size that is accepted: 64 GiB, or 2 GiB on 32-bit. More must be a mistake. */
+/* Largest size that is accepted: 64 GiB, or 2 GiB on 32-bit */
 #define SWIOTLB_MAX_PARAM_BYTES	(IS_ENABLED(CONFIG_64BIT) ? BIT_ULL(36) : (u64)SZ_2G)
-/* Largest number of areas that is accepted. More areas than CPUs are useless. */
+/* More areas than CPUs are useless. */
 #define SWIOTLB_MAX_PARAM_AREAS	roundup_pow_of_two(MAX(NR_CPUS, 64))
 
 static void swiotlb_param_log_size(const char *how)
@@ -45,8 +43,8 @@ static unsigned long swiotlb_param_choose(void)
 }
 
 /*
- * Choose the size of the boot pool, and round it up for its areas, which have the same size
- * and room for the largest mapping. A dynamic pool is not rounded up, but gets fewer areas.
+ * Choose the size of the boot pool, and round it up, so that all areas have the same size and room
+ * for the largest mapping. A dynamic pool is not rounded up, but gets fewer areas.
  */
 static void swiotlb_param_update(bool new_nareas)
 {
@@ -84,8 +82,8 @@ unsigned int swiotlb_param_nareas(void)
 }
 
 /*
- * Returns the size in bytes, or an error. The unit of a number without a suffix is 1 << @shift
- * bytes. This does not use memparse(), which does not detect an overflow.
+ * Returns bytes, or an error. Without a suffix, the unit is 1 << @shift bytes. memparse() would
+ * not detect an overflow.
  */
 static s64 __init swiotlb_param_bytes(char *token, unsigned int shift)
 {
@@ -155,7 +153,6 @@ static bool __init swiotlb_param_word(char *token)
 		pr_warn("swiotlb=: \"%s\" is not a size from 1M to %lluM, using a quarter of memory\n",
 			token, SWIOTLB_MAX_PARAM_BYTES >> 20);
 	else if (max)
-		/* If this is less than the boot pool, no pool is ever added. */
 		swiotlb_param.max_nslots = bytes >> IO_TLB_SHIFT;
 	else if (!strcmp(token, "dynamic"))
 		swiotlb_param.dynamic = true;
@@ -175,9 +172,8 @@ static bool __init swiotlb_param_word(char *token)
 /*
  * [<slots>|<size>][,<areas>][,force|noforce|dynamic|own|track_hiwater|max=<size>]...
  *
- * Words may be in any order, also before the numbers: the first number is always the size. An
- * empty field counts as a number: "swiotlb=,4" sets only the areas. Settings of several swiotlb=
- * are combined.
+ * Words may be in any order, and before the numbers. The first number is the size. An empty field
+ * counts as a number: "swiotlb=,4" sets only the areas. Settings of several swiotlb= are combined.
  */
 VISIBLE_IF_KUNIT int __init swiotlb_setup(char *str)
 {
@@ -212,8 +208,8 @@ early_param("swiotlb", swiotlb_setup);
 /**
  * swiotlb_param_fixed_size() - choose the size of a pool that cannot grow
  *
- * Ignore "own", and "dynamic" unless swiotlb= also gives a size: the pool must hold the whole
- * load. If the command line gives no size, use the full size that the architecture asks for.
+ * Ignore "own", and "dynamic" unless swiotlb= also gives a size. If it gives none, use the full
+ * size that the architecture asks for: the pool must hold the whole load.
  *
  * Context: Boot, before the pool is made.
  */
@@ -239,8 +235,7 @@ void __init swiotlb_param_fixed_size(void)
  * swiotlb_size_or_default() - size of the boot pool
  *
  * Context: Any.
- * Return: Bytes. A pool that is not made yet may become smaller if memory is short, or larger if
- * memory is encrypted.
+ * Return: Bytes. Before the pool is made, this is an estimate.
  */
 unsigned long swiotlb_size_or_default(void)
 {
@@ -252,8 +247,7 @@ unsigned long swiotlb_size_or_default(void)
  * @size:	Bytes.
  *
  * Only the first call has an effect. A size in swiotlb= takes precedence, and so does "dynamic"
- * if the pool can grow. If pools can be added, the boot pool is not made larger than the
- * default: then @size only raises the limit.
+ * if the pool can grow. If pools can be added, a @size above the default only raises the limit.
  *
  * Context: Boot, before the pool is made.
  */

@@ -1,27 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The swiotlb= parameter.
- */
 #ifndef _KERNEL_DMA_SWIOTLB_PARAM_H
 #define _KERNEL_DMA_SWIOTLB_PARAM_H
 
 #include "internal.h"
 
-/**
- * struct swiotlb_param - settings of swiotlb=
- * @nslots:	Slots of the boot pool, computed from the other members.
- * @given_nslots: Slots that the command line asks for, 0 for none.
- * @arch_nslots: Slots that the architecture asks for, 0 for none.
- * @nareas:	Areas of a pool, a power of two; 0 for one area per CPU.
- * @force:	Bounce all DMA.
- * @noforce:	Bounce no DMA.
- * @dynamic:	Boot with a small pool.
- * @fixed:	The pool cannot grow on this platform.
- * @own:	Devices get allocators of their own.
- * @max_nslots:	Maximum number of slots in all pools; 0 for a share of memory.
- * @track_hiwater: Keep the peak of slots in use.
+/*
+ * Settings of swiotlb=, written at boot, by the parser and when the boot pool is made.
  *
- * Written at boot, by the parser and when the boot pool is made.
+ * @nslots, the size of the boot pool, is computed from the other members. The command line asks
+ * for @given_nslots, the architecture for @arch_nslots; 0 if it asks for none. @nareas is a power
+ * of two, or 0 for one area per CPU. @max_nslots is the limit, 0 for a share of memory. If @fixed,
+ * the pool cannot grow on this platform.
  */
 struct swiotlb_param {
 	unsigned long nslots;
@@ -45,14 +34,14 @@ int swiotlb_setup(char *str);
 unsigned int swiotlb_param_nareas(void);
 void swiotlb_param_fixed_size(void);
 
-/* Is the boot pool small, since pools can be added and swiotlb= gives no size? */
+/* The boot pool can start small if pools can be added, and swiotlb= gives no size. */
 static inline bool swiotlb_param_starts_small(void)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && !swiotlb_param.fixed &&
 	       !swiotlb_param.given_nslots;
 }
 
-/* Size in the unit of swiotlb_log_unit(). In MB, sizes below 1 MiB would be logged as 0. */
+/* In the unit of swiotlb_log_unit(): sizes below 1 MiB are logged in KiB. */
 static inline unsigned long swiotlb_log_size(u64 bytes)
 {
 	return bytes >> (bytes < SZ_1M ? 10 : 20);

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * One pool: areas, and the records of the mappings in them.
- */
+/* One pool: areas, and the records of the mappings in them. */
 
 #include "pool.h"
 
-/* Pools by number. A cell of a magazine has room for the number only. Number 0 is not used. */
+/* Pools by number: a pointer does not fit in a cell of a magazine. Number 0 is not used. */
 struct io_tlb_pool *swiotlb_pool_table[SWIOTLB_MAX_POOLS] __read_mostly;
 
 /**
@@ -62,7 +60,7 @@ size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas)
 	unsigned int shift = swiotlb_area_shift(nslots, nareas);
 	size_t stride = swiotlb_area_bytes(1U << shift);
 
-	/* kmalloc() aligns memory to the largest power of two that divides the size. */
+	/* Round up: kmalloc() aligns memory to the largest power of two that divides the size. */
 	return ALIGN(stride * DIV_ROUND_UP(nslots, 1UL << shift) +
 		     array_size(sizeof(atomic64_t), nslots), SMP_CACHE_BYTES);
 }
@@ -74,8 +72,8 @@ size_t swiotlb_pool_meta_bytes(unsigned long nslots, unsigned int nareas)
  * @start:	Physical address of the range, page-aligned.
  * @vaddr:	Virtual address of the range.
  * @nslots:	Number of slots in the range.
- * @nareas:	Areas wanted, a power of two. The size of an area is a power of two, too:
- *		a pool of another size may have fewer areas, and a smaller last one.
+ * @nareas:	Areas wanted, a power of two. Since areas have 2^n slots, a pool of another size
+ *		may have fewer areas, and a smaller last one.
  *
  * Context: @pool is not shared yet. The caller has cleared the range: a device must not read its
  * former contents.
@@ -109,8 +107,8 @@ void swiotlb_pool_init(struct io_tlb_pool *pool, void *meta, phys_addr_t start,
  * @pool:	A pool.
  *
  * Context: Any, takes locks of areas, one after the other.
- * Return: Slots; an estimate if slots are allocated or freed meanwhile. If no more slots are
- * allocated and it is 0, all accesses of other CPUs to the buffers are visible to the caller.
+ * Return: Slots; an estimate if slots are allocated or freed meanwhile. If no slots can be
+ * allocated any more, 0 means that the caller sees all accesses of other CPUs to the buffers.
  */
 unsigned long swiotlb_pool_used(const struct io_tlb_pool *pool)
 {
@@ -187,7 +185,7 @@ bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool, unsigned int ind
 /**
  * swiotlb_pool_release() - free the slots of a mapping
  * @pool:	The pool.
- * @index:	First slot, whose record is free.
+ * @index:	First slot. The caller has freed its record.
  * @nslots:	Number of slots.
  * @cell:	As for swiotlb_area_free().
  * @value:	As for swiotlb_area_free().
@@ -200,7 +198,7 @@ void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 	unsigned int area_index = index >> pool->area_shift;
 	unsigned int first = area_index << pool->area_shift;
 
-	/* When the last slot is free, the pool may be freed. RCU delays that until the return. */
+	/* Once the last slot is free, only RCU keeps the pool from being freed. */
 	guard(rcu)();
 	swiotlb_area_free(swiotlb_pool_area(pool, area_index), index - first, nslots, cell, value);
 }

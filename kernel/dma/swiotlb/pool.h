@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * One pool: areas, and the records of the mappings in them.
- */
 #ifndef _KERNEL_DMA_SWIOTLB_POOL_H
 #define _KERNEL_DMA_SWIOTLB_POOL_H
 
@@ -14,9 +11,8 @@
 struct swiotlb_mem;
 
 /*
- * State of a pool. No search takes slots from a closed pool, but a map may take its buffers from
- * a magazine until the magazine is drained. A transient pool holds one mapping, a large pool one
- * or more large mappings.
+ * No search takes slots from a closed pool, but a map may take its buffers from a magazine until
+ * the magazine is drained. A large pool holds one or more large mappings.
  */
 enum swiotlb_pool_state {
 	SWIOTLB_POOL_OPEN,
@@ -37,12 +33,12 @@ enum swiotlb_pool_state {
  * @nareas:	Number of areas.
  * @nslots:	Number of slots, in all areas.
  * @id:		Number of the pool in swiotlb_pool_table, 0 for none.
- * @state:	&enum swiotlb_pool_state. Changed under swiotlb_pools_lock, read without.
+ * @state:	&enum swiotlb_pool_state. Changed under swiotlb_pools_lock, read without it.
  * @source:	&enum swiotlb_source, for a pool made at run time.
  * @late_alloc:	The memory of a boot pool came from the page allocator.
  * @end:	Physical address after the last byte.
- * @segment_mask: 2^n - 1 if memory is contiguous for devices only within segments of 2^n
- *		slots from the first slot of the pool on; otherwise %SWIOTLB_NO_BOUNDARY.
+ * @segment_mask: 2^n - 1 if devices see contiguous memory only within segments of 2^n slots,
+ *		counted from the start of the pool; otherwise %SWIOTLB_NO_BOUNDARY.
  * @node:	Member of the list of its mem's pools.
  * @hash:	Member of the table of transient pools, or of a list of pools to free.
  * @idle:	When the last large mapping in the pool ended, in jiffies.
@@ -90,10 +86,7 @@ bool swiotlb_pool_lookup_inside(const struct io_tlb_pool *pool, unsigned int ind
 void swiotlb_pool_release(struct io_tlb_pool *pool, unsigned int index,
 			  unsigned int nslots, atomic_t *cell, int value);
 
-/*
- * Release the number of a pool. It must have been in no magazine and in no entry of the index
- * for a grace period.
- */
+/* The number must not have been in a magazine, a depot or the index for a grace period. */
 static inline void swiotlb_pool_unnumber(struct io_tlb_pool *pool)
 {
 	WRITE_ONCE(swiotlb_pool_table[pool->id], NULL);
@@ -111,7 +104,7 @@ static inline bool swiotlb_pool_is_open(const struct io_tlb_pool *pool)
 	return READ_ONCE(pool->state) == SWIOTLB_POOL_OPEN;
 }
 
-/* Is the pool transient or large? Searches for room skip such pools. */
+/* Is the pool transient or large? Searches for smaller mappings skip such pools. */
 static inline bool swiotlb_pool_is_apart(const struct io_tlb_pool *pool)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) &&
@@ -139,7 +132,7 @@ static inline unsigned int swiotlb_pool_index(const struct io_tlb_pool *pool, ph
 	return (tlb_addr - pool->start) >> IO_TLB_SHIFT;
 }
 
-/* Read the record of the mapping that begins at slot @head. %false if there is none. */
+/* Returns %false if no mapping begins at slot @head. */
 static inline bool swiotlb_pool_lookup_head(const struct io_tlb_pool *pool, unsigned int head,
 					    struct swiotlb_mapping *map)
 {

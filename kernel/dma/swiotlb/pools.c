@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The life of pools that are made at run time, and their lookup by physical address.
- */
+/* The life of pools that are made at run time, and their lookup by physical address. */
 
 #include "mem.h"
 #include "pages.h"
@@ -20,9 +18,8 @@
  * A large pool is in the state large, instead of open, until it is closed.
  *
  * No search finds a closed pool. Its buffers are drained from magazines and depots, and a buffer
- * that is unmapped is freed to its area. When may the pool be freed? A buffer that is mapped, in
- * a magazine or in a depot is counted by its area; other buffers are only found by a search. So,
- * with @used as the sum of the counts of all areas::
+ * that is unmapped is freed to its area. An area counts its buffers that are mapped, in a magazine
+ * or in a depot. The pool can be freed when @used, the sum of the counts of all areas, is 0::
  *
  *	W (worker)                   M (map)                 U (unmap, drain)
  *	--------------------------   ---------------------   -----------------------
@@ -36,10 +33,10 @@
  *	synchronize_rcu()     (b)                            rcu_read_unlock()
  *	number, memory: free
  *
- * After (a) no CPU takes slots from an area of the pool. @used can only fall, and stays 0 once it
- * is 0, although the areas are read one by one. The locks also order the store to the cell:
- * otherwise a reader that begins after (b) has begun could use the buffer in the cell, whose pool
- * is freed.
+ * After (a) no CPU takes slots from the pool. So @used can only fall, and stays 0, although the
+ * areas are read one by one. The area lock also orders U's store to the cell before W's check:
+ * otherwise a drain that begins after (b) has begun could still find the buffer in the cell, and
+ * use its pool after it was freed.
  *
  * After (b) U has left the area. Walks of the pool list have ended, and so have drains that use
  * the pool of a buffer in a cell, see swiotlb_magazine_empty().
@@ -54,13 +51,13 @@
  *
  * Pools made at run time begin and end on a multiple of 2 MiB. For each piece of memory of that
  * size the index has the number of its pool, and swiotlb_pool_table has the pool. A lookup takes
- * three dependent loads for any number of pools, and no lock. With 16 pools this takes 5.9 ns, in
- * an xarray 7.5 ns in 4 GiB of memory, 10.8 ns in 64 GiB, and 14.3 ns in 1 TiB
+ * three dependent loads for any number of pools, and no lock. With 16 pools this takes 5.9 ns; a
+ * lookup in an xarray takes 7.5 ns with 4 GiB of memory, and 14.3 ns with 1 TiB
  * (tools/testing/swiotlb/bench/xarray.patch).
  *
- * Boot pools may be only page-aligned: swiotlb_find_pool() compares their addresses. Transient
- * pools are only page-aligned, too, and not larger than a piece: they are in a hash table, by the
- * piece in which they begin.
+ * Boot pools and transient pools may be only page-aligned. swiotlb_find_pool() compares the
+ * addresses of the boot pool. A transient pool is not larger than a piece, and is in a hash table
+ * by the piece in which it begins.
  */
 #define SWIOTLB_INDEX_SHIFT	21
 #define SWIOTLB_INDEX_SIZE	BIT_ULL(SWIOTLB_INDEX_SHIFT)
@@ -69,7 +66,7 @@ static_assert(SWIOTLB_INDEX_SIZE <= (u64)SWIOTLB_MIN_GROW_SLOTS << IO_TLB_SHIFT)
 /* A transient pool may need twice the slots of its mapping, because of the alignment. */
 static_assert(2 * SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_INDEX_SIZE);
 
-/* @id has the number of the pool of each piece of memory, 0 for none. */
+/* The number of the pool of each piece of memory, 0 for none */
 struct swiotlb_index {
 	unsigned long npieces;
 	u16 id[] __counted_by(npieces);
@@ -91,7 +88,7 @@ static void swiotlb_index_set(const struct io_tlb_pool *pool, u16 id)
 	unsigned long i, end = swiotlb_index_piece(pool->end);
 
 	for (i = swiotlb_index_piece(pool->start); i < end; i++)
-		/* [9] Pairs as for the index itself; orders the entry in swiotlb_pool_table. */
+		/* [9] Pairs as for the index itself, and orders the entry in swiotlb_pool_table. */
 		smp_store_release(&swiotlb_index->id[i], id);
 }
 
@@ -108,7 +105,7 @@ static void swiotlb_range_widen(const struct io_tlb_pool *pool)
 		WRITE_ONCE(swiotlb_range.end_pfn, end);
 }
 
-/* Do not count memory of the atomic coherent pools, which is already decrypted. */
+/* Memory of the atomic coherent pools is always decrypted. */
 static void swiotlb_pool_count_change(struct swiotlb_mem *mem, const struct swiotlb_pages *pages)
 {
 	if (pages->shared && pages->source != SWIOTLB_FROM_ATOMIC)
@@ -116,8 +113,8 @@ static void swiotlb_pool_count_change(struct swiotlb_mem *mem, const struct swio
 }
 
 /*
- * Memory that could not be encrypted again counts towards the limit forever. That of an own
- * allocator also counts towards the common limit.
+ * Lost memory counts towards the limit forever. That of an own allocator also counts towards the
+ * common limit.
  */
 static void swiotlb_pool_count_lost(struct swiotlb_mem *mem, const struct swiotlb_pages *pages)
 {
@@ -148,7 +145,7 @@ struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem, struct swiotlb_
 	struct io_tlb_pool *pool __free(kvfree) = NULL;
 	int ret;
 
-	/* vmalloc() must not be called in interrupts, not even with GFP_NOWAIT. */
+	/* vmalloc() must not be called in an interrupt, not even with GFP_NOWAIT. */
 	pool = gfpflags_allow_blocking(pages->gfp) ?
 	       kvzalloc_node(bytes, pages->gfp, pages->nid) :
 	       kzalloc_node(bytes, pages->gfp, pages->nid);
@@ -174,7 +171,7 @@ struct io_tlb_pool *swiotlb_pool_create(struct swiotlb_mem *mem, struct swiotlb_
  * @pool:	A pool of swiotlb_pool_create() that no other code can find.
  *
  * Context: Process context if the memory is decrypted.
- * Return: %false if its memory is lost, see swiotlb_pages_free(). Lost memory is counted.
+ * Return: %false if its memory is lost, see swiotlb_pages_free().
  */
 bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
 {
@@ -199,8 +196,8 @@ bool swiotlb_pool_destroy(struct io_tlb_pool *pool)
  * swiotlb_pools_prepare() - can another pool be added?
  *
  * Call this before a pool is made, since making it is expensive. The first call allocates the
- * index, with 2 bytes for each 2 MiB of memory, but none for memory that is hot-plugged above all
- * other: swiotlb_growth_enable() excludes pools there.
+ * index, with 2 bytes for each 2 MiB of memory. swiotlb_growth_enable() excludes pools in memory
+ * that is hot-plugged above.
  *
  * Context: Process context, swiotlb_pools_lock is held.
  * Return: 0; -ENOMEM if the index cannot be allocated; or -ENOSPC if there are too many pools.
@@ -230,13 +227,11 @@ int swiotlb_pools_prepare(void)
  * swiotlb_pools_add() - publish a pool
  * @mem:	Allocator of the pool.
  * @pool:	A pool whose memory begins and ends on a multiple of 2 MiB, and that counts as
- *		held.
- *
- * Older pools are before it in the list, and are searched first: the youngest fall idle first.
+ *		held. Older pools are searched first, so that the youngest become idle first.
  *
  * Context: Process context, swiotlb_pools_lock is held. swiotlb_pools_prepare() has returned 0.
- * Return: 0; -ENOSPC if the last number was taken meanwhile; or -EINVAL if the pool is not
- * aligned, or lies outside of the index.
+ * Return: 0; -ENOSPC if all numbers are taken; or -EINVAL if the pool is not aligned, or lies
+ * outside of the index.
  */
 int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 {
@@ -259,8 +254,8 @@ int swiotlb_pools_add(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 /**
  * swiotlb_pools_close() - stop new mappings in a pool
  * @mem:	Allocator.
- * @pool:	An open pool other than the boot pool, or an unused large pool. A search
- *		that has already begun may still find room in it.
+ * @pool:	An open pool other than the boot pool, or an unused large pool. A search that
+ *		has already begun may still map in the pool.
  *
  * Context: Process context, swiotlb_pools_lock is held.
  */
@@ -294,8 +289,8 @@ void swiotlb_pools_reopen(struct swiotlb_mem *mem, struct io_tlb_pool *pool)
 /**
  * swiotlb_pools_remove() - remove a pool from its allocator
  * @mem:	Allocator.
- * @pool:	A pool that was closed a grace period ago, with no slot in use. It may be
- *		destroyed after another grace period. Until then it counts as held.
+ * @pool:	A pool that was closed a grace period ago, with no slot in use. The caller may
+ *		destroy it after another grace period.
  *
  * Context: Process context, swiotlb_pools_lock is held.
  */
@@ -343,8 +338,8 @@ static struct io_tlb_pool *swiotlb_transient_find(unsigned long piece, phys_addr
 }
 
 /**
- * __swiotlb_find_pool() - find a pool by an address that is not in a boot pool
- * @paddr:	Physical address. For swiotlb_find_pool() only.
+ * __swiotlb_find_pool() - slow path of swiotlb_find_pool()
+ * @paddr:	Physical address that is not in a boot pool.
  *
  * Context: Any. The pool is not freed before the mapping at @paddr has ended.
  * Return: The pool, or %NULL if @paddr is in no pool.

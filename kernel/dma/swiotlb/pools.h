@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The pools of an allocator, and the lookup of a pool by address.
- */
 #ifndef _KERNEL_DMA_SWIOTLB_POOLS_H
 #define _KERNEL_DMA_SWIOTLB_POOLS_H
 
@@ -13,9 +10,8 @@ struct swiotlb_pages;
  * struct swiotlb_pools - the pools of an allocator
  * @list:	All pools except transient ones, the oldest first. Changed under
  *		swiotlb_pools_lock, read under RCU.
- * @held:	Slots of all pools in @list, and of those that are being made or freed: a pool
- *		counts from the decision to make it until its memory is freed. Changed under
- *		swiotlb_pools_lock, read without it.
+ * @held:	Slots of all pools in @list, and of pools that are being made or freed. Changed
+ *		under swiotlb_pools_lock, read without it.
  * @closed:	Slots of closed pools in @list. Changed and read as @held.
  */
 struct swiotlb_pools {

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The record that a pool keeps of each mapping.
- */
 #ifndef _KERNEL_DMA_SWIOTLB_RECORD_H
 #define _KERNEL_DMA_SWIOTLB_RECORD_H
 
@@ -27,9 +24,9 @@
  * free
  *	All bits set.
  *
- * A word is short or long while a mapping begins at its slot. All other words are free or a tail,
- * which may be left over from an earlier mapping. If several CPUs unmap an address, only one of
- * them exchanges the first word for a free one, and then owns the slots.
+ * A word is short or long while a mapping begins at its slot. All other words are free, or tails,
+ * which may be left over from earlier mappings. If several CPUs unmap an address, only one of
+ * them can replace the first word by a free one, and then owns the slots.
  *
  * An original address of more than 63 - %IO_TLB_SHIFT bits (4 PiB or more) does not fit in the
  * short form: such a mapping has at least two slots.
@@ -50,8 +47,8 @@ static_assert(SWIOTLB_MAX_SLOTS - 1 < SWIOTLB_RECORD_NSLOTS_MASK);
 static_assert(SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT <= SWIOTLB_RECORD_BYTES_MASK);
 
 /*
- * An unpacked mapping record. @head is the index of the first slot in the pool, padding included;
- * @word is the first word of the record. The other members are as in &struct swiotlb_request.
+ * An unpacked record. @head is the index of the mapping's first slot, which may be padding; @word
+ * is the first word of the record. The other members are as in &struct swiotlb_request.
  */
 struct swiotlb_mapping {
 	phys_addr_t orig_addr;
@@ -62,7 +59,6 @@ struct swiotlb_mapping {
 	u64 word;
 };
 
-/* Does the address have too many bits for a short record? */
 static inline bool swiotlb_addr_is_long(phys_addr_t addr)
 {
 	return (u64)addr >> (63 - IO_TLB_SHIFT);
@@ -129,7 +125,7 @@ static inline bool swiotlb_record_read(const atomic64_t *record, struct swiotlb_
 	return tail >= SWIOTLB_RECORD_TAIL && tail < SWIOTLB_RECORD_FREE;
 }
 
-/* End a mapping. On %true the caller owns its slots, on %false another caller has ended it. */
+/* End a mapping. Returns %true if the caller now owns the slots, %false if it lost a race. */
 static inline bool swiotlb_record_take(atomic64_t *record, u64 word)
 {
 	s64 old = word;

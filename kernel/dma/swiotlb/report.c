@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Count and trace maps that fail, and log them at a limited rate.
- */
+/* Count and trace maps that fail, and log them at a limited rate. */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
@@ -19,13 +17,13 @@ static const char *const swiotlb_causes[] = {
 /**
  * swiotlb_failed() - count and trace a map that fails
  * @dev:	Device.
- * @cause:	Why it fails. MISALIGNED: no address satisfies both the alignment and the boundary.
- * @bytes:	Size that was wanted.
+ * @cause:	Reason. MISALIGNED: no address satisfies both the alignment and the boundary.
+ * @bytes:	Requested size.
  * @attrs:	DMA attributes.
  *
  * Context: Any.
- * Return: %true if the caller should log the failure. The rate is limited for each cause, and
- * with %DMA_ATTR_NO_WARN nothing is logged.
+ * Return: %true if the caller should log the failure: the rate is limited for each cause, and
+ * %DMA_ATTR_NO_WARN suppresses messages.
  */
 bool swiotlb_failed(struct device *dev, enum swiotlb_event cause, size_t bytes, unsigned long attrs)
 {
@@ -44,7 +42,7 @@ bool swiotlb_failed(struct device *dev, enum swiotlb_event cause, size_t bytes, 
 }
 
 /*
- * Count the slots of pools that the device can use, for messages only. Those in magazines count
+ * Count the slots of pools that the device can use, for messages only. Slots in magazines count
  * as in use, but the magazines of a crowded allocator are almost empty.
  */
 static void swiotlb_count_slots(const struct swiotlb_mem *mem, enum swiotlb_reach reach,
@@ -80,7 +78,7 @@ static bool swiotlb_limit_prevents(struct swiotlb_mem *widest, struct device *de
  * @reach:	Pools that the device can use.
  * @attrs:	DMA attributes.
  *
- * The message begins with the same words in all cases, since log monitors search for these.
+ * The message always begins with the same words, since log monitors search for them.
  *
  * Context: Any.
  */

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Maps that fail, and errors of drivers.
- */
 #ifndef _KERNEL_DMA_SWIOTLB_REPORT_H
 #define _KERNEL_DMA_SWIOTLB_REPORT_H
 
@@ -13,9 +10,9 @@ void swiotlb_failed_full(struct device *dev, const struct swiotlb_request *req,
 			 enum swiotlb_reach reach, unsigned long attrs);
 
 /*
- * Report an address that a driver has not mapped; @fmt has one %pa for it. No memory is corrupted,
- * so WARN, which may panic, only with CONFIG_DMA_API_DEBUG. The macro copies the address, so that
- * the caller can keep its own in a register.
+ * Report an address that a driver has not mapped; @fmt has one %pa for it. WARN, which may panic,
+ * is used only with CONFIG_DMA_API_DEBUG, since no memory is corrupted. The address is copied, so
+ * that the caller can keep its variable in a register.
  */
 #define swiotlb_driver_error(dev, fmt, addr)				\
 do {									\

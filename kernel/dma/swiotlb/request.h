@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The mapping that a caller asks for, in slots.
- */
 #ifndef _KERNEL_DMA_SWIOTLB_REQUEST_H
 #define _KERNEL_DMA_SWIOTLB_REQUEST_H
 
 #include "slots.h"
 
-/* Original address of coherent memory, which has no original and is never copied. */
+/* @orig_addr of coherent memory, which is never copied */
 #define SWIOTLB_NO_ORIG_ADDR	((phys_addr_t)-1)
 
 /**
  * struct swiotlb_request - a mapping that a caller asks for
  * @orig_addr:	Physical address of the original buffer, or %SWIOTLB_NO_ORIG_ADDR.
  * @bytes:	Size of the buffer.
- * @offset:	Offset of the data in the first slot that holds data, in bytes.
- * @pad_slots:	Slots before the first slot that holds data, for alignment.
+ * @offset:	Offset of the data in the first slot with data, in bytes.
+ * @pad_slots:	Slots before the first slot with data, for alignment.
  * @nslots:	Length of the run: padding, @offset and the buffer, rounded up.
- * @align_mask:	2^n - 1. These bits of the DMA address of the first slot, in slots, must
- *		equal @align.
+ * @align_mask:	2^n - 1. Bits of the DMA address of the first slot, in slots, that must equal
+ *		@align.
  * @align:	See @align_mask.
  * @boundary_mask: Segment boundary in slots, 2^n - 1.
  */
@@ -44,14 +41,13 @@ static inline bool swiotlb_request_fits(const struct swiotlb_request *req, unsig
 
 /*
  * Can a pool of any size have room for the request? @align is the lowest aligned position in a
- * segment. If a run from there crosses the boundary, so do all others.
+ * segment. If a run from there crosses the boundary, all others do.
  */
 static inline bool swiotlb_request_possible(const struct swiotlb_request *req)
 {
 	return swiotlb_request_fits(req, req->align);
 }
 
-/* Has the request more than %SWIOTLB_MAX_SLOTS slots? Then it needs a large pool. */
 static inline bool swiotlb_request_is_large(const struct swiotlb_request *req)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && unlikely(req->nslots > SWIOTLB_MAX_SLOTS);
@@ -62,7 +58,7 @@ static inline unsigned int swiotlb_nslots(u64 bytes)
 	return DIV_ROUND_UP_ULL(bytes, IO_TLB_SIZE);
 }
 
-/* KiB for messages and debugfs: the size of a pool in bytes may exceed 32 bits. */
+/* Messages and debugfs show KiB: the size of a pool in bytes may exceed 32 bits. */
 static inline unsigned long swiotlb_kib(unsigned long nslots)
 {
 	return nslots << (IO_TLB_SHIFT - 10);

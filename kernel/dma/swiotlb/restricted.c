@@ -32,12 +32,12 @@ void swiotlb_free_from_pool(struct device *dev, phys_addr_t tlb_addr, struct io_
 /**
  * swiotlb_alloc() - allocate pages of a device's restricted pool
  * @dev:	Device.
- * @size:	Bytes. The alignment is this size, rounded up to a power of two, at least a page.
+ * @size:	Bytes. The pages are aligned to this size, rounded up to 2^n pages.
  * @attrs:	__DMA_ATTR_ALLOC_CC_SHARED for decrypted memory.
  *
  * Context: Any.
- * Return: The first page, or %NULL if the pool is full, the request can never fit, or @attrs and
- * the pool differ in encryption. A failure is reported as by swiotlb_tbl_map_single().
+ * Return: The first page; %NULL if the pool is full, the request can never fit, or the encryption
+ * of the pool differs from @attrs. A failure is reported as by swiotlb_tbl_map_single().
  */
 struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 {
@@ -74,7 +74,7 @@ struct page *swiotlb_alloc(struct device *dev, size_t size, unsigned long attrs)
 		return NULL;
 	}
 
-	/* The DMA address is page-aligned, but the bus offset may be no multiple of a page. */
+	/* The DMA address is page-aligned, but the bus offset may not be a multiple of a page. */
 	if (!PAGE_ALIGNED(tlb_addr)) {
 		swiotlb_failed(dev, SWIOTLB_MISALIGNED, size, DMA_ATTR_NO_WARN);
 		dev_WARN_ONCE(dev, 1, "Cannot allocate pages from non page-aligned swiotlb addr 0x%pa.\n",
@@ -108,9 +108,9 @@ bool swiotlb_free(struct device *dev, struct page *page, size_t size)
 }
 
 /*
- * Use areas of 1 MiB or more if the pool, and so each area, begins on a multiple of the largest
- * mapping. Coherent memory is aligned to its size, and never crosses such a multiple, so no room
- * is lost at the ends of areas. Otherwise use one area.
+ * Use several areas, of 1 MiB or more, only if the pool, and so each area, begins on a multiple of
+ * the largest mapping. Coherent memory is aligned to its size, and never crosses such a multiple,
+ * so no room is lost at the ends of areas.
  */
 static unsigned int swiotlb_rmem_nareas(phys_addr_t start, unsigned long nslots)
 {
@@ -174,7 +174,7 @@ static int swiotlb_rmem_device_init(struct reserved_mem *rmem, struct device *de
 		return -EINVAL;
 	}
 
-	/* Devices may share the range, and probe at the same time: the first makes the pool. */
+	/* Devices may share the range, and probe at the same time. */
 	guard(mutex)(&swiotlb_rmem_lock);
 	ret = rmem->priv ? 0 : swiotlb_rmem_create(rmem, dev);
 	if (ret)
@@ -190,7 +190,7 @@ static void swiotlb_rmem_device_release(struct reserved_mem *rmem, struct device
 	dev->dma_io_tlb_mem = &swiotlb_default_mem.pub;
 }
 
-/* Properties of memory that others may use, or that the kernel does not map. */
+/* Properties of memory that has other users, or that the kernel does not map */
 static const char * const swiotlb_rmem_excluded[] __initconst = {
 	"reusable", "no-map", "linux,cma-default", "linux,dma-default",
 };

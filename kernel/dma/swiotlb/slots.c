@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Slots of one area: find, claim and release a run.
- */
+/* Slots of one area: find, claim and release a run. */
 
 #include "slots.h"
 
@@ -10,9 +8,7 @@
  *
  * A search takes the lowest run that fits. This packs the area, and often reuses buffers that
  * are still in a cache. To skip words without room, each area has a hint for each order o up to
- * %SWIOTLB_MAX_HINT_ORDER, a lower bound::
- *
- *	no free, naturally aligned block of 2^o slots begins below hint[o]
+ * %SWIOTLB_MAX_HINT_ORDER: no free, naturally aligned block of 2^o slots begins below hint[o].
  *
  * Claiming slots raises the hints, releasing slots lowers them, and a search for a block sets the
  * hint of its order. Drivers mostly map 1, 2, 4 or 8 slots: these take an aligned block if
@@ -50,7 +46,7 @@ static unsigned int swiotlb_slots_find_block(struct swiotlb_slots *slots, unsign
 	return slots->hint[order];
 }
 
-/* If a run at @index crosses a boundary, return the first slot after the boundary, else @index. */
+/* Return @index, or the first slot after the boundary that a run at @index crosses. */
 static unsigned int swiotlb_fit_skip(const struct swiotlb_fit *fit, unsigned int index)
 {
 	unsigned long behind;
@@ -64,7 +60,6 @@ static unsigned int swiotlb_fit_skip(const struct swiotlb_fit *fit, unsigned int
 	return index;
 }
 
-/* Find the lowest run at or after @index that fits. */
 static unsigned int swiotlb_slots_scan(const struct swiotlb_slots *slots,
 				       const struct swiotlb_fit *fit, unsigned int index)
 {
@@ -178,11 +173,11 @@ static void swiotlb_slots_raise_longest(struct swiotlb_slots *slots,
 /**
  * swiotlb_slots_release() - free a run
  * @slots:	Slots of one area.
- * @index:	First slot of a run that was claimed.
- * @nslots:	Length of that run.
+ * @index:	First slot of the run.
+ * @nslots:	Length of the run.
  *
  * Context: The area's lock is held.
- * Return: %false if no run begins at @index. Then nothing is changed.
+ * Return: %false if no run begins at @index.
  */
 bool swiotlb_slots_release(struct swiotlb_slots *slots, unsigned int index, unsigned int nslots)
 {

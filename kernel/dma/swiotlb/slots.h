@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Slots of one area: two bitmaps, and hints about them.
- */
 #ifndef _KERNEL_DMA_SWIOTLB_SLOTS_H
 #define _KERNEL_DMA_SWIOTLB_SLOTS_H
 
 #include "internal.h"
 
-/* Slots of the largest mapping outside large pools. Only the last area may have fewer. */
+/* Slots of the largest mapping outside large pools. Only the last area may be smaller. */
 #define SWIOTLB_MAX_SLOTS	IO_TLB_SEGSIZE
 #define SWIOTLB_NO_SLOT		UINT_MAX
 /* Hints are kept for blocks of 1, 2, 4 and 8 slots (16 KiB). */
 #define SWIOTLB_MAX_HINT_ORDER	3
 #define SWIOTLB_NO_BOUNDARY	ULONG_MAX
-/* The segment boundary of the device, and @segment_mask of the pool. */
+/* The segment boundary of the device, and @segment_mask of the pool */
 #define SWIOTLB_NR_BOUNDARIES	2
 
 /**
@@ -59,7 +56,7 @@ struct swiotlb_fit {
 	struct swiotlb_boundary boundary[SWIOTLB_NR_BOUNDARIES];
 };
 
-/* May the area have a free run of @nslots? An estimate unless the area's lock is held. */
+/* An estimate unless the area's lock is held */
 static inline bool swiotlb_slots_may_fit(const struct swiotlb_slots *slots, unsigned int nslots)
 {
 	return nslots <= slots->nslots - READ_ONCE(slots->nused) &&

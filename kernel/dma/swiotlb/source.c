@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Sources of memory for pools made at run time.
- */
+/* Sources of memory for pools made at run time. */
 
 #define pr_fmt(fmt) "software IO TLB: " fmt
 
@@ -11,7 +9,7 @@ static struct page *swiotlb_cma_take(const struct swiotlb_pages *pages)
 {
 	struct cma *cma = dev_get_cma_area(NULL);
 
-	/* Do not migrate pages if the whole area is above the limit. */
+	/* Do not migrate pages if the whole area lies above the limit. */
 	if (!cma || !cma_intersects(cma, 0, min_t(u64, pages->last, ULONG_MAX)))
 		return NULL;
 	/* Align to 2 MiB, so that large pages of the linear mapping and of the host stay whole. */
@@ -72,9 +70,9 @@ static void swiotlb_pages_put(const struct swiotlb_pages *pages, struct page *pa
 }
 
 /*
- * Begin with the smallest zone that contains all pages up to the limit. If it also contains
- * pages above, and one was found, try the next smaller zone. The copy needs memory in the
- * linear mapping: a CMA area may be in high memory.
+ * Begin with the smallest zone that contains all pages up to the limit. If the allocated pages lie
+ * above the limit, try the next smaller zone. Do not use a CMA area in high memory: the CPU copies
+ * through the linear mapping.
  */
 static struct page *swiotlb_pages_below(const struct swiotlb_pages *pages)
 {
@@ -95,9 +93,9 @@ static struct page *swiotlb_pages_below(const struct swiotlb_pages *pages)
 }
 
 /*
- * Use CMA last, since displays, cameras and coherent allocations need it more. Except for the
- * page allocator, all sources migrate pages, which waits for I/O on these pages. CMA holds a
- * lock meanwhile, so even a caller that migrates nothing may wait for that I/O.
+ * Use CMA last: displays, cameras and coherent allocations need it more. All sources except the
+ * page allocator migrate pages, which waits for I/O on these pages. CMA holds a lock meanwhile,
+ * so even a caller that migrates nothing may wait for that I/O.
  */
 static struct page *swiotlb_pages_find(struct swiotlb_pages *pages)
 {
@@ -137,8 +135,8 @@ static int swiotlb_pages_alloc_atomic(struct swiotlb_pages *pages)
  * comes from the atomic coherent pools.
  *
  * Context: As for @pages->gfp.
- * Return: 0; -ENOMEM; -EIO if memory could not be decrypted; or -ENOTRECOVERABLE if it
- * could then not be encrypted again, and is lost.
+ * Return: 0; -ENOMEM; -EIO if decryption failed; or -ENOTRECOVERABLE if decryption failed, and
+ * the memory is lost because it could not be encrypted again.
  */
 int swiotlb_pages_alloc(struct swiotlb_pages *pages)
 {
@@ -156,7 +154,7 @@ int swiotlb_pages_alloc(struct swiotlb_pages *pages)
 	pages->vaddr = phys_to_virt(pages->start);
 	if (!swiotlb_pages_prepare(pages->vaddr, pages->bytes, pages->shared))
 		return 0;
-	/* Some of the pages may be decrypted: encrypt all of them again. */
+	/* Some of the pages may be decrypted: free them like decrypted memory. */
 	return swiotlb_pages_free(pages) ? -EIO : -ENOTRECOVERABLE;
 }
 
@@ -165,8 +163,8 @@ int swiotlb_pages_alloc(struct swiotlb_pages *pages)
  * @pages:	The memory, from swiotlb_pages_alloc().
  *
  * Context: Process context if @pages->shared.
- * Return: %false if the pages cannot be encrypted again. They are not freed, since they must
- * not be used for anything else, and the loss is logged.
+ * Return: %false if the pages cannot be encrypted again. Then they are not freed, since nothing
+ * else may use them.
  */
 bool swiotlb_pages_free(const struct swiotlb_pages *pages)
 {

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Statistics of an allocator, and their files in debugfs.
- */
+/* Statistics of an allocator, and their files in debugfs. */
 
 #include "param.h"
 #include "stats.h"
 
 DEFINE_STATIC_KEY_FALSE(swiotlb_track_hiwater);
 
-/* Before the first map: a mapping that @total_used misses would be subtracted later. */
+/* This runs before the first map: unmaps must not subtract slots that were not added. */
 static int __init swiotlb_hiwater_init(void)
 {
 	if (swiotlb_param.track_hiwater)
@@ -33,7 +31,7 @@ static void swiotlb_track_peak(atomic_long_t *count, atomic_long_t *most, long n
  * @dev:	Device, which may have no statistics.
  * @nslots:	Slots that were mapped; negative if they were unmapped.
  *
- * The sum of per-CPU peaks would exceed the real peak. The slots of a wider allocator count in
+ * The sum of per-CPU peaks would exceed the real peak. Slots of the wider allocator count in
  * the narrower one, which has the files in debugfs.
  *
  * Context: Any.
@@ -66,7 +64,7 @@ int swiotlb_stat_reset_peak(void *data, u64 val)
 	return 0;
 }
 
-/* Counts of mappings would tell one user about the I/O of another. */
+/* Only root can read counts of mappings, which tell one user about the I/O of another. */
 const struct swiotlb_event_info swiotlb_event_infos[] = {
 	[SWIOTLB_GROWN] = { "grown", 0444 },
 	[SWIOTLB_GROW_FAILED] = { "grow_failed", 0444 },
@@ -90,7 +88,7 @@ const struct swiotlb_event_info swiotlb_event_infos[] = {
 
 static_assert(ARRAY_SIZE(swiotlb_event_infos) == SWIOTLB_NR_EVENTS);
 
-/* A file with a number: the sum of @slots over @mem, an allocator and the wider one. */
+/* A file with the sum of @slots over @mem, an allocator and the wider one */
 #define SWIOTLB_SUM_FILE(name, set, slots)				\
 static int swiotlb_##name##_get(void *data, u64 *val)			\
 {									\
@@ -158,7 +156,7 @@ static void swiotlb_debugfs_files(struct swiotlb_mem *mem)
 	debugfs_create_file("io_tlb_used", 0400, dir, mem, &swiotlb_used_fops);
 	debugfs_create_file("pools", 0400, dir, mem, &swiotlb_pools_fops);
 	debugfs_create_file("events", 0400, dir, mem, &swiotlb_events_fops);
-	/* Without track_hiwater the file would read 0, as if that had been measured. */
+	/* Without track_hiwater, the file would always read 0. */
 	if (static_branch_unlikely(&swiotlb_track_hiwater))
 		debugfs_create_file("io_tlb_used_hiwater", 0600, dir, mem, &swiotlb_peak_fops);
 	if (IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))
@@ -179,7 +177,7 @@ void swiotlb_debugfs_add(struct swiotlb_mem *mem, const char *name)
 	swiotlb_debugfs_files(mem);
 }
 
-/* This runs early, since built-in drivers add restricted pools to this directory. */
+/* This runs early: restricted pools of built-in drivers add their directories here. */
 static int __init swiotlb_debugfs_dir_init(void)
 {
 	swiotlb_default_mem.debugfs = debugfs_create_dir("swiotlb", NULL);
@@ -187,7 +185,7 @@ static int __init swiotlb_debugfs_dir_init(void)
 }
 postcore_initcall(swiotlb_debugfs_dir_init);
 
-/* This runs late, since an architecture may free the boot pool before. */
+/* This runs late: an architecture may free the boot pool during boot. */
 static int __init swiotlb_debugfs_init(void)
 {
 	if (swiotlb_default_mem.pub.nslabs)

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Statistics of an allocator.
- */
 #ifndef _KERNEL_DMA_SWIOTLB_STATS_H
 #define _KERNEL_DMA_SWIOTLB_STATS_H
 
 #include "mem.h"
 
-/* An event: the name of its counter, and the mode of its file in sysfs. */
+/* Name of the counter of an event, and mode of its file in sysfs */
 struct swiotlb_event_info {
 	const char *name;
 	umode_t mode;
@@ -17,7 +14,7 @@ extern const struct swiotlb_event_info swiotlb_event_infos[];
 
 int swiotlb_stat_reset_peak(void *data, u64 val);
 
-/* Node that a pool is on; %NUMA_NO_NODE for a restricted pool without &struct page. */
+/* A restricted pool may have no &struct page, and so no node. */
 static inline int swiotlb_pool_nid(const struct io_tlb_pool *pool)
 {
 	unsigned long pfn = PHYS_PFN(pool->start);

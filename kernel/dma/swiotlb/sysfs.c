@@ -1,33 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Statistics of allocators, in /sys/kernel/mm/swiotlb, and of devices.
- */
+/* Statistics of allocators, in /sys/kernel/mm/swiotlb, and of devices. */
 
 #include "stats.h"
 
 /**
  * DOC: Files in sysfs
  *
- * These have a directory: the allocators low and any, each restricted pool, and each own
- * allocator until its device is released. The parent is /sys/kernel/mm, where cma/ and
- * hugepages/ also show memory that is set aside. Sizes are in bytes.
+ * The allocators low and any, each restricted pool, and each own allocator have a directory below
+ * /sys/kernel/mm, like cma/ and hugepages/. Pools have none, since the worker would have to create
+ * and remove it; debugfs has a line for each pool.
  *
- * All pools of an allocator have the same reach and the same encryption, so the directory has
- * one file for each of these. Pools may be on different nodes, so one file has the bytes on each
- * node. There is no directory for each pool, since the worker would have to create and remove
- * it; debugfs has a line for each pool.
+ * Every user can read how much memory there is. Only root can read addresses, and counts of
+ * mappings and bytes, which tell one user about the I/O of another.
  *
- * Every user can read how much memory there is. Only root can read counts of mappings and
- * of bytes, which tell one user about the I/O of another, and addresses.
- *
- * With track_hiwater, each device that has a DMA mask also has a directory. Its numbers are exact,
- * so all CPUs that map for the device write to them. They are allocated when the device is added,
- * before its driver can map, and freed when the device is released. A device may be removed with
- * mappings in flight: its driver keeps a reference until it has unmapped them. The release logs
- * mappings that are left. Without track_hiwater, maps and unmaps do nothing for this.
+ * With track_hiwater, each device that has a DMA mask also has a directory. Its numbers are
+ * allocated when the device is added, before its driver can map, and freed when the device is
+ * released, since a device may be removed with mappings in flight. The release logs mappings that
+ * are left.
  */
 
-/* Directory of an allocator. */
+/* Directory of an allocator */
 struct swiotlb_dir {
 	struct kobject kobj;
 	struct swiotlb_mem *mem;
@@ -47,7 +39,6 @@ static ssize_t swiotlb_##name##_show(struct kobject *kobj,			\
 	return sysfs_emit(buf, format "\n", value);				\
 }
 
-/* Show @slots, a number of slots of @mem, in bytes. */
 #define SWIOTLB_SHOW_SLOTS(name, slots)						\
 	SWIOTLB_SHOW(name, "%llu", (u64)(slots) << IO_TLB_SHIFT)
 
@@ -69,7 +60,7 @@ static ssize_t swiotlb_peak_bytes_store(struct kobject *kobj, struct kobj_attrib
 	return swiotlb_stat_reset_peak(swiotlb_kobj_mem(kobj), val) ?: len;
 }
 
-/* Under RCU: any user may read this file, and must not contend for swiotlb_pools_lock. */
+/* Do not take swiotlb_pools_lock: any user may read this file. */
 static ssize_t swiotlb_pools_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	struct swiotlb_mem *mem = swiotlb_kobj_mem(kobj);
@@ -132,15 +123,15 @@ static struct attribute *swiotlb_mem_attrs[] = {
 	NULL
 };
 
-/* The size of an own allocator would tell all users about the I/O of its device. */
+/* The size of an own allocator tells about the I/O of its device: only root can read it. */
 static umode_t swiotlb_attr_mode(const struct swiotlb_mem *mem, const struct attribute *attr)
 {
 	return swiotlb_mem_is_own(mem) ? attr->mode & 0600 : attr->mode;
 }
 
 /*
- * Hide a file that would always read 0, as if that had been measured, and the last address if
- * only the platform knows the reach. The narrower allocator has the peak of both.
+ * Hide files that would always read 0, and the last address if only the platform knows the reach.
+ * The narrower allocator has the peak of both.
  */
 static umode_t swiotlb_mem_attr_mode(struct kobject *kobj, struct attribute *attr, int n)
 {
@@ -172,7 +163,7 @@ static ssize_t swiotlb_event_show(struct kobject *kobj, struct kobj_attribute *a
 	return sysfs_emit(buf, "%ld\n", atomic_long_read(&mem->events[attr - swiotlb_events]));
 }
 
-/* Hide what is counted for the common allocator: maps, and lost memory. */
+/* Hide events that are counted in the common allocator only: maps, and lost memory. */
 static umode_t swiotlb_event_mode(struct kobject *kobj, struct attribute *attr, int n)
 {
 	if (swiotlb_mem_is_own(swiotlb_kobj_mem(kobj)) &&
@@ -212,7 +203,7 @@ static struct kobject *swiotlb_kobj;
  * @name:	Name of the directory.
  *
  * Context: Process context, after swiotlb_sysfs_dir_init().
- * Return: The directory, or %NULL. The allocator also works without it.
+ * Return: The directory, or %NULL if it cannot be created.
  */
 struct kobject *swiotlb_sysfs_add(struct swiotlb_mem *mem, const char *name)
 {
@@ -240,7 +231,7 @@ void swiotlb_sysfs_del(struct kobject *kobj)
 	kobject_put(kobj);
 }
 
-/* Before the device tree creates devices: their restricted pools have directories, too. */
+/* This runs before the device tree creates devices, whose restricted pools add directories. */
 static int __init swiotlb_sysfs_dir_init(void)
 {
 	unsigned int i;
@@ -256,7 +247,7 @@ static int __init swiotlb_sysfs_dir_init(void)
 }
 arch_initcall(swiotlb_sysfs_dir_init);
 
-/* This runs late, since an architecture may free the boot pool before. */
+/* This runs late: an architecture may free the boot pool during boot. */
 static int __init swiotlb_sysfs_init(void)
 {
 	if (!swiotlb_default_mem.pub.nslabs)
@@ -268,7 +259,7 @@ static int __init swiotlb_sysfs_init(void)
 }
 late_initcall(swiotlb_sysfs_init);
 
-/* A mapping from before the device was added counts only when it is unmapped: show at least 0. */
+/* A mapping made before the device was added is only subtracted: show at least 0. */
 #define SWIOTLB_DEV_SHOW(name, counter, shift)					\
 static ssize_t swiotlb_dev_##name##_show(struct device *dev,			\
 					 struct device_attribute *attr, char *buf) \
@@ -314,9 +305,7 @@ static const struct attribute_group swiotlb_dev_group = {
 
 /**
  * swiotlb_dev_add() - keep statistics of a device, with track_hiwater
- * @dev:	Device that is being added.
- *
- * If this fails, the device works without statistics.
+ * @dev:	Device that is being added. If this fails, it works without statistics.
  *
  * Context: Process context.
  */

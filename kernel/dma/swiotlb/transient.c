@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Transient pools: made by a map, for one mapping, when no other pool has room.
- */
+/* Transient pools: a map makes a pool for one mapping if no other pool has room. */
 
 #include "mem.h"
 #include "pages.h"
 
 /*
- * Maximum number of slots of memory from the atomic coherent pools, for maps that cannot sleep
- * and need decrypted memory. Drivers need the atomic pools, too, which never shrink.
+ * Maximum number of slots from the atomic coherent pools, for maps that need decrypted memory and
+ * cannot sleep. Leave the rest of the atomic pools to drivers. Atomic pools never shrink.
  */
 #define SWIOTLB_ATOMIC_SLOTS	(SZ_1M >> IO_TLB_SHIFT)
 
@@ -19,7 +17,6 @@ static void swiotlb_transient_count(struct swiotlb_mem *mem, long nslots, bool a
 		atomic_long_add(nslots, &mem->growth.atomic);
 }
 
-/* The memory of the pool counts towards the limit until it has been freed. */
 static void swiotlb_transient_free_work(struct work_struct *work)
 {
 	struct io_tlb_pool *pool = container_of(to_rcu_work(work), struct io_tlb_pool, free_work);
@@ -32,7 +29,7 @@ static void swiotlb_transient_free_work(struct work_struct *work)
 	swiotlb_mem_made_room(mem);
 }
 
-/* Free the pool after a grace period: readers of the hash table may still use it. */
+/* Wait for a grace period: readers of the hash table may still use the pool. */
 static void swiotlb_transient_free(struct io_tlb_pool *pool)
 {
 	INIT_RCU_WORK(&pool->free_work, swiotlb_transient_free_work);
@@ -63,7 +60,7 @@ static struct io_tlb_pool *swiotlb_transient_create(struct swiotlb_mem *mem, str
 	};
 	struct io_tlb_pool *pool = ERR_PTR(-ENOSPC);
 
-	/* Other CPUs may have used the room meanwhile: count first, then check again. */
+	/* Other CPUs may use the same room at once: count first, then check again. */
 	swiotlb_transient_count(mem, nslots, atomic);
 	if (swiotlb_transient_has_room(mem, 0, atomic))
 		pool = swiotlb_pool_create(mem, &pages, 1);
@@ -93,7 +90,7 @@ phys_addr_t swiotlb_transient_map(struct swiotlb_mem *mem, struct device *dev,
 				  struct io_tlb_pool **pool)
 {
 	bool atomic = mem->pub.cc_shared && !gfpflags_allow_blocking(gfp);
-	/* A pool is aligned to its size, so the size must not be less than the alignment. */
+	/* Memory is aligned to its size, so the size must not be less than the alignment. */
 	unsigned long nslots = max(swiotlb_own_nslots(dev, req), req->align_mask + 1UL);
 	phys_addr_t tlb_addr = SWIOTLB_MAP_FULL;
 	struct io_tlb_pool *new = ERR_PTR(-ENOSPC);

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Maps that find no buffer in a magazine: search areas, wait if the caller can sleep, or make a
- * transient pool.
- */
+/* Maps that find no buffer in a magazine: search areas, wait, or make a transient pool. */
 
 #include "large.h"
 #include "wait.h"
@@ -12,10 +9,10 @@
  *
  * A map with %DMA_ATTR_MAY_SLEEP that finds no room waits once, for a bounded time. Then it
  * searches again, makes a transient pool, or fails. So the wait ends even if the driver itself
- * holds all buffers. Each entry of a scatterlist is a map: after a timeout, the task does not
- * wait again for the same time, unless a task with the same hash has timed out since then. Such
- * a task does not overtake waiters: while there are any, its maps try only a transient pool, or
- * the device's own allocator.
+ * holds all buffers. Since each entry of a scatterlist is a map, a task whose wait has timed out
+ * does not wait again for the same time, unless another task with the same hash times out
+ * meanwhile. While other callers wait, the maps of this task do not overtake them, but try only a
+ * transient pool, or the device's own allocator.
  *
  * Callers wait in order of arrival. An allocator and its wider allocator share a queue. Only the
  * first caller in the queue searches. If the queue is not empty, a map that may sleep is queued
@@ -27,22 +24,19 @@
  * another queue, until the limit allows another pool, or a large mapping ends.
  *
  * While callers wait for slots, the allocator is crowded: an unmap frees the buffer to its area,
- * and wakes the first caller. If no caller waits, an unmap only reads @crowded a second time, in
- * a cache line that maps do not write.
- *
- * No wake-up is lost: see [11] in "Barriers". The search may miss a buffer that is moved
- * meanwhile, so code that moves buffers for other reasons (a drain, a refill) wakes it, too.
+ * and wakes the first caller. No wake-up is lost: see [11] in "Barriers". The search may miss a
+ * buffer that is moved meanwhile, so drains and refills by other callers also wake the waiter.
  */
 
-/* Longest time that a caller waits for room, in jiffies. */
+/* Longest time that a caller waits for room, in jiffies */
 #define SWIOTLB_WAIT		(5 * HZ)
 
-/* The caller makes its transient pool itself: a worker would not inherit memalloc_noio_save(). */
+/* The task allocates its transient pool itself: a worker would ignore its memalloc_noio_save(). */
 #define SWIOTLB_WAIT_GFP	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY)
 
 /*
- * Map from an allocator, or from the narrower one. A wider allocator in reach comes first, to
- * save low memory for devices that need it. If there is no room, ask for another pool.
+ * Search the wider allocator first if it is in reach, to save low memory for devices that need
+ * it. If there is no room, ask for another pool.
  */
 static phys_addr_t swiotlb_search_mem(struct swiotlb_mem *mem, struct device *dev,
 				      const struct swiotlb_request *req, enum swiotlb_reach reach,
@@ -70,7 +64,7 @@ static phys_addr_t swiotlb_search_mem(struct swiotlb_mem *mem, struct device *de
 	return SWIOTLB_MAP_FULL;
 }
 
-/* The device's own allocator. %NULL if there is none, or if a new mask no longer reaches it. */
+/* Returns %NULL if the device has no own allocator, or no longer reaches it with a new mask. */
 static struct swiotlb_mem *swiotlb_dev_own(struct device *dev)
 {
 	struct io_tlb_mem *pub = READ_ONCE(dev->dma_io_tlb_mem);
@@ -81,7 +75,7 @@ static struct swiotlb_mem *swiotlb_dev_own(struct device *dev)
 	return to_swiotlb_mem(pub);
 }
 
-/* Has a map of this size or less just found no room? A hint: slots freed meanwhile are missed. */
+/* Has a map of this size or less just found no room? Slots freed since then may be missed. */
 static bool swiotlb_own_is_full(struct swiotlb_mem *own, const struct swiotlb_request *req)
 {
 	unsigned int full = READ_ONCE(own->full);
@@ -89,7 +83,7 @@ static bool swiotlb_own_is_full(struct swiotlb_mem *own, const struct swiotlb_re
 	return full && req->nslots >= full && swiotlb_cache_is_crowded(&own->cache);
 }
 
-/* Map from the device's own allocator, if there is one with room, or else from the common one. */
+/* Search the device's own allocator first, if there is one, then the common one. */
 static phys_addr_t swiotlb_search(struct swiotlb_mem *mem, struct device *dev,
 				  const struct swiotlb_request *req, enum swiotlb_reach reach,
 				  bool waits, struct io_tlb_pool **pool)
@@ -138,7 +132,7 @@ phys_addr_t swiotlb_map_atomic(struct swiotlb_mem *mem, struct device *dev,
 	return tlb_addr;
 }
 
-/* Do free slots not help the map? Then the caller waits until the limit allows another pool. */
+/* Free slots do not help such a map: its caller waits until the limit allows another pool. */
 static bool swiotlb_wait_is_for_limit(const struct swiotlb_request *req, enum swiotlb_reach reach)
 {
 	return swiotlb_request_is_large(req) || reach == SWIOTLB_REACH_NONE;
@@ -164,8 +158,8 @@ static void swiotlb_wait_begin(struct swiotlb_mem *mem, struct swiotlb_queue *qu
 }
 
 /*
- * Which allocator may the waiter search: @mem, only the device's own, or %NULL for none? Room that
- * is made after this call wakes it again.
+ * Returns the allocator that the waiter may search: @mem, only the device's own, or %NULL for
+ * none. Room that is made after this call completes @room again.
  */
 static struct swiotlb_mem *swiotlb_wait_turn(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
 					     struct device *dev, struct swiotlb_waiter *waiter)
@@ -181,7 +175,7 @@ static struct swiotlb_mem *swiotlb_wait_turn(struct swiotlb_mem *mem, struct swi
 	return NULL;
 }
 
-/* Remove a waiter, and wake the next: room may be left, or room that was too small for this. */
+/* Wake the next waiter: there may be room that this one has left, or that was too small for it. */
 static void swiotlb_wait_end(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
 			     struct swiotlb_waiter *waiter)
 {
@@ -211,7 +205,7 @@ static struct swiotlb_timeout *swiotlb_wait_timeout(struct swiotlb_mem *mem)
 	return &mem->timeouts[hash_ptr(current, SWIOTLB_TASK_BITS)];
 }
 
-/* If two tasks with the same hash write at once, @until is about the same for both. */
+/* If two tasks with the same hash write at once, their @until is about the same. */
 static void swiotlb_wait_time_out(struct swiotlb_mem *mem)
 {
 	struct swiotlb_timeout *timeout = swiotlb_wait_timeout(mem);
@@ -221,7 +215,7 @@ static void swiotlb_wait_time_out(struct swiotlb_mem *mem)
 	swiotlb_count(mem, SWIOTLB_WAIT_TIMED_OUT, 1);
 }
 
-/* Has a wait of this task timed out? Compare with a range: jiffies may have wrapped since then. */
+/* Compare with a range: jiffies may have wrapped since the timeout. */
 static bool swiotlb_wait_is_over(struct swiotlb_mem *mem)
 {
 	struct swiotlb_timeout *timeout = swiotlb_wait_timeout(mem);
@@ -235,7 +229,7 @@ static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
 				    const struct swiotlb_request *req, enum swiotlb_reach reach,
 				    bool waits, struct io_tlb_pool **pool)
 {
-	/* The reason why an earlier try failed may no longer hold. */
+	/* Clear the reason for the failure of an earlier try. */
 	*pool = NULL;
 	if (swiotlb_request_is_large(req))
 		return swiotlb_large_map(mem, dev, req, reach, pool);
@@ -246,8 +240,8 @@ static phys_addr_t swiotlb_wait_try(struct swiotlb_mem *mem, struct device *dev,
 
 /*
  * Can unmaps by other callers make room for the request? They do not make memory contiguous, or
- * areas larger. For a map that waits for the limit, @reason tells if the limit refused the last
- * try. Do not check the limit again: it may allow the pool by now.
+ * areas larger. For a map that waits for the limit, @reason is the error of the last try: do not
+ * check the limit again, since it may allow the pool by now.
  */
 static bool swiotlb_wait_helps(struct swiotlb_mem *mem, const struct swiotlb_request *req,
 			       enum swiotlb_reach reach, const struct io_tlb_pool *reason)
@@ -257,7 +251,7 @@ static bool swiotlb_wait_helps(struct swiotlb_mem *mem, const struct swiotlb_req
 	return swiotlb_growth_is_enabled(mem) || req->nslots <= 1U << mem->boot_pool.area_shift;
 }
 
-/* Wait for room. Returns %SWIOTLB_MAP_FULL if the wait cannot help, times out, or is killed. */
+/* Returns %SWIOTLB_MAP_FULL if the wait cannot help, times out, or the task is killed. */
 static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *queue,
 				struct device *dev, const struct swiotlb_request *req,
 				enum swiotlb_reach reach, struct io_tlb_pool **pool)
@@ -284,7 +278,7 @@ static phys_addr_t swiotlb_wait(struct swiotlb_mem *mem, struct swiotlb_queue *q
 		gave_up = time_after_eq(jiffies, end);
 		if (gave_up)
 			break;
-		/* Each unmap wakes the waiter: do not search more than once per jiffy. */
+		/* Each unmap may wake the waiter: do not search more than once per jiffy. */
 		if (turn && again)
 			schedule_timeout_killable(1);
 		again = turn;

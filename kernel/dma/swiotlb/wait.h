@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Maps that find no buffer in the magazine of their CPU.
- */
 #ifndef _KERNEL_DMA_SWIOTLB_WAIT_H
 #define _KERNEL_DMA_SWIOTLB_WAIT_H
 

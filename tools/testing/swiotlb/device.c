@@ -307,7 +307,7 @@ long fill_and_drain(struct device *dev, phys_addr_t pool, size_t bytes,
 			CHECK_MSG(!seen[i]++, "slot %zu is given out twice", i);
 	}
 	check_used(n * DIV_ROUND_UP(piece, IO_TLB_SIZE));
-	/* A stride that visits all mappings, in another order than they were mapped */
+	/* Unmap in another order. The stride visits all mappings, unless 7919 divides @n */
 	for (i = 0; i < n; i++)
 		unmap(dev, tlb[n % 7919 ? i * 7919 % n : i], piece,
 		      DMA_TO_DEVICE);

@@ -359,7 +359,7 @@ static unsigned int first_failure(const struct job *jobs, unsigned int n)
 	return i;
 }
 
-/* Returns how many jobs pass. With @stop_early, the first failure ends all: returns 0 */
+/* Returns the number of jobs that pass. With @stop_early, stop at a failure and return 0 */
 static unsigned int run_jobs(struct job *jobs, unsigned int n,
 			     unsigned int parallel, bool verbose, bool stop_early)
 {

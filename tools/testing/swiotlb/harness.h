@@ -31,7 +31,7 @@ struct test {
 		   { #id, test_##id, differs, limit });			\
 	static void test_##id(void)
 #define TEST(id) TEST_FULL(id, NULL, TEST_LIMIT)
-/* The base has the defect that this test checks for */
+/* A test that the base is expected to fail, with the reason */
 #define TEST_BASE_FAILS(id, why) TEST_FULL(id, why, TEST_LIMIT)
 
 extern const char *harness_known_faults;

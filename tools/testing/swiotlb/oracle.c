@@ -4,8 +4,8 @@
  *
  * A case is a seed, which determines the layout of the pool, the devices and a list of
  * operations. The meaning of an operation depends on the state ("unmap the n-th live
- * mapping"), so that any part of a list is a valid list: this is used to shorten a failing
- * list. Each list runs in a separate process.
+ * mapping"), so any part of a list is a valid list, and a failing list can be shortened.
+ * Each list runs in a separate process.
  */
 #include <signal.h>
 #include <sys/mman.h>

@@ -35,7 +35,7 @@ struct sleeper {
 static const struct oracle_case *the_case;
 static const struct reference *the_ref;
 static struct sleeper *sleeper;
-/* When this task may wait again, in any queue, and the time-outs counted so far */
+/* Jiffies from which this task may wait again, in any queue; time-outs counted so far */
 static unsigned long over_until;
 static long timeouts;
 
@@ -253,7 +253,7 @@ void oracle_give_own(struct device *dev, u32 pick)
 		 max(2 * min((long)nslots, limit()), (long)SZ_2M >> IO_TLB_SHIFT));
 }
 
-/* Add a pool to both allocators, so that they have all memory that they never free */
+/* Add a pool to both allocators: their data that is never freed is then allocated */
 static void warm_up(u64 mask)
 {
 	static phys_addr_t tlbs[1024];

@@ -28,7 +28,7 @@ struct oracle_stats oracle_stats;
 static const struct oracle_case *the_case;
 static struct reference ref;
 static struct device *devs[ORACLE_NDEVS];
-/* Stand for devices that have ended, until the driver has unmapped all */
+/* Stand-ins for devices that have ended, while mappings of theirs are left */
 static struct device *ended[ORACLE_NDEVS];
 /* Directories of statistics in debugfs */
 static const char *const mem_names[ORACLE_NMEMS] = { "swiotlb", "first", "second" };
@@ -466,8 +466,8 @@ static void set_path(struct device *dev, unsigned int nr)
 }
 
 /*
- * A device ends, and another one takes its place. The driver has unmapped all before, or
- * unmaps it later: then the memory must stay.
+ * Replace a device. If its driver has not unmapped all mappings before, their memory must
+ * stay until the driver does.
  */
 static void step_device(const struct op *op)
 {
@@ -538,7 +538,7 @@ static void boot_segments(const struct oracle_case *c, const char *arg)
 	shim_initcalls_run();
 }
 
-/* Returns where the boot pool will be: default_swiotlb_base() would stop growth */
+/* Returns the address of the next boot pool: default_swiotlb_base() would stop growth */
 static phys_addr_t next_high_memory(size_t bytes)
 {
 	void *next = memblock_alloc(bytes, PAGE_SIZE);

@@ -7,7 +7,7 @@ OPS ?= 2000000
 SECONDS_EACH ?= 0.5
 JOBS ?= 2
 TEST ?=
-# y: known failures of the base count as failures, and as successes once they are fixed
+# y: a defect of the base that a test knows counts as a failure, until the base is fixed
 FIXED ?=
 SEED ?=
 FAMILY ?=
@@ -185,7 +185,7 @@ basic: $(O)/test_basic
 giveback: $(O)/test_basic
 	$(Q)$(O)/test_basic -v thousand_cycles
 
-# Write what confidential guests share, with both engines, to results/guests.csv
+# Write the memory that confidential guests share, with both engines, to results/guests.csv
 GUESTS := $(TOP)/results/guests.csv
 guests:
 	$(Q)mkdir -p $(dir $(GUESTS)) && \

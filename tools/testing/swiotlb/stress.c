@@ -179,7 +179,7 @@ static void *churn(void *arg)
 	for (i = 0; i < SLOTS_PER_THREAD; i++)
 		if (w->live[i])
 			finish(w, w->live[i]);
-	/* After this no thread passes mappings to others, so the mailbox has the last ones */
+	/* From here on, no thread passes mappings to others: empty the mailbox a last time */
 	pthread_barrier_wait(&all_stopped);
 	empty_mailbox(w);
 	return NULL;
@@ -219,7 +219,7 @@ static void *reclaim(void *arg)
 	return NULL;
 }
 
-/* Memory of other code must not be found in a pool, even if a pool had it before */
+/* No pool must be found for memory of other code, even if the memory was part of a pool */
 static void *neighbour(void *arg)
 {
 	struct rng rng = { 11 };
@@ -490,8 +490,9 @@ STRESS(stress_shrinking_encrypted, .arg = "4608,2", .threads = 12, .pressure = 2
 #ifdef ENGINE_ours
 
 /*
- * Threads that may sleep, and room for one of them: each unmap has to wake the next thread.
- * If a wake-up is lost, no other unmap follows. Magazines keep pages, but not the odd size.
+ * Threads that may sleep, and room for one mapping: each unmap has to wake the next thread.
+ * After a lost wake-up, no other unmap would follow. Two sizes: a page, which magazines
+ * keep, and a page and a slot, which they do not keep.
  */
 #define SLEEPERS 4
 

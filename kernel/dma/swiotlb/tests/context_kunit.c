@@ -9,7 +9,7 @@
 #include "../mem.h"
 #include "fixture.h"
 
-/* Most mappings that are left for another caller to unmap. */
+/* Maximum number of mappings that are left for another caller to unmap. */
 #define SWIOTLB_TEST_SHELF	16
 
 /**

@@ -143,7 +143,7 @@ void swiotlb_test_on_all_cpus(struct kunit *test, bool (*fn)(void *arg),
  * swiotlb_test_enter_irq() - tell lockdep that this is the interrupt handler of a driver
  *
  * With PREEMPT_RT, handlers of drivers run in threads and may take any spinlock. Lockdep
- * knows that of interrupt handlers, but not of timers and of calls from other CPUs.
+ * knows this for interrupt handlers, but not for timers and calls from other CPUs.
  */
 void swiotlb_test_enter_irq(void)
 {

@@ -89,7 +89,7 @@ static const struct swiotlb_test_size swiotlb_sizes[] = {
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(50), SWIOTLB_MIB(66), 2 },
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(50), SWIOTLB_MIB(66) - 1, 0 },
 	{ SWIOTLB_MIB(64), SWIOTLB_MIB(50), SWIOTLB_MIB(32), 0 },
-	/* A cell of a magazine cannot hold the index of a slot beyond 4 GiB. */
+	/* No pool exceeds 4 GiB: a cell of a magazine cannot hold the index of a later slot. */
 	{ SWIOTLB_MIB(8192), SWIOTLB_MIB(8000), SWIOTLB_MIB(100000), 4096 },
 };
 
@@ -613,8 +613,8 @@ static void swiotlb_growth_lost_test(struct kunit *test)
 /* -------------------------------------------------------------- wider --- */
 
 /*
- * For the wider allocator the slots of both count, in use and open, so that low memory
- * of the boot pool is used before pools are added above it.
+ * The wider allocator counts the used and the open slots of both, so that the boot pool in
+ * low memory is used before pools are added above it.
  */
 static void swiotlb_growth_wider_test(struct kunit *test)
 {
@@ -636,7 +636,7 @@ static void swiotlb_growth_wider_test(struct kunit *test)
 	swiotlb_test_set_used(any, 0);
 }
 
-/* A fall-back to the narrower allocator makes the wider one grow; later maps use that first. */
+/* A fall-back to the narrower allocator makes the wider one grow, which later maps use first. */
 static void swiotlb_growth_fall_back_test(struct kunit *test)
 {
 	struct swiotlb_mem *low = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);

@@ -121,7 +121,7 @@ static void swiotlb_limit_wider_test(struct kunit *test)
 
 /*
  * A larger boot pool of the narrower allocator takes only a quarter of its size from the
- * room of the wider one: the rest is granted in addition to the share.
+ * room of the wider one: the limit rises by the other three quarters.
  */
 static void swiotlb_limit_wider_share_test(struct kunit *test)
 {

@@ -178,7 +178,7 @@ static void swiotlb_magazine_lifo_test(struct kunit *test)
 	swiotlb_test_unmap_n(t, 2);
 }
 
-/* A kept buffer is free for callers, in use for the area, and no longer a mapping. */
+/* A kept buffer counts as free in the allocator and as used in its area; its mapping has ended. */
 static void swiotlb_magazine_keep_test(struct kunit *test)
 {
 	struct swiotlb_test_keep *t = swiotlb_test_keep(test);

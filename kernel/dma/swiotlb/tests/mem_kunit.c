@@ -244,7 +244,7 @@ static struct swiotlb_test_reach *swiotlb_test_reach(struct kunit *test)
 		swiotlb_growth_enable(t->any, U64_MAX, 1, 0);
 	}
 	t->grows = swiotlb_growth_is_enabled(t->low);
-	/* Nothing is allocated, so no memory needs to exist there. */
+	/* These tests add no pools, so no memory needs to exist there. */
 	t->low->last = end + SWIOTLB_TEST_ABOVE_LOW - 1;
 	t->any->last = end + SWIOTLB_TEST_ABOVE_ANY - 1;
 	return t;
@@ -365,7 +365,7 @@ static void swiotlb_mem_reach_window_test(struct kunit *test)
 				   SWIOTLB_REACH_NONE);
 }
 
-/* Both ends of the memory are in windows, but the windows are not adjacent in DMA addresses. */
+/* Both ends are in windows that are not adjacent on the bus: only the boot pool is in reach. */
 static void swiotlb_mem_reach_split_test(struct kunit *test)
 {
 	struct swiotlb_test_reach *t = swiotlb_test_reach(test);
@@ -493,7 +493,7 @@ static void swiotlb_mem_account_test(struct kunit *test)
 	swiotlb_test_expect_used(test, t->mem, 0);
 }
 
-/* Map before the magazines are started, unmap afterwards. */
+/* The count is exact for a mapping made before the magazines are started. */
 static void swiotlb_mem_account_early_test(struct kunit *test)
 {
 	struct swiotlb_test_search *t = test->priv;
@@ -512,7 +512,7 @@ static void swiotlb_mem_account_early_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&t->mem->early_used), 7);
 }
 
-/* A buffer in a magazine is in use for its area, but not for the allocator. */
+/* A buffer in a magazine counts as used in its area, but not in the allocator. */
 static void swiotlb_mem_account_kept_test(struct kunit *test)
 {
 	struct swiotlb_test_search *t = test->priv;

@@ -40,7 +40,7 @@ static void swiotlb_owner_unwanted_test(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, dev->dma_io_tlb_mem, pub);
 }
 
-/* The limit adds up what several users of a device have in flight, until they end. */
+/* The limit is the sum for all users of a device, until a user ends. */
 static void swiotlb_owner_sum_test(struct kunit *test)
 {
 	struct device *dev = swiotlb_test_owner(test);

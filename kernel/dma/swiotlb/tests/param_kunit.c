@@ -183,7 +183,7 @@ static void __init swiotlb_param_adjust_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, swiotlb_param.nslots, 4096);
 }
 
-/* Of the size that the platform asks for, a pool that can grow gets at most the default. */
+/* A pool that can grow has at most the default size, even if the platform asks for more. */
 static void __init swiotlb_param_platform_test(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC))

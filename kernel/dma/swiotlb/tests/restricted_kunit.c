@@ -82,7 +82,7 @@ static void swiotlb_restricted_full_test(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, swiotlb_free(t->dev, pages[i], bytes));
 }
 
-/* Refuse 0 bytes, more than the largest mapping, and an encryption state unlike the pool. */
+/* Refuse 0 bytes, more than the largest mapping, and another encryption state than the pool's. */
 static void swiotlb_restricted_refused_test(struct kunit *test)
 {
 	size_t most = SWIOTLB_MAX_SLOTS << IO_TLB_SHIFT;

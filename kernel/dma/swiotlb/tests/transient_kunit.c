@@ -83,7 +83,7 @@ static void swiotlb_transient_one_test(struct kunit *test)
 	spin_lock_irqsave(&t->lock, flags);
 	rcu_read_lock();
 	swiotlb_tbl_unmap_single(t->dev, addr, 3000, DMA_FROM_DEVICE, 0);
-	/* This reader holds up the grace period. The memory counts until it is freed. */
+	/* The grace period cannot end yet. The memory counts until it is freed. */
 	users = page_count(page);
 	counted = swiotlb_transient_nslots(t->mem);
 	rcu_read_unlock();

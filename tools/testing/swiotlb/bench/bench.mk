@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The variant that measures: the lean form of the shim, with code generation as in the
-# kernel. There are two programs per engine: with its copies, and without.
+# The benchmark variant: the lean form of the shim, with code generation as in the kernel.
+# There are two programs per engine: with the copies of the engine, and without.
 
 BENCH_C := main timing load pairs flight mixed pools threads meta parts failing pinned hog
 

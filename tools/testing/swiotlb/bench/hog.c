@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A disk with 4 jobs of 256 requests of 64 KiB needs all bounce buffers. Beside it, another
- * disk has 1 job of 4 KiB, and a network card has a ring of 256 buffers. One thread plays
- * them in turn, each on simulated CPUs of its own: they compete for bounce buffers, but not
- * for the CPUs of this host. Only their maps and unmaps are timed.
+ * disk has 1 job of 4 KiB, and a network card has a ring of 256 buffers. One thread acts as
+ * each device in turn, on simulated CPUs of the device: they compete for bounce buffers, but
+ * not for the CPUs of this host. Only their maps and unmaps are timed.
  */
 #include <stdlib.h>
 #include "bench.h"
@@ -206,7 +206,7 @@ static void rest(void)
 	}
 }
 
-/* The hog takes what it can get before the others begin */
+/* The hog, if it takes part, fills the pools before the others begin */
 static void timed(unsigned int turn, bool beside)
 {
 	unsigned int v, warm_up = bench_tiny ? 8 : WARM_UP;
@@ -238,7 +238,7 @@ static void play_all(void)
 	}
 }
 
-/* 64 MiB: at boot, or at most */
+/* 64 MiB as a fixed boot pool, or as the limit of growth */
 BENCH_GROUP(hog_fixed, "32768", 8) { play_all(); }
 BENCH_GROUP(hog_grows, "2048,max=64M", 8, true) { play_all(); }
 BENCH_GROUP(hog_own, "2048,max=64M,own", 8, true) { play_all(); }

@@ -37,7 +37,7 @@ unsigned long fill_4k(struct mappings *m)
 			break;
 		m->at[m->n++] = (struct mapping){ tlb, SZ_4K };
 	}
-	/* The effects of the failure must be over, even if jiffies do not advance */
+	/* The failed map has crowded the allocator: end that, since jiffies may not advance */
 	shim_advance(2);
 	return m->n;
 }

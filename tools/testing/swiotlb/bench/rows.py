@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The rows of the comparison, and their limits.
 
-A row uses one value of a group, or the quotient of two; of the base it may use another
-value. Its ratio says how many times better ours is, whether a higher or a lower value is
-better.
+A row uses one value of a group, or the quotient of two. It may use another value for the
+base. Its ratio is above 1 if ours is better, no matter if higher or lower values are better.
 """
 
 import collections

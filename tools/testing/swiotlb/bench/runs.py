@@ -166,7 +166,7 @@ class Series:
         self.runs.append(Run(*unit, values, others))
 
     def _missing(self, unit):
-        """Return how many more runs a unit should have: at least, and at best."""
+        """Return how many more runs a unit needs, and how many more are wanted."""
         runs = self._of(unit)
         if self._tiny or unit[0] in EXACT:
             return 1 - len(runs), 1 - len(runs)

@@ -7,7 +7,7 @@
 
 /* Limit of locks, and of lines taken from other CPUs, per mapping */
 #define MOST_ACROSS_CPUS 0.1
-/* Cells that a magazine needs for it: 7/8 of them, 16 in a line, move at once by two locks */
+/* Cells that a magazine needs for this limit: two locks move 7/8 of them, a line holds 16 */
 #define LEAST_ROOM 80
 /* Lines of metadata for a map and an unmap: allocator, table of pools, pool, record, magazine */
 #define MOST_LINES 5
@@ -132,8 +132,8 @@ static void check_shared_out(const struct load *l, const struct count *c,
 /*
  * Mappings that a CPU maps and unmaps itself, and that fit in its magazine, cost other
  * CPUs nothing. Once buffers have migrated, the eight records in a line may belong to
- * several CPUs: those lines are printed. Also, a magazine that was left half full may
- * sometimes need the depot, if more than half of its size is in flight.
+ * several CPUs: these lines are printed, but not checked. Also, a magazine that was left
+ * half full may sometimes need the depot, if more than half of its size is in flight.
  */
 static void one_own(const void *arg)
 {
@@ -214,9 +214,9 @@ TEST(queues_of_a_device_4_cpus) { queues(4); }
 /*
  * One CPU maps, another one unmaps. Both write the record of the mapping, so its line is
  * taken from the other CPU once per mapping. All other costs must be spread over many
- * mappings, if magazines hold that many. All magazines together
- * hold an eighth of the pool, so with many CPUs and a small pool, each holds only a few
- * buffers, and needs the depot or its area more often. That is printed.
+ * mappings, if magazines hold that many. All magazines together hold an eighth of the
+ * pool, so with many CPUs and a small pool, each holds only a few buffers, and needs the
+ * depot or its area more often. Such counts are printed, but not checked.
  */
 static void one_across(const void *arg)
 {

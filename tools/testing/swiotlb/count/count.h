@@ -3,8 +3,8 @@
  * Count, rather than time, the cost of a map and an unmap for other CPUs.
  *
  * The engine is compiled with -fsanitize=thread and linked with runtime.c in place of the
- * sanitizer's library: the compiler makes each load and store call it. One thread plays
- * all CPUs in turn, so the figures are the same in each run and on each machine.
+ * sanitizer's library: the compiler makes each load and store call it. One thread acts as
+ * each CPU in turn, so the figures are the same in each run and on each machine.
  */
 #ifndef SWIOTLB_COUNT_H
 #define SWIOTLB_COUNT_H
@@ -71,7 +71,7 @@ void count_into(struct count *to);
 void step_begin(unsigned int cpu);
 void step_end(void);
 
-/* where.c, or plain.c, which has to be told where the pool is */
+/* where.c; or plain.c, for which where_pool() must set the range of the pool */
 enum kind where_kind(unsigned long addr);
 const char *where_field(unsigned long addr);
 void where_device(const struct device *dev);

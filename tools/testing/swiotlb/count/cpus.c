@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One load on a number of CPUs, on the base and on ours. One thread plays all CPUs in turn,
- * one map or unmap each, with one device.
+ * One load on a number of CPUs, on the base and on ours. One thread acts as each CPU in
+ * turn, for one map or unmap, with one device.
  *
  * Built with SAN=count, it counts locks and cache lines; see count.h. Built with BENCH, it
  * only runs, for callgrind to count the instructions of counted_map() and counted_unmap().
@@ -36,7 +36,7 @@ static struct rng rng = { 1 };
 
 typedef phys_addr_t (*map_fn)(struct device *dev, phys_addr_t orig, size_t size);
 typedef void (*unmap_fn)(struct device *dev, phys_addr_t tlb, size_t size);
-/* The CPU that unmaps what @cpu has mapped */
+/* The CPU that unmaps the mappings of @cpu */
 typedef unsigned int (*unmapping_fn)(unsigned int cpu);
 
 static unsigned int same_cpu(unsigned int cpu)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Count what a map and an unmap of 4 KiB cost on 1 to 512 CPUs: locks, cache lines that
-another CPU or a CPU of another node wrote last, and instructions, of base and ours.
+"""Count the cost of a map and an unmap of 4 KiB on 1 to 512 CPUs, for base and ours: locks,
+cache lines that another CPU or a CPU of another node wrote last, and instructions.
 
 Nothing is timed, so the load of the machine does not matter. The results go to a
 directory of their own under results/cpus/; "latest" points to the newest.

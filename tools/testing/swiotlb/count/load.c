@@ -280,7 +280,7 @@ unsigned long load_fill(unsigned int ncpus)
 	for (round = 0; round < 2; round++) {
 		/* Large buffers first: later no run may be long enough */
 		for (class = SWIOTLB_NR_CLASSES; class--; ) {
-			/* Enough for a magazine, for the same in the depot, and more */
+			/* More than the magazine and its part of the depot can hold */
 			fill_class(ncpus, class, load_limit(class) * 3 + 2);
 			most = max(most, load_cached());
 		}

@@ -106,7 +106,7 @@ void shim_arena_init(void)
 	memset(owner + PHYS_PFN(SHIM_LOW_END), PG_HOLE,
 	       PHYS_PFN(SHIM_HIGH_START - SHIM_LOW_END));
 #ifndef SHIM_FUZZ
-	/* 768 MiB of shadow memory are too much to fork for each input */
+	/* Not for the fuzzer: each fork would copy the page tables of 768 MiB of shadow memory */
 	shim_poison(shim_ram, size);
 #endif
 }
@@ -500,7 +500,7 @@ static void atomic_pool_init(void)
 	shim_unpoison(shim_at(PFN_PHYS(atomic_pfn)), ATOMIC_PAGES * PAGE_SIZE);
 }
 
-/* The base has no reserve for __GFP_HIGH */
+/* The last half of the pool is for requests with __GFP_HIGH. The base has no such reserve. */
 static bool atomic_has_room(unsigned int n, gfp_t gfp)
 {
 	unsigned int i, left = 0;

@@ -385,7 +385,7 @@ int shim_sysfs_mode(const char *path)
 	return find_attribute(path, &kobj, &mode) ? mode : 0;
 }
 
-/* Files of a device: all devices have the same */
+/* Attributes of all devices */
 static const struct attribute_group *dev_group;
 
 int device_add_group(struct device *dev, const struct attribute_group *group)

@@ -18,7 +18,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* With SHIM_COUNT, the code is only instrumented like for ThreadSanitizer: see count/ */
+/* SHIM_COUNT uses the instrumentation of ThreadSanitizer, but not its library: see count/ */
 #if defined(SHIM_COUNT)
 #elif defined(__SANITIZE_THREAD__)
 #define SHIM_TSAN 1

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Shim: the interface of tests, which the engine does not see. */
+/* Shim: functions and variables for tests. The engine does not include this file. */
 #ifndef SHIM_CONTROL_H
 #define SHIM_CONTROL_H
 
@@ -16,11 +16,11 @@ void shim_threads_stop(void);
 unsigned int shim_run_work(void);
 bool shim_run_one_work(void);
 unsigned int shim_work_queued(void);
-/* Called in each turn while this thread waits, in place of a short sleep */
+/* Called in each iteration of a wait of this thread, instead of a short sleep */
 extern __thread void (*shim_meanwhile)(void);
 /* A fatal signal is pending for this thread */
 extern __thread bool shim_killed;
-/* Threads that wait for a completion */
+/* Number of threads that wait for a completion */
 extern unsigned int shim_waiting;
 /* Number of expired timers of delayed work, each of which would wake an idle CPU */
 extern unsigned long shim_wakeups;
@@ -70,7 +70,7 @@ bool shim_page_allocated(phys_addr_t paddr);
 
 /* Called once, before an allocation of pages that may sleep, then reset */
 extern void (*shim_before_pages)(void);
-/* Called once, when a pool has just been added, with the lock of pools, then reset */
+/* Called once under the lock of pools, just after a pool was added, then reset */
 extern void (*shim_on_grow)(void);
 /* Called once, before memory is encrypted again, then reset */
 extern void (*shim_before_encrypt)(void);
@@ -106,7 +106,7 @@ const char *shim_debugfs_read(const char *dir, const char *file);
 int shim_debugfs_write(const char *dir, const char *file, u64 val);
 /*
  * The same for /sys/kernel/mm/swiotlb, with paths as "low/events/full". The mode is 0 for a
- * file that is not there.
+ * file that does not exist.
  */
 const char *shim_sysfs_read(const char *path);
 int shim_sysfs_write(const char *path, const char *text);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Shim, the form for measuring: slow paths, per-CPU memory, the copy. */
+/* Shim for benchmarks: slow paths, per-CPU memory, the copy. */
 #include <sched.h>
 #include <sys/mman.h>
 #include "private.h"
@@ -44,7 +44,7 @@ void synchronize_rcu(void)
 
 /* ---- locks */
 
-/* Bits 0 to 7 are set while the lock is held; the other bits are for waiters */
+/* Bits 0 to 7 are not 0 while the lock is held. The other bits are for waiters */
 static __always_inline u8 *locked_byte(spinlock_t *lock)
 {
 	return (u8 *)&lock->val;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shim, the form for measuring: without the checks of sync.h, but with the costs of an
- * x86 kernel. Included by sync.h in place of its own parts.
+ * Shim for benchmarks: without the checks of sync.h, but with the costs of an x86 kernel.
+ * Included by sync.h in place of its own parts.
  *
  *	spinlock	4 bytes; out of line; lock cmpxchg, and a store to release
  *	interrupts	pushf, popf: user space cannot use cli and sti
@@ -20,7 +20,7 @@
 
 struct shim_task {
 	u32 cpu;
-	/* As on x86, 0 only if a reschedule is due as well, which never happens here */
+	/* As on x86, never 0 unless a reschedule is due. None is ever due here */
 	u32 preempt_off;
 	unsigned long pcpu_offset;
 	u32 rcu_depth;

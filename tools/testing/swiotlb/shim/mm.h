@@ -7,8 +7,8 @@
  *	16 MiB .. 3.5 GiB	ZONE_DMA32
  *	4 GiB .. 6 GiB		ZONE_NORMAL
  *
- * With 32 bits, as on i386 with PAE, the linear mapping ends at 2 GiB. No kernel address
- * belongs to the memory behind it:
+ * With 32 bits, as on i386 with PAE, the linear mapping ends at 2 GiB. Memory above it has
+ * no kernel address:
  *
  *	16 MiB .. 2 GiB		ZONE_DMA32
  *	4 GiB .. 4.5 GiB	ZONE_HIGHMEM
@@ -40,7 +40,7 @@
 #if BITS_PER_LONG == 64
 #define SHIM_LOW_END 0xe0000000ULL
 #define SHIM_HIGH_END 0x180000000ULL
-/* Where memory without a linear mapping begins, unless a test changes that */
+/* Start of memory without a linear mapping, unless a test sets shim_highmem_start */
 #define SHIM_HIGHMEM (~0ULL)
 #else
 #define SHIM_LOW_END 0x80000000ULL
@@ -99,7 +99,7 @@ void *shim_phys_to_virt(phys_addr_t paddr);
 extern int shim_mem_node;
 #define numa_mem_id() READ_ONCE(shim_mem_node)
 extern unsigned long shim_totalram;	/* in pages */
-/* Report no memory from the read with this number on: 1 for the next read, 0 for never */
+/* totalram_pages() returns 0 from this call on: 1 for the next call, 0 for never */
 extern unsigned int shim_totalram_ends;
 /* Lowest address of the coherent atomic pool, below 16 MiB; 0 to align it to its size */
 extern phys_addr_t shim_atomic_pool;
@@ -149,7 +149,7 @@ unsigned long __get_free_pages(gfp_t gfp, unsigned int order);
 struct page *alloc_contig_pages(unsigned long nr_pages, gfp_t gfp, int nid,
 				void *nodemask);
 void free_contig_range(unsigned long pfn, unsigned long nr_pages);
-/* One area, if a test makes one; its allocations also take memory of the page allocator */
+/* The CMA area, if a test makes one: a range of the memory of the page allocator */
 struct cma { phys_addr_t base, end; unsigned long calls; };
 extern struct cma *shim_cma;
 #define dev_get_cma_area(dev) shim_cma
@@ -247,7 +247,7 @@ void *kmap_local_page(struct page *page);
 #define kmap_local_pfn(pfn) kmap_local_page(pfn_to_page(pfn))
 #define kunmap_local(p) ((void)(p))
 
-/* shim_shrink() does what memory management does when memory is short */
+/* shim_shrink() calls all shrinkers, as reclaim does when memory is short */
 struct shrink_control { unsigned long nr_to_scan; };
 struct shrinker {
 	unsigned long (*count_objects)(struct shrinker *s, struct shrink_control *sc);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Shim: RCU. A task's counter is odd inside a read-side section; a grace
- * period waits until each counter that was odd at its start has moved.
+ * period waits until each counter that was odd at its start has changed.
  * Callbacks run as in a softirq: they must not sleep.
  */
 #include <pthread.h>

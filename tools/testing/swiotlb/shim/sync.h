@@ -130,11 +130,16 @@ void shim_tsan_fence(void);
 
 /*
  * Hooks, called once and then reset. They act as another CPU or an interrupt, just before
- * this CPU gets a lock, calls smp_load_acquire(), accesses per-CPU data by CPU number,
- * exchanges a 64-bit word (cmpxchg_relaxed) or an int (cmpxchg; for shim_before_push
- * cmpxchg_release), or takes a buffer from a magazine (cmpxchg_acquire of an int); or just
- * after it has released a lock or tried to take a buffer. The hooks around a grace period are
- * called before this CPU waits for it, and after it has ended.
+ * or after an operation of this CPU:
+ *
+ *	lock, unlock	spinlocks
+ *	acquire		smp_load_acquire()
+ *	visit		access to per-CPU data by CPU number
+ *	cmpxchg		atomic_try_cmpxchg(): a push to a magazine, or a drain
+ *	cmpxchg64	atomic64_try_cmpxchg_relaxed(): the end of a mapping
+ *	take		atomic_try_cmpxchg_acquire(): a take from a magazine
+ *	push		atomic_try_cmpxchg_release()
+ *	grace_period	the wait for a grace period
  */
 extern void (*shim_before_lock)(void);
 extern void (*shim_before_acquire)(void);
@@ -465,8 +470,8 @@ void shim_kfree_rcu(void *ptr);
 /* ---- per-CPU data ---- */
 
 /*
- * A static per-CPU variable is the copy of CPU 0, and shim_pcpu_static[] has the offsets to
- * other copies. Those of a dynamic allocation are SHIM_PCPU_UNIT bytes apart.
+ * A static per-CPU variable is itself the copy of CPU 0; shim_pcpu_static[] has the offsets
+ * to other copies. The copies of a dynamic allocation are SHIM_PCPU_UNIT bytes apart.
  */
 extern char __start_shim_percpu[], __stop_shim_percpu[];
 #define SHIM_PCPU_UNIT (1UL << 20)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Defects of the base that patches/fixes-7.3 fixes, if no other file has a test for them.
+ * Defects of the base that patches/fixes-7.3 fixes and that no other file tests.
  */
 #include "harness.h"
 
@@ -20,8 +20,8 @@ static void fill_slots(struct device *dev, phys_addr_t pool, phys_addr_t *tlbs,
 }
 
 /*
- * The only free slot is just before the cursor of the search, and the alignment of the
- * device makes the search skip every other slot.
+ * The only free slot, just before the cursor of the search, is found, although the search
+ * skips every other slot because of the alignment of the device.
  */
 TEST_BASE_FAILS(slot_behind_the_cursor_is_found,
 		"L4: it counts slots behind the end of the area as looked at")
@@ -95,7 +95,7 @@ TEST_BASE_FAILS(early_pool_gives_back_all_that_it_took,
 	}
 }
 
-/* A pool aligned only to a page, and a boundary smaller than the min_align_mask */
+/* Bits of min_align_mask above the boundary are kept, even in a pool aligned only to a page */
 TEST_BASE_FAILS(min_align_mask_above_the_boundary,
 		"it forgets the bits of the pool's address above the boundary")
 {
@@ -177,8 +177,8 @@ TEST_BASE_FAILS(transient_pool_is_left_alone_once_released,
 	CHECK_EQ(slots_transient(), 0);
 }
 
-/* A transient pool may have slots that are not part of the mapping */
-TEST_BASE_FAILS(slots_of_transient_pools_add_up, "L1, see dynamic.c")
+/* Only slots of the mapping count as used, even if its transient pool has more */
+TEST_BASE_FAILS(slots_of_transient_pools_add_up, "L1: a pool of the exact size has no odd slot to begin at")
 {
 	static phys_addr_t tlbs[512];
 	struct device *dev, *nvme;

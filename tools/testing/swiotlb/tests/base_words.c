@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Messages in the log that guides, monitors and tools search for. They are those of the base,
- * except for sizes below 1 MiB.
+ * Messages in the log that guides, monitors and tools search for. They must be the same as in
+ * the base, except for sizes below 1 MiB.
  */
 #include "harness.h"
 

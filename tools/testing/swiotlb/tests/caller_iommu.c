@@ -54,7 +54,7 @@ static void check_no_hunt(unsigned long before)
 		  page_requests() - before);
 }
 
-/* An untrusted disk with a 32-bit mask, and a pool above: no other memory is requested */
+/* An untrusted disk with a 32-bit mask uses a pool above 4 GiB; no memory is requested */
 TEST(iommu_device_bounces_above_its_mask)
 {
 	struct device *dev;
@@ -77,7 +77,7 @@ TEST(iommu_device_bounces_above_its_mask)
 	CHECK_EQ(shim_reports[SHIM_NOTE], 0);
 }
 
-/* An untrusted 32-bit disk, growth, and no free memory below the mask */
+/* An untrusted 32-bit disk can map although no memory below its mask is free */
 TEST(iommu_device_bounces_where_all_memory_lies_above_its_mask)
 {
 	struct device *dev;
@@ -94,7 +94,7 @@ TEST(iommu_device_bounces_where_all_memory_lies_above_its_mask)
 	CHECK_EQ(shim_reports[SHIM_NOTE], 0);
 }
 
-/* A burst of more than the pool of 1 MiB: pools for one mapping, too, may lie anywhere */
+/* In a burst beyond the boot pool of 1 MiB, transient pools may lie above the mask, too */
 TEST_BASE_FAILS(iommu_device_has_transient_pools_above_its_mask,
 		"transient pools are sought below the mask")
 {
@@ -113,7 +113,7 @@ TEST_BASE_FAILS(iommu_device_has_transient_pools_above_its_mask,
 	CHECK_EQ(failed, 0);
 }
 
-/* A load beyond the boot pool of 1 MiB: pools may be added anywhere */
+/* For a load beyond the boot pool of 1 MiB, pools may be added above the mask */
 TEST_BASE_FAILS(iommu_device_makes_any_memory_grow,
 		"transient pools are sought below the mask")
 {
@@ -245,8 +245,8 @@ TEST(device_with_a_bus_limit_below_its_window_is_told_so)
 }
 
 /*
- * A fixed pool below the window. It has no address on the bus: the translation returns all
- * ones, which the mask allows.
+ * A fixed pool below the window has no address on the bus. The translation returns all
+ * ones, which the mask allows, but the map must fail as out of reach.
  *
  *	RAM	----[ pool ]------------------
  *	window			| 2 GiB | 1 GiB ]

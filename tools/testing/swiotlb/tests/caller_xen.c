@@ -135,7 +135,7 @@ TEST(xen_run_stays_in_its_segment_in_each_area)
 	map_some(dev, SZ_4K * 3, MOST);
 }
 
-/* A map may reuse slots of freed buffers of the same or of another size */
+/* Slots of freed buffers, reused for the same or another size, cross no segment, either */
 TEST(xen_buffer_that_is_used_again_stays_in_its_segment)
 {
 	struct device *dev;

@@ -243,7 +243,7 @@ static bool sync_case_begin(struct bounce *b, const struct sync_case *c)
 	size_t pool_bytes;
 	phys_addr_t pool = boot_fixed("512,1", &pool_bytes);
 
-	/* Compare only the slots around: comparing the whole pool takes too long */
+	/* Compare only slots around the mapping: comparing the whole pool takes too long */
 	bounce_begin(b, new_device(c->min_align_mask, 0), pool, pool_bytes,
 		     c->size, c->offset);
 	if (!bounce_map(b, c->alloc_mask, DMA_BIDIRECTIONAL, 0))
@@ -380,7 +380,7 @@ TEST_BASE_FAILS(sync_beyond_the_end_padded,
 	sync_too_long(0xfff, 0xfff, 0x340);
 }
 
-/* The whole sync lies after the buffer, in slots that the allocation was rounded up to */
+/* A sync after the buffer, in slots to which the allocation was rounded up, copies nothing */
 TEST_BASE_FAILS(sync_behind_the_end,
 		"the rounding of the allocation counts as part of the mapping")
 {
@@ -402,7 +402,7 @@ TEST_BASE_FAILS(sync_behind_the_end,
 }
 
 /*
- * The alignment keeps some bytes of the first slot free, and they belong to no mapping:
+ * A sync copies no bytes before the buffer, which the alignment keeps free:
  *
  *	slot	| 0x340 bytes | bounce buffer ...
  *	sync	      [ 64 ]
@@ -463,6 +463,8 @@ TEST(highmem_originals)
 }
 
 /*
+ * The linear mapping ends within the buffer:
+ *
  *	linear mapping   | none
  *	          |  buffer  |
  */

@@ -424,7 +424,7 @@ TEST(growth_survives_any_failed_allocation)
 	}
 }
 
-/* A platform that asks for the base, or remaps the pool, has windows for this pool only */
+/* A platform that asks for the base sets up bus windows for this pool only: add no other */
 TEST(base_address_ends_growth)
 {
 	static phys_addr_t tlbs[4096];

@@ -2,7 +2,7 @@
 /*
  * The cost of a map that fails, and of all maps until the pool is full. Map, unmap and
  * sync access only the data of their own CPU. They never iterate over CPUs, with or
- * without a message, however many pools there are, and whichever the device reaches.
+ * without a message, for any number of pools and any reach of the device.
  */
 #include <stdio.h>
 #include <time.h>
@@ -48,7 +48,7 @@ static void check_failing(struct device *dev, phys_addr_t orig, const char *what
 {
 	u64 before;
 
-	/* As in a storm of failures, only the first map may search all CPUs */
+	/* In a storm of failures, only the first map may search all CPUs */
 	map_with(dev, orig, DMA_ATTR_NO_WARN);
 	before = visits();
 	fail_maps(dev, orig);

@@ -166,7 +166,8 @@ static void close_pools(void)
 
 /*
  * An unmap sees the pool open, but the pool is closed and drained before the buffer
- * reaches the magazine. Then the buffer is below another one, which is mapped again and again.
+ * reaches the magazine. Then the buffer is below another one, which is mapped again and again:
+ * it must not keep the pool.
  */
 TEST(buffer_kept_late_does_not_hold_a_pool)
 {
@@ -174,7 +175,7 @@ TEST(buffer_kept_late_does_not_hold_a_pool)
 	unsigned int i;
 
 	start("4096,1");
-	/* 64 KiB, the size of a piece, so that the boot pool is full after some pieces */
+	/* Together as large as a piece, so that pieces fill the rest of the boot pool */
 	for (i = 0; i < ARRAY_SIZE(first); i++)
 		first[i] = map(dev, orig, 4096, DMA_TO_DEVICE);
 	map_pieces(160);
@@ -342,7 +343,7 @@ TEST(reopens_a_closed_pool_before_it_grows)
 	check_used(0);
 }
 
-/* The closed pool is already empty, but the worker has not freed it yet */
+/* A closed pool that is empty, but not freed yet, is reopened */
 TEST(reopens_a_closed_pool_that_is_empty)
 {
 	unsigned int kept;
@@ -536,7 +537,7 @@ TEST(shrinker_takes_nothing_that_is_in_use)
 	nslots = slots_total();
 	ticks(1);
 	for (i = 0; i < 4; i++) {
-		/* Twice the slots in use are needed */
+		/* Open pools must keep twice the slots in use: only the rest can be freed */
 		CHECK_EQ(shim_shrink(&freed) * (PAGE_SIZE / IO_TLB_SIZE),
 			 nslots - 2 * slots_used());
 		shim_run_work();
@@ -662,7 +663,7 @@ TEST(magazines_of_a_smaller_allocator_hold_less)
 	for (i = 0; i < ARRAY_SIZE(small); i++)
 		unmap(dev, small[i], 4096, DMA_FROM_DEVICE);
 	unmap_pieces(0, 512);
-	/* Each map takes the top buffer, for which the unmap then finds no room */
+	/* Each map takes the top buffer. The limit is lower now, so the unmap frees it */
 	for (i = 0; i < 2 * ARRAY_SIZE(small); i++) {
 		shim_advance(HZ / 2);
 		unmap(dev, map(dev, orig, 4096, DMA_FROM_DEVICE), 4096,

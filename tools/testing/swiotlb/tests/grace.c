@@ -101,7 +101,7 @@ static void *map_big(void *unused)
 	return unused;
 }
 
-/* A map has seen the pool open; there is no other mapping in it */
+/* A map has seen the pool open, which has no mapping: the worker must wait for the map */
 TEST(closing_waits_for_a_map_that_has_begun)
 {
 	pthread_t reader;
@@ -167,7 +167,7 @@ static void another_cpu_drains(void)
 	shim_before_grace_period = worker_begins_to_wait;
 }
 
-/* A drain has found a buffer in a cell, but a map empties the cell first */
+/* A drain has found a buffer, but a map takes it first: the worker must wait for the drain */
 TEST(freeing_waits_for_a_drain_that_has_begun)
 {
 	fill_older_pools();
@@ -194,7 +194,7 @@ static void pools_are_closed(void)
 	shim_set_cpu(1);
 }
 
-/* An unmap saw the pool open, and was delayed until the magazines had been drained */
+/* An unmap saw the pool open, but pushes its buffer after the drain: the pool must be freed */
 TEST(buffer_that_comes_late_to_a_magazine_does_not_hold_its_pool)
 {
 	fill_older_pools();
@@ -246,7 +246,7 @@ static void another_cpu_walks(void)
 	shim_before_grace_period = worker_begins_to_wait;
 }
 
-/* Removed pools wait in a separate list, through a link that no search follows */
+/* A removed pool keeps its link in the list, so that a search that has reached it can go on */
 TEST(removed_pool_leads_on_until_searches_have_left)
 {
 	unsigned int nr_pools;

@@ -97,7 +97,7 @@ TEST(pools_hold_twice_what_is_in_use)
 	unmap_pieces(0, i);
 }
 
-/* Grow from 1 MiB to 1 GiB */
+/* Growth from 1 MiB to 1 GiB adds few pools, which are aligned */
 TEST(pools_are_few_and_aligned)
 {
 	unsigned long long start;
@@ -202,7 +202,7 @@ TEST(pool_with_fewer_areas_hides_none_of_others)
 	CHECK_EQ(n * (PIECE / IO_TLB_SIZE), slots_total());
 }
 
-/* There are enough free slots, but no run is long enough */
+/* A pool is added if enough slots are free, but no run is long enough */
 TEST(grows_where_free_slots_are_fragmented)
 {
 	unsigned int i;
@@ -277,7 +277,7 @@ static unsigned int looks_in_a_second(void)
 	return works;
 }
 
-/* While areas are tight, the worker checks only from time to time */
+/* While areas are tight, the worker runs at most 18 times a second */
 TEST(worker_looks_rarely)
 {
 	unsigned int works;
@@ -399,7 +399,7 @@ TEST(pools_without_a_number_do_not_widen_the_limit)
 	CHECK_EQ(slots_total(), 5 * MIB_SLOTS);
 }
 
-/* A pool was requested, but the platform disables growth before the worker runs */
+/* A requested pool is not added if the platform disables growth before the worker runs */
 TEST(growth_that_has_ended_adds_nothing)
 {
 	start_full("512,1");
@@ -450,7 +450,10 @@ TEST(pools_are_freed_after_growth_has_ended)
 		in_child(check_end_of_growth, &any, "pools above");
 }
 
-/* There is room for 2 MiB, less than needed, and none from the @arg-th read of memory on */
+/*
+ * The limit leaves 2 MiB, less than needed, and nothing from the @arg-th call of
+ * totalram_pages() on.
+ */
 static void check_room(const void *arg)
 {
 	shim_totalram = PHYS_PFN(4 * 3 * SZ_1M);
@@ -556,7 +559,7 @@ TEST(pauses_after_failures_double_and_begin_anew_after_a_success)
 	check_pauses(when, n);
 }
 
-/* A failure so long ago that a wrapped comparison of jiffies puts it in the future */
+/* A failure of long ago delays nothing, although wrapped jiffies put it in the future */
 TEST(failure_of_long_ago_is_no_pause)
 {
 	start_full("512,1");
@@ -574,7 +577,7 @@ TEST(failure_of_long_ago_is_no_pause)
 	CHECK_EQ(slots_event("grown"), 1);
 }
 
-/* If this memory cannot be decrypted, other memory cannot, either */
+/* After a failed decryption, other memory would fail, too: use the longest back-off */
 TEST(pause_after_a_failed_decryption_is_the_longest)
 {
 	unsigned int when[16], n;

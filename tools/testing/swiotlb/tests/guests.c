@@ -68,7 +68,7 @@ static void boot_x86(unsigned long gib)
 
 #define TABLE_MIB 256
 
-/* "make guests" collects the line that this prints, for both engines */
+/* "make guests" collects the line that this test prints, for both engines */
 static void check_memory(const void *arg)
 {
 	unsigned long gib = *(const unsigned long *)arg, at_boot, most;
@@ -98,8 +98,8 @@ TEST_BASE_FAILS(guest_shares_little_at_boot_and_after_load, "6 % at boot, for go
 }
 
 /*
- * A load that a user needs: 1 GiB in flight for 5 minutes, of which 6 MiB are replaced in
- * each second, with a pool of 64 MiB.
+ * A user's load: 1 GiB in flight for 5 minutes, of which 6 MiB are replaced in each second.
+ * The boot pool has 64 MiB.
  */
 TEST_BASE_FAILS(guest_holds_1_gib_in_flight_for_5_minutes, "maps fail, and all is kept")
 {

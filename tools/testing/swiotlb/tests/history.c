@@ -39,7 +39,7 @@ TEST_FULL(search_in_a_nearly_full_area_ends, NULL, 10)
 	      MAP_FAILED_ADDR);
 }
 
-/* The only free runs cross the segment boundary of the device */
+/* The search must end if all free runs cross the segment boundary of the device */
 TEST_FULL(search_at_a_boundary_ends, NULL, 10)
 {
 	static phys_addr_t tlbs[512];

@@ -35,7 +35,7 @@ static phys_addr_t map_large(struct device *dev, phys_addr_t orig, size_t size)
 	return tlb;
 }
 
-/* Device and CPU change one byte in @step in turn: a sync must show it to the other side */
+/* Change a byte in each @step bytes, as device and as CPU: a sync copies it to the other side */
 static void check_syncs(struct device *dev, phys_addr_t orig, phys_addr_t tlb,
 			size_t size, size_t step)
 {
@@ -222,7 +222,7 @@ TEST(chunks_of_a_buffer_share_pools)
 }
 
 /*
- * With a and c unmapped, no free run has room for two chunks; with b unmapped, too, one has:
+ * With a and c unmapped, no free run has room for two chunks. The unmap of b joins the runs:
  *
  *	| a | b | c | d |
  */
@@ -258,6 +258,7 @@ TEST(chunk_leaves_pools_of_frames_alone)
 	orig = new_buffer(MIB(40), 0);
 	unmap(dev, map_large(dev, orig, MIB(40)), MIB(40), BOTH);
 	tlb = map_large(dev, orig, MIB(1));
+	CHECK(tlb != MAP_FAILED_ADDR);
 	CHECK_EQ(pools_that_are("large"), 2);
 	unmap(dev, tlb, MIB(1), BOTH);
 }
@@ -382,8 +383,8 @@ static void stop_planning(void)
 }
 
 /*
- * The limit refuses a pool for a while. At whichever unlocks of the map that begins and ends, the
- * map gets a pool, if necessary after a wait.
+ * The limit refuses a pool for a while, which begins and ends at any two unlocks of the map. The
+ * map must get a pool, if necessary after a wait.
  */
 TEST(large_mapping_misses_no_room_that_is_made)
 {
@@ -412,7 +413,7 @@ TEST(large_mapping_misses_no_room_that_is_made)
 	CHECK(tries > 3);
 }
 
-/* If no contiguous memory is found, no larger pool is tried, which would free idle pools */
+/* Without contiguous memory, do not try a larger pool: that would free idle pools */
 TEST(large_mapping_tries_no_power_of_two_without_memory)
 {
 	phys_addr_t tlb;
@@ -521,7 +522,7 @@ TEST(large_mapping_closes_no_other_pools)
 	unmap(dev, tlb, MIB(50), BOTH);
 }
 
-/* A device that reaches all memory does not use up low memory */
+/* Large pools for a device that reaches all memory do not use up low memory */
 TEST(large_mapping_lies_above_if_the_device_reaches_that)
 {
 	struct device *dev;
@@ -667,7 +668,7 @@ TEST(large_mapping_does_not_hide_the_limit)
 }
 
 /*
- * Transient pools take what the limit has left for one more pool:
+ * Transient pools use room that the limit has left for another pool:
  *
  *	|  boot, full, 1 MiB  |  transient, 1 MiB  |  room, 1 MiB  |
  *

@@ -101,7 +101,7 @@ static void check_guest(const void *arg)
 	u64 asked = max_t(u64, ALIGN(g->asked, SZ_256K), g->size);
 
 	shim_totalram = PHYS_PFN(g->memory);
-	/* What is next in memory is not aligned */
+	/* Misalign the next free memory */
 	shim_init();
 	memblock_alloc_low(PAGE_SIZE, PAGE_SIZE);
 	boot_guest(g->asked);
@@ -109,7 +109,7 @@ static void check_guest(const void *arg)
 	CHECK_EQ(shim_usage().decrypted_pages, PHYS_PFN(g->size));
 	/* No mapping of 2 MiB of the host is split */
 	CHECK(IS_ALIGNED(low->boot_pool.start, SZ_2M));
-	/* The limit is the same as with a boot pool of the size that was asked for, if that is more */
+	/* The limit is that of a boot pool with the size that the platform asks for, if larger */
 	CHECK_EQ(limit_of(low), asked + (memory_of(low) - asked) / 4);
 	CHECK(low->wider);
 	CHECK_EQ(limit_of(low->wider), asked + (memory_of(low->wider) - asked) / 4);
@@ -123,7 +123,7 @@ TEST(encrypted_guest_is_small_at_boot_and_may_grow_as_before)
 		in_child(check_guest, &guests[i], guests[i].name);
 }
 
-/* The architecture asks for at least 64 MiB, even in a guest of 128 MiB */
+/* Of 64 MiB that the platform asks for, 32 MiB raise the limit in a guest of 128 MiB */
 TEST(platform_gets_a_quarter_of_a_small_guest_at_most)
 {
 	shim_totalram = PHYS_PFN(SZ_128M);
@@ -155,8 +155,8 @@ TEST(limit_of_the_administrator_wins_over_that_of_the_platform)
 }
 
 /*
- * A quarter of the limit is taken at boot if memory is encrypted, even if it is too small for an
- * area of 256 KiB for each CPU
+ * If memory is encrypted, the boot pool has a quarter of the limit, even if that is too small
+ * for an area of 256 KiB for each CPU.
  */
 TEST(limit_of_the_administrator_bounds_the_boot_pool)
 {
@@ -194,7 +194,7 @@ TEST_BASE_FAILS(crash_kernel_gets_a_pool_that_fits, "half of 128 MiB")
 	in_child(check_crash_kernel, &sizes[2], "64 MiB");
 }
 
-/* A crash kernel has the default pool, but little memory */
+/* A crash kernel with the default pool has little memory, but can grow */
 TEST(crash_kernel_of_256_mib_grows)
 {
 	needs_growth();
@@ -369,7 +369,7 @@ static unsigned int fill(struct device *dev, unsigned int n)
 	return i;
 }
 
-/* Growth to 47 MiB leaves most of the CMA area, since other memory is free */
+/* Growth to 47 MiB leaves half of the CMA area in one piece, since other memory is free */
 TEST(growth_takes_cma_last)
 {
 	size_t left;
@@ -490,7 +490,7 @@ struct burst {
 
 #define BURST_MAPS 4096
 
-/* 1 GiB/s in hard interrupts. One slot stays in use: an idle allocator has no reserve */
+/* Map 1 GiB/s in hard interrupts. One slot stays in use: an idle allocator has no reserve */
 static void check_burst(const void *arg)
 {
 	const struct burst *b = arg;
@@ -637,8 +637,8 @@ TEST_BASE_FAILS(restricted_memory_is_cleared_before_it_is_shared,
 /* ---- tear-down and idle times */
 
 /*
- * If the boot pool cannot be decrypted, maps fail, and no pool is added: so none stays because
- * the boot pool counts as in use
+ * If the boot pool cannot be decrypted, maps fail and no pool is added. Otherwise added pools
+ * would stay, because all slots of the boot pool count as in use.
  */
 TEST(boot_pool_that_is_disabled_keeps_no_other_pool)
 {

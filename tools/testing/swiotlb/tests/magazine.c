@@ -163,7 +163,7 @@ TEST(magazines_hold_a_quarter_at_most)
 }
 
 #ifdef CONFIG_SWIOTLB_DYNAMIC
-/* The share is of the pools that are open now */
+/* Magazines may hold a share of the slots of open pools, so each added pool raises the limit */
 TEST(magazines_hold_more_while_there_are_more_pools)
 {
 	unsigned int i, limit;
@@ -210,7 +210,7 @@ TEST(misaligned_buffer_is_handed_to_no_device_that_minds)
 	start(1, "4096,1");
 	plain = dev;
 	nvme = new_device(PAGE_SIZE - 1, 0);
-	/* A page that begins at an odd slot: a size class, but not aligned to a page */
+	/* A page at an odd slot: its size has a class, but it is not aligned to a page */
 	odd = map(nvme, orig + IO_TLB_SIZE, PAGE_SIZE, DMA_TO_DEVICE);
 	CHECK_EQ(odd & ~PAGE_MASK, IO_TLB_SIZE);
 	unmap(nvme, odd, PAGE_SIZE, DMA_TO_DEVICE);
@@ -363,7 +363,7 @@ TEST(used_is_exact_whichever_cpu_unmaps)
 	check_used(0);
 }
 
-/* The sum may include an unmap, but not the map before it on another CPU */
+/* The sum may include an unmap, but not its map on another CPU: it is never negative */
 TEST(used_is_never_negative)
 {
 	start(4, "4096,4");
@@ -371,7 +371,7 @@ TEST(used_is_never_negative)
 	CHECK_EQ(swiotlb_mem_used(mem), 0);
 }
 
-/* Drivers map before there are magazines, and unmap afterwards */
+/* The count is exact even if drivers map before there are magazines, and unmap afterwards */
 TEST(used_is_exact_from_the_first_map_on)
 {
 	shim_init();
@@ -414,7 +414,7 @@ TEST(depot_hands_buffers_on)
 		if (i >= 1000)
 			highest = max(highest, tlbs[i % 64]);
 	}
-	/* The buffers in flight, in the two magazines, and in one batch in the depot */
+	/* The sum of the buffers in flight, in two magazines, and of one batch in the depot */
 	settled = (highest - first) / BLOCK;
 	CHECK_MSG(settled < 64 + 3 * magazine(0)->limit, "%u buffers are in use",
 		  settled);
@@ -526,7 +526,7 @@ TEST(nothing_is_kept_while_jiffies_wrap)
 	CHECK_EQ(kept(), 0);
 }
 
-/* A deadline so long ago that a wrapped comparison of jiffies puts it in the future */
+/* A deadline of long ago has expired, although wrapped jiffies put it in the future */
 TEST(failed_map_of_long_ago_is_no_crowd)
 {
 	start(1, "512,1");
@@ -565,7 +565,7 @@ static void drain_on_another_cpu(void)
 	swiotlb_magazines_drain(&mem->cache);
 }
 
-/* Another CPU drains all magazines after this CPU has found no room in the area */
+/* A map finds slots that another CPU drains after the map has found no room in the area */
 TEST(map_finds_what_another_cpu_has_drained)
 {
 	unsigned int i;
@@ -623,7 +623,7 @@ TEST(buffer_that_is_kept_during_a_drain_is_found_by_the_next)
 	check_used(512);
 }
 
-/* CPU 1 never unmaps: its buffers come only from the depot */
+/* CPU 1 never unmaps: a drain must find buffers that come from the depot */
 TEST(buffers_from_the_depot_are_found_by_a_drain)
 {
 	unsigned int n, total;
@@ -715,7 +715,7 @@ static void irq_takes_one_and_leaves_another(void)
 	shim_hardirq_exit();
 }
 
-/* Before the exchange, an interrupt puts another buffer into the cell */
+/* Before the exchange, an interrupt puts another buffer into the cell: no buffer has two users */
 TEST(magazine_cell_changes_under_a_map)
 {
 	phys_addr_t one, two;
@@ -776,13 +776,22 @@ TEST(late_unmap_does_not_copy)
 	CHECK_EQ(shim_log_count("was unmapped twice at once"), 1);
 }
 
-/* Map and unmap a page while each trylock of a depot would fail */
-TEST(busy_areas_are_waited_for)
+/* While the lock of a depot is taken, maps and unmaps use areas instead of the depot */
+TEST(busy_depots_are_left_alone)
 {
-	start(0, "512,1");
+	unsigned int n = 200, kept_there;
+
+	start(0, "4096,1");
+	churn(n, PAGE_SIZE);
+	kept_there = depot_count();
+	CHECK(kept_there > 0);
 	shim_all_busy = true;
-	churn(1, PAGE_SIZE);
+	churn(n, PAGE_SIZE);
+	CHECK_EQ(depot_count(), kept_there);
 	shim_all_busy = false;
+	map_n(n, PAGE_SIZE);
+	CHECK(depot_count() < kept_there);
+	unmap_all(dev, PAGE_SIZE, tlbs, n);
 	check_used(0);
 }
 

@@ -71,7 +71,7 @@ static void unmap_and_map_another(void)
 
 /*
  * Both CPUs have looked up the mapping. The other CPU unmaps first, and the slots are in
- * use again when this CPU ends the mapping.
+ * use again when this CPU ends the mapping: the new mapping must stay.
  */
 TEST_BASE_FAILS(double_unmap_at_once_spares_the_next_mapping, "see double_unmap")
 {

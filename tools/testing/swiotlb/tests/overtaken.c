@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An operation that another CPU overtakes, at each place where that can matter. From the
- * same state, one child process runs the operation and is overtaken at the first place,
- * the next one at the second place, and so on until there is no further place.
+ * Another CPU overtakes an operation, at each place where this can matter. For each place, a
+ * child process runs the operation from the same state.
  */
 #include <stdio.h>
 #include <sys/mman.h>
@@ -75,6 +74,7 @@ static void sweep(void (*fn)(const void *), const char *what)
 		if (check_failures() != failures)
 			return;
 	}
+	CHECK_MSG(nth > 1, "there is no place: %s", what);
 }
 
 /*
@@ -164,12 +164,14 @@ static void move(void)
 	shim_set_cpu(cpu);
 }
 
+static void (**hook)(void);
+
 static void map_overtaken(const void *nth)
 {
 	phys_addr_t tlb;
 	unsigned int i;
 
-	arm(&shim_before_visit, *(const unsigned int *)nth, move);
+	arm(hook, *(const unsigned int *)nth, move);
 	tlb = map_full(dev, orig, SZ_4K, 0, DMA_FROM_DEVICE, DMA_ATTR_NO_WARN);
 	disarm();
 	for (i = 0; i < nothers; i++)
@@ -195,6 +197,10 @@ TEST(map_finds_buffers_that_move)
 	nkept = shared(sizeof(*nkept));
 	in_child(count_kept, NULL, "count");
 	shim_set_cpu(0);
-	for (nmovers = 0; nmovers < LAST_CPU && !check_failures(); nmovers++)
-		sweep(map_overtaken, "a look at a CPU");
+	for (nmovers = 0; nmovers < LAST_CPU && !check_failures(); nmovers++) {
+		hook = &shim_before_take;
+		sweep(map_overtaken, "a look at a buffer");
+		hook = &shim_before_lock;
+		sweep(map_overtaken, "a lock");
+	}
 }

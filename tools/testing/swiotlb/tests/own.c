@@ -18,7 +18,7 @@ static struct swiotlb_mem *own_of(struct device *dev)
 	return mem->common ? mem : NULL;
 }
 
-/* Do for a new device what dmam_set_in_flight() does */
+/* Call swiotlb_device_allocate() for a new device, like dmam_set_in_flight() */
 static struct device *device_with(unsigned int nqueues, size_t bytes)
 {
 	struct device *dev = new_device(0, 0);
@@ -98,7 +98,7 @@ TEST(own_has_pools_when_the_device_bounces)
 	CHECK(!own_of(other));
 }
 
-/* Each port of a controller is a host, with requests and queues of its own */
+/* Each port of a controller is a host: requests and queues of all hosts add up */
 TEST(own_of_several_hosts_adds_up)
 {
 	unsigned int areas, port;
@@ -124,7 +124,7 @@ TEST(own_of_several_hosts_adds_up)
 	CHECK_EQ(own->growth.nareas, areas);
 }
 
-/* A driver is unbound and bound again, or hosts are removed and others added */
+/* If a driver is bound again, or hosts are replaced, the limit must not rise */
 TEST(own_limit_does_not_rise_by_probing_again)
 {
 	struct swiotlb_mem *own;
@@ -141,7 +141,7 @@ TEST(own_limit_does_not_rise_by_probing_again)
 	}
 	CHECK_EQ(own->growth.max_nslots, 16 * MIB_SLOTS);
 	CHECK_EQ(own->growth.nareas, 1);
-	/* A caller that asks for more than the limit can be */
+	/* A caller may ask for more than the highest possible limit */
 	swiotlb_device_allocate(dev, 1, SIZE_MAX);
 	CHECK_EQ(own->growth.max_nslots, 2 * swiotlb_limit_nslots(own->common));
 	swiotlb_device_reduce(dev, 1, SIZE_MAX);
@@ -155,7 +155,7 @@ TEST(own_limit_does_not_rise_by_probing_again)
 	CHECK(is_in(own, dev, map_it(dev)));
 }
 
-/* The device now has another allocator, or none */
+/* swiotlb_device_reduce() changes nothing if the device has another allocator, or none */
 TEST(own_is_not_reduced_where_there_is_none)
 {
 	struct device *dev;
@@ -361,7 +361,7 @@ TEST(own_memory_is_near_the_device)
 	CHECK_EQ(shim_asked_node, 1);
 }
 
-/* Own pools hold twice what the device can have in flight; beyond that it uses common pools */
+/* Own pools hold at most twice the declared bytes; beyond that, the device uses common pools */
 TEST(own_borrows_when_it_is_full)
 {
 	static phys_addr_t tlbs[MOST];
@@ -477,7 +477,7 @@ TEST(own_shrinks_to_nothing)
 	CHECK(is_in(own_of(dev), dev, map_it(dev)));
 }
 
-/* The device bounces, but no slot is in use whenever the worker looks */
+/* The pool of a device that bounces stays, even if no slot is in use when the worker runs */
 TEST(own_pool_of_a_light_device_stays)
 {
 	struct device *dev;
@@ -603,7 +603,7 @@ static void end_gone(void)
 	end_device(gone);
 }
 
-/* The device ends while the worker allocates memory for one of its pools */
+/* Nothing leaks if the device ends while the worker allocates memory for one of its pools */
 TEST(own_ends_while_it_grows)
 {
 	struct shim_usage before;
@@ -878,7 +878,7 @@ TEST(own_wakes_callers_behind_others)
 	CHECK_EQ(slots_event("waited"), 2);
 }
 
-/* A new own pool wakes that caller, too; the common allocator does not grow so soon */
+/* A pool added to the own allocator wakes a caller behind others before the common one grows */
 TEST(own_pool_wakes_callers_behind_others)
 {
 	static phys_addr_t hogged[MOST];
@@ -893,6 +893,7 @@ TEST(own_pool_wakes_callers_behind_others)
 	wait_behind_another(do_nothing, hogged);
 	CHECK(elapsed < HZ / 2);
 	CHECK_EQ(slots_event("waited"), 2);
+	CHECK_EQ(held(own_of(sleeper)->common), 4096);
 }
 
 /* A caller that waits, in a thread of its own */
@@ -942,7 +943,7 @@ static phys_addr_t end_caller(struct caller *c)
 	return c->tlb;
 }
 
-/* When the first caller of a device leaves, a buffer too small for it wakes the next one */
+/* When the first caller of a device times out, a buffer too small for it wakes the next one */
 TEST(own_wakes_the_next_caller_behind_others)
 {
 	static phys_addr_t tlbs[MOST], hogged[MOST];
@@ -1001,7 +1002,7 @@ static void waits_for_the_end(const void *mask)
 	ticks(1);
 	CHECK(!first.ended);
 	end_device(gone);
-	/* In a quarter of a second, the worker only looks if it is asked to */
+	/* Let only a quarter of a second pass: the worker runs in that time only if asked to */
 	for (step = 0; step < 5000 && !__atomic_load_n(&second.ended, __ATOMIC_ACQUIRE); step++) {
 		shim_run_work();
 		if (step % (20000 / HZ) == 0)
@@ -1086,7 +1087,7 @@ TEST(own_that_is_full_is_not_searched)
 	CHECK_EQ(own->full, SZ_64K / IO_TLB_SIZE);
 	unmap(dev, tlbs[n], SZ_64K, DMA_TO_DEVICE);
 	CHECK(next_is_in_own(dev, orig, SZ_64K));
-	/* As if a map had set @full after the unmap, from an older search: the buffer is missed */
+	/* Set @full like a map whose search ended before the unmap: the buffer is missed */
 	CHECK(!next_is_in_own(dev, orig, SZ_64K));
 	unmap(dev, tlbs[n + 1], SZ_64K, DMA_TO_DEVICE);
 	own->full = SZ_64K / IO_TLB_SIZE;
@@ -1327,7 +1328,7 @@ static unsigned int cold_maps_fail(struct device *dev)
 	return failed;
 }
 
-/* Another device fills the pools while this one is idle, and has no pool */
+/* An idle device without a pool gets one when it maps, even if another device fills all pools */
 TEST(own_of_an_idle_device_is_not_starved)
 {
 	static phys_addr_t hogged[MOST];

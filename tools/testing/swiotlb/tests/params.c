@@ -276,7 +276,7 @@ TEST(adjust_size_is_not_taken_at_boot_where_the_pool_grows)
 }
 
 #ifdef SWIOTLB_FIXED
-/* A pool that cannot grow has the whole size, and the log says so when that is known */
+/* A pool that cannot grow gets the whole size that the platform set, and the log has that size */
 TEST(adjust_size_is_taken_where_the_pool_is_fixed)
 {
 	shim_init();

@@ -128,7 +128,7 @@ TEST(ring_leaves_all_else_to_any_cpu)
 	check_used(0);
 }
 
-/* The ring is filled and disks map in turn, so pages of both are neighbours */
+/* The ring is filled and disks map in turn: neighbours must not get data of each other */
 TEST(ring_between_other_maps_keeps_its_pages_alone)
 {
 	unsigned int i, n = 0, round;

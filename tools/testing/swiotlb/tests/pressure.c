@@ -52,7 +52,7 @@ TEST(shrinker_encrypts_nothing)
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
-/* Pools above can be freed even if low pools are in use */
+/* Pools above 4 GiB can be freed even if low pools are in use */
 TEST(shrinker_sees_pools_above)
 {
 	unsigned long freed;

@@ -137,7 +137,7 @@ static unsigned int map_all(unsigned int from)
 	return n;
 }
 
-/* The pools above are full, and none can be added */
+/* If the pools above 4 GiB are full and none can be added, low pools are used */
 TEST(device_that_reaches_all_falls_back_to_low_pools)
 {
 	unsigned int i, n, low = 0;
@@ -200,7 +200,7 @@ TEST(shortage_is_of_pools_in_reach)
 	check_total(device_below(DMA_BIT_MASK(32)), MIB_SLOTS);
 }
 
-/* The mask may change between a map and its unmap, and between maps */
+/* Each map checks the mask, which may change between a map and its unmap, and between maps */
 TEST(reach_is_looked_at_for_each_map)
 {
 	needs_pools_above();
@@ -236,7 +236,7 @@ TEST(machine_without_memory_above_has_one_allocator)
 	CHECK_EQ(shim_usage().pcpu_allocs, before.pcpu_allocs);
 }
 
-/* The boot pool may lie anywhere, so no allocator is narrower: transient pools are used */
+/* A device below the boot pool uses transient pools: no allocator is narrower than the first */
 TEST(device_below_the_boot_pool_has_pools_of_its_own)
 {
 	unsigned int i;
@@ -289,7 +289,7 @@ static void load_beyond_the_boot_pool(unsigned int *from_boot)
 	}
 }
 
-/* Pools added to LOW may be out of reach of the device, which only reaches a part of LOW */
+/* A device that reaches only a part of LOW adds no pool: the pool could be out of its reach */
 TEST(device_that_reaches_the_boot_pool_makes_nothing_grow)
 {
 	unsigned int from_boot;
@@ -316,7 +316,7 @@ TEST(device_of_24_bits_makes_nothing_grow)
 	CHECK_EQ(shim_work_queued(), 0);
 }
 
-/* The window of the bus covers the boot pool, and some memory after it */
+/* The bus window covers the boot pool and some memory after it: added pools could lie outside */
 TEST(device_with_a_window_makes_nothing_grow)
 {
 	static struct bus_dma_region window[2];
@@ -357,8 +357,8 @@ TEST(device_with_a_window_gets_nothing_of_other_pools)
 }
 
 /*
- * The end of LOW is in the window, the boot pool is not. The kept buffer is one slot, which
- * has no wrong alignment, so only the window excludes it:
+ * The end of LOW is in the window, the boot pool is not. The buffer in the magazine has one
+ * slot, which suits any alignment, so only the window excludes it:
  *
  *	RAM		----[ boot pool ]------------------------| 4 GiB
  *	window				     [-------------------|
@@ -383,8 +383,8 @@ TEST(device_with_a_window_gets_no_kept_buffer_outside)
 }
 
 /*
- * Both ends of LOW are in windows, the boot pool is in none. On the bus, the two windows are
- * adjacent:
+ * Both ends of LOW are in windows, the boot pool is in none, and must not be used. On the bus,
+ * the two windows are adjacent:
  *
  *	RAM	| 16 MiB |----[ boot pool ]----| 2 GiB    | 4 GiB
  *	bus	[        ][          ]
@@ -499,7 +499,7 @@ TEST(transient_pool_is_aligned_as_a_bus_sees_it)
 	CHECK_EQ(slots_event("transient"), 1);
 }
 
-/* The highest memory that a device can use is not in the window that comes last */
+/* The highest address that a device can use may lie in any window, not only in the last one */
 TEST(transient_pool_may_lie_in_any_window)
 {
 	static const struct bus_dma_region windows[] = {
@@ -539,7 +539,7 @@ TEST(device_that_sees_nothing_is_told_so)
 	check_used(0);
 }
 
-/* There is no memory below 1 MiB; this must not delay growth for other devices */
+/* A device that reaches only the first MiB, without memory, must not delay growth for others */
 TEST(device_that_reaches_no_memory_does_not_hold_up_others)
 {
 	struct device *wide, *never;

@@ -59,7 +59,7 @@ TEST(restricted_alloc_is_naturally_aligned)
 	unmap(dev, tlb, 512, DMA_TO_DEVICE);
 }
 
-/* Coherent and streaming DMA from one pool: CVE-2024-35814 gave out half a page twice */
+/* Coherent and streaming DMA from one pool: in CVE-2024-35814, half a page had two owners */
 static void mixed_use(unsigned int min_align_mask)
 {
 	enum { N = 200, BYTES = SZ_1M };
@@ -235,7 +235,7 @@ static unsigned int coherent_pieces(struct device *dev, size_t size)
 	return n;
 }
 
-/* Areas leave as much room for coherent memory as one area, whatever the start of the range */
+/* A pool of several areas has room for as much coherent memory as one area, at any start */
 TEST_BASE_FAILS(restricted_areas_cost_no_coherent_memory,
 		"it counts segments of 128 slots from the first byte of the range")
 {
@@ -260,7 +260,7 @@ TEST_BASE_FAILS(restricted_areas_cost_no_coherent_memory,
 	}
 }
 
-/* A small range is not cut: a page in each half of it leaves room for a large mapping */
+/* A small range is one area: pages of all CPUs are neighbours, and leave room for large maps */
 TEST(restricted_small_range_is_not_cut)
 {
 	phys_addr_t base, orig;
@@ -314,7 +314,7 @@ TEST(restricted_pool_by_encryption_state)
 }
 
 /*
- * The range begins and ends within a page, the rest of which is not part of it:
+ * If the range begins and ends within a page, these two pages must not be shared:
  *
  *	pages	|   0   |   1   |  ...  |   7   |   8   |
  *	range	    [ rmem                          ]
@@ -622,7 +622,7 @@ TEST(restricted_pool_of_any_size_is_aligned)
 		in_child(area_in_small_pool, &bytes, "small pool");
 }
 
-/* A device with a built-in driver is probed before late initcalls run */
+/* The directory is below that of swiotlb, even for a device that is probed before late initcalls */
 TEST_BASE_FAILS(restricted_pool_of_an_early_device_is_below_swiotlb,
 		"its directory is in the root of debugfs")
 {

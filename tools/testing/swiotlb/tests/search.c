@@ -113,7 +113,7 @@ TEST(a_hole_is_found_from_the_start_on)
 	for (i = 0; i < n; i++)
 		free_slot(3008 + i);
 	CHECK_EQ(map_slots(dev, n), slot(3008));
-	/* A hole before that, which is too short */
+	/* An earlier hole, which is too short */
 	for (i = 0; i < n / 2; i++)
 		free_slot(i);
 	for (i = 0; i < n; i++)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings across a multiple of 1 MiB, which may be a boundary for an index.
+ * Mappings across a multiple of 1 MiB, which may be the border of two entries in an index.
  *
  *	  1 MiB		  2 MiB
  *	----|----------------|----
@@ -83,7 +83,7 @@ TEST(transient_pool_across_pieces_is_found_by_all_its_addresses)
 		skip_test("built without SWIOTLB_DYNAMIC");
 	boot_encrypted("512,1");
 	shim_atomic_pool = SZ_4M - SZ_128K;
-	/* Half of it is for drivers */
+	/* Drivers need half of the atomic pool */
 	shim_atomic_bytes = SZ_512K;
 	dev = new_device(0, 0);
 	map_until_full(dev, new_buffer(SZ_4K, 0), SZ_4K, tlbs, SZ_1M / SZ_4K);

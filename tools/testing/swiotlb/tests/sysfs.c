@@ -47,7 +47,7 @@ TEST(sysfs_shows_sizes_in_bytes)
 	reads("low/last_address", last);
 }
 
-/* A file that always says 0 would be taken for a measurement */
+/* A value that is not measured has no file: a constant 0 would look like a measurement */
 TEST(sysfs_has_no_file_for_what_is_not_known)
 {
 	shim_boot_param("swiotlb", "512,1,force");
@@ -67,7 +67,7 @@ TEST(sysfs_has_no_directory_without_a_pool)
 	is_absent("low/events/full");
 }
 
-/* Only root can read counts that tell about the I/O of other users */
+/* Only root can read counts that reveal the I/O of other users */
 TEST(sysfs_modes)
 {
 	static const char *const all[] = {
@@ -197,7 +197,7 @@ TEST(sysfs_shows_restricted_pools_by_name)
 #endif
 
 #ifdef CONFIG_DEBUG_FS
-/* Names and numbers are those of debugfs, which shows the sum of both allocators */
+/* Each event in debugfs has a file in sysfs, with the same number */
 TEST(sysfs_events_are_those_of_debugfs)
 {
 	struct device *dev;

@@ -94,7 +94,7 @@ TEST(trusted_device_uses_private_memory_only)
 	CHECK_EQ(slots_used(), 0);
 	CHECK_EQ(slots_event("grown"), 0);
 
-	/* An unmap and a sync find each buffer, and the device's data comes back */
+	/* A sync and an unmap find each buffer, and the sync copies the data of the device */
 	while (n--) {
 		pool = swiotlb_find_pool(trusted, tlbs[n]);
 		CHECK(pool && pool->mem == &trusted_mem);

@@ -209,7 +209,7 @@ static void map_in_interrupt(void)
 	shim_hardirq_exit();
 }
 
-/* A map that may sleep is reported even if an area or a magazine has room */
+/* A map that may sleep is reported in an interrupt, even if an area or a magazine has room */
 TEST(waiting_in_an_interrupt_is_reported)
 {
 	phys_addr_t tlb;
@@ -339,7 +339,7 @@ TEST(waiting_goes_on_when_the_first_one_leaves)
 	check_events(2, 1);
 }
 
-/* ---- buffers that are moved while a caller begins to wait */
+/* ---- a caller begins to wait while a buffer is moved: the caller must be woken */
 
 static struct task other;
 
@@ -532,7 +532,7 @@ TEST(waiting_fails_no_large_mapping)
 	CHECK(end_task(&large) != MAP_FAILED_ADDR);
 }
 
-/* The device uses both allocators, and only the limit of the narrower one is reached */
+/* Only the limit of the narrower of two allocators is reached: the cause is lack of memory */
 TEST(full_is_reported_by_the_limit_that_is_printed)
 {
 	needs_pools_above();
@@ -552,9 +552,8 @@ static void begin_at_next_lock(void)
 }
 
 /*
- * The worker has closed a pool, which is not empty yet, and drains. In the boot pool, a block
- * is mapped in each run of 64 except for the first run, some blocks of which are in the
- * magazine.
+ * The worker has closed a pool, which is not empty yet, and drains. In the boot pool, the first
+ * of each 64 blocks is mapped, except in the first 64, some of which are in the magazine.
  */
 TEST(waiting_begins_while_the_worker_drains)
 {
@@ -676,7 +675,7 @@ TEST(waiting_goes_on_for_others_after_a_timeout)
 	check_events(7, 1);
 }
 
-/* For each hash, a task other than this one has timed out */
+/* For each hash, another task has timed out: this task must still wait */
 TEST(waiting_goes_on_after_the_timeout_of_a_task_with_the_same_hash)
 {
 	struct swiotlb_mem *mem = &swiotlb_default_mem;
@@ -693,7 +692,8 @@ TEST(waiting_goes_on_after_the_timeout_of_a_task_with_the_same_hash)
 }
 
 /*
- * The caller has timed out. Another task waits for four adjacent pieces:
+ * The caller has timed out. Another task waits for four adjacent pieces, of which one is free.
+ * The caller must not get that piece:
  *
  *	| 0 | 1 | 2 | free | 4 ...
  */
@@ -733,7 +733,7 @@ static void map_frame(void)
 	what = unmap_three;
 }
 
-/* An idle pool has room for the frame, but not for the caller that waits */
+/* A large map uses an idle large pool while another caller waits for slots */
 TEST(waiting_does_not_hold_up_large_mappings)
 {
 	phys_addr_t frame, tlb;
@@ -749,7 +749,7 @@ TEST(waiting_does_not_hold_up_large_mappings)
 	CHECK_EQ(jiffies - began, 2 * HZ);
 }
 
-/* A pool for three pages needs five, for the address bits that the device requires */
+/* A pool for three pages needs five, so that address bits of the buffer can be preserved */
 TEST(waiting_ends_with_a_pool_of_moved_memory_that_is_aligned)
 {
 	phys_addr_t buffer, tlb;
@@ -768,7 +768,7 @@ TEST(waiting_ends_with_a_pool_of_moved_memory_that_is_aligned)
 	}
 }
 
-/* A migration may wait for I/O that only this caller can complete */
+/* A caller that must not start I/O migrates no pages: that may wait for I/O of this caller */
 TEST(waiting_moves_no_memory_without_io)
 {
 	unsigned long calls;
@@ -799,7 +799,7 @@ TEST(waiting_ends_with_a_pool_of_moved_memory)
 	check_events(1, 1);
 }
 
-/* The boot pool is full, and a mapping keeps a closed pool */
+/* The boot pool is full, and a mapping keeps a closed pool: the worker reopens that pool */
 TEST(waiting_ends_with_a_pool_that_is_reopened)
 {
 	boot("512,1");
@@ -818,7 +818,7 @@ TEST(waiting_ends_with_a_pool_that_is_reopened)
 #endif
 }
 
-/* The device reaches no pool, and its transient pools use up the limit */
+/* If transient pools have used up the limit, a caller waits until one of them is freed */
 TEST(waiting_ends_with_room_within_the_limit)
 {
 	boot("512,1,max=1280K");
@@ -896,7 +896,7 @@ TEST(waiting_shares_only_clear_memory)
 	CHECK_EQ(stale, 0);
 }
 
-/* Memory that cannot be encrypted again is lost, and counts forever */
+/* Memory that cannot be encrypted again is lost, and counts towards the limit */
 TEST(waiting_ends_with_a_pool_that_is_lost)
 {
 	phys_addr_t tlb;

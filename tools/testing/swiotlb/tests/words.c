@@ -52,7 +52,7 @@ TEST_BASE_FAILS(causes_have_rates_of_their_own, "it has one rate for all")
 	CHECK_EQ(shim_log_count("swiotlb buffer is full"), 1);
 }
 
-/* Every other page is free */
+/* A pool in which every other page is free is reported as full */
 TEST(fragmented_pool_is_said_to_be_full)
 {
 	struct device *dev;
