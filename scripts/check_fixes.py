@@ -203,7 +203,7 @@ def check_commands(harness, before, after, found):
 
 def check_nothing_lost(harness, last):
     """Check that all tests that pass on the base pass with all patches, and that the
-    oracle agrees."""
+    oracle finds no violation."""
     old, _ = run_tests(harness.program(BASE))
     new, _ = run_tests(harness.program(last))
     wrong = [f"{test} passes on the base, but not with all patches"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Check the exported series: each patch must apply, be clean and compile, a kernel must boot
-after each step that takes effect, and the result must be the composed tree.
+after each entry that changes how it behaves, and the result must be the composed tree.
 
 Prints one line per patch. patches/7.3/remarks lists the remarks that are accepted.
 """
@@ -28,10 +28,10 @@ QEMU = TOP / "tools/testing/selftests/swiotlb/qemu"
 NOBODY = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
           for what, value in (("NAME", "check-series"), ("EMAIL", "check@series.invalid"),
                               ("DATE", "2026-01-01T00:00:00+00:00"))}
-# From this entry on, something must call each function that an entry adds.
+# From this entry on, each function that an entry adds must have a caller.
 TURN_OVER = "turn-over"
-# The kernels to boot: (name of the last entry, guest test). Those for User Mode Linux come
-# first, and one after each step that takes effect: they boot in a second.
+# The kernels to boot: (name of the last entry, guest test). User Mode Linux boots in a second:
+# it comes first, once after each entry that changes how the kernel behaves.
 BOOTED = (("private", "um-force"), (TURN_OVER, "um-force"), (TURN_OVER, "um-dynamic"),
           ("magazine", "um-dynamic"), ("stats", "um-dynamic"), ("device-stats", "um-dynamic"),
           ("wait", "um-dynamic"), ("virtio-blk", "um-own"), (TURN_OVER, "dynamic"))

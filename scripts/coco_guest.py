@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Measure the memory that confidential guests of 2, 16 and 64 GiB share for swiotlb, in QEMU.
 
-All is the default. The results are in results/coco/<time>; "latest" points to the newest good
-one.
+No guest has a swiotlb parameter. The results are in results/coco/<time>; "latest" points to
+the newest good one.
 """
 
 import pathlib

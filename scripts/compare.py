@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Compare the base kernel's swiotlb, ours, and no bouncing, with fio in a guest.
 
-Every byte is verified first. Then all configurations are booted, REPEATS times (2 in QEMU,
-natively 1), and take turns at each row, seconds apart; natively, guests with one CPU then run
-by pairs at the same time. Without an option, few rows are first measured natively, in User
-Mode Linux, then all in QEMU; both tables are at the end.
+First fio verifies every byte. Then all configurations are booted, REPEATS times (2 in QEMU,
+1 natively), and take turns at each row, seconds apart; natively, guests with one CPU then run
+in pairs at the same time. Without an option, a few rows are first measured natively, in User
+Mode Linux, then all rows in QEMU; both tables are printed at the end.
 
 The results are in a directory of their own under results/run-native/ and results/run/
 (results/quick/ with --quick, results/native/ with --native, results/next/ with --next);
@@ -33,7 +33,7 @@ KINDS = {"run": (QEMU, plan.full),
          "quick": (QEMU, plan.quick),
          "native": (UML, plan.native),
          "next": (UML, plan.next_buffer)}
-# Values that a command measures, in the order of its tables
+# The kinds measured without an option, in the order of their tables
 BOTH = ("run-native", "run")
 
 

@@ -4,8 +4,8 @@
 
 <name> is ours for the whole series, ours-<number> for the series up to the entry with
 that number, base for none of it, or base-<subset> for the entries that
-patches/7.3/series.<subset> lists. A part of the name that has its own directory, as
-um, coco, pc and s390 have patches/um-7.3 and so on, adds the entries of that directory, below the others.
+patches/7.3/series.<subset> lists. A part of the name that has a directory of patches (um, coco,
+pc and s390: patches/um-7.3 and so on) adds the entries of that directory, before all others.
 With LINUX=6.12 or LINUX=6.1, the base is that kernel, and base-fixes has patches/fixes-6.12 and so on.
 
 The tree consists of hard links to the base. A changed file is always written to a new

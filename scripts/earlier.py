@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Our files as they are before an entry of the series that adds to them.
 
-A file stands in the tree in its final form. To get it as it is before an entry that adds to
-it, remove the items that `Adds:` of this entry names, then apply its hunks in reverse. As a
+The tree has each file in its final form. To get the file as it is before an entry that adds
+to it, remove the items that `Adds:` of this entry names, then apply its hunks in reverse. As a
 program:
 
     scripts/earlier.py --base BASE ENTRY PATH               print the file before the entry
@@ -93,7 +93,7 @@ def defined(line):
 
 def without(text, wanted):
     """Return the text without the items of these names, and without the lines of KUnit test
-    cases that name them. Raise DoesNotApply if one is not there, or not unique."""
+    cases that name them. Raise DoesNotApply if no item, or more than one, has a name."""
     lines = text.splitlines(keepends=True)
     gone = set()
     for name in wanted:
@@ -106,8 +106,7 @@ def without(text, wanted):
 
 
 def left(lines, gone):
-    """Return the lines without those that are @gone, and with one of the empty lines around
-    these."""
+    """Return the lines without the @gone ones; of the empty lines around these, keep one."""
     kept, gap = [], False
     for n, line in enumerate(lines):
         if n in gone:
@@ -162,7 +161,7 @@ def undo(entries, owner, places, final, problems):
 
 
 def at(versions, place):
-    """Return the content at a place of the series, which is not before that of the first version."""
+    """Return the content at a place of the series, at or after that of the first version."""
     return [data for start, data in versions if start <= place][-1]
 
 

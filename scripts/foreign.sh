@@ -5,9 +5,9 @@
 # them. ARCH is the kernel's name of an architecture:
 #
 #	busybox-ARCH	static busybox
-#	fio-ARCH	fio and the libraries that it calls there, except for the C library, which is
-#			that of the compiler
-#	xen-4.17	the hypervisor, uncompressed; if it were installed, the host would boot it
+#	fio-ARCH	fio and the libraries that it calls in a guest; the C library is that of the
+#			cross compiler
+#	xen-4.17	the hypervisor, uncompressed; once installed, it would boot on the host
 
 # shellcheck disable=SC2317 # a trap calls it
 set -euo pipefail

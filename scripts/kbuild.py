@@ -84,8 +84,8 @@ class Objects:
             [f"{name} is there twice" for name in sorted({n for n in there if there.count(n) > 1})]
 
     def uncalled(self, functions):
-        """Return those of the functions that are compiled, but called by no other object than
-        their own and the suites."""
+        """Return the functions that are compiled, but that no object calls except their own and
+        the suites."""
         objects = [path for target in TARGETS if not target.startswith("arch/")
                    for path in ([self.out / target] if target.endswith(".o") else sorted((self.out / target).rglob("*.o")))
                    if path.is_file() and "/tests/" not in str(path)]

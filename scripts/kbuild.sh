@@ -62,7 +62,7 @@ lost() {
 	off($0) ? option in got : got[option] != $0' "$2" "$1"
 }
 
-# of_this_kernel: of lines of a configuration, print those whose option an older kernel has.
+# of_this_kernel: filter lines of a configuration: drop options that an older kernel lacks.
 of_this_kernel() {
 	if [[ ${LINUX:-7.3} == 7.3 ]]; then
 		cat

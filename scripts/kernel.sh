@@ -10,8 +10,8 @@
 # names whatever the tree, the checkout or the cache: with ccache, building the
 # second kernel then compiles only the files that differ.
 #
-# A part that names one of arch/*.config stands for that architecture, which is
-# the host's otherwise: ours-arm64. A part may have more for one architecture, as
+# A part that names one of arch/*.config selects that architecture, as in ours-arm64;
+# the default is the host's. A part may have more options for one architecture, as
 # coco/arm64.config on top of coco.config. If there are patches for a part, as patches/um-7.3
 # for User Mode Linux, patches/coco-7.3 for coco.config or patches/pc-7.3 for pc.config, they
 # are applied before all others.
@@ -115,8 +115,8 @@ fragments() {
 }
 
 # Print the path at which a finished image of the base is kept for other checkouts, or
-# nothing for a tree outside of the cache, as that may change. "System.map" is a part of
-# the key because older versions of this script cached images without it.
+# nothing for a tree outside of the cache, since such a tree may change. "System.map" is a
+# part of the key because older versions of this script cached images without it.
 cached_image() {
 	[[ $tree != base || ! -f $base.sha256 ]] ||
 		echo "$CACHE/kernels/$(printf '%s\n' "${base##*/}" "$name" "$config" "$TOOLCHAIN" System.map | sha256sum | cut -c 1-24)"

@@ -4,7 +4,7 @@
 # Run the KUnit suites with the kernel's own kunit.py, in User Mode Linux. The tree is
 # composed, and compilations are cached. Arguments are those of kunit.py run, such as a
 # filter of suites or --kconfig_add CONFIG_KASAN=y. Before them, --smp runs the suites on 2
-# CPUs, and --kasan also in a kernel with KASAN, which has its own directory.
+# CPUs, --kasan on 2 CPUs in a kernel with KASAN, which has its own directory.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -16,9 +16,9 @@ main() {
 
 	for ((; $#; )); do
 		case $1 in
-		# Without it, UML cannot run more than one CPU.
+		# Only with seccomp=on can UML run more than one CPU.
 		--smp)	more+=(--kernel_args=ncpus=2 --kernel_args=seccomp=on) ;;
-		# A report alone would not fail a test.
+		# Panic on a report of KASAN, which alone does not fail a test.
 		--kasan)
 			build=kunit-kasan
 			more+=(--kconfig_add=CONFIG_KASAN=y --kernel_args=kasan.fault=panic

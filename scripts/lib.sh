@@ -112,8 +112,8 @@ interrupted() {
 	kill -"$1" "$BASHPID"
 }
 
-# disk_full LOG: true if the command reported it or, as the log may be cut off, if
-# almost no space is left.
+# disk_full LOG: true if the command reported a full disk or, as the log may be cut off,
+# if almost no space is left.
 disk_full() {
 	grep -q 'No space left on device' "$1" ||
 		(($(df --output=avail -k "$(dirname "$1")" | tail -n 1) < 1024))
@@ -162,7 +162,7 @@ try_logged() {
 	fi
 }
 
-# run_logged: the same, but exit on failure.
+# run_logged: as try_logged, but exit on failure.
 run_logged() {
 	try_logged "$@" || failed "$1" "$2"
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Say where the time of an I/O goes in User Mode Linux: copies, swiotlb, DMA API, locks, the rest.
+"""Sample the time of an I/O in User Mode Linux: copies, swiotlb, DMA API, locks, the rest.
 
 Base, patched, dynamic and no bouncing take turns; perf samples the kernel of each. The
 results are in results/native-profile/<time>, or with --map, which samples the map benchmark

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Count which bounce buffers are on the node of the device, on 2 and on 4 NUMA nodes, in QEMU.
+"""Count the bounce buffers on the node of the device, with 2 and with 4 NUMA nodes, in QEMU.
 
-The base, and the patched kernel with a fixed pool, with pools that are added, and with
-swiotlb=own, REPEATS (3) boots each. The results are in results/numa/<time>; "latest" points
+Boots the base, and the patched kernel with a fixed pool, with pools that are added, and with
+swiotlb=own, REPEATS (3) times each. The results are in results/numa/<time>; "latest" points
 to the newest good one.
 """
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Check for the packages that are needed to run a guest, or with an argument, a guest of
-# that kind. Install missing ones as root; otherwise print the command that does. Xen is
-# fetched, but not installed, so this does not need root.
+# that kind. Install missing ones as root; otherwise print the command that installs them.
+# Xen is fetched, but not installed, so it does not need root.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh

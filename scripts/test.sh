@@ -5,8 +5,8 @@
 # "N passed, N failed". In build/test: <step>.log, <step>.ktap and <step>.xml (JUnit).
 # With --full, make test-full: then also run all steps that take hours, or need Xen or other
 # compilers, and print a table of the guest tests by caller of swiotlb. With groups of guest
-# tests, too, run only these, and keep other results in build/test. With RESUME=1, do not run
-# again what has passed in an earlier run.
+# tests, too, run only these, and keep other results in build/test. With RESUME=1, skip tests
+# that have passed in an earlier run.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -96,7 +96,7 @@ stop() {
 kernel_of() {
 	case $1 in
 	lean) echo ours ;;
-	# The one that make native builds
+	# make native builds this kernel of the base, too.
 	base-um) echo base-mapbench-um ;;
 	base-*) echo "$1" ;;
 	*) echo "ours-$1" ;;

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Let 64 threads map 256 MiB with 8 MiB of bounce buffers at boot, in User Mode Linux.
+"""Let 64 threads map more than the 8 MiB of bounce buffers made at boot, in User Mode Linux.
 
-The base without and with SWIOTLB_DYNAMIC, the patched kernel, and that with maps that may
-sleep, in turn, REPEATS (5) times: with room to grow, and at the limit. The results are in
-results/wait/<time>; "latest" points to the newest good one.
+Boots the base without and with SWIOTLB_DYNAMIC, and the patched kernel without and with maps
+that may sleep, in turn, REPEATS (5) times: with room to grow, and at the limit. The results
+are in results/wait/<time>; "latest" points to the newest good one.
 """
 
 import pathlib

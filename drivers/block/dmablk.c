@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A block device that exists for its DMA mappings.
+ * A block device to test and measure DMA mappings.
  *
  * Each request is mapped with the DMA API, then "transferred" by a CPU that
- * plays the device, unmapped and completed. No other costs distort the figures: there
- * is no bus, no interrupt and no other process. Requests that the block layer
+ * plays the device, unmapped and completed. There is no bus, no interrupt and no
+ * other process whose cost would distort the figures. Requests that the block layer
  * submits together are mapped before the first of them is transferred, so that
  * as many mappings are in flight as with a device that has a queue.
  *
@@ -241,7 +241,7 @@ static blk_status_t dmablk_queue_rq(struct blk_mq_hw_ctx *hctx,
 	cmd->status = BLK_STS_OK;
 	cmd->nents = nents;
 	if (dma_map_sg(&dmablk.pdev->dev, cmd->sg, nents, rq_dma_dir(rq)) != nents) {
-		/* Start the requests before it, or their buffers are never freed. */
+		/* Transfer the requests mapped so far, or their buffers are never freed. */
 		dmablk_commit(hctx);
 		return BLK_STS_RESOURCE;
 	}

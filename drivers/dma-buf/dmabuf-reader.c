@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A device of small reach that reads dma-bufs, to test their exporters.
+ * A device with a small DMA mask that reads dma-bufs, to test their exporters.
  *
- * Each open file of /dev/dmabuf_reader imports one dma-buf for a device that reaches
- * DMABUF_READER_BITS bits. Reading the file then returns what the device would see: the
- * memory at the DMA addresses of the mapping. If swiotlb bounced the buffer, that is the
- * bounce buffer: a sync that is missing, too short or too long is visible in the data.
+ * Each open file of /dev/dmabuf_reader imports one dma-buf for a device with a DMA mask of
+ * DMABUF_READER_BITS bits. A read of the file returns the data that the device would see: the
+ * memory at the DMA addresses of the mapping. If swiotlb bounced the buffer, the file returns
+ * the bounce buffer: a sync that is missing, too short or too long is visible in the data.
  *
  * As for a real device, only the DMA addresses and lengths of the mapping are used.
  */
@@ -153,7 +153,7 @@ static int dmabuf_reader_info(struct dmabuf_reader *reader,
 	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
-/* Of the bytes from @offset on, return how many of the first @bytes are in the first @len. */
+/* Return how many of the @bytes from @offset on lie below @len. */
 static size_t dmabuf_reader_overlap(u64 offset, u64 bytes, size_t len)
 {
 	return offset < len ? min_t(u64, bytes, len - offset) : 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Let QEMU's device "edu" read and write all that the IOMMU lets it reach of a mapping: the
+ * Let QEMU's device "edu" read and write the pages of a mapping through the IOMMU: the
  * buffer, and the rest of the first and of the last page.
  *
  * Reading debugfs edutest/cases maps a buffer for each of the cases, in both directions.
@@ -36,7 +36,7 @@
 /* Some versions refuse to transfer all of their memory at once. */
 #define EDU_CHUNK	2048
 
-/* What the buffer, the device and other users of the memory write, nowhere 0 */
+/* Patterns of the buffer, the device, earlier data and the memory around the buffer; none is 0 */
 #define BUFFER		0x11
 #define DEVICE		0x22
 #define OTHER		0x33
@@ -53,7 +53,7 @@ static const struct {
 struct edu {
 	struct pci_dev *pdev;
 	void __iomem *regs;
-	/* A page that the device reaches: what it has seen, or what it writes */
+	/* A page outside of the mapping: holds the data that the device has read, or writes */
 	u8 *page;
 	dma_addr_t page_dma;
 	struct dentry *dir;
@@ -88,7 +88,7 @@ static int edu_copy_page(struct edu *edu, dma_addr_t from, dma_addr_t to)
 	return err;
 }
 
-/* Transfers take long: the first two and the last two of the pages are enough. */
+/* Transfers are slow, so let the device access only the first two and the last two pages. */
 static bool edu_inspected(unsigned int n, unsigned int pages)
 {
 	return n < 2 || n + 2 >= pages;
@@ -131,7 +131,7 @@ static int edu_page(struct edu *edu, struct edu_case *c, dma_addr_t iova, unsign
 	return 0;
 }
 
-/* Map and unmap other data that fill all of the pages; return where they were. */
+/* Map and unmap other data of as many pages, less two bytes; return the address of its first page. */
 static phys_addr_t edu_dirty(struct edu *edu, u8 *buffer, unsigned int pages)
 {
 	struct device *dev = &edu->pdev->dev;
@@ -188,7 +188,7 @@ static int edu_run(struct edu *edu, struct edu_case *c, enum dma_data_direction 
 		const u8 *page = buffer + n * PAGE_SIZE;
 		unsigned long first = n * PAGE_SIZE;
 
-		/* One page less: the device may see another offset. */
+		/* Check one page less at each end: the device may see another offset. */
 		if (pages <= 4 || !n || n + 1 == pages)
 			c->wrong += edu_differ(page, first, c->offset, end, DEVICE);
 		c->leftover += edu_differ(page, first, 0, c->offset, AROUND) +

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The headline comparison: fio in QEMU on the base and the patched kernel.
+"""Measure the base and the patched kernel in guests, and make tables and pictures.
+
+The modules of the main comparison, fio in QEMU, and those that others share:
 
     command      shared by the commands: options, exit status
     plan         the comparison: configurations, rows, durations
@@ -18,5 +20,5 @@
 import sys
 from pathlib import Path
 
-# Add the directory of the guest tests, so that programs in scripts/ need not do it
+# Add the directory of the guest tests, so that programs in scripts/ need not.
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tools/testing/selftests/swiotlb/qemu"))

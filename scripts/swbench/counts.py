@@ -15,7 +15,7 @@ from . import measure, plan as plans, profiles, report, stats
 
 # Few and many I/Os, of all jobs together, by the size of an I/O.
 IOS = {"1k": (4000, 24000), "4k": (3000, 15000), "64k": (1000, 5000)}
-# How often to try a turn in all if the guest crashes.
+# Number of attempts at a turn if the guest crashes.
 TRIES = 3
 COLUMNS = ("row", "config", "insns_per_io", "cv", "against", "difference", "low", "high",
            "mapping", "mapping_cv", "mapping_difference", "mapping_low", "mapping_high",
@@ -58,7 +58,7 @@ class Counted(measure.Measurement):
 
     def _run(self, row, name, guest, ios):
         """Return {address: instructions} of a run of @ios I/Os; None if the guest has
-        crashed, or has crashed and booted again.
+        crashed, even if it has booted again.
         """
         each = ios // row.jobs
         line = row.counted_line(name, each)

@@ -21,7 +21,7 @@ CYCLES_SECONDS = 650
 # have none.
 NOISE = ("swiotlb-full", "io-error", "trace", "warning", "hung-task")
 
-# track_hiwater is only for ours: the base has it, too, but then miscounts transient pools.
+# Only ours boots with track_hiwater: the base miscounts transient pools with it.
 LOADS = (plans.SMALL,
          *(config._replace(append=config.append + ",track_hiwater")
            for config in plans.chosen(("dynamic",))))

@@ -11,7 +11,7 @@ from . import cpus, guests, mapbench, mapprofile, mechanisms, nativeprofile, nod
 BOUNDS = re.compile(r"bare memcpy |hand .* without mapping$|.* nothing else$")
 # Below this ratio, a gain is small
 GAIN = 1.1
-# Rows of the map benchmark, and those of make bench that do the same
+# Rows of the map benchmark, and the equivalent rows of make bench
 SAME_ROWS = {"4k to device, 1 thread, depth 1": "map+unmap 4 KiB to device",
              "4k from device, 1 thread, depth 1": "map+unmap 4 KiB from device",
              "64k to device, 1 thread, depth 1": "map+unmap 64 KiB to device",
@@ -118,7 +118,7 @@ def _native_means(found):
 
 
 def _native_map(found, bench):
-    """Return the table of make native-map, beside those rows of make bench (@bench) that do the same. It has
+    """Return the table of make native-map, beside the equivalent rows of make bench (@bench). It has
     means, since the clock of User Mode Linux has a resolution of 256 ns.
     """
     beside = {line["row"]: line for line in bench}

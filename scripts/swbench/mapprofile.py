@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The time of a map and its unmap in User Mode Linux, by kind of instruction.
 
-perf samples the map benchmark. A sample counts for its function, or, if the instruction
-before it is a fence or an atomic operation, for that: the CPU has waited for it.
+perf samples the map benchmark. A sample counts for its function. In swiotlb and the DMA API,
+a sample after a fence or an atomic operation counts for that instruction, since the CPU has
+waited for it.
 """
 
 import collections
@@ -58,7 +59,7 @@ def _kind(function):
 def kinds(text, symbols, waits):
     """Return {kind: samples}. @text: an address a sample; @waits: from waited_for().
 
-    The benchmark and the clock have fences of their own, which are theirs.
+    Fences outside of swiotlb and the DMA API, as in the clock, count for their function.
     """
     found = collections.Counter()
     for address in (int(word, 16) for word in text.split()):

@@ -284,8 +284,8 @@ class Measurement:
             self.samples.add_errors(row, config, found[config][3])
 
     def _hand_over(self, row, turn):
-        """Record the time of a cache line between two CPUs. It decides the cost of rows in
-        which another CPU touches the data, and depends on the host's choice of CPUs.
+        """Record the time that a cache line takes between two CPUs. Rows in which another CPU
+        touches the data depend on this time, which depends on the host's choice of CPUs.
         """
         found = uml.handover() if self.plan.guest.native else None
         if found is not None:

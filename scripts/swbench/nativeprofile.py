@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Where the time of an I/O goes in a guest at native speed, by function of its kernel.
+"""The time of an I/O in a guest at native speed, by function of its kernel.
 
 perf samples the process of User Mode Linux by the clock, so it needs no counters of the
 CPU. Programs in the guest are processes of their own, which are not sampled.

@@ -94,8 +94,8 @@ class Guest(NamedTuple):
         return 2 if self.native else VCPUS
 
     def vcpus(self, row):
-        """Return the number of CPUs for a row. If a row needs only one, a native guest has one, and
-        is bound to a CPU of the host.
+        """Return the number of CPUs for a row. If a row needs only one, a native guest has only
+        one, which is bound to a CPU of the host.
         """
         alone = row.jobs == 1 and not row.device.endswith("-remote")
         return 1 if self.native and alone else self.cpus
@@ -108,7 +108,7 @@ class Plan(NamedTuple):
 
     After these turns, the configurations of each pair of @precise take up to @most more
     turns of a row, until the interval of their ratio is no wider than +-@precision. Guests
-    with one CPU then run at the same time, on the same CPU: what slows the host slows both.
+    with one CPU then run at the same time, on the same CPU, so load of the host slows both.
     """
 
     kind: str
@@ -194,8 +194,8 @@ NEXT = ("ring", "lowest", "fit", "lifo-nt")
 
 
 def next_buffer(repeats, names=None):
-    """Policies for the free buffer that a map gets, on disks whose data nothing, another CPU, or
-    another process touches.
+    """Policies for the choice of a free buffer, on disks whose data is touched by nothing, by
+    another CPU, or by another process.
     """
     configs = chosen(("base", "ours")) + tuple(
         Config(name, name, "ours", f"swiotlb=force swiotlb_next={name}", True)
@@ -216,7 +216,7 @@ def native_profile(repeats):
 
 
 def native_map(repeats):
-    """Only the map benchmark. Without bouncing, it shows what the clock and the DMA API take."""
+    """Only the map benchmark. Without bouncing, it shows the cost of the clock and the DMA API."""
     return Plan("native-map", chosen(("base", "ours", "none")), (), repeats or 5, 1, 0, 0, 4,
                 guest=NATIVE)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Threads that need more bounce buffers than there are: do their maps fail, or wait?
 
-A load with room to grow needs 256 MiB, from 8 MiB at boot; the limit is twice that. A load at
-the limit needs 12 MiB of 8. There a thread that waits holds at most one mapping, and all of
+A load with room to grow needs 256 MiB, from 8 MiB at boot; the limit is 512 MiB. A load at the
+limit needs 12 MiB of 8. At the limit a thread that waits holds at most one mapping, and all of
 these fit, so some thread can always continue.
 """
 
@@ -15,7 +15,7 @@ from .stats import median
 
 THREADS, MSECS = 64, 3000
 MEMORY_MIB = 2048
-# In seconds. Boot and load take ten: a boot that takes this long does not end.
+# In seconds. Boot and load take ten: a boot that takes longer than this will not end.
 TIMEOUT = 45
 # Messages that the base may log: without a limit, it makes a pool for each mapping, until memory
 # is short.

@@ -120,7 +120,7 @@ fn=(2)
 
 
 class Experiments(unittest.TestCase):
-    """Engines that are measured, but not part of the series."""
+    """Variants of the engine that are measured, but not part of the series."""
 
     def test_their_patches_apply(self):
         for path in sorted((TREE / "tools/testing/swiotlb/bench").glob("*.patch")):

@@ -29,8 +29,8 @@ class Reader:
 
 
 class Guest:
-    """A guest with @start instructions per run in user space, and @each per I/O in the
-    kernel; @lost: I/Os that fio reports as not done.
+    """A guest that executes @start instructions per run in user space, and @each per I/O in
+    the kernel; @lost: I/Os that fio reports as not done.
     """
 
     alive = True

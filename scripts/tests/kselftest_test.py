@@ -121,7 +121,7 @@ class Kselftest(unittest.TestCase):
                 self.assertEqual(self.run_it()[0]["sysfs"], "not ok")
 
     def devices(self, **files):
-        """Run the tests with these files of one device; return what run_it() returns."""
+        """Run the tests with these files of one device; return the result of run_it()."""
         for name, text in files.items():
             path = self.sysfs / "devices/pci0/0000:00:04.0/swiotlb" / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What makes an arm64 kernel believe that its memory is encrypted: see drivers/virt/coco. It
- * takes the machine for a protected guest of pKVM, whose page tables and DMA addresses have
- * no bit for shared memory, as those of a realm do.
+ * Make an arm64 kernel believe that its memory is encrypted: see drivers/virt/coco. The kernel
+ * runs as a protected guest of pKVM: unlike in a realm, page tables and DMA addresses have no
+ * bit for shared memory.
  */
 
 #include <linux/coco_test.h>
@@ -30,7 +30,8 @@ static const struct arm64_mem_crypt_ops coco_test_ops = {
 /**
  * coco_test_begin() - become a confidential guest
  *
- * From now on cc_platform_has() says so, and changes of pages are reported.
+ * From now on cc_platform_has() reports encrypted memory, and coco_test_change() gets each
+ * change of pages.
  *
  * Context: Boot, one CPU, before the first change.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What makes an x86 kernel believe that its memory is encrypted: see drivers/virt/coco. */
+/* Make an x86 kernel believe that its memory is encrypted: see drivers/virt/coco. */
 
 #include <linux/coco_test.h>
 #include <linux/init.h>
@@ -10,7 +10,8 @@
 /**
  * coco_test_begin() - become a confidential guest
  *
- * From now on cc_platform_has() says so, and changes of pages are reported.
+ * From now on cc_platform_has() reports encrypted memory, and coco_test_change() gets each
+ * change of pages.
  *
  * Context: Boot, one CPU, before the first change.
  */

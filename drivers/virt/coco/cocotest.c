@@ -5,8 +5,8 @@
  * With "cocotest" on the command line, the kernel behaves as in a guest with encrypted
  * memory: every mapping of a device has to bounce, and set_memory_encrypted() and
  * set_memory_decrypted() change pages between private and shared. coco_test_begin() of the
- * architecture makes it believe so, and reports the changes; this file emulates the effects
- * of the hardware:
+ * architecture enables this, and has each change reported to coco_test_change(). This file
+ * emulates the effects of the hardware:
  *
  * - A change of a page destroys its contents.
  * - Devices reach shared pages only. They are behind an emulated IOMMU that passes all
@@ -41,7 +41,7 @@
 
 /* Pages above this cannot be shared. A machine with 64 GiB ends below it. */
 #define COCO_PAGES	((17 * SZ_4G) >> PAGE_SHIFT)
-/* A change of a part of such a range splits a mapping of the host. */
+/* Changing a part of a range of this size splits a mapping of the host. */
 #define COCO_HUGE_PAGES	(SZ_2M >> PAGE_SHIFT)
 /*
  * On arm64 the IOMMU also translates MSIs. Doorbells are mapped from here on: QEMU's virt
@@ -160,9 +160,9 @@ static atomic_long_t coco_counters[COCO_NR_COUNTERS];
 static u32 coco_fail_decrypt;
 static u32 coco_fail_encrypt;
 static u32 coco_fail_pages = 1;
-/* Milliseconds that each change takes, as where a hypervisor does it. */
+/* Milliseconds that each change takes, to emulate a slow hypervisor. */
 static u32 coco_delay;
-/* The last range whose change failed half way: its undo finds both states. */
+/* The last range that was decrypted only half: when it is encrypted, both states are correct. */
 static unsigned long coco_half_pfn;
 static unsigned long coco_half_pages;
 
@@ -329,7 +329,7 @@ int coco_test_change(unsigned long addr, int npages, bool enc)
 }
 
 /**
- * coco_test_free() - check pages that go to the page allocator
+ * coco_test_free() - check pages that are freed to the page allocator
  * @pfn:	First page.
  * @order:	Binary logarithm of their number.
  *
@@ -395,8 +395,8 @@ static void coco_detach(struct iommu_group *group)
 }
 
 /*
- * A device behind an IOMMU gets no restricted pool. Here the IOMMU stands for the hypervisor, so
- * assign the pool of the device tree, if there is one.
+ * The kernel assigns no restricted pool to a device behind an IOMMU. Here the IOMMU only emulates
+ * the hypervisor, so assign the pool of the device tree, if there is one.
  */
 static int coco_restrict(struct device *dev)
 {
@@ -480,8 +480,8 @@ static int coco_fill(void *unused, u64 mib)
 DEFINE_DEBUGFS_ATTRIBUTE(coco_fill_fops, NULL, coco_fill, "%llu\n");
 
 /*
- * A violation: nothing is bounced. On x86 bouncing is forced; on arm64 private memory is out
- * of reach for devices.
+ * A violation: do not bounce. x86 bounces because of force_bounce, arm64 because private memory
+ * is out of reach of devices.
  */
 static int coco_skip_bounce(void *unused, u64 skip)
 {

@@ -159,8 +159,8 @@ has()
 	fi
 }
 
-# Check the form of each file of an allocator, and that other users cannot read what tells
-# them about I/O.
+# Check the form of each file of an allocator, and that only root can read files that reveal
+# the I/O of others.
 allocator()
 {
 	for file in total_bytes used_bytes bounced_bytes pools; do
@@ -236,7 +236,7 @@ sysfs_devices()
 	fi
 }
 
-# bind: bind the benchmark to a device. On failure, $reason says why.
+# bind: bind the benchmark to a device. On failure, $reason has the reason.
 bind()
 {
 	[ ! -e "$BENCHMARK" ] || return 0

@@ -15,10 +15,9 @@ bool where_ignored(unsigned long addr)
 	} vars[] = {
 		VAR(shim_self), VAR(*shim_self), VAR(shim_nr_cpus),
 		VAR(shim_before_lock), VAR(shim_before_acquire),
-		VAR(shim_before_visit), VAR(shim_after_unlock),
+		VAR(shim_after_unlock),
 		VAR(shim_before_cmpxchg), VAR(shim_before_cmpxchg64),
 		VAR(shim_before_take), VAR(shim_after_take),
-		VAR(shim_before_push),
 		VAR(shim_pcpu_static), VAR(shim_jiffies), VAR(shim_cc),
 		VAR(shim_c_bit), VAR(shim_ram), VAR(shim_memmap),
 		VAR(shim_highmem_start), VAR(shim_traced),

@@ -71,13 +71,11 @@ void shim_tsan_fence(void)
 
 void (*shim_before_lock)(void);
 void (*shim_before_acquire)(void);
-void (*shim_before_visit)(void);
 void (*shim_after_unlock)(void);
 void (*shim_before_cmpxchg)(void);
 void (*shim_before_cmpxchg64)(void);
 void (*shim_before_take)(void);
 void (*shim_after_take)(void);
-void (*shim_before_push)(void);
 bool shim_all_busy;
 
 void shim_run_hook(void (**hook)(void))

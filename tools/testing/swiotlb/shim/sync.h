@@ -134,22 +134,18 @@ void shim_tsan_fence(void);
  *
  *	lock, unlock	spinlocks
  *	acquire		smp_load_acquire()
- *	visit		access to per-CPU data by CPU number
  *	cmpxchg		atomic_try_cmpxchg(): a push to a magazine, or a drain
  *	cmpxchg64	atomic64_try_cmpxchg_relaxed(): the end of a mapping
  *	take		atomic_try_cmpxchg_acquire(): a take from a magazine
- *	push		atomic_try_cmpxchg_release()
  *	grace_period	the wait for a grace period
  */
 extern void (*shim_before_lock)(void);
 extern void (*shim_before_acquire)(void);
-extern void (*shim_before_visit)(void);
 extern void (*shim_after_unlock)(void);
 extern void (*shim_before_cmpxchg)(void);
 extern void (*shim_before_cmpxchg64)(void);
 extern void (*shim_before_take)(void);
 extern void (*shim_after_take)(void);
-extern void (*shim_before_push)(void);
 extern void (*shim_before_grace_period)(void);
 extern void (*shim_after_grace_period)(void);
 void shim_run_hook(void (**hook)(void));
@@ -252,8 +248,6 @@ SHIM_ATOMIC(atomic_long, atomic_long_t, long)
 #ifndef SHIM_BENCH
 #define atomic64_try_cmpxchg_relaxed(v, o, n) \
 	(shim_hook(&shim_before_cmpxchg64), (atomic64_try_cmpxchg_relaxed)(v, o, n))
-#define atomic_try_cmpxchg_release(v, o, n) \
-	(shim_hook(&shim_before_push), (atomic_try_cmpxchg_release)(v, o, n))
 #define atomic_try_cmpxchg(v, o, n) \
 	(shim_hook(&shim_before_cmpxchg), (atomic_try_cmpxchg)(v, o, n))
 #define atomic_try_cmpxchg_acquire(v, o, n) ({				\
@@ -492,7 +486,6 @@ static __always_inline unsigned long shim_pcpu_addr(const void *p, u32 cpu)
 static __always_inline unsigned long shim_pcpu_visit(const void *p, u32 cpu)
 {
 	shim_current()->visits++;
-	shim_hook(&shim_before_visit);
 	return shim_pcpu_addr(p, cpu);
 }
 

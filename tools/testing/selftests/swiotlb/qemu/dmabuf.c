@@ -4,8 +4,8 @@
  *
  *	dmabuf [-n FRAMES] EXPORTER:MIB:MODE...
  *
- * EXPORTER is heap, the system heap, or udmabuf-PAGES: a memfd in whose memory at most PAGES
- * pages follow each other. The device is dmabuf_reader, with a DMA mask of 30 bits; swiotlb
+ * EXPORTER is heap, the system heap, or udmabuf-PAGES: a memfd in which runs of at most PAGES
+ * pages are contiguous. The device is dmabuf_reader, with a DMA mask of 30 bits; swiotlb
  * must bounce all of the buffer. The CPU writes FRAMES frames, which differ in all words, and
  * the device must see each byte as expected. MODE is
  *
@@ -105,8 +105,8 @@ static int heap_buffer(size_t bytes)
 }
 
 /*
- * Allocate the memory of a memfd. Pages that are allocated one after the other often follow
- * each other in memory, so begin each run of @pages far from the end of the run before.
+ * Allocate the memory of a memfd. Pages that are allocated one after the other are often
+ * contiguous, so begin each run of @pages far from the end of the run before.
  */
 static bool scatter(int memfd, size_t bytes, unsigned long pages)
 {

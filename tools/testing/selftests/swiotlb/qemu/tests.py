@@ -149,7 +149,7 @@ def kselftests(result):
 
 
 def kselftests_natively(result):
-    """There is no free device for the benchmark."""
+    """Check the kselftest in User Mode Linux, which has no free device for the benchmark."""
     return kselftest.wrong(result.text("kselftest"), 8, ("map_benchmark",))
 
 
@@ -255,8 +255,8 @@ def dom0(name, append, **more):
 
 
 def confidential(name, make, expect, disks=("nvme",), group="coco", **more):
-    """A row for a confidential guest: both kernels, and figures of both. Where it begins
-    with 1 MiB, the base needs the number: it ignores "dynamic" for the size there.
+    """Make a row for a confidential guest, for both kernels. By default both begin with 1 MiB:
+    the base needs the number for this, since it ignores "dynamic".
     """
     # A map that finds no room is logged and retried: no I/O fails.
     return Test(f"{group}-{name}", more.pop("append", "swiotlb=512,dynamic"),
@@ -269,8 +269,8 @@ def each_confidential(group):
     """Make the rows that the confidential guest of each architecture has."""
     def row(*args, append="swiotlb=512,dynamic", **more):
         if group == "arm64-coco" and append:
-            # In the burst, NVMe alone needs more for its lists than the one pool of 128 KiB
-            # that this machine has otherwise: 54 pages for 850 requests.
+            # In the burst, the lists of NVMe take 54 pages for 850 requests, more than the
+            # atomic pool of 128 KiB that this machine has by default.
             append += " coherent_pool=512K"
         return confidential(*args, group=group, append=append, **more)
 
@@ -293,8 +293,8 @@ def each_confidential(group):
 
 
 def untrusted(name, append, **more):
-    """Make rows for disks that are not trusted behind an IOMMU, and for all that a device
-    sees of the pages around its buffers."""
+    """Make rows for disks behind an IOMMU that are not trusted, and for the bytes around its
+    buffers that a device can reach."""
     for arch in ("intel-iommu", "virtio-iommu"):
         yield Test(f"pc-{arch}-{name}", append, group="pc", arch=arch, external=True, mib=2,
                    disks=PC_DISKS, caller=f"dma-iommu, untrusted, {arch}", **more)
@@ -305,8 +305,7 @@ def untrusted(name, append, **more):
 
 def nodes(count):
     """Make the rows for a machine with @count NUMA nodes, and memory above 4 GiB on each.
-    Only a device's own pools must be on its node: the others are where the first device
-    needed them.
+    Only a device's own pools must be on its node: common pools serve devices of all nodes.
     """
     for name, append, least, ours in (("force", "swiotlb=force", 0, False),
                                       ("dynamic", "swiotlb=dynamic,force", 0, True),
@@ -318,8 +317,8 @@ def nodes(count):
 
 
 def many(name, append, **more):
-    """Make a row with as many CPUs as the kernel for a PC has; they share few of the host,
-    so that one of them may not run for a while."""
+    """Make a row with as many CPUs as the kernel for a PC supports. They share the few CPUs of
+    the host, so any of them may not run for a while."""
     return Test(f"pc-128-cpus-{name}", f"{append} {PATIENT}", vcpus=128, memory_mib=4096, mib=1,
                 group="pc", disks=PC_DISKS, caller="dma-direct, 128 CPUs", **more)
 
@@ -493,7 +492,7 @@ TESTS = (
          group=uml.ARCH, scenario="kselftest", disks=("dmablk",), mib=8,
          expect=kselftests_natively, ours=True),
     frames("256-mib", "swiotlb=131072,force", ours=True),
-    # There is nothing left for large pools
+    # The pool made at boot takes all of the limit, so that there are no large pools.
     frames("split", "swiotlb=131072,max=256M,force", large=False, ours=True),
     frames("base", "swiotlb=131072,force", dmabuf.BASE, large=False, base=True,
            ignore=("swiotlb-full",)),

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Choose the accelerator: kvm if a guest reaches its verdict under it, else tcg.
 
-It is not enough that /dev/kvm can be opened: on some hosts it can, but no standard guest
-ever reaches its console. So a kernel is booted, with a limit of ten seconds. The result is
-valid for this host, its kernel and this QEMU. A failure is saved only if the same kernel
-boots under tcg: a kernel that boots nowhere tells nothing about kvm.
+On some hosts /dev/kvm can be opened, but no standard guest ever reaches its console. So a
+kernel is booted, with a limit of ten seconds. The result is valid for this host, its kernel
+and this QEMU. A failure is saved only if the same kernel boots under tcg: otherwise the
+kernel itself may be the cause.
 """
 
 import hashlib

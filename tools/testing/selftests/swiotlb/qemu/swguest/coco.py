@@ -22,7 +22,7 @@ NEVER = {"faults": "accesses to private memory", "in_atomic": "conversions in at
 BPS = 16 * MIB
 # Slow enough that nearly all reads of a load are in flight for some ten seconds, on any host
 SLOW_BPS = 2 * MIB
-# Seconds from one job to the next, in which an emulated guest has converted a pool
+# Seconds from one job to the next: long enough for an emulated guest to convert a pool
 RAMP = 6
 # This must fit in the buffers from the guest to the server and back: the program in the guest
 # does not read while it cannot write.
@@ -35,8 +35,8 @@ BURST_JOBS = 4
 REST = 60
 # Documented size of the pool made at boot, if pools can be added
 BOOT_MIB = 64
-# In flight for a while: more than 1 GiB, by jobs of few requests that start one after the other.
-# On each of so many CPUs, the requests of all jobs fit into the queues of their disk.
+# More than 1 GiB in flight for HOLD_SECONDS, by jobs with few requests that start one after the
+# other. With HOLD_CPUS CPUs, the requests of all jobs fit into the queues of their disk.
 HOLD_CPUS, HOLD_MIB, HOLD_SECONDS = 4, 1024, 60
 HOLD_JOBS = {"nvme": 32, "virtio-blk": 4}
 HOLD_DEPTH, HOLD_KIB, HOLD_RAMP_MS = 248, 128, 1500
@@ -55,7 +55,8 @@ IGNORE = ("warning", "trace")
 
 
 class Line(NamedTuple):
-    """A line of coco_line() in guest/lib/coco.sh: all in pages, except @used and @transient."""
+    """A line of coco_line() in guest/lib/coco.sh: memory is in pages, @used and @transient in
+    slots."""
 
     when: str
     seconds: float
@@ -195,8 +196,8 @@ def verify_spec(disks, mib, tree="", **conf):
 
 def hold_spec(seconds):
     """Specify a load that has HOLD_MIB in flight for @seconds. The first job reads most until the
-    last one has started, about 100 MiB; then all read less than a MiB per second. It lasts a few
-    seconds longer, since the check only knows the time from the first sample to the last one.
+    last one has started, about 100 MiB; then all read less than a MiB per second. The load lasts a
+    few seconds longer, since the check only has the time from the first sample to the last one.
     """
     mib, count = 192 + seconds, sum(HOLD_JOBS.values())
     jobs = [disk for disk, number in HOLD_JOBS.items() for _ in range(number)]
@@ -256,8 +257,8 @@ def held(disks):
 
 
 def restricted(disks):
-    """Return a check of the same for disks with a restricted pool: it was shared once, no other
-    pool was used, and none was added.
+    """Return the check of held() for disks with a restricted pool, and check that this pool was
+    shared once, that no other pool was used, and that none was added.
     """
     def check(result):
         wrong = [*filter(None, (held(disks)(result),))]
@@ -458,8 +459,8 @@ def in_flight(seconds):
 
 
 def at_once(result):
-    """Check the same for a load that begins at once: before a pool is converted, which takes
-    seconds in an emulated guest, maps may fail. They are retried, and all I/O succeeds.
+    """Check a load that begins at once: before a pool is converted, which takes seconds in an
+    emulated guest, maps may fail. They are retried, and all I/O succeeds.
     """
     return _told(_sizes(result)[1])
 
@@ -528,7 +529,7 @@ def _injected(result, decrypts, encrypts):
 
 
 def undecrypted(result):
-    """Check that all I/O succeeds and no page is lost if decryption fails, by transient pools."""
+    """Check that transient pools serve all I/O if decryption fails, and that no page is lost."""
     found, _, wrong = _injected(result, True, False)
     if not is_base(result) and not growth.events(result)["transient"]:
         wrong.append("no transient pool was made: the test proves nothing")
@@ -542,7 +543,7 @@ def unencrypted(result):
 
 
 def undone(result):
-    """Check the same if decryption fails half way and the undo fails: half stays shared."""
+    """Check the same if decryption fails half way and cannot be undone: half stays shared."""
     found, values, wrong = _injected(result, True, True)
     return _told([*wrong, *accounting(found, values["lost"] // 2)])
 

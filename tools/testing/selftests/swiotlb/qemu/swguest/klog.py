@@ -3,8 +3,8 @@
 
 import re
 
-# (name, pattern). The test of a scenario that provokes a message on purpose ignores it by its
-# name. If several patterns match a line, the first one counts.
+# (name, pattern). A test whose scenario provokes a message on purpose ignores the signature by
+# its name. If several patterns match a line, the first one counts.
 SIGNATURES = (
     ("panic", r"Kernel panic"),
     ("kasan", r"BUG: KASAN|KASAN: "),

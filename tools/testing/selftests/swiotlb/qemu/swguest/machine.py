@@ -302,8 +302,8 @@ def _ask(stream, command, **arguments):
 class Machine:
     """A running QEMU, which is always stopped at the end of the with block.
 
-    It has its own session, so that Ctrl-C reaches only the runner, and the kernel kills
-    it if the runner is killed.
+    QEMU has its own session, so that Ctrl-C reaches only the runner, and the kernel kills
+    QEMU if the runner is killed.
     """
 
     def __init__(self, spec, accel, initrd, directory):
@@ -389,7 +389,7 @@ class Machine:
             _ask(stream, "device_add", driver="pc-dimm", id=f"dimm{name}", memdev=f"ram{name}")
 
     def unplug(self, name):
-        """Ask the guest to release this memory; only the guest knows when it is gone."""
+        """Ask the guest to release this memory; only the guest knows when it has done so."""
         with self._monitored() as stream:
             _ask(stream, "device_del", id=f"dimm{name}")
 

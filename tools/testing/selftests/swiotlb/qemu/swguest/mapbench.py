@@ -82,7 +82,7 @@ def _wrong_threads(values, threads, cross):
 def wrong(values, threads=0, cross=False, maps=True, fails=False):
     """Check the output for a row; return the problem or None. With @threads, also check the
     values per thread of -p. @maps, @fails: whether some maps must succeed, and whether some
-    must fail; @fails is None if they may.
+    must fail; @fails is None if maps may fail, but need not.
     """
     try:
         if values["status"] != "0":

@@ -101,7 +101,7 @@ def _output(command, seconds):
 
 
 def memcached(ports, how, limit):
-    """Load all instances; @how: words for memload.c. Return (requests, seconds)."""
+    """Load all instances; @how: arguments for memload.c. Return (requests, seconds)."""
     text = _output([str(programs.memload(machine.MachineError)), *how, *ports.memcached], limit)
     said = dict(line.split() for line in text.splitlines())
     return int(said["requests"]), float(said["seconds"])

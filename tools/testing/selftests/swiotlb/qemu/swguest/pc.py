@@ -8,7 +8,7 @@ from typing import NamedTuple
 from . import acpi, growth, klog, machine, mapbench, programs, run
 
 USELESS = "the test proves nothing"
-# The beginning of the names of frames of a kernel that another one has started
+# Prefix of the names of frames from a kernel that another kernel has started
 NEXT = "next."
 MIB = 1 << 20
 
@@ -232,7 +232,8 @@ def memory_spec(disks, rounds, mib=1):
 
 
 def plugged(rounds):
-    """Return a check that memory and pools came and went in all @rounds."""
+    """Return a check that memory was plugged and unplugged, and that pools were added and freed,
+    in all @rounds."""
     def check(result):
         found = [tuple(map(int, line.split())) for line in result.text("rounds").splitlines()]
         pools, events = result.values("pools"), result.values("swiotlb")

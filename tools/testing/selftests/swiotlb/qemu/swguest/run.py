@@ -171,7 +171,7 @@ def _judge(reader, log_text, spec):
     return problems
 
 
-# How often to boot in all if the emulator breaks the boot.
+# Number of boots to try if the emulator breaks them.
 STALE_INT3_TRIES = 8
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Disks that are unplugged and plugged again while they have requests in flight, and their
-allocators, which end with them."""
+allocators, which are freed with them."""
 
 from typing import NamedTuple
 

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The checks of a run in a PV dom0 of Xen.
 
-Xen makes each 128 slots of the pool contiguous in the machine, and no more: the data of
-a mapping that crosses such a segment would end in other memory. A run proves that no
-mapping does so only if the segments are really apart, and if the disks bounced with
+Xen makes only each segment of 128 slots of the pool contiguous in machine memory: data of a
+mapping that crosses the end of a segment would be written to other memory. A run proves that
+no mapping does so only if the segments are really apart, and if the disks bounced with
 mappings longer than a page, even of pages that are adjacent in the machine.
 """
 
 from . import run
 
-# Sizes of the requests. Only the first and the last divide a segment of 256 KiB.
+# Sizes of the requests. A segment of 256 KiB is a multiple of only the first and the last.
 SIZES = ("4k", "12k", "68k", "132k", "256k")
 REFUSED = ('software IO TLB: swiotlb=: the pool cannot grow on this platform, '
            '"dynamic" is ignored')

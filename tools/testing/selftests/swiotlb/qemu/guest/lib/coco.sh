@@ -27,8 +27,9 @@ coco_begin()
 	coco_round boot
 }
 
-# coco_idle: wait until no pool is left of the probe of the disks: only the pool made at boot, or
-# no change of encryption for longer than an unneeded pool stays open. The base frees no pool.
+# coco_idle: wait until pools that the probe of the disks needed are freed: until only the pool
+# made at boot is left, or encryption has not changed for longer than an unneeded pool stays open.
+# The base frees no pool.
 coco_idle()
 {
 	[ -f "$SWIOTLB/pools" ] || return 0
@@ -111,9 +112,9 @@ coco_round()
 	echo "$1 $decrypts $encrypts $grown $freed" >> /tmp/rounds
 }
 
-# coco_rest ROUND: record until the pools have the size of the first line again, for REST s at most, but
-# for at least 20 s, to also see the atomic pools. Memory that was lost does not count: it is in
-# no pool.
+# coco_rest ROUND: record until the pools have the size of the first line again: for REST s at most,
+# and for at least 20 s, to also see the atomic pools. Lost memory is in no pool, so it does not
+# count.
 coco_rest()
 {
 	read -r _ _ _ first _ < /tmp/lines
@@ -141,7 +142,7 @@ coco_watch_lines()
 }
 
 # coco_watch WHEN SECONDS: record a coco_line every SECONDS until coco_watch_end. /tmp/pools.most
-# has the pools at the time when they had most pages.
+# has the pools at the time when they had the most pages.
 coco_watch()
 {
 	touch /tmp/.load

@@ -101,7 +101,7 @@ swiotlb_state()
 	done
 }
 
-# allocator_state NAME: the same for all files of an allocator in sysfs.
+# allocator_state NAME: print all files of an allocator in sysfs in the same form.
 allocator_state()
 {
 	for file in "$ALLOCATORS/$1"/* "$ALLOCATORS/$1"/events/*; do
@@ -131,9 +131,9 @@ bounces()
 	esac
 }
 
-# bounces_soon DISK: the same, but look until something bounces, for some milliseconds at most.
-# A guest with one CPU submits nothing while this runs, and a fast disk soon completes all: so
-# look until the scheduler has interrupted fio.
+# bounces_soon DISK: as bounces, but poll until something bounces, for some milliseconds at most.
+# A guest with one CPU submits nothing while this runs, and a fast disk soon completes all
+# requests: so poll until the scheduler has interrupted fio.
 bounces_soon()
 {
 	looks=0

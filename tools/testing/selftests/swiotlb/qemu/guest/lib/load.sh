@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # fio in the background, with many requests in flight on the LOAD_MIB of a disk behind those of
-# lib/verify.sh. One job reads back what it has written, one request at a time: after an
-# asynchronous read of a disk that is gone, fio would also verify bytes that were not read.
+# lib/verify.sh. One job reads back its own data, one request at a time: after an asynchronous
+# read of a removed disk, fio would also verify bytes that were not read.
 
 LOAD_MIB=8
 
@@ -26,8 +26,8 @@ load_in_flight()
 	echo $((reads + writes))
 }
 
-# load_stop DISK: stop the load, and check that it has read no wrong data. On a disk that is
-# gone, fio may read for ever: reads at its end, now at 0, are no errors.
+# load_stop DISK: stop the load, and check that it has read no wrong data. On a removed disk,
+# whose size is 0, fio may read for ever: reads at the end of a disk are no errors.
 load_stop()
 {
 	read -r pid < "/tmp/$1.pid"
@@ -37,7 +37,7 @@ load_stop()
 		"/tmp/$1.load" "/tmp/$1.said" || fail "$1 returned wrong data"
 }
 
-# load_end DISK: the same, and check that there was no error.
+# load_end DISK: as load_stop, but also check that there was no error.
 load_end()
 {
 	load_stop "$1"

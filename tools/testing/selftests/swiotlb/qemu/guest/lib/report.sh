@@ -12,7 +12,7 @@ SEQUENCE=/tmp/.sequence
 
 report_open()
 {
-	# A virtio console comes after init has begun.
+	# A virtio console may appear only after init has started.
 	while [ ! -c "$VERDICT" ]; do
 		sleep 0.1
 	done
@@ -55,7 +55,7 @@ report_file()
 	report_frame "$1" "$2" gzip
 }
 
-# Wait until all data has been sent, as setting the port does: the machine may stop next.
+# Wait until all data has been sent, since the machine may stop next: stty waits for that.
 report_close()
 {
 	stty -F "$VERDICT" raw

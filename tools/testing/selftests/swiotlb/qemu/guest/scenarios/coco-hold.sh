@@ -1,9 +1,9 @@
 # shellcheck shell=dash disable=SC1091,SC2154 # sourced files are in the guest
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# At least LEAST slots in use for HOLD seconds in a confidential guest, then idle seconds until the
-# pools have their size again, REST at most. Each word of JOBS is a disk: a job reads it once,
-# with DEPTH requests of BS, and checks the data. It starts RAMP milliseconds after the one before.
+# In a confidential guest, keep at least LEAST slots in use for HOLD seconds, then wait until the
+# pools have their size at boot again, for REST s at most. Each word of JOBS is a disk: a job reads it
+# once, with DEPTH requests of BS, and checks the data. It starts RAMP ms after the one before.
 # Reads are so slow that no job ends before the frame "held", when the runner lifts their limit.
 
 . /lib/report.sh

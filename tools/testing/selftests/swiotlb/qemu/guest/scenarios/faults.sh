@@ -59,7 +59,7 @@ round()
 			[ "$(failed_of "$kind")" -gt 0 ] || missing=$kind
 		done
 		[ -n "$missing" ] || break
-		# An added pool would serve the next load, so have it freed.
+		# An added pool would serve the next load without allocations, so free it.
 		sleep 1
 		echo 2 > /proc/sys/vm/drop_caches
 		sleep 1

@@ -24,7 +24,7 @@ cpus()
 	done
 }
 
-# When this function ends, even by a failure, the load ends, too.
+# The load ends with this function, even if it fails.
 hotplug()
 {
 	trap 'rm -f /tmp/.loaded' EXIT

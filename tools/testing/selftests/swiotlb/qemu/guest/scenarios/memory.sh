@@ -27,7 +27,7 @@ new_blocks()
 	blocks | grep -vxF -f /tmp/blocks
 }
 
-# set_blocks STATE: set all new blocks to STATE; print how many took it
+# set_blocks STATE: set all new blocks to STATE; print how many accepted it
 set_blocks()
 {
 	n=0

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Servers that the runner loads from the host: INSTANCES of memcached on ports from
-# MEMCACHED on, iperf3 on port IPERF3. A line from the runner, NAME, says that a load begins.
+# MEMCACHED on, iperf3 on port IPERF3. A line NAME from the runner announces a load.
 # The receive buffers of the network card stay mapped, so slots are in use if and only if
 # the card bounces.
 

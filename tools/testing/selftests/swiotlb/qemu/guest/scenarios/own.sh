@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # With swiotlb=own, run lib/verify.sh on all disks of $DISKS, SIZE MiB for each job. Each disk
-# must get pools of its own, and lose them when it is idle. Then it must work as before.
+# must get pools of its own, which are freed when it is idle. Then it must work as before.
 
 . /lib/report.sh
 . /lib/disk.sh

@@ -9,7 +9,7 @@
 #	unbind	only the driver is unbound
 #
 # Meanwhile all files of swiotlb are read, and its shrinkers run. Each disk has an
-# allocator of its own, which must end with the device, and survive its driver. Data that
+# allocator of its own, which must be freed with the device, but outlive its driver. Data that
 # lib/verify.sh wrote before is read again. BOOT: slots that remain when all others are freed.
 
 . /lib/report.sh
@@ -37,7 +37,7 @@ own_of()
 	done
 }
 
-# sum_kib FILE...: print the sum of these files, in KiB. Allocators may end meanwhile.
+# sum_kib FILE...: print the sum of these files, in KiB. Allocators may be freed meanwhile.
 sum_kib()
 {
 	cat "$@" 2> /dev/null | awk '{ n += $1 } END { printf "%d\n", n / 1024 }'
@@ -69,7 +69,7 @@ busy()
 	fail "$1: $flying requests are in flight, $used KiB in use, $used_own of its own"
 }
 
-# gone DISK: wait until the allocator of a device that was removed has ended.
+# gone DISK: wait until the allocator of a removed device has been freed.
 gone()
 {
 	for _ in $(seq 300); do
