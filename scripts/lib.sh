@@ -149,7 +149,7 @@ try_logged() {
 	pid=$!
 	set +m
 	for signal in INT TERM HUP; do
-		# shellcheck disable=SC2064 # the pid of now
+		# shellcheck disable=SC2064 # expand the pid now
 		trap "interrupted $signal $pid" "$signal"
 	done
 	heartbeat "$pid" "$what" "$log" "$seconds" "$lines"

@@ -133,7 +133,7 @@ guests() {
 		pids+=($!)
 	done
 	for signal in INT TERM HUP; do
-		# shellcheck disable=SC2064 # the pids of now
+		# shellcheck disable=SC2064 # expand the pids now
 		trap "stop $signal ${pids[*]}" "$signal"
 	done
 	wait "${pids[@]}" || :

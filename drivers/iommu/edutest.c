@@ -131,7 +131,7 @@ static int edu_page(struct edu *edu, struct edu_case *c, dma_addr_t iova, unsign
 	return 0;
 }
 
-/* Map and unmap other data of as many pages, less two bytes; return the address of its first page. */
+/* Map and unmap other data of @pages pages, less two bytes; return its first physical page. */
 static phys_addr_t edu_dirty(struct edu *edu, u8 *buffer, unsigned int pages)
 {
 	struct device *dev = &edu->pdev->dev;

@@ -118,8 +118,8 @@ def _native_means(found):
 
 
 def _native_map(found, bench):
-    """Return the table of make native-map, beside the equivalent rows of make bench (@bench). It has
-    means, since the clock of User Mode Linux has a resolution of 256 ns.
+    """Return the table of make native-map, beside the equivalent rows of make bench (@bench). It
+    has means, since the clock of User Mode Linux has a resolution of 256 ns.
     """
     beside = {line["row"]: line for line in bench}
     rows = []

@@ -50,7 +50,7 @@ SIGNATURES = (
 
 _COMPILED = tuple((name, re.compile(pattern)) for name, pattern in SIGNATURES)
 
-# Messages of the kernel about its self-tests, which are not findings.
+# Normal messages that match a signature, such as those of self-tests.
 _HARMLESS = re.compile(
     r"ata\d+: SATA link|kmemleak: (Kernel memory leak detector|Automatic)|"
     r"DMA-API: (preallocated|debugging (enabled|disabled)|disable)|"

@@ -19,7 +19,7 @@ numa_pci()
 	echo "${path##*/}"
 }
 
-# numa_watch: count from now on.
+# numa_watch: start to count mappings.
 numa_watch()
 {
 	mount -t tracefs trace "$TRACING" || fail "kernel without tracepoints"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # In a confidential guest, keep at least LEAST slots in use for HOLD seconds, then wait until the
-# pools have their size at boot again, for REST s at most. Each word of JOBS is a disk: a job reads it
-# once, with DEPTH requests of BS, and checks the data. It starts RAMP ms after the one before.
+# pools have their size at boot again, for REST s at most. Each word of JOBS is a disk: a job reads
+# it once, with DEPTH requests of BS, and checks the data. It starts RAMP ms after the one before.
 # Reads are so slow that no job ends before the frame "held", when the runner lifts their limit.
 
 . /lib/report.sh
