@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The picture: a group of bars for each row, as a share of no bouncing."""
+"""Plot the throughput of each configuration, in percent of the one without bouncing."""
 
 import hashlib
 import shutil

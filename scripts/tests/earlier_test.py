@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Files as they are before an entry that adds to them: items and hunks are taken out."""
+"""Tests of earlier.py, which restores a file to its state before an entry of the series."""
 
 import shutil
 import subprocess

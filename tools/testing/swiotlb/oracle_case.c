@@ -99,7 +99,7 @@ static void make_path(struct oracle_case *c, unsigned int nr, struct rng *rng)
 	}
 	if (c->family != ORACLE_REACH)
 		return;
-	/* Devices behind an IOMMU have no bus offset */
+	/* Any device of this family may be behind an IOMMU, where it has no bus offset */
 	d->bus_offset = 0;
 	d->mask = PICK(rng, masks);
 	d->bus_limit = PICK(rng, bus_limits);

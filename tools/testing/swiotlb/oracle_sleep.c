@@ -183,7 +183,10 @@ static bool large_is_allowed(const struct ref_request *req)
 	       swiotlb_default_mem.boot_pool.nslots + slots_for(req) <= limit();
 }
 
-/* Maps that cannot sleep may also lack decrypted memory for a transient pool */
+/*
+ * Check that a map which failed did not fit below the limit. In an encrypted guest, a map that
+ * cannot sleep may also fail for lack of decrypted memory.
+ */
 static void expect_limit(const struct ref_request *req, bool may_sleep)
 {
 	if (!oracle_has_limit(the_case) || the_case->faults || is_large(req) ||

@@ -634,7 +634,7 @@ void oracle_end(void)
 	max_size = min_t(size_t, swiotlb_max_mapping_size(dev),
 			 (size_t)the_case->nslots << IO_TLB_SHIFT);
 	CHECK(map(dev, large_base, max_size, DMA_TO_DEVICE) != MAP_FAILED_ADDR);
-	/* Masks above a page are reported, once */
+	/* An allocation alignment above a page gives one warning */
 	CHECK(shim_reports[SHIM_WARN] <= 1);
 	CHECK_EQ(shim_reports[SHIM_MISUSE], 0);
 }

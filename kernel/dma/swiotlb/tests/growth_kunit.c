@@ -636,7 +636,10 @@ static void swiotlb_growth_wider_test(struct kunit *test)
 	swiotlb_test_set_used(any, 0);
 }
 
-/* A fall-back to the narrower allocator makes the wider one grow, which later maps use first. */
+/*
+ * A map that falls back to the narrower allocator does not make that one grow. Later maps use a
+ * pool of the wider one first.
+ */
 static void swiotlb_growth_fall_back_test(struct kunit *test)
 {
 	struct swiotlb_mem *low = swiotlb_test_growing_mem(test, SWIOTLB_MAX_SLOTS);

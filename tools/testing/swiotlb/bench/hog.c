@@ -163,7 +163,10 @@ static void begin(struct player *p)
 	p->maps.n = 0;
 }
 
-/* Nanoseconds of all steps; the slowest 1%, which may be interrupted, count as the average */
+/*
+ * Nanoseconds of all steps. The slowest 1% may have been interrupted: they count as the average
+ * of the others.
+ */
 static double spent(struct latencies *l)
 {
 	unsigned long i, n = l->n - l->n / 100;

@@ -200,7 +200,7 @@ BENCH_GROUP(parts_sync, "1024,2", 2, true)
 
 #ifdef SHIM_NO_COPY
 
-/* Without the copy, of which callgrind would count each byte */
+/* Compiled without the copy: callgrind counts a copy as one instruction per byte */
 static void count_syncs(unsigned int n)
 {
 	prepare();

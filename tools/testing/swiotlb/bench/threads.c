@@ -319,7 +319,7 @@ static __always_inline void end_all(struct worker *w,
 
 	while (!READ_ONCE(run.stop) || ended != READ_ONCE(ring.made)) {
 		if (made == ended)
-			/* The items counted as made can be read after this */
+			/* Pairs with the release in produce_one(): the items that are counted can be read */
 			made = smp_load_acquire(&ring.made);
 		if (made == ended) {
 			cpu_relax();

@@ -9,7 +9,7 @@
 
 #ifdef SHIM_OLD_ENGINE
 
-/* The engine calls these functions, which have other parameters in 7.3 */
+/* In 7.3, and so in the shim, this function has one more parameter */
 #define dma_alloc_from_pool(dev, size, vaddr, gfp, ok) \
 	dma_alloc_from_pool(dev, size, vaddr, gfp, 0, ok)
 
