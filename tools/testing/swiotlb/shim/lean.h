@@ -6,8 +6,8 @@
  *	spinlock	4 bytes; out of line; lock cmpxchg, and a store to release
  *	interrupts	pushf, popf: user space cannot use cli and sti
  *	preemption	++ and -- of a thread-local word, and a test of it
- *	smp_mb		lock addl on the stack; smp_rmb and smp_wmb are for the
- *			compiler, as on x86
+ *	smp_mb		lock addl on the stack; smp_rmb and smp_wmb are compiler
+ *			barriers, as on x86
  *	RCU		PREEMPT_RCU: ++ and -- of a counter, and a test at the end
  *	per-CPU		one thread-local load, where the kernel has %gs
  *

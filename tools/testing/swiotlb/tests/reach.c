@@ -539,7 +539,7 @@ TEST(device_that_sees_nothing_is_told_so)
 	check_used(0);
 }
 
-/* A device that reaches only the first MiB, without memory, must not delay growth for others */
+/* A device that reaches only the first MiB, where no memory is, must not delay growth for others */
 TEST(device_that_reaches_no_memory_does_not_hold_up_others)
 {
 	struct device *wide, *never;
