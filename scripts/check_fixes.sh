@@ -23,6 +23,7 @@ main() {
 	elif [[ $FIXES == 7.3 ]]; then
 		"$TOP/scripts/packages.sh" arm64
 		"$TOP/scripts/foreign.sh" busybox-arm64
+		"$TOP/scripts/foreign.sh" fio-arm64
 	fi
 	options+=(--fixes "$TOP/patches/fixes-$FIXES")
 	base=$(LINUX=$FIXES "$TOP/scripts/base.sh")

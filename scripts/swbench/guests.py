@@ -64,7 +64,7 @@ class Guests(measure.Measurement):
 def grid(lines):
     """Return the table, from lines of text."""
     return report.grid(["MiB that are shared for swiotlb", "kernel", "at boot", "in use", "at most",
-                        f"{coco.REST} s after it", "failed maps", "conversions"],
+                        f"up to {coco.REST} s after it", "failed maps", "conversions"],
                        [[f"guest of {line['gib']} GiB", line["setup"],
                          *(line[name] for name in COLUMNS[2:6]),
                          ("at least " if line["setup"] == "base" and line["failed"] != "0" else "") + line["failed"],

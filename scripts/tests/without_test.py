@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tests of the mechanisms that are taken out of the engine to be timed."""
+"""Tests of without.py: each mechanism can be taken out of the engine."""
 
 import pathlib
 import sys

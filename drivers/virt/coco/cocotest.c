@@ -147,7 +147,10 @@ bool coco_test_private_dma __read_mostly;
  * memory for its tables.
  */
 static DEFINE_MUTEX(coco_attach_lock);
-/* Protects the domain, and all variables below except the bitmap of shared pages. */
+/*
+ * Protects the domain and the state of all pages. coco_test_free() reads coco_shared without it.
+ * Counters are atomic, and debugfs writes the settings without the lock.
+ */
 static DEFINE_MUTEX(coco_lock);
 static struct iommu_domain *coco_domain;
 static DECLARE_BITMAP(coco_shared, COCO_PAGES);

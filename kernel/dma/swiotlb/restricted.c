@@ -123,7 +123,7 @@ static unsigned int swiotlb_rmem_nareas(phys_addr_t start, unsigned long nslots)
 static int swiotlb_rmem_create(struct reserved_mem *rmem, struct device *dev)
 {
 	struct swiotlb_mem *mem __free(kfree) = kzalloc_obj(*mem);
-	/* Only whole pages can be decrypted. Others may use the rest of the first and the last. */
+	/* Pages are decrypted as a whole: leave out partial pages, which may hold other data. */
 	phys_addr_t start = PAGE_ALIGN(rmem->base);
 	phys_addr_t end = max(PAGE_ALIGN_DOWN(rmem->base + rmem->size), start);
 	size_t bytes = end - start;

@@ -163,7 +163,10 @@ static ssize_t swiotlb_event_show(struct kobject *kobj, struct kobj_attribute *a
 	return sysfs_emit(buf, "%ld\n", atomic_long_read(&mem->events[attr - swiotlb_events]));
 }
 
-/* Hide events that are counted in the common allocator only: maps, and lost memory. */
+/*
+ * Hide events that only the common allocator counts: those of maps, whose files have mode 0400,
+ * and lost memory.
+ */
 static umode_t swiotlb_event_mode(struct kobject *kobj, struct attribute *attr, int n)
 {
 	if (swiotlb_mem_is_own(swiotlb_kobj_mem(kobj)) &&

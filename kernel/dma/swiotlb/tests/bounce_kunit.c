@@ -12,13 +12,13 @@
 
 /**
  * struct swiotlb_test_copy - a mapping made without the DMA API
- * @dev:	Device.
- * @mem:	Its allocator, which has no pool.
- * @pool:	The pool.
+ * @dev:	Device of the mapping.
+ * @mem:	Allocator of @dev and @pool. The pool is not in its list.
+ * @pool:	Pool with the bounce buffer.
  * @map:	The mapping: SWIOTLB_TEST_BYTES bytes of @orig.
- * @tlb_addr:	Its first byte.
+ * @tlb_addr:	Physical address of the first mapped byte in the bounce buffer.
  * @orig:	The original, between guard bytes.
- * @bounce:	The bounce buffer.
+ * @bounce:	Virtual address of @tlb_addr.
  */
 struct swiotlb_test_copy {
 	struct device *dev;

@@ -411,7 +411,7 @@ static void swiotlb_mem_reach_iommu_test(struct kunit *test)
 	t->dev->dma_range_map = NULL;
 }
 
-/* swiotlb_mem_first() returns an allocator with pools, all of them in reach, or none. */
+/* swiotlb_mem_first() returns an allocator only if the device reaches all of its pools. */
 static void swiotlb_mem_first_test(struct kunit *test)
 {
 	struct swiotlb_test_reach *t = swiotlb_test_reach(test);

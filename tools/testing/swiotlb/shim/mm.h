@@ -69,7 +69,7 @@ extern unsigned long min_low_pfn, max_pfn, max_low_pfn;
 struct page { unsigned long flags; };
 
 #ifdef SHIM_BENCH
-/* The linear mapping begins at a variable address, as on x86-64 */
+/* The base of the linear mapping is read from a variable, as on x86-64 */
 #define shim_virt_to_phys(v) \
 	((phys_addr_t)((const volatile char *)(v) - shim_ram))
 #define shim_phys_to_virt(p) ((void *)(shim_ram + (p)))

@@ -222,7 +222,7 @@ TEST(load_does_not_hold_a_closed_pool)
 	CHECK_EQ(slots_event("freed"), slots_event("grown"));
 }
 
-/* Unmap all but one buffer of the youngest pool; returns the number of that buffer */
+/* Unmap all buffers but one, which is in the youngest pool; returns its number */
 static unsigned int leave_one(unsigned int n)
 {
 	struct io_tlb_pool *youngest = swiotlb_find_pool(dev, tlbs[n - 1]);

@@ -878,7 +878,10 @@ TEST(own_wakes_callers_behind_others)
 	CHECK_EQ(slots_event("waited"), 2);
 }
 
-/* A pool added to the own allocator wakes a caller behind others before the common one grows */
+/*
+ * A caller waits behind callers of other devices. A pool that is added to its own allocator wakes
+ * it, and the common allocator has not grown.
+ */
 TEST(own_pool_wakes_callers_behind_others)
 {
 	static phys_addr_t hogged[MOST];

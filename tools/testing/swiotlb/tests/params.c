@@ -249,7 +249,7 @@ TEST(size_or_default_before_boot)
 	CHECK_EQ(swiotlb_size_or_default(), SZ_8M);
 }
 
-/* A pool that can grow does not take the whole size of the platform at boot */
+/* Can the pool grow? Then it may be smaller at boot than the size set by the platform. */
 static bool pool_grows(void)
 {
 	return IS_ENABLED(CONFIG_SWIOTLB_DYNAMIC) && !IS_ENABLED(ENGINE_base);

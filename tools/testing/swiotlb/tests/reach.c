@@ -119,7 +119,7 @@ TEST(each_device_has_room_where_it_reaches)
 	dev = wide;
 	unmap_pieces(0, n);
 	ticks(60);
-	/* Low pools are kept while half of their slots are in use */
+	/* Low pools are kept while at least half of their slots are in use */
 	CHECK_EQ(high_pools(), 0);
 	CHECK(low_pools() > 1);
 	unmap_pieces(n, n + 3 * MIB_PIECES);

@@ -235,7 +235,10 @@ static unsigned int coherent_pieces(struct device *dev, size_t size)
 	return n;
 }
 
-/* A pool of several areas has room for as much coherent memory as one area, at any start */
+/*
+ * A pool with several areas has room for as much coherent memory as a pool with a single area,
+ * wherever it starts
+ */
 TEST_BASE_FAILS(restricted_areas_cost_no_coherent_memory,
 		"it counts segments of 128 slots from the first byte of the range")
 {

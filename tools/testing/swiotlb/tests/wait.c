@@ -637,7 +637,7 @@ TEST(waiting_ends_with_a_pool_for_the_request)
 	CHECK_EQ(shim_usage().pages, pages);
 }
 
-/* A task waits once for all entries of a scatterlist, even if each needs a transient pool */
+/* A task waits once for several maps, as for a scatterlist, even if each needs a transient pool */
 TEST(waiting_is_not_repeated_at_once)
 {
 	unsigned int i;

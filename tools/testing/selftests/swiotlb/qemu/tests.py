@@ -269,8 +269,8 @@ def each_confidential(group):
     """Make the rows that the confidential guest of each architecture has."""
     def row(*args, append="swiotlb=512,dynamic", **more):
         if group == "arm64-coco" and append:
-            # In the burst, the lists of NVMe take 54 pages for 850 requests, more than the
-            # atomic pool of 128 KiB that this machine has by default.
+            # When a pool is added, NVMe sends all requests that have waited. The lists of 850
+            # requests take 54 pages, more than the atomic pool of 128 KiB of this machine has.
             append += " coherent_pool=512K"
         return confidential(*args, group=group, append=append, **more)
 
